@@ -1,0 +1,30 @@
+"""The one who acts: a person, a key, a peer, or the site itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+EVERYTHING = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who a request or a job acts for; an anonymous visitor is ``None`` instead.
+
+    ``permissions`` are names that plugins registered, such as ``influence.campaign.write``;
+    ``"*"`` among them stands for all.
+    """
+
+    kind: Literal["user", "key", "peer", "system"]
+    id: str
+    name: str
+    permissions: frozenset[str]
+
+    def may(self, permission: str) -> bool:
+        """Whether this actor holds ``permission``."""
+        return permission in self.permissions or EVERYTHING in self.permissions
+
+
+#: The site acting on its own: jobs, the command line, seed data.
+SYSTEM = Actor("system", "", "system", frozenset({EVERYTHING}))

@@ -1,0 +1,29 @@
+"""The class that every plugin derives from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    import msgspec
+
+
+class Plugin:
+    """A plugin's manifest. Hooks are its methods marked with ``@hookimpl``.
+
+    Instantiated once for each app, so that two apps in one process share nothing.
+
+    >>> class Petitions(Plugin):
+    ...     name = "petitions"
+    ...     requires = ("influence",)
+    """
+
+    #: ``[a-z][a-z0-9]*``; the prefix of its tables, jobs, permissions, configuration, templates
+    #: and static files.
+    name: ClassVar[str]
+    #: Plugins without which this one refuses to start.
+    requires: ClassVar[tuple[str, ...]] = ()
+    #: Plugins that come before this one where they are present.
+    after: ClassVar[tuple[str, ...]] = ()
+    #: Typed configuration with defaults; ``site.settings(ThatStruct)`` returns the values.
+    config: ClassVar[type[msgspec.Struct] | None] = None
