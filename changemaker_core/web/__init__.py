@@ -1,0 +1,1 @@
+"""Pages in a browser: templates, forms, static files, languages."""

@@ -1,0 +1,126 @@
+"""Which language a reader gets, and how they choose another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode
+
+from babel import Locale
+
+from changemaker_core.web.pages import Redirect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+#: The cookie that holds a reader's choice, and the query parameter that makes it.
+COOKIE = "cm_lang"
+PARAMETER = "lang"
+YEAR = 365 * 24 * 60 * 60
+
+#: Dates and numbers are written as they are in Canada, where the sites are.
+REGIONS = {"en": "en_CA", "fr": "fr_CA"}
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageLink:
+    """One entry of the language switch; ``name`` is the language's own name for itself."""
+
+    code: str
+    name: str
+    href: str
+    current: bool
+
+
+def babel_locale(code: str) -> Locale:
+    """Babel's locale for a language of the site.
+
+    >>> str(babel_locale("fr"))
+    'fr_CA'
+    """
+    return Locale.parse(REGIONS.get(code, code))
+
+
+def negotiate(
+    accept_language: str | None,
+    cookie: str | None,
+    available: Sequence[str] = ("en", "fr"),
+    default: str = "en",
+) -> str:
+    """The language to answer in: the reader's own choice, else what the browser prefers.
+
+    >>> negotiate("de, fr-CA;q=0.8, en;q=0.5", cookie=None)
+    'fr'
+    """
+    if cookie in available:
+        return str(cookie)
+    for language in _preferred(accept_language or ""):
+        if language in available:
+            return language
+    return default
+
+
+def _preferred(accept_language: str) -> Iterator[str]:
+    """Primary language tags of an Accept-Language header, the most wanted first."""
+    wanted: list[tuple[float, str]] = []
+    for entry in accept_language.split(",")[:20]:
+        tag, _, parameters = entry.partition(";")
+        quality = _quality(parameters)
+        if quality > 0:
+            wanted.append((quality, tag.strip().partition("-")[0].lower()))
+    wanted.sort(key=lambda pair: -pair[0])
+    return (language for _, language in wanted)
+
+
+def _quality(parameters: str) -> float:
+    name, _, value = parameters.partition("=")
+    if name.strip() != "q":
+        return 1.0
+    try:
+        return float(value)
+    except ValueError:
+        return 0.0
+
+
+def links(current: str, query: str, available: Sequence[str]) -> list[LanguageLink]:
+    """The language switch of a page: the same address and query in each language."""
+    kept = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != PARAMETER]
+    return [
+        LanguageLink(
+            code, own_name(code), f"?{urlencode([*kept, (PARAMETER, code)])}", code == current
+        )
+        for code in available
+    ]
+
+
+def own_name(code: str) -> str:
+    """A language's name in itself, as a list shows it.
+
+    >>> own_name("fr")
+    'Français'
+    """
+    name = Locale.parse(code).get_display_name(code) or code
+    return name[0].upper() + name[1:]
+
+
+def switch(
+    path: str,
+    query: str,
+    *,
+    available: Sequence[str] = ("en", "fr"),
+    root_path: str = "",
+    secure: bool = False,
+) -> Redirect | None:
+    """Act on ``?lang=fr``: remember the choice and go to the same address without it.
+
+    None where the query asks for no language of the site. The location is within the site, for
+    however many slashes ``path`` begins with; it has no mount prefix yet, as ``Redirect`` says.
+    """
+    pairs = parse_qsl(query, keep_blank_values=True)
+    chosen = next((value for name, value in pairs if name == PARAMETER), None)
+    if chosen not in available:
+        return None
+    rest = urlencode([pair for pair in pairs if pair[0] != PARAMETER])
+    location = "/" + path.lstrip("/\\") + (f"?{rest}" if rest else "")
+    cookie = f"{COOKIE}={chosen}; Path={root_path or '/'}; Max-Age={YEAR}; SameSite=Lax; HttpOnly"
+    return Redirect(location, headers=(("set-cookie", cookie + "; Secure" if secure else cookie),))

@@ -1,0 +1,130 @@
+"""Static files: found once at boot, kept in memory, served under the hash of their content."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+#: Only what plugins ship. The machine's own table differs from one to the next.
+CONTENT_TYPES = {
+    ".avif": "image/avif",
+    ".css": "text/css; charset=utf-8",
+    ".gif": "image/gif",
+    ".html": "text/html; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+    ".webp": "image/webp",
+    ".woff2": "font/woff2",
+}
+FOREVER = "public, max-age=31536000, immutable"
+ASK_AGAIN = "public, max-age=0, must-revalidate"
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """A file as it was when the site started; ``version`` is a hash of ``body``."""
+
+    path: str
+    body: bytes
+    content_type: str
+    version: str
+
+    @property
+    def etag(self) -> str:
+        return f'"{self.version}"'
+
+
+@dataclass(frozen=True, slots=True)
+class StaticAnswer:
+    """Status, headers and body of the answer to a request for a static file."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
+class StaticFiles:
+    """The files of every plugin's ``static/<plugin>/`` folder, by ``<plugin>/<path>``.
+
+    ``folders`` maps plugin names to their packages' folders. Only names that are in the index are
+    answered, so no request can reach another file, however it is written.
+    """
+
+    def __init__(self, folders: Mapping[str, Path]) -> None:
+        self._files = {
+            file.path: file for name, folder in folders.items() for file in _read(name, folder)
+        }
+
+    def find(self, path: str) -> StaticFile | None:
+        """The file at ``influence/status.js``, or None."""
+        return self._files.get(path)
+
+    def url(self, path: str) -> str:
+        """The address of a file, which changes with its content.
+
+        Raises :class:`LookupError` for a file that is not there: a template's mistake.
+        """
+        file = self._files.get(path)
+        if file is None:
+            near = get_close_matches(path, self._files, n=1)
+            hint = f"; is it {near[0]!r}?" if near else ""
+            raise LookupError(f"no static file is called {path!r}{hint}")
+        return f"/static/{path}?v={file.version}"
+
+    def answer(
+        self, path: str, *, version: str | None = None, if_none_match: str | None = None
+    ) -> StaticAnswer | None:
+        """What to send for a GET; None where there is no such file.
+
+        A browser keeps what it got under the right ``version`` for a year, and asks again for
+        anything else.
+        """
+        file = self._files.get(path)
+        if file is None:
+            return None
+        headers = (
+            ("content-type", file.content_type),
+            ("cache-control", FOREVER if version == file.version else ASK_AGAIN),
+            ("etag", file.etag),
+            ("x-content-type-options", "nosniff"),
+        )
+        if if_none_match is not None and file.etag in if_none_match:
+            return StaticAnswer(304, headers[1:], b"")
+        return StaticAnswer(200, headers, file.body)
+
+
+def _read(name: str, folder: Path) -> Iterator[StaticFile]:
+    # Core keeps its files in its web room; every other package has them at its top.
+    base = folder / "web" / "static" if name == "core" else folder / "static"
+    root = (base / name).resolve()
+    for file in sorted(root.rglob("*")):
+        if file.is_file() and _is_ours(file, root):
+            yield _static_file(f"{name}/{file.relative_to(root).as_posix()}", file)
+
+
+def _is_ours(file: Path, root: Path) -> bool:
+    """Not hidden, and not a link that leads out of the folder."""
+    hidden = any(part.startswith(".") for part in file.relative_to(root).parts)
+    return not hidden and file.resolve().is_relative_to(root)
+
+
+def _static_file(path: str, file: Path) -> StaticFile:
+    body = file.read_bytes()
+    content_type = CONTENT_TYPES.get(file.suffix.lower(), "application/octet-stream")
+    return StaticFile(path, body, content_type, hashlib.sha256(body).hexdigest()[:16])

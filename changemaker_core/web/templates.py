@@ -1,0 +1,114 @@
+"""Jinja templates of core and plugins, rendered in a reader's language."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import (
+    BaseLoader,
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    StrictUndefined,
+    select_autoescape,
+)
+
+from changemaker_core.web import filters, languages
+from changemaker_core.web.static import StaticFiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from changemaker_core.plugin.manager import Loaded
+
+    from changemaker_core.site import Site
+
+CORE = "core"
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFacts:
+    """What a template may know of the site: nothing that is secret."""
+
+    organisation: str
+    base_url: str
+    home_page: str
+    development: bool
+
+
+def package_folders(loaded: Loaded) -> dict[str, Path]:
+    """Where each package keeps its templates, static files and catalogues, core first."""
+    core = Path(__file__).parent.parent
+    return {CORE: core, **{plugin.name: Path(plugin.folder) for plugin in loaded.plugins}}
+
+
+class Templates:
+    """The site's templates: core's own, and each plugin's under ``<plugin>/``.
+
+    Every template has ``_``, ``ngettext``, ``static(path)``, ``url(path)``, ``site`` (a
+    :class:`SiteFacts`), ``locale``, ``languages`` (the switch) and the filters of ``filters.py``.
+    Everything is escaped except in ``.txt`` templates; a name that is not defined is an error.
+    """
+
+    def __init__(self, site: Site) -> None:
+        folders = package_folders(site.loaded)
+        config = site.config
+        self._translations = site.translations
+        self._loader = _loader(folders)
+        self._time_zone = config.time_zone
+        self._reload = config.development
+        self._facts = SiteFacts(
+            config.organisation, config.base_url, config.home_page, config.development
+        )
+        # One environment for each language and mount prefix, so that macros need no context.
+        self._environment = lru_cache(maxsize=16)(self._build_environment)
+        #: The files that ``static(path)`` points to.
+        self.static = StaticFiles(folders)
+
+    def render(
+        self,
+        name: str,
+        context: Mapping[str, Any],
+        *,
+        locale: str,
+        root_path: str = "",
+        query: str = "",
+    ) -> str:
+        """A template as text. ``query`` is the request's, for the language switch to keep."""
+        template = self._environment(locale, root_path).get_template(name)
+        switch = languages.links(locale, query, self._translations.locales)
+        return template.render({"languages": switch, **context})
+
+    def _build_environment(self, locale: str, root_path: str) -> Environment:
+        environment = Environment(
+            loader=self._loader,
+            autoescape=select_autoescape(default=True, disabled_extensions=("txt",)),
+            undefined=StrictUndefined,
+            auto_reload=self._reload,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            keep_trailing_newline=True,
+        )
+        environment.globals.update(self._globals(locale, root_path))
+        environment.filters.update(filters.for_locale(locale, self._time_zone))
+        return environment
+
+    def _globals(self, locale: str, root_path: str) -> dict[str, Any]:
+        prefix = root_path.rstrip("/")
+        return {
+            "_": partial(self._translations.translate, locale=locale),
+            "ngettext": partial(self._translations.ngettext, locale=locale),
+            "static": lambda path: prefix + self.static.url(path),
+            "url": lambda path: prefix + path,
+            "site": self._facts,
+            "locale": locale,
+        }
+
+
+def _loader(folders: Mapping[str, Path]) -> BaseLoader:
+    core = folders[CORE] / "web" / "templates"
+    others = [folder / "templates" for name, folder in folders.items() if name != CORE]
+    return ChoiceLoader([FileSystemLoader(core), FileSystemLoader(others)])

@@ -1,0 +1,102 @@
+"""Catalogues in other languages, read as translators write them (``.po``)."""
+
+from __future__ import annotations
+
+import threading
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from babel.support import NullTranslations
+from babel.support import Translations as Catalogue
+from markupsafe import Markup, escape
+
+from changemaker_core.text import Text
+from changemaker_core.web.languages import babel_locale, negotiate
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+#: The language that the sources are written in; it needs no catalogue.
+SOURCE = "en"
+
+
+class Translations:
+    """Every plugin's catalogue, read from ``<folder>/locale/<language>/LC_MESSAGES/<name>.po``.
+
+    ``folders`` maps plugin names, ``core`` first, to their packages' folders. A language is read
+    when it is first asked for. Where two catalogues translate one message, the earlier wins.
+    """
+
+    def __init__(self, folders: Mapping[str, Path], *, default: str = SOURCE) -> None:
+        self._folders = dict(folders)
+        self._catalogues: dict[str, NullTranslations] = {SOURCE: NullTranslations()}
+        self._lock = threading.Lock()
+        #: Languages that the site is offered in, English first.
+        self.locales: tuple[str, ...] = self._find_locales()
+        self.default = default if default in self.locales else SOURCE
+
+    def _find_locales(self) -> tuple[str, ...]:
+        found = {
+            file.parent.parent.name
+            for name, folder in self._folders.items()
+            for file in folder.glob(f"locale/*/LC_MESSAGES/{name}.po")
+        }
+        return (SOURCE, *sorted(found - {SOURCE}))
+
+    def negotiate(self, accept_language: str | None, cookie: str | None) -> str:
+        """The site's language that suits a reader best; see ``languages.negotiate``."""
+        return negotiate(accept_language, cookie, self.locales, self.default)
+
+    def translate(self, text: str, locale: str, **params: Any) -> str:
+        """``text`` in ``locale``, its ``{names}`` filled in; English where it has no translation.
+
+        A :class:`~changemaker_core.text.Text` brings its own parameters. Where a parameter is
+        ``Markup``, the rest is escaped and the result is ``Markup``.
+        """
+        if not text:
+            return ""
+        if isinstance(text, Text):
+            text, params = text.message, {**text.params, **params}
+        return _fill(self._catalogue(locale).gettext(text), params)
+
+    def ngettext(self, singular: str, plural: str, count: int, locale: str, **params: Any) -> str:
+        """The form that ``count`` takes in ``locale``; ``{count}`` is written with separators."""
+        message = self._catalogue(locale).ngettext(singular, plural, count)
+        written = format_decimal(count, locale=babel_locale(locale))
+        return _fill(message, {"count": written, **params})
+
+    def _catalogue(self, locale: str) -> NullTranslations:
+        if locale not in self._catalogues:
+            with self._lock:
+                self._catalogues[locale] = self._read(locale)
+        return self._catalogues[locale]
+
+    def _read(self, locale: str) -> NullTranslations:
+        merged = NullTranslations()
+        for name, folder in self._folders.items():
+            file = folder / "locale" / locale / "LC_MESSAGES" / f"{name}.po"
+            if file.is_file():
+                merged.add_fallback(read_catalogue(file))
+        return merged
+
+
+def read_catalogue(file: Path) -> Catalogue:
+    """One ``.po`` file as gettext's own object, which knows plural rules and contexts."""
+    with file.open("rb") as source:
+        catalogue = read_po(source, locale=file.parent.parent.name)
+    compiled = BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Catalogue(compiled, domain=file.stem)
+
+
+def _fill(message: str, params: Mapping[str, Any]) -> str:
+    if not params:
+        return message
+    if any(isinstance(value, Markup) for value in params.values()):
+        return Markup(escape(message)).format(**params)  # noqa: S704  # escaped on this line
+    return message.format(**params)
