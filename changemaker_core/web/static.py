@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from changemaker_core.web.folders import CORE, package_folders
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from changemaker_core.site import Site
 
 #: Only what plugins ship. The machine's own table differs from one to the next.
 CONTENT_TYPES = {
@@ -62,11 +66,12 @@ class StaticAnswer:
 class StaticFiles:
     """The files of every plugin's ``static/<plugin>/`` folder, by ``<plugin>/<path>``.
 
-    ``folders`` maps plugin names to their packages' folders. Only names that are in the index are
-    answered, so no request can reach another file, however it is written.
+    Only names that are in the index are answered, so no request can reach another file, however
+    it is written.
     """
 
-    def __init__(self, folders: Mapping[str, Path]) -> None:
+    def __init__(self, site: Site) -> None:
+        folders = package_folders(site)
         self._files = {
             file.path: file for name, folder in folders.items() for file in _read(name, folder)
         }
@@ -111,7 +116,7 @@ class StaticFiles:
 
 def _read(name: str, folder: Path) -> Iterator[StaticFile]:
     # Core keeps its files in its web room; every other package has them at its top.
-    base = folder / "web" / "static" if name == "core" else folder / "static"
+    base = folder / "web" / "static" if name == CORE else folder / "static"
     root = (base / name).resolve()
     for file in sorted(root.rglob("*")):
         if file.is_file() and _is_ours(file, root):

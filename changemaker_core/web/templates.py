@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import (
@@ -17,16 +16,13 @@ from jinja2 import (
 )
 
 from changemaker_core.web import filters, languages
-from changemaker_core.web.static import StaticFiles
+from changemaker_core.web.folders import CORE, package_folders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from changemaker_core.plugin.manager import Loaded
+    from pathlib import Path
 
     from changemaker_core.site import Site
-
-CORE = "core"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +35,6 @@ class SiteFacts:
     development: bool
 
 
-def package_folders(loaded: Loaded) -> dict[str, Path]:
-    """Where each package keeps its templates, static files and catalogues, core first."""
-    core = Path(__file__).parent.parent
-    return {CORE: core, **{plugin.name: Path(plugin.folder) for plugin in loaded.plugins}}
-
-
 class Templates:
     """The site's templates: core's own, and each plugin's under ``<plugin>/``.
 
@@ -54,10 +44,10 @@ class Templates:
     """
 
     def __init__(self, site: Site) -> None:
-        folders = package_folders(site.loaded)
         config = site.config
         self._translations = site.translations
-        self._loader = _loader(folders)
+        self._static = site.static
+        self._loader = _loader(package_folders(site))
         self._time_zone = config.time_zone
         self._reload = config.development
         self._facts = SiteFacts(
@@ -65,8 +55,6 @@ class Templates:
         )
         # One environment for each language and mount prefix, so that macros need no context.
         self._environment = lru_cache(maxsize=16)(self._build_environment)
-        #: The files that ``static(path)`` points to.
-        self.static = StaticFiles(folders)
 
     def render(
         self,
@@ -101,7 +89,7 @@ class Templates:
         return {
             "_": partial(self._translations.translate, locale=locale),
             "ngettext": partial(self._translations.ngettext, locale=locale),
-            "static": lambda path: prefix + self.static.url(path),
+            "static": lambda path: prefix + self._static.url(path),
             "url": lambda path: prefix + path,
             "site": self._facts,
             "locale": locale,

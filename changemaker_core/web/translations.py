@@ -14,11 +14,14 @@ from babel.support import Translations as Catalogue
 from markupsafe import Markup, escape
 
 from changemaker_core.text import Text
+from changemaker_core.web.folders import package_folders
 from changemaker_core.web.languages import babel_locale, negotiate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from changemaker_core.site import Site
 
 #: The language that the sources are written in; it needs no catalogue.
 SOURCE = "en"
@@ -27,16 +30,17 @@ SOURCE = "en"
 class Translations:
     """Every plugin's catalogue, read from ``<folder>/locale/<language>/LC_MESSAGES/<name>.po``.
 
-    ``folders`` maps plugin names, ``core`` first, to their packages' folders. A language is read
-    when it is first asked for. Where two catalogues translate one message, the earlier wins.
+    A language is read when it is first asked for. Where two catalogues translate one message, the
+    earlier plugin's wins, core's before all.
     """
 
-    def __init__(self, folders: Mapping[str, Path], *, default: str = SOURCE) -> None:
-        self._folders = dict(folders)
+    def __init__(self, site: Site) -> None:
+        self._folders = package_folders(site)
         self._catalogues: dict[str, NullTranslations] = {SOURCE: NullTranslations()}
         self._lock = threading.Lock()
         #: Languages that the site is offered in, English first.
         self.locales: tuple[str, ...] = self._find_locales()
+        default = site.config.default_locale
         self.default = default if default in self.locales else SOURCE
 
     def _find_locales(self) -> tuple[str, ...]:
@@ -59,9 +63,8 @@ class Translations:
         """
         if not text:
             return ""
-        if isinstance(text, Text):
-            text, params = text.message, {**text.params, **params}
-        return _fill(self._catalogue(locale).gettext(text), params)
+        message, own = (text.message, text.params) if isinstance(text, Text) else (text, {})
+        return _fill(self._catalogue(locale).gettext(message), {**own, **params})
 
     def ngettext(self, singular: str, plural: str, count: int, locale: str, **params: Any) -> str:
         """The form that ``count`` takes in ``locale``; ``{count}`` is written with separators."""

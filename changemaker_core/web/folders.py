@@ -1,0 +1,17 @@
+"""Where packages keep what pages are made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from changemaker_core.site import Site
+
+CORE = "core"
+
+
+def package_folders(site: Site) -> dict[str, Path]:
+    """Each package's folder by its plugin's name, core first, then in dependency order."""
+    core = Path(__file__).parent.parent
+    return {CORE: core, **{plugin.name: plugin.folder for plugin in site.loaded.plugins}}
