@@ -1,0 +1,249 @@
+"""The configuration of a site, as one typed object."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from changemaker_core.config.convert import convert, describe, suggestion
+from changemaker_core.config.errors import ConfigError, ConfigProblem
+from changemaker_core.config.rules import PLUGIN_NAME, RULES, absolute_sqlite
+from changemaker_core.config.sources import (
+    DOTENV,
+    TOML,
+    Entries,
+    Entry,
+    KeyPath,
+    read_dotenv,
+    read_environment,
+    read_toml,
+    variable_of,
+)
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """What the operator wrote, with defaults for the rest. Made by :meth:`load`.
+
+    Each key stands in ``changemaker.toml`` or in the environment as ``CHANGEMAKER_<KEY>``.
+    """
+
+    #: The folder of the site: its configuration, and by default its data.
+    site_dir: Path
+    #: ``sqlite:///file`` or ``postgresql://…``; a relative file is the site folder's.
+    database_url: str = "sqlite:///site.db"
+    #: Read replicas of a PostgreSQL database.
+    read_urls: tuple[str, ...] = ()
+    #: A second level of cache and limits, for several machines.
+    redis_url: str | None = None
+    #: Signs tokens and keys hashes; at least 32 bytes.
+    secret_key: str
+    #: ``smtp://[user:password@]host:port``, ``smtps://…``. Absent: mail goes to a folder.
+    smtp_url: str | None = None
+    #: The sender of the site's own mail.
+    mail_from: str = "noreply@localhost"
+    #: The address under which visitors reach the site, without a slash at the end.
+    base_url: str = "http://127.0.0.1:4000"
+    #: The path that ``/`` shows.
+    home_page: str = "/campaigns"
+    #: The name of the organisation whose site this is.
+    organisation: str = "Changemaker"
+    #: ``en`` or ``fr``: the language where a visitor's is unknown.
+    default_locale: str = "en"
+    #: The time zone that times are shown in.
+    time_zone: str = "UTC"
+    #: Shows the mailbox page and details of errors. Never for a site that others can reach.
+    development: bool = False
+    #: Networks of the proxies whose ``X-Forwarded-For`` is believed.
+    trusted_proxies: tuple[str, ...] = ()
+    #: Installed plugins to load; absent: all of them.
+    plugins_allow: tuple[str, ...] | None = None
+    #: Installed plugins to leave out.
+    plugins_deny: tuple[str, ...] = ()
+    #: The longest request body, in bytes, where an endpoint does not say otherwise.
+    max_body_bytes: int = 1_000_000
+    #: Requests to the API that one address may make in a minute.
+    api_rate_limit: int = 300
+    #: Each plugin's table as it was written; :meth:`plugin_settings` gives it its types.
+    plugin_tables: Mapping[str, Mapping[str, Any]] = {}
+    #: Where each value was written.
+    origins: Mapping[KeyPath, Entry] = {}
+
+    def __repr__(self) -> str:
+        # NOTE(secrets): configuration ends up in logs and tracebacks; its values must not.
+        return f"Config(site_dir={str(self.site_dir)!r})"
+
+    @classmethod
+    def load(cls, site_dir: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+        """``changemaker.toml``, then ``.env``, then ``environ``: the last one wins.
+
+        ``site_dir`` is by default ``CHANGEMAKER_SITE``, else the working directory. Raises
+        :class:`ConfigError` with every problem.
+        """
+        config, problems = cls.read(site_dir, environ)
+        if problems:
+            raise ConfigError(problems)
+        return config
+
+    @classmethod
+    def read(
+        cls, site_dir: Path | None = None, environ: Mapping[str, str] = os.environ
+    ) -> tuple[Config, tuple[ConfigProblem, ...]]:
+        """As :meth:`load`, for commands that must work beside a configuration that is wrong.
+
+        What cannot be used is left at its default, and reported.
+        """
+        folder = Path(site_dir or environ.get("CHANGEMAKER_SITE") or ".").resolve()
+        entries, problems = _read_sources(folder, environ)
+        if not folder.is_dir():
+            message = "is not there; `changemaker init` makes one."
+            problems.append(ConfigProblem("site folder", str(folder), message))
+        values = _core_values(entries, problems)
+        tables = _plugin_tables(entries, problems)
+        config = cls(site_dir=folder, plugin_tables=tables, origins=entries, **values)
+        return _normalised(config), tuple(problems)
+
+    @classmethod
+    def for_tests(cls, site_dir: Path, **overrides: Any) -> Config:
+        """A configuration that reads neither files nor the environment."""
+        values = {"secret_key": "a secret for tests, and for nothing else", **overrides}
+        return _normalised(cls(site_dir=site_dir, **values))
+
+    def plugin_settings(self, plugin: str, struct: type[S]) -> S:
+        """The plugin's table as its ``struct``. Raises :class:`ConfigError` with every problem."""
+        problems: list[ConfigProblem] = []
+        fields = {field.name: field for field in msgspec.structs.fields(struct)}
+        entries = self._plugin_entries(plugin)
+        for key in entries.keys() - fields.keys():
+            problems.append(_unknown((plugin, key), entries[key].where, fields))
+        values = {}
+        for name, field in fields.items():
+            if name in entries:
+                values |= _converted((plugin, name), entries[name], field, problems)
+            elif field.required:
+                problems.append(_missing((plugin, name), field))
+        return _built(struct, values, plugin, problems)
+
+    def _plugin_entries(self, plugin: str) -> dict[str, Entry]:
+        table = self.plugin_tables.get(plugin, {})
+        return {
+            key: self.origins.get((plugin, key)) or Entry(value, f"[{plugin}]", False)
+            for key, value in table.items()
+        }
+
+
+#: The fields that are not keys.
+_DERIVED = frozenset({"site_dir", "plugin_tables", "origins"})
+_FIELDS = {f.name: f for f in msgspec.structs.fields(Config) if f.name not in _DERIVED}
+#: Where a key stands, if not at the top level.
+_PLACES: dict[KeyPath, str] = {
+    ("plugins", "allow"): "plugins_allow",
+    ("plugins", "deny"): "plugins_deny",
+}
+
+
+def _read_sources(folder: Path, environ: Mapping[str, str]) -> tuple[Entries, list[ConfigProblem]]:
+    toml, toml_problems = read_toml(folder / TOML)
+    dotenv, dotenv_problems = read_dotenv(folder / DOTENV)
+    entries = {**toml, **dotenv, **read_environment(environ)}
+    # NOTE(empty): compose files pass unset variables on as empty ones; they mean "the default".
+    kept = {key: e for key, e in entries.items() if not (e.textual and e.value == "")}
+    return kept, toml_problems + dotenv_problems
+
+
+def _core_values(entries: Entries, problems: list[ConfigProblem]) -> dict[str, Any]:
+    """The keys of core that can be used; the others are reported."""
+    values: dict[str, Any] = {}
+    for key, entry in entries.items():
+        name = _PLACES.get(key) or (key[0] if len(key) == 1 else "")
+        if name in _FIELDS:
+            values |= _converted(key, entry, _FIELDS[name], problems, rename=name)
+        elif not _may_be_plugins(key, entry):
+            problems.append(_unknown(key, entry.where, _known_keys(key)))
+    if "secret_key" not in values:
+        if ("secret_key",) not in entries:
+            problems.append(_missing(("secret_key",), _FIELDS["secret_key"]))
+        values["secret_key"] = secrets.token_urlsafe(48)
+    return values
+
+
+def _may_be_plugins(key: KeyPath, entry: Entry) -> bool:
+    """Whether this is a table of a plugin, which the plugin's own types will judge."""
+    reserved = key[0] == "plugins" or key[0] in _FIELDS or not PLUGIN_NAME.fullmatch(key[0])
+    return not reserved and (len(key) == 2 or entry.value == {})
+
+
+def _known_keys(key: KeyPath) -> Iterable[str]:
+    if key[0] == "plugins":
+        return [place[-1] for place in _PLACES]
+    return _FIELDS
+
+
+def _plugin_tables(entries: Entries, problems: list[ConfigProblem]) -> dict[str, dict[str, Any]]:
+    tables: dict[str, dict[str, Any]] = {}
+    for key, entry in entries.items():
+        if key in _PLACES or not _may_be_plugins(key, entry):
+            continue
+        table = tables.setdefault(key[0], {})
+        if len(key) == 2:
+            table[key[1]] = entry.value
+    return tables
+
+
+def _converted(
+    key: KeyPath,
+    entry: Entry,
+    field: msgspec.structs.FieldInfo,
+    problems: list[ConfigProblem],
+    rename: str | None = None,
+) -> dict[str, Any]:
+    """The one value under its field's name, or nothing and a problem."""
+    name = rename or field.name
+    try:
+        value = convert(entry.value, field.type, textual=entry.textual)
+    except msgspec.ValidationError as error:
+        message = f"must be {describe(field.type)}. ({error})"
+        problems.append(ConfigProblem(".".join(key), entry.where, message))
+        return {}
+    rule = RULES.get(name) if rename else None
+    message = rule(value) if rule and value is not None else None
+    if message:
+        problems.append(ConfigProblem(".".join(key), entry.where, message))
+        return {}
+    return {name: value}
+
+
+def _unknown(key: KeyPath, where: str, known: Iterable[str]) -> ConfigProblem:
+    message = f"is not a key that exists.{suggestion(key[-1], known)}"
+    return ConfigProblem(".".join(key), where, message)
+
+
+def _missing(key: KeyPath, field: msgspec.structs.FieldInfo) -> ConfigProblem:
+    message = f"is missing: {describe(field.type)}. Write it there or in {variable_of(key)}."
+    return ConfigProblem(".".join(key), TOML, message)
+
+
+def _built(
+    struct: type[S], values: Mapping[str, Any], plugin: str, problems: list[ConfigProblem]
+) -> S:
+    if not problems:
+        try:
+            return struct(**values)
+        except ValueError as error:  # what __post_init__ may raise
+            problems.append(ConfigProblem(plugin, TOML, f"cannot be used: {error}"))
+    raise ConfigError(tuple(problems))
+
+
+def _normalised(config: Config) -> Config:
+    return msgspec.structs.replace(
+        config,
+        database_url=absolute_sqlite(config.database_url, config.site_dir),
+        read_urls=tuple(absolute_sqlite(url, config.site_dir) for url in config.read_urls),
+        base_url=config.base_url.rstrip("/"),
+    )

@@ -1,0 +1,105 @@
+"""From what was written to what was meant: values into types, and types into words."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec import inspect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+_LISTS = (inspect.CollectionType, inspect.TupleType)
+_TABLES = (inspect.DictType, inspect.StructType, inspect.DataclassType, inspect.TypedDictType)
+_WORDS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
+
+_PLAIN_NAMES: dict[type[inspect.Type], str] = {
+    inspect.BoolType: "true or false",
+    inspect.StrType: "text",
+    inspect.BytesType: "base64 text",
+    inspect.DateType: "a date such as 2030-01-31",
+    inspect.DateTimeType: "a time such as 2030-01-31T12:00:00Z",
+    inspect.TimeDeltaType: "a duration such as PT30S",
+    inspect.UUIDType: "a UUID",
+    inspect.AnyType: "anything",
+}
+
+
+def convert(value: object, kind: Any, *, textual: bool) -> Any:
+    """``value`` as a ``kind``, or ``msgspec.ValidationError``.
+
+    ``textual`` values come from the environment: "yes" is true, and lists are separated by commas
+    or written as JSON.
+    """
+    if not textual or not isinstance(value, str):
+        return msgspec.convert(value, kind)
+    return msgspec.convert(_read_text(value, inspect.type_info(kind)), kind, strict=False)
+
+
+def _read_text(text: str, info: inspect.Type) -> object:
+    choices = _without_none(info)
+    if any(isinstance(choice, inspect.StrType) for choice in choices):
+        return text
+    if any(isinstance(choice, inspect.BoolType) for choice in choices):
+        return _WORDS.get(text.strip().lower(), text)
+    if any(isinstance(choice, (*_LISTS, *_TABLES)) for choice in choices):
+        return _read_structure(text)
+    return text.strip()
+
+
+def _read_structure(text: str) -> object:
+    if text.lstrip().startswith(("[", "{")):
+        try:
+            return msgspec.json.decode(text)
+        except msgspec.DecodeError as error:
+            raise msgspec.ValidationError(f"This is not JSON: {error}") from error
+    return [item.strip() for item in text.split(",") if item.strip()]
+
+
+def _without_none(info: inspect.Type) -> tuple[inspect.Type, ...]:
+    if isinstance(info, inspect.UnionType):
+        return tuple(t for t in info.types if not isinstance(t, inspect.NoneType))
+    return (info,)
+
+
+def describe(kind: Any) -> str:
+    """What may be written for a type, in words: ``a list of text``."""
+    return _describe(inspect.type_info(kind))
+
+
+def _describe(info: inspect.Type) -> str:
+    if isinstance(info, inspect.UnionType):
+        return " or ".join(_describe(choice) for choice in _without_none(info))
+    if isinstance(info, inspect.Metadata):
+        return _describe(info.type)
+    if isinstance(info, inspect.LiteralType):
+        return "one of " + ", ".join(str(value) for value in info.values)
+    if isinstance(info, inspect.EnumType):
+        return "one of " + ", ".join(str(member.value) for member in info.cls)
+    if isinstance(info, inspect.IntType | inspect.FloatType):
+        return _describe_number(info)
+    return _describe_structure(info)
+
+
+def _describe_number(info: inspect.IntType | inspect.FloatType) -> str:
+    name = "a whole number" if isinstance(info, inspect.IntType) else "a number"
+    bounds = (("≥", info.ge), (">", info.gt), ("≤", info.le), ("<", info.lt))
+    return " ".join([name, *(f"{sign} {bound}" for sign, bound in bounds if bound is not None)])
+
+
+def _describe_structure(info: inspect.Type) -> str:
+    if isinstance(info, inspect.CollectionType):
+        return f"a list of {_describe(info.item_type)}"
+    if isinstance(info, inspect.TupleType):
+        return "a list of " + ", ".join(_describe(item) for item in info.item_types)
+    if isinstance(info, _TABLES):
+        return "a table"
+    return _PLAIN_NAMES.get(type(info), "another value")
+
+
+def suggestion(word: str, known: Iterable[str], quote: Callable[[str], str] = repr) -> str:
+    """`` Did you mean 'base_url'?``, with a leading space, or nothing."""
+    close = difflib.get_close_matches(word, sorted(known), n=1)
+    return f" Did you mean {quote(close[0])}?" if close else ""

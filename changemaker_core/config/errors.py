@@ -1,0 +1,32 @@
+"""What is wrong with a configuration: every problem at once."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class ConfigProblem(msgspec.Struct, frozen=True):
+    """One thing that is wrong. It never repeats the value, which may be a secret."""
+
+    #: ``database_url``, or ``influence.represent_url`` for a plugin's.
+    key: str
+    #: ``changemaker.toml:7``, ``.env:3 (CHANGEMAKER_BASE_URL)`` or ``CHANGEMAKER_BASE_URL``.
+    where: str
+    #: What is wrong, and what is allowed.
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.key} {self.message}"
+
+
+class ConfigError(Exception):
+    """A configuration that cannot be used. ``problems`` has all of them."""
+
+    def __init__(self, problems: tuple[ConfigProblem, ...]) -> None:
+        self.problems = problems
+        super().__init__(problems)
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        head = f"The configuration has {count} problem{'' if count == 1 else 's'}:"
+        return "\n".join([head, *(f"  {problem}" for problem in self.problems)])

@@ -1,0 +1,155 @@
+"""What a value must be beyond its type. Each rule answers what is allowed, or None."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from email.utils import parseaddr
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+MINIMUM_SECRET_BYTES = 32
+LOCALES = ("en", "fr")
+#: Names of tables in the configuration; a plugin of other authors has no underscore in its name.
+PLUGIN_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def absolute_sqlite(url: str, site_dir: Path) -> str:
+    """``sqlite:///site.db`` names a file of the site folder; answers it with the whole path.
+
+    Other addresses, and whole paths (``sqlite:////srv/site.db``), stay as they are.
+    """
+    path = url.removeprefix("sqlite:///")
+    return url if path == url else f"sqlite:///{site_dir.resolve() / path}"
+
+
+def _url(value: str) -> SplitResult | None:
+    """The parts of an address; None when it is none, such as with a port of letters."""
+    try:
+        parts = urlsplit(value)
+        _ = parts.port
+    except ValueError:
+        return None
+    return None if _CONTROL.search(value) or " " in value else parts
+
+
+def _database_url(value: str) -> str | None:
+    allowed = "must be sqlite:///file.db or postgresql://user:password@host:port/name."
+    parts = _url(value)
+    if parts is None:
+        return allowed
+    if value.startswith("sqlite:///"):
+        in_memory = parts.path in ("", "/") or ":memory:" in value
+        return "must name a file; databases in memory are not supported." if in_memory else None
+    if parts.scheme in ("postgresql", "postgres") and parts.path.strip("/"):
+        return None
+    return allowed
+
+
+def _each_database_url(values: tuple[str, ...]) -> str | None:
+    return next(filter(None, map(_database_url, values)), None)
+
+
+def _redis_url(value: str) -> str | None:
+    parts = _url(value)
+    good = parts is not None and parts.scheme in ("redis", "rediss", "unix")
+    return None if good else "must be redis://host:port/0, rediss://… or unix://path."
+
+
+def _secret_key(value: str) -> str | None:
+    if len(value.encode()) >= MINIMUM_SECRET_BYTES:
+        return None
+    return (
+        f"must be at least {MINIMUM_SECRET_BYTES} bytes long; "
+        "`python -c 'import secrets; print(secrets.token_urlsafe(48))'` makes one."
+    )
+
+
+def _smtp_url(value: str) -> str | None:
+    parts = _url(value)
+    good = parts is not None and parts.scheme in ("smtp", "smtps") and parts.hostname
+    return None if good else "must be smtp://[user:password@]host:port or smtps://…."
+
+
+def _mail_from(value: str) -> str | None:
+    address = parseaddr(value)[1]
+    good = re.fullmatch(r"[^@\s<>]+@[^@\s<>]+", address) and not _CONTROL.search(value)
+    return None if good else "must be an e-mail address, or Name <address>."
+
+
+def _base_url(value: str) -> str | None:
+    parts = _url(value)
+    good = (
+        parts is not None
+        and parts.scheme in ("http", "https")
+        and parts.hostname
+        and not (parts.query or parts.fragment or parts.username)
+    )
+    return None if good else "must be http://host or https://host, without a query."
+
+
+def _home_page(value: str) -> str | None:
+    # NOTE(redirect): "//host" and "/\host" would lead visitors to another site.
+    good = re.fullmatch(r"/(?![/\\])[^\s\\]*", value)
+    return None if good else "must be a path of this site that begins with /."
+
+
+def _organisation(value: str) -> str | None:
+    good = value.strip() and not _CONTROL.search(value)
+    return None if good else "must be a name on one line."
+
+
+def _default_locale(value: str) -> str | None:
+    return None if value in LOCALES else f"must be one of {', '.join(LOCALES)}."
+
+
+def _time_zone(value: str) -> str | None:
+    try:
+        ZoneInfo(value)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return "must be a time zone such as UTC or America/Edmonton."
+    return None
+
+
+def _trusted_proxies(values: tuple[str, ...]) -> str | None:
+    for value in values:
+        try:
+            ipaddress.ip_network(value)
+        except ValueError as error:
+            return f"must be networks such as 10.0.0.0/8: {error}."
+    return None
+
+
+def _plugin_names(values: tuple[str, ...]) -> str | None:
+    good = all(PLUGIN_NAME.fullmatch(value) for value in values)
+    return None if good else "must be names of plugins, such as influence."
+
+
+def _positive(value: int) -> str | None:
+    return None if value > 0 else "must be more than 0."
+
+
+RULES: dict[str, Callable[[Any], str | None]] = {
+    "database_url": _database_url,
+    "read_urls": _each_database_url,
+    "redis_url": _redis_url,
+    "secret_key": _secret_key,
+    "smtp_url": _smtp_url,
+    "mail_from": _mail_from,
+    "base_url": _base_url,
+    "home_page": _home_page,
+    "organisation": _organisation,
+    "default_locale": _default_locale,
+    "time_zone": _time_zone,
+    "trusted_proxies": _trusted_proxies,
+    "plugins_allow": _plugin_names,
+    "plugins_deny": _plugin_names,
+    "max_body_bytes": _positive,
+    "api_rate_limit": _positive,
+}

@@ -1,0 +1,157 @@
+"""Where configuration is written: ``changemaker.toml``, ``.env`` and the environment.
+
+Each is read into the same shape, a mapping from a key's path to an entry that remembers where it
+was written. ``("base_url",)`` is core's, ``("influence", "represent_url")`` a plugin's.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from changemaker_core.config.errors import ConfigProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+PREFIX = "CHANGEMAKER_"
+TOML = "changemaker.toml"
+DOTENV = ".env"
+
+#: Read by the command line, not a key of the configuration.
+_NOT_KEYS = frozenset({"CHANGEMAKER_SITE"})
+# NOTE(kubernetes): a service called "changemaker" gives every pod variables of these shapes.
+_FOREIGN = re.compile(r"CHANGEMAKER_(SERVICE_(HOST|PORT)|PORT)(_|$)")
+
+_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
+_KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
+_ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+
+KeyPath = tuple[str, ...]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A value as it was written, and where. ``textual`` ones come from an environment."""
+
+    value: Any
+    where: str
+    textual: bool
+
+
+Entries = dict[KeyPath, Entry]
+
+
+def read_toml(path: Path) -> tuple[Entries, list[ConfigProblem]]:
+    """The entries of a ``changemaker.toml``; none where there is no such file."""
+    if not path.is_file():
+        return {}, []
+    try:
+        text = path.read_text(encoding="utf-8")
+        table = tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        return {}, [ConfigProblem("file", path.name, f"cannot be read as TOML: {error}.")]
+    lines = _key_lines(text)
+    return {key: Entry(value, _locate(key, lines), False) for key, value in _flat(table)}, []
+
+
+def _flat(table: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
+    """Core's keys, and one level deeper the plugins' (an empty table is kept: it names one)."""
+    for name, value in table.items():
+        if not isinstance(value, dict) or not value:
+            yield (name,), value
+            continue
+        for key, inner in value.items():
+            yield (name, key), inner
+
+
+def _key_lines(text: str) -> dict[KeyPath, int]:
+    """The line of each table header and key. tomllib does not tell, so lines are looked at."""
+    found: dict[KeyPath, int] = {}
+    table: KeyPath = ()
+    inside: str | None = None
+    for number, line in enumerate(text.splitlines(), start=1):
+        was_inside, inside = inside, _multiline_string(line, inside)
+        if was_inside:
+            continue
+        if header := _HEADER.match(line):
+            table = _path(header[1])
+            found.setdefault(table, number)
+        elif key := _KEY.match(line):
+            found.setdefault(table + _path(key[1]), number)
+    return found
+
+
+def _multiline_string(line: str, inside: str | None) -> str | None:
+    """The quotes of the multi-line string that is open at the end of this line, if one is."""
+    for quotes in re.findall(r'"""|\'\'\'', line):
+        inside = None if inside == quotes else inside or quotes
+    return inside
+
+
+def _path(dotted: str) -> KeyPath:
+    return tuple(part.strip().strip("\"'") for part in dotted.split("."))
+
+
+def _locate(key: KeyPath, lines: Mapping[KeyPath, int]) -> str:
+    for length in range(len(key), 0, -1):
+        if line := lines.get(key[:length]):
+            return f"{TOML}:{line}"
+    return TOML
+
+
+def read_dotenv(path: Path) -> tuple[Entries, list[ConfigProblem]]:
+    """The ``CHANGEMAKER_…`` entries of an ``.env`` file; other variables are not ours."""
+    entries: Entries = {}
+    problems: list[ConfigProblem] = []
+    if not path.is_file():
+        return entries, problems
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (UnicodeDecodeError, OSError) as error:
+        return entries, [ConfigProblem("file", path.name, f"cannot be read: {error}.")]
+    for number, line in enumerate(lines, start=1):
+        if not (text := line.strip()) or text.startswith("#"):
+            continue
+        if match := _ASSIGNMENT.fullmatch(text):
+            where = f"{DOTENV}:{number} ({match[1]})"
+            entries.update(_entry(match[1], _unquoted(match[2]), where))
+        else:
+            problems.append(ConfigProblem("line", f"{DOTENV}:{number}", "must be NAME=value."))
+    return entries, problems
+
+
+def _unquoted(value: str) -> str:
+    """Quotes are taken off; without them, `` # …`` at the end is a comment."""
+    if match := re.fullmatch(r"""(["'])(.*?)\1\s*(?:#.*)?""", value):
+        return match[2]
+    return re.split(r"\s#", value, maxsplit=1)[0].strip()
+
+
+def read_environment(environ: Mapping[str, str]) -> Entries:
+    """The entries of an environment."""
+    entries: Entries = {}
+    for variable in sorted(environ):
+        entries.update(_entry(variable, environ[variable], variable))
+    return entries
+
+
+def _entry(variable: str, value: str, where: str) -> Entries:
+    """One variable's entry, or none when it is not a key of ours."""
+    if not variable.startswith(PREFIX) or variable in _NOT_KEYS or _FOREIGN.match(variable):
+        return {}
+    return {key_of(variable): Entry(value, where, True)}
+
+
+def key_of(variable: str) -> KeyPath:
+    """``CHANGEMAKER_INFLUENCE__REPRESENT_URL`` is ``("influence", "represent_url")``."""
+    name = variable.removeprefix(PREFIX).lower()
+    return tuple(name.split("__", 1))
+
+
+def variable_of(key: KeyPath) -> str:
+    """The other way round: the environment variable for a key."""
+    return PREFIX + "__".join(key).upper()

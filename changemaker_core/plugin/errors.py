@@ -1,0 +1,103 @@
+"""What can be wrong with a plugin: one class for each phase, each with its mend."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class PluginError(Exception):
+    """A plugin that cannot be used as it is.
+
+    ``problem`` says what is wrong and ``mend`` what to do about it, each in whole sentences.
+    ``distribution`` and ``version`` are None for a class that no installed distribution offers.
+    ``others`` names the plugins that have a part in it.
+    """
+
+    def __init__(
+        self,
+        plugin: str,
+        distribution: str | None,
+        version: str | None,
+        problem: str,
+        mend: str,
+        others: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(plugin, distribution, version, problem, mend, others)
+        self.plugin = plugin
+        self.distribution = distribution
+        self.version = version
+        self.problem = problem
+        self.mend = mend
+        self.others = others
+
+    def __str__(self) -> str:
+        origin = described(self.plugin, self.distribution, self.version)
+        return f"{origin}: {self.problem} {self.mend}"
+
+
+def described(plugin: str, distribution: str | None, version: str | None) -> str:
+    """``influence (changemaker-influence 0.1.0)``."""
+    if distribution is None:
+        return f"{plugin} (not from an installed distribution)"
+    return f"{plugin} ({distribution} {version})"
+
+
+class PluginNotFound(PluginError):
+    """The configuration names a plugin that is not installed."""
+
+
+class PluginDependencyMissing(PluginError):
+    """A plugin or distribution that this one requires is absent."""
+
+
+class PluginCycle(PluginError):
+    """Plugins that require each other in a circle."""
+
+
+class PluginIncompatible(PluginError):
+    """The distribution asks for another version of core or of another plugin."""
+
+
+class PluginImportFailed(PluginError):
+    """Importing or instantiating the plugin raised."""
+
+
+class PluginInvalid(PluginError):
+    """The plugin breaks a rule for plugins: a name, a hook, a prefix, a result's type."""
+
+
+class PluginConfigError(PluginError):
+    """The plugin's table in the configuration is wrong."""
+
+
+class PluginConflict(PluginError):
+    """Two plugins claim one name, path or table."""
+
+
+class PluginFailed(PluginError):
+    """One of the plugin's hooks raised."""
+
+
+class PluginTimeout(PluginError):
+    """The plugin's lifespan took too long to start or to stop."""
+
+
+class BootFailed(Exception):
+    """Everything that keeps a site from starting. Its text is the whole report."""
+
+    def __init__(self, problems: Sequence[PluginError]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        count = len(self.problems)
+        head = f"Changemaker cannot start: {count} problem{'' if count == 1 else 's'}."
+        return "\n".join([head, *(_paragraph(problem) for problem in self.problems)])
+
+
+def _paragraph(error: PluginError) -> str:
+    origin = described(error.plugin, error.distribution, error.version)
+    return f"\n{origin} [{type(error).__name__}]\n  {error.problem}\n  {error.mend}"
