@@ -1,0 +1,94 @@
+"""The ``changemaker`` command. Each subcommand is a module of its own, loaded when needed.
+
+Exit status: 0 done; 1 refused or failed, with the reason on standard error; 2 the command line was
+wrong; 128 + N stopped at once by a second signal N.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from changemaker_core.cli.common import Refusal, plain_errors, site_option
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+ENTRY_POINTS = "changemaker.commands"
+
+#: Core's own commands: where each is, and its line in ``--help``.
+COMMANDS = {
+    "init": ("changemaker_core.cli.init:init", "Make a new site."),
+    "migrate": ("changemaker_core.cli.migrate:migrate", "Bring the database up to date."),
+    "serve": ("changemaker_core.cli.serve:serve", "Serve the site and do its jobs."),
+    "demo": ("changemaker_core.cli.demo:demo", "Make and serve a demonstration site."),
+    "users": ("changemaker_core.cli.users:users", "Create accounts."),
+    "plugins": ("changemaker_core.cli.plugins:plugins", "List and explain plugins."),
+    "doctor": ("changemaker_core.cli.doctor:doctor", "Say what is wrong with the site."),
+    "routes": ("changemaker_core.cli.routes:routes", "List every route and who may use it."),
+    "openapi": ("changemaker_core.cli.openapi:openapi", "Print the site's OpenAPI document."),
+}
+
+
+class Commands(click.Group):
+    """Core's commands and those of the ``changemaker.commands`` entry points, loaded when called.
+
+    ``--help`` loads none of them, so a broken third-party group is named like any other and breaks
+    only itself.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [*COMMANDS, *sorted(_third_parties())]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            module, _, name = COMMANDS[cmd_name][0].partition(":")
+            return _as_command(getattr(importlib.import_module(module), name))
+        entry_point = _third_parties().get(cmd_name)
+        return None if entry_point is None else _load(entry_point)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = [(name, summary) for name, (_, summary) in COMMANDS.items()]
+        rows += [(name, f"From {_origin(ep)}.") for name, ep in sorted(_third_parties().items())]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with plain_errors():
+            return super().invoke(ctx)
+
+
+def _third_parties() -> dict[str, EntryPoint]:
+    from importlib.metadata import entry_points
+
+    found = entry_points(group=ENTRY_POINTS)
+    return {entry_point.name: entry_point for entry_point in found}
+
+
+def _origin(entry_point: EntryPoint) -> str:
+    return f"{entry_point.dist.name} {entry_point.dist.version}" if entry_point.dist else "unknown"
+
+
+def _load(entry_point: EntryPoint) -> click.Command:
+    try:
+        return _as_command(entry_point.load())
+    except Exception as error:
+        raise Refusal(
+            f"the command {entry_point.name!r} of {_origin(entry_point)} cannot be loaded: "
+            f"{type(error).__name__}: {error}\nUpdate or uninstall that package."
+        ) from error
+
+
+def _as_command(found: object) -> click.Command:
+    if not isinstance(found, click.Command):
+        raise TypeError(f"{found!r} is not a click command")
+    return found
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@site_option
+@click.version_option(package_name="changemaker-core", prog_name="changemaker")
+def main() -> None:
+    """Campaigns and the plugins that serve them, on your own server."""

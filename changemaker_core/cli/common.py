@@ -1,0 +1,114 @@
+"""What the commands share: the site's folder, its configuration, and errors said plainly."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from changemaker_core.config import Config
+    from changemaker_core.site import Site
+
+    Command = TypeVar("Command", bound=Callable[..., Any])
+
+#: Modules and their errors that the operator, not a programmer, can mend.
+EXPECTED = (
+    ("changemaker_core.config", "ConfigError"),
+    ("changemaker_core.plugin.errors", "BootFailed"),
+    ("changemaker_core.plugin.errors", "PluginError"),
+    ("peewee", "OperationalError"),
+)
+FOLDER_VARIABLE = "CHANGEMAKER_SITE"
+
+
+class Refusal(click.ClickException):
+    """Something that the operator can mend: printed without a traceback, exit status 1."""
+
+    exit_code = 1
+
+
+def site_option(command: Command) -> Command:
+    """Let a command take ``--site DIR`` after its name, as the group does before it."""
+    option = click.option(
+        "--site",
+        type=click.Path(file_okay=False, path_type=Path),
+        expose_value=False,
+        callback=_keep_site,
+        help=f"The site's folder [${FOLDER_VARIABLE}, else the working directory].",
+    )
+    return option(command)
+
+
+def _keep_site(ctx: click.Context, _param: click.Parameter, value: Path | None) -> None:
+    if value is not None:
+        ctx.find_root().obj = value
+
+
+def site_folder() -> Path:
+    """The folder of the site that this command is about, absolute.
+
+    ``--site``, else ``CHANGEMAKER_SITE``, else the working directory.
+    """
+    chosen = click.get_current_context().find_root().obj
+    return Path(chosen or os.environ.get(FOLDER_VARIABLE) or Path.cwd()).absolute()
+
+
+def load_config() -> Config:
+    """The site's configuration; raises ``Refusal`` where the folder holds no site, and
+    ``ConfigError``, with every problem at once, where it holds a wrong one."""
+    from changemaker_core.config import Config
+
+    folder = site_folder()
+    if not (folder / "changemaker.toml").is_file():
+        raise Refusal(
+            f"{folder} holds no site: there is no changemaker.toml in it.\n"
+            f"Make one with `changemaker init {folder}`, or name another folder with --site."
+        )
+    return Config.load(folder)
+
+
+@contextlib.contextmanager
+def opened_site(config: Config | None = None) -> Iterator[Site]:
+    """The site with all of its plugins, closed afterwards."""
+    from changemaker_core.site import Site
+
+    site = Site(config or load_config())
+    try:
+        yield site
+    finally:
+        site.close()
+
+
+def say(message: str) -> None:
+    """Print for a person. Results for machines go to standard output by ``click.echo``."""
+    click.echo(message, err=True)
+
+
+@contextlib.contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn the errors that an operator can mend into ``Refusal``; others are bugs and pass."""
+    try:
+        yield
+    except Exception as error:
+        if not is_expected(error):
+            raise
+        raise Refusal(str(error)) from error
+
+
+def is_expected(error: Exception) -> bool:
+    """Whether the operator, not a programmer, can mend this error.
+
+    Looks at what is already imported: an error whose room was never loaded cannot be one of it.
+    """
+    expected: list[type[Exception]] = []
+    for module, name in EXPECTED:
+        if module in sys.modules:
+            expected.append(getattr(sys.modules[module], name))
+    return isinstance(error, tuple(expected))

@@ -1,0 +1,78 @@
+"""A child process of ``serve``: ``python -m changemaker_core.cli.process web|jobs ORDERS``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import click
+
+from changemaker_core.cli.common import plain_errors
+from changemaker_core.cli.orders import GRACE, REFUSED, Orders
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def main(arguments: list[str]) -> int:
+    """Work under the orders until told to stop; answers the exit status."""
+    orders = Orders.parse(arguments)
+    _end_with_supervisor(orders.alive)
+    try:
+        with plain_errors():
+            (_web if orders.kind == "web" else _jobs)(orders)
+    except click.ClickException as error:
+        error.show()
+        return REFUSED
+    return 0
+
+
+def _end_with_supervisor(alive: int) -> None:
+    """Stop, within the usual grace, when the supervisor is gone without having said a word."""
+
+    def watch() -> None:
+        os.read(alive, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+        threading.Event().wait(GRACE)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="supervisor-watch", daemon=True).start()
+
+
+def _tell(ready: int) -> Callable[[], None]:
+    def tell() -> None:
+        os.write(ready, b"+")
+        os.close(ready)
+
+    return tell
+
+
+def _web(orders: Orders) -> None:
+    from changemaker_core.cli.server import serve_app
+    from changemaker_core.cli.state import checked_app
+
+    app = checked_app(orders)
+    serve_app(app, socket.socket(fileno=orders.socket), started=_tell(orders.ready))
+
+
+def _jobs(orders: Orders) -> None:
+    from changemaker_core.cli.state import checked_app
+    from changemaker_core.jobs import runner
+
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    app = checked_app(orders)
+    _tell(orders.ready)()
+    try:
+        runner.run(app.site, stop)
+    finally:
+        app.site.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

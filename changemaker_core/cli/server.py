@@ -1,0 +1,60 @@
+"""The web server of one process: uvicorn, on a socket that is already listening."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from changemaker_core.cli.listening import BACKLOG
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+#: Seconds that open requests get to finish; what is left of ``GRACE`` is for closing plugins.
+REQUEST_GRACE = 8
+
+
+class Server(uvicorn.Server):
+    """uvicorn, telling when it has begun to answer."""
+
+    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._tell_started = started
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Open the application, then the door."""
+        await super().startup(sockets=sockets)
+        if self.started and not self.should_exit:
+            self._tell_started()
+
+
+def serve_app(app: Any, listening: socket.socket, *, started: Callable[[], None]) -> None:
+    """Serve an ASGI application until SIGTERM or SIGINT, then finish what is open.
+
+    ``started()`` is called once requests are answered. A second SIGINT waits for nothing. Raises
+    ``SystemExit`` when the application cannot open.
+    """
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=REQUEST_GRACE,
+    )
+    server = Server(config, started)
+    # uvicorn raises the signal again when all is closed: this makes it end with status 0, and
+    # hears a signal that comes before uvicorn itself listens.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, server.handle_exit)
+    server.run(sockets=[listening])
+    if not server.started:
+        raise SystemExit(1)

@@ -1,0 +1,122 @@
+"""This project's sessions: ``nox -l`` lists them, ``nox`` runs the quick ones.
+
+Tools and their versions are the dependency groups of ``pyproject.toml``. Environments are made with
+uv where it is installed (``pip install 'nox[uv]'`` brings it), else with virtualenv and pip.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+PROJECT = nox.project.load_toml(ROOT / "pyproject.toml")
+PLUGINS = sorted(folder.parent.name for folder in ROOT.glob("plugins/*/pyproject.toml"))
+EDITABLE = [part for name in PLUGINS for part in ("-e", f"plugins/{name}")]
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "types", "imports", "tests"]
+nox.options.reuse_existing_virtualenvs = True
+
+
+def _group(name: str) -> list[str]:
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+def _install_everything(session: nox.Session, *options: str) -> None:
+    session.install(*options, "-e", ".[testing]", *EDITABLE, *_group("tests"))
+
+
+def _strictness() -> list[str]:
+    """In CI, a suite whose system package is absent fails instead of being left out."""
+    return ["--nothing-left-out"] if os.environ.get("CI") == "true" else []
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Make and serve a demonstration site."""
+    session.install("-e", ".", *EDITABLE)
+    session.run("changemaker", "demo", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run every test: core, plugins, command line, packaging, documentation."""
+    _install_everything(session)
+    session.run("pytest", "-q", *_strictness(), *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install(*_group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    _install_everything(session)
+    session.install(*_group("types"))
+    session.run("mypy")
+
+
+@nox.session
+def imports(session: nox.Session) -> None:
+    """Check that each room imports only the rooms below it, and that the core knows no plugin."""
+    session.install("-e", ".", *EDITABLE, *_group("imports"))
+    session.run("lint-imports")
+
+
+@nox.session
+@nox.parametrize("name", PLUGINS, ids=PLUGINS)
+def plugin(session: nox.Session, name: str) -> None:
+    """Test one plugin as its users get it: from its wheel, with what it declares and no more."""
+    dist = Path(session.create_tmp()) / "dist"
+    shutil.rmtree(dist, ignore_errors=True)
+    wheels = [_built(session, folder, dist) for folder in (ROOT, ROOT / "plugins" / name)]
+    session.install("--force-reinstall", f"{wheels[0]}[testing]", str(wheels[1]))
+    copy = Path(session.create_tmp()) / "tests"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(ROOT / "plugins" / name / "tests", copy)
+    with session.chdir(copy):
+        options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(copy)]
+        session.run("pytest", "-q", *options, *_strictness(), *session.posargs, str(copy))
+
+
+def _built(session: nox.Session, folder: Path, into: Path) -> Path:
+    """The wheel of a distribution, built outside of the environment under test."""
+    builder = into.parent / "builder"
+    if not builder.exists():
+        session.run("python", "-m", "venv", str(builder), external=True)
+    before = set(into.glob("*.whl"))
+    command = [str(builder / "bin" / "pip"), "wheel", "-q", "--no-deps", "-w", str(into)]
+    session.run(*command, str(folder), external=True)
+    (wheel,) = set(into.glob("*.whl")) - before
+    return wheel
+
+
+@nox.session(venv_backend="uv")
+def minimum(session: nox.Session) -> None:
+    """Test with the lowest versions of what is declared."""
+    _install_everything(session, "--resolution", "lowest-direct")
+    session.run("pytest", "-q", "-m", "not packaging", *_strictness(), *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation; a warning is an error."""
+    session.install(*_group("docs"))
+    session.run("mkdocs", "build", "--strict", "--quiet", *session.posargs)
+
+
+@nox.session
+def screenshots(session: nox.Session) -> None:
+    """Take the documentation's pictures of the demonstration site with Chromium."""
+    _install_everything(session)
+    session.run("python", "docs/take_screenshots.py", *session.posargs)
