@@ -1,0 +1,47 @@
+"""What the command line and other plugins may use of accounts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from changemaker_core.features.accounts import passwords, services
+from changemaker_core.features.accounts.roles import SUPER_ADMIN, Roles, UnknownRole
+from changemaker_core.features.accounts.services import EmailTaken, PasswordRefused
+
+if TYPE_CHECKING:
+    from changemaker_core import Role, Site
+
+__all__ = [
+    "SUPER_ADMIN",
+    "EmailTaken",
+    "PasswordRefused",
+    "UnknownRole",
+    "create_user",
+    "roles_of",
+]
+
+
+def roles_of(site: Site) -> Roles:
+    """Every role that the site's plugins registered."""
+    contributed = site.sweep("accounts_register_roles", site=site)
+    roles: list[Role] = [contribution.item for contribution in contributed]
+    return Roles.of(roles)
+
+
+def create_user(
+    site: Site, *, email: str, name: str, role: str, password: str | None = None
+) -> tuple[str, str]:
+    """Creates a user and returns ``(id, password)``; a password is made when none is given.
+
+    Blocks (hashing, database): not for the event loop. Raises ``EmailTaken``, ``UnknownRole`` or
+    ``PasswordRefused``.
+    """
+    roles_of(site).check(role)
+    if password is None:
+        password = passwords.generate()
+    services.check_password(password, email)
+    hashed = passwords.hash_password(password)
+    user_id = site.db.sync.write(
+        lambda tx: services.create_user(tx, email=email, name=name, role=role, password_hash=hashed)
+    )
+    return user_id, password

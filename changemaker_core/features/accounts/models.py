@@ -1,0 +1,56 @@
+"""People who sign in, and the sessions that they have open."""
+
+from __future__ import annotations
+
+import peewee
+
+from changemaker_core import Model, UtcField, UUIDField, new_id
+
+
+class User(Model):
+    """Somebody who can sign in. ``email`` is kept casefolded: addresses differ by more than case."""
+
+    id = UUIDField(primary_key=True, default=new_id)
+    email = peewee.CharField(max_length=254, unique=True)
+    name = peewee.CharField(max_length=200)
+    password_hash = peewee.TextField()
+    role = peewee.CharField(max_length=64)
+    status = peewee.CharField(max_length=16, default="ACTIVE")
+    locale = peewee.CharField(max_length=8, default="en")
+    created_at = UtcField()
+    updated_at = UtcField()
+    last_login_at = UtcField(null=True)
+
+    class Meta:
+        table_name = "accounts_user"
+
+
+class RefreshToken(Model):
+    """One link of a session's chain of refresh tokens.
+
+    Tokens that came of one sign-in share a ``family``. A token is exchanged once; seen again, it
+    was stolen or replayed, and the whole family ends. Only its hash is kept.
+    """
+
+    id = UUIDField(primary_key=True, default=new_id)
+    user = peewee.ForeignKeyField(User, lazy_load=False, on_delete="CASCADE", backref="tokens")
+    family = UUIDField(index=True)
+    token_hash = peewee.CharField(max_length=64, unique=True)
+    issued_at = UtcField()
+    expires_at = UtcField(index=True)
+    exchanged_at = UtcField(null=True)
+    revoked_at = UtcField(null=True)
+
+    class Meta:
+        table_name = "accounts_refresh_token"
+
+
+class LoginDelay(Model):
+    """How long an address must wait after wrong passwords, whether or not somebody owns it."""
+
+    key = peewee.CharField(max_length=64, primary_key=True)
+    failures = peewee.IntegerField()
+    not_before = UtcField()
+
+    class Meta:
+        table_name = "accounts_login_delay"

@@ -1,0 +1,70 @@
+"""Accounts: the manifest."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from changemaker_core import Authenticator, Every, Job, Plugin, Route, hookimpl
+
+if TYPE_CHECKING:
+    from changemaker_core import JobRun, Model, Permission, Role, Site
+    from changemaker_core.features.accounts.sessions import Sessions
+
+
+class AccountsPlugin(Plugin):
+    """Users, roles and sign-in."""
+
+    name = "accounts"
+
+    @hookimpl
+    def cm_register_models(self) -> list[type[Model]]:
+        from changemaker_core.features.accounts.models import LoginDelay, RefreshToken, User
+
+        return [User, RefreshToken, LoginDelay]
+
+    @hookimpl
+    def cm_register_routes(self, site: Site) -> list[Route]:
+        from changemaker_core.features.accounts import resources
+
+        sessions = _sessions(site)
+        return [
+            Route("/api/auth/login", resources.LoginResource(sessions)),
+            Route("/api/auth/refresh", resources.RefreshResource(sessions)),
+            Route("/api/auth/logout", resources.LogoutResource(sessions)),
+            Route("/api/auth/me", resources.MeResource(site, sessions)),
+        ]
+
+    @hookimpl
+    def cm_register_authenticators(self, site: Site) -> list[Authenticator]:
+        return [Authenticator("accounts.access_token", _sessions(site).find)]
+
+    @hookimpl
+    def cm_register_jobs(self) -> list[Job]:
+        return [Job("accounts.tidy", tidy, schedule=Every(timedelta(days=1)))]
+
+    @hookimpl
+    def accounts_register_permissions(self) -> list[Permission]:
+        from changemaker_core.features.accounts.roles import PERMISSIONS
+
+        return PERMISSIONS
+
+    @hookimpl
+    def accounts_register_roles(self) -> list[Role]:
+        from changemaker_core.features.accounts.roles import ROLES
+
+        return ROLES
+
+
+def _sessions(site: Site) -> Sessions:
+    from changemaker_core.features.accounts.api import roles_of
+    from changemaker_core.features.accounts.sessions import Sessions
+
+    return Sessions(site, roles_of(site))
+
+
+def tidy(run: JobRun) -> None:
+    """Drops what has expired."""
+    from changemaker_core.features.accounts import services
+
+    run.write(services.tidy)

@@ -1,0 +1,71 @@
+"""Sign-in over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from changemaker_core import Unauthorized, endpoint
+from changemaker_core.features.accounts.queries import account_by_id
+from changemaker_core.features.accounts.schemas import Login, Refresh, Session, UserOut
+
+if TYPE_CHECKING:
+    from changemaker_core import Request, Response, Site
+    from changemaker_core.features.accounts.sessions import Sessions
+
+
+class LoginResource:
+    """``/api/auth/login``"""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    @endpoint(public=True, body=Login, response=Session)
+    async def on_post(self, req: Request, resp: Response, *, body: Login) -> Session:
+        """Sign in."""
+        _never_store(resp)
+        return await self._sessions.sign_in(body.email, body.password, req.client_ip)
+
+
+class RefreshResource:
+    """``/api/auth/refresh``"""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    @endpoint(public=True, body=Refresh, response=Session, rate_limit="60/minute")
+    async def on_post(self, req: Request, resp: Response, *, body: Refresh) -> Session:
+        """Exchange a refresh token for new tokens."""
+        _never_store(resp)
+        return await self._sessions.refresh(body.refresh_token)
+
+
+class LogoutResource:
+    """``/api/auth/logout``"""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    @endpoint(public=True, body=Refresh, status=204, rate_limit="60/minute")
+    async def on_post(self, req: Request, resp: Response, *, body: Refresh) -> None:
+        """End the session that a refresh token belongs to."""
+        await self._sessions.sign_out(body.refresh_token)
+
+
+class MeResource:
+    """``/api/auth/me``"""
+
+    def __init__(self, site: Site, sessions: Sessions) -> None:
+        self._site = site
+        self._sessions = sessions
+
+    @endpoint(permission="accounts.me.read", response=UserOut)
+    async def on_get(self, req: Request, resp: Response) -> UserOut:
+        """The user who is asking."""
+        account = req.actor and await self._site.db.one(account_by_id(req.actor.id))
+        if account is None:
+            raise Unauthorized
+        return self._sessions.describe(account)
+
+
+def _never_store(resp: Response) -> None:
+    resp.set_header("Cache-Control", "no-store")

@@ -1,0 +1,44 @@
+"""What the sign-in endpoints take and give."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from changemaker_core import Body, Email
+
+
+class Login(Body):
+    """An address and its password."""
+
+    email: Email
+    password: Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class Refresh(Body):
+    """The refresh token that sign-in or the last refresh gave."""
+
+    refresh_token: Annotated[str, Meta(min_length=1, max_length=128)]
+
+
+class UserOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A user, as they see themselves."""
+
+    id: str
+    email: str
+    name: str
+    role: str
+    locale: str
+    permissions: list[str]
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """An open session. ``expires_in`` is the access token's lifetime in seconds."""
+
+    access_token: str
+    refresh_token: str
+    expires_in: int
+    user: UserOut
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  # a scheme's name, not a secret

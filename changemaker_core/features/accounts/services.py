@@ -1,0 +1,163 @@
+"""The rules of users and sessions. Plain values in, plain values out; nothing here knows HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from changemaker_core import LimitReached, SlidingWindow, Text, new_id
+from changemaker_core.features.accounts import passwords, tokens
+from changemaker_core.features.accounts.models import LoginDelay, RefreshToken, User
+
+if TYPE_CHECKING:
+    from changemaker_core import Tx
+    from changemaker_core.features.accounts.queries import Account
+
+LOGINS_PER_ADDRESS: Final = SlidingWindow("accounts.login.ip", 10, timedelta(minutes=1))
+FREE_FAILURES: Final = 3
+LONGEST_DELAY: Final = timedelta(minutes=15)
+
+
+class EmailTaken(ValueError):
+    """Another user has this address."""
+
+
+class PasswordRefused(ValueError):
+    """The password is too short, too long or too well known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rotation:
+    """What became of a refresh token that was presented."""
+
+    user_id: str
+    refresh_token: str
+
+
+def create_user(tx: Tx, *, email: str, name: str, role: str, password_hash: str) -> str:
+    """Inserts a user and returns the id. Raises ``EmailTaken``."""
+    if User.select().where(User.email == email.casefold()).exists():
+        raise EmailTaken(Text("{email} already has an account.", email=email))
+    user = User.create(
+        email=email.casefold(),
+        name=name,
+        password_hash=password_hash,
+        role=role,
+        created_at=tx.now,
+        updated_at=tx.now,
+    )
+    return str(user.id)
+
+
+def check_password(password: str, email: str) -> None:
+    """Raises ``PasswordRefused``, saying why."""
+    if problem := passwords.problem_with(password, email=email):
+        raise PasswordRefused(problem)
+
+
+def admit_attempt(tx: Tx, email: str, client_ip: str) -> None:
+    """Counts a sign-in. Raises ``LimitReached`` when this client or this account must wait."""
+    LOGINS_PER_ADDRESS.take(tx, client_ip)
+    delay = LoginDelay.get_or_none(LoginDelay.key == _delay_key(email))
+    if delay is not None and delay.not_before > tx.now:
+        raise LimitReached(delay.not_before - tx.now)
+
+
+def note_failure(tx: Tx, email: str) -> None:
+    """After the third wrong password each further one doubles the wait, to fifteen minutes.
+
+    The wait is the same for an address without an account, so it tells nothing.
+    """
+    key = _delay_key(email)
+    known = LoginDelay.get_or_none(LoginDelay.key == key)
+    failures = 1 if known is None else known.failures + 1
+    row = {"failures": failures, "not_before": tx.now + _delay_after(failures)}
+    LoginDelay.insert(key=key, **row).on_conflict(
+        conflict_target=[LoginDelay.key], update=row
+    ).execute()
+
+
+def open_session(tx: Tx, account: Account, new_hash: str | None = None) -> str:
+    """Starts a family of refresh tokens and returns the first."""
+    changes = {User.last_login_at: tx.now}
+    if new_hash is not None:
+        changes[User.password_hash] = new_hash
+    User.update(changes).where(User.id == account.id).execute()
+    LoginDelay.delete().where(LoginDelay.key == _delay_key(account.email)).execute()
+    return _issue(tx, account.id, family=new_id())
+
+
+def rotate(tx: Tx, refresh_token: str) -> Rotation | None:
+    """Exchanges a refresh token for the next; ``None`` when it is not good.
+
+    A token that was exchanged before ends its whole family: either its thief or its owner holds
+    the newer one, and only signing in again tells which.
+    """
+    token_hash = tokens.hash_refresh_token(refresh_token)
+    exchanged = (
+        RefreshToken.update(exchanged_at=tx.now)
+        .where(
+            RefreshToken.token_hash == token_hash,
+            RefreshToken.exchanged_at.is_null(),
+            RefreshToken.revoked_at.is_null(),
+            RefreshToken.expires_at > tx.now,
+        )
+        .execute()
+    )
+    token = RefreshToken.get_or_none(RefreshToken.token_hash == token_hash)
+    if token is None:
+        return None
+    if not exchanged or not _may_sign_in(token.user_id):
+        _end_family(tx, token.family)
+        return None
+    return Rotation(token.user_id, _issue(tx, token.user_id, token.family))
+
+
+def end_session(tx: Tx, refresh_token: str) -> None:
+    """Ends the session that this token belongs to; an unknown token is nobody's session."""
+    token = RefreshToken.get_or_none(
+        RefreshToken.token_hash == tokens.hash_refresh_token(refresh_token)
+    )
+    if token is not None:
+        _end_family(tx, token.family)
+
+
+def tidy(tx: Tx) -> None:
+    """Drops tokens and delays that no longer decide anything."""
+    RefreshToken.delete().where(RefreshToken.expires_at < tx.now).execute()
+    LoginDelay.delete().where(LoginDelay.not_before < tx.now - timedelta(days=1)).execute()
+
+
+def _issue(tx: Tx, user_id: str, family: str) -> str:
+    token = tokens.new_refresh_token()
+    RefreshToken.insert(
+        user=user_id,
+        family=family,
+        token_hash=tokens.hash_refresh_token(token),
+        issued_at=tx.now,
+        expires_at=tx.now + tokens.REFRESH_LIFETIME,
+    ).execute()
+    return token
+
+
+def _end_family(tx: Tx, family: str) -> None:
+    RefreshToken.update(revoked_at=tx.now).where(
+        RefreshToken.family == family, RefreshToken.revoked_at.is_null()
+    ).execute()
+
+
+def _may_sign_in(user_id: str) -> bool:
+    found: bool = User.select().where(User.id == user_id, User.status == "ACTIVE").exists()
+    return found
+
+
+def _delay_key(email: str) -> str:
+    return hashlib.sha256(email.casefold().encode()).hexdigest()
+
+
+def _delay_after(failures: int) -> timedelta:
+    if failures < FREE_FAILURES:
+        return timedelta(0)
+    return min(timedelta(seconds=2 ** min(failures - FREE_FAILURES, 20)), LONGEST_DELAY)

@@ -1,0 +1,102 @@
+"""Signing in and staying signed in: the rules of ``services`` around what must not block."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from changemaker_core import Actor, Text, Unauthorized
+from changemaker_core.features.accounts import passwords, services
+from changemaker_core.features.accounts.queries import Account, account_by_email, account_by_id
+from changemaker_core.features.accounts.schemas import Session, UserOut
+from changemaker_core.features.accounts.tokens import ACCESS_LIFETIME, AccessTokens, BadToken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from changemaker_core import Request, Site
+    from changemaker_core.features.accounts.roles import Roles
+
+# Two at a time: each takes a core and 64 MiB for a third of a second.
+_hashing = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
+_BEARER: Final = "Bearer "
+R = TypeVar("R")
+
+
+class Sessions:
+    """A site's sessions."""
+
+    def __init__(self, site: Site, roles: Roles) -> None:
+        self._site = site
+        self._roles = roles
+        self._access = AccessTokens.of(site.config.secret_key)
+
+    async def sign_in(self, email: str, password: str, client_ip: str) -> Session:
+        """Opens a session. The same answer, in the same time, for whatever is wrong."""
+        site = self._site
+        email = email.casefold()
+        await site.db.write(services.admit_attempt, email, client_ip)
+        account = await site.db.one(account_by_email(email))
+        known_hash = account.password_hash if account is not None else None
+        right = await _on_thread(passwords.matches, password, known_hash)
+        if account is None or not right or account.status != "ACTIVE":
+            await site.db.write(services.note_failure, email)
+            raise Unauthorized(Text("The e-mail address or the password is not right."))
+        new_hash = None
+        if passwords.needs_rehash(account.password_hash):
+            new_hash = await _on_thread(passwords.hash_password, password)
+        refresh = await site.db.write(services.open_session, account, new_hash)
+        return self._session(account, refresh)
+
+    async def refresh(self, refresh_token: str) -> Session:
+        """Exchanges a refresh token for a new pair of tokens."""
+        rotation = await self._site.db.write(services.rotate, refresh_token)
+        account = rotation and await self._site.db.one(account_by_id(rotation.user_id))
+        if rotation is None or account is None:
+            raise Unauthorized(Text("This session has ended. Sign in again."))
+        return self._session(account, rotation.refresh_token)
+
+    async def sign_out(self, refresh_token: str) -> None:
+        """Ends the session that the token belongs to."""
+        await self._site.db.write(services.end_session, refresh_token)
+
+    async def find(self, request: Request) -> Actor | None:
+        """The user whose access token the request carries: an authenticator."""
+        header = request.get_header("Authorization")
+        if header is None:
+            return None
+        if not header.startswith(_BEARER):
+            raise Unauthorized(Text("Authorization must be a Bearer token."))
+        try:
+            user_id = self._access.user_id(header.removeprefix(_BEARER), self._site.clock())
+        except BadToken:
+            raise Unauthorized(Text("The access token is not valid, or has expired.")) from None
+        # One compiled read: a suspension or a new role counts at once, not in fifteen minutes.
+        account = await self._site.db.one(account_by_id(user_id))
+        if account is None or account.status != "ACTIVE":
+            raise Unauthorized(Text("This account cannot sign in."))
+        return Actor("user", account.id, account.name, self._roles.permissions(account.role))
+
+    def describe(self, account: Account) -> UserOut:
+        """The user as they see themselves."""
+        return UserOut(
+            id=account.id,
+            email=account.email,
+            name=account.name,
+            role=account.role,
+            locale=account.locale,
+            permissions=sorted(self._roles.permissions(account.role)),
+        )
+
+    def _session(self, account: Account, refresh_token: str) -> Session:
+        return Session(
+            access_token=self._access.issue(account.id, self._site.clock()),
+            refresh_token=refresh_token,
+            expires_in=int(ACCESS_LIFETIME.total_seconds()),
+            user=self.describe(account),
+        )
+
+
+async def _on_thread(func: Callable[..., R], *args: object) -> R:
+    return await asyncio.get_running_loop().run_in_executor(_hashing, func, *args)

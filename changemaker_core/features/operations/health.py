@@ -1,0 +1,93 @@
+"""Whether the site is well: every check's answer, with its time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+import msgspec
+
+from changemaker_core import HealthCheck
+
+if TYPE_CHECKING:
+    from changemaker_core import Site
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which a check that has not answered has failed.
+DEADLINE: Final = 5.0
+#: Seconds for which an answer is kept, so that watching costs little however many watch.
+KEPT_FOR: Final = 1.0
+
+
+class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
+    """One check: its name, its answer, and how long it took in milliseconds."""
+
+    name: str
+    status: Literal["ok", "failed"]
+    ms: float
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole: ``ok`` when every check is."""
+
+    status: Literal["ok", "failed"]
+    checks: list[CheckResult]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    health: Health
+    until: float
+
+
+class HealthChecks:
+    """Core's checks and the plugins'."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        contributed = site.sweep("operations_register_health_checks", site=site)
+        self._checks: list[HealthCheck] = [c.item for c in contributed]
+        self._kept: _Kept | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    async def run(self) -> Health:
+        """Runs every check, side by side; an answer under a second old is given again."""
+        async with self._one_at_a_time:
+            if self._kept is None or self._kept.until < time.monotonic():
+                health = await self._run_all()
+                self._kept = _Kept(health, time.monotonic() + KEPT_FOR)
+            return self._kept.health
+
+    async def _run_all(self) -> Health:
+        results = await asyncio.gather(*map(self._run_one, self._checks))
+        well = all(result.status == "ok" for result in results)
+        return Health(status="ok" if well else "failed", checks=results)
+
+    async def _run_one(self, check: HealthCheck) -> CheckResult:
+        began = time.perf_counter()
+        status: Literal["ok", "failed"] = "ok"
+        try:
+            async with asyncio.timeout(DEADLINE):
+                await check.check(self._site)
+        # Whatever a plugin's check raises is its answer; what it says goes to the operator's log,
+        # not to whoever asks.
+        except Exception:
+            log.exception("health check failed", extra={"check": check.name})
+            status = "failed"
+        ms = round((time.perf_counter() - began) * 1000, 3)
+        return CheckResult(name=check.name, status=status, ms=ms)
+
+
+async def database_answers(site: Site) -> None:
+    """The database answers, and not only from a cache."""
+    await site.db.read(_select_one)
+
+
+def _select_one() -> None:
+    from changemaker_core import Model
+
+    Model._meta.database.execute_sql("SELECT 1").fetchall()

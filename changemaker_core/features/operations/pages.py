@@ -1,0 +1,43 @@
+"""The home page and static files."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from changemaker_core import NotFound, Redirect, endpoint
+
+if TYPE_CHECKING:
+    from changemaker_core import Request, Response, Site
+
+
+class HomePage:
+    """``/``"""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @endpoint(public=True)
+    async def on_get(self, req: Request, resp: Response) -> Redirect:
+        """Leads to the page that the configuration names as ``home_page``."""
+        return Redirect(self._site.config.home_page, status=302)
+
+
+class StaticFile:
+    """``/static/{path}``"""
+
+    def __init__(self, site: Site) -> None:
+        self._static = site.static
+
+    @endpoint(public=True)
+    async def on_get(self, req: Request, resp: Response, *, path: str) -> bytes | None:
+        """A style sheet, script or image of core or a plugin."""
+        answer = self._static.answer(
+            path,
+            version=req.get_param("v"),
+            if_none_match=req.get_header("If-None-Match"),
+        )
+        if answer is None:
+            raise NotFound
+        resp.status = answer.status
+        resp.set_headers(list(answer.headers))
+        return answer.body

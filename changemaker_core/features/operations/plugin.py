@@ -1,0 +1,57 @@
+"""Operations: the manifest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from changemaker_core import HealthCheck, Metric, Permission, Plugin, Route, Text, hookimpl
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from changemaker_core import Site
+
+
+class OperationsPlugin(Plugin):
+    """Health, metrics, queues, the API description, the home page and static files."""
+
+    name = "operations"
+    requires = ("accounts",)
+
+    @hookimpl
+    def cm_register_routes(self, site: Site) -> list[Route]:
+        from changemaker_core.features.operations import pages, resources
+        from changemaker_core.features.operations.health import HealthChecks
+
+        checks = HealthChecks(site)
+        return [
+            Route("/", pages.HomePage(site)),
+            Route("/static/{path:path}", pages.StaticFile(site)),
+            Route("/api/health", resources.HealthResource(checks)),
+            Route("/api/health/live", resources.LiveResource()),
+            Route("/api/health/ready", resources.HealthResource(checks)),
+            Route("/api/metrics", resources.MetricsResource(site)),
+            Route("/api/openapi.json", resources.OpenApiResource(site)),
+            Route("/api/queues", resources.QueuesResource(site)),
+            *_mailbox(site),
+        ]
+
+    @hookimpl
+    def operations_register_health_checks(self) -> list[HealthCheck]:
+        from changemaker_core.features.operations.health import database_answers
+
+        return [HealthCheck("database", database_answers)]
+
+    @hookimpl
+    def accounts_register_permissions(self) -> list[Permission]:
+        return [Permission("operations.jobs.read", Text("See jobs and queues"))]
+
+
+def _mailbox(site: Site) -> Iterator[Route]:
+    from changemaker_core.features.operations import mailbox
+    from changemaker_core.mail import FolderTransport
+
+    if site.config.development and isinstance(site.mail, FolderTransport):
+        yield Route("/mailbox", mailbox.MailboxPage(site.mail))
+        yield Route("/mailbox/{id}", mailbox.MessagePage(site.mail))
+        yield Route("/mailbox/{id}/html", mailbox.MessageHtml(site.mail))

@@ -1,0 +1,85 @@
+"""Health, metrics, queues and the API description over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from changemaker_core import endpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from changemaker_core import Request, Response, Site
+    from changemaker_core.features.operations.health import HealthChecks
+
+from changemaker_core.features.operations.health import Health
+
+
+class Alive(msgspec.Struct, frozen=True):
+    """The process answers."""
+
+    status: str = "ok"
+
+
+class HealthResource:
+    """``/api/health`` and ``/api/health/ready``"""
+
+    def __init__(self, checks: HealthChecks) -> None:
+        self._checks = checks
+
+    @endpoint(public=True, response=Health)
+    async def on_get(self, req: Request, resp: Response) -> Health:
+        """Every check with its time; 503 when one fails."""
+        health = await self._checks.run()
+        if health.status != "ok":
+            resp.status = 503
+        return health
+
+
+class LiveResource:
+    """``/api/health/live``"""
+
+    @endpoint(public=True, response=Alive)
+    async def on_get(self, req: Request, resp: Response) -> Alive:
+        """Whether the process answers at all."""
+        return Alive()
+
+
+class MetricsResource:
+    """``/api/metrics``"""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @endpoint(public=True)
+    async def on_get(self, req: Request, resp: Response) -> bytes:
+        """Metrics for Prometheus, of all processes together."""
+        resp.content_type = "text/plain; version=0.0.4; charset=utf-8"
+        return await self._site.metrics.exposition()
+
+
+class OpenApiResource:
+    """``/api/openapi.json``"""
+
+    def __init__(self, describe: Callable[[], bytes]) -> None:
+        self._describe = describe
+
+    @endpoint(public=True)
+    async def on_get(self, req: Request, resp: Response) -> bytes:
+        """This API, as OpenAPI 3.1."""
+        resp.content_type = "application/json"
+        return self._describe()
+
+
+class QueuesResource:
+    """``/api/queues``"""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @endpoint(permission="operations.jobs.read")
+    async def on_get(self, req: Request, resp: Response) -> dict[str, object]:
+        """How many jobs of each state wait in each queue."""
+        return {"data": await self._site.jobs.depths()}

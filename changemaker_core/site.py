@@ -1,0 +1,153 @@
+"""The site: what a plugin is handed at boot, and what holds the rooms of the house together."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from changemaker_core.db import Database, utcnow
+from changemaker_core.db.migrations import MigrationFolder
+from changemaker_core.identity import Identity
+from changemaker_core.jobs import Outbox
+from changemaker_core.plugin import manager
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    import msgspec
+
+    from changemaker_core.cache import BytesCache
+    from changemaker_core.config import Config
+    from changemaker_core.mail import Transport
+    from changemaker_core.metrics import Metrics
+    from changemaker_core.plugin.base import Plugin
+    from changemaker_core.plugin.manager import Contribution
+    from changemaker_core.plugin.types import Job, Subscription
+    from changemaker_core.web import StaticFiles, Templates, Translations
+
+Settings = TypeVar("Settings", bound="msgspec.Struct")
+
+
+class Site:
+    """One organisation's site: its configuration, database, plugins and all that they share.
+
+    Building a site imports its plugins and checks its configuration; connections, threads and
+    files wait until they are used, so every process builds its own after it was started.
+
+    ``plugins``: ``None`` loads those that are installed; a list of classes loads exactly those.
+    Core's own features come with either. ``clock`` answers the time as an aware UTC datetime.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        plugins: Sequence[type[Plugin]] | None = None,
+        *,
+        safe_mode: bool = False,
+        clock: Callable[[], datetime] = utcnow,
+    ) -> None:
+        self.config = config
+        self.clock = clock
+        self.jobs = Outbox(self)
+        self.db = Database.open(
+            config.database_url, read_urls=config.read_urls, clock=clock, effects=self.jobs
+        )
+        self.loaded = manager.load(
+            plugins, config, self, features=_features(), safe_mode=safe_mode
+        )
+        self._jobs = {c.item.name: c.item for c in self.loaded.contributions("jobs")}
+
+    def settings(self, of: type[Settings]) -> Settings:
+        """A plugin's configuration, by the Struct that it declared as ``config``."""
+        return self.loaded.settings_of(of)
+
+    def folder(self, plugin: str) -> Path:
+        """The plugin's own data folder, made where it is missing."""
+        folder = self.config.site_dir / "data" / plugin
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def sweep(self, hook: str, **arguments: Any) -> list[Contribution[Any]]:
+        """What every plugin contributes to a feature's own hook, in dependency order."""
+        return self.loaded.sweep(hook, **arguments)
+
+    def job(self, name: str) -> Job | None:
+        """The job of this name; ``None`` when no loaded plugin has it."""
+        return self._jobs.get(name)
+
+    def job_names(self) -> list[str]:
+        """Every job that the loaded plugins have."""
+        return list(self._jobs)
+
+    def subscriptions(self, event: str) -> list[Subscription]:
+        """Who wants to hear of ``event``."""
+        contributed = self.loaded.contributions("subscriptions")
+        return [c.item for c in contributed if c.item.event == event]
+
+    def migration_folders(self) -> list[MigrationFolder]:
+        """Where migrations are found, in the order in which they are applied."""
+        return [
+            MigrationFolder(owner, package / "migrations")
+            for owner, package in self.loaded.package_folders().items()
+            if (package / "migrations").is_dir()
+        ]
+
+    def close(self) -> None:
+        """Ends the site's threads and connections."""
+        self.db.close()
+
+    @cached_property
+    def identity(self) -> Identity:
+        """The port through which a request's actor is found."""
+        return Identity(c.item for c in self.loaded.contributions("authenticators"))
+
+    @cached_property
+    def mail(self) -> Transport:
+        """How mail leaves the site: SMTP, or a folder while it is developed."""
+        from changemaker_core.mail import open_transport
+
+        return open_transport(self.config.smtp_url, self.config.mail_from, self.folder("mail"))
+
+    @cached_property
+    def cache(self) -> BytesCache:
+        """Ready-made answers to cached requests."""
+        from changemaker_core.cache import BytesCache
+
+        return BytesCache(self.db.changes)
+
+    @cached_property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+        from changemaker_core.metrics import Metrics
+
+        return Metrics(self)
+
+    @cached_property
+    def translations(self) -> Translations:
+        """Messages in the site's languages."""
+        from changemaker_core.web import Translations
+
+        return Translations(self)
+
+    @cached_property
+    def static(self) -> StaticFiles:
+        """Style sheets, scripts and images of core and plugins."""
+        from changemaker_core.web import StaticFiles
+
+        return StaticFiles(self)
+
+    @cached_property
+    def templates(self) -> Templates:
+        """Pages and mails of core and plugins."""
+        from changemaker_core.web import Templates
+
+        return Templates(self)
+
+
+def _features() -> tuple[type[Plugin], ...]:
+    from changemaker_core.features.accounts.plugin import AccountsPlugin
+    from changemaker_core.features.operations.plugin import OperationsPlugin
+
+    return (AccountsPlugin, OperationsPlugin)
