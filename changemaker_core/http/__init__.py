@@ -1,0 +1,1 @@
+"""HTTP: the edge, endpoints, problems, lists, the description of the API."""

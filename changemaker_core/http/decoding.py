@@ -1,0 +1,167 @@
+"""What a request carries, read within limits and turned into Structs."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from changemaker_core.http import schema
+from changemaker_core.http.errors import BadRequest, FieldError, Invalid, Problem
+from changemaker_core.text import Text
+from changemaker_core.web.forms import Form
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from changemaker_core.http.request import Request
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+FORM_TYPE = "application/x-www-form-urlencoded"
+#: Seconds within which a whole body must have arrived.
+BODY_SECONDS = 30
+#: Fields of one form; more is an attack on the parser.
+MOST_FIELDS = 1_000
+_JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json")
+#: PostgreSQL's text cannot hold it, and nobody means it.
+_NUL = "\x00"
+
+
+class ClientGone(Exception):  # noqa: N818 -- nothing went wrong here
+    """The client went away in the middle of its request: nobody waits for an answer."""
+
+
+async def body(req: Request, struct: type[T], most: int | None = None) -> T:
+    """The JSON body as ``struct``; ``most`` is the largest size in bytes.
+
+    Raises ``Problem`` (400, 408, 413, 415) or ``Invalid`` with every error.
+    """
+    _expect(req, _JSON_TYPE, "application/json")
+    raw = await _read(req, most)
+    try:
+        value: T = _decoder(struct).decode(raw)
+    except msgspec.ValidationError as error:
+        raise _invalid(struct, _plain(raw), str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _malformed(error) from None
+    # JSON has one way to write it; a body without that needs no second look.
+    if b"\\u0000" in raw and _holds_nul(_plain(raw)):
+        raise BadRequest(Text("Text must not contain the character U+0000."))
+    return value
+
+
+async def form(req: Request, struct: type[T], most: int | None = None) -> Form[T]:
+    """The urlencoded body as a form, with its errors; raises ``Problem`` (400, 408, 413, 415)."""
+    _expect(req, re.compile(re.escape(FORM_TYPE)), FORM_TYPE)
+    return Form.parse(struct, _pairs(await _read(req, most)), schema.errors_of)
+
+
+def query(req: Request, struct: type[T]) -> T:
+    """The query string as ``struct``; raises ``Invalid``.
+
+    Parameters that ``struct`` does not know are ignored (campaign trackers add theirs), and a
+    parameter without a value is one that was not given.
+    """
+    data = _gather(_pairs(req.query_string.encode()), schema.list_fields(struct))
+    known = {name: value for name, value in data.items() if name in schema.names(struct)}
+    try:
+        return msgspec.convert(known, struct, strict=False)
+    except msgspec.ValidationError as error:
+        raise _invalid(struct, known, str(error), where="query") from None
+
+
+@cache
+def _decoder(struct: type[T]) -> msgspec.json.Decoder[T]:
+    return msgspec.json.Decoder(struct)
+
+
+def _expect(req: Request, pattern: re.Pattern[str], expected: str) -> None:
+    sent = (req.content_type or "").partition(";")[0].strip().lower()
+    if not pattern.fullmatch(sent):
+        raise Problem(
+            415,
+            "unsupported_media_type",
+            Text("This kind of content is not understood."),
+            detail=Text("Send it as {expected}.", expected=expected),
+        )
+
+
+async def _read(req: Request, most: int | None) -> bytes:
+    if most is not None:
+        req.exchange.body_limit = most
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            raw = await req.stream.read()
+    except TimeoutError:
+        raise Problem(
+            408,
+            "body_timeout",
+            Text("The request took too long to arrive."),
+            headers=[("Connection", "close")],
+        ) from None
+    # Falcon ends the stream as if the body were complete; half a form must never be acted on.
+    if req.exchange.disconnected:
+        raise ClientGone
+    return raw
+
+
+def _plain(raw: bytes) -> Any:
+    """The body with no types asked for. It was JSON enough to fail on its types only."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise _malformed(error) from None
+
+
+def _malformed(error: Exception) -> Problem:
+    detail = "" if isinstance(error, RecursionError) else str(error)
+    return BadRequest(detail or None, code="malformed_json")
+
+
+def _invalid(
+    struct: type[msgspec.Struct], data: Any, first: str, *, where: str = "body"
+) -> Invalid:
+    """Every error of ``data``; msgspec's own ``first`` one where a rule in code refused it."""
+    found = schema.errors_of(struct, data, strict=where == "body")
+    listed = [FieldError(path, text, where) for path, texts in found.items() for text in texts]
+    return Invalid(listed or [FieldError("", first.partition(" - at `")[0], where)])
+
+
+def _pairs(raw: bytes) -> list[tuple[str, str]]:
+    try:
+        pairs = parse_qsl(
+            raw.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=MOST_FIELDS,
+        )
+    except ValueError:
+        raise BadRequest(Text("The form or query is not written as it should be.")) from None
+    if any(_NUL in name or _NUL in value for name, value in pairs):
+        raise BadRequest(Text("Text must not contain the character U+0000."))
+    return pairs
+
+
+def _gather(pairs: Sequence[tuple[str, str]], lists: frozenset[str]) -> dict[str, Any]:
+    data: dict[str, Any] = {}
+    for name, value in pairs:
+        if not value:
+            continue
+        if name in lists:
+            data.setdefault(name, []).append(value)
+        else:
+            data[name] = value
+    return data
+
+
+def _holds_nul(value: Any) -> bool:
+    if isinstance(value, str):
+        return _NUL in value
+    if isinstance(value, dict):
+        return any(_holds_nul(each) for pair in value.items() for each in pair)
+    return isinstance(value, list) and any(map(_holds_nul, value))

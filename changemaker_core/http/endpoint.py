@@ -1,0 +1,197 @@
+"""``@endpoint``: everything that a responder declares about itself, once."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
+
+import msgspec
+
+from changemaker_core.db import current_actor
+from changemaker_core.http import answers, decoding, guards
+from changemaker_core.http.limits import MemoryWindow, Rate
+
+if TYPE_CHECKING:
+    from changemaker_core.http.request import Request, Response
+
+Responder = TypeVar("Responder", bound=Callable[..., Awaitable[Any]])
+
+#: The attribute of a responder that holds its declaration.
+ATTRIBUTE = "__endpoint__"
+STATUSES = frozenset({200, 201, 202, 204})
+
+
+class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of what a request carries: immutable, named fields only, unknown ones refused.
+
+    >>> class Greeting(Body):
+    ...     name: str
+    """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """The declaration of one responder; validation, authorisation and OpenAPI all read it."""
+
+    public: bool = False
+    permission: str | None = None
+    body: type[msgspec.Struct] | None = None
+    query: type[msgspec.Struct] | None = None
+    form: type[msgspec.Struct] | None = None
+    response: Any = None
+    status: int = 200
+    rate_limit: Rate | None = None
+    #: Seconds for which the answer may be kept, if no table that it was read from changes.
+    cache: float | None = None
+    #: The largest body in bytes; ``None`` is the site's ``max_body_bytes``.
+    max_body: int | None = None
+    summary: str = ""
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        for problem in self._problems():
+            raise TypeError(f"@endpoint: {problem}")
+
+    def _problems(self) -> list[str]:
+        """What does not fit together, worst first."""
+        checks = {
+            'declare either public=True or permission="…", and not both': (
+                self.public == bool(self.permission)
+            ),
+            "declare body= or form=, not both": self.body is not None and self.form is not None,
+            f"status is one of {sorted(STATUSES)}": self.status not in STATUSES,
+            "only a public answer can be cached": self.cache is not None and not self.public,
+            "cache is a number of seconds above 0": self.cache is not None and self.cache <= 0,
+            "body, query and form are msgspec Structs": not self._structs(),
+        }
+        return [problem for problem, wrong in checks.items() if wrong]
+
+    def _structs(self) -> bool:
+        declared = [each for each in (self.body, self.query, self.form) if each is not None]
+        return all(isinstance(each, type) and issubclass(each, msgspec.Struct) for each in declared)
+
+
+def endpoint(
+    *,
+    public: bool = False,
+    permission: str | None = None,
+    body: type[msgspec.Struct] | None = None,
+    query: type[msgspec.Struct] | None = None,
+    form: type[msgspec.Struct] | None = None,
+    response: Any = None,
+    status: int = 200,
+    rate_limit: str | None = None,
+    cache: float | None = None,
+    max_body: int | None = None,
+) -> Callable[[Responder], Responder]:
+    """Declare a responder: ``async def on_post(self, req, resp, *, id, body) -> Answer``.
+
+    - Exactly one of ``public=True`` and ``permission="plugin.thing.verb"``.
+    - ``body``, ``query`` and ``form`` are Structs; the responder gets ``body=`` and ``query=`` as
+      values, already valid, and ``form=`` as a :class:`~changemaker_core.web.forms.Form`, which
+      may hold errors to show. ``max_body`` is in bytes.
+    - ``response`` is the type of the answer, for the documentation of the API.
+    - ``rate_limit="10/minute"`` is kept in memory for each address and protects our own CPU.
+    - ``cache=60`` lets answers of public GETs be kept for that many seconds; they are dropped at
+      once when a table changes that they were read from. Such an answer may depend on path, query
+      and language only.
+
+    The responder returns a Struct, dict or list (JSON), a ``Page`` or a ``Redirect``, bytes (with
+    ``resp.content_type`` set), or ``None`` where it has filled ``resp`` itself. Mistakes in the
+    declaration raise TypeError or ValueError where it stands.
+    """
+    rate = Rate.parse(rate_limit) if rate_limit is not None else None
+
+    def declare(responder: Responder) -> Responder:
+        summary, description = _described(responder)
+        spec = Endpoint(
+            public=public,
+            permission=permission,
+            body=body,
+            query=query,
+            form=form,
+            response=response,
+            status=status,
+            rate_limit=rate,
+            cache=cache,
+            max_body=max_body,
+            summary=summary,
+            description=description,
+        )
+        _check(responder, spec)
+        return _guarded(responder, spec)
+
+    return declare
+
+
+def declared(responder: Any) -> Endpoint | None:
+    """The declaration of a responder; ``None`` where it has none."""
+    return getattr(responder, ATTRIBUTE, None)
+
+
+def _described(responder: Callable[..., Any]) -> tuple[str, str]:
+    summary, _, description = (inspect.getdoc(responder) or "").partition("\n")
+    return summary.strip(), description.strip()
+
+
+def _check(responder: Callable[..., Any], spec: Endpoint) -> None:
+    name = responder.__qualname__
+    if not inspect.iscoroutinefunction(responder):
+        raise TypeError(f"@endpoint: {name} must be declared with async def")
+    if spec.cache is not None and not responder.__name__.startswith("on_get"):
+        raise TypeError(f"@endpoint: {name} cannot be cached; only answers to GET can")
+    parameters = inspect.signature(responder).parameters
+    wanted = [each for each in ("body", "query", "form") if getattr(spec, each) is not None]
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
+        return
+    if missing := [each for each in wanted if each not in parameters]:
+        raise TypeError(f"@endpoint: {name} declares {missing[0]}= but does not take it")
+
+
+def _guarded(responder: Responder, spec: Endpoint) -> Responder:
+    """The responder behind everything that its declaration asks for."""
+    windows = _Windows(spec.rate_limit) if spec.rate_limit else None
+
+    @functools.wraps(responder)
+    async def guarded(resource: Any, req: Request, resp: Response, **params: Any) -> None:
+        exchange = req.exchange
+        exchange.route = req.uri_template or ""
+        if windows is not None:
+            guards.limit(req, windows.of(req))
+        if req.method not in guards.SAFE_METHODS:
+            guards.refuse_foreign_sites(req)
+        if spec.permission is not None or exchange.has_credentials:
+            await guards.authorise(req, spec.permission)
+        if spec.query is not None:
+            params["query"] = decoding.query(req, spec.query)
+        if spec.body is not None:
+            params["body"] = await decoding.body(req, spec.body, spec.max_body)
+        elif spec.form is not None:
+            params["form"] = await decoding.form(req, spec.form, spec.max_body)
+        token = current_actor.set(exchange.actor)
+        try:
+            answer = await responder(resource, req, resp, **params)
+        finally:
+            current_actor.reset(token)
+        answers.fill(req, resp, answer, spec.status)
+
+    setattr(guarded, ATTRIBUTE, spec)
+    return guarded  # type: ignore[return-value]  # same call, from Falcon's side
+
+
+class _Windows:
+    """One window for each site: two apps in one process share the responder, and nothing else."""
+
+    def __init__(self, rate: Rate) -> None:
+        self._rate = rate
+        self._of_site: WeakKeyDictionary[Any, MemoryWindow] = WeakKeyDictionary()
+
+    def of(self, req: Request) -> MemoryWindow:
+        window = self._of_site.get(req.site)
+        if window is None:
+            window = self._of_site[req.site] = MemoryWindow(self._rate)
+        return window

@@ -1,0 +1,187 @@
+"""What can go wrong with a request, as RFC 9457 problems with a stable ``code``."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, ClassVar
+
+from changemaker_core.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+
+class FieldError:
+    """One field that is not as it should be.
+
+    ``field`` is its path: ``sender_email``, ``recipients[2].email``, or ``""`` for the whole;
+    ``where`` is ``body``, ``query`` or ``form``.
+    """
+
+    __slots__ = ("field", "message", "where")
+
+    def __init__(self, field: str, message: str, where: str = "body") -> None:
+        self.field = field
+        self.message = message
+        self.where = where
+
+    def __repr__(self) -> str:
+        return f"FieldError({self.field!r}, {str(self.message)!r}, {self.where!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, FieldError):
+            return NotImplemented
+        return (self.field, self.message, self.where) == (other.field, other.message, other.where)
+
+    def __hash__(self) -> int:
+        return hash((self.field, self.message, self.where))
+
+
+class Problem(Exception):  # noqa: N818 -- the name of RFC 9457
+    """An answer that is not what was asked for; raise it from anywhere in a responder.
+
+    ``code`` is stable and for programs; ``title`` and ``detail`` are for people and are translated
+    where they are :class:`~changemaker_core.text.Text`. ``headers`` are added to the answer.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        title: str,
+        *,
+        detail: str | None = None,
+        errors: Iterable[FieldError] = (),
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(f"{status} {code}: {title}")
+        self.status = status
+        self.code = code
+        self.title = title
+        self.detail = detail
+        self.errors = tuple(errors)
+        self.headers = tuple(headers)
+
+
+class _Known(Problem):
+    """A problem whose status, code and title its class tells."""
+
+    known_status: ClassVar[int]
+    known_code: ClassVar[str]
+    known_title: ClassVar[Text]
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        code: str | None = None,
+        errors: Iterable[FieldError] = (),
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        super().__init__(
+            self.known_status,
+            code or self.known_code,
+            self.known_title,
+            detail=detail,
+            errors=errors,
+            headers=headers,
+        )
+
+
+class BadRequest(_Known):
+    """The request cannot be understood at all."""
+
+    known_status, known_code = 400, "bad_request"
+    known_title = Text("The request could not be understood.")
+
+
+class Unauthorized(_Known):
+    """Nobody proved who is asking, or what was shown as proof is not good."""
+
+    known_status, known_code = 401, "unauthorized"
+    known_title = Text("Please sign in.")
+
+    def __init__(
+        self,
+        detail: str | None = None,
+        *,
+        code: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        challenge = ("WWW-Authenticate", 'Bearer realm="changemaker"')
+        super().__init__(detail, code=code, headers=(challenge, *headers))
+
+
+class Forbidden(_Known):
+    """Whoever asks is known, and may not."""
+
+    known_status, known_code = 403, "forbidden"
+    known_title = Text("You may not do this.")
+
+
+class NotFound(_Known):
+    """There is nothing here."""
+
+    known_status, known_code = 404, "not_found"
+    known_title = Text("There is nothing here.")
+
+
+class Conflict(_Known):
+    """What is asked does not fit what is."""
+
+    known_status, known_code = 409, "conflict"
+    known_title = Text("This does not fit the present state.")
+
+
+class TooLarge(_Known):
+    """The body is larger than allowed."""
+
+    known_status, known_code = 413, "too_large"
+    known_title = Text("The request is too large.")
+
+
+class Unavailable(_Known):
+    """Something that is needed cannot be reached now; trying again later may work."""
+
+    known_status, known_code = 503, "unavailable"
+    known_title = Text("This is not available at the moment.")
+
+
+class Invalid(_Known):
+    """Fields that are not valid: ``Invalid([FieldError("sender_email", _("…"))])``."""
+
+    known_status, known_code = 422, "validation_failed"
+    known_title = Text("Some fields are not valid.")
+
+    def __init__(
+        self,
+        errors: Sequence[FieldError] | Mapping[str, Sequence[str]],
+        detail: str | None = None,
+        *,
+        code: str | None = None,
+    ) -> None:
+        listed = errors if not hasattr(errors, "items") else _listed(errors)
+        super().__init__(detail, code=code, errors=listed)
+
+
+class TooManyRequests(_Known):
+    """A limit is reached; ``retry_after`` says in how many seconds it is not any more."""
+
+    known_status, known_code = 429, "too_many_requests"
+    known_title = Text("That was too often. Please try again later.")
+
+    def __init__(
+        self,
+        retry_after: float,
+        detail: str | None = None,
+        *,
+        code: str | None = None,
+        headers: Iterable[tuple[str, str]] = (),
+    ) -> None:
+        self.retry_after = max(1, math.ceil(retry_after))
+        wait = ("Retry-After", str(self.retry_after))
+        super().__init__(detail, code=code, headers=(wait, *headers))
+
+
+def _listed(errors: Mapping[str, Sequence[str]]) -> list[FieldError]:
+    return [FieldError(field, text) for field, texts in errors.items() for text in texts]
