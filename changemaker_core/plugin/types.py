@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from changemaker_core.db.database import Tx
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
     from changemaker_core.http.request import Request
     from changemaker_core.identity.actor import Actor
     from changemaker_core.site import Site
@@ -138,5 +138,3 @@ class Authenticator:
     name: str
     find: Callable[[Request], Awaitable[Actor | None]]
     order: int = 100
-
-

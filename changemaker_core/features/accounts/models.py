@@ -8,7 +8,7 @@ from changemaker_core import Model, UtcField, UUIDField, new_id
 
 
 class User(Model):
-    """Somebody who can sign in. ``email`` is kept casefolded: addresses differ by more than case."""
+    """Somebody who can sign in. ``email`` is kept casefolded."""
 
     id = UUIDField(primary_key=True, default=new_id)
     email = peewee.CharField(max_length=254, unique=True)

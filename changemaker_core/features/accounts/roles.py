@@ -44,4 +44,6 @@ class Roles:
         """Raises ``UnknownRole``, naming those that exist."""
         if role not in self.by_name:
             known = ", ".join(sorted(self.by_name))
-            raise UnknownRole(Text("There is no role {role}; there are: {known}.", role=role, known=known))
+            raise UnknownRole(
+                Text("There is no role {role}; there are: {known}.", role=role, known=known)
+            )

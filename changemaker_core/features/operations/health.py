@@ -10,10 +10,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from changemaker_core import HealthCheck
-
 if TYPE_CHECKING:
-    from changemaker_core import Site
+    from changemaker_core import HealthCheck, Site
 
 log = logging.getLogger(__name__)
 

@@ -59,7 +59,9 @@ class MessageHtml:
         if message is None or message.html is None:
             raise NotFound
         resp.content_type = "text/html; charset=utf-8"
-        resp.set_header("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'")
+        resp.set_header(
+            "Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+        )
         return message.html.encode()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from changemaker_core import HealthCheck, Metric, Permission, Plugin, Route, Text, hookimpl
+from changemaker_core import HealthCheck, Permission, Plugin, Route, Text, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,0 +1,86 @@
+"""Fixtures that give a test a whole site: its database migrated, its app open, a client."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
+
+    import httpx
+    from changemaker_core.app import App
+
+    from changemaker_core import Config, Plugin, Site
+
+MakeConfig = Callable[..., "Config"]
+MakeSite = Callable[..., "Site"]
+OpenApp = Callable[..., "AbstractAsyncContextManager[App]"]
+
+
+@pytest.fixture
+def make_config(tmp_path: Path, database_url: str) -> MakeConfig:
+    """``make_config(**overrides)``: a site's configuration in a fresh folder and database."""
+
+    def make(**overrides: Any) -> Config:
+        from changemaker_core import Config
+
+        overrides.setdefault("database_url", database_url)
+        return Config.for_tests(tmp_path, **overrides)
+
+    return make
+
+
+@pytest.fixture
+def make_site(make_config: MakeConfig) -> Iterator[MakeSite]:
+    """``make_site(*plugins, clock=…, **config)``: a migrated site with exactly these plugins."""
+    with contextlib.ExitStack() as open_sites:
+
+        def make(*plugins: type[Plugin], clock: Any = None, **overrides: Any) -> Site:
+            from changemaker_core.site import Site, utcnow
+
+            site = Site(make_config(**overrides), plugins, clock=clock or utcnow)
+            open_sites.callback(site.close)
+            migrate(site)
+            return site
+
+        yield make
+
+
+@pytest.fixture
+def open_app(make_config: MakeConfig) -> OpenApp:
+    """``async with open_app(*plugins, **config) as app``: an app whose lifespan is running."""
+
+    @contextlib.asynccontextmanager
+    async def open_(
+        *plugins: type[Plugin], clock: Any = None, **overrides: Any
+    ) -> AsyncIterator[App]:
+        from changemaker_core.app import create_app
+
+        from changemaker_core.site import utcnow
+
+        app = create_app(make_config(**overrides), plugins, clock=clock or utcnow)
+        migrate(app.site)
+        async with app.lifespan():
+            yield app
+
+    return open_
+
+
+def client_of(app: App, **options: Any) -> httpx.AsyncClient:
+    """An HTTP client that speaks to ``app`` in this process, as a visitor at 127.0.0.1."""
+    import httpx
+
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:4000", **options)
+
+
+def migrate(site: Site) -> None:
+    """Brings the site's database up to date."""
+    from changemaker_core.db import migrations
+
+    migrations.apply(site.db, site.migration_folders())

@@ -1,0 +1,206 @@
+"""Sign-in, refresh with rotation, sign-out, and what an attacker would try."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+from datetime import timedelta
+
+import jwt
+import pytest
+
+from changemaker_core.db import utcnow
+from changemaker_core.features.accounts import api
+from changemaker_core.testing.fixtures_site import client_of
+
+EMAIL, PASSWORD = "organiser@example.org", "wide river, slow boat"
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    def __init__(self):
+        self.ahead = timedelta(0)
+
+    def __call__(self):
+        return utcnow() + self.ahead
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def signed_up(open_app, clock):
+    """An open app with one user, and a client."""
+
+    @contextlib.asynccontextmanager
+    async def open_(role="USER"):
+        async with open_app(clock=clock) as app:
+            await asyncio.to_thread(
+                lambda: api.create_user(
+                    app.site, email=EMAIL, name="Organiser", role=role, password=PASSWORD
+                )
+            )
+            async with client_of(app) as client:
+                yield app, client
+
+    return open_
+
+
+async def login(client, email=EMAIL, password=PASSWORD):
+    return await client.post("/api/auth/login", json={"email": email, "password": password})
+
+
+async def me(client, token):
+    return await client.get("/api/auth/me", headers={"Authorization": f"Bearer {token}"})
+
+
+async def refresh(client, token):
+    return await client.post("/api/auth/refresh", json={"refresh_token": token})
+
+
+async def test_sign_in_gives_tokens_that_say_who_asks(signed_up):
+    async with signed_up() as (_, client):
+        answer = await login(client)
+        session = answer.json()
+        assert answer.status_code == 200
+        assert answer.headers["cache-control"] == "no-store"
+        assert session["token_type"] == "Bearer"
+        assert session["expires_in"] == 900
+        mine = await me(client, session["access_token"])
+        assert mine.json() == session["user"]
+        assert mine.json()["email"] == EMAIL
+        assert "password_hash" not in answer.text
+
+
+async def test_the_address_is_known_in_any_case(signed_up):
+    async with signed_up() as (_, client):
+        assert (await login(client, email="Organiser@EXAMPLE.org")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("email", "password"), [(EMAIL, "not the password"), ("nobody@example.org", PASSWORD)]
+)
+async def test_wrong_password_and_unknown_address_get_one_answer(signed_up, email, password):
+    async with signed_up() as (_, client):
+        answer = await login(client, email, password)
+        problem = answer.json()
+        assert answer.status_code == 401
+        assert problem["code"] == "unauthorized"
+        assert problem["detail"] == "The e-mail address or the password is not right."
+
+
+async def test_a_suspended_user_is_out_at_once(signed_up):
+    from changemaker_core.features.accounts.models import User
+
+    async with signed_up() as (app, client):
+        session = (await login(client)).json()
+        await app.site.db.write(lambda tx: User.update(status="SUSPENDED").execute())
+        assert (await me(client, session["access_token"])).status_code == 401
+        assert (await refresh(client, session["refresh_token"])).status_code == 401
+        assert (await login(client)).status_code == 401
+
+
+async def test_refresh_rotates_and_a_reused_token_ends_the_family(signed_up):
+    async with signed_up() as (_, client):
+        first = (await login(client)).json()
+        other_device = (await login(client)).json()
+        second = (await refresh(client, first["refresh_token"])).json()
+        assert second["refresh_token"] != first["refresh_token"]
+        assert (await refresh(client, first["refresh_token"])).status_code == 401
+        assert (await refresh(client, second["refresh_token"])).status_code == 401
+        assert (await refresh(client, other_device["refresh_token"])).status_code == 200
+
+
+async def test_of_two_who_refresh_at_once_one_wins(signed_up):
+    async with signed_up() as (_, client):
+        token = (await login(client)).json()["refresh_token"]
+        answers = await asyncio.gather(*(refresh(client, token) for _ in range(8)))
+        assert sorted(answer.status_code for answer in answers) == [200] + [401] * 7
+
+
+async def test_sign_out_ends_the_session_and_is_silent_about_strangers(signed_up):
+    async with signed_up() as (_, client):
+        token = (await login(client)).json()["refresh_token"]
+        for presented in (token, token, "x" * 40):
+            answer = await client.post("/api/auth/logout", json={"refresh_token": presented})
+            assert answer.status_code == 204
+        assert (await refresh(client, token)).status_code == 401
+
+
+async def test_tokens_expire(signed_up, clock):
+    async with signed_up() as (_, client):
+        session = (await login(client)).json()
+        clock.ahead = timedelta(minutes=16)
+        assert (await me(client, session["access_token"])).status_code == 401
+        clock.ahead = timedelta(days=8)
+        assert (await refresh(client, session["refresh_token"])).status_code == 401
+
+
+def forgeries(token):
+    """Tokens that must not be believed."""
+    header, payload, signature = token.split(".")
+    claims = json.loads(base64.urlsafe_b64decode(payload + "=="))
+
+    def encoded(value):
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    yield f"{encoded({'alg': 'none', 'typ': 'JWT'})}.{payload}."
+    yield f"{encoded({'alg': 'HS512', 'typ': 'JWT'})}.{payload}.{signature}"
+    yield f"{header}.{encoded({**claims, 'sub': 'somebody-else'})}.{signature}"
+    yield jwt.encode(claims, "another key that is thirty-two bytes", algorithm="HS256")
+    yield jwt.encode({**claims, "aud": "elsewhere"}, "x" * 32, algorithm="HS256")
+    yield f"{header}.{payload}"
+    yield ""
+
+
+async def test_forged_tokens_are_refused(signed_up):
+    async with signed_up() as (_, client):
+        token = (await login(client)).json()["access_token"]
+        for forged in forgeries(token):
+            assert (await me(client, forged)).status_code == 401, forged
+        assert (await me(client, token)).status_code == 200
+
+
+async def test_sign_in_is_limited_for_each_client(signed_up):
+    async with signed_up() as (_, client):
+        answers = [await login(client, f"u{n}@example.org", "wrong wrong wrong") for n in range(11)]
+        assert [answer.status_code for answer in answers[:10]] == [401] * 10
+        assert answers[10].status_code == 429
+        assert 0 < int(answers[10].headers["retry-after"]) <= 60
+
+
+async def test_wrong_passwords_make_the_account_wait_longer(signed_up, clock):
+    async with signed_up() as (_, client):
+        waits = []
+        for _ in range(7):
+            assert (await login(client, password="wrong wrong wrong")).status_code == 401
+            refused = await login(client)
+            if refused.status_code == 429:
+                waits.append(int(refused.headers["retry-after"]))
+                clock.ahead += timedelta(seconds=waits[-1])
+            clock.ahead += timedelta(seconds=61)  # past the client's own limit, and the wait
+        assert (await login(client)).status_code == 200
+
+
+@pytest.mark.parametrize("password", ["short", "password1234", "aaaaaaaaaaaaaaaa", EMAIL])
+def test_weak_passwords_are_refused(make_site, password):
+    site = make_site()
+    with pytest.raises(api.PasswordRefused):
+        api.create_user(site, email=EMAIL, name="O", role="USER", password=password)
+
+
+def test_an_address_has_one_account_in_any_case(make_site):
+    site = make_site()
+    api.create_user(site, email=EMAIL, name="O", role="USER")
+    with pytest.raises(api.EmailTaken):
+        api.create_user(site, email=EMAIL.upper(), name="O", role="USER")
+
+
+def test_an_unknown_role_names_those_that_exist(make_site):
+    with pytest.raises(api.UnknownRole, match="SUPER_ADMIN, USER"):
+        api.create_user(make_site(), email=EMAIL, name="O", role="EMPEROR")
