@@ -1,6 +1,203 @@
 """Struct to marshmallow: every error of an input, in words for people, with a stable path.
 
 msgspec decodes what is right, quickly; it stops at the first error. Where it refuses, the schema
-derived here from the same Struct finds all of them. Each value is converted by msgspec itself, so
-that both accept the same input; a property test holds them to it.
+derived here from the same Struct finds all of them and describes the input in OpenAPI. Each value
+is converted by msgspec itself, so that both accept the same input; a property test holds them to
+it.
 """
+
+from __future__ import annotations
+
+import functools
+import operator
+from functools import cache
+from typing import Annotated, Any, Literal
+
+import marshmallow
+import msgspec
+from marshmallow import RAISE
+from msgspec import Meta, inspect
+
+from changemaker_core.http.fields import (
+    Choice,
+    Listed,
+    Mapped,
+    Nested,
+    Value,
+    field_class,
+)
+from changemaker_core.http.rules import rules_of
+from changemaker_core.text import Text
+
+# `$` would let a line end pass behind it; this does not, in Python and in JSON Schema alike.
+_END = r"(?![\s\S])"
+_NO_CONTROLS = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
+
+#: An address to write to: one line, one ``@``, a domain with a dot.
+Email = Annotated[
+    str,
+    Meta(
+        max_length=254,
+        pattern=(
+            r"^[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f-\x9f]{1,64}"
+            r"@[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f-\x9f.]+"
+            r"(?:\.[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f-\x9f.]+)+" + _END
+        ),
+        extra={"message": Text("Enter an email address such as name@example.org.")},
+        extra_json_schema={"format": "email"},
+    ),
+]
+
+#: One line of text: no line ends, no control characters. What goes into a mail's header.
+PlainLine = Annotated[
+    str,
+    Meta(
+        pattern=f"^{_NO_CONTROLS}*{_END}",
+        extra={"message": Text("Write this on one line, without control characters.")},
+    ),
+]
+
+
+def errors_of(
+    struct: type[Any], data: Any, *, strict: bool = False
+) -> dict[str, list[str]]:
+    """Every error of ``data`` as input of ``struct``, by path; empty when there is none.
+
+    Paths look like ``recipients[2].email``; ``""`` is the input as a whole. With ``strict``, as
+    for JSON, ``"3"`` is no number; without, as for forms and queries, it is.
+    """
+    found: dict[str, list[str]] = {}
+    _flatten(schema_of(struct, strict=strict)().validate(data), "", found)
+    return found
+
+
+@cache
+def schema_of(struct: type[msgspec.Struct], *, strict: bool = True) -> type[marshmallow.Schema]:
+    """The marshmallow schema that accepts what msgspec accepts for ``struct``."""
+    info = _info(struct)
+    fields = {
+        known.encode_name: _field(known.type, strict, required=known.required)
+        for known in info.fields
+    }
+    unknown = RAISE if info.forbid_unknown_fields else marshmallow.EXCLUDE
+    meta = type("Meta", (), {"unknown": unknown})
+    return type(f"{struct.__name__}Schema", (_Schema,), {"Meta": meta, **fields})
+
+
+@cache
+def names(struct: type[msgspec.Struct]) -> frozenset[str]:
+    """The names under which the fields of ``struct`` are sent."""
+    return frozenset(known.encode_name for known in _info(struct).fields)
+
+
+@cache
+def list_fields(struct: type[msgspec.Struct]) -> frozenset[str]:
+    """Those names that may be sent several times."""
+    return frozenset(
+        known.encode_name for known in _info(struct).fields if _is_list(known.type)
+    )
+
+
+class _Schema(marshmallow.Schema):
+    error_messages = {  # noqa: RUF012 -- marshmallow's own way
+        "type": Text("This must be an object with named fields."),
+        "unknown": Text("There is no such field."),
+    }
+
+
+def _info(struct: type[msgspec.Struct]) -> inspect.StructType:
+    info = inspect.type_info(struct)
+    if not isinstance(info, inspect.StructType):
+        raise TypeError(f"input is described by a msgspec.Struct, not by {struct!r}")
+    return info
+
+
+def _field(
+    known: inspect.Type, strict: bool, *, required: bool = True, message: str | None = None
+) -> marshmallow.fields.Field[Any]:
+    if isinstance(known, inspect.Metadata):
+        message = (known.extra or {}).get("message", message)
+        return _field(known.type, strict, required=required, message=message)
+    bare, optional = _without_none(known)
+    if isinstance(bare, inspect.Metadata):
+        message = (bare.extra or {}).get("message", message)
+        bare = bare.type
+    options: dict[str, Any] = {
+        "required": required,
+        "allow_none": optional or isinstance(bare, inspect.AnyType | inspect.NoneType),
+        "validate": rules_of(bare, message),
+    }
+    return _build(bare, strict, options)
+
+
+def _build(
+    bare: inspect.Type, strict: bool, options: dict[str, Any]
+) -> marshmallow.fields.Field[Any]:
+    if isinstance(bare, inspect.StructType) and bare.tag is None:
+        return Nested(schema_of(bare.cls, strict=strict), **options)
+    if isinstance(bare, inspect.ListType):
+        return Listed(_field(bare.item_type, strict), **options)
+    if isinstance(bare, inspect.DictType) and _is_plain_text(bare.key_type):
+        return Mapped(_field(bare.value_type, strict), **options)
+    if isinstance(bare, inspect.EnumType | inspect.LiteralType):
+        return Choice(kind_of(bare), strict, _choices(bare), **options)
+    return field_class(bare)(kind_of(bare), strict, **options)
+
+
+def _without_none(known: inspect.Type) -> tuple[inspect.Type, bool]:
+    """The type inside ``… | None``, and whether there is a None."""
+    if not isinstance(known, inspect.UnionType):
+        return known, False
+    rest = tuple(each for each in known.types if not isinstance(each, inspect.NoneType))
+    return (rest[0] if len(rest) == 1 else inspect.UnionType(rest)), len(rest) < len(known.types)
+
+
+def kind_of(known: inspect.Type) -> Any:
+    """The Python type to convert to, its rules left to ``rules_of``."""
+    if isinstance(known, inspect.Metadata):
+        return kind_of(known.type)
+    if isinstance(known, inspect.DateTimeType | inspect.TimeType):
+        return Annotated[Value.KINDS[type(known)], Meta(tz=known.tz)]
+    if isinstance(known, inspect.EnumType | inspect.StructType):
+        return known.cls
+    if isinstance(known, inspect.LiteralType):
+        return Literal[known.values]
+    if isinstance(known, inspect.UnionType):
+        return functools.reduce(operator.or_, map(kind_of, known.types))
+    if type(known) in Value.KINDS:
+        return Value.KINDS[type(known)]
+    raise TypeError(f"input of type {known!r} is not supported: describe it with simpler types")
+
+
+def _choices(known: inspect.EnumType | inspect.LiteralType) -> list[Any]:
+    if isinstance(known, inspect.LiteralType):
+        return list(known.values)
+    return [member.value for member in known.cls]
+
+
+def _is_plain_text(known: inspect.Type) -> bool:
+    return known == inspect.StrType()
+
+
+def _is_list(known: inspect.Type) -> bool:
+    if isinstance(known, inspect.Metadata):
+        return _is_list(known.type)
+    return isinstance(_without_none(known)[0], inspect.ListType)
+
+
+def _flatten(errors: Any, path: str, found: dict[str, list[str]]) -> None:
+    """marshmallow nests errors as the input is nested; here each gets its path."""
+    if isinstance(errors, list):
+        found.setdefault(path, []).extend(errors)
+        return
+    for key, inner in errors.items():
+        _flatten(inner, _joined(path, key), found)
+
+
+def _joined(path: str, key: str | int) -> str:
+    if isinstance(key, int):
+        return f"{path}[{key}]"
+    if key == marshmallow.exceptions.SCHEMA:
+        return path
+    return f"{path}.{key}" if path else key
+

@@ -1,0 +1,114 @@
+"""A Struct's rules (``Meta(min_length=…, ge=…, pattern=…)``) as marshmallow validators."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from marshmallow import ValidationError, validate
+from msgspec import inspect
+
+from changemaker_core.text import Text
+
+Rule = Callable[[Any], Any]
+
+
+def rules_of(known: inspect.Type, message: str | None = None) -> list[Rule]:
+    """The validators of one type. ``message`` replaces what would be said about its pattern."""
+    rules: list[Rule] = []
+    shortest, longest = getattr(known, "min_length", None), getattr(known, "max_length", None)
+    if shortest is not None or longest is not None:
+        rules.append(_Length(shortest, longest, of_text=isinstance(known, inspect.StrType)))
+    if any(getattr(known, name, None) is not None for name in _Range.NAMES):
+        rules.append(_Range(known))
+    if getattr(known, "multiple_of", None) is not None:
+        rules.append(_MultipleOf(known.multiple_of))  # type: ignore[attr-defined]  # tested above
+    if getattr(known, "pattern", None) is not None:
+        rules.append(_Pattern(known.pattern, message))  # type: ignore[attr-defined]  # tested above
+    return rules
+
+
+class _Length(validate.Length):
+    """As marshmallow's, which apispec knows, with words for text and for lists."""
+
+    def __init__(self, shortest: int | None, longest: int | None, *, of_text: bool) -> None:
+        super().__init__(min=shortest, max=longest)
+        self._of_text = of_text
+
+    def __call__(self, value: Any) -> Any:
+        if self.min is not None and len(value) < self.min:
+            raise ValidationError(self._too_short(self.min))
+        if self.max is not None and len(value) > self.max:
+            raise ValidationError(self._too_long(self.max))
+        return value
+
+    def _too_short(self, least: int) -> Text:
+        if self._of_text and least == 1:
+            return Text("This is needed.")
+        if self._of_text:
+            return Text("Write at least {least} characters.", least=least)
+        return Text("Choose at least {least}.", least=least)
+
+    def _too_long(self, most: int) -> Text:
+        if self._of_text:
+            return Text("Write at most {most} characters.", most=most)
+        return Text("Choose at most {most}.", most=most)
+
+
+class _Range(validate.Range):
+    """As marshmallow's, and NaN lies within no range."""
+
+    NAMES = ("ge", "gt", "le", "lt")
+
+    def __init__(self, known: inspect.Type) -> None:
+        ge, gt, le, lt = (getattr(known, name, None) for name in self.NAMES)
+        self._above = gt is not None
+        self._below = lt is not None
+        super().__init__(
+            min=gt if gt is not None else ge,
+            max=lt if lt is not None else le,
+            min_inclusive=gt is None,
+            max_inclusive=lt is None,
+        )
+
+    def __call__(self, value: Any) -> Any:
+        least, most = self.min, self.max
+        if least is not None and not (value > least if self._above else value >= least):
+            raise ValidationError(self._too_small(least))
+        if most is not None and not (value < most if self._below else value <= most):
+            raise ValidationError(self._too_large(most))
+        return value
+
+    def _too_small(self, least: Any) -> Text:
+        if self._above:
+            return Text("This must be more than {least}.", least=least)
+        return Text("This must be at least {least}.", least=least)
+
+    def _too_large(self, most: Any) -> Text:
+        if self._below:
+            return Text("This must be less than {most}.", most=most)
+        return Text("This must be at most {most}.", most=most)
+
+
+class _MultipleOf:
+    def __init__(self, step: float) -> None:
+        self._step = step
+
+    def __call__(self, value: Any) -> Any:
+        if value % self._step != 0:
+            raise ValidationError(Text("This must be a multiple of {step}.", step=self._step))
+        return value
+
+
+class _Pattern(validate.Regexp):
+    """A pattern is searched for, as msgspec and JSON Schema do; marshmallow's own would match."""
+
+    def __init__(self, pattern: str, message: str | None) -> None:
+        super().__init__(re.compile(pattern))
+        self._message = message or Text("This is not written as it should be.")
+
+    def __call__(self, value: Any) -> Any:
+        if self.regex.search(value) is None:
+            raise ValidationError(self._message)
+        return value
