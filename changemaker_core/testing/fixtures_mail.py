@@ -1,0 +1,19 @@
+"""Fixtures of mail."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from changemaker_core.testing.smtp import SmtpServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def smtp_server() -> Iterator[SmtpServer]:
+    """A real SMTP server on an ephemeral port, which records and misbehaves as told."""
+    with SmtpServer() as server:
+        yield server

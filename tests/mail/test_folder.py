@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from changemaker_core.mail import Address, FolderTransport, Refused, SmtpTransport, open_transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from changemaker_core.mail import Message
+
+
+@pytest.fixture
+def transport(tmp_path: Path, site_address: Address) -> FolderTransport:
+    return FolderTransport(tmp_path / "mail", site_address)
+
+
+def test_messages_are_listed_newest_first_and_read(
+    transport: FolderTransport, message: Callable[..., Message]
+) -> None:
+    with transport.session() as session:
+        for subject in ("one", "deux é"):
+            session.offer(message(subject=subject))
+            session.data()
+    newest, oldest = transport.messages()
+    assert (newest.subject, oldest.subject) == ("deux é", "one")
+    assert newest.to == "Mina Example <mina@example.org>"
+    assert newest.sent_at >= oldest.sent_at
+    assert transport.read(newest.id)["From"] == "Changemaker <site@example.org>"
+    assert [mail.id for mail in transport.messages(limit=1, offset=1)] == [oldest.id]
+
+
+def test_nothing_is_written_before_data(
+    transport: FolderTransport, message: Callable[..., Message]
+) -> None:
+    with transport.session() as session:
+        session.offer(message())
+        assert transport.messages() == []
+        session.data()
+        with pytest.raises(RuntimeError):
+            session.data()
+    assert len(transport.messages()) == 1
+
+
+@pytest.mark.parametrize(
+    "mail_id", ["../../etc/passwd", "", "20260101T000000000000Z-00000000", "x/../y"]
+)
+def test_only_mail_is_read(transport: FolderTransport, mail_id: str) -> None:
+    with pytest.raises(KeyError):
+        transport.read(mail_id)
+
+
+def test_a_folder_that_cannot_be_written_refuses_for_now(
+    tmp_path: Path, site_address: Address, message: Callable[..., Message]
+) -> None:
+    (tmp_path / "mail").write_text("a file where the folder should be")
+    transport = FolderTransport(tmp_path / "mail", site_address)
+    with transport.session() as session:
+        session.offer(message())
+        with pytest.raises(Refused) as refused:
+            session.data()
+    assert refused.value.temporary
+
+
+def test_writers_do_not_meet(transport: FolderTransport, message: Callable[..., Message]) -> None:
+    def write() -> None:
+        with transport.session() as session:
+            for _ in range(20):
+                session.offer(message())
+                session.data()
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(transport.messages()) == 80
+    assert not list(transport.folder.glob("*.part"))
+
+
+def test_which_transport_a_site_uses(tmp_path: Path) -> None:
+    assert isinstance(open_transport(None, "a@example.org", tmp_path), FolderTransport)
+    smtp = open_transport("smtp://mail.example.org", "Site <a@example.org>", tmp_path)
+    assert isinstance(smtp, SmtpTransport)
+    assert smtp.mail_from == Address("Site", "a@example.org")

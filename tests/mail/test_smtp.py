@@ -1,0 +1,342 @@
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from changemaker_core.mail import Address, Refused, SmtpTransport, Unanswered
+from changemaker_core.mail.smtp import Patience, SmtpServer
+from changemaker_core.testing.smtp import Behaviour
+from changemaker_core.testing.smtp import SmtpServer as RealServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from changemaker_core.mail import Message
+
+IMPATIENT = Patience(command=timedelta(seconds=0.4), message=timedelta(seconds=0.4))
+
+
+@pytest.fixture
+def transport(smtp_server: RealServer, site_address: Address) -> Iterator[SmtpTransport]:
+    transport = SmtpTransport(SmtpServer.parse(smtp_server.url), site_address, patience=IMPATIENT)
+    yield transport
+    transport.close()
+
+
+def send(transport: SmtpTransport, message: Message) -> None:
+    with transport.session() as session:
+        session.offer(message)
+        session.data()
+
+
+def test_a_message_arrives_whole(
+    smtp_server: RealServer, transport: SmtpTransport, message: Callable[..., Message]
+) -> None:
+    text = ".\n..\n.a dot begins a line\nFrom here on\n" + "x" * 2000 + "\néà\n"
+    send(transport, message(text=text, reply_to=Address("Zoë", "zoe@example.org")))
+    (received,) = smtp_server.received
+    assert received.sender == "site@example.org"
+    assert received.recipients == ("mina@example.org",)
+    assert received.email["Reply-To"].addresses[0].display_name == "Zoë"
+    assert received.email.get_content().replace("\r\n", "\n") == text
+
+
+def test_a_message_of_a_megabyte(
+    smtp_server: RealServer, site_address: Address, message: Callable[..., Message]
+) -> None:
+    transport = SmtpTransport(SmtpServer.parse(smtp_server.url), site_address)
+    text = "Ünïcode words, over and over.\n" * 35_000
+    send(transport, message(text=text))
+    assert smtp_server.received[0].email.get_content().replace("\r\n", "\n") == text
+    transport.close()
+
+
+def test_nothing_is_sent_between_offer_and_data(
+    smtp_server: RealServer, transport: SmtpTransport, message: Callable[..., Message]
+) -> None:
+    with transport.session() as session:
+        session.offer(message())
+        assert smtp_server.received == []
+        session.offer(message(to=Address("", "other@example.org")))
+        session.data()
+        with pytest.raises(RuntimeError):
+            session.data()
+    assert [mail.recipients for mail in smtp_server.received] == [("other@example.org",)]
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "message"])
+@pytest.mark.parametrize(("code", "temporary"), [(451, True), (550, False), (421, True)])
+def test_a_refusal_is_certain_at_each_stage(
+    smtp_server: RealServer,
+    transport: SmtpTransport,
+    message: Callable[..., Message],
+    stage: str,
+    code: int,
+    temporary: bool,
+) -> None:
+    smtp_server.then(Behaviour(stage, reply=f"{code} Not today"))
+    with pytest.raises(Refused) as refused:
+        send(transport, message())
+    assert (refused.value.code, refused.value.temporary) == (code, temporary)
+    assert "Not today" in refused.value.text
+    assert smtp_server.received == []
+    send(transport, message())  # the next message does not suffer
+    assert len(smtp_server.received) == 1
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
+@pytest.mark.parametrize("trouble", [{"hang": True}, {"drop": True}])
+def test_silence_before_the_message_is_certain(
+    smtp_server: RealServer,
+    transport: SmtpTransport,
+    message: Callable[..., Message],
+    stage: str,
+    trouble: dict[str, bool],
+) -> None:
+    smtp_server.then(Behaviour(stage, **trouble))
+    with pytest.raises(Refused) as refused:
+        send(transport, message())
+    assert refused.value.temporary
+    send(transport, message())
+    assert len(smtp_server.received) == 1
+
+
+@pytest.mark.parametrize("trouble", [{"hang": True}, {"drop": True}, {"reply": "300 Hm"}])
+@pytest.mark.parametrize("accept", [True, False])
+def test_silence_after_the_message_is_not(
+    smtp_server: RealServer,
+    transport: SmtpTransport,
+    message: Callable[..., Message],
+    trouble: dict[str, bool | str],
+    accept: bool,
+) -> None:
+    smtp_server.then(Behaviour("message", accept=accept, **trouble))
+    with pytest.raises(Unanswered):
+        send(transport, message())
+    assert len(smtp_server.received) == int(accept)
+    send(transport, message())
+    assert len(smtp_server.received) == 1 + int(accept)
+
+
+def test_connections_are_kept(
+    smtp_server: RealServer, transport: SmtpTransport, message: Callable[..., Message]
+) -> None:
+    for _ in range(3):
+        send(transport, message())
+    smtp_server.then(Behaviour("rcpt", reply="550 Unknown"))
+    with pytest.raises(Refused):
+        send(transport, message())
+    send(transport, message())
+    assert len(smtp_server.received) == 4
+    assert smtp_server.connections == 1
+
+
+def test_each_thread_has_its_own(
+    smtp_server: RealServer, site_address: Address, message: Callable[..., Message]
+) -> None:
+    transport = SmtpTransport(SmtpServer.parse(smtp_server.url), site_address)
+    smtp_server.always(Behaviour("message", delay=0.05))
+    threads = [threading.Thread(target=send, args=(transport, message())) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(smtp_server.received) == 4
+    assert 1 <= smtp_server.connections <= 4
+    transport.close()
+
+
+def test_a_connection_that_went_away_between_messages_is_replaced(
+    smtp_server: RealServer, transport: SmtpTransport, message: Callable[..., Message]
+) -> None:
+    send(transport, message())
+    smtp_server.drop_connections()
+    send(transport, message())
+    assert (len(smtp_server.received), smtp_server.connections) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "trouble", [{"drop": True}, {"reply": "421 Too many messages"}, {"hang": True}]
+)
+@pytest.mark.parametrize("stage", ["rset", "mail"])
+def test_a_kept_connection_that_is_closed_under_us_is_replaced(
+    smtp_server: RealServer,
+    transport: SmtpTransport,
+    message: Callable[..., Message],
+    stage: str,
+    trouble: dict[str, bool | str],
+) -> None:
+    send(transport, message())
+    smtp_server.then(Behaviour(stage, **trouble))
+    send(transport, message())
+    assert (len(smtp_server.received), smtp_server.connections) == (2, 2)
+
+
+def test_a_connection_that_fails_between_offer_and_data_is_certain(
+    smtp_server: RealServer, transport: SmtpTransport, message: Callable[..., Message]
+) -> None:
+    with transport.session() as session:
+        session.offer(message())
+        smtp_server.drop_connections()
+        with pytest.raises(Refused) as refused:
+            session.data()
+    assert refused.value.temporary
+
+
+def test_a_connection_is_renewed_after_a_number_of_messages(
+    smtp_server: RealServer, site_address: Address, message: Callable[..., Message]
+) -> None:
+    transport = SmtpTransport(
+        SmtpServer.parse(smtp_server.url), site_address, patience=Patience(messages=2)
+    )
+    for _ in range(5):
+        send(transport, message())
+    assert smtp_server.connections == 3
+    transport.close()
+
+
+def test_an_unfinished_message_is_dropped_before_the_next(
+    smtp_server: RealServer, transport: SmtpTransport, message: Callable[..., Message]
+) -> None:
+    with transport.session() as session:
+        session.offer(message(to=Address("", "never@example.org")))
+    send(transport, message())
+    assert [mail.recipients for mail in smtp_server.received] == [("mina@example.org",)]
+
+
+def test_no_server_is_a_refusal_for_now(
+    site_address: Address, message: Callable[..., Message]
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
+        url = f"smtp://127.0.0.1:{unused.getsockname()[1]}"
+        with pytest.raises(Refused) as refused:
+            send(SmtpTransport(SmtpServer.parse(url), site_address), message())
+    assert refused.value.temporary
+
+
+def test_addresses_of_other_alphabets(
+    smtp_server: RealServer, transport: SmtpTransport, message: Callable[..., Message]
+) -> None:
+    send(transport, message(to=Address("", "marie@québec.example")))
+    send(transport, message(to=Address("Zoë", "zoë@québec.example")))
+    assert [mail.recipients for mail in smtp_server.received] == [
+        ("marie@xn--qubec-csa.example",),
+        ("zoë@xn--qubec-csa.example",),
+    ]
+
+
+def test_a_server_without_smtputf8_cannot_carry_them(
+    site_address: Address, message: Callable[..., Message]
+) -> None:
+    with RealServer(smtputf8=False) as server:
+        transport = SmtpTransport(SmtpServer.parse(server.url), site_address)
+        with pytest.raises(Refused) as refused:
+            send(transport, message(to=Address("", "zoë@example.org")))
+        assert not refused.value.temporary
+        transport.close()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Certificate and key for ``localhost`` and 127.0.0.1, in one file."""
+    folder = tmp_path_factory.mktemp("tls")
+    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
+    names = ("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+    files = ("-keyout", str(folder / "key"), "-out", str(folder / "certificate"))
+    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
+    both = folder / "both.pem"
+    both.write_text((folder / "certificate").read_text() + (folder / "key").read_text())
+    return both
+
+
+def tls_server(certificate: Path, **options: object) -> RealServer:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return RealServer(tls=context, **options)
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_a_password_travels_over_tls(
+    certificate: Path, site_address: Address, message: Callable[..., Message], implicit: bool
+) -> None:
+    with tls_server(certificate, implicit_tls=implicit, logins={"us@er": "p/w"}) as server:
+        url = server.url.replace("//", "//us%40er:p%2Fw@")
+        trusted = ssl.create_default_context(cafile=str(certificate))
+        transport = SmtpTransport(SmtpServer.parse(url), site_address, tls=trusted)
+        send(transport, message())
+        assert len(server.received) == 1
+        transport.close()
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_a_certificate_that_nobody_vouches_for_is_refused(
+    certificate: Path, site_address: Address, message: Callable[..., Message], implicit: bool
+) -> None:
+    with tls_server(certificate, implicit_tls=implicit) as server:
+        transport = SmtpTransport(SmtpServer.parse(server.url), site_address)
+        with pytest.raises(Refused, match="certificate verify failed") as refused:
+            send(transport, message())
+        assert refused.value.temporary
+        assert server.received == []
+
+
+def test_tls_that_was_required_and_is_not_there(
+    smtp_server: RealServer, site_address: Address, message: Callable[..., Message]
+) -> None:
+    server = SmtpServer.parse(f"{smtp_server.url}?starttls=required")
+    with pytest.raises(Refused, match="STARTTLS"):
+        send(SmtpTransport(server, site_address), message())
+
+
+def test_a_wrong_password_leaves_the_message_waiting(
+    certificate: Path, site_address: Address, message: Callable[..., Message]
+) -> None:
+    with tls_server(certificate, logins={"user": "right"}) as server:
+        url = server.url.replace("//", "//user:wrong@")
+        trusted = ssl.create_default_context(cafile=str(certificate))
+        with pytest.raises(Refused) as refused:
+            send(SmtpTransport(SmtpServer.parse(url), site_address, tls=trusted), message())
+        assert (refused.value.code, refused.value.temporary) == (535, True)
+
+
+def test_what_an_smtp_url_says() -> None:
+    assert SmtpServer.parse("smtp://mail.example.org") == SmtpServer(
+        host="mail.example.org", port=25
+    )
+    assert SmtpServer.parse("smtps://u:p@mail.example.org") == SmtpServer(
+        host="mail.example.org", port=465, security="tls", user="u", password="p"
+    )
+    assert SmtpServer.parse("smtp://u:p@[::1]?starttls=never") == SmtpServer(
+        host="::1", port=587, security="never", user="u", password="p"
+    )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mail.example.org:25",
+        "http://x",
+        "smtp://",
+        "smtp://x?starttls=maybe",
+        "smtp://x?tls=1",
+        "smtp://x:y",
+    ],
+)
+def test_urls_that_cannot_be_used(url: str) -> None:
+    with pytest.raises(ValueError):
+        SmtpServer.parse(url)
+
+
+def test_a_password_is_not_sent_in_the_clear_to_another_machine() -> None:
+    assert SmtpServer.parse("smtp://u:p@127.0.0.1").is_local
+    assert SmtpServer.parse("smtp://u:p@localhost").is_local
+    assert not SmtpServer.parse("smtp://u:p@192.0.2.1").is_local
+    assert not SmtpServer.parse("smtp://u:p@mail.example.org").is_local
