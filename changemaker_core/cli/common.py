@@ -60,18 +60,23 @@ def site_folder() -> Path:
     return Path(chosen or os.environ.get(FOLDER_VARIABLE) or Path.cwd()).absolute()
 
 
-def load_config() -> Config:
-    """The site's configuration; raises ``Refusal`` where the folder holds no site, and
-    ``ConfigError``, with every problem at once, where it holds a wrong one."""
-    from changemaker_core.config import Config
-
+def existing_site() -> Path:
+    """The folder of the site. Raises ``Refusal`` where it holds none."""
     folder = site_folder()
     if not (folder / "changemaker.toml").is_file():
         raise Refusal(
             f"{folder} holds no site: there is no changemaker.toml in it.\n"
             f"Make one with `changemaker init {folder}`, or name another folder with --site."
         )
-    return Config.load(folder)
+    return folder
+
+
+def load_config() -> Config:
+    """The site's configuration. Raises ``Refusal`` where the folder holds no site, and
+    ``ConfigError``, with every problem at once, where it holds a wrong one."""
+    from changemaker_core.config import Config
+
+    return Config.load(existing_site())
 
 
 @contextlib.contextmanager

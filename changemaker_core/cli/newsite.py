@@ -1,0 +1,162 @@
+"""A new site: its folder, configuration, database, seed data and administrator."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from changemaker_core.cli.common import Refusal, opened_site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from changemaker_core.site import Site
+
+#: ``changemaker.toml`` of a new site. Keys that a site needs later are there, commented out.
+TOML = """\
+# The configuration of this site. Every key can also come from the environment, which wins:
+# organisation is CHANGEMAKER_ORGANISATION. Secrets are in the file .env beside this one.
+
+# The name of the organisation whose site this is.
+organisation = {organisation}
+
+# "en" or "fr": the language where a visitor's is unknown.
+default_locale = {locale}
+
+# The address under which visitors reach the site.
+base_url = {base_url}
+
+# "sqlite:///file", relative to this folder, or "postgresql://user@host/database".
+# An address with a password belongs in .env, as CHANGEMAKER_DATABASE_URL.
+{database}
+
+# The sender of the site's mail, and the server that takes it: "smtp://host:port" or "smtps://…"
+# (with a password: CHANGEMAKER_SMTP_URL in .env). Without a server, mail is kept in a folder.
+mail_from = {mail_from}
+# smtp_url = "smtp://localhost:25"
+
+# Shows the mailbox page and the details of errors. Never for a site that others can reach.
+development = {development}
+
+# Installed plugins to load (without this key: all of them), and ones to leave out.
+# [plugins]
+# allow = ["influence"]
+# deny = []
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewSite:
+    """What a person decides about a new site. ``tables`` are the plugins' own settings."""
+
+    folder: Path
+    organisation: str
+    admin_email: str
+    locale: str = "en"
+    base_url: str = "http://127.0.0.1:4000"
+    database_url: str | None = None
+    development: bool = False
+    demo: bool = False
+    tables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+def make(new: NewSite) -> str:
+    """Make the site and answer its administrator's password, which is kept nowhere.
+
+    Raises ``Refusal`` where the folder holds a site already or cannot be written. When a later step
+    fails, the two files of configuration are taken away again, so that one can simply try again.
+    """
+    from changemaker_core.config import Config
+
+    with _configuration_written(new):
+        with opened_site(Config.load(new.folder)) as site:
+            return _fill(site, new)
+
+
+@contextlib.contextmanager
+def _configuration_written(new: NewSite) -> Iterator[None]:
+    files = {"changemaker.toml": (_toml(new), 0o644), ".env": (_dotenv(new), 0o600)}
+    for name in files:
+        if (new.folder / name).exists():
+            raise Refusal(
+                f"{new.folder / name} is there already: a site is never overwritten.\n"
+                "Choose another folder, or go on with `changemaker migrate` and `serve`."
+            )
+    try:
+        new.folder.mkdir(parents=True, exist_ok=True)
+        for name, (text, mode) in files.items():
+            _write_new(new.folder / name, text, mode)
+    except OSError as error:
+        raise Refusal(f"cannot write {error.filename}: {error.strerror}.") from error
+    try:
+        yield
+    except BaseException:
+        for name in files:
+            (new.folder / name).unlink()
+        raise
+
+
+def _write_new(path: Path, text: str, mode: int) -> None:
+    descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def _toml(new: NewSite) -> str:
+    text = TOML.format(
+        organisation=_quoted(new.organisation),
+        locale=_quoted(new.locale),
+        base_url=_quoted(new.base_url),
+        database=_database_line(new),
+        mail_from=_quoted("noreply@localhost"),
+        development=str(new.development).lower(),
+    )
+    for table, values in new.tables.items():
+        lines = [f"{key} = {_quoted(value)}" for key, value in values.items()]
+        text += "\n".join(["", f"[{table}]", *lines, ""])
+    return text
+
+
+def _database_line(new: NewSite) -> str:
+    if new.database_url is None:
+        return 'database_url = "sqlite:///site.db"'
+    if _is_secret(new.database_url):
+        return "# database_url is in .env: it holds a password."
+    return f"database_url = {_quoted(new.database_url)}"
+
+
+def _is_secret(url: str) -> bool:
+    from urllib.parse import urlsplit
+
+    return urlsplit(url).password is not None
+
+
+def _dotenv(new: NewSite) -> str:
+    lines = ["# Secrets of this site. Keep a copy in a safe place; show it to nobody."]
+    lines.append(f"CHANGEMAKER_SECRET_KEY={secrets.token_urlsafe(48)}")
+    if new.database_url is not None and _is_secret(new.database_url):
+        lines.append(f"CHANGEMAKER_DATABASE_URL='{new.database_url}'")
+    return "\n".join([*lines, ""])
+
+
+def _quoted(value: str) -> str:
+    """A TOML basic string; JSON's escapes are a subset of TOML's."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _fill(site: Site, new: NewSite) -> str:
+    """Tables, seed data, administrator."""
+    from changemaker_core.db import migrations
+    from changemaker_core.features.accounts.api import SUPER_ADMIN, create_user
+
+    migrations.apply(site.db, site.migration_folders())
+    site.sweep("cm_bootstrap_site", site=site, options={"demo": new.demo})
+    _, password = create_user(
+        site, email=new.admin_email, name="Administrator", role=SUPER_ADMIN
+    )
+    return password

@@ -1,0 +1,67 @@
+"""``changemaker serve``: web processes and a job runner under one supervisor."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from dataclasses import replace
+
+import click
+
+from changemaker_core.cli.common import existing_site, say, site_option
+
+
+def _names(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
+    """``--only a,b --only c`` names three plugins."""
+    return tuple(name.strip() for names in value for name in names.split(",") if name.strip())
+
+
+@click.command()
+@site_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=4000, show_default=True, help="0 chooses a free one.")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Web processes."
+)
+@click.option("--only", multiple=True, callback=_names, help="Mount these plugins' routes and jobs.")
+@click.option("--except", "except_", multiple=True, callback=_names, help="Mount all but these.")
+@click.option("--safe-mode", is_flag=True, help="Load core alone, beside broken plugins.")
+def serve(
+    host: str,
+    port: int,
+    workers: int,
+    only: tuple[str, ...],
+    except_: tuple[str, ...],
+    safe_mode: bool,
+) -> None:
+    """Serve the site and do its jobs until SIGTERM or Ctrl-C.
+
+    Requests and the current job get 10 seconds to finish; a second signal waits for nothing. A
+    process that dies is replaced. SIGHUP replaces each process by a new one, without refusing a
+    connection, which also reads the configuration again.
+    """
+    from changemaker_core.cli.listening import address_of, listen
+    from changemaker_core.cli.orders import Orders
+    from changemaker_core.cli.supervisor import Supervisor
+
+    folder = existing_site()
+    if only and except_:
+        raise click.UsageError("--only and --except exclude each other.")
+    listening = listen(host, port)
+    web = Orders(
+        kind="web",
+        site=str(folder),
+        only=only,
+        except_=except_,
+        safe_mode=safe_mode,
+        socket=listening.fileno(),
+    )
+    jobs = replace(web, kind="jobs", socket=-1)
+    address = address_of(listening)
+    supervisor = Supervisor(
+        [*[web] * workers, jobs],
+        listening=listening,
+        announce=lambda: click.echo(f"Serving {folder} at {address}"),
+        warn=say,
+    )
+    sys.exit(asyncio.run(supervisor.run()))
