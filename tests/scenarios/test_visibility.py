@@ -1,0 +1,33 @@
+"""A write in one web process is seen by the next request to the other."""
+
+from __future__ import annotations
+
+import time
+
+import httpx
+import pytest
+
+ROUNDS = 300
+#: Seconds within which PostgreSQL's notification has reached every process.
+NOTICE = {"sqlite": 0.0, "postgresql": 0.1}
+
+
+@pytest.mark.parametrize("cached", [True, False], ids=["cached", "not cached"])
+def test_a_write_is_seen_by_the_other_process(operated, organiser_at, database_url, cached):
+    notice = NOTICE[database_url.partition(":")[0]]
+    with operated.serve() as one, operated.serve() as other, httpx.Client(base_url=other) as client:
+        writer = organiser_at(one, operated)
+        reader = client if cached else organiser_at(other, operated).client
+        campaign = writer.campaign()
+        path = f"/api/public/campaigns/{campaign['slug']}"
+        if not cached:
+            path = f"/api/campaigns/{campaign['id']}"
+        stale = []
+        for number in range(ROUNDS):
+            reader.get(path)  # so that the next answer could come from what is kept
+            writer.change(campaign["id"], description=f"Version {number}")
+            time.sleep(notice)
+            seen = reader.get(path).json()["description"]
+            if seen != f"Version {number}":
+                stale.append((number, seen))
+        assert stale == []
