@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 from babel.dates import format_date, format_datetime, get_timezone
 from babel.numbers import format_decimal
@@ -35,6 +36,7 @@ def for_locale(locale: str, time_zone: str) -> dict[str, Callable[..., Any]]:
         "paragraphs": paragraphs,
         "breaks": breaks,
         "tel": tel,
+        "mailto": mailto,
     }
 
 
@@ -71,3 +73,14 @@ def tel(number: str) -> str:
     plus = "+" if "+" in main or (len(digits) == 11 and digits.startswith("1")) else ""
     pause = "," + re.sub(r"\D", "", extension) if extension else ""
     return f"tel:{plus}{digits}{pause}"
+
+
+def mailto(address: str, subject: str, body: str) -> str:
+    """The ``mailto:`` address (RFC 6068) that opens a message in the reader's mail program.
+
+    >>> mailto("a.b@example.ca", "Buses & trams", "One\ntwo")
+    'mailto:a.b@example.ca?subject=Buses%20%26%20trams&body=One%0D%0Atwo'
+    """
+    lines = "\r\n".join(body.splitlines())
+    fields = urlencode({"subject": subject, "body": lines}, quote_via=quote)
+    return f"mailto:{quote(address, safe='@')}?{fields}"

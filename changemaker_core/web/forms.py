@@ -46,7 +46,9 @@ class Form(Generic[T]):
         pairs = list(pairs)
         plain = _plain(struct, pairs)
         form: Form[T] = cls(_typed(struct, pairs))
-        for name, messages in errors_of(struct, plain).items():
+        for path, messages in errors_of(struct, plain).items():
+            # ``recipients[2]`` is shown at the field that it is part of.
+            name = path.partition("[")[0].partition(".")[0]
             form.errors.setdefault(name, []).extend(messages)
         if not form.errors:
             form._convert(struct, plain)

@@ -1,0 +1,286 @@
+"""Pages rendered without a server: the real templates, a stand-in for the rest of the site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from changemaker_core.text import Text
+from changemaker_core.web import Form, StaticFiles, Templates, Translations
+from changemaker_core.web.qr import qr_svg
+
+ROOT = Path(__file__).parents[2]
+INFLUENCE = ROOT / "plugins/influence/changemaker_influence"
+NOON = datetime(2026, 7, 1, 16, 0, tzinfo=UTC)
+
+Render = Callable[..., str]
+
+
+def build_site(*plugins: tuple[str, Path], **config: Any) -> SimpleNamespace:
+    """What the web room needs of a site."""
+    defaults = {
+        "organisation": "Prairie Transit Alliance",
+        "base_url": "https://act.example.org",
+        "home_page": "/campaigns",
+        "default_locale": "en",
+        "time_zone": "America/Edmonton",
+        "development": False,
+    }
+    site = SimpleNamespace(
+        config=SimpleNamespace(**{**defaults, **config}),
+        loaded=SimpleNamespace(
+            plugins=[SimpleNamespace(name=name, folder=folder) for name, folder in plugins]
+        ),
+    )
+    site.translations = Translations(site)
+    site.static = StaticFiles(site)
+    site.templates = Templates(site)
+    return site
+
+
+@pytest.fixture(scope="session")
+def site() -> SimpleNamespace:
+    return build_site(("influence", INFLUENCE))
+
+
+@pytest.fixture
+def site_of() -> Callable[..., SimpleNamespace]:
+    return build_site
+
+
+@pytest.fixture
+def render(site: SimpleNamespace) -> Render:
+    def rendered(name: str, context: Mapping[str, Any], locale: str = "en", **how: str) -> str:
+        return str(site.templates.render(name, context, locale=locale, **how))
+
+    return rendered
+
+
+CAMPAIGN = {
+    "slug": "keep-the-42-running",
+    "title": "Keep the 42 bus running",
+    "description": (
+        "The council votes on August 12 on ending evening service on route 42. Four thousand people"
+        " ride it home from work.\n\nTell the people who represent you that the last bus matters."
+    ),
+    "call_to_action": "",
+    "email_subject": "Please keep evening service on route 42",
+    "email_body": (
+        "I am writing to ask you to keep the 42 running after 8 p.m.\n\nMany of my neighbours work"
+        " evenings and have no other way home.\n\nThank you for reading this."
+    ),
+    "language": "en",
+    "allow_smtp_email": True,
+    "allow_mailto_link": True,
+    "allow_email_editing": False,
+    "show_email_count": True,
+}
+REPRESENTATIVES = [
+    {
+        "key": "a1",
+        "name": "Avery Tremblay-Sample",
+        "email": "avery.tremblay@parl.example.ca",
+        "can_email": True,
+        "level": "FEDERAL",
+        "elected_office": "MP",
+        "district_name": "Mississauga—Lakeshore",
+        "party_name": "Sample Party",
+        "offices": [
+            {"type": "legislature", "tel": "1 613 555-0100", "fax": "", "postal": "Ottawa"},
+            {"type": "constituency", "tel": "1 905 555-0110", "fax": "", "postal": ""},
+        ],
+    },
+    {
+        "key": "b2",
+        "name": "Jordan Okafor-Sample",
+        "email": "jordan.okafor@ola.example.ca",
+        "can_email": True,
+        "level": "PROVINCIAL",
+        "elected_office": "MPP",
+        "district_name": "Mississauga—Lakeshore",
+        "party_name": "Example Party",
+        "offices": [{"type": "legislature", "tel": "1 416 555-0120", "fax": "", "postal": ""}],
+    },
+    {
+        "key": "c3",
+        "name": "Riley Sample",
+        "email": None,
+        "can_email": False,
+        "level": "MUNICIPAL",
+        "elected_office": "Mayor",
+        "district_name": "Mississauga",
+        "party_name": "",
+        "offices": [{"type": "legislature", "tel": "1 905 555-0130", "fax": "", "postal": ""}],
+    },
+    {
+        "key": "d4",
+        "name": "Casey Sample",
+        "email": "ward1@mississauga.example.ca",
+        "can_email": True,
+        "level": "MUNICIPAL",
+        "elected_office": "Councillor",
+        "district_name": "Ward 1",
+        "party_name": "",
+        "offices": [],
+    },
+]
+LOOKUP = {
+    "postal_code": "L5G 4L3",
+    "city": "Mississauga",
+    "province": "ON",
+    "source": "cache",
+    "cached_at": NOON,
+    "ambiguous": False,
+    "representatives": REPRESENTATIVES,
+}
+CONSENT = Text(
+    "I agree that my name, my email address and my postal code are sent with my message to the "
+    "recipients that I chose, and that they are stored so that the message can be delivered."
+)
+
+
+def campaign_context(**changes: Any) -> dict[str, Any]:
+    """The campaign page as somebody first sees it."""
+    return {
+        "campaign": CAMPAIGN,
+        "email_count": 1284,
+        "postal_code": "",
+        "lookup": None,
+        "lookup_problem": None,
+        "custom_recipients": [],
+        "form": None,
+        "limits": None,
+        "consent": CONSENT,
+        **changes,
+    }
+
+
+def failed_form() -> Form[Any]:
+    """A form that was sent with two mistakes."""
+    form: Form[Any] = Form(
+        {"sender_name": "Sam <b>Rider</b>", "sender_email": "sam@", "recipients": ["b2"]}
+    )
+    form.reject("sender_email", Text("This is not an email address."))
+    form.reject("consent", Text("This is required."))
+    return form
+
+
+def status_context(*statuses: str) -> dict[str, Any]:
+    """The status page of one message for each status."""
+    people = [person["name"] for person in REPRESENTATIVES]
+    return {
+        "emails": [
+            {
+                "id": f"id-{number}",
+                "status": status,
+                "recipient_name": people[number],
+                "sent_at": NOON if status == "SENT" else None,
+            }
+            for number, status in enumerate(statuses)
+        ],
+        "final": not {"QUEUED", "SENDING"} & set(statuses),
+        "campaign": {"slug": CAMPAIGN["slug"], "title": CAMPAIGN["title"]},
+        "share_url": "https://act.example.org/campaigns/keep-the-42-running",
+        "qr_svg": qr_svg("https://act.example.org/campaigns/keep-the-42-running", "QR code"),
+    }
+
+
+def _cards() -> list[dict[str, Any]]:
+    french = {
+        "slug": "des-trains-de-nuit",
+        "title": "Des trains de nuit pour le Québec",
+        "description": "Demandez à vos élus de remettre sur les rails le train de nuit.",
+        "cover_photo": None,
+        "email_count": 1,
+        "language": "fr",
+    }
+    english = {**CAMPAIGN, "cover_photo": None, "email_count": 1284}
+    other = {
+        **english,
+        "slug": "clean-water",
+        "title": "Clean water for every school",
+        "description": "Lead pipes remain in 212 schools. Ask for a date.",
+        "email_count": None,
+    }
+    return [english, french, other]
+
+
+def _mail(subject: str, number: int) -> dict[str, Any]:
+    return {"id": f"m{number}", "subject": subject, "to": "avery@parl.example.ca", "date": NOON}
+
+
+#: Every page in every state worth looking at: name → (template, context).
+PAGES: dict[str, tuple[str, dict[str, Any]]] = {
+    "list": ("influence/campaign_list.html", {"campaigns": _cards(), "home": True}),
+    "list-empty": ("influence/campaign_list.html", {"campaigns": [], "home": False}),
+    "campaign": ("influence/campaign.html", campaign_context()),
+    "campaign-bad-code": (
+        "influence/campaign.html",
+        campaign_context(
+            postal_code="12345",
+            lookup_problem=Text("This is not a Canadian postal code, such as K1A 0A1."),
+        ),
+    ),
+    "campaign-chosen": (
+        "influence/campaign.html",
+        campaign_context(postal_code="l5g 4l3", lookup=LOOKUP),
+    ),
+    "campaign-doubtful": (
+        "influence/campaign.html",
+        campaign_context(
+            postal_code="l5g 4l3",
+            lookup={**LOOKUP, "ambiguous": True, "source": "cache_stale"},
+            custom_recipients=[{"key": "z", "name": "Transit Board", "title": "Chair"}],
+            campaign={**CAMPAIGN, "allow_email_editing": True, "allow_mailto_link": False},
+        ),
+    ),
+    "campaign-errors": (
+        "influence/campaign.html",
+        campaign_context(postal_code="L5G 4L3", lookup=LOOKUP, form=failed_form()),
+    ),
+    "status-on-its-way": ("influence/email_status.html", status_context("QUEUED", "SENDING")),
+    "status-sent": ("influence/email_status.html", status_context("SENT")),
+    "status-troubled": (
+        "influence/email_status.html",
+        status_context("SENT", "FAILED", "UNKNOWN"),
+    ),
+    "not-open": (
+        "influence/campaign_not_open.html",
+        {"campaign": CAMPAIGN, "reason": "paused"},
+    ),
+    "error": (
+        "error.html",
+        {
+            "status": 404,
+            "title": Text("There is nothing here"),
+            "detail": None,
+            "errors": [],
+            "request_id": "0190f3c2",
+        },
+    ),
+    "mailbox": (
+        "operations/mailbox.html",
+        {"messages": [_mail("Please keep evening service", 1), _mail("", 2)]},
+    ),
+    "mailbox-message": (
+        "operations/mailbox_message.html",
+        {
+            "message": {
+                **_mail("Please keep evening service", 1),
+                "headers": [("From", "noreply@act.example.org"), ("Reply-To", "sam@example.org")],
+                "text": "I am writing to ask you\n\nThank you",
+                "has_html": True,
+            }
+        },
+    ),
+}
+
+
+@pytest.fixture(params=PAGES)
+def any_page(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
+    return PAGES[request.param]
