@@ -1,0 +1,111 @@
+"""A supporter writes to their representative, in a browser, to a real SMTP server."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+
+def emails_sent(address):
+    """``cm_emails_sent_total`` as Prometheus would read it."""
+    text = httpx.get(f"{address}/api/metrics").text
+    return float(re.search(r"^cm_emails_sent_total (\S+)$", text, re.MULTILINE).group(1))
+
+
+def write_to_representative(page, address, campaign, *, name="Sacha Supporter"):
+    """From the list of campaigns to the page that says what became of the message."""
+    page.goto(f"{address}/campaigns")
+    page.get_by_role("link", name=campaign["title"]).first.click()
+    page.get_by_label("Postal code").fill("l5g 4l3")
+    page.get_by_role("button", name="Find my representatives").click()
+    expect(page.get_by_text("Avery Tremblay-Sample").first).to_be_visible()
+    expect(page.get_by_text("Riley Sample").first).to_be_visible()
+    for box in page.get_by_role("checkbox", name=re.compile("Sample")).all():
+        box.uncheck()
+    page.get_by_role("checkbox", name=re.compile("Avery Tremblay-Sample")).check()
+    expect(page.get_by_text("please act on clean water").first).to_be_visible()
+    page.get_by_label("Your name").fill(name)
+    page.get_by_label(re.compile("Your e-?mail")).fill("sacha@example.org")
+    page.get_by_role("checkbox", name=re.compile("agree")).check()
+    page.get_by_role("button", name=re.compile("^Send")).click()
+    page.wait_for_url("**/emails/*")
+
+
+@pytest.fixture
+def mailing(operated, smtp_server):
+    """The site with a real SMTP server instead of the folder."""
+    operated.environment["CHANGEMAKER_SMTP_URL"] = smtp_server.url
+    operated.environment["CHANGEMAKER_MAIL_FROM"] = "campaigns@site.example"
+    return operated
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
+def test_a_supporter_writes_to_their_representative(
+    mailing, organiser_at, smtp_server, new_page, javascript
+):
+    with mailing.serve("--workers", "2") as address:
+        campaign = organiser_at(address, mailing).campaign()
+        before = emails_sent(address)
+        page = new_page(javascript=javascript)
+        write_to_representative(page, address, campaign)
+        expect(
+            page.get_by_text(re.compile("on its way|was sent", re.IGNORECASE)).first
+        ).to_be_visible()
+        expect(page.get_by_text(re.compile("was sent", re.IGNORECASE)).first).to_be_visible(
+            timeout=20_000
+        )
+        assert emails_sent(address) == before + 1
+    (received,) = smtp_server.messages
+    check_message(received)
+
+
+def check_message(received):
+    """Headers and parts of the message that the representative gets."""
+    message = email.message_from_bytes(received.data, policy=email.policy.default)
+    assert received.mail_from == "campaigns@site.example"
+    assert received.rcpt_to == ["avery.tremblay@parl.example.ca"]
+    assert message["From"].addresses[0].addr_spec == "campaigns@site.example"
+    assert message["Reply-To"].addresses[0].addr_spec == "sacha@example.org"
+    assert message["To"].addresses[0].addr_spec == "avery.tremblay@parl.example.ca"
+    assert message["Subject"] == "Clean water"
+    assert message["Date"].datetime is not None
+    assert message["Message-ID"]
+    assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+    for part in message.iter_parts():
+        assert "please act on clean water" in part.get_content()
+        assert "Sacha Supporter" in part.get_content()
+
+
+def test_the_demonstration_keeps_mail_in_its_mailbox(tmp_path, new_page):
+    from changemaker_core.testing.server import OperatedSite
+
+    site = OperatedSite(tmp_path)
+    with site.start("demo", "--port", "0", "--folder", str(tmp_path / "demo")) as (_, address):
+        before = emails_sent(address)
+        listed = httpx.get(f"{address}/api/public/campaigns").json()["data"]
+        assert len(listed) == 3
+        assert {campaign["language"] for campaign in listed} == {"en", "fr"}
+        page = new_page(javascript=True)
+        page.goto(f"{address}/campaigns")
+        english = next(campaign for campaign in listed if campaign["language"] == "en")
+        page.get_by_role("link", name=english["title"]).first.click()
+        page.get_by_label("Postal code").fill("l5g 4l3")
+        page.get_by_role("button", name="Find my representatives").click()
+        page.get_by_label("Your name").fill("Sacha Supporter")
+        page.get_by_label(re.compile("Your e-?mail")).fill("sacha@example.org")
+        page.get_by_role("checkbox", name=re.compile("agree")).check()
+        page.get_by_role("button", name=re.compile("^Send")).click()
+        expect(page.get_by_text(re.compile("was sent", re.IGNORECASE)).first).to_be_visible(
+            timeout=20_000
+        )
+        assert emails_sent(address) == before + 1
+        page.goto(f"{address}/mailbox")
+        page.get_by_role("link", name=re.compile(re.escape(english["email_subject"]))).first.click()
+        expect(page.get_by_text("Sacha Supporter").first).to_be_visible()
