@@ -112,7 +112,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     @classmethod
     def for_tests(cls, site_dir: Path, **overrides: Any) -> Config:
         """A configuration that reads neither files nor the environment."""
-        values = {"secret_key": "a secret for tests, and for nothing else", **overrides}
+        values: dict[str, Any] = {"secret_key": "for tests only ".ljust(48, "."), **overrides}
         return _normalised(cls(site_dir=site_dir, **values))
 
     def plugin_settings(self, plugin: str, struct: type[S]) -> S:
@@ -122,7 +122,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         entries = self._plugin_entries(plugin)
         for key in entries.keys() - fields.keys():
             problems.append(_unknown((plugin, key), entries[key].where, fields))
-        values = {}
+        values: dict[str, Any] = {}
         for name, field in fields.items():
             if name in entries:
                 values |= _converted((plugin, name), entries[name], field, problems)
@@ -212,9 +212,8 @@ def _converted(
         problems.append(ConfigProblem(".".join(key), entry.where, message))
         return {}
     rule = RULES.get(name) if rename else None
-    message = rule(value) if rule and value is not None else None
-    if message:
-        problems.append(ConfigProblem(".".join(key), entry.where, message))
+    if refusal := rule(value) if rule and value is not None else None:
+        problems.append(ConfigProblem(".".join(key), entry.where, refusal))
         return {}
     return {name: value}
 

@@ -39,10 +39,8 @@ class PluginError(Exception):
 
 
 def described(plugin: str, distribution: str | None, version: str | None) -> str:
-    """``influence (changemaker-influence 0.1.0)``."""
-    if distribution is None:
-        return f"{plugin} (not from an installed distribution)"
-    return f"{plugin} ({distribution} {version})"
+    """``influence (changemaker-influence 0.1.0)``, or the name where nothing is installed."""
+    return f"{plugin} ({distribution} {version})" if distribution else plugin
 
 
 class PluginNotFound(PluginError):

@@ -1,0 +1,286 @@
+"""Which plugins are installed, and whether their versions fit: known before any is imported."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from typing import TYPE_CHECKING
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from changemaker_core.config.convert import suggestion
+from changemaker_core.plugin.base import Plugin
+from changemaker_core.plugin.errors import (
+    PluginConflict,
+    PluginDependencyMissing,
+    PluginError,
+    PluginImportFailed,
+    PluginIncompatible,
+    PluginInvalid,
+    PluginNotFound,
+    described,
+)
+from changemaker_core.plugin.loaded import Skipped
+from changemaker_core.plugin.wording import exception_line, leave_out
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from changemaker_core.config import Config
+    from changemaker_core.plugin.loaded import Status
+
+GROUP = "changemaker.plugins"
+CORE = "changemaker-core"
+NAME = re.compile(r"[a-z][a-z0-9]*")
+#: Words that core uses where plugins use their names.
+RESERVED = frozenset({"changemaker", "cm", "core", "plugins", "site"})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A plugin that could be loaded: an entry point, or a class that was handed in."""
+
+    name: str
+    distribution: str | None
+    version: str | None
+    requirements: tuple[str, ...] = ()
+    entry_point: metadata.EntryPoint | None = None
+    plugin_class: type[Plugin] | None = None
+    core: bool = False
+
+    def __str__(self) -> str:
+        return described(self.name, self.distribution, self.version)
+
+    def error(
+        self, kind: type[PluginError], problem: str, mend: str, others: tuple[str, ...] = ()
+    ) -> PluginError:
+        """An error of this plugin."""
+        return kind(self.name, self.distribution, self.version, problem, mend, others)
+
+    def skipped(self, status: Status, reason: str) -> Skipped:
+        """The note that it does not run."""
+        return Skipped(self.name, self.version, self.distribution, status, reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is known before import: what will be loaded, what not, and what is wrong."""
+
+    candidates: tuple[Candidate, ...] = ()
+    skipped: tuple[Skipped, ...] = ()
+    problems: tuple[PluginError, ...] = ()
+
+
+@cache
+def core_version() -> str | None:
+    """The version of core; None where it is imported from a folder and not installed."""
+    try:
+        return metadata.version(CORE)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def installed() -> tuple[Candidate, ...]:
+    """Every plugin that an installed distribution offers, sorted."""
+    points = metadata.entry_points(group=GROUP)
+    return tuple(sorted(map(_candidate, points), key=lambda c: (c.name, c.distribution or "")))
+
+
+def _candidate(point: metadata.EntryPoint) -> Candidate:
+    distribution = point.dist
+    if distribution is None:
+        return Candidate(point.name, None, None, entry_point=point)
+    requirements = tuple(distribution.requires or ())
+    name, version = distribution.metadata["Name"], distribution.version
+    return Candidate(point.name, name, version, requirements, entry_point=point)
+
+
+def find(config: Config, features: Iterable[str]) -> Found:
+    """The installed plugins that the configuration lets in and whose versions fit."""
+    everything = installed()
+    refused = _misspelt(config, everything, frozenset(features))
+    skipped = [note for c in everything if (note := _turned_away(c, config))]
+    away = {note.name for note in skipped}
+    wanted = [c for c in everything if c.name not in away]
+    providers: set[str] = {canonicalize_name(c.distribution) for c in everything if c.distribution}
+    problems = [*refused, *_same_names(wanted)]
+    problems += [p for c in wanted for p in _versions(c, providers)]
+    failed = {problem.plugin for problem in problems}
+    skipped += [c.skipped("failed", _reason(c, problems)) for c in wanted if c.name in failed]
+    kept = tuple(c for c in wanted if c.name not in failed)
+    return Found(kept, tuple(skipped), tuple(problems))
+
+
+def _reason(candidate: Candidate, problems: Iterable[PluginError]) -> str:
+    return " ".join(p.problem for p in problems if p.plugin == candidate.name)
+
+
+def _turned_away(candidate: Candidate, config: Config) -> Skipped | None:
+    if candidate.name in config.plugins_deny:
+        return candidate.skipped("denied", "The configuration denies it (plugins.deny).")
+    if config.plugins_allow is not None and candidate.name not in config.plugins_allow:
+        return candidate.skipped("not_allowed", "plugins.allow does not name it.")
+    return None
+
+
+def _misspelt(
+    config: Config, everything: Sequence[Candidate], features: frozenset[str]
+) -> list[PluginError]:
+    """Names in the configuration that belong to no plugin."""
+    names = {candidate.name for candidate in everything} | features
+    problems = [_absent(n, "plugins.allow", names) for n in _new(config.plugins_allow, names)]
+    for name in sorted(set(config.plugins_deny)):
+        if name in features:
+            mend = "Take it off the list; what it offers cannot be left out."
+            problem = "plugins.deny names it, and it is a part of core."
+            problems.append(PluginNotFound(name, CORE, core_version(), problem, mend))
+        elif name not in names and suggestion(name, names):
+            # NOTE(uninstalled): an absent plugin may stay denied, but a slip of the pen would
+            # let in the plugin that was meant.
+            problems.append(_absent(name, "plugins.deny", names))
+    tables = _new(config.plugin_tables, names)
+    return problems + [_absent(name, _table(config, name), names) for name in tables]
+
+
+def _new(names: Iterable[str] | None, known: set[str]) -> list[str]:
+    return sorted(set(names or ()) - known)
+
+
+def _table(config: Config, name: str) -> str:
+    where = next((e.where for key, e in config.origins.items() if key[0] == name), "[" + name + "]")
+    return f"The configuration ({where})"
+
+
+def _absent(name: str, who: str, names: Iterable[str]) -> PluginError:
+    problem = f"{who} names it, and no plugin of that name is installed.{suggestion(name, names)}"
+    mend = "Correct the name, install the plugin, or take the name out of the configuration."
+    return PluginNotFound(name, None, None, problem, mend)
+
+
+def _same_names(candidates: Sequence[Candidate]) -> list[PluginError]:
+    problems = []
+    for name in sorted({c.name for c in candidates}):
+        same = [c for c in candidates if c.name == name]
+        if len(same) > 1:
+            others = ", ".join(f"{c.distribution} {c.version}" for c in same[:-1])
+            problem = f"Another distribution offers a plugin of this name: {others}."
+            mend = "Uninstall all but one of them, or leave the name out with plugins.deny."
+            problems.append(same[-1].error(PluginConflict, problem, mend, (name,)))
+    return problems
+
+
+def _versions(candidate: Candidate, providers: set[str]) -> list[PluginError]:
+    """What the distribution asks of core and of other plugins, against what is installed."""
+    problems = []
+    for text in candidate.requirements:
+        requirement = Requirement(text)
+        name = canonicalize_name(requirement.name)
+        if not (name.startswith("changemaker-") or name in providers):
+            continue
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+            continue
+        problems += _fits(candidate, requirement)
+    return problems
+
+
+def _fits(candidate: Candidate, requirement: Requirement) -> list[PluginError]:
+    asked = f"{requirement.name}{requirement.specifier}"
+    try:
+        version = metadata.version(requirement.name)
+    except metadata.PackageNotFoundError:
+        problem = f"It needs the distribution {asked}, which is not installed."
+        mend = f"`pip install '{asked}'`, or {leave_out(candidate.name)}."
+        return [candidate.error(PluginDependencyMissing, problem, mend)]
+    if requirement.specifier.contains(version, prereleases=True):
+        return []
+    problem = f"It needs {asked}, and {requirement.name} {version} is installed."
+    mend = (
+        f"`pip install --upgrade {candidate.distribution} {requirement.name}` finds versions "
+        f"that fit, if there are any; or {leave_out(candidate.name)}."
+    )
+    return [candidate.error(PluginIncompatible, problem, mend)]
+
+
+def from_classes(classes: Sequence[type[Plugin]], *, core: bool = False) -> tuple[Candidate, ...]:
+    """Candidates for classes that were handed in, with the distribution that offers each."""
+    if core:
+        return tuple(Candidate(c.name, CORE, core_version(), (), None, c, True) for c in classes)
+    offered = {c.entry_point.value: c for c in installed() if c.entry_point}
+    return tuple(_of_class(c, offered.get(f"{c.__module__}:{c.__qualname__}")) for c in classes)
+
+
+def _of_class(plugin_class: type[Plugin], offered: Candidate | None) -> Candidate:
+    name = str(getattr(plugin_class, "name", plugin_class.__name__))
+    if offered is None:
+        return Candidate(name, None, None, plugin_class=plugin_class)
+    return Candidate(name, offered.distribution, offered.version, plugin_class=plugin_class)
+
+
+def handed_in(classes: Sequence[type[Plugin]]) -> Found:
+    """The plugins of a list of classes, whatever is installed."""
+    candidates = from_classes(classes)
+    problems = _same_names(candidates)
+    failed = {problem.plugin for problem in problems}
+    skipped = tuple(
+        c.skipped("failed", _reason(c, problems)) for c in candidates if c.name in failed
+    )
+    return Found(tuple(c for c in candidates if c.name not in failed), skipped, tuple(problems))
+
+
+def import_class(candidate: Candidate) -> type[Plugin] | PluginError:
+    """The plugin's class, or why there is none."""
+    if candidate.plugin_class is not None:
+        return candidate.plugin_class
+    assert candidate.entry_point is not None  # noqa: S101  # it has one or the other
+    try:
+        found = candidate.entry_point.load()
+    except (Exception, SystemExit) as error:
+        return _import_failed(candidate, error)
+    if isinstance(found, type) and issubclass(found, Plugin):
+        return found
+    problem = f"Its entry point {candidate.entry_point.value} is not a subclass of Plugin."
+    mend = "Let the entry point name the class: name = 'package.plugin:NamePlugin'."
+    return candidate.error(PluginInvalid, problem, mend)
+
+
+def _import_failed(candidate: Candidate, error: BaseException) -> PluginError:
+    problem = f"It cannot be imported: {exception_line(error)}."
+    again = f"`pip install --upgrade --force-reinstall {candidate.distribution}`"
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        again = f"Install what offers the module {error.name!r} (`pip check` may tell), or {again}"
+    failed = candidate.error(
+        PluginImportFailed, problem, f"{again}, or {leave_out(candidate.name)}."
+    )
+    failed.__cause__ = error
+    return failed
+
+
+def manifest_problem(candidate: Candidate, plugin_class: type[Plugin]) -> PluginError | None:
+    """What is wrong with the class's ``name``, ``requires`` or ``after``."""
+    name = getattr(plugin_class, "name", None)
+    if not isinstance(name, str) or not (candidate.core or NAME.fullmatch(name)):
+        problem = f"Its name is {name!r}; a plugin's name is of a-z and 0-9, a letter first."
+        return candidate.error(PluginInvalid, problem, "Change the name in the class.")
+    if name in RESERVED:
+        problem = f"The name {name!r} is core's own."
+        return candidate.error(PluginInvalid, problem, "Give the plugin another name.")
+    if name != candidate.name:
+        problem = f"The entry point calls it {candidate.name!r}, the class {name!r}."
+        return candidate.error(PluginInvalid, problem, "Let both say the same name.")
+    return _relations_problem(candidate, plugin_class)
+
+
+def _relations_problem(candidate: Candidate, plugin_class: type[Plugin]) -> PluginError | None:
+    for word in ("requires", "after"):
+        names = getattr(plugin_class, word)
+        if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+            problem = f"`{word}` is not a tuple of names."
+            mend = f'Write {word} = ("map",), with the comma.'
+            return candidate.error(PluginInvalid, problem, mend)
+        if candidate.name in names:
+            problem = f"`{word}` names the plugin itself."
+            return candidate.error(PluginInvalid, problem, "Take its own name out.")
+    return None

@@ -1,0 +1,263 @@
+"""Hooks: which are offered, whether a plugin implements them rightly, and calling them.
+
+pluggy keeps hookspecs and implementations. Its own way of calling is not used: it goes by order of
+registration, and one exception loses the other results and the name of the plugin.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from changemaker_core.config.convert import suggestion
+from changemaker_core.plugin import checks, types
+from changemaker_core.plugin.errors import BootFailed, PluginFailed, PluginInvalid
+from changemaker_core.plugin.hookspecs import PROJECT, CoreHooks
+from changemaker_core.plugin.loaded import Contribution
+from changemaker_core.plugin.wording import exception_line, leave_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from types import ModuleType
+
+    from changemaker_core.plugin.base import Plugin
+    from changemaker_core.plugin.errors import PluginError
+    from changemaker_core.plugin.loaded import LoadedPlugin
+
+_LIST = re.compile(r"list\[(?P<item>.+)\]")
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A hook that core or a plugin offers."""
+
+    name: str
+    arguments: tuple[str, ...]
+    function: Callable[..., Any]
+
+    @property
+    def signature(self) -> str:
+        """``cm_register_routes(site)``."""
+        return f"{self.name}({', '.join(self.arguments)})"
+
+    @property
+    def item(self) -> str | None:
+        """The name of what a list of results is made of; None where a hook returns no list."""
+        returns = str(self.function.__annotations__.get("return", ""))
+        match = _LIST.fullmatch(returns)
+        return match["item"] if match else None
+
+    def item_class(self) -> type | None:
+        """The class of the items, where it can be known without importing other rooms."""
+        namespace = vars(types) | vars(sys.modules[self.function.__module__])
+        found = namespace.get(self.item or "")
+        is_class = isinstance(found, type) and not getattr(found, "_is_protocol", False)
+        return found if is_class else None
+
+
+class Hooks:
+    """The hooks of one app: core's, and those that its plugins offer each other."""
+
+    def __init__(self) -> None:
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._owners: dict[str, str] = {}
+        self.offer(CoreHooks, "core")
+
+    def offer(self, namespace: ModuleType | type, owner: str) -> None:
+        """Adds the hookspecs of a class or module."""
+        before = set(self.specs())
+        self._manager.add_hookspecs(namespace)
+        self._owners |= {name: owner for name in self.specs() if name not in before}
+
+    def specs(self) -> dict[str, Spec]:
+        """Every hook that is offered, by name."""
+        callers = vars(self._manager.hook).items()
+        return {
+            name: Spec(name, tuple(caller.spec.argnames), caller.spec.function)
+            for name, caller in callers
+            if isinstance(caller, pluggy.HookCaller) and caller.spec
+        }
+
+    def owner(self, hook: str) -> str:
+        """The plugin that offers a hook, or ``core``."""
+        return self._owners[hook]
+
+    def register(self, plugin: LoadedPlugin) -> None:
+        """Takes in a plugin whose hooks were found to be right."""
+        self._manager.register(plugin.instance, plugin.name)
+
+    def implemented_by(self, plugin: LoadedPlugin) -> list[str]:
+        """The hooks that a plugin implements, sorted."""
+        return sorted(name for name in self.specs() if self._implementation(plugin, name))
+
+    def _implementation(self, plugin: LoadedPlugin, hook: str) -> pluggy.HookImpl | None:
+        caller: pluggy.HookCaller = getattr(self._manager.hook, hook)
+        named = (impl for impl in caller.get_hookimpls() if impl.plugin_name == plugin.name)
+        return next(named, None)
+
+    def call(self, plugin: LoadedPlugin, hook: str, arguments: Mapping[str, Any]) -> Any:
+        """What the plugin's implementation answers; None where it has none.
+
+        Raises what the implementation raises.
+        """
+        implementation = self._implementation(plugin, hook)
+        if implementation is None:
+            return None
+        taken = (*implementation.argnames, *implementation.kwargnames)
+        return implementation.function(**{n: arguments[n] for n in taken if n in arguments})
+
+    def implements(self, plugin: LoadedPlugin, hook: str) -> bool:
+        """Whether the plugin has an implementation of the hook."""
+        return self._implementation(plugin, hook) is not None
+
+    def sweep(
+        self, plugins: Sequence[LoadedPlugin], hook: str, arguments: Mapping[str, Any]
+    ) -> tuple[list[Contribution[Any]], list[PluginError]]:
+        """Every answer, in the order of ``plugins``, and everything that is wrong with them."""
+        spec = self.specs().get(hook)
+        if spec is None:
+            raise LookupError(f"No hook is called {hook!r}.{suggestion(hook, self.specs())}")
+        found: list[Contribution[Any]] = []
+        problems: list[PluginError] = []
+        for plugin in plugins:
+            if self.implements(plugin, hook):
+                items, wrong = self._answer(plugin, spec, arguments)
+                found += items
+                problems += wrong
+        return found, problems + checks.conflicts(found)
+
+    def _answer(
+        self, plugin: LoadedPlugin, spec: Spec, arguments: Mapping[str, Any]
+    ) -> tuple[list[Contribution[Any]], list[PluginError]]:
+        try:
+            result = self.call(plugin, spec.name, arguments)
+        except BootFailed as error:  # of a hook that this one swept: attributed already
+            return [], [p for p in error.problems if isinstance(p, Exception)]
+        except (Exception, SystemExit) as error:
+            if plugin.core:
+                raise
+            return [], [raised(plugin, spec.name, error)]
+        if spec.item is None:
+            return ([] if result is None else [Contribution(result, plugin)]), []
+        if problem := _wrong_result(plugin, spec, result):
+            return [], [problem]
+        items = [Contribution(item, plugin) for item in result]
+        return items, [p for item in items if (p := checks.misnamed(item))]
+
+
+def raised(plugin: LoadedPlugin, doing: str, error: BaseException) -> PluginError:
+    """The error of a plugin one of whose hooks raised."""
+    problem = f"{doing} raised {exception_line(error)}."
+    mend = f"This is for the plugin's author to mend; meanwhile {leave_out(plugin.name)}."
+    failed = plugin.error(PluginFailed, problem, mend)
+    failed.__cause__ = error
+    return failed
+
+
+def _wrong_result(plugin: LoadedPlugin, spec: Spec, result: object) -> PluginError | None:
+    expected = f"list[{spec.item}]"
+    if not isinstance(result, list):
+        problem = f"{spec.name} returned {_shown(result)} instead of a {expected}."
+        mend = "Return a list, an empty one where there is nothing."
+        return plugin.error(PluginInvalid, problem, mend)
+    wrong = [item for item in result if not _is_item(spec, item)]
+    if not wrong:
+        return None
+    problem = f"{spec.name} returned a list with {_shown(wrong[0])} in it instead of {spec.item}."
+    return plugin.error(PluginInvalid, problem, f"Return a {expected}.")
+
+
+def _is_item(spec: Spec, item: object) -> bool:
+    if spec.item == "type[Model]":
+        return isinstance(item, type) and checks.table_of(item) is not None
+    expected = spec.item_class()
+    return expected is None or isinstance(item, expected)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    return f"a {type(value).__name__}"
+
+
+def implementation_problems(
+    plugin: LoadedPlugin, specs: Mapping[str, Spec], absent: Iterable[str]
+) -> list[PluginError]:
+    """What is wrong with the plugin's methods: names, markers, arguments.
+
+    ``absent``: the plugins in ``after`` that are not there, whose hooks nobody can know.
+    """
+    prefixes = tuple(f"{name}_" for name in absent)
+    problems = []
+    for name, method, options in _methods(type(plugin.instance)):
+        if options is None:
+            found = _unmarked(name, specs)
+        else:
+            hook = options.get("specname") or name
+            found = (
+                None if _excused(hook, specs, prefixes) else _misfit(hook, method, options, specs)
+            )
+        if found:
+            problems.append(plugin.error(PluginInvalid, *found))
+    return problems
+
+
+def _methods(cls: type[Plugin]) -> Iterator[tuple[str, Any, dict[str, Any] | None]]:
+    """Each method, and what ``@hookimpl`` says of it; None where it has no marker."""
+    for name in dir(cls):
+        method = getattr(cls, name)
+        if not name.startswith("__") and inspect.isroutine(method):
+            yield name, method, getattr(method, f"{PROJECT}_impl", None)
+
+
+def _excused(hook: str, specs: Mapping[str, Spec], prefixes: tuple[str, ...]) -> bool:
+    return hook not in specs and hook.startswith(prefixes)
+
+
+def _unmarked(name: str, specs: Mapping[str, Spec]) -> tuple[str, str] | None:
+    if not (name.startswith("cm_") or name in specs):
+        return None
+    problem = f"The method {name} has no @hookimpl, so nothing would ever call it."
+    if name in specs:
+        return problem, "Mark it with @hookimpl, also where it overrides a method that is marked."
+    wanted = suggestion(name, specs)
+    return (
+        f"{problem} Nor is there a hook of this name.{wanted}",
+        "Mark it, or give it another name.",
+    )
+
+
+def _misfit(
+    hook: str, method: Any, options: Mapping[str, Any], specs: Mapping[str, Spec]
+) -> tuple[str, str] | None:
+    """The problem and mend of a marked method that fits no hook."""
+    spec = specs.get(hook)
+    if spec is None:
+        known = suggestion(hook, specs)
+        mend = "Correct the name; if it is a hook of another plugin, name that one in `after`."
+        return f"No hook is called {hook!r}.{known}", mend
+    if options.get("wrapper") or options.get("hookwrapper"):
+        return f"{hook} is a wrapper, and wrappers are not used.", "Leave out `wrapper=True`."
+    if inspect.iscoroutinefunction(method):
+        return f"{hook} is `async`, and hooks are called at boot.", "Make it a plain method."
+    if strange := _strange_arguments(method, spec):
+        names = ", ".join(map(repr, strange))
+        problem = f"{hook} asks for {names}, which the hook does not hand out."
+        return problem, f"Its signature is {spec.signature}; arguments may be left out."
+    return None
+
+
+def _strange_arguments(method: Any, spec: Spec) -> list[str]:
+    """Parameters without a default that the hook does not know, ``self`` apart."""
+    parameters = list(inspect.signature(method).parameters.values())
+    if not inspect.ismethod(method):
+        parameters = [p for p in parameters if p.name != "self"]
+    named = (p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD))
+    return [p.name for p in named if p.default is p.empty and p.name not in spec.arguments]

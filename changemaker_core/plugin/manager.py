@@ -1,0 +1,384 @@
+"""Loading: from what is installed to the frozen contributions of one app.
+
+Each phase goes on as far as it can beside what is broken, so that one report has every problem.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from changemaker_core.config import ConfigError
+from changemaker_core.plugin import discovery
+from changemaker_core.plugin.errors import (
+    BootFailed,
+    PluginConfigError,
+    PluginConflict,
+    PluginCycle,
+    PluginDependencyMissing,
+    PluginError,
+    PluginImportFailed,
+    PluginInvalid,
+)
+from changemaker_core.plugin.hooks import Hooks, implementation_problems, raised
+from changemaker_core.plugin.hookspecs import PROJECT
+from changemaker_core.plugin.loaded import Contribution, Loaded, LoadedPlugin, Skipped
+from changemaker_core.plugin.order import Edges, Order, sort
+from changemaker_core.plugin.wording import exception_line, leave_out
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from types import ModuleType
+
+    import msgspec
+
+    from changemaker_core.config import Config
+    from changemaker_core.plugin.base import Plugin
+    from changemaker_core.plugin.discovery import Candidate
+
+__all__ = ["Contribution", "Loaded", "LoadedPlugin", "Skipped", "Survey", "load", "survey"]
+
+#: Each kind of contribution and the hook that it comes from.
+HOOKS = {
+    "models": "cm_register_models",
+    "routes": "cm_register_routes",
+    "jobs": "cm_register_jobs",
+    "metrics": "cm_register_metrics",
+    "subscriptions": "cm_register_subscriptions",
+    "authenticators": "cm_register_authenticators",
+}
+
+
+class Host(Protocol):
+    """What the manager needs of a site: a place for the plugins, which hooks may look at."""
+
+    loaded: Loaded
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """All that is known about the plugins of a site, good and bad."""
+
+    loaded: Loaded
+    problems: tuple[PluginError, ...]
+    order: Order
+
+
+def load(
+    plugins: Sequence[type[Plugin]] | None,
+    config: Config,
+    site: Host,
+    *,
+    features: Sequence[type[Plugin]] = (),
+    safe_mode: bool = False,
+) -> Loaded:
+    """Loads plugins, or raises :class:`BootFailed` with every problem.
+
+    ``plugins``: None for those that are installed and let in by ``config``; a list of classes for
+    exactly those. ``features`` are core's own: they come first, and what goes wrong in them is a
+    bug and raised as it is. ``safe_mode`` loads nothing else.
+
+    ``site.loaded`` is set before hooks are called, so that they can use ``site.settings``.
+    """
+    found = survey(plugins, config, site, features=features, safe_mode=safe_mode)
+    if found.problems:
+        raise BootFailed(found.problems)
+    return found.loaded
+
+
+def survey(
+    plugins: Sequence[type[Plugin]] | None,
+    config: Config,
+    site: Host | None,
+    *,
+    features: Sequence[type[Plugin]] = (),
+    safe_mode: bool = False,
+) -> Survey:
+    """As :func:`load`, and answers what it found instead of raising.
+
+    Without a ``site`` no hook is called, and nothing is contributed.
+    """
+    boot = _Boot(config)
+    boot.find(plugins, features, safe_mode)
+    boot.build()
+    loaded = Loaded(boot.plugins, boot.skipped, boot.settings, boot.hooks)
+    if site is None:
+        contributions: Mapping[str, tuple[Contribution[Any], ...]] = {k: () for k in HOOKS}
+    else:
+        site.loaded = loaded
+        contributions = boot.collect(site)
+    return boot.finish(loaded, contributions)
+
+
+class _Boot:
+    """The state of one start: what is still good, and what was found wrong."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.hooks = Hooks()
+        self.candidates: list[Candidate] = []
+        self.plugins: list[LoadedPlugin] = []
+        self.skipped: list[Skipped] = []
+        self.problems: list[PluginError] = []
+        self.settings: dict[type[msgspec.Struct], msgspec.Struct] = {}
+        self.order = Order(())
+
+    # -- before import
+
+    def find(
+        self,
+        plugins: Sequence[type[Plugin]] | None,
+        features: Sequence[type[Plugin]],
+        safe_mode: bool,
+    ) -> None:
+        """Which plugins there are, without importing one."""
+        own = discovery.from_classes(features, core=True)
+        if safe_mode:
+            note = "Safe mode runs core alone."
+            self.skipped += [c.skipped("safe_mode", note) for c in discovery.installed()]
+            self.candidates = list(own)
+            return
+        if plugins is None:
+            found = discovery.find(self.config, [c.name for c in own])
+        else:
+            found = discovery.handed_in(plugins)
+        self.problems += found.problems
+        self.skipped += found.skipped
+        self.candidates = [*own, *(c for c in found.candidates if not self._is_cores(c, own))]
+
+    def _is_cores(self, candidate: Candidate, own: Sequence[Candidate]) -> bool:
+        """Whether a plugin takes the name of one of core's features, which is a conflict."""
+        if candidate.name not in {c.name for c in own}:
+            return False
+        problem = "Core has a feature of this name."
+        mend = f"Uninstall it, or {leave_out(candidate.name)}."
+        self._drop(candidate, [candidate.error(PluginConflict, problem, mend)])
+        return True
+
+    # -- build
+
+    def build(self) -> None:
+        """Imports, sorts, configures and registers what can be."""
+        for candidate in self.candidates:
+            self._instantiate(candidate)
+        self._sort()
+        self._offer_hooks()
+        self._each(self._configure)
+        self._each(self._register)
+
+    def _instantiate(self, candidate: Candidate) -> None:
+        cls = discovery.import_class(candidate)
+        if not isinstance(cls, PluginError) and (
+            wrong := discovery.manifest_problem(candidate, cls)
+        ):
+            cls = wrong
+        if isinstance(cls, PluginError):
+            return self._drop(candidate, [cls])
+        try:
+            instance = cls()
+        except Exception as error:
+            if candidate.core:
+                raise
+            problem = f"{cls.__name__}() raised {exception_line(error)}."
+            mend = f"A plugin is made without arguments; meanwhile {leave_out(candidate.name)}."
+            return self._drop(candidate, [candidate.error(PluginImportFailed, problem, mend)])
+        self.plugins.append(_loaded(candidate, instance))
+        return None
+
+    def _drop(self, plugin: Candidate | LoadedPlugin, problems: Sequence[PluginError]) -> None:
+        """Notes the problems of a plugin, which is then out."""
+        self.problems += problems
+        reason = " ".join(problem.problem for problem in problems)
+        self._skip(
+            plugin, Skipped(plugin.name, plugin.version, plugin.distribution, "failed", reason)
+        )
+
+    def _skip(self, plugin: Candidate | LoadedPlugin, note: Skipped) -> None:
+        self.skipped.append(note)
+        self.plugins = [other for other in self.plugins if other is not plugin]
+
+    def _sort(self) -> None:
+        for plugin in list(self.plugins):
+            self._require(plugin)
+        features = sort(_edges(p for p in self.plugins if p.core))
+        others = sort(_edges(p for p in self.plugins if not p.core))
+        self.order = Order(
+            features.names + others.names,
+            features.gave_way + others.gave_way,
+            features.cycles + others.cycles,
+        )
+        for chain in self.order.cycles:
+            self._drop_cycle(chain)
+        self.plugins.sort(key=lambda plugin: self.order.names.index(plugin.name))
+        self._block()
+
+    def _require(self, plugin: LoadedPlugin) -> None:
+        """Drops a plugin whose requirement is not there at all."""
+        known = {p.name for p in self.plugins}
+        notes = {note.name: note for note in self.skipped}
+        missing = [
+            _missing(plugin, name, notes.get(name))
+            for name in plugin.instance.requires
+            if name not in known and (name not in notes or notes[name].status not in _BROKEN)
+        ]
+        if missing:
+            self._drop(plugin, missing)
+
+    def _drop_cycle(self, chain: tuple[str, ...]) -> None:
+        members = {p.name: p for p in self.plugins if p.name in chain}
+        first, *rest = (members[name] for name in chain[:-1])
+        problem = f"Plugins require each other in a circle: {' → '.join(chain)}."
+        also = ", ".join(map(str, rest))
+        mend = f"One of them must do without: its author can turn `requires` into `after`. ({also})"
+        self._drop(first, [first.error(PluginCycle, problem, mend, tuple(p.name for p in rest))])
+        for plugin in rest:
+            note = Skipped(plugin.name, plugin.version, plugin.distribution, "failed", problem)
+            self._skip(plugin, note)
+
+    def _block(self) -> None:
+        """Takes out what requires a plugin that is broken; one report of the cause is enough."""
+        for plugin in list(self.plugins):
+            broken = {note.name for note in self.skipped if note.status in _BROKEN}
+            if cause := sorted(broken.intersection(plugin.instance.requires)):
+                reason = f"It requires {', '.join(cause)}, which cannot be loaded."
+                name, version = plugin.name, plugin.version
+                self._skip(plugin, Skipped(name, version, plugin.distribution, "blocked", reason))
+
+    def _offer_hooks(self) -> None:
+        for plugin in list(self.plugins):
+            if problems := _offer(plugin, self.hooks):
+                self._drop(plugin, problems)
+        self._block()
+
+    def _each(self, step: Callable[[LoadedPlugin], list[PluginError]]) -> None:
+        """One step of every plugin, in order; what fails is dropped with what requires it."""
+        for plugin in list(self.plugins):
+            if problems := step(plugin):
+                self._drop(plugin, problems)
+        self._block()
+
+    def _configure(self, plugin: LoadedPlugin) -> list[PluginError]:
+        struct = plugin.instance.config
+        if struct is None:
+            return _needless_table(plugin, self.config)
+        if struct in self.settings:
+            problem = f"Its configuration {struct.__name__} is another plugin's too."
+            return [plugin.error(PluginInvalid, problem, "Give each plugin a Struct of its own.")]
+        try:
+            self.settings[struct] = self.config.plugin_settings(plugin.name, struct)
+        except ConfigError as error:
+            mend = "Correct it in the configuration."
+            return [plugin.error(PluginConfigError, str(p), mend) for p in error.problems]
+        return []
+
+    def _register(self, plugin: LoadedPlugin) -> list[PluginError]:
+        present = {other.name for other in self.plugins}
+        absent = [name for name in plugin.instance.after if name not in present]
+        problems = implementation_problems(plugin, self.hooks.specs(), absent)
+        if not problems:
+            self.hooks.register(plugin)
+        return problems
+
+    # -- collect
+
+    def collect(self, site: Host) -> dict[str, tuple[Contribution[Any], ...]]:
+        """What every plugin contributes; wrong contributions are reported and left out."""
+        contributions = {}
+        for kind, hook in HOOKS.items():
+            found, problems = self.hooks.sweep(self.plugins, hook, {"site": site})
+            contributions[kind] = tuple(found)
+            self.problems += problems
+        return contributions
+
+    def finish(
+        self, loaded: Loaded, contributions: Mapping[str, tuple[Contribution[Any], ...]]
+    ) -> Survey:
+        """The frozen result."""
+        loaded.freeze(contributions)
+        problems = sorted(set(self.problems), key=lambda p: (p.plugin, type(p).__name__, p.problem))
+        return Survey(loaded, tuple(problems), self.order)
+
+
+#: A plugin with one of these stands in the report, or one that it requires does.
+_BROKEN = frozenset({"failed", "blocked"})
+
+
+def _loaded(candidate: Candidate, instance: Plugin) -> LoadedPlugin:
+    name, version, distribution = candidate.name, candidate.version, candidate.distribution
+    return LoadedPlugin(name, version, distribution, instance, _folder(instance), candidate.core)
+
+
+def _folder(instance: Plugin) -> Path:
+    """The folder of the plugin's package.
+
+    A module outside of any package has none of its own; its answer is a folder that is not there.
+    """
+    module = type(instance).__module__
+    file = Path(inspect.getfile(type(instance)))
+    return file.parent if "." in module else file.with_suffix("")
+
+
+def _edges(plugins: Iterable[LoadedPlugin]) -> dict[str, Edges]:
+    return {p.name: Edges(p.instance.requires, p.instance.after) for p in plugins}
+
+
+def _missing(plugin: LoadedPlugin, name: str, note: Skipped | None) -> PluginError:
+    if note is None:
+        problem = f"It requires the plugin {name!r}, which is not installed."
+        mend = f"Install it (`pip install changemaker-{name}`), or {leave_out(plugin.name)}."
+    else:
+        problem = f"It requires the plugin {name!r}, which is left out: {note.reason}"
+        mend = f"Let {name!r} in, or {leave_out(plugin.name)}."
+    return plugin.error(PluginDependencyMissing, problem, mend, (name,))
+
+
+def _needless_table(plugin: LoadedPlugin, config: Config) -> list[PluginError]:
+    if not config.plugin_tables.get(plugin.name):
+        return []
+    problem = f"The configuration has a table [{plugin.name}], and this plugin takes none."
+    return [plugin.error(PluginConfigError, problem, "Take the table out.")]
+
+
+def _offer(plugin: LoadedPlugin, hooks: Hooks) -> list[PluginError]:
+    """Adds the hooks that a plugin offers in ``hookspecs.py`` beside its class."""
+    if not (plugin.folder / "hookspecs.py").is_file():
+        return []
+    package = type(plugin.instance).__module__.rpartition(".")[0]
+    try:
+        module = importlib.import_module(f"{package}.hookspecs")
+    except (Exception, SystemExit) as error:
+        if plugin.core:
+            raise
+        return [raised(plugin, "Importing its hookspecs.py", error)]
+    problems = [_foreign_hook(plugin, n) for n in _offered(module) if not _owns(plugin, n)]
+    for namespace in () if problems else _namespaces(module):
+        hooks.offer(namespace, plugin.name)
+    return problems
+
+
+def _owns(plugin: LoadedPlugin, hook: str) -> bool:
+    return hook.startswith(f"{plugin.name}_")
+
+
+def _foreign_hook(plugin: LoadedPlugin, hook: str) -> PluginError:
+    problem = f"It offers a hook {hook!r}, which does not begin with its name."
+    return plugin.error(PluginInvalid, problem, f"Call it {plugin.name}_….")
+
+
+def _namespaces(module: ModuleType) -> list[ModuleType | type]:
+    """The module itself and its classes, as far as they have hookspecs."""
+    own = [c for c in vars(module).values() if isinstance(c, type)]
+    spaces: list[ModuleType | type] = [module]
+    spaces += [c for c in own if c.__module__ == module.__name__]
+    return [space for space in spaces if _hookspecs_in(space)]
+
+
+def _offered(module: ModuleType) -> list[str]:
+    return [name for space in _namespaces(module) for name in _hookspecs_in(space)]
+
+
+def _hookspecs_in(space: object) -> list[str]:
+    return [n for n, f in vars(space).items() if hasattr(f, f"{PROJECT}_spec")]
