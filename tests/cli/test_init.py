@@ -1,0 +1,97 @@
+"""``init``: a new site, its secrets, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+def test_init_prints_where_and_who(cli: Any) -> None:
+    done = cli.run("init", "site", "--yes", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert set(told) == {"site", "admin_email", "admin_password"}
+    assert Path(told["site"]) == cli.folder / "site"
+    assert len(told["admin_password"]) >= 12
+
+
+def test_secrets_are_fresh_and_private(cli: Any) -> None:
+    written = []
+    for name in ("one", "two"):
+        assert cli.run("init", name, "--yes").returncode == 0
+        env = cli.folder / name / ".env"
+        assert env.stat().st_mode & 0o777 == 0o600
+        written.append(env.read_text())
+        assert "secret_key" not in (cli.folder / name / "changemaker.toml").read_text()
+    assert written[0] != written[1]
+
+
+def test_the_configuration_is_what_was_said(cli: Any) -> None:
+    name = 'Eau & "Terre" \\ été'
+    options = ["--organisation", name, "--locale", "fr", "--base-url", "https://eau.example"]
+    assert cli.run("init", "site", "--yes", "--development", *options).returncode == 0
+    table = tomllib.loads((cli.folder / "site" / "changemaker.toml").read_text())
+    assert table["organisation"] == name
+    assert table["default_locale"] == "fr"
+    assert table["base_url"] == "https://eau.example"
+    assert table["development"] is True
+
+
+def test_it_asks_unless_told_not_to(cli: Any) -> None:
+    done = cli.run("init", "site", stdin="Clean Water\nme@example.org\n")
+    assert done.returncode == 0, done.stderr
+    assert "me@example.org" in done.stdout
+    table = tomllib.loads((cli.folder / "site" / "changemaker.toml").read_text())
+    assert table["organisation"] == "Clean Water"
+
+
+def test_a_second_init_refuses_and_changes_nothing(cli: Any, site: Any) -> None:
+    before = {path: path.read_bytes() for path in site.folder.iterdir() if path.is_file()}
+    done = cli.run("init", site.folder, "--yes", "--json")
+    assert done.returncode == 1
+    assert "changemaker.toml is there already" in done.stderr
+    assert done.stdout == ""
+    assert before == {path: path.read_bytes() for path in site.folder.iterdir() if path.is_file()}
+
+
+def test_a_password_in_the_database_url_is_a_secret(cli: Any) -> None:
+    url = "postgresql://me:hidden@127.0.0.1:1/nowhere"
+    done = cli.run("init", "site", "--yes", "--database-url", url)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "hidden" not in done.stderr
+
+
+def test_a_failed_init_can_be_tried_again(cli: Any) -> None:
+    url = "postgresql://me@127.0.0.1:1/nowhere"
+    assert cli.run("init", "site", "--yes", "--database-url", url).returncode == 1
+    done = cli.run("init", "site", "--yes")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_wrong_key_in_the_environment_is_named(cli: Any) -> None:
+    done = cli.run("init", "site", "--yes", CHANGEMAKER_BASE_ULR="https://eau.example")
+    assert done.returncode == 1
+    assert "CHANGEMAKER_BASE_ULR" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_named(cli: Any) -> None:
+    (cli.folder / "site").write_text("a file")
+    done = cli.run("init", "site/inner", "--yes")
+    assert done.returncode == 1
+    assert "site" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_an_unwritable_folder_is_named(cli: Any) -> None:
+    (cli.folder / "locked").mkdir(mode=0o500)
+    done = cli.run("init", "locked/site", "--yes")
+    assert done.returncode == 1
+    assert "locked" in done.stderr

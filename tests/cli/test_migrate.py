@@ -1,0 +1,73 @@
+"""``migrate``, and that nothing is served from a database that does not fit the code."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+import pytest
+
+
+def _change_history(site: Any, statement: str) -> None:
+    with sqlite3.connect(site.folder / "site.db") as database:
+        database.execute(statement)
+    database.close()
+
+
+@pytest.fixture
+def behind(cli: Any, site: Any) -> Any:
+    """A site whose database has not seen any of core's migrations yet."""
+    (site.folder / "site.db").unlink()
+    return site
+
+
+def test_a_new_site_is_up_to_date(cli: Any, site: Any) -> None:
+    done = cli.run("migrate", "--site", site.folder)
+    assert (done.returncode, done.stdout) == (0, "The database is up to date.\n")
+
+
+def test_the_plan_changes_nothing(cli: Any, behind: Any) -> None:
+    done = cli.run("--site", behind.folder, "migrate", "--plan", "--json")
+    steps = json.loads(done.stdout)
+    assert {"core", "accounts"} <= {step["plugin"] for step in steps}
+    assert cli.run("--site", behind.folder, "migrate", "--plan", "--json").stdout == done.stdout
+
+
+def test_migrate_applies_the_plan_once(cli: Any, behind: Any) -> None:
+    planned = json.loads(cli.run("migrate", "--plan", "--json", "--site", behind.folder).stdout)
+    applied = json.loads(cli.run("migrate", "--json", "--site", behind.folder).stdout)
+    assert applied == planned != []
+    assert json.loads(cli.run("migrate", "--json", "--site", behind.folder).stdout) == []
+
+
+def test_serve_refuses_a_database_that_is_behind(cli: Any, behind: Any) -> None:
+    done = cli.run("serve", "--port", 0, CHANGEMAKER_SITE=str(behind.folder))
+    assert done.returncode == 1
+    assert "behind" in done.stderr
+    assert f"changemaker --site {behind.folder} migrate" in done.stderr
+    assert done.stderr.count("Error") == 1
+
+
+def test_serve_refuses_a_database_that_is_ahead(cli: Any, site: Any) -> None:
+    _change_history(site, "UPDATE core_migrations SET name = '0009_later'")
+    done = cli.run("serve", "--port", 0, CHANGEMAKER_SITE=str(site.folder))
+    assert done.returncode == 1
+    assert "ahead" in done.stderr
+
+
+def test_a_folder_without_a_site_is_named(cli: Any) -> None:
+    done = cli.run("migrate")
+    assert done.returncode == 1
+    assert "holds no site" in done.stderr
+    assert "changemaker init" in done.stderr
+
+
+def test_every_mistake_in_the_configuration_is_said_at_once(cli: Any, site: Any) -> None:
+    with (site.folder / "changemaker.toml").open("a") as file:
+        file.write("\nbase_ulr = 1\n")
+    done = cli.run("migrate", "--site", site.folder, CHANGEMAKER_DEVELOPMENT="perhaps")
+    assert done.returncode == 1
+    assert "base_ulr" in done.stderr
+    assert "CHANGEMAKER_DEVELOPMENT" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,142 @@
+"""``serve``: its processes, signals and refusals, with real processes and sockets."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def server(cli: Any, site: Any) -> Any:
+    """A site served by two web processes and a runner."""
+    server = cli.start("serve", "--site", site.folder, "--port", 0, "--workers", 2)
+    server.address()
+    return server
+
+
+def _all_up(server: Any) -> bool:
+    return len(server.children_of("web")) == 2 and len(server.children_of("jobs")) == 1
+
+
+def test_it_answers_once_it_prints_its_address(server: Any, site: Any) -> None:
+    assert server.get("/api/health")[0] == 200
+    assert str(site.folder) in server.printed()
+
+
+def test_sigterm_ends_it_and_its_processes(server: Any, wait_for: Any, alive: Any) -> None:
+    wait_for(lambda: _all_up(server))
+    pids = server.children()
+    server.signal(signal.SIGTERM)
+    assert server.end() == 0
+    assert not [pid for pid in pids if alive(pid)]
+    assert "Traceback" not in server.printed()
+
+
+def test_a_signal_during_start_up_ends_it(cli: Any, site: Any, wait_for: Any) -> None:
+    server = cli.start("serve", "--site", site.folder, "--port", 0)
+    wait_for(lambda: server.children_of("web") != [])
+    server.signal(signal.SIGINT)
+    assert server.end() == 0
+    assert "http://" not in server.printed()
+
+
+def test_an_open_request_is_finished_before_it_ends(server: Any) -> None:
+    host, port = server.address().removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n")
+        time.sleep(0.3)
+        server.signal(signal.SIGTERM)
+        time.sleep(0.3)
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((host, int(port)))
+        assert server.end() == 0
+
+
+def test_a_dead_web_process_is_replaced(server: Any, wait_for: Any) -> None:
+    wait_for(lambda: _all_up(server))
+    victim = server.children_of("web")[0]
+    os.kill(victim, signal.SIGKILL)
+    assert server.get("/api/health")[0] == 200
+    wait_for(lambda: _all_up(server) and victim not in server.children())
+    assert "SIGKILL" in server.printed()
+
+
+def test_a_dead_runner_is_replaced(server: Any, wait_for: Any) -> None:
+    wait_for(lambda: _all_up(server))
+    (victim,) = server.children_of("jobs")
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: _all_up(server) and victim not in server.children())
+
+
+def test_no_process_outlives_a_killed_supervisor(server: Any, wait_for: Any, alive: Any) -> None:
+    wait_for(lambda: _all_up(server))
+    pids = server.children()
+    server.signal(signal.SIGKILL)
+    server.end()
+    wait_for(lambda: not [pid for pid in pids if alive(pid)])
+
+
+def test_sighup_replaces_every_process_without_refusing(server: Any, wait_for: Any) -> None:
+    wait_for(lambda: _all_up(server))
+    before = set(server.children())
+    server.signal(signal.SIGHUP)
+    answers = []
+
+    def replaced() -> bool:
+        answers.append(server.get("/api/health")[0])
+        return _all_up(server) and not before & set(server.children())
+
+    wait_for(replaced)
+    assert set(answers) == {200}
+
+
+def test_a_roll_to_a_wrong_configuration_keeps_the_old_processes(
+    server: Any, site: Any, wait_for: Any
+) -> None:
+    wait_for(lambda: _all_up(server))
+    before = set(server.children())
+    with (site.folder / ".env").open("a") as file:
+        file.write("CHANGEMAKER_DEVELOPMENT=perhaps\n")
+    server.signal(signal.SIGHUP)
+    wait_for(lambda: "the old processes go on" in server.printed())
+    assert set(server.children()) == before
+    assert server.get("/api/health")[0] == 200
+
+
+def test_a_port_in_use_is_said(cli: Any, site: Any) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = cli.run("serve", "--site", site.folder, "--port", port)
+    assert done.returncode == 1
+    assert f"port {port} of 127.0.0.1 is in use" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_wrong_configuration_is_said_once(cli: Any, site: Any) -> None:
+    done = cli.run(
+        *("serve", "--site", site.folder, "--port", 0, "--workers", 3),
+        CHANGEMAKER_BASE_ULR="https://eau.example",
+    )
+    assert done.returncode == 1
+    assert done.stderr.count("CHANGEMAKER_BASE_ULR") == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_a_second_signal_waits_for_nothing(
+    cli: Any, site: Any, server: Any, wait_for: Any, alive: Any
+) -> None:
+    wait_for(lambda: _all_up(server))
+    pids = server.children()
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    server.signal(signal.SIGTERM)
+    time.sleep(0.3)
+    assert server.process.poll() is None
+    server.signal(signal.SIGTERM)
+    assert server.end() == 128 + signal.SIGTERM
+    assert not [pid for pid in pids if alive(pid)]

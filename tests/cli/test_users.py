@@ -1,0 +1,35 @@
+"""``users create``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+
+def test_create_shows_a_random_password_once(cli: Any, site: Any) -> None:
+    done = cli.run("users", "create", "a@example.org", "--site", site.folder, "--json")
+    assert done.returncode == 0, done.stderr
+    account = json.loads(done.stdout)
+    assert account["role"] == "SUPER_ADMIN"
+    assert len(account["password"]) >= 12
+
+
+def test_a_given_password_is_not_shown(cli: Any, site: Any) -> None:
+    words = "correct horse battery staple"
+    options = ("--site", site.folder, "--role", "USER", "--password-stdin")
+    done = cli.run("users", "create", "b@example.org", *options, stdin=words + "\n")
+    assert done.returncode == 0, done.stderr
+    assert words not in done.stdout + done.stderr
+
+
+def test_refusals_are_said_plainly(cli: Any, site: Any) -> None:
+    taken = cli.run("users", "create", site.email, "--site", site.folder)
+    unknown = cli.run("users", "create", "c@example.org", "--role", "KING", "--site", site.folder)
+    weak = cli.run(
+        *("users", "create", "d@example.org", "--password-stdin", "--site", site.folder),
+        stdin="short\n",
+    )
+    for done in (taken, unknown, weak):
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+    assert "SUPER_ADMIN" in unknown.stderr
