@@ -1,0 +1,110 @@
+"""Changemaker: a small core, plus plugins. These are the names that plugin authors import.
+
+Everything that is not listed here is private, except for the rooms' own ``changemaker_core.mail``,
+``changemaker_core.testing`` and the ``api`` modules of core's features. A name is imported when it
+is first used, so that a plugin's manifest costs next to nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from changemaker_core.app import create_app as create_app
+    from changemaker_core.config import Config as Config
+    from changemaker_core.config import ConfigError as ConfigError
+    from changemaker_core.db import Database as Database
+    from changemaker_core.db import JSONField as JSONField
+    from changemaker_core.db import LimitReached as LimitReached
+    from changemaker_core.db import Model as Model
+    from changemaker_core.db import Query as Query
+    from changemaker_core.db import SlidingWindow as SlidingWindow
+    from changemaker_core.db import Tx as Tx
+    from changemaker_core.db import UtcField as UtcField
+    from changemaker_core.db import UUIDField as UUIDField
+    from changemaker_core.db import among as among
+    from changemaker_core.db import compiled as compiled
+    from changemaker_core.db import new_id as new_id
+    from changemaker_core.db import utcnow as utcnow
+    from changemaker_core.http.endpoint import Body as Body
+    from changemaker_core.http.endpoint import endpoint as endpoint
+    from changemaker_core.http.errors import BadRequest as BadRequest
+    from changemaker_core.http.errors import Conflict as Conflict
+    from changemaker_core.http.errors import FieldError as FieldError
+    from changemaker_core.http.errors import Forbidden as Forbidden
+    from changemaker_core.http.errors import Invalid as Invalid
+    from changemaker_core.http.errors import NotFound as NotFound
+    from changemaker_core.http.errors import Problem as Problem
+    from changemaker_core.http.errors import TooManyRequests as TooManyRequests
+    from changemaker_core.http.errors import Unauthorized as Unauthorized
+    from changemaker_core.http.errors import Unavailable as Unavailable
+    from changemaker_core.http.lists import Listing as Listing
+    from changemaker_core.http.lists import ListQuery as ListQuery
+    from changemaker_core.http.lists import Pagination as Pagination
+    from changemaker_core.http.lists import page_of as page_of
+    from changemaker_core.http.request import Request as Request
+    from changemaker_core.http.request import Response as Response
+    from changemaker_core.http.schema import Email as Email
+    from changemaker_core.http.schema import PlainLine as PlainLine
+    from changemaker_core.identity import Actor as Actor
+    from changemaker_core.jobs import JobFailed as JobFailed
+    from changemaker_core.jobs import JobRun as JobRun
+    from changemaker_core.jobs import LeaseLost as LeaseLost
+    from changemaker_core.plugin.base import Plugin as Plugin
+    from changemaker_core.plugin.hookspecs import hookimpl as hookimpl
+    from changemaker_core.plugin.hookspecs import hookspec as hookspec
+    from changemaker_core.plugin.types import Authenticator as Authenticator
+    from changemaker_core.plugin.types import Backoff as Backoff
+    from changemaker_core.plugin.types import Every as Every
+    from changemaker_core.plugin.types import HealthCheck as HealthCheck
+    from changemaker_core.plugin.types import Job as Job
+    from changemaker_core.plugin.types import Metric as Metric
+    from changemaker_core.plugin.types import Permission as Permission
+    from changemaker_core.plugin.types import Role as Role
+    from changemaker_core.plugin.types import Route as Route
+    from changemaker_core.plugin.types import Sample as Sample
+    from changemaker_core.plugin.types import Subscription as Subscription
+    from changemaker_core.site import Site as Site
+    from changemaker_core.text import Text as Text
+    from changemaker_core.web import Form as Form
+    from changemaker_core.web import Page as Page
+    from changemaker_core.web import Redirect as Redirect
+
+#: Where each name is. A test holds it equal to the imports above, which type checkers read.
+_ROOMS = {
+    "app": "create_app",
+    "config": "Config ConfigError",
+    "db": "Database JSONField LimitReached Model Query SlidingWindow Tx UtcField UUIDField among"
+    " compiled new_id utcnow",
+    "http.endpoint": "Body endpoint",
+    "http.errors": "BadRequest Conflict FieldError Forbidden Invalid NotFound Problem"
+    " TooManyRequests Unauthorized Unavailable",
+    "http.lists": "Listing ListQuery Pagination page_of",
+    "http.request": "Request Response",
+    "http.schema": "Email PlainLine",
+    "identity": "Actor",
+    "jobs": "JobFailed JobRun LeaseLost",
+    "plugin.base": "Plugin",
+    "plugin.hookspecs": "hookimpl hookspec",
+    "plugin.types": "Authenticator Backoff Every HealthCheck Job Metric Permission Role Route"
+    " Sample Subscription",
+    "site": "Site",
+    "text": "Text",
+    "web": "Form Page Redirect",
+}
+_NAMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
+
+__all__ = sorted(_NAMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_NAMES})
