@@ -1,0 +1,54 @@
+"""The database room: models, units of work, compiled queries, migrations, changes, limits."""
+
+from __future__ import annotations
+
+from changemaker_core.db.context import current_actor, read_tables
+from changemaker_core.db.database import Database, Effects, SyncDatabase, Tx
+from changemaker_core.db.errors import (
+    DatabaseClosed,
+    InvalidId,
+    LimitReached,
+    MigrationFailed,
+    NaiveDatetime,
+    NestedUnitOfWork,
+    OutsideUnitOfWork,
+    QueryRefused,
+)
+from changemaker_core.db.fields import JSONField, UtcField, UUIDField
+from changemaker_core.db.ids import new_id, utcnow
+from changemaker_core.db.limits import SlidingWindow
+from changemaker_core.db.migrations import MigrationFolder
+from changemaker_core.db.model import Model, check_models
+from changemaker_core.db.params import among
+from changemaker_core.db.queries import Bound, Compiled, Query, compiled
+
+__all__ = [
+    "Bound",
+    "Compiled",
+    "Database",
+    "DatabaseClosed",
+    "Effects",
+    "InvalidId",
+    "JSONField",
+    "LimitReached",
+    "MigrationFailed",
+    "MigrationFolder",
+    "Model",
+    "NaiveDatetime",
+    "NestedUnitOfWork",
+    "OutsideUnitOfWork",
+    "Query",
+    "QueryRefused",
+    "SlidingWindow",
+    "SyncDatabase",
+    "Tx",
+    "UUIDField",
+    "UtcField",
+    "among",
+    "check_models",
+    "compiled",
+    "current_actor",
+    "new_id",
+    "read_tables",
+    "utcnow",
+]

@@ -1,0 +1,62 @@
+"""What the models say about tables: their names, and which rows go when others go."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import peewee
+
+_roots: list[type[peewee.Model]] = []
+
+
+def register_root(model: type[peewee.Model]) -> None:
+    """Look at ``model`` and everything that derives from it."""
+    _roots.append(model)
+
+
+def forget_models() -> None:
+    """A model was defined: what was found before may be incomplete."""
+    _models_by_table.cache_clear()
+    follow_cascades.cache_clear()
+
+
+def known_tables() -> frozenset[str]:
+    """The table names of all models that were defined in this process."""
+    return frozenset(_models_by_table())
+
+
+@lru_cache(maxsize=1)
+def _models_by_table() -> dict[str, list[type[peewee.Model]]]:
+    found: dict[str, list[type[peewee.Model]]] = {}
+    waiting = list(_roots)
+    while waiting:
+        model = waiting.pop()
+        waiting += model.__subclasses__()
+        if model not in _roots:
+            found.setdefault(model._meta.table_name.lower(), []).append(model)
+    return found
+
+
+@lru_cache(maxsize=1024)
+def follow_cascades(table: str) -> frozenset[str]:
+    """The tables that change by themselves when rows of ``table`` change or go, transitively."""
+    models = _models_by_table()
+    reached: set[str] = set()
+    waiting = [table]
+    while waiting:
+        for name in _referring(models.get(waiting.pop(), ())):
+            if name not in reached:
+                reached.add(name)
+                waiting.append(name)
+    return frozenset(reached)
+
+
+def _referring(models: list[type[peewee.Model]] | tuple[()]) -> set[str]:
+    return {
+        referrer._meta.table_name.lower()
+        for model in models
+        for field, referrer in model._meta.backrefs.items()
+        if field.on_delete or field.on_update
+    }

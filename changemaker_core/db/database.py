@@ -1,0 +1,303 @@
+"""The database of a site: units of work, compiled queries, and news of changes."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+from urllib.parse import unquote
+
+from changemaker_core.db.changes import Changes
+from changemaker_core.db.context import Unit, current_actor, current_unit, read_tables
+from changemaker_core.db.errors import NestedUnitOfWork
+from changemaker_core.db.ids import utcnow
+from changemaker_core.db.queries import Bound, note_reads, run_plan
+from changemaker_core.db.work import NOTHING, Work
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from contextvars import ContextVar
+    from datetime import datetime
+
+    import peewee
+
+    from changemaker_core.db.dialects import Dialect
+    from changemaker_core.db.engine import Engine
+    from changemaker_core.db.plans import Plan
+    from changemaker_core.identity.actor import Actor
+    from changemaker_core.plugin.types import Job
+
+P = ParamSpec("P")
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Effects(Protocol):
+    """Where a transaction's effects go: the outbox."""
+
+    def enqueue(
+        self,
+        tx: Tx,
+        job: Job | str,
+        payload: Mapping[str, Any],
+        *,
+        due_at: datetime | None = None,
+        key: str | None = None,
+    ) -> str:
+        """Record a job in the transaction; returns its id."""
+
+    def emit(self, tx: Tx, event: str, payload: Mapping[str, Any]) -> None:
+        """Record an event in the transaction, once for each subscriber."""
+
+
+class Tx:
+    """A running transaction: the only door to effects.
+
+    ``now`` is one aware UTC moment for the whole transaction; ``actor`` is who is acting.
+    """
+
+    __slots__ = ("_after", "_unit", "actor", "db", "now")
+
+    def __init__(self, db: Database, unit: Unit, after: list[Callable[[], None]]) -> None:
+        self.db = db
+        self.now: datetime = db.clock()
+        self.actor: Actor | None = current_actor.get()
+        self._unit = unit
+        self._after = after
+
+    def enqueue(
+        self,
+        job: Job | str,
+        payload: Mapping[str, Any],
+        *,
+        due_at: datetime | None = None,
+        key: str | None = None,
+    ) -> str:
+        """Have ``job`` run with ``payload`` once this is committed; returns the job's id.
+
+        With ``key``, a second job while the first is alive is not made; its id is returned.
+        """
+        return self._effects().enqueue(self, job, payload, due_at=due_at, key=key)
+
+    def emit(self, event: str, payload: Mapping[str, Any]) -> None:
+        """Have every subscriber of ``event`` run once this is committed."""
+        self._effects().emit(self, event, payload)
+
+    def _effects(self) -> Effects:
+        if self.db.effects is None:
+            raise RuntimeError("this database was opened without effects: there are no jobs here")
+        return self.db.effects
+
+    def after_commit(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` after the commit. A hint only: a crash in between loses the call."""
+        self._after.append(callback)
+
+    def savepoint(self) -> AbstractContextManager[Any]:
+        """A part that may fail alone.
+
+        PostgreSQL refuses everything after an error, unless the error is caught outside of one:
+
+        >>> try:
+        ...     with tx.savepoint():
+        ...         Subscriber.create(email=email)
+        ... except IntegrityError:
+        ...     pass
+        """
+        savepoint: AbstractContextManager[Any] = self._unit.database.atomic()
+        return savepoint
+
+    @property
+    def database(self) -> peewee.Database:
+        """peewee's database, for what no model can say."""
+        return self._unit.database
+
+    @property
+    def dialect(self) -> Dialect:
+        """Which database this is."""
+        return self.db.dialect
+
+
+class Database:
+    """One site's database. Opens lazily: threads and connections start with the first use."""
+
+    #: Where it holds a set, queries add the tables they read.
+    read_tables: ContextVar[set[str] | None] = read_tables
+
+    def __init__(
+        self, engine: Engine, changes: Changes, clock: Callable[[], datetime], secret: str
+    ) -> None:
+        self.engine = engine
+        self.changes = changes
+        self.clock = clock
+        self.effects: Effects | None = None
+        self.dialect: Dialect = engine.dialect
+        self.sync = SyncDatabase(self)
+        self._key = hashlib.blake2b(secret.encode(), person=b"cm-db-who").digest()
+        changes.attach(engine)
+
+    @classmethod
+    def open(
+        cls,
+        url: str,
+        *,
+        read_urls: tuple[str, ...] = (),
+        clock: Callable[[], datetime] = utcnow,
+        effects: Effects | None = None,
+        secret: str = "",
+    ) -> Database:
+        """The database at ``url``: ``sqlite:///<path>`` or ``postgresql://…``.
+
+        ``secret`` keys the hashes under which limits store who was counted. Read replicas are not
+        used yet, so ``read_urls`` must be empty.
+        """
+        if read_urls:
+            raise ValueError("read replicas (read_urls) are not supported by this version")
+        changes = Changes()
+        database = cls(open_engine(url, changes.announce), changes, clock, secret)
+        database.effects = effects
+        return database
+
+    async def read(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``fn(*args)`` on a thread, in one snapshot, where it cannot write."""
+        work = self._work(lambda _: fn(*args, **kwargs), asyncio.get_running_loop())
+        self.engine.read(work)
+        value: T = await work.future
+        return value
+
+    async def write(
+        self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run ``fn(tx, *args)`` on a thread, in one transaction; returns after the commit.
+
+        If the caller is cancelled, what has begun is finished, and what has not is left.
+        """
+        work = self._write_work(lambda tx: fn(tx, *args, **kwargs), asyncio.get_running_loop())
+        self.engine.write(work)
+        value: T = await work.future
+        return value
+
+    async def one(self, bound: Bound[R]) -> R | None:
+        """The first row of a compiled query, or None."""
+        plan, values = bound.prepare(self.dialect)
+        rows = await self._rows(plan, values)
+        return rows[0] if rows else None
+
+    async def all(self, bound: Bound[R]) -> list[R]:
+        """All rows of a compiled query."""
+        plan, values = bound.prepare(self.dialect)
+        return await self._rows(plan, values)
+
+    async def count(self, bound: Bound[Any], limit: int = 10_000) -> int:
+        """How many rows there are without the query's own limit, at most ``limit + 1``."""
+        plan, values = bound.prepare_count(self.dialect, limit)
+        count: int = (await self._rows(plan, values))[0]
+        return count
+
+    async def _rows(self, plan: Plan, values: list[Any]) -> list[Any]:
+        note_reads(plan)
+        rows = self.engine.attempt(plan, values)
+        if rows is None:
+            work = self._plan_work(plan, values, asyncio.get_running_loop())
+            self.engine.read(work)
+            rows = await work.future
+        return rows
+
+    def _work(
+        self,
+        call: Callable[[Work], Any],
+        loop: asyncio.AbstractEventLoop | None,
+        whole: bool = True,
+    ) -> Work:
+        unit = current_unit.get()
+        if unit is not None and unit.owner is self.engine:
+            raise NestedUnitOfWork
+        return Work(call, loop, whole=whole)
+
+    def _write_work(
+        self, call: Callable[[Tx], Any], loop: asyncio.AbstractEventLoop | None
+    ) -> Work:
+        def begin(work: Work) -> Any:
+            assert work.unit is not None  # noqa: S101  # set by Work.run
+            return call(Tx(self, work.unit, work.after))
+
+        return self._work(begin, loop)
+
+    def _plan_work(
+        self, plan: Plan, values: list[Any], loop: asyncio.AbstractEventLoop | None
+    ) -> Work:
+        def fetch(work: Work) -> list[Any]:
+            assert work.unit is not None  # noqa: S101  # set by Work.run
+            return run_plan(work.unit, plan, values)
+
+        return self._work(fetch, loop, whole=False)
+
+    def hash_who(self, name: str, who: str) -> str:
+        """A keyed hash (32 hexadecimal digits) that stands for ``who``, in the scope ``name``."""
+        text = f"{name}\0{who}".encode()
+        return hashlib.blake2b(text, key=self._key, digest_size=16).hexdigest()
+
+    def close(self) -> None:
+        """Finish what was begun; end threads and connections."""
+        self.engine.close()
+
+
+class SyncDatabase:
+    """The same, for callers that may block: jobs, commands, boot."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def read(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``fn(*args)`` on a database thread, in one snapshot, where it cannot write."""
+        work = self._database._work(lambda _: fn(*args, **kwargs), None)
+        self._database.engine.read(work)
+        value: T = work.future.result()
+        return value
+
+    def write(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run ``fn(tx, *args)`` on a database thread, in one transaction."""
+        work = self._database._write_work(lambda tx: fn(tx, *args, **kwargs), None)
+        self._database.engine.write(work)
+        value: T = work.future.result()
+        if work.written != NOTHING:
+            self._database.changes.announce(work.written)
+        return value
+
+    def one(self, bound: Bound[R]) -> R | None:
+        """The first row of a compiled query, or None."""
+        rows = self.all(bound)
+        return rows[0] if rows else None
+
+    def all(self, bound: Bound[R]) -> list[R]:
+        """All rows of a compiled query."""
+        plan, values = bound.prepare(self._database.dialect)
+        return self._rows(plan, values)
+
+    def count(self, bound: Bound[Any], limit: int = 10_000) -> int:
+        """How many rows there are without the query's own limit, at most ``limit + 1``."""
+        plan, values = bound.prepare_count(self._database.dialect, limit)
+        count: int = self._rows(plan, values)[0]
+        return count
+
+    def _rows(self, plan: Plan, values: list[Any]) -> list[Any]:
+        note_reads(plan)
+        work = self._database._plan_work(plan, values, None)
+        self._database.engine.read(work)
+        rows: list[Any] = work.future.result()
+        return rows
+
+
+def open_engine(url: str, announce: Callable[[frozenset[str] | None], None]) -> Engine:
+    """The engine that a URL asks for."""
+    if url.startswith(("postgresql://", "postgres://")):
+        from changemaker_core.db.postgresql import PostgresqlEngine
+
+        return PostgresqlEngine("postgresql" + url[url.index("://") :], announce)
+    if url.startswith("sqlite:///") and url.removeprefix("sqlite:///") not in ("", ":memory:"):
+        from changemaker_core.db.sqlite import SqliteEngine
+
+        path = Path(unquote(url.removeprefix("sqlite:///")))
+        return SqliteEngine(path.absolute(), announce)
+    raise ValueError(f"a database URL is sqlite:///<path> or postgresql://…, not {url!r}")

@@ -1,0 +1,65 @@
+"""peewee's two databases, as this project uses them: one meaning of a column on both."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import peewee
+import psycopg2.extensions
+
+from changemaker_core.db.context import Observed
+
+Dialect = Literal["sqlite", "postgresql"]
+
+#: How long SQLite itself waits for a lock that something else than this project holds.
+BUSY_SECONDS = 10.0
+
+_UUID, _UUIDS = 2950, 2951  # PostgreSQL's type numbers (pg_type.dat)
+
+
+class Sqlite(Observed, peewee.SqliteDatabase):
+    """A SQLite file. Each thread that connects has a connection of its own."""
+
+    field_types = {**peewee.SqliteDatabase.field_types, "TIMESTAMPTZ": "TEXT"}
+
+    def __init__(self, path: str | None) -> None:
+        super().__init__(
+            path,
+            pragmas={"synchronous": "FULL", "foreign_keys": 1, "temp_store": "MEMORY"},
+            timeout=BUSY_SECONDS,
+            lock_type="IMMEDIATE",
+            autoconnect=False,
+            check_same_thread=False,
+            cached_statements=512,
+        )
+
+    def open_reader(self) -> Any:
+        """A connection that is not this thread's, with peewee's functions, that cannot write."""
+        connection = self._connect()
+        connection.execute("PRAGMA query_only = 1")
+        return connection
+
+
+class Postgresql(Observed, peewee.PostgresqlDatabase):
+    """A PostgreSQL database. Each thread that connects has a connection of its own."""
+
+    def __init__(self, url: str | None) -> None:
+        # The connection's own options, so that a session never has another time zone.
+        super().__init__(
+            url, autoconnect=False, options="-c timezone=UTC", application_name="changemaker"
+        )
+
+    def _initialize_connection(self, connection: Any) -> None:
+        keep_ids_as_text(connection)
+
+
+def keep_ids_as_text(connection: Any) -> None:
+    """Undo, for this connection, that peewee makes ``uuid.UUID`` objects for the whole process."""
+    text = psycopg2.extensions.new_type((_UUID,), "ID", lambda value, cursor: value)
+    psycopg2.extensions.register_type(text, connection)
+    texts = psycopg2.extensions.new_array_type((_UUIDS,), "IDS", text)
+    psycopg2.extensions.register_type(texts, connection)
+
+
+#: For building SQL without any connection.
+COMPILERS: dict[Dialect, peewee.Database] = {"sqlite": Sqlite(None), "postgresql": Postgresql(None)}

@@ -1,0 +1,148 @@
+"""Columns that mean the same on SQLite and on PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+import peewee
+
+from changemaker_core.db.context import require_unit
+from changemaker_core.db.errors import InvalidId, NaiveDatetime
+
+V = TypeVar("V")
+
+if TYPE_CHECKING:
+    Field = peewee.Field
+else:
+
+    class Field(peewee.Field):
+        """peewee's fields are generic to a type checker only."""
+
+        def __class_getitem__(cls, _: object) -> type:
+            return cls
+
+
+_CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def id_text(value: str | uuid.UUID | None) -> str | None:
+    """An id as canonical text, from any spelling of it. Raises :class:`InvalidId`."""
+    if value is None or (isinstance(value, str) and _CANONICAL.fullmatch(value)):
+        return value
+    try:
+        return str(value if isinstance(value, uuid.UUID) else uuid.UUID(value))
+    except (ValueError, AttributeError, TypeError):
+        raise InvalidId(value) from None
+
+
+def utc_text(value: datetime | None) -> str | None:
+    """A point in time as text that sorts as time does: ISO 8601, UTC, microseconds."""
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise NaiveDatetime(value)
+    return value.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def read_utc(value: str | datetime) -> datetime:
+    """What a database answers for a point in time, as an aware datetime in UTC."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+class UUIDField(Field[V]):
+    """An id: canonical text on SQLite, ``uuid`` on PostgreSQL, always ``str`` in Python.
+
+    Keys are ``UUIDField(primary_key=True, default=new_id)``.
+    """
+
+    field_type = "UUID"
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __new__(cls, *, null: Literal[True], **options: Any) -> UUIDField[str | None]: ...
+        @overload
+        def __new__(cls, *, null: Literal[False] = ..., **options: Any) -> UUIDField[str]: ...
+        def __new__(cls, **options: Any) -> Any: ...
+
+    def db_value(self, value: Any) -> Any:
+        """Canonical text; nodes of a query pass."""
+        return value if isinstance(value, peewee.Node) else id_text(value)
+
+    def python_value(self, value: Any) -> str | None:
+        """The id as text."""
+        return value if value is None or isinstance(value, str) else str(value)
+
+
+class UtcField(Field[V]):
+    """A point in time: ``TIMESTAMPTZ`` on PostgreSQL, ISO 8601 text in UTC on SQLite.
+
+    Takes and gives aware datetimes; a naive one raises :class:`NaiveDatetime`.
+    """
+
+    field_type = "TIMESTAMPTZ"
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __new__(cls, *, null: Literal[True], **options: Any) -> UtcField[datetime | None]: ...
+        @overload
+        def __new__(cls, *, null: Literal[False] = ..., **options: Any) -> UtcField[datetime]: ...
+        def __new__(cls, **options: Any) -> Any: ...
+
+    def db_value(self, value: Any) -> Any:
+        """Text that both databases understand; nodes of a query pass."""
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        return value if isinstance(value, peewee.Node) else utc_text(value)
+
+    def python_value(self, value: Any) -> datetime | None:
+        """The aware datetime in UTC."""
+        return None if value is None else read_utc(value)
+
+
+class JSONField(peewee.JSONField):
+    """JSON: ``JSONB`` on PostgreSQL, text on SQLite.
+
+    peewee's own keeps the dialect of the first database its model was bound to; this one asks the
+    current database at each use.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(dumps=json.dumps, loads=json.loads, **options)
+
+    def _db_hook(self, database: object) -> None:
+        """Nothing is kept about a database."""
+
+    def _methods(self) -> Any:
+        database = require_unit("A JSON column was used").database
+        return database.json_methods(database)
+
+    @property
+    def _helper(self) -> Any:
+        return self._methods()
+
+    @_helper.setter
+    def _helper(self, value: object) -> None:
+        """peewee sets None first; there is nothing to keep."""
+
+    @property
+    def _wrap(self) -> Any:
+        return self._methods().make_value_wrapper(json.dumps)
+
+    @_wrap.setter
+    def _wrap(self, value: object) -> None:
+        """peewee sets None first; there is nothing to keep."""
+
+    @property
+    def _read(self) -> Any:
+        return self._methods().make_value_reader(json.loads)
+
+    @_read.setter
+    def _read(self, value: object) -> None:
+        """peewee sets None first; there is nothing to keep."""

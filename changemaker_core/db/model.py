@@ -1,0 +1,71 @@
+"""The base class of every table, and the check that models mean the same on both databases."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import peewee
+
+from changemaker_core.db.cascades import forget_models, register_root
+from changemaker_core.db.context import CurrentDatabase
+from changemaker_core.db.statements import forget_statements
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+current_database = CurrentDatabase()
+
+
+class Model(peewee.Model):
+    """A table. Works on whichever database the running unit of work is on.
+
+    Name the table ``<plugin>_<entity>`` in ``class Meta: table_name = …``.
+    """
+
+    class Meta:
+        database = current_database
+        legacy_table_names = False
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        forget_models()
+        forget_statements()
+
+
+register_root(Model)
+
+#: Fields of peewee that do not mean the same on SQLite and PostgreSQL, and what to use instead.
+_REFUSED: tuple[tuple[type[peewee.Field[Any]], str], ...] = (
+    (peewee.DateTimeField, "drops the UTC offset on PostgreSQL; use UtcField"),
+    (peewee.TimestampField, "has no time zone; use UtcField"),
+    (peewee.UUIDField, "stores other text than the ids of this project; use UUIDField of core"),
+    (peewee.BinaryUUIDField, "is bytes on SQLite; use UUIDField of core"),
+    (peewee.JSONField, "keeps the first database it met; use JSONField of core"),
+)
+
+
+def check_models(models: Iterable[type[peewee.Model]]) -> list[str]:
+    """What is wrong with ``models``, one sentence each; empty when all are sound."""
+    return [problem for model in models for problem in _check_model(model)]
+
+
+def _check_model(model: type[peewee.Model]) -> list[str]:
+    problems = []
+    if not issubclass(model, Model):
+        problems.append(f"{model.__name__} must derive from changemaker_core.Model")
+    elif model._meta.database is not current_database:
+        problems.append(f"{model.__name__} names a database of its own in class Meta")
+    for field in model._meta.sorted_fields:
+        problems += _check_field(model, field)
+    return problems
+
+
+def _check_field(model: type[peewee.Model], field: peewee.Field[Any]) -> list[str]:
+    if type(field).__module__.startswith("changemaker_core."):
+        return []
+    name = f"{model.__name__}.{field.name}"
+    return [
+        f"{name}: peewee's {kind.__name__} {why}"
+        for kind, why in _REFUSED
+        if isinstance(field, kind)
+    ]

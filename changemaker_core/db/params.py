@@ -1,0 +1,187 @@
+"""Parameters of compiled queries: what stands for an argument while the query is built."""
+
+from __future__ import annotations
+
+import functools
+import json
+import typing
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from types import SimpleNamespace, UnionType
+from typing import Any, NoReturn, Union
+from uuid import UUID
+
+import peewee
+
+from changemaker_core.db.context import require_unit
+from changemaker_core.db.errors import QueryRefused
+from changemaker_core.db.fields import JSONField, id_text, utc_text
+
+Converter = Callable[[Any], Any]
+
+_PLAIN: dict[type, Converter | None] = {
+    bool: None,
+    int: None,
+    float: None,
+    str: None,
+    bytes: None,
+    date: None,
+    Decimal: None,
+    datetime: utc_text,
+    UUID: id_text,
+}
+_LITERALS = (bool, int, float, str, bytes, bytearray, memoryview, date, Decimal, type(None))
+_KNOWN_NAMES = {"datetime": datetime, "date": date, "Decimal": Decimal, "UUID": UUID, "UTC": UTC}
+
+
+class Param(peewee.ColumnBase):
+    """Stands for the argument ``name``. Keeps the converter of the column that it meets.
+
+    It has no value while the query is built, so using it as one is refused.
+    """
+
+    def __init__(self, name: str, annotation: Any = None, convert: Converter | None = None) -> None:
+        self.name = name
+        self.annotation = annotation
+        self.convert = convert
+
+    def __sql__(self, ctx: Any) -> Any:
+        if ctx._sql and ctx._sql[-1].strip() in {"IN", "NOT IN"}:
+            raise QueryRefused(
+                f"{self.name!r} is a list of unknown length: write among(column, {self.name})"
+            )
+        ctx._values.append(Param(self.name, self.annotation, self._converter_for(ctx)))
+        return ctx.literal(ctx.state.param or "?")
+
+    def _converter_for(self, ctx: Any) -> Converter | None:
+        column = ctx.state.converter
+        if column:
+            return self._of_column(column)
+        kind = plain_type(self.annotation)
+        if kind not in _PLAIN:
+            raise QueryRefused(
+                f"the type of {self.name!r} is not known here: compare it with a column, or"
+                " annotate it as one of bool, int, float, str, bytes, date, datetime, Decimal"
+            )
+        return _PLAIN[kind]
+
+    def _of_column(self, convert: Converter) -> Converter | None:
+        field = getattr(convert, "__self__", None)
+        if isinstance(field, JSONField):
+            raise QueryRefused(f"{self.name!r} is compared with a JSON column: use its as_text()")
+        return convert
+
+    def _compare(self, op: str, other: Any) -> peewee.Expression:
+        if not isinstance(other, peewee.Node):
+            self._refuse()
+        return peewee.Expression(self, op, other)
+
+    def __eq__(self, other: object) -> Any:
+        return self._compare("=", other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._compare("!=", other)
+
+    def __lt__(self, other: Any) -> Any:
+        return self._compare("<", other)
+
+    def __le__(self, other: Any) -> Any:
+        return self._compare("<=", other)
+
+    def __gt__(self, other: Any) -> Any:
+        return self._compare(">", other)
+
+    def __ge__(self, other: Any) -> Any:
+        return self._compare(">=", other)
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise QueryRefused(
+            f"{self.name!r} has no value while the query is built; only whether it is None is"
+            f" known. Name it in shape=({self.name!r},) to build one query for each of its values"
+        )
+
+    __bool__ = __iter__ = __len__ = __index__ = __int__ = __float__ = __contains__ = _refuse
+    __str__ = __format__ = __getitem__ = _refuse
+    __hash__ = object.__hash__
+
+    def __repr__(self) -> str:
+        return f"Param({self.name!r})"
+
+
+def among(column: peewee.Field[Any], values: Collection[Any]) -> peewee.Expression:
+    """``column`` is one of ``values``: one SQL text for a list of any length, also none.
+
+    >>> Campaign.select().where(among(Campaign.id, ids))
+    """
+    if isinstance(values, Param):
+        return typing.cast("peewee.Expression", _Among(column, values))
+    return typing.cast("peewee.Expression", column.in_(list(values)))
+
+
+class _Among(peewee.ColumnBase):
+    """A column compared with a parameter that holds a list."""
+
+    def __init__(self, column: peewee.Field[Any], param: Param) -> None:
+        self.column = column
+        self.param = param
+
+    def __sql__(self, ctx: Any) -> Any:
+        ctx.sql(self.column)
+        each = self.column.db_value
+        if isinstance(require_unit("among()").database, peewee.PostgresqlDatabase):
+            kind = ctx.state.field_types.get(self.column.field_type, self.column.field_type)
+            ctx.literal(f" = ANY({ctx.state.param}::{_array_of(kind)})")
+            convert: Converter = functools.partial(_list, each)
+        else:
+            ctx.literal(" IN (SELECT value FROM json_each(?))")
+            convert = functools.partial(_json_list, each)
+        ctx._values.append(Param(self.param.name, self.param.annotation, convert))
+        return ctx
+
+
+def _array_of(kind: str) -> str:
+    serial = {"SERIAL": "INTEGER", "BIGSERIAL": "BIGINT"}
+    return serial.get(kind, kind) + "[]"
+
+
+def _list(each: Converter, values: Iterable[Any]) -> list[Any]:
+    return [each(value) for value in values]
+
+
+def _json_list(each: Converter, values: Iterable[Any]) -> str:
+    return json.dumps([each(value) for value in values])
+
+
+def check_literal(value: object) -> None:
+    """Refuse a constant that the two databases may not take alike."""
+    if isinstance(value, datetime):
+        utc_text(value)
+    if isinstance(value, _LITERALS) or type(value).__module__.startswith("psycopg2"):
+        return
+    raise QueryRefused(f"{value!r} in a query has no type that both databases know")
+
+
+def plain_type(annotation: Any) -> Any:
+    """``int | None`` and ``Optional[int]`` as ``int``; Literal["a"] as ``str``."""
+    origin = typing.get_origin(annotation)
+    if origin in (Union, UnionType):
+        kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
+        return plain_type(kinds[0]) if len(kinds) == 1 else None
+    if origin is typing.Literal:
+        kinds = list({type(value) for value in typing.get_args(annotation)})
+        return kinds[0] if len(kinds) == 1 else None
+    return annotation
+
+
+def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
+    """The parameters' types. One that cannot be resolved here is left out, and so unknown."""
+    found: dict[str, Any] = {}
+    for name, annotation in function.__annotations__.items():
+        one = SimpleNamespace(__annotations__={name: annotation})
+        names: Mapping[str, Any] = {**_KNOWN_NAMES, **getattr(function, "__globals__", {})}
+        try:
+            found |= typing.get_type_hints(one, globalns=dict(names))
+        except (NameError, AttributeError):  # imported for type checking only
+            continue
+    return found

@@ -1,0 +1,207 @@
+"""SQLite: readers on threads and in the event loop, and one thread that writes."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from changemaker_core.db.context import Unit
+from changemaker_core.db.dialects import Sqlite
+from changemaker_core.db.errors import DatabaseClosed, as_peewee_error
+from changemaker_core.db.filelock import FileLock
+from changemaker_core.db.sqlite_versions import VersionWatcher
+from changemaker_core.db.sqlite_writer import Writer
+from changemaker_core.db.work import Pool, Work, release
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from changemaker_core.db.dialects import Dialect
+    from changemaker_core.db.plans import Plan
+
+READER_THREADS = 3
+#: How long a compiled read may hold up the event loop.
+LOOP_SECONDS = 0.001
+#: How long a query that took longer is kept away from the event loop.
+EXILE_SECONDS = 60.0
+#: After how many instructions of SQLite's machine the clock is looked at: some 20 µs.
+_LOOK_EVERY = 1000
+
+
+class SqliteEngine:
+    """The engine of one SQLite file."""
+
+    dialect: Dialect = "sqlite"
+
+    def __init__(self, path: Path, announce: Callable[[frozenset[str] | None], None]) -> None:
+        self._path = path
+        self._announce = announce
+        self._database = Sqlite(str(path))
+        self._lock_path = path.with_name(path.name + ".lock")
+        self._prepare_lock = threading.Lock()
+        self._prepared = self._closed = False
+        self._local = threading.local()
+        self._readers: list[sqlite3.Connection] = []
+        self._exiled: dict[Plan, float] = {}
+        self._watcher = VersionWatcher(self._open_reader)
+        self._pool = Pool("sqlite-reader", READER_THREADS, self._run_read, self._database.close)
+        self._writer = Writer(
+            self._database, FileLock(self._lock_path), self._prepare, self._committed, self
+        )
+
+    # Reading
+
+    def read(self, work: Work) -> None:
+        """Run ``work`` on a reader thread."""
+        self._pool.submit(work)
+
+    def _run_read(self, work: Work) -> None:
+        if work.abandoned:
+            return
+        try:
+            self._connect_reader()
+            self._read_unit(work)
+        except Exception as error:
+            work.error = error
+        release((work,), self._announce)
+
+    def _connect_reader(self) -> None:
+        if self._database.is_closed():
+            self._prepare()
+            self._database.connect()
+            self._database.execute_sql("PRAGMA query_only = 1")
+
+    def _read_unit(self, work: Work) -> None:
+        unit = Unit(self._database, self)
+        if not work.whole:
+            return work.run(unit)
+        self._database.begin("DEFERRED")
+        self._database.push_transaction(unit)
+        try:
+            work.run(unit)
+        finally:
+            self._database.pop_transaction()
+            self._database.rollback()
+        return None
+
+    # Reading in the event loop
+
+    def attempt(self, plan: Plan, values: list[Any]) -> list[Any] | None:
+        """The rows, or None when the query took too long: then, and for a while, use a thread."""
+        if self._exiled and self._is_exiled(plan):
+            return None
+        local = self._local
+        try:
+            connection: sqlite3.Connection = local.connection
+        except AttributeError:
+            connection = self._open_in_loop()
+        local.deadline[0] = time.perf_counter() + LOOP_SECONDS
+        try:
+            return plan.rows(connection.execute(plan.sql, values).fetchall())
+        except sqlite3.Error as error:
+            if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_INTERRUPT:
+                raise as_peewee_error(error) from error
+        self._exiled[plan] = time.monotonic() + EXILE_SECONDS
+        return None
+
+    def _is_exiled(self, plan: Plan) -> bool:
+        until = self._exiled.get(plan)
+        if until is None:
+            return False
+        if until > time.monotonic():
+            return True
+        # A cold cache or a busy machine may have been the reason: give it another chance.
+        self._exiled.pop(plan, None)
+        return False
+
+    def _open_in_loop(self) -> sqlite3.Connection:
+        connection = self._open_reader()
+        deadline = self._local.deadline = [0.0]
+        clock = time.perf_counter
+        # The clock and not the count: the counter of instructions runs on between statements.
+        connection.set_progress_handler(lambda: clock() > deadline[0], _LOOK_EVERY)
+        self._local.connection = connection
+        return connection
+
+    def _open_reader(self) -> sqlite3.Connection:
+        if self._closed:
+            raise DatabaseClosed
+        self._prepare()
+        connection: sqlite3.Connection = self._database.open_reader()
+        self._readers.append(connection)
+        return connection
+
+    # Writing
+
+    def write(self, work: Work) -> None:
+        """Queue ``work`` for the writer thread."""
+        self._writer.submit(work)
+
+    def _committed(self, works: list[Work], versions: dict[str, int]) -> None:
+        self._watcher.expect(versions)
+        release(works, self._announce)
+
+    def _prepare(self) -> None:
+        """Once a process: write-ahead logging, which is a property of the file."""
+        with self._prepare_lock:
+            if self._prepared:
+                return
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # Several processes that start at once would find the file locked without the lock.
+            with FileLock(self._lock_path) as lock, lock.held():
+                connection = sqlite3.connect(self._path, timeout=10, isolation_level=None)
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.close()
+            self._prepared = True
+
+    # Other processes
+
+    def check(self) -> frozenset[str] | None:
+        """Tables written since the last call: one pragma, and a small read where it changed."""
+        return self._watcher.check()
+
+    def watch(self) -> None:
+        """Take the present state as known."""
+        self._watcher.check()
+
+    def unwatch(self) -> None:
+        """Nothing runs between checks."""
+
+    @contextmanager
+    def exclusive(self) -> Iterator[Sqlite]:
+        """A connection of the calling thread while no other process writes."""
+        self._prepare()
+        with FileLock(self._lock_path) as lock, lock.held(), self._connected() as database:
+            yield database
+            self._writer.stamp(database.connection(), None)
+        self._announce(None)
+
+    @contextmanager
+    def peek(self) -> Iterator[Sqlite]:
+        """A connection of the calling thread that can only read."""
+        self._prepare()
+        with self._connected() as database:
+            database.execute_sql("PRAGMA query_only = 1")
+            yield database
+
+    @contextmanager
+    def _connected(self) -> Iterator[Sqlite]:
+        database = Sqlite(str(self._path))
+        database.connect()
+        try:
+            yield database
+        finally:
+            database.close()
+
+    def close(self) -> None:
+        """Finish queued work, end the threads, close all connections."""
+        self._closed = True
+        self._writer.close()
+        self._pool.close()
+        for connection in self._readers:
+            connection.close()
+        self._readers.clear()

@@ -1,0 +1,64 @@
+"""Core's first tables: table versions, limits, and the outbox."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import peewee
+
+from changemaker_core.db import Model, UtcField, UUIDField
+
+
+class TableVersion(Model):
+    name = peewee.CharField(primary_key=True)
+    version = peewee.BigIntegerField()
+
+    class Meta:
+        table_name = "core_table_version"
+
+
+class Window(Model):
+    id = UUIDField(primary_key=True)
+    key = peewee.CharField(max_length=32)
+    at = UtcField()
+    amount = peewee.IntegerField()
+
+    class Meta:
+        table_name = "core_window"
+        indexes = ((("key", "at"), False),)
+
+
+class Job(Model):
+    id = UUIDField(primary_key=True)
+    name = peewee.CharField()
+    queue = peewee.CharField()
+    payload = peewee.TextField()
+    state = peewee.CharField()
+    attempts = peewee.IntegerField(default=0)
+    due_at = UtcField(null=True)
+    lease = peewee.TextField(null=True)
+    lease_owner = peewee.TextField(null=True)
+    dedupe_key = peewee.TextField(null=True, unique=True)
+    error = peewee.TextField(null=True)
+    actor = peewee.TextField(null=True)
+    created_at = UtcField()
+    updated_at = UtcField()
+    finished_at = UtcField(null=True)
+
+    class Meta:
+        table_name = "core_job"
+
+
+Job.add_index(Job.queue, Job.due_at, where=peewee.SQL("due_at IS NOT NULL"), name="core_job_due")
+
+MODELS = [TableVersion, Window, Job]
+
+
+def up(migrator: Any, db: peewee.Database) -> None:
+    """Create them."""
+    db.create_tables(MODELS)
+
+
+def down(migrator: Any, db: peewee.Database) -> None:
+    """Drop them."""
+    db.drop_tables(MODELS)
