@@ -115,6 +115,14 @@ class Loaded:
             raise RuntimeError("Plugins are still being loaded: ask when the site is built.")
         return list(self._contributions[kind])
 
+    def contributed_by(self, plugin: LoadedPlugin) -> dict[str, list[Any]]:
+        """What one plugin contributes, by kind."""
+        everything = self._contributions or {}
+        return {
+            kind: [c.item for c in contributions if c.plugin is plugin]
+            for kind, contributions in everything.items()
+        }
+
     def sweep(self, hook: str, **arguments: Any) -> list[Contribution[Any]]:
         """What every implementation of a hook answers, in dependency order; lists are flattened.
 

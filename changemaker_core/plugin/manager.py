@@ -298,8 +298,9 @@ class _Boot:
     ) -> Survey:
         """The frozen result."""
         loaded.freeze(contributions)
-        problems = sorted(set(self.problems), key=lambda p: (p.plugin, type(p).__name__, p.problem))
-        return Survey(loaded, tuple(problems), self.order)
+        # NOTE(twice): a hook that two features sweep reports the same thing to both.
+        unlike = {(p.plugin, type(p).__name__, p.problem): p for p in self.problems}
+        return Survey(loaded, tuple(unlike[key] for key in sorted(unlike)), self.order)
 
 
 #: A plugin with one of these stands in the report, or one that it requires does.

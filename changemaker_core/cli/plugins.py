@@ -1,0 +1,166 @@
+"""``changemaker plugins``: what is installed, what is loaded, and why or why not."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from changemaker_core.cli.common import Refusal, say, site_folder, site_option
+from changemaker_core.cli.survey import surveyed
+
+if TYPE_CHECKING:
+    from changemaker_core.plugin.loaded import LoadedPlugin, Skipped
+    from changemaker_core.plugin.manager import Survey
+
+
+@click.group()
+@site_option
+def plugins() -> None:
+    """List and explain plugins; also beside broken ones."""
+
+
+@plugins.command("list")
+@site_option
+@click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
+def list_plugins(as_json: bool) -> None:
+    """Every installed plugin in load order, then those that are not loaded."""
+    with surveyed(site_folder()) as found:
+        rows = listed(found.plugins)
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for line in _table(rows):
+        click.echo(line)
+    for problem in found.config_problems:
+        say(str(problem))
+    if any(row["status"] in ("failed", "blocked") for row in rows):
+        say("`changemaker plugins explain NAME` says more of one, `changemaker doctor` of all.")
+
+
+def listed(survey: Survey) -> list[dict[str, Any]]:
+    """Name, version, distribution, status and, for those that do not run, the reason."""
+    wrong = {problem.plugin: problem.problem for problem in reversed(survey.problems)}
+    loaded = survey.loaded.plugins
+    rows = [_row(p, "failed" if p.name in wrong else "loaded", wrong.get(p.name)) for p in loaded]
+    notes = sorted(survey.loaded.skipped, key=lambda note: (note.name, note.distribution or ""))
+    return rows + [_row(note, note.status, note.reason) for note in notes]
+
+
+def _row(plugin: LoadedPlugin | Skipped, status: str, reason: str | None) -> dict[str, Any]:
+    return {
+        "name": plugin.name,
+        "version": plugin.version,
+        "distribution": plugin.distribution,
+        "status": status,
+        "reason": reason,
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> list[str]:
+    """Columns as wide as what is in them; the reason comes last."""
+    keys = ("name", "version", "distribution", "status")
+    lines = [keys, *(tuple(str(row[key] or "-") for key in keys) for row in rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(keys))]
+    reasons = ["", *(row["reason"] or "" for row in rows)]
+    return [
+        "  ".join([*map(str.ljust, line, widths), reason]).rstrip()
+        for line, reason in zip(lines, reasons, strict=True)
+    ]
+
+
+@plugins.command()
+@site_option
+@click.argument("name")
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+def explain(name: str, as_json: bool) -> None:
+    """Where NAME stands in the order and why, what it contributes, what is wrong with it."""
+    with surveyed(site_folder()) as found:
+        explanation = explained(found.plugins, name)
+    if as_json:
+        click.echo(json.dumps(explanation, indent=2))
+        return
+    for line in _lines(explanation):
+        click.echo(line)
+
+
+def explained(survey: Survey, name: str) -> dict[str, Any]:
+    """All that is known about one plugin. Raises ``Refusal`` where there is none of this name."""
+    from changemaker_core.config.convert import suggestion
+
+    rows = {row["name"]: row for row in listed(survey)}
+    if name not in rows:
+        raise Refusal(f"No plugin called {name!r} is installed.{suggestion(name, rows)}")
+    plugin = survey.loaded.plugin(name)
+    return rows[name] | {
+        "position": survey.loaded.plugins.index(plugin) + 1 if plugin else None,
+        "order": _order(survey, plugin) if plugin else [],
+        "implements": survey.loaded.hooks.implemented_by(plugin) if plugin else [],
+        "offers": _offers(survey, name),
+        "contributes": _contributes(survey, plugin) if plugin else {},
+        "problems": [
+            f"{problem.problem} {problem.mend}"
+            for problem in survey.problems
+            if name in (problem.plugin, *problem.others)
+        ],
+    }
+
+
+def _order(survey: Survey, plugin: LoadedPlugin) -> list[str]:
+    """Why a plugin stands where it stands."""
+    loaded = {other.name for other in survey.loaded.plugins}
+    wishes = plugin.instance.after
+    gave_way = {wish for name, wish in survey.order.gave_way if name == plugin.name}
+    lines = [] if plugin.core else ["after core's own features, which come first"]
+    lines += [f"after {name}, which it requires" for name in plugin.instance.requires]
+    lines += [f"after {n}, as it wishes" for n in wishes if n in loaded and n not in gave_way]
+    lines += [f"not after {n}, as that would be a circle" for n in wishes if n in gave_way]
+    lines += [f"{n}, which it would come after, is absent" for n in wishes if n not in loaded]
+    followers = [p for p in survey.loaded.plugins if plugin.name in p.instance.requires]
+    lines += [f"before {p.name}, which requires it" for p in followers]
+    return [*lines, "by name among those that nothing else decides about"]
+
+
+def _offers(survey: Survey, name: str) -> list[str]:
+    hooks = survey.loaded.hooks
+    return sorted(
+        spec.signature for hook, spec in hooks.specs().items() if hooks.owner(hook) == name
+    )
+
+
+def _contributes(survey: Survey, plugin: LoadedPlugin) -> dict[str, list[str]]:
+    """By kind, what each contribution is called."""
+    from changemaker_core.plugin.checks import table_of
+
+    mine = survey.loaded.contributed_by(plugin)
+    named = {kind: [_called(item) for item in items] for kind, items in mine.items()}
+    named["tables"] = [table_of(model) or "" for model in mine["models"]]
+    del named["models"]
+    if plugin.instance.config is not None:
+        named["configuration"] = list(plugin.instance.config.__struct_fields__)
+    return {kind: names for kind, names in named.items() if names}
+
+
+def _called(item: Any) -> str:
+    return str(next(getattr(item, a) for a in ("path", "event", "name") if hasattr(item, a)))
+
+
+def _lines(explanation: dict[str, Any]) -> list[str]:
+    """The explanation for a person to read."""
+    from changemaker_core.plugin.errors import described
+
+    who = described(explanation["name"], explanation["distribution"], explanation["version"])
+    place = f", number {explanation['position']} in load order" if explanation["position"] else ""
+    lines = [f"{who}: {explanation['status']}{place}"]
+    if explanation["reason"]:
+        lines.append(f"  {explanation['reason']}")
+    for title in ("problems", "order", "implements", "offers"):
+        lines += _section(title, explanation[title])
+    for kind, names in explanation["contributes"].items():
+        lines += _section(kind, names)
+    return lines
+
+
+def _section(title: str, entries: list[str]) -> list[str]:
+    return ["", title.capitalize(), *(f"  {entry}" for entry in entries)] if entries else []

@@ -1,0 +1,45 @@
+"""Looking at a site that may be broken: what ``plugins`` and ``doctor`` have in common."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from changemaker_core.config import Config, ConfigProblem
+    from changemaker_core.plugin.manager import Survey
+    from changemaker_core.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """A site as far as it goes, and what is wrong with its configuration and plugins."""
+
+    config: Config
+    config_problems: tuple[ConfigProblem, ...]
+    site: Site
+    plugins: Survey
+
+
+@contextlib.contextmanager
+def surveyed(folder: Path) -> Iterator[Surveyed]:
+    """The site of a folder, with every plugin that can be loaded, and no exception for the rest."""
+    import msgspec
+
+    from changemaker_core.config import Config
+    from changemaker_core.plugin import manager
+    from changemaker_core.site import Site
+
+    config, problems = Config.read(folder)
+    # Core alone first: it cannot fail, not even for the tables of the configuration.
+    site = Site(msgspec.structs.replace(config, plugin_tables={}), plugins=[])
+    try:
+        features = [type(plugin.instance) for plugin in site.loaded.plugins]
+        found = manager.survey(None, config, site, features=features)
+        yield Surveyed(config, problems, site, found)
+    finally:
+        site.close()
