@@ -23,6 +23,7 @@ EXPECTED = (
     ("changemaker_core.config", "ConfigError"),
     ("changemaker_core.plugin.errors", "BootFailed"),
     ("changemaker_core.plugin.errors", "PluginError"),
+    ("changemaker_core.db.errors", "MigrationFailed"),
     ("peewee", "OperationalError"),
 )
 FOLDER_VARIABLE = "CHANGEMAKER_SITE"

@@ -33,8 +33,10 @@ def demo(port: int, folder: Path) -> None:
 
     Mail is kept in a folder and shown on a page: nothing leaves this machine.
     """
+    from changemaker_core.cli import logs
     from changemaker_core.cli.listening import address_of, listen
 
+    logs.for_people()
     listening = listen("127.0.0.1", port)
     address = address_of(listening)
     folder = folder.absolute()

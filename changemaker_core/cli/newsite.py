@@ -7,13 +7,13 @@ import json
 import os
 import secrets
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from changemaker_core.cli.common import Refusal, opened_site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from pathlib import Path
 
     from changemaker_core.site import Site
 
@@ -156,7 +156,5 @@ def _fill(site: Site, new: NewSite) -> str:
 
     migrations.apply(site.db, site.migration_folders())
     site.sweep("cm_bootstrap_site", site=site, options={"demo": new.demo})
-    _, password = create_user(
-        site, email=new.admin_email, name="Administrator", role=SUPER_ADMIN
-    )
+    _, password = create_user(site, email=new.admin_email, name="Administrator", role=SUPER_ADMIN)
     return password

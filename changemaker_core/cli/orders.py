@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict, dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 #: The child refused to work for a reason that it has printed: starting it again is no help.
 REFUSED = 78
@@ -40,6 +40,7 @@ class Orders:
     def parse(cls, arguments: list[str]) -> Orders:
         """The orders that ``command`` made the arguments of."""
         kind, text = arguments
-        orders = json.loads(text)
-        lists = {name: tuple(orders.pop(name)) for name in ("only", "except_")}
-        return cls(kind="web" if kind == "web" else "jobs", **orders, **lists)
+        orders: dict[str, Any] = json.loads(text)
+        for name in ("only", "except_"):
+            orders[name] = tuple(orders[name])
+        return cls(kind="web" if kind == "web" else "jobs", **orders)

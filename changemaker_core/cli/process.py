@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from changemaker_core.cli import logs
 from changemaker_core.cli.common import plain_errors
 from changemaker_core.cli.orders import GRACE, REFUSED, Orders
 
@@ -22,6 +23,7 @@ def main(arguments: list[str]) -> int:
     """Work under the orders until told to stop; answers the exit status."""
     orders = Orders.parse(arguments)
     _end_with_supervisor(orders.alive)
+    logs.for_machines()
     try:
         with plain_errors():
             (_web if orders.kind == "web" else _jobs)(orders)

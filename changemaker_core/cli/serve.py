@@ -23,7 +23,7 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...])
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Web processes."
 )
-@click.option("--only", multiple=True, callback=_names, help="Mount these plugins' routes and jobs.")
+@click.option("--only", multiple=True, callback=_names, help="Mount these plugins alone.")
 @click.option("--except", "except_", multiple=True, callback=_names, help="Mount all but these.")
 @click.option("--safe-mode", is_flag=True, help="Load core alone, beside broken plugins.")
 def serve(

@@ -9,8 +9,12 @@ from changemaker_core.cli.common import Refusal
 
 if TYPE_CHECKING:
     from changemaker_core.cli.orders import Orders
+    from changemaker_core.db.migrations import Step
     from changemaker_core.http.edge import Edge
     from changemaker_core.site import Site
+
+#: Migrations that are named before the rest is only counted.
+NAMED = 5
 
 
 def checked_app(orders: Orders) -> Edge:
@@ -43,3 +47,9 @@ def refuse_unless_current(site: Site) -> None:
             f"The database is behind the installed code: {_named(state.behind)}.\n"
             f"Make a backup, then run `changemaker --site {site.config.site_dir} migrate`."
         )
+
+
+def _named(steps: tuple[Step, ...]) -> str:
+    names = [f"{step.plugin} {step.name}" for step in steps[:NAMED]]
+    rest = len(steps) - len(names)
+    return ", ".join([*names, f"and {rest} more"] if rest else names)

@@ -18,12 +18,10 @@ def users() -> None:
 @site_option
 @click.argument("email")
 @click.option("--name", help="The person's name; by default the email's first part.")
-@click.option("--role", default="SUPER_ADMIN", show_default=True, help="What the person may do.")
+@click.option("--role", default="USER", show_default=True, help="What the person may do.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print the account as JSON.")
-def create(
-    email: str, name: str | None, role: str, password_stdin: bool, as_json: bool
-) -> None:
+def create(email: str, name: str | None, role: str, password_stdin: bool, as_json: bool) -> None:
     """Create an account for EMAIL, with a random password that is shown once."""
     from changemaker_core.features.accounts import api
 

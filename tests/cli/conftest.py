@@ -32,7 +32,8 @@ class Cli:
 
     def environment(self, **more: str) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CHANGEMAKER_")}
-        return {**kept, "LANG": "C.UTF-8", **self.environ, **more}
+        alone = {"CHANGEMAKER_PLUGINS__DENY": "influence"}  # core's commands, whatever is installed
+        return {**kept, "LANG": "C.UTF-8", **alone, **self.environ, **more}
 
     def command(self, *arguments: object) -> list[str]:
         return [sys.executable, "-c", "from changemaker_core.cli import main; main()"] + [

@@ -10,13 +10,13 @@ def test_create_shows_a_random_password_once(cli: Any, site: Any) -> None:
     done = cli.run("users", "create", "a@example.org", "--site", site.folder, "--json")
     assert done.returncode == 0, done.stderr
     account = json.loads(done.stdout)
-    assert account["role"] == "SUPER_ADMIN"
+    assert account["role"] == "USER"
     assert len(account["password"]) >= 12
 
 
 def test_a_given_password_is_not_shown(cli: Any, site: Any) -> None:
     words = "correct horse battery staple"
-    options = ("--site", site.folder, "--role", "USER", "--password-stdin")
+    options = ("--site", site.folder, "--role", "SUPER_ADMIN", "--password-stdin")
     done = cli.run("users", "create", "b@example.org", *options, stdin=words + "\n")
     assert done.returncode == 0, done.stderr
     assert words not in done.stdout + done.stderr

@@ -1,0 +1,50 @@
+"""Where the log goes: one JSON object a line on standard error, or plain text for a person."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+
+
+class JsonLines(logging.Formatter):
+    """``{"time", "level", "logger", "message", "exception"?}``; time is Unix time in seconds."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line, whatever the message holds."""
+        line: dict[str, object] = {
+            "time": round(record.created, 3),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def for_machines() -> None:
+    """Log requests and everything from INFO on, as JSON.
+
+    Lines of ``changemaker.access`` are JSON already, several to a record, and pass as they are.
+    """
+    _log_to_stderr(logging.getLogger(), JsonLines(), logging.INFO)
+    access = logging.getLogger("changemaker.access")
+    _log_to_stderr(access, logging.Formatter("%(message)s"), logging.INFO)
+    access.propagate = False
+    for chatty in ("asyncio", "httpx", "httpcore", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+
+
+def for_people() -> None:
+    """Log warnings and errors as text, and no requests."""
+    plain = logging.Formatter("%(levelname)s %(name)s: %(message)s")
+    _log_to_stderr(logging.getLogger(), plain, logging.WARNING)
+    logging.getLogger("changemaker.access").setLevel(logging.WARNING)
+
+
+def _log_to_stderr(logger: logging.Logger, formatter: logging.Formatter, level: int) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logger.addHandler(handler)
+    logger.setLevel(level)
