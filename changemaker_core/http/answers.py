@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 import falcon
 import msgspec
 
+from changemaker_core.http.errors import Problem
+from changemaker_core.text import Text
 from changemaker_core.web.pages import Page, Redirect
 
 if TYPE_CHECKING:
-    from changemaker_core.http.errors import FieldError, Problem
+    from changemaker_core.http.errors import FieldError
     from changemaker_core.http.request import Exchange, Request, Response
+
+log = logging.getLogger(__name__)
 
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
@@ -35,13 +40,13 @@ class Answer(NamedTuple):
 def fill(req: Request, resp: Response, answer: Any, status: int) -> None:
     """Put what a responder returned into Falcon's response."""
     if answer is None:
-        _keep_or_empty(resp, status)
+        _set_status(resp, status)
     elif isinstance(answer, Page):
         _page(req, resp, answer)
     elif isinstance(answer, Redirect):
         _redirect(req, resp, answer)
     else:
-        resp.status = _STATUS_LINES[status]
+        _set_status(resp, status)
         if isinstance(answer, bytes):
             resp.data = answer
         else:
@@ -49,8 +54,8 @@ def fill(req: Request, resp: Response, answer: Any, status: int) -> None:
             resp.content_type = JSON
 
 
-def _keep_or_empty(resp: Response, status: int) -> None:
-    # A responder that filled the response itself has set its status, too; 200 is Falcon's default.
+def _set_status(resp: Response, status: int) -> None:
+    # What a responder has set itself stays; 200 is what Falcon begins with.
     if resp.status_code == 200:
         resp.status = _STATUS_LINES[status]
 
@@ -95,11 +100,21 @@ def location(target: str, root_path: str) -> str:
     return quote(target, safe=_IN_ADDRESS)
 
 
+def redirection(redirect: Redirect, root_path: str) -> Answer:
+    """A redirect that no responder has a part in."""
+    target = ("location", location(redirect.location, root_path))
+    return Answer(redirect.status, (target, *redirect.headers), b"")
+
+
+def internal_error() -> Problem:
+    """What is said of an error that nobody foresaw: nothing."""
+    return Problem(500, "internal_error", Text("Something went wrong on our side."))
+
+
 def problem(exchange: Exchange, error: Problem, *, html: bool, root_path: str = "") -> Answer:
     """An error as RFC 9457 JSON, or as a page for people, in the reader's language."""
     headers = (("vary", "Accept, Accept-Language"), ("cache-control", "no-store"), *error.headers)
-    if html:
-        text = _error_page(exchange, error, root_path)
+    if html and (text := _error_page(exchange, error, root_path)) is not None:
         return Answer(error.status, (("content-type", HTML), *headers), text.encode())
     body = encode(_problem_details(exchange, error))
     return Answer(error.status, (("content-type", PROBLEM_JSON), *headers), body)
@@ -132,7 +147,7 @@ def _said(exchange: Exchange, text: str) -> str:
     return exchange.site.translations.translate(text, exchange.locale)
 
 
-def _error_page(exchange: Exchange, error: Problem, root_path: str) -> str:
+def _error_page(exchange: Exchange, error: Problem, root_path: str) -> str | None:
     context = {
         "status": error.status,
         "title": error.title,
@@ -140,9 +155,14 @@ def _error_page(exchange: Exchange, error: Problem, root_path: str) -> str:
         "errors": error.errors,
         "request_id": exchange.request_id,
     }
-    return exchange.site.templates.render(
-        "error.html", context, locale=exchange.locale, root_path=root_path
-    )
+    try:
+        return exchange.site.templates.render(
+            "error.html", context, locale=exchange.locale, root_path=root_path
+        )
+    except Exception:
+        # Whatever is wrong with the page, the error itself must still be told.
+        log.exception("the error page failed", extra={"request_id": exchange.request_id})
+        return None
 
 
 def wants_html(accept: str, path: str) -> bool:

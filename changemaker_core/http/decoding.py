@@ -16,7 +16,7 @@ from changemaker_core.text import Text
 from changemaker_core.web.forms import Form
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from changemaker_core.http.request import Request
 
@@ -32,17 +32,17 @@ _JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json")
 _NUL = "\x00"
 
 
-class ClientGone(Exception):  # noqa: N818 -- nothing went wrong here
+class ClientGone(Exception):
     """The client went away in the middle of its request: nobody waits for an answer."""
 
 
-async def body(req: Request, struct: type[T], most: int | None = None) -> T:
-    """The JSON body as ``struct``; ``most`` is the largest size in bytes.
+async def body(req: Request, struct: type[T]) -> T:
+    """The JSON body as ``struct``.
 
     Raises ``Problem`` (400, 408, 413, 415) or ``Invalid`` with every error.
     """
     _expect(req, _JSON_TYPE, "application/json")
-    raw = await _read(req, most)
+    raw = await _read(req)
     try:
         value: T = _decoder(struct).decode(raw)
     except msgspec.ValidationError as error:
@@ -55,10 +55,10 @@ async def body(req: Request, struct: type[T], most: int | None = None) -> T:
     return value
 
 
-async def form(req: Request, struct: type[T], most: int | None = None) -> Form[T]:
+async def form(req: Request, struct: type[T]) -> Form[T]:
     """The urlencoded body as a form, with its errors; raises ``Problem`` (400, 408, 413, 415)."""
     _expect(req, re.compile(re.escape(FORM_TYPE)), FORM_TYPE)
-    return Form.parse(struct, _pairs(await _read(req, most)), schema.errors_of)
+    return Form.parse(struct, _pairs(await _read(req)), schema.errors_of)
 
 
 def query(req: Request, struct: type[T]) -> T:
@@ -91,9 +91,7 @@ def _expect(req: Request, pattern: re.Pattern[str], expected: str) -> None:
         )
 
 
-async def _read(req: Request, most: int | None) -> bytes:
-    if most is not None:
-        req.exchange.body_limit = most
+async def _read(req: Request) -> bytes:
     try:
         async with asyncio.timeout(BODY_SECONDS):
             raw = await req.stream.read()

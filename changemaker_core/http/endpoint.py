@@ -159,9 +159,8 @@ def _guarded(responder: Responder, spec: Endpoint) -> Responder:
     @functools.wraps(responder)
     async def guarded(resource: Any, req: Request, resp: Response, **params: Any) -> None:
         exchange = req.exchange
-        exchange.route = req.uri_template or ""
         if windows is not None:
-            guards.limit(req, windows.of(req))
+            guards.limit(exchange, windows.of(req), "route")
         if req.method not in guards.SAFE_METHODS:
             guards.refuse_foreign_sites(req)
         if spec.permission is not None or exchange.has_credentials:
@@ -169,9 +168,9 @@ def _guarded(responder: Responder, spec: Endpoint) -> Responder:
         if spec.query is not None:
             params["query"] = decoding.query(req, spec.query)
         if spec.body is not None:
-            params["body"] = await decoding.body(req, spec.body, spec.max_body)
+            params["body"] = await decoding.body(req, spec.body)
         elif spec.form is not None:
-            params["form"] = await decoding.form(req, spec.form, spec.max_body)
+            params["form"] = await decoding.form(req, spec.form)
         token = current_actor.set(exchange.actor)
         try:
             answer = await responder(resource, req, resp, **params)

@@ -37,7 +37,7 @@ class FieldError:
         return hash((self.field, self.message, self.where))
 
 
-class Problem(Exception):  # noqa: N818 -- the name of RFC 9457
+class Problem(Exception):
     """An answer that is not what was asked for; raise it from anywhere in a responder.
 
     ``code`` is stable and for programs; ``title`` and ``detail`` are for people and are translated

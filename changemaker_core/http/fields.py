@@ -71,9 +71,7 @@ class _String(Value, fields.String):
 
 
 class _Integer(Value, fields.Integer):
-    default_error_messages: ClassVar[dict[str, str]] = {
-        "invalid": Text("Enter a whole number.")
-    }
+    default_error_messages: ClassVar[dict[str, str]] = {"invalid": Text("Enter a whole number.")}
 
 
 class _Float(Value, fields.Float):

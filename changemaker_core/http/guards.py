@@ -11,15 +11,15 @@ from changemaker_core.text import Text
 
 if TYPE_CHECKING:
     from changemaker_core.http.limits import MemoryWindow
-    from changemaker_core.http.request import Request
+    from changemaker_core.http.request import Exchange, Request
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
-def limit(req: Request, window: MemoryWindow) -> None:
+def limit(exchange: Exchange, window: MemoryWindow, name: str) -> None:
     """Count this request; raises ``TooManyRequests`` when it is one too many."""
-    standing = window.take(visitor(req.client_ip))
-    req.exchange.headers.extend(standing.headers())
+    standing = window.take(visitor(exchange.client_ip))
+    exchange.headers.extend(standing.headers(name))
     if standing.exceeded:
         raise TooManyRequests(standing.wait)
 
@@ -59,9 +59,7 @@ def refuse_foreign_sites(req: Request) -> None:
         origin = req.get_header("Origin")
         foreign = origin is not None and origin not in _own_origins(req)
     if foreign:
-        raise Forbidden(
-            Text("This form was sent from another site."), code="cross_site_request"
-        )
+        raise Forbidden(Text("This form was sent from another site."), code="cross_site_request")
 
 
 def _has_own_token(req: Request) -> bool:

@@ -57,10 +57,13 @@ class Standing:
         """Whether this request was one too many."""
         return self.remaining < 0
 
-    def headers(self) -> list[tuple[bytes, bytes]]:
-        """``RateLimit`` and its policy, as draft-ietf-httpapi-ratelimit-headers writes them."""
-        policy = f'"default";q={self.rate.limit};w={self.rate.seconds}'
-        standing = f'"default";r={max(0, self.remaining)};t={math.ceil(self.wait)}'
+    def headers(self, name: str) -> list[tuple[bytes, bytes]]:
+        """``RateLimit`` and its policy, as draft-ietf-httpapi-ratelimit-headers writes them.
+
+        ``name`` tells this limit from another one of the same answer.
+        """
+        policy = f'"{name}";q={self.rate.limit};w={self.rate.seconds}'
+        standing = f'"{name}";r={max(0, self.remaining)};t={math.ceil(self.wait)}'
         return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", standing.encode())]
 
 

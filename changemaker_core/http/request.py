@@ -25,7 +25,7 @@ class Exchange:
     request_id: str
     client_ip: str
     locale: str
-    #: The largest body that may be read, in bytes; an endpoint may set its own before it reads.
+    #: The largest body that may be read, in bytes.
     body_limit: int
     #: Whether the request carries anything that says who is asking.
     has_credentials: bool = False

@@ -58,9 +58,7 @@ PlainLine = Annotated[
 ]
 
 
-def errors_of(
-    struct: type[Any], data: Any, *, strict: bool = False
-) -> dict[str, list[str]]:
+def errors_of(struct: type[Any], data: Any, *, strict: bool = False) -> dict[str, list[str]]:
     """Every error of ``data`` as input of ``struct``, by path; empty when there is none.
 
     Paths look like ``recipients[2].email``; ``""`` is the input as a whole. With ``strict``, as
@@ -93,9 +91,7 @@ def names(struct: type[msgspec.Struct]) -> frozenset[str]:
 @cache
 def list_fields(struct: type[msgspec.Struct]) -> frozenset[str]:
     """Those names that may be sent several times."""
-    return frozenset(
-        known.encode_name for known in _info(struct).fields if _is_list(known.type)
-    )
+    return frozenset(known.encode_name for known in _info(struct).fields if _is_list(known.type))
 
 
 class _Schema(marshmallow.Schema):
@@ -200,4 +196,3 @@ def _joined(path: str, key: str | int) -> str:
     if key == marshmallow.exceptions.SCHEMA:
         return path
     return f"{path}.{key}" if path else key
-

@@ -1,0 +1,247 @@
+"""The one ASGI callable in front of Falcon: what middlewares would do in ten passes, in one."""
+
+from __future__ import annotations
+
+import logging
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from changemaker_core.cache import Entry, Reply
+from changemaker_core.http import answers, guards
+from changemaker_core.http.access_log import AccessLog, user_of
+from changemaker_core.http.arrivals import (
+    CREDENTIALS,
+    Arrival,
+    RequestIds,
+    Visitors,
+    inner_path,
+    tidy_path,
+)
+from changemaker_core.http.decoding import ClientGone
+from changemaker_core.http.endpoint import declared
+from changemaker_core.http.errors import BadRequest, Problem
+from changemaker_core.http.limits import MemoryWindow, Rate
+from changemaker_core.http.proxies import Proxies, seen_from_outside
+from changemaker_core.http.request import SCOPE_KEY, Exchange
+from changemaker_core.http.transit import Transit, bounded
+from changemaker_core.web import languages
+from changemaker_core.web.pages import Redirect
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from changemaker_core.http.endpoint import Endpoint
+    from changemaker_core.http.routing import FalconApp
+    from changemaker_core.site import Site
+
+    Scope = dict[str, Any]
+    Receive = Callable[[], Awaitable[dict[str, Any]]]
+    Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+_READS = frozenset({"GET", "HEAD"})
+#: Methods that are counted by name; whatever else a client makes up is one kind.
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+#: A visitor is never at these addresses: an operator is, or a proxy that nobody configured.
+_LOOPBACK = frozenset({"127.0.0.1", "::1"})
+#: How a request is counted whose client went away before there was an answer.
+_GONE = 499
+#: The route of a request that none answers.
+NO_ROUTE = "(none)"
+
+
+class Edge:
+    """Answers for a site: ``await edge(scope, receive, send)``."""
+
+    def __init__(self, falcon_app: FalconApp, site: Site) -> None:
+        self.site = site
+        self.access_log = AccessLog()
+        self._falcon = falcon_app
+        self._router = falcon_app.router
+        self._cache = site.cache
+        self._changes = site.db.changes
+        self._metrics = site.metrics
+        self._proxies = Proxies(site.config.trusted_proxies)
+        self._ids = RequestIds()
+        self._visitors = Visitors(site.translations)
+        self._api_window = MemoryWindow(Rate(site.config.api_rate_limit, 60))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or run the lifespan."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._falcon(scope, receive, send)
+        else:
+            # Live updates are server-sent events: there is nothing to open a socket to.
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        began = perf_counter()
+        arrival = self._arrive(scope)
+        entry = self._kept(arrival.key) if arrival.key is not None else None
+        if entry is None:
+            await self._handle(arrival, receive, send, began)
+            return
+        # PERF(cached): nothing of what follows for other requests is needed here.
+        status = await _send_entry(entry, arrival, send)
+        seconds = perf_counter() - began
+        method = scope["method"]
+        self._metrics.observe_request(method, entry.route, status, seconds)
+        self.access_log.add(
+            method, entry.route, status, seconds, arrival.request_id, None, cached=True
+        )
+
+    def _arrive(self, scope: Scope) -> Arrival:
+        client_ip, proxied = self._proxies.origin(scope)
+        if proxied:
+            scope = {**scope, **seen_from_outside(scope)}
+        sent = dict(scope["headers"])
+        locale, known = self._visitors.of(sent.get(b"accept-language"), sent.get(b"cookie"))
+        # Where a header came twice, one of them is not in `sent`: take no chances.
+        known = known or len(sent) != len(scope["headers"]) or not CREDENTIALS.isdisjoint(sent)
+        accepted = RequestIds.accept(sent.get(b"x-request-id")) if proxied else None
+        prefix, path = inner_path(scope)
+        key = None
+        if not known and scope["method"] in _READS:
+            host = sent.get(b"host")
+            key = (path, scope["query_string"], locale, prefix, scope.get("scheme"), host)
+        return Arrival(
+            scope, sent, path, prefix, client_ip, locale, known, accepted or self._ids.new(), key
+        )
+
+    def _kept(self, key: object) -> Entry | None:
+        """What is ready for this request, once it is known what changed meanwhile."""
+        if key not in self._cache:
+            return None
+        self._changes.check()
+        return self._cache.get(key)
+
+    async def _handle(self, arrival: Arrival, receive: Receive, send: Send, began: float) -> None:
+        exchange = Exchange(
+            site=self.site,
+            request_id=arrival.request_id.decode(),
+            client_ip=arrival.client_ip,
+            locale=arrival.locale,
+            body_limit=self.site.config.max_body_bytes,
+            has_credentials=arrival.known,
+            route=NO_ROUTE,
+        )
+        inner = {"path": arrival.path, "root_path": arrival.prefix, SCOPE_KEY: exchange}
+        transit = Transit({**arrival.scope, **inner}, send, exchange)
+        try:
+            await self._answer(arrival, receive, transit)
+        finally:
+            self._note(transit, exchange, perf_counter() - began)
+
+    def _note(self, transit: Transit, exchange: Exchange, seconds: float) -> None:
+        method = transit.method if transit.method in _METHODS else "other"
+        status = transit.status or _GONE
+        self._metrics.observe_request(method, exchange.route, status, seconds)
+        request_id = exchange.request_id.encode()
+        self.access_log.add(method, exchange.route, status, seconds, request_id, user_of(exchange))
+
+    async def _answer(self, arrival: Arrival, receive: Receive, transit: Transit) -> None:
+        """Answer whatever happens: what nobody else handled is a 500 without details."""
+        try:
+            await self._pass_on(arrival, receive, transit)
+        except Problem as problem:
+            await transit.send_problem(problem)
+        except ClientGone:
+            return
+        except Exception:
+            log.exception("a request failed", extra={"request_id": transit.exchange.request_id})
+            await transit.send_problem(answers.internal_error())
+
+    async def _pass_on(self, arrival: Arrival, receive: Receive, transit: Transit) -> None:
+        scope, exchange = transit.scope, transit.exchange
+        found = self._router.find(arrival.path)
+        exchange.route = (found[3] if found else None) or NO_ROUTE
+        if scope["method"] in _READS and (elsewhere := self._elsewhere(scope, found)):
+            await transit.send_answer(elsewhere)
+            return
+        self._limit_api(arrival.path, exchange)
+        scope, spec = _method_of(scope, found)
+        if spec is not None and spec.max_body is not None:
+            exchange.body_limit = spec.max_body
+        _check_query(scope)
+        receive = bounded(receive, arrival.sent, exchange)
+        if arrival.key is not None and spec is not None and spec.cache is not None:
+            await self._pass_on_cached(arrival, scope, receive, transit, spec.cache)
+        else:
+            await self._falcon(scope, receive, transit.forward)
+
+    async def _pass_on_cached(
+        self, arrival: Arrival, scope: Scope, receive: Receive, transit: Transit, seconds: float
+    ) -> None:
+        async def fill() -> Reply:
+            captured = transit.capture()
+            await self._falcon(scope, receive, captured.forward)
+            return captured.reply()
+
+        self._changes.check()
+        kept = await self._cache.lookup_or_run(arrival.key, seconds, fill)
+        if isinstance(kept, Entry):
+            transit.status = await _send_entry(kept, arrival, transit.raw_send)
+        else:
+            await transit.send_reply(kept)
+
+    def _limit_api(self, path: str, exchange: Exchange) -> None:
+        if path.startswith("/api/") and exchange.client_ip not in _LOOPBACK:
+            guards.limit(exchange, self._api_window, "api")
+
+    def _elsewhere(self, scope: Scope, found: object) -> answers.Answer | None:
+        """Where to look instead: without ``?lang=``, or at the address as it should be written."""
+        path: str = scope["path"]
+        prefix: str = scope["root_path"]
+        query = scope["query_string"].decode("latin-1")
+        if "lang=" in query and not path.startswith("/api/"):
+            redirect = languages.switch(
+                path,
+                query,
+                available=self.site.translations.locales,
+                root_path=prefix,
+                secure=scope.get("scheme") == "https",
+            )
+            if redirect is not None:
+                return answers.redirection(redirect, prefix)
+        tidy = tidy_path(path)
+        if found is None and tidy != path and self._router.find(tidy) is not None:
+            target = f"{tidy}?{query}" if query else tidy
+            return answers.redirection(Redirect(target, status=308), prefix)
+        return None
+
+
+def _method_of(scope: Scope, found: Any) -> tuple[Scope, Endpoint | None]:
+    """The responder's declaration; HEAD is answered by the responder of GET."""
+    if found is None:
+        return scope, None
+    responders = found[1]
+    method = scope["method"]
+    if method == "HEAD" and declared(responders.get("HEAD")) is None:
+        method = "GET"
+        scope = {**scope, "method": method}
+    return scope, declared(responders.get(method))
+
+
+def _check_query(scope: Scope) -> None:
+    # Falcon decodes it before anything could handle what goes wrong.
+    try:
+        scope["query_string"].decode()
+    except UnicodeDecodeError:
+        raise BadRequest from None
+
+
+async def _send_entry(entry: Entry, arrival: Arrival, send: Send) -> int:
+    """Send what is kept; the answer's status."""
+    tag = arrival.sent.get(b"if-none-match")
+    if tag is not None and entry.is_known_by(tag):
+        status, own, body = 304, entry.not_modified, b""
+    else:
+        status, own = 200, entry.headers
+        body = b"" if arrival.scope["method"] == "HEAD" else entry.body
+    marked = [*own, (b"x-request-id", arrival.request_id)]
+    await send({"type": "http.response.start", "status": status, "headers": marked})
+    await send({"type": "http.response.body", "body": body})
+    return status

@@ -1,0 +1,96 @@
+"""Who really asks, and for which address, where trusted proxies stand in front."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+#: The peer of a Unix socket, which has no address: a proxy on this machine.
+LOCAL = "127.0.0.1"
+#: Addresses of one header that are looked at; more were not written by proxies.
+_MOST_HOPS = 20
+_HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?")
+
+
+class Origin(NamedTuple):
+    """A request's visitor, and whether what a proxy says about it may be believed."""
+
+    client_ip: str
+    proxied: bool
+
+
+class Proxies:
+    """The proxies that the operator trusts, as networks (``10.0.0.0/8``).
+
+    Without any, forwarding headers are not looked at: they are whatever a visitor wrote.
+    """
+
+    def __init__(self, networks: Iterable[str]) -> None:
+        self._networks = [ipaddress.ip_network(each, strict=False) for each in networks]
+        self._trusts = lru_cache(maxsize=10_000)(self._look_up)
+
+    def origin(self, scope: dict[str, Any]) -> Origin:
+        """Where a request comes from."""
+        client = scope.get("client")
+        peer: str = client[0] if client else LOCAL
+        if not self._networks or not self._trusts(peer):
+            return Origin(peer, proxied=False)
+        return Origin(self._visitor(peer, all_values(scope, b"x-forwarded-for")), proxied=True)
+
+    def _visitor(self, peer: str, forwarded: Sequence[bytes]) -> str:
+        """Walk from our own proxy outwards to the first address that is not a trusted proxy."""
+        hops = b",".join(forwarded).decode("latin-1").split(",")[-_MOST_HOPS:]
+        nearest = peer
+        for hop in reversed(hops):
+            address = _normal(hop)
+            if address is None:
+                return nearest
+            if not self._trusts(address):
+                return address
+            nearest = address
+        return nearest
+
+    def _look_up(self, address: str) -> bool:
+        try:
+            parsed = ipaddress.ip_address(_normal(address) or address)
+        except ValueError:
+            return False
+        return any(parsed in network for network in self._networks)
+
+
+def all_values(scope: dict[str, Any], name: bytes) -> list[bytes]:
+    """Every value of a header that may come several times."""
+    return [value for each, value in scope["headers"] if each == name]
+
+
+def _normal(written: str) -> str | None:
+    """An address as Python writes it; IPv4 within IPv6 is IPv4. ``None`` for anything else."""
+    bare = written.strip().removeprefix("[")
+    try:
+        parsed = ipaddress.ip_address(bare.partition("]")[0])
+    except ValueError:
+        # Some proxies add the port: 192.0.2.1:51234
+        host, _, port = bare.partition(":")
+        return _normal(host) if port.isdigit() else None
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return str(mapped or parsed)
+
+
+def seen_from_outside(scope: dict[str, Any]) -> dict[str, Any]:
+    """``scheme`` and ``headers`` of the scope as a trusted proxy says the visitor sees them."""
+    changes: dict[str, Any] = {}
+    for proto in all_values(scope, b"x-forwarded-proto")[-1:]:
+        scheme = proto.rpartition(b",")[2].strip().lower()
+        if scheme in (b"http", b"https"):
+            changes["scheme"] = scheme.decode()
+    for value in all_values(scope, b"x-forwarded-host")[-1:]:
+        host = value.rpartition(b",")[2].strip()
+        if _HOST.fullmatch(host):
+            others = [pair for pair in scope["headers"] if pair[0] != b"host"]
+            changes["headers"] = [(b"host", host), *others]
+    return changes

@@ -1,0 +1,185 @@
+"""From the plugins' routes to a Falcon app: no route open by accident, none hiding another."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING, Any
+
+import falcon
+import falcon.asgi
+from falcon.routing import CompiledRouter, map_http_methods
+from falcon.routing.util import SuffixedMethodNotFoundError
+
+from changemaker_core.db import LimitReached
+from changemaker_core.http import answers
+from changemaker_core.http.decoding import ClientGone
+from changemaker_core.http.endpoint import declared
+from changemaker_core.http.errors import Problem, TooManyRequests
+from changemaker_core.http.request import Request, Response
+from changemaker_core.plugin.errors import BootFailed, PluginConflict, PluginError, PluginInvalid
+from changemaker_core.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from changemaker_core.plugin.loaded import Contribution
+    from changemaker_core.plugin.types import Route
+    from changemaker_core.site import Site
+
+log = logging.getLogger(__name__)
+
+_PARAMETER = re.compile(r"\{[^}]*\}")
+#: Codes and words for what Falcon itself refuses.
+_KNOWN = {
+    400: ("bad_request", Text("The request could not be understood.")),
+    404: ("not_found", Text("There is nothing here.")),
+    405: ("method_not_allowed", Text("This cannot be done here.")),
+    413: ("too_large", Text("The request is too large.")),
+    415: ("unsupported_media_type", Text("This kind of content is not understood.")),
+}
+
+
+class FalconApp(falcon.asgi.App[Request, Response]):
+    """Falcon's app, with its router in sight: the edge asks it what a path leads to."""
+
+    def __init__(self, router: CompiledRouter, lifespan_handler: object | None) -> None:
+        handlers = [] if lifespan_handler is None else [lifespan_handler]
+        super().__init__(request_type=Request, router=router, middleware=handlers)
+        self.router = router
+
+
+def build_falcon_app(
+    contributions: Sequence[Contribution[Route]],
+    site: Site,
+    lifespan_handler: object | None = None,
+    *,
+    only: Collection[str] = (),
+    except_: Collection[str] = (),
+) -> FalconApp:
+    """The Falcon app of a site's routes; raises ``BootFailed`` with everything wrong with them.
+
+    ``lifespan_handler`` has Falcon's ``process_startup(scope, event)`` and ``process_shutdown``.
+    ``only`` and ``except_`` are names of plugins whose routes this process mounts, or does not;
+    core's own are always there.
+    """
+    app = FalconApp(CompiledRouter(), lifespan_handler)
+    app.add_error_handler(Problem, _on_problem)
+    app.add_error_handler(LimitReached, _on_limit)
+    app.add_error_handler(falcon.HTTPError, _on_falcon_error)
+    app.add_error_handler(ClientGone, _on_client_gone)
+    app.add_error_handler(Exception, _on_unexpected)
+    chosen = mounted(contributions, only=only, except_=except_)
+    taken: dict[str, Contribution[Route]] = {}
+    problems = [problem for each in chosen for problem in _add(app, each, taken)]
+    if problems:
+        raise BootFailed(problems)
+    return app
+
+
+def mounted(
+    routes: Sequence[Contribution[Route]],
+    *,
+    only: Collection[str] = (),
+    except_: Collection[str] = (),
+) -> list[Contribution[Route]]:
+    """The routes that this process mounts."""
+    return [
+        each
+        for each in routes
+        if each.plugin.core
+        or ((not only or each.plugin.name in only) and each.plugin.name not in except_)
+    ]
+
+
+def responders_of(route: Route) -> dict[str, Any]:
+    """A route's responders by method; raises ValueError or Falcon's own error for a wrong suffix."""
+    return dict(map_http_methods(route.resource, route.suffix))
+
+
+def _add(
+    app: FalconApp, contributed: Contribution[Route], taken: dict[str, Contribution[Route]]
+) -> list[PluginError]:
+    """Mount one route; what is wrong with it."""
+    route, plugin = contributed.item, contributed.plugin
+    other = taken.setdefault(_PARAMETER.sub("{}", route.path), contributed)
+    if other is not contributed:
+        problem = f"The path {route.path} is also served by {other.plugin} as {other.item.path}."
+        mend = "Give one of them another path."
+        return [plugin.error(PluginConflict, problem, mend, (other.plugin.name,))]
+    problems = _undeclared(contributed)
+    if not problems:
+        problems = _mount(app, contributed)
+    return problems
+
+
+def _undeclared(contributed: Contribution[Route]) -> list[PluginError]:
+    route, plugin = contributed.item, contributed.plugin
+    name = type(route.resource).__name__
+    try:
+        responders = responders_of(route)
+    except SuffixedMethodNotFoundError:
+        responders = {}
+    if not responders:
+        suffix = f"_{route.suffix}" if route.suffix else ""
+        problem = f"{name} at {route.path} answers no method."
+        mend = f"Give it a responder such as `async def on_get{suffix}(self, req, resp)`."
+        return [plugin.error(PluginInvalid, problem, mend)]
+    mend = 'Put @endpoint(public=True) or @endpoint(permission="…") on it.'
+    return [
+        plugin.error(
+            PluginInvalid, f"{name}.{responder.__name__} at {route.path} has no @endpoint.", mend
+        )
+        for responder in responders.values()
+        if declared(responder) is None
+    ]
+
+
+def _mount(app: FalconApp, contributed: Contribution[Route]) -> list[PluginError]:
+    route, plugin = contributed.item, contributed.plugin
+    try:
+        app.add_route(route.path, route.resource, suffix=route.suffix)
+    except ValueError as error:
+        problem = f"The path {route.path} cannot be routed: {error}"
+        mend = "Name parameters of paths that begin alike alike: {id} and {slug} everywhere."
+        return [plugin.error(PluginConflict, problem, mend)]
+    return []
+
+
+async def _on_problem(req: Request, resp: Response, error: Problem, params: object) -> None:
+    html = answers.wants_html(req.get_header("Accept") or "", req.path)
+    answer = answers.problem(req.exchange, error, html=html, root_path=req.root_path)
+    resp.status = answer.status
+    # Whatever the responder had begun to say is not said.
+    resp.text = resp.stream = resp.media = None
+    resp.data = answer.body
+    for name, value in answer.headers:
+        resp.set_header(name, value)
+
+
+async def _on_limit(req: Request, resp: Response, error: LimitReached, params: object) -> None:
+    await _on_problem(req, resp, TooManyRequests(error.retry_after.total_seconds()), params)
+
+
+async def _on_falcon_error(
+    req: Request, resp: Response, error: falcon.HTTPError, params: object
+) -> None:
+    code, title = _KNOWN.get(error.status_code, (_code(error.title), error.title))
+    headers = dict(error.headers or {})
+    problem = Problem(
+        error.status_code, code, title, detail=error.description, headers=headers.items()
+    )
+    await _on_problem(req, resp, problem, params)
+
+
+async def _on_client_gone(req: Request, resp: Response, error: ClientGone, params: object) -> None:
+    raise error
+
+
+async def _on_unexpected(req: Request, resp: Response, error: Exception, params: object) -> None:
+    log.error("a request failed", exc_info=error, extra={"request_id": req.request_id})
+    await _on_problem(req, resp, answers.internal_error(), params)
+
+
+def _code(title: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")

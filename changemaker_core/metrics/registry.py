@@ -1,0 +1,235 @@
+"""A site's metrics: counted in this process, merged over its processes, read from its database."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from prometheus_client import generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+)
+from prometheus_client.core import Metric as Family
+
+from changemaker_core.metrics.numbers import BUCKETS, Numbers, Series
+from changemaker_core.metrics.snapshots import SnapshotFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from changemaker_core.plugin.types import Metric, Sample
+    from changemaker_core.site import Site
+
+log = logging.getLogger(__name__)
+
+#: Seconds between writing numbers down: what a process that is killed may lose, at most.
+INTERVAL = 0.5
+
+
+class Metrics:
+    """What a site counts. Costs nothing, and starts no thread, until something is counted."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        contributed = site.loaded.contributions("metrics")
+        self._declared = {each.item.name: each.item for each in contributed}
+        for metric in self._declared.values():
+            _check(metric)
+        self._numbers = Numbers()
+        self._folder = SnapshotFolder(site.config.site_dir / "run" / "metrics")
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._stop = threading.Event()
+        self._writer: threading.Thread | None = None
+        self._dirty = False
+
+    def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
+        """Count one request. ``route`` is a path template; on the event loop's thread only."""
+        series = self._numbers.requests.get((method, route, status))
+        if series is None:
+            series = self._numbers.requests[method, route, status] = Series()
+        series.observe(seconds)
+        # Not `_touch()`: this is called for each request, and the writer is there after the first.
+        self._dirty = True
+        if self._writer is None:
+            self._touch()
+
+    def counter(self, name: str) -> Counter:
+        """The process counter that a plugin declared; raises LookupError for any other name."""
+        return Counter(self, self._process_metric(name, "counter"))
+
+    def gauge(self, name: str) -> Gauge:
+        """The process gauge that a plugin declared; raises LookupError for any other name."""
+        return Gauge(self, self._process_metric(name, "gauge"))
+
+    async def exposition(self) -> bytes:
+        """Everything, in Prometheus' text format (version 0.0.4), of all processes together."""
+        merged = await asyncio.to_thread(self._merge)
+        read = [metric for metric in self._declared.values() if metric.read is not None]
+        samples = await self._site.db.read(_read_all, read) if read else []
+        families = [*_request_families(merged), *self._process_families(merged)]
+        families += [_family(metric, found) for metric, found in zip(read, samples, strict=True)]
+        return generate_latest(_Collected(families))
+
+    def close(self) -> None:
+        """Write the last numbers down and stop."""
+        self._stop.set()
+        if self._writer is not None:
+            self._writer.join()
+            self._writer = None
+            self._write()
+            atexit.unregister(self.close)
+        self._folder.leave()
+
+    def add(self, metric: Metric, labels: tuple[str, ...], amount: float) -> None:
+        """Add to a counter."""
+        with self._lock:
+            counters = self._numbers.counters
+            counters[metric.name, labels] = counters.get((metric.name, labels), 0.0) + amount
+        self._touch()
+
+    def set(self, metric: Metric, labels: tuple[str, ...], value: float) -> None:
+        """Set a gauge of this process; those of several processes are added up."""
+        with self._lock:
+            self._numbers.gauges[metric.name, labels] = value
+        self._touch()
+
+    def _process_metric(self, name: str, kind: str) -> Metric:
+        metric = self._declared.get(name)
+        if metric is None or metric.read is not None or metric.kind != kind:
+            raise LookupError(f"no plugin declares {name!r} as a {kind} of the process")
+        return metric
+
+    def _touch(self) -> None:
+        self._dirty = True
+        with self._lock:
+            if self._writer is not None or self._stop.is_set():
+                return
+            self._writer = threading.Thread(
+                target=self._write_now_and_then, name="metrics", daemon=True
+            )
+            self._writer.start()
+        atexit.register(self.close)
+
+    def _write_now_and_then(self) -> None:
+        while not self._stop.wait(INTERVAL):
+            if self._dirty:
+                self._try_to_write()
+
+    def _try_to_write(self) -> None:
+        try:
+            self._write()
+        except OSError:
+            # A full disk must not end the counting: what is not written now is written later.
+            log.exception("metrics could not be written")
+            self._dirty = True
+
+    def _write(self) -> None:
+        with self._writing:
+            self._dirty = False
+            with self._lock:
+                self._folder.write(self._numbers)
+
+    def _merge(self) -> Numbers:
+        # What is told here must be found by whoever another process answers next.
+        if self._dirty:
+            self._write()
+        return self._folder.merged()
+
+    def _process_families(self, merged: Numbers) -> Iterator[Family]:
+        for metric in self._declared.values():
+            if metric.read is None:
+                values = merged.counters if metric.kind == "counter" else merged.gauges
+                found = [(labels, v) for (name, labels), v in values.items() if name == metric.name]
+                # A counter without labels is there from the start, at 0.
+                yield _labelled(metric, found or ([] if metric.labels else [((), 0.0)]))
+
+
+class Counter:
+    """A number of this process that only goes up; merged over processes."""
+
+    def __init__(self, metrics: Metrics, metric: Metric) -> None:
+        self._metrics = metrics
+        self._metric = metric
+
+    def inc(self, amount: float = 1, **labels: str) -> None:
+        """Add ``amount``, which is not negative. All labels of the metric are named."""
+        if amount < 0:
+            raise ValueError("a counter only goes up")
+        self._metrics.add(self._metric, _values(self._metric, labels), amount)
+
+
+class Gauge:
+    """A number of this process that goes up and down."""
+
+    def __init__(self, metrics: Metrics, metric: Metric) -> None:
+        self._metrics = metrics
+        self._metric = metric
+
+    def set(self, value: float, **labels: str) -> None:
+        """Say what it is now. All labels of the metric are named."""
+        self._metrics.set(self._metric, _values(self._metric, labels), value)
+
+
+class _Collected:
+    """Families that are already there, as prometheus-client wants to be handed them."""
+
+    def __init__(self, families: Iterable[Family]) -> None:
+        self._families = families
+
+    def collect(self) -> Iterable[Family]:
+        return self._families
+
+
+def _check(metric: Metric) -> None:
+    if metric.kind == "counter" and not metric.name.endswith("_total"):
+        raise ValueError(f"the counter {metric.name!r} must be named with _total at its end")
+
+
+def _values(metric: Metric, labels: dict[str, str]) -> tuple[str, ...]:
+    if labels.keys() != set(metric.labels):
+        raise ValueError(f"{metric.name} has the labels {metric.labels}, not {tuple(labels)}")
+    return tuple(labels[name] for name in metric.labels)
+
+
+def _read_all(metrics: Sequence[Metric]) -> list[list[Sample]]:
+    return [list(metric.read()) if metric.read is not None else [] for metric in metrics]
+
+
+def _family(metric: Metric, samples: Sequence[Sample]) -> Family:
+    return _labelled(metric, [(_values(metric, dict(s.labels)), s.value) for s in samples])
+
+
+def _labelled(metric: Metric, values: Iterable[tuple[tuple[str, ...], float]]) -> Family:
+    kind = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    family = kind(metric.name, metric.help, labels=metric.labels)
+    for labels, value in values:
+        family.add_metric(labels, value)
+    return family
+
+
+def _request_families(merged: Numbers) -> list[Family]:
+    total = CounterMetricFamily(
+        "http_request_total", "Requests answered", labels=("method", "route", "status")
+    )
+    by_route: dict[tuple[str, str], Series] = {}
+    for (method, route, status), series in sorted(merged.requests.items(), key=lambda i: i[0]):
+        total.add_metric((method, route, str(status)), sum(series.counts))
+        by_route.setdefault((method, route), Series()).add(series)
+    return [total, _duration_family(by_route)]
+
+
+def _duration_family(by_route: dict[tuple[str, str], Series]) -> Family:
+    family = HistogramMetricFamily(
+        "http_request_duration_seconds", "Time to answer", labels=("method", "route")
+    )
+    bounds = [*map(str, BUCKETS), "+Inf"]
+    for labels, series in by_route.items():
+        below = [sum(series.counts[: n + 1]) for n in range(len(bounds))]
+        family.add_metric(labels, list(zip(bounds, below, strict=True)), series.seconds)
+    return family
