@@ -281,6 +281,12 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.fixture
+def pages() -> dict[str, tuple[str, dict[str, Any]]]:
+    """A copy of ``PAGES`` that a test may change."""
+    return dict(PAGES)
+
+
 @pytest.fixture(params=PAGES)
 def any_page(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]]:
     return PAGES[request.param]
