@@ -22,6 +22,7 @@ log = logging.getLogger("changemaker.access")
 GATHER_SECONDS = 0.2
 GATHER_LINES = 200
 
+_Noted = tuple[float, str, str, int, float, bytes, str | None, bool]
 _encode = msgspec.json.Encoder().encode
 
 
@@ -45,7 +46,7 @@ class AccessLog:
     """
 
     def __init__(self) -> None:
-        self._lines: list[tuple[float, str, str, int, float, str, str | None, bool]] = []
+        self._lines: list[_Noted] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def add(
@@ -54,7 +55,7 @@ class AccessLog:
         route: str,
         status: int,
         seconds: float,
-        request_id: str,
+        request_id: bytes,
         user: str | None = None,
         cached: bool = False,
     ) -> None:
@@ -83,7 +84,8 @@ def user_of(exchange: Exchange) -> str | None:
     return exchange.actor.id if exchange.actor is not None else None
 
 
-def _written(line: tuple[float, str, str, int, float, str, str | None, bool]) -> str:
+def _written(line: _Noted) -> str:
     at, method, route, status, seconds, request_id, user, cached = line
     ms = round(seconds * 1000, 3)
-    return _encode(Line(round(at, 3), method, route, status, ms, request_id, user, cached)).decode()
+    noted = Line(round(at, 3), method, route, status, ms, request_id.decode(), user, cached)
+    return _encode(noted).decode()

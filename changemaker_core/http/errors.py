@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
 
 class FieldError:
@@ -160,7 +161,7 @@ class Invalid(_Known):
         *,
         code: str | None = None,
     ) -> None:
-        listed = errors if not hasattr(errors, "items") else _listed(errors)
+        listed = _listed(errors) if isinstance(errors, Mapping) else errors
         super().__init__(detail, code=code, errors=listed)
 
 

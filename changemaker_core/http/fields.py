@@ -14,7 +14,7 @@ from msgspec import inspect
 
 from changemaker_core.text import Text
 
-REQUIRED = {
+_WORDS = {
     "required": Text("This is needed."),
     "null": Text("This must not be empty."),
 }
@@ -23,10 +23,11 @@ REQUIRED = {
 class _Worded(fields.Field[Any]):
     """A field whose messages stay :class:`Text`; marshmallow would turn them into plain strings."""
 
-    default_error_messages: ClassVar[dict[str, str]] = REQUIRED
+    #: What is said of a value that is not of the field's kind.
+    invalid: Text = Text("This value is not of the right kind.")
 
     def make_error(self, key: str, **kwargs: Any) -> ValidationError:
-        return ValidationError(self.error_messages[key])
+        return ValidationError(_WORDS.get(key, self.invalid))
 
 
 class Value(_Worded):
@@ -48,9 +49,6 @@ class Value(_Worded):
         inspect.TimeType: datetime.time,
         inspect.TimeDeltaType: datetime.timedelta,
     }
-    default_error_messages: ClassVar[dict[str, str]] = {
-        "invalid": Text("This value is not of the right kind.")
-    }
 
     def __init__(self, kind: Any, strict: bool, **options: Any) -> None:
         super().__init__(**options)
@@ -67,37 +65,31 @@ class Value(_Worded):
 
 
 class _String(Value, fields.String):
-    default_error_messages: ClassVar[dict[str, str]] = {"invalid": Text("This must be text.")}
+    invalid = Text("This must be text.")
 
 
 class _Integer(Value, fields.Integer):
-    default_error_messages: ClassVar[dict[str, str]] = {"invalid": Text("Enter a whole number.")}
+    invalid = Text("Enter a whole number.")
 
 
 class _Float(Value, fields.Float):
-    default_error_messages: ClassVar[dict[str, str]] = {"invalid": Text("Enter a number.")}
+    invalid = Text("Enter a number.")
 
 
 class _Boolean(Value, fields.Boolean):
-    default_error_messages: ClassVar[dict[str, str]] = {
-        "invalid": Text("This must be true or false.")
-    }
+    invalid = Text("This must be true or false.")
 
 
 class _Uuid(Value, fields.UUID):
-    default_error_messages: ClassVar[dict[str, str]] = {"invalid": Text("This is not an id.")}
+    invalid = Text("This is not an id.")
 
 
 class _DateTime(Value, fields.AwareDateTime):
-    default_error_messages: ClassVar[dict[str, str]] = {
-        "invalid": Text("Enter a date and time such as 2026-05-31T18:00:00Z.")
-    }
+    invalid = Text("Enter a date and time such as 2026-05-31T18:00:00Z.")
 
 
 class _Date(Value, fields.Date):
-    default_error_messages: ClassVar[dict[str, str]] = {
-        "invalid": Text("Enter a date such as 2026-05-31.")
-    }
+    invalid = Text("Enter a date such as 2026-05-31.")
 
 
 _CLASSES: dict[type[inspect.Type], type[Value]] = {
@@ -121,9 +113,9 @@ class Choice(Value):
 
     def __init__(self, kind: Any, strict: bool, choices: Sequence[Any], **options: Any) -> None:
         super().__init__(kind, strict, **options)
-        self.metadata["enum"] = list(choices)
+        self.choices = list(choices)
         listed = ", ".join(map(str, choices))
-        self.error_messages["invalid"] = Text("Choose one of: {choices}.", choices=listed)
+        self.invalid = Text("Choose one of: {choices}.", choices=listed)
 
 
 class Nested(_Worded, fields.Nested):
@@ -133,15 +125,13 @@ class Nested(_Worded, fields.Nested):
 class Listed(_Worded, fields.List[Any]):
     """A list of values."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {"invalid": Text("This must be a list.")}
+    invalid = Text("This must be a list.")
 
 
 class Mapped(_Worded, fields.Dict):
     """An object with names of its own choosing, whose values are all of one kind."""
 
-    default_error_messages: ClassVar[dict[str, str]] = {
-        "invalid": Text("This must be an object with named values.")
-    }
+    invalid = Text("This must be an object with named values.")
 
     def __init__(self, inner: fields.Field[Any], **options: Any) -> None:
         super().__init__(keys=fields.String(), values=inner, **options)

@@ -43,7 +43,7 @@ _KNOWN = {
 class FalconApp(falcon.asgi.App[Request, Response]):
     """Falcon's app, with its router in sight: the edge asks it what a path leads to."""
 
-    def __init__(self, router: CompiledRouter, lifespan_handler: object | None) -> None:
+    def __init__(self, router: CompiledRouter, lifespan_handler: Any) -> None:
         handlers = [] if lifespan_handler is None else [lifespan_handler]
         super().__init__(request_type=Request, router=router, middleware=handlers)
         self.router = router
@@ -52,7 +52,7 @@ class FalconApp(falcon.asgi.App[Request, Response]):
 def build_falcon_app(
     contributions: Sequence[Contribution[Route]],
     site: Site,
-    lifespan_handler: object | None = None,
+    lifespan_handler: Any = None,
     *,
     only: Collection[str] = (),
     except_: Collection[str] = (),
@@ -93,7 +93,7 @@ def mounted(
 
 
 def responders_of(route: Route) -> dict[str, Any]:
-    """A route's responders by method; raises ValueError or Falcon's own error for a wrong suffix."""
+    """A route's responders by method; raises Falcon's error for a suffix that none has."""
     return dict(map_http_methods(route.resource, route.suffix))
 
 

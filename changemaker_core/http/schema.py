@@ -58,7 +58,9 @@ PlainLine = Annotated[
 ]
 
 
-def errors_of(struct: type[Any], data: Any, *, strict: bool = False) -> dict[str, list[str]]:
+def errors_of(
+    struct: type[msgspec.Struct], data: Any, *, strict: bool = False
+) -> dict[str, list[str]]:
     """Every error of ``data`` as input of ``struct``, by path; empty when there is none.
 
     Paths look like ``recipients[2].email``; ``""`` is the input as a whole. With ``strict``, as

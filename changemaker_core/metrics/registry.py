@@ -37,7 +37,7 @@ class Metrics:
     def __init__(self, site: Site) -> None:
         self._site = site
         contributed = site.loaded.contributions("metrics")
-        self._declared = {each.item.name: each.item for each in contributed}
+        self._declared: dict[str, Metric] = {each.item.name: each.item for each in contributed}
         for metric in self._declared.values():
             _check(metric)
         self._numbers = Numbers()
