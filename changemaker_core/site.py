@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from changemaker_core.db import Database, utcnow
 from changemaker_core.db.migrations import MigrationFolder
 from changemaker_core.identity import Identity
-from changemaker_core.jobs import Outbox
+from changemaker_core.jobs import Outbox, core_jobs, subscription_job
 from changemaker_core.plugin import manager
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -54,10 +54,8 @@ class Site:
         self.db = Database.open(
             config.database_url, read_urls=config.read_urls, clock=clock, effects=self.jobs
         )
-        self.loaded = manager.load(
-            plugins, config, self, features=_features(), safe_mode=safe_mode
-        )
-        self._jobs = {c.item.name: c.item for c in self.loaded.contributions("jobs")}
+        self.loaded = manager.load(plugins, config, self, features=_features(), safe_mode=safe_mode)
+        self._jobs = {job.name: job for job in self._all_jobs()}
 
     def settings(self, of: type[Settings]) -> Settings:
         """A plugin's configuration, by the Struct that it declared as ``config``."""
@@ -78,8 +76,14 @@ class Site:
         return self._jobs.get(name)
 
     def job_names(self) -> list[str]:
-        """Every job that the loaded plugins have."""
+        """Every job that core and the loaded plugins have."""
         return list(self._jobs)
+
+    def _all_jobs(self) -> list[Job]:
+        """Core's own, the plugins', and one for each subscription to an event."""
+        jobs = [c.item for c in self.loaded.contributions("jobs")]
+        subscriptions = [c.item for c in self.loaded.contributions("subscriptions")]
+        return [*core_jobs(), *jobs, *map(subscription_job, subscriptions)]
 
     def subscriptions(self, event: str) -> list[Subscription]:
         """Who wants to hear of ``event``."""
@@ -95,8 +99,17 @@ class Site:
         ]
 
     def close(self) -> None:
-        """Ends the site's threads and connections."""
+        """Ends the site's threads and connections, and writes down what was counted."""
+        for opened in ("metrics", "mail"):
+            if opened in vars(self):
+                getattr(self, opened).close()
         self.db.close()
+
+    def _all_jobs(self) -> Iterator[Job]:
+        yield from core_jobs()
+        yield from (c.item for c in self.loaded.contributions("jobs"))
+        for contribution in self.loaded.contributions("subscriptions"):
+            yield subscription_job(contribution.item)
 
     @cached_property
     def identity(self) -> Identity:

@@ -30,14 +30,14 @@ class Window(Model):
 
 class Job(Model):
     id = UUIDField(primary_key=True)
-    name = peewee.CharField()
-    queue = peewee.CharField()
+    name = peewee.TextField()
+    queue = peewee.TextField()
     payload = peewee.TextField()
-    state = peewee.CharField()
+    state = peewee.TextField()
     attempts = peewee.IntegerField(default=0)
+    wanted_at = UtcField()
     due_at = UtcField(null=True)
     lease = peewee.TextField(null=True)
-    lease_owner = peewee.TextField(null=True)
     dedupe_key = peewee.TextField(null=True, unique=True)
     error = peewee.TextField(null=True)
     actor = peewee.TextField(null=True)

@@ -1,0 +1,226 @@
+"""Claims jobs and runs them."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections import deque
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from changemaker_core.db import current_actor
+from changemaker_core.identity.actor import SYSTEM
+from changemaker_core.jobs import store
+from changemaker_core.jobs.errors import JobFailed, LeaseLost
+from changemaker_core.jobs.heartbeat import Heartbeat
+from changemaker_core.jobs.job import JobRun
+from changemaker_core.jobs.sweep import sweep
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from changemaker_core.db import Tx
+    from changemaker_core.jobs.site import JobSite
+    from changemaker_core.jobs.store import Claimed
+    from changemaker_core.plugin.types import Job
+
+log = logging.getLogger(__name__)
+
+#: How long a job that another process enqueued may wait to be noticed.
+POLL_SECONDS = 0.5
+
+
+class Executor:
+    """Runs the jobs of a site, or of some of its queues, on ``workers`` threads.
+
+    ``lease`` is how long a job is left alone after its process was last heard of. ``batch`` jobs
+    are claimed at once. ``names`` are the jobs to run, all that the site knows without it; rows of
+    any other job are left alone. Any number of executors may run at once, in any processes.
+    """
+
+    def __init__(
+        self,
+        site: JobSite,
+        queues: Collection[str] | None = None,
+        workers: int = 4,
+        lease: timedelta = timedelta(seconds=60),
+        batch: int = 10,
+        *,
+        names: Collection[str] | None = None,
+    ) -> None:
+        self._site = site
+        self._wanted_queues = queues
+        self._workers = workers
+        self._lease = lease
+        self._batch = batch
+        self._names = sorted(site.job_names() if names is None else names)
+        self._queues: deque[str] = deque()
+        self._waiting: deque[Claimed] = deque()
+        self._claiming = threading.Lock()
+        self._heartbeat = Heartbeat(site, lease)
+
+    def run_forever(self, stop: threading.Event, grace: timedelta = timedelta(seconds=10)) -> None:
+        """Work until ``stop`` is set; then finish what is running, for at most ``grace``, and give
+        back what was claimed and not begun."""
+        threads = [
+            threading.Thread(target=self._work, args=(stop,), name=f"job-{number}", daemon=True)
+            for number in range(self._workers)
+        ]
+        with self._heartbeat.beating():
+            for thread in threads:
+                thread.start()
+            stop.wait()
+            self._site.jobs.bell.ring()
+            self._join(threads, grace)
+            self._give_back()
+
+    def run_due(self) -> int:
+        """Run everything that is due, here and now, until nothing is; answers how many runs."""
+        return self._drain(time.monotonic() + 3600 * 24, self._batch)
+
+    def drain(self, queue: str, seconds: float, batch: int) -> int:
+        """Run what is due in ``queue`` for about ``seconds``; answers how many runs."""
+        self._queues = deque([queue])
+        return self._drain(time.monotonic() + seconds, batch)
+
+    def _drain(self, end: float, batch: int) -> int:
+        runs = 0
+        with self._heartbeat.beating():
+            while time.monotonic() < end and (job := self._take(batch)) is not None:
+                self._run(job)
+                runs += 1
+            self._give_back()
+        return runs
+
+    def _work(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                job = self._next(stop)
+            except Exception:  # the database is away, perhaps; it may be back
+                log.exception("no job could be claimed")
+                stop.wait(POLL_SECONDS)
+                continue
+            if job is not None:
+                self._run(job)
+
+    def _next(self, stop: threading.Event) -> Claimed | None:
+        """The next job. One thread waits for work; the others wait for that thread."""
+        with self._claiming:
+            while not stop.is_set():
+                heard = self._site.jobs.bell.rings
+                job = self._take(self._batch)
+                if job is not None:
+                    return job
+                self._site.jobs.bell.wait(heard, POLL_SECONDS)
+            return None
+
+    def _take(self, batch: int) -> Claimed | None:
+        """A job that was claimed before, or the first of a new claim."""
+        if not self._waiting:
+            self._waiting.extend(self._claim(batch))
+        return self._waiting.popleft() if self._waiting else None
+
+    def _claim(self, batch: int) -> list[Claimed]:
+        """Claim from the first queue that has something, turn about, so that none starves."""
+        for _ in range(len(self._known_queues())):
+            queue = self._queues[0]
+            self._queues.rotate(-1)
+            if self._site.db.sync.read(self._look, queue):
+                sweep(self._site, queue, self._names, self._lease)
+                claimed = self._site.db.sync.write(self._claim_from, queue, batch)
+                self._heartbeat.hold(claimed)
+                if claimed:
+                    return claimed
+        return []
+
+    def _look(self, queue: str) -> bool:
+        return store.anything_due(queue, self._names, self._site.clock())
+
+    def _claim_from(self, tx: Tx, queue: str, batch: int) -> list[Claimed]:
+        until = tx.now + self._lease
+        return store.claim(tx, queue, self._names, batch, secrets.token_hex(16), until)
+
+    def _known_queues(self) -> deque[str]:
+        """The queues of the jobs, and those where older rows of them may wait."""
+        if not self._queues:
+            found = {job.queue for job in map(self._site.job, self._names) if job is not None}
+            found.update(self._site.db.sync.read(store.living_queues))
+            wanted = found if self._wanted_queues is None else self._wanted_queues
+            self._queues = deque(sorted(wanted))
+        return self._queues
+
+    def _run(self, claimed: Claimed) -> None:
+        """Run one job and settle it, whatever happens."""
+        job = self._site.job(claimed.name)
+        if job is None:
+            raise LookupError(claimed.name)
+        self._heartbeat.begin(claimed)
+        run = JobRun(self._site, job, claimed, self._lease)
+        try:
+            _perform(run, job)
+        except LeaseLost:
+            log.warning("job %s (%s): the lease was lost", run.name, run.id)
+        except Exception:  # nothing could be written: the lease ends, and the job is found again
+            log.exception("job %s (%s) could not be settled", run.name, run.id)
+        finally:
+            self._heartbeat.release([claimed])
+
+    def _join(self, threads: list[threading.Thread], grace: timedelta) -> None:
+        end = time.monotonic() + grace.total_seconds()
+        for thread in threads:
+            thread.join(max(0.0, end - time.monotonic()))
+        left = sum(thread.is_alive() for thread in threads)
+        if left:
+            log.warning("%d jobs were still running at the end; their leases will end", left)
+
+    def _give_back(self) -> None:
+        unstarted = list(self._waiting)
+        self._waiting.clear()
+        if unstarted:
+            self._site.db.sync.write(store.give_back, unstarted)
+            self._heartbeat.release(unstarted)
+
+
+def _perform(run: JobRun, job: Job) -> None:
+    """Call the job's function; what it did not say about the outcome is said here."""
+    limit = job.retries.attempts
+    if limit is not None and run.attempt > limit:  # its process died of it each time
+        run.dead("the process ended while it ran, each time")
+        return
+    try:
+        with _acting():
+            job.func(run, **run.payload)
+    except LeaseLost:
+        raise
+    except Exception as error:
+        _settle_after(run, error)
+    else:
+        if not run.is_settled:
+            run.done()
+
+
+def _settle_after(run: JobRun, error: Exception) -> None:
+    text = f"{type(error).__name__}: {error}"
+    if not isinstance(error, JobFailed):
+        log.error("job %s (%s) raised", run.name, run.id, exc_info=error)
+    if run.is_settled:
+        return
+    if isinstance(error, JobFailed):
+        run.dead(str(error))
+    elif run.is_at_risk:
+        run.unknown(text)
+    else:
+        run.retry(text)
+
+
+@contextmanager
+def _acting() -> Iterator[None]:
+    """Whatever a job writes, the site itself has written."""
+    token = current_actor.set(SYSTEM)
+    try:
+        yield
+    finally:
+        current_actor.reset(token)

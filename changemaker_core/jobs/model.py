@@ -1,0 +1,41 @@
+"""The outbox table."""
+
+from __future__ import annotations
+
+import peewee
+
+from changemaker_core.db import Model, UtcField, UUIDField, new_id
+
+
+class CoreJob(Model):
+    """One job: waiting, running, or finished and kept for a while to be looked at.
+
+    ``state``: ``queued``, ``running``, ``at_risk`` (past its point of no return), and finally
+    ``done``, ``dead`` or ``unknown``. ``due_at`` alone decides when a row may be claimed next: its
+    start while it waits, its lease's end while it runs, nothing once it is finished.
+    ``wanted_at`` is when it was first to start. ``dedupe_key`` is held while the job lives.
+    """
+
+    id = UUIDField(primary_key=True, default=new_id)
+    name = peewee.TextField()
+    queue = peewee.TextField()
+    payload = peewee.TextField()
+    state = peewee.TextField(default="queued")
+    attempts = peewee.IntegerField(default=0)
+    wanted_at = UtcField()
+    due_at = UtcField(null=True)
+    lease = peewee.TextField(null=True)
+    dedupe_key = peewee.TextField(null=True, unique=True)
+    error = peewee.TextField(null=True)
+    actor = peewee.TextField(null=True)
+    created_at = UtcField()
+    updated_at = UtcField()
+    finished_at = UtcField(null=True)
+
+    class Meta:
+        table_name = "core_job"
+
+
+CoreJob.add_index(
+    CoreJob.queue, CoreJob.due_at, where=peewee.SQL("due_at IS NOT NULL"), name="core_job_due"
+)

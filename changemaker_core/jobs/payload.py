@@ -1,0 +1,62 @@
+"""A job's arguments as they are stored: JSON, small, and the same when they come back."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from changemaker_core.jobs.errors import PayloadRefused
+
+#: Bytes. A payload names things by their ids; the things themselves are in the database.
+LARGEST = 64 * 1024
+
+
+def encode(payload: Mapping[str, Any]) -> str:
+    """``payload`` as JSON text. Raises ``PayloadRefused`` naming the part that cannot be stored."""
+    _check(payload, "payload")
+    text = json.dumps(_plain(payload), separators=(",", ":"))
+    if len(text) > LARGEST:
+        raise PayloadRefused(
+            f"the payload has {len(text)} bytes of JSON, {LARGEST} are allowed: "
+            "store the data in a table and pass its id"
+        )
+    return text
+
+
+def decode(text: str) -> dict[str, Any]:
+    """What ``encode`` stored."""
+    payload: dict[str, Any] = json.loads(text)
+    return payload
+
+
+def _check(value: object, path: str) -> None:
+    if value is None or isinstance(value, (str, bool, int)):
+        return
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise PayloadRefused(f"{path} is {value}, which JSON does not have")
+    elif isinstance(value, Mapping):
+        _check_mapping(value, path)
+    elif isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
+        for index, item in enumerate(value):
+            _check(item, f"{path}[{index}]")
+    else:
+        raise PayloadRefused(f"{path} is of type {type(value).__name__}, which JSON does not have")
+
+
+def _check_mapping(mapping: Mapping[Any, Any], path: str) -> None:
+    for key, item in mapping.items():
+        if not isinstance(key, str):
+            raise PayloadRefused(f"{path} has the key {key!r}; keys are text in JSON")
+        _check(item, f"{path}.{key}")
+
+
+def _plain(value: Any) -> Any:
+    """Mappings and sequences of other kinds as dicts and lists."""
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,81 @@
+"""The runner: an executor and a scheduler, in a process or on a thread."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from changemaker_core.jobs.executor import POLL_SECONDS, Executor
+from changemaker_core.jobs.schedule import Scheduler
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from changemaker_core.jobs.site import JobSite
+
+log = logging.getLogger(__name__)
+
+#: What is left of the ten seconds that a graceful stop may take.
+GRACE = timedelta(seconds=8)
+
+
+def run_jobs(
+    site: JobSite,
+    stop: threading.Event,
+    *,
+    queues: Collection[str] | None = None,
+    workers: int = 4,
+    lease: timedelta = timedelta(seconds=60),
+    batch: int = 10,
+    names: Collection[str] | None = None,
+    grace: timedelta = GRACE,
+) -> None:
+    """Run due jobs, and enqueue scheduled ones, until ``stop`` is set. Blocks."""
+    executor = Executor(site, queues, workers, lease, batch, names=names)
+    scheduling = threading.Thread(
+        target=_schedule, args=(Scheduler(site, names), stop), name="job-schedule", daemon=True
+    )
+    scheduling.start()
+    executor.run_forever(stop, grace)
+    scheduling.join(1)
+
+
+class RunnerThread:
+    """A runner inside of another process: demonstrations, tests.
+
+    ``with RunnerThread(site): …`` runs it meanwhile; ``options`` are those of ``run_jobs``.
+    """
+
+    def __init__(self, site: JobSite, **options: object) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(
+            target=run_jobs, args=(site, self._stop), kwargs=options, name="job-runner", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin. Once only."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let running jobs finish, and return when the runner has ended."""
+        self._stop.set()
+        self._thread.join()
+
+    def __enter__(self) -> RunnerThread:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _schedule(scheduler: Scheduler, stop: threading.Event) -> None:
+    while True:
+        try:
+            scheduler.tick()
+        except Exception:  # the database is away, perhaps; it may be back
+            log.exception("scheduled jobs could not be enqueued")
+        if stop.wait(POLL_SECONDS):
+            return

@@ -1,0 +1,71 @@
+"""Jobs that are due again and again.
+
+Each due time of a job is one row, whose id is made of the job's name and that time: whichever
+process inserts it first has done it for all. After a pause only the latest due time is made up
+for, and while one run of a job waits or works, its next ones are left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from changemaker_core.jobs import store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from changemaker_core.db import Tx
+    from changemaker_core.jobs.site import JobSite
+    from changemaker_core.plugin.types import Every, Job
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def latest_due(schedule: Every, now: datetime) -> datetime:
+    """The last multiple of the interval since 1970 that is not after ``now``."""
+    return _EPOCH + (now - _EPOCH) // schedule.interval * schedule.interval
+
+
+def slot_id(name: str, due: datetime) -> str:
+    """The id of the row for that due time: a UUID of version 8 that sorts by time as UUIDv7 do."""
+    digest = int.from_bytes(hashlib.sha256(f"{name} {due.isoformat()}".encode()).digest()[:10])
+    milliseconds = int(due.timestamp() * 1000)
+    number = milliseconds << 80 | 0x8 << 76 | (digest >> 68) << 64
+    return str(uuid.UUID(int=number | 0b10 << 62 | digest & (1 << 62) - 1))
+
+
+class Scheduler:
+    """Inserts the rows of jobs that have come due. Cheap to ask often."""
+
+    def __init__(self, site: JobSite, names: Iterable[str] | None = None) -> None:
+        jobs = map(site.job, site.job_names() if names is None else names)
+        self._site = site
+        self._jobs = [job for job in jobs if job is not None and job.schedule is not None]
+        self._seen: dict[str, datetime] = {}
+
+    def tick(self) -> int:
+        """Insert what has come due since the last call; answers how many rows were new."""
+        now = self._site.clock()
+        slots = {job.name: latest_due(job.schedule, now) for job in self._jobs if job.schedule}
+        fresh = [job for job in self._jobs if self._seen.get(job.name) != slots[job.name]]
+        inserted = self._site.db.sync.write(_insert, fresh, slots) if fresh else 0
+        self._seen.update(slots)
+        return inserted
+
+
+def current_slots(site: JobSite, now: datetime) -> list[str]:
+    """Ids that must be remembered, finished or not, lest their due time is made up for again."""
+    jobs = [job for job in map(site.job, site.job_names()) if job is not None]
+    return [slot_id(job.name, latest_due(job.schedule, now)) for job in jobs if job.schedule]
+
+
+def _insert(tx: Tx, jobs: Iterable[Job], slots: dict[str, datetime]) -> int:
+    return sum(_insert_slot(tx, job, slots[job.name]) for job in jobs)
+
+
+def _insert_slot(tx: Tx, job: Job, due: datetime) -> bool:
+    key = f"schedule:{job.name}"
+    return store.insert(tx, slot_id(job.name, due), job.name, job.queue, "{}", due, key)

@@ -1,0 +1,247 @@
+"""The statements on ``core_job``, each one round trip, run inside of a unit of work.
+
+They are SQL rather than peewee's queries because every job takes three of them: building the
+queries would cost more than running them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from changemaker_core.db.fields import read_utc, utc_text
+from changemaker_core.jobs.errors import LeaseLost
+from changemaker_core.jobs.model import CoreJob
+from changemaker_core.jobs.payload import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from changemaker_core.db import Tx
+
+#: Finished rows keep no key, so that the same thing may be enqueued again.
+_FINISH = """
+UPDATE core_job SET state = ?, error = ?, finished_at = ?, updated_at = ?,
+  due_at = NULL, lease = NULL, dedupe_key = NULL
+WHERE id = ? AND lease = ? AND state IN ('running', 'at_risk')"""
+
+_AT_RISK = """
+UPDATE core_job SET state = 'at_risk', due_at = ?, updated_at = ?
+WHERE id = ? AND lease = ? AND state IN ('running', 'at_risk')"""
+
+_REQUEUE = """
+UPDATE core_job SET state = 'queued', due_at = ?, error = ?, updated_at = ?, lease = NULL
+WHERE id = ? AND lease = ? AND state IN ('running', 'at_risk')"""
+
+_HOLDS = "SELECT 1 FROM core_job WHERE id = ? AND lease = ? AND state IN ('running', 'at_risk')"
+
+_INSERT = """
+INSERT INTO core_job (id, name, queue, payload, state, attempts, wanted_at, due_at, dedupe_key,
+  actor, created_at, updated_at)
+VALUES (?, ?, ?, ?, 'queued', 0, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+
+_DUE = """
+SELECT id FROM core_job
+WHERE queue = ? AND due_at <= ? AND state <> 'at_risk' AND name IN ({names})
+ORDER BY due_at LIMIT ?"""
+
+_CLAIM = """
+UPDATE core_job SET state = 'running', attempts = attempts + 1, lease = ?, due_at = ?,
+  updated_at = ?
+WHERE id {chosen} RETURNING id, name, payload, attempts, wanted_at, created_at"""
+
+_EXPIRED = """
+SELECT id, name, payload, lease FROM core_job
+WHERE queue = ? AND due_at <= ? AND state = 'at_risk' AND name IN ({names})
+ORDER BY due_at LIMIT 100"""
+
+_ABANDON = """
+UPDATE core_job SET state = 'unknown', error = ?, finished_at = ?, updated_at = ?,
+  due_at = NULL, lease = NULL, dedupe_key = NULL
+WHERE id = ? AND lease = ? AND state = 'at_risk' AND due_at <= ?"""
+
+_POSTPONE = "UPDATE core_job SET due_at = ? WHERE id = ? AND lease = ? AND state = 'at_risk'"
+
+_RENEW = """
+UPDATE core_job SET due_at = ?
+WHERE id IN ({ids}) AND lease IN ({leases}) AND state IN ('running', 'at_risk')"""
+
+_GIVE_BACK = """
+UPDATE core_job SET state = 'queued', attempts = attempts - 1, due_at = ?, lease = NULL,
+  updated_at = ?
+WHERE id IN ({ids}) AND lease IN ({leases}) AND state = 'running'"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A job that this process holds a lease on. ``attempts`` counts this one."""
+
+    id: str
+    name: str
+    payload: dict[str, Any]
+    attempts: int
+    wanted_at: datetime
+    created_at: datetime
+    lease: str
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A job that passed its point of no return and was then heard of no more."""
+
+    id: str
+    name: str
+    payload: dict[str, Any]
+    lease: str
+
+
+def insert(
+    tx: Tx,
+    job_id: str,
+    name: str,
+    queue: str,
+    payload: str,
+    due_at: datetime,
+    key: str | None,
+) -> bool:
+    """Add a job; False when its id or its key is there already."""
+    now, due = utc_text(tx.now), utc_text(due_at)
+    actor = f"{tx.actor.kind}:{tx.actor.id}" if tx.actor else None
+    cursor = _run(_INSERT, job_id, name, queue, payload, due, due, key, actor, now, now)
+    return bool(cursor.rowcount == 1)
+
+
+def holder(key: str) -> str | None:
+    """The id of the living job that holds ``key``."""
+    row = _run("SELECT id FROM core_job WHERE dedupe_key = ?", key).fetchone()
+    return None if row is None else str(row[0])
+
+
+def anything_due(queue: str, names: Collection[str], now: datetime) -> bool:
+    """Whether a claim or a sweep would find something: a cheap look without any lock."""
+    sql = "SELECT 1 FROM core_job WHERE queue = ? AND due_at <= ? AND name IN ({names}) LIMIT 1"
+    found = _run(sql.format(names=_marks(names)), queue, utc_text(now), *names).fetchone()
+    return found is not None
+
+
+def living_queues() -> list[str]:
+    """The queues that hold anything."""
+    rows = _run("SELECT DISTINCT queue FROM core_job WHERE due_at IS NOT NULL").fetchall()
+    return [str(queue) for (queue,) in rows]
+
+
+def claim(
+    tx: Tx, queue: str, names: Collection[str], limit: int, lease: str, until: datetime
+) -> list[Claimed]:
+    """Take up to ``limit`` due jobs, the longest waiting first."""
+    due = _DUE.format(names=_marks(names))
+    sql = _CLAIM.format(chosen=_chosen(due))
+    now = utc_text(tx.now)
+    rows = _run(sql, lease, utc_text(until), now, queue, now, *names, limit).fetchall()
+    claimed = [
+        Claimed(str(id_), name, decode(text), attempts, read_utc(wanted), read_utc(created), lease)
+        for id_, name, text, attempts, wanted, created in rows
+    ]
+    return sorted(claimed, key=lambda job: (job.wanted_at, job.id))
+
+
+def expired(queue: str, names: Collection[str], now: datetime) -> list[Expired]:
+    """Jobs at risk whose lease has ended."""
+    sql = _EXPIRED.format(names=_marks(names))
+    rows = _run(sql, queue, utc_text(now), *names).fetchall()
+    return [Expired(str(id_), name, decode(text), lease) for id_, name, text, lease in rows]
+
+
+def abandon(tx: Tx, job: Expired, error: str) -> bool:
+    """Mark a job unknown whose lease has ended; False when it was renewed or settled meanwhile."""
+    now = utc_text(tx.now)
+    cursor = _run(_ABANDON, _storable(error), now, now, job.id, job.lease, now)
+    return bool(cursor.rowcount == 1)
+
+
+def postpone(tx: Tx, job: Expired, until: datetime) -> None:
+    """Look at an expired job again later."""
+    _run(_POSTPONE, utc_text(until), job.id, job.lease)
+
+
+def hold(job: Claimed) -> None:
+    """Make sure that the lease is held until this transaction ends, or raise ``LeaseLost``."""
+    lock = " FOR UPDATE" if _is_postgresql() else ""  # SQLite has one writer anyway
+    if _run(_HOLDS + lock, job.id, job.lease).fetchone() is None:
+        raise LeaseLost(job.id)
+
+
+def mark_at_risk(tx: Tx, job: Claimed, until: datetime) -> None:
+    """Pass the point of no return."""
+    _fenced(job, _AT_RISK, utc_text(until), utc_text(tx.now))
+
+
+def requeue(tx: Tx, job: Claimed, due_at: datetime, error: str) -> None:
+    """Give the job back, to be tried again."""
+    _fenced(job, _REQUEUE, utc_text(due_at), _storable(error), utc_text(tx.now))
+
+
+def finish(tx: Tx, job: Claimed, state: str, error: str | None) -> None:
+    """End the job."""
+    now = utc_text(tx.now)
+    _fenced(job, _FINISH, state, _storable(error), now, now)
+
+
+def renew(tx: Tx, jobs: Collection[Claimed], until: datetime) -> None:
+    """Prolong leases that are still held."""
+    _run(_for_jobs(_RENEW, jobs), utc_text(until), *_ids_and_leases(jobs))
+
+
+def give_back(tx: Tx, jobs: Collection[Claimed]) -> None:
+    """Return claimed jobs that were not started, as if they had never been claimed."""
+    now = utc_text(tx.now)
+    _run(_for_jobs(_GIVE_BACK, jobs), now, now, *_ids_and_leases(jobs))
+
+
+def _fenced(job: Claimed, sql: str, *values: Any) -> None:
+    if _run(sql, *values, job.id, job.lease).rowcount != 1:
+        raise LeaseLost(job.id)
+
+
+def _chosen(due: str) -> str:
+    if _is_postgresql():  # an array is computed once; IN (… LIMIT) may be planned as a join
+        return f"= ANY(ARRAY({due} FOR UPDATE SKIP LOCKED))"
+    return f"IN ({due})"
+
+
+def _for_jobs(sql: str, jobs: Collection[Claimed]) -> str:
+    return sql.format(ids=_marks(jobs), leases=_marks({job.lease for job in jobs}))
+
+
+def _ids_and_leases(jobs: Collection[Claimed]) -> list[str]:
+    return [*(job.id for job in jobs), *sorted({job.lease for job in jobs})]
+
+
+def _storable(error: str | None) -> str | None:
+    """Not endless, and without what PostgreSQL's texts cannot hold."""
+    return None if error is None else error.replace("\0", "")[:2000]
+
+
+def _marks(values: Collection[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _is_postgresql() -> bool:
+    return bool(_database().param == "%s")
+
+
+def _run(sql: str, *values: Any) -> Any:
+    """Run a statement whose values are marked ``?``; answers the cursor."""
+    database = _database()
+    return database.execute_sql(_marked(sql, database.param), values)
+
+
+def _database() -> Any:
+    return CoreJob._meta.database
+
+
+@lru_cache(maxsize=256)
+def _marked(sql: str, mark: str) -> str:
+    return sql.replace("?", mark)

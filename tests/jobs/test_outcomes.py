@@ -1,0 +1,274 @@
+"""What a job's function does, and what becomes of its row."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from changemaker_core.db import current_actor
+from changemaker_core.identity.actor import SYSTEM
+from changemaker_core.jobs import Executor, JobFailed
+from changemaker_core.jobs.job import wait
+from changemaker_core.plugin.types import Backoff, Job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from changemaker_core.jobs import JobRun
+
+Fixture = Any
+
+
+def unknown_note(take_note: Fixture) -> Callable[..., None]:
+    return lambda tx, **payload: take_note(tx, f"unknown {payload}")
+
+
+def dead_note(take_note: Fixture) -> Callable[..., None]:
+    return lambda tx, **payload: take_note(tx, f"dead {payload}")
+
+
+def test_a_job_that_returns_is_done(
+    make_site: Fixture, put: Fixture, rows: Fixture, notes: Fixture, take_note: Fixture
+) -> None:
+    def greet(run: JobRun, name: str) -> None:
+        assert (run.name, run.attempt, run.payload) == ("test.greet", 1, {"name": name})
+        assert current_actor.get() is SYSTEM
+        run.write(take_note, f"hello {name}")
+
+    site = make_site(Job("test.greet", greet, queue="slow"))
+    job_id = put(site, "test.greet", name="Zoë")
+    assert Executor(site).run_due() == 1
+    (row,) = rows(site)
+    assert (row.id, row.state, row.queue, row.attempts) == (job_id, "done", "slow", 1)
+    assert (row.due_at, row.lease, row.finished_at) == (None, None, site.clock())
+    assert notes(site) == ["hello Zoë"]
+    assert Executor(site).run_due() == 0
+
+
+def test_an_outcome_and_the_plugins_rows_are_one_transaction(
+    make_site: Fixture, put: Fixture, rows: Fixture, notes: Fixture, take_note: Fixture
+) -> None:
+    def write_and_fail(tx: Fixture) -> None:
+        take_note(tx, "never")
+        raise ZeroDivisionError
+
+    def job(run: JobRun) -> None:
+        run.done(write_and_fail)
+
+    site = make_site(Job("test.job", job))
+    put(site, "test.job")
+    Executor(site).run_due()
+    assert rows(site)[0].state == "queued"
+    assert notes(site) == []
+
+
+def test_an_exception_before_the_point_of_no_return_is_tried_again(
+    make_site: Fixture, put: Fixture, rows: Fixture, clock: Fixture
+) -> None:
+    attempts = []
+
+    def job(run: JobRun) -> None:
+        attempts.append(run.attempt)
+        if run.attempt < 3:
+            raise ConnectionError("nobody\0 there")
+
+    site = make_site(Job("test.job", job, retries=Backoff(first=timedelta(seconds=10))))
+    put(site, "test.job")
+    executor = Executor(site)
+    executor.run_due()
+    (row,) = rows(site)
+    assert (row.state, row.error) == ("queued", "ConnectionError: nobody there")
+    assert timedelta(seconds=8) <= row.due_at - clock() <= timedelta(seconds=12)
+    clock.forward(seconds=7.9)
+    assert executor.run_due() == 0
+    clock.forward(seconds=4.2)
+    assert executor.run_due() == 1
+    assert timedelta(seconds=16) <= rows(site)[0].due_at - clock() <= timedelta(seconds=24)
+    clock.forward(seconds=24.1)
+    assert executor.run_due() == 1
+    assert attempts == [1, 2, 3]
+    assert (rows(site)[0].state, rows(site)[0].error) == ("done", None)
+
+
+def test_an_exception_after_it_is_unknown_and_not_tried_again(
+    make_site: Fixture, put: Fixture, rows: Fixture, notes: Fixture, take_note: Fixture
+) -> None:
+    def job(run: JobRun, number: int) -> None:
+        run.at_risk(take_note, "at risk")
+        raise ConnectionError("gone")
+
+    site = make_site(Job("test.job", job, on_unknown=unknown_note(take_note)))
+    put(site, "test.job", number=7)
+    Executor(site).run_due()
+    (row,) = rows(site)
+    assert (row.state, row.due_at, row.error) == ("unknown", None, "ConnectionError: gone")
+    assert notes(site) == ["at risk", "unknown {'number': 7}"]
+
+
+@pytest.mark.parametrize("at_risk", [True, False])
+@pytest.mark.parametrize(
+    ("outcome", "state", "hook"),
+    [("dead", "dead", "dead {}"), ("unknown", "unknown", "unknown {}")],
+)
+def test_what_the_function_says_counts(
+    make_site: Fixture,
+    put: Fixture,
+    rows: Fixture,
+    notes: Fixture,
+    take_note: Fixture,
+    at_risk: bool,
+    outcome: str,
+    state: str,
+    hook: str,
+) -> None:
+    def job(run: JobRun, own: bool = False) -> None:
+        if at_risk:
+            run.at_risk()
+        getattr(run, outcome)("because", *([take_note, "own"] if own else []))
+
+    hooks = {"on_unknown": unknown_note(take_note), "on_dead": dead_note(take_note)}
+    site = make_site(Job("test.job", job, **hooks))
+    put(site, "test.job")
+    Executor(site).run_due()
+    put(site, "test.job", own=True)
+    Executor(site).run_due()
+    assert [(row.state, row.error) for row in rows(site)] == [(state, "because")] * 2
+    assert notes(site) == [hook, "own"]
+
+
+def test_a_certain_refusal_after_the_point_of_no_return_is_tried_again(
+    make_site: Fixture, put: Fixture, rows: Fixture, notes: Fixture, take_note: Fixture
+) -> None:
+    def job(run: JobRun) -> None:
+        run.at_risk(take_note, "sending")
+        run.retry("451 later", take_note, "queued")
+
+    site = make_site(Job("test.job", job))
+    put(site, "test.job")
+    Executor(site).run_due()
+    assert (rows(site)[0].state, notes(site)) == ("queued", ["sending", "queued"])
+
+
+def test_job_failed_is_dead_at_once(
+    make_site: Fixture, put: Fixture, rows: Fixture, notes: Fixture, take_note: Fixture
+) -> None:
+    def job(run: JobRun) -> None:
+        raise JobFailed("no such campaign")
+
+    site = make_site(Job("test.job", job, on_dead=dead_note(take_note)))
+    put(site, "test.job")
+    Executor(site).run_due()
+    assert (rows(site)[0].state, rows(site)[0].error) == ("dead", "no such campaign")
+    assert notes(site) == ["dead {}"]
+
+
+@pytest.mark.parametrize(
+    ("retries", "runs"),
+    [
+        (Backoff(attempts=1), 1),
+        (Backoff(attempts=3), 3),
+        (Backoff(first=timedelta(hours=10), longest=timedelta(hours=10)), 4),
+    ],
+)
+def test_a_job_dies_when_it_was_tried_often_or_long_enough(
+    make_site: Fixture,
+    put: Fixture,
+    rows: Fixture,
+    notes: Fixture,
+    take_note: Fixture,
+    clock: Fixture,
+    retries: Backoff,
+    runs: int,
+) -> None:
+    def job(run: JobRun) -> None:
+        run.retry("not now", take_note, "queued again")
+
+    site = make_site(Job("test.job", job, retries=retries, on_dead=dead_note(take_note)))
+    put(site, "test.job", due_at=clock() + timedelta(days=3))
+    clock.forward(days=3)
+    for _ in range(20):
+        Executor(site).run_due()
+        clock.forward(hours=9)
+    (row,) = rows(site)
+    assert row.state == "dead"
+    assert 1 <= row.attempts <= runs
+    assert notes(site) == ["queued again"] * (row.attempts - 1) + ["dead {}"]
+
+
+def test_a_settled_run_cannot_be_settled_again(
+    make_site: Fixture, put: Fixture, rows: Fixture
+) -> None:
+    refused = []
+
+    def job(run: JobRun) -> None:
+        run.done()
+        with pytest.raises(RuntimeError):
+            run.retry("no")
+        refused.append(run.id)
+        raise ValueError("raised after it was done")
+
+    site = make_site(Job("test.job", job))
+    job_id = put(site, "test.job")
+    Executor(site).run_due()
+    assert (refused, rows(site)[0].state) == ([job_id], "done")
+
+
+def test_a_job_that_this_process_does_not_know_is_left_alone(
+    make_site: Fixture, put: Fixture, rows: Fixture
+) -> None:
+    ran = []
+    other = Job("other.job", lambda run: ran.append(run.name))
+    known = Job("test.job", lambda run: ran.append(run.name))
+    both, one = make_site(other, known), make_site(known)
+    put(both, "other.job")
+    put(both, "test.job")
+    assert Executor(one).run_due() == 1
+    assert Executor(both, names=["test.job"]).run_due() == 0
+    assert [(row.name, row.state, row.attempts) for row in rows(both)] == [
+        ("other.job", "queued", 0),
+        ("test.job", "done", 1),
+    ]
+    assert Executor(both).run_due() == 1
+
+
+def test_queues(make_site: Fixture, put: Fixture) -> None:
+    ran = []
+    jobs = [Job(f"test.{q}", lambda run: ran.append(run.name), queue=q) for q in ("a", "b")]
+    site = make_site(*jobs)
+    for _ in range(12):
+        put(site, "test.a")
+    put(site, "test.b")
+    assert Executor(site, queues=["b"]).run_due() == 1
+    put(site, "test.b")
+    assert Executor(site, batch=5).run_due() == 13
+    assert ran.index("test.b", 1) <= 6  # its turn came, though the other queue was longer
+    put(site, "test.a")
+    put(site, "test.b")
+    assert Executor(site).drain("a", seconds=5, batch=20) == 1
+
+
+def test_jobs_are_run_in_the_order_in_which_they_are_due(
+    make_site: Fixture, put: Fixture, clock: Fixture
+) -> None:
+    ran = []
+    site = make_site(Job("test.job", lambda run, number: ran.append(number)))
+    for number in (3, 1, 2):
+        put(site, "test.job", due_at=clock() + timedelta(seconds=number), number=number)
+    clock.forward(seconds=3)
+    Executor(site).run_due()
+    assert ran == [1, 2, 3]
+
+
+@given(
+    attempt=st.integers(1, 10_000),
+    first=st.timedeltas(timedelta(seconds=1), timedelta(days=2)),
+    longest=st.timedeltas(timedelta(seconds=1), timedelta(days=30)),
+)
+def test_the_wait_doubles_within_bounds(attempt: int, first: timedelta, longest: timedelta) -> None:
+    expected = min(first * 2.0 ** min(attempt - 1, 20), longest)
+    waited = wait(Backoff(first=first, longest=longest), attempt)
+    assert expected * 0.79 <= waited <= expected * 1.21
