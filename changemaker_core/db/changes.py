@@ -11,9 +11,10 @@ from changemaker_core.db.work import NOTHING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from changemaker_core.db.context import Tables
     from changemaker_core.db.engine import Engine
 
-    Callback = Callable[[frozenset[str] | None], None]
+    Callback = Callable[[Tables], None]
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class Changes:
         if self._engine is not None:
             await asyncio.to_thread(self._engine.unwatch)
 
-    def announce(self, tables: frozenset[str] | None) -> None:
+    def announce(self, tables: Tables) -> None:
         """Tell subscribers, in the event loop's thread. May be called from any thread."""
         loop = self._loop
         if loop is None or loop.is_closed() or _is_running_here(loop):
@@ -71,7 +72,7 @@ class Changes:
         else:
             loop.call_soon_threadsafe(self._tell, tables)
 
-    def _tell(self, tables: frozenset[str] | None) -> None:
+    def _tell(self, tables: Tables) -> None:
         for callback in tuple(self._callbacks):
             try:
                 callback(tables)

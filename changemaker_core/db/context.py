@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from changemaker_core.identity.actor import Actor
 
+#: Names of tables; None when any table may be meant.
+Tables = frozenset[str] | None
+
 #: Who is acting: set by the edge for a request and by the executor for a job.
 current_actor: ContextVar[Actor | None] = ContextVar("current_actor", default=None)
 
@@ -35,7 +38,7 @@ class Unit:
         self.everything = False
 
     @property
-    def written(self) -> frozenset[str] | None:
+    def written(self) -> Tables:
         """The tables written; None when that cannot be told, so any table may be."""
         return None if self.everything else frozenset(self.changed)
 
@@ -80,7 +83,15 @@ class Observed(peewee.Database):
         unit = current_unit.get()
         if unit is not None:
             unit.note(sql)
-        return super().execute_sql(sql, params)
+        return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]  # peewee's stub
+
+    def connection(self) -> Any:
+        """This thread's connection, as the driver made it."""
+        return super().connection()  # type: ignore[no-untyped-call]  # peewee's stub
+
+    def leave_transaction(self) -> None:
+        """Undo ``push_transaction``."""
+        self.pop_transaction()  # type: ignore[no-untyped-call]  # peewee's stub
 
 
 class CurrentDatabase(peewee.DatabaseProxy):
@@ -93,7 +104,7 @@ class CurrentDatabase(peewee.DatabaseProxy):
         self._callbacks: list[Any] = []
 
     @property
-    def obj(self) -> peewee.Database | None:  # type: ignore[override]  # a slot in peewee
+    def obj(self) -> peewee.Database | None:
         unit = current_unit.get()
         return None if unit is None else unit.database
 

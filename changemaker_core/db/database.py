@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 from urllib.parse import unquote
@@ -18,11 +17,13 @@ from changemaker_core.db.work import NOTHING, Work
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
     from contextvars import ContextVar
     from datetime import datetime
 
     import peewee
 
+    from changemaker_core.db.context import Tables
     from changemaker_core.db.dialects import Dialect
     from changemaker_core.db.engine import Engine
     from changemaker_core.db.plans import Plan
@@ -289,7 +290,7 @@ class SyncDatabase:
         return rows
 
 
-def open_engine(url: str, announce: Callable[[frozenset[str] | None], None]) -> Engine:
+def open_engine(url: str, announce: Callable[[Tables], None]) -> Engine:
     """The engine that a URL asks for."""
     if url.startswith(("postgresql://", "postgres://")):
         from changemaker_core.db.postgresql import PostgresqlEngine

@@ -20,11 +20,10 @@ _UUID, _UUIDS = 2950, 2951  # PostgreSQL's type numbers (pg_type.dat)
 class Sqlite(Observed, peewee.SqliteDatabase):
     """A SQLite file. Each thread that connects has a connection of its own."""
 
-    field_types = {**peewee.SqliteDatabase.field_types, "TIMESTAMPTZ": "TEXT"}
-
     def __init__(self, path: str | None) -> None:
         super().__init__(
             path,
+            field_types={"TIMESTAMPTZ": "TEXT"},
             pragmas={"synchronous": "FULL", "foreign_keys": 1, "temp_store": "MEMORY"},
             timeout=BUSY_SECONDS,
             lock_type="IMMEDIATE",
@@ -35,7 +34,7 @@ class Sqlite(Observed, peewee.SqliteDatabase):
 
     def open_reader(self) -> Any:
         """A connection that is not this thread's, with peewee's functions, that cannot write."""
-        connection = self._connect()
+        connection = self._connect()  # type: ignore[attr-defined]  # absent from peewee's stubs
         connection.execute("PRAGMA query_only = 1")
         return connection
 

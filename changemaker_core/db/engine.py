@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from changemaker_core.db.context import Tables
     from changemaker_core.db.dialects import Dialect
     from changemaker_core.db.plans import Plan
     from changemaker_core.db.work import Work
@@ -24,7 +25,7 @@ class Engine(Protocol):
     def attempt(self, plan: Plan, values: list[Any]) -> list[Any] | None:
         """The plan's rows, at once, on the calling thread; None where that cannot be done."""
 
-    def check(self) -> frozenset[str] | None:
+    def check(self) -> Tables:
         """The tables that other processes wrote since the last call; None: any may be."""
 
     def watch(self) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import peewee
 
@@ -13,6 +13,8 @@ from changemaker_core.db.ids import new_id
 from changemaker_core.db.model import Model
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from changemaker_core.db.database import Tx
 
 
@@ -54,7 +56,8 @@ class SlidingWindow:
 
     def _taken(self, key: str) -> list[tuple[datetime, int]]:
         query = Taken.select(Taken.at, Taken.amount).where(Taken.key == key)
-        return list(query.order_by(Taken.at, Taken.id).tuples())
+        rows: Any = query.order_by(Taken.at, Taken.id).tuples()
+        return list(rows)
 
     def _wait(self, taken: list[tuple[datetime, int]], count: int, now: datetime) -> timedelta:
         """How long until enough of what was taken has left the window."""

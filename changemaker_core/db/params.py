@@ -116,7 +116,7 @@ def among(column: peewee.Field[Any], values: Collection[Any]) -> peewee.Expressi
     """
     if isinstance(values, Param):
         return typing.cast("peewee.Expression", _Among(column, values))
-    return typing.cast("peewee.Expression", column.in_(list(values)))
+    return column.in_(list(values))
 
 
 class _Among(peewee.ColumnBase):

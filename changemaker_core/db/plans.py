@@ -182,10 +182,14 @@ def _converter(column: Any, annotation: Any, dialect: Dialect) -> Converter | No
     if isinstance(node, peewee.Field) and column._coerce:
         return _field_converter(node, annotation, dialect)
     if isinstance(node, peewee.JSONPath):
-        return _BY_TYPE.get(annotation) if node._as_text else _json_converter(annotation, dialect)
+        return _BY_TYPE.get(annotation) if _is_text(node) else _json_converter(annotation, dialect)
     if getattr(column, "_converter", None):
         return typing.cast("Converter", column._converter)
     return _BY_TYPE.get(plain_type(annotation))
+
+
+def _is_text(path: Any) -> bool:
+    return bool(path._as_text)
 
 
 def _field_converter(field: Any, annotation: Any, dialect: Dialect) -> Converter | None:

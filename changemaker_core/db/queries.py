@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
 import peewee
 
-from changemaker_core.db.context import Unit, current_unit, read_tables, require_unit, running
+from changemaker_core.db.context import Unit, read_tables, require_unit, running
 from changemaker_core.db.dialects import COMPILERS, Dialect
 from changemaker_core.db.errors import QueryRefused
 from changemaker_core.db.params import Param, annotations_of
 from changemaker_core.db.plans import Plan, row_maker
 from changemaker_core.db.statements import tables_read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,7 +48,8 @@ class Bound(Generic[R]):
     def count(self, limit: int = 10_000) -> int:
         """How many rows there are without the query's limit; ``limit + 1`` says: or more."""
         plan, values = self.prepare_count(dialect_of(require_unit(self.query.name)), limit)
-        return run_plan(require_unit(self.query.name), plan, values)[0]
+        count: int = run_plan(require_unit(self.query.name), plan, values)[0]
+        return count
 
     def run(self, unit: Unit) -> list[R]:
         """All rows, on the connection of ``unit``."""

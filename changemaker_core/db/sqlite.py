@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from changemaker_core.db.context import Tables
     from changemaker_core.db.dialects import Dialect
     from changemaker_core.db.plans import Plan
 
@@ -37,7 +38,7 @@ class SqliteEngine:
 
     dialect: Dialect = "sqlite"
 
-    def __init__(self, path: Path, announce: Callable[[frozenset[str] | None], None]) -> None:
+    def __init__(self, path: Path, announce: Callable[[Tables], None]) -> None:
         self._path = path
         self._announce = announce
         self._database = Sqlite(str(path))
@@ -84,7 +85,7 @@ class SqliteEngine:
         try:
             work.run(unit)
         finally:
-            self._database.pop_transaction()
+            self._database.leave_transaction()
             self._database.rollback()
         return None
 
@@ -160,7 +161,7 @@ class SqliteEngine:
 
     # Other processes
 
-    def check(self) -> frozenset[str] | None:
+    def check(self) -> Tables:
         """Tables written since the last call: one pragma, and a small read where it changed."""
         return self._watcher.check()
 

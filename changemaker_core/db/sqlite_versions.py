@@ -15,6 +15,8 @@ from changemaker_core.db.work import NOTHING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from changemaker_core.db.context import Tables
+
 #: The name under which a write is recorded whose tables are not known.
 ANY_TABLE = "*"
 _STAMP = (
@@ -31,7 +33,7 @@ def has_versions(connection: Any) -> bool:
     return found.fetchone() is not None
 
 
-def stamp_versions(connection: Any, tables: frozenset[str] | None) -> dict[str, int]:
+def stamp_versions(connection: Any, tables: Tables) -> dict[str, int]:
     """Record a write to ``tables``, in the transaction that makes it."""
     names = [ANY_TABLE] if tables is None else sorted(tables)
     return {name: connection.execute(_STAMP, (name,)).fetchall()[0][0] for name in names}
@@ -47,7 +49,7 @@ class VersionWatcher:
         self._data_version = -1
         self._known: dict[str, int] | None = None
 
-    def check(self) -> frozenset[str] | None:
+    def check(self) -> Tables:
         """The tables that were written since the last call and not by this process."""
         with self._lock:
             if self._connection is None:
@@ -58,7 +60,7 @@ class VersionWatcher:
             self._data_version = version
             return self._compare(self._connection)
 
-    def _compare(self, connection: sqlite3.Connection) -> frozenset[str] | None:
+    def _compare(self, connection: sqlite3.Connection) -> Tables:
         before, self._known = self._known, self._read(connection)
         if before is None or self._known is None:
             return None

@@ -15,6 +15,7 @@ from changemaker_core.db.work import NOTHING, Work, join_tables
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from changemaker_core.db.context import Tables
     from changemaker_core.db.dialects import Sqlite
     from changemaker_core.db.filelock import FileLock
 
@@ -146,7 +147,7 @@ class Writer:
         try:
             work.run(unit)
         finally:
-            self._database.pop_transaction()
+            self._database.leave_transaction()
         if not connection.in_transaction:  # a full disk, say: the whole was rolled back
             raise work.error or RuntimeError("the transaction was ended inside of a unit of work")
         if work.error is not None:
@@ -159,6 +160,6 @@ class Writer:
         written = join_tables(work.written for work in works)
         return {} if written == NOTHING else self.stamp(connection, written)
 
-    def stamp(self, connection: Any, tables: frozenset[str] | None) -> dict[str, int]:
+    def stamp(self, connection: Any, tables: Tables) -> dict[str, int]:
         """Record a write for other processes; nothing before core's first migration."""
         return stamp_versions(connection, tables) if has_versions(connection) else {}

@@ -106,11 +106,11 @@ _FILLERS = frozenset({"INTO", "FROM", "ONLY", "OR", "IGNORE", "ABORT", "FAIL", "
 
 def _statement_starts(tokens: list[str]) -> Iterator[str]:
     start = True
-    for token in tokens:
-        if token == ";":
+    for word in tokens:
+        if word == ";":
             start = True
-        elif start and token != "(":
-            yield token
+        elif start and word != "(":
+            yield word
             start = False
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import concurrent.futures
 import logging
 import queue
@@ -10,10 +9,11 @@ import threading
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core.db.context import Unit, current_unit
+from changemaker_core.db.context import Tables, Unit, current_unit
 from changemaker_core.db.errors import DatabaseClosed
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterable
 
 logger = logging.getLogger(__name__)
@@ -28,7 +28,18 @@ class Work:
     ``loop`` is the event loop that awaits the answer; None for a caller that blocks.
     """
 
-    __slots__ = ("_call", "_context", "after", "error", "future", "loop", "unit", "value", "whole")
+    __slots__ = (
+        "_call",
+        "_context",
+        "after",
+        "error",
+        "future",
+        "loop",
+        "unit",
+        "value",
+        "whole",
+        "writes",
+    )
 
     def __init__(
         self, call: Callable[[Work], Any], loop: asyncio.AbstractEventLoop | None, *, whole: bool
@@ -38,6 +49,7 @@ class Work:
         self.loop = loop
         #: Whether it needs a transaction of its own; a single statement does not.
         self.whole = whole
+        self.writes = False
         self.future: Any = concurrent.futures.Future() if loop is None else loop.create_future()
         self.reset()
 
@@ -54,7 +66,7 @@ class Work:
         return bool(self.future.cancelled())
 
     @property
-    def written(self) -> frozenset[str] | None:
+    def written(self) -> Tables:
         """The tables that it wrote and that are committed."""
         return NOTHING if self.unit is None or self.error is not None else self.unit.written
 
@@ -92,7 +104,7 @@ class Work:
             self.future.set_result(self.value)
 
 
-def release(works: Iterable[Work], announce: Callable[[frozenset[str] | None], None]) -> None:
+def release(works: Iterable[Work], announce: Callable[[Tables], None]) -> None:
     """Hand over answers. An event loop is woken once for all of its own."""
     by_loop: dict[asyncio.AbstractEventLoop, list[Work]] = {}
     for work in works:
@@ -108,19 +120,19 @@ def release(works: Iterable[Work], announce: Callable[[frozenset[str] | None], N
             _announce(group, announce)
 
 
-def _settle(works: list[Work], announce: Callable[[frozenset[str] | None], None]) -> None:
+def _settle(works: list[Work], announce: Callable[[Tables], None]) -> None:
     _announce(works, announce)
     for work in works:
         work.settle()
 
 
-def _announce(works: list[Work], announce: Callable[[frozenset[str] | None], None]) -> None:
+def _announce(works: list[Work], announce: Callable[[Tables], None]) -> None:
     written = join_tables(work.written for work in works)
     if written != NOTHING:
         announce(written)
 
 
-def join_tables(parts: Iterable[frozenset[str] | None]) -> frozenset[str] | None:
+def join_tables(parts: Iterable[Tables]) -> Tables:
     """All tables of ``parts``; None as soon as one of them is None."""
     joined = NOTHING
     for part in parts:

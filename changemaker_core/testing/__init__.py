@@ -1,0 +1,1 @@
+"""The test kit: for this project and for authors of plugins."""

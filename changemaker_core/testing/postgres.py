@@ -1,0 +1,152 @@
+"""A PostgreSQL server of one's own, for as long as a test run lasts."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psycopg2
+
+_LIKELY = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
+_ACCOUNTS = ("postgres", "nobody")  # PostgreSQL refuses to run as root
+_START_SECONDS = 60
+#: Nothing here has to survive a power cut.
+_SETTINGS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "shared_buffers": "32MB",
+}
+
+
+class PostgresCluster:
+    """A private cluster on an ephemeral port of 127.0.0.1, gone at exit.
+
+    >>> cluster = PostgresCluster()
+    >>> cluster.start()
+    >>> url = cluster.create_database()
+    """
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._port = 0
+        self._numbers = itertools.count(1)
+        self._account: str | None = None
+
+    @staticmethod
+    def find() -> Path | None:
+        """The newest folder with ``initdb`` in it, or None where PostgreSQL is not installed."""
+        on_path = shutil.which("initdb")
+        if on_path:
+            return Path(on_path).resolve().parent
+        found = [
+            folder
+            for pattern in _LIKELY
+            for folder in Path("/").glob(pattern.lstrip("/"))
+            if (folder / "initdb").exists()
+        ]
+        return max(found, key=_version, default=None)
+
+    def start(self) -> None:
+        """Make the cluster and start it. Does nothing when it runs."""
+        if self._folder is not None:
+            return
+        self._account = _other_account()
+        self._folder = Path(tempfile.mkdtemp(prefix="changemaker-postgresql-"))
+        if self._account is not None:
+            shutil.chown(self._folder, self._account)
+        atexit.register(self.stop)
+        self._port = _free_port()
+        self._command(
+            "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale"
+        )
+        settings = {**_SETTINGS, "unix_socket_directories": str(self._folder)}
+        with (self._data / "postgresql.auto.conf").open("a") as file:
+            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
+        options = f"-p {self._port} -h 127.0.0.1"
+        log = self._folder / "log"
+        self._command("pg_ctl", "-D", self._data, "-l", log, "-o", options, "-w", "start")
+
+    def create_database(self) -> str:
+        """A new empty database; returns its URL."""
+        name = f"test_{os.getpid()}_{next(self._numbers)}"
+        self._execute(f'CREATE DATABASE "{name}"')
+        return f"postgresql://postgres@127.0.0.1:{self._port}/{name}"
+
+    def drop(self, url: str) -> None:
+        """Drop a database, whoever is still connected."""
+        self._execute(f'DROP DATABASE IF EXISTS "{url.rsplit("/", 1)[1]}" WITH (FORCE)')
+
+    def stop(self) -> None:
+        """Stop the server and delete the cluster."""
+        if self._folder is None:
+            return
+        folder, self._folder = self._folder, None
+        atexit.unregister(self.stop)
+        try:
+            if (folder / "data" / "postmaster.pid").exists():
+                self._command("pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @property
+    def _data(self) -> Path:
+        assert self._folder is not None  # noqa: S101  # start() made it
+        return self._folder / "data"
+
+    def _execute(self, statement: str) -> None:
+        url = f"postgresql://postgres@127.0.0.1:{self._port}/postgres"
+        with contextlib.closing(psycopg2.connect(url)) as connection:
+            connection.autocommit = True
+            connection.cursor().execute(statement)
+
+    def _command(self, program: str, *arguments: str | Path) -> None:
+        folder = self.find()
+        if folder is None:
+            raise FileNotFoundError("no initdb found; apt-get install postgresql")
+        command = [str(folder / program), *map(str, arguments)]
+        # The server inherits what pg_ctl has open: a pipe would keep this call waiting for ever.
+        with tempfile.TemporaryFile() as output:
+            done = subprocess.run(  # noqa: S603  # PostgreSQL's own programs
+                command,
+                stdout=output,
+                stderr=output,
+                stdin=subprocess.DEVNULL,
+                user=self._account,
+                extra_groups=None if self._account is None else [],
+                cwd="/",
+                timeout=_START_SECONDS,
+                check=False,
+            )
+            if done.returncode:
+                output.seek(0)
+                raise RuntimeError(f"{program} failed: {output.read().decode(errors='replace')}")
+
+
+def _other_account() -> str | None:
+    """Whom to run as: None for oneself."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return next(name for name in _ACCOUNTS if name in known)
+
+
+def _version(folder: Path) -> int:
+    digits = "".join(character for character in str(folder) if character.isdigit())
+    return int(digits or 0)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
