@@ -20,10 +20,22 @@ _WORDS = {
 }
 
 
+#: What is said of a value that is not of the field's kind.
+_INVALID: dict[type[inspect.Type], Text] = {
+    inspect.StrType: Text("This must be text."),
+    inspect.IntType: Text("Enter a whole number."),
+    inspect.FloatType: Text("Enter a number."),
+    inspect.DecimalType: Text("Enter a number."),
+    inspect.BoolType: Text("This must be true or false."),
+    inspect.UUIDType: Text("This is not an id."),
+    inspect.DateTimeType: Text("Enter a date and time such as 2026-05-31T18:00:00Z."),
+    inspect.DateType: Text("Enter a date such as 2026-05-31."),
+}
+
+
 class _Worded(fields.Field[Any]):
     """A field whose messages stay :class:`Text`; marshmallow would turn them into plain strings."""
 
-    #: What is said of a value that is not of the field's kind.
     invalid: Text = Text("This value is not of the right kind.")
 
     def make_error(self, key: str, **kwargs: Any) -> ValidationError:
@@ -50,10 +62,11 @@ class Value(_Worded):
         inspect.TimeDeltaType: datetime.timedelta,
     }
 
-    def __init__(self, kind: Any, strict: bool, **options: Any) -> None:
+    def __init__(self, kind: Any, strict: bool, invalid: Text | None, **options: Any) -> None:
         super().__init__(**options)
         self._kind = kind
         self._strict = strict
+        self.invalid = invalid or _Worded.invalid
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Any:
         # A query can say "null" where the field may be empty.
@@ -64,58 +77,14 @@ class Value(_Worded):
             raise self.make_error("invalid") from None
 
 
-class _String(Value, fields.String):
-    invalid = Text("This must be text.")
+def invalid_text(known: inspect.Type) -> Text | None:
+    """What to say of a value that is not of this kind; ``None`` where there is nothing special."""
+    return _INVALID.get(type(known))
 
 
-class _Integer(Value, fields.Integer):
-    invalid = Text("Enter a whole number.")
-
-
-class _Float(Value, fields.Float):
-    invalid = Text("Enter a number.")
-
-
-class _Boolean(Value, fields.Boolean):
-    invalid = Text("This must be true or false.")
-
-
-class _Uuid(Value, fields.UUID):
-    invalid = Text("This is not an id.")
-
-
-class _DateTime(Value, fields.AwareDateTime):
-    invalid = Text("Enter a date and time such as 2026-05-31T18:00:00Z.")
-
-
-class _Date(Value, fields.Date):
-    invalid = Text("Enter a date such as 2026-05-31.")
-
-
-_CLASSES: dict[type[inspect.Type], type[Value]] = {
-    inspect.StrType: _String,
-    inspect.IntType: _Integer,
-    inspect.FloatType: _Float,
-    inspect.BoolType: _Boolean,
-    inspect.UUIDType: _Uuid,
-    inspect.DateTimeType: _DateTime,
-    inspect.DateType: _Date,
-}
-
-
-def field_class(known: inspect.Type) -> type[Value]:
-    """The field for one of msgspec's kinds of value."""
-    return _CLASSES.get(type(known), Value)
-
-
-class Choice(Value):
-    """One of a few values, which the message names."""
-
-    def __init__(self, kind: Any, strict: bool, choices: Sequence[Any], **options: Any) -> None:
-        super().__init__(kind, strict, **options)
-        self.choices = list(choices)
-        listed = ", ".join(map(str, choices))
-        self.invalid = Text("Choose one of: {choices}.", choices=listed)
+def choice_text(choices: Sequence[Any]) -> Text:
+    """What to say of a value that is none of ``choices``."""
+    return Text("Choose one of: {choices}.", choices=", ".join(map(str, choices)))
 
 
 class Nested(_Worded, fields.Nested):

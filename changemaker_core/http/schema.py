@@ -1,9 +1,8 @@
 """Struct to marshmallow: every error of an input, in words for people, with a stable path.
 
 msgspec decodes what is right, quickly; it stops at the first error. Where it refuses, the schema
-derived here from the same Struct finds all of them and describes the input in OpenAPI. Each value
-is converted by msgspec itself, so that both accept the same input; a property test holds them to
-it.
+derived here from the same Struct finds all of them. Each value is converted by msgspec itself, so
+that both accept the same input; a property test holds them to it.
 """
 
 from __future__ import annotations
@@ -18,14 +17,7 @@ import msgspec
 from marshmallow import RAISE
 from msgspec import Meta, inspect
 
-from changemaker_core.http.fields import (
-    Choice,
-    Listed,
-    Mapped,
-    Nested,
-    Value,
-    field_class,
-)
+from changemaker_core.http.fields import Listed, Mapped, Nested, Value, choice_text, invalid_text
 from changemaker_core.http.rules import rules_of
 from changemaker_core.text import Text
 
@@ -138,8 +130,8 @@ def _build(
     if isinstance(bare, inspect.DictType) and _is_plain_text(bare.key_type):
         return Mapped(_field(bare.value_type, strict), **options)
     if isinstance(bare, inspect.EnumType | inspect.LiteralType):
-        return Choice(kind_of(bare), strict, _choices(bare), **options)
-    return field_class(bare)(kind_of(bare), strict, **options)
+        return Value(kind_of(bare), strict, choice_text(_choices(bare)), **options)
+    return Value(kind_of(bare), strict, invalid_text(bare), **options)
 
 
 def _without_none(known: inspect.Type) -> tuple[inspect.Type, bool]:

@@ -1,0 +1,219 @@
+"""The description of a site's API (OpenAPI 3.1), from the declarations that also enforce it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from apispec import APISpec
+
+from changemaker_core.http.endpoint import declared
+from changemaker_core.http.routing import responders_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from changemaker_core.http.endpoint import Endpoint
+    from changemaker_core.plugin.loaded import Contribution
+    from changemaker_core.plugin.types import Route
+    from changemaker_core.site import Site
+
+API = "/api/"
+_PARAMETER = re.compile(r"\{([a-zA-Z_]\w*)(?::[^}]*)?\}")
+_REFERENCE = "#/components/schemas/{name}"
+_MEANINGS = {
+    "200": "As asked.",
+    "201": "Made.",
+    "202": "Taken on; it will be done.",
+    "204": "Done; there is nothing to say.",
+    "400": "The request cannot be understood.",
+    "401": "Nobody proved who is asking.",
+    "403": "Whoever asks may not.",
+    "404": "There is nothing here.",
+    "413": "The body is too large.",
+    "415": "The body is of another kind than expected.",
+    "422": "Some fields are not valid; all of them are listed.",
+    "429": "Too often; Retry-After says when to try again.",
+}
+_SECURITY = {
+    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "api_key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
+}
+
+
+class FieldProblem(msgspec.Struct):
+    """One field that is not valid; ``in`` is ``body``, ``query`` or ``form``."""
+
+    field: str
+    message: str
+    place: str = msgspec.field(name="in")
+
+
+class ProblemDetails(msgspec.Struct):
+    """RFC 9457 problem details, with a stable ``code`` for programs."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    request_id: str
+    detail: str | msgspec.UnsetType = msgspec.UNSET
+    errors: list[FieldProblem] | msgspec.UnsetType = msgspec.UNSET
+
+
+def describe(site: Site) -> dict[str, Any]:
+    """The OpenAPI document of ``site``: every route below ``/api/`` that its plugins contribute."""
+    return build(
+        site.loaded.contributions("routes"),
+        title=site.config.organisation,
+        version=_version(site),
+        server=site.config.base_url,
+    )
+
+
+def build(
+    routes: Sequence[Contribution[Route]], *, title: str, version: str, server: str
+) -> dict[str, Any]:
+    """The OpenAPI document of ``routes``; ``server`` is the address that paths begin at."""
+    described = [(each, op) for each in routes for op in _operations(each.item)]
+    schemas = _Schemas(spec for _, (_, spec) in described)
+    document = APISpec(
+        title=title, version=version, openapi_version="3.1.0", servers=[{"url": server}]
+    )
+    for name, scheme in _SECURITY.items():
+        document.components.security_scheme(name, scheme)
+    for name, schema in schemas.components.items():
+        document.components.schema(name, schema)
+    for contributed, (method, spec) in described:
+        path = _PARAMETER.sub(r"{\1}", contributed.item.path)
+        operation = _operation(contributed, method, spec, schemas)
+        document.path(path=path, operations={method: operation})
+    whole: dict[str, Any] = document.to_dict()
+    return whole
+
+
+def _version(site: Site) -> str:
+    versions = [plugin.version for plugin in site.loaded.plugins if plugin.core]
+    return next((version for version in versions if version), "0")
+
+
+def _operations(route: Route) -> Iterator[tuple[str, Endpoint]]:
+    """Method and declaration of each responder of an API route."""
+    if not route.path.startswith(API):
+        return
+    for method, responder in responders_of(route).items():
+        spec = declared(responder)
+        if spec is not None:
+            yield method.lower(), spec
+
+
+def _operation(
+    contributed: Contribution[Route], method: str, spec: Endpoint, schemas: _Schemas
+) -> dict[str, Any]:
+    path = contributed.item.path
+    operation: dict[str, Any] = {
+        "operationId": _operation_id(method, path),
+        "tags": [contributed.plugin.name],
+        "summary": spec.summary,
+        "description": spec.description,
+        "parameters": [*_path_parameters(path), *_query_parameters(spec, schemas)],
+        "responses": _responses(path, spec, schemas),
+        "security": [] if spec.public else [{name: []} for name in _SECURITY],
+    }
+    if spec.permission is not None:
+        operation["x-permission"] = spec.permission
+    if (body := _request_body(spec, schemas)) is not None:
+        operation["requestBody"] = body
+    return {key: value for key, value in operation.items() if value not in ("", None)}
+
+
+def _operation_id(method: str, path: str) -> str:
+    words = re.findall(r"\w+", _PARAMETER.sub(r"by_\1", path.removeprefix(API)))
+    return "_".join([method, *words])
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    return [
+        {"in": "path", "name": name, "required": True, "schema": {"type": "string"}}
+        for name in _PARAMETER.findall(path)
+    ]
+
+
+def _query_parameters(spec: Endpoint, schemas: _Schemas) -> list[dict[str, Any]]:
+    if spec.query is None:
+        return []
+    described = schemas.properties(spec.query)
+    required = described.get("required", [])
+    return [
+        {"in": "query", "name": name, "required": name in required, "schema": schema}
+        for name, schema in described.get("properties", {}).items()
+    ]
+
+
+def _request_body(spec: Endpoint, schemas: _Schemas) -> dict[str, Any] | None:
+    if spec.body is not None:
+        media, struct = "application/json", spec.body
+    elif spec.form is not None:
+        media, struct = "application/x-www-form-urlencoded", spec.form
+    else:
+        return None
+    return {"required": True, "content": {media: {"schema": schemas.of(struct)}}}
+
+
+def _responses(path: str, spec: Endpoint, schemas: _Schemas) -> dict[str, Any]:
+    good: dict[str, Any] = {"description": _MEANINGS[str(spec.status)]}
+    if spec.response is not None:
+        good["content"] = {"application/json": {"schema": schemas.of(spec.response)}}
+    problem = {"application/problem+json": {"schema": schemas.of(ProblemDetails)}}
+    bad = {
+        status: {"description": _MEANINGS[status], "content": problem}
+        for status in _problem_statuses(path, spec)
+    }
+    other = {"description": "What went wrong.", "content": problem}
+    return {str(spec.status): good, **bad, "default": other}
+
+
+def _problem_statuses(path: str, spec: Endpoint) -> Iterable[str]:
+    """The problems that a declaration itself makes possible."""
+    body = spec.body is not None or spec.form is not None
+    possible = {
+        "400": body,
+        "401": not spec.public,
+        "403": not spec.public,
+        "404": "{" in path,
+        "413": body,
+        "415": body,
+        "422": spec.body is not None or spec.query is not None,
+        "429": True,
+    }
+    return [status for status, may_be in possible.items() if may_be]
+
+
+class _Schemas:
+    """JSON Schemas of every type that the API speaks of, each described once.
+
+    They come from msgspec, which decodes and encodes the values: they cannot say anything else.
+    """
+
+    def __init__(self, specs: Iterable[Endpoint]) -> None:
+        types: list[Any] = [ProblemDetails]
+        for spec in specs:
+            declared_types = (spec.body, spec.form, spec.query, spec.response)
+            types += [each for each in declared_types if each is not None and each not in types]
+        described, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+        self._of = dict(zip(map(_hashable, types), described, strict=True))
+        self.components: dict[str, dict[str, Any]] = dict(components)
+
+    def of(self, kind: Any) -> dict[str, Any]:
+        """The schema of a type, or a reference to it."""
+        return self._of[_hashable(kind)]
+
+    def properties(self, struct: type[msgspec.Struct]) -> dict[str, Any]:
+        """The whole schema of a Struct."""
+        reference = self.of(struct).get("$ref")
+        return self.components[reference.rpartition("/")[2]] if reference else self.of(struct)
+
+
+def _hashable(kind: Any) -> Any:
+    return kind if isinstance(kind, type) else repr(kind)
