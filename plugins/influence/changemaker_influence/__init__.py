@@ -1,0 +1,5 @@
+"""Campaigns that write to representatives."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

@@ -1,0 +1,52 @@
+"""Campaigns and the people whom they add to write to."""
+
+from __future__ import annotations
+
+import peewee
+
+from changemaker_core import JSONField, Model, UtcField, UUIDField, new_id
+
+
+class Campaign(Model):
+    """One call to write. ``target_government_levels`` is a list of ``directories.levels.Level``."""
+
+    id = UUIDField(primary_key=True, default=new_id)
+    slug = peewee.CharField(max_length=80, unique=True)
+    title = peewee.CharField(max_length=200)
+    description = peewee.TextField(default="")
+    email_subject = peewee.CharField(max_length=200)
+    email_body = peewee.TextField()
+    call_to_action = peewee.CharField(max_length=500, default="")
+    cover_photo = peewee.CharField(max_length=500, default="")
+    language = peewee.CharField(max_length=8, default="en")
+    status = peewee.CharField(max_length=16, default="DRAFT", index=True)
+    target_government_levels = JSONField()
+    allow_smtp_email = peewee.BooleanField(default=True)
+    allow_mailto_link = peewee.BooleanField(default=True)
+    allow_email_editing = peewee.BooleanField(default=False)
+    allow_custom_recipients = peewee.BooleanField(default=False)
+    show_email_count = peewee.BooleanField(default=True)
+    starts_at = UtcField(null=True)
+    ends_at = UtcField(null=True)
+    published_at = UtcField(null=True)
+    created_by = peewee.CharField(max_length=64, null=True)
+    created_at = UtcField()
+    updated_at = UtcField()
+
+    class Meta:
+        table_name = "influence_campaign"
+
+
+class CustomRecipient(Model):
+    """Somebody whom a campaign may be sent to who is in no directory."""
+
+    id = UUIDField(primary_key=True, default=new_id)
+    campaign = peewee.ForeignKeyField(Campaign, lazy_load=False, on_delete="CASCADE", index=False)
+    name = peewee.CharField(max_length=200)
+    title = peewee.CharField(max_length=200, default="")
+    email = peewee.CharField(max_length=254)
+    created_at = UtcField()
+
+    class Meta:
+        table_name = "influence_custom_recipient"
+        indexes = ((("campaign", "email"), True),)

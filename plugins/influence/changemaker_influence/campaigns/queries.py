@@ -1,0 +1,151 @@
+"""Reads of campaigns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final, Literal
+
+import msgspec
+
+from changemaker_core import Query, compiled
+from changemaker_influence.campaigns.models import Campaign, CustomRecipient
+from changemaker_influence.campaigns.schemas import CampaignOut, RecipientOut
+from changemaker_influence.directories.levels import Level
+from changemaker_influence.emails.models import EmailTally
+from changemaker_influence.states import CampaignStatus
+
+
+class CampaignView(msgspec.Struct, frozen=True, kw_only=True):
+    """What the public side needs to know of a campaign; ``sent`` counts its messages."""
+
+    id: str
+    slug: str
+    title: str
+    description: str
+    email_subject: str
+    email_body: str
+    call_to_action: str
+    cover_photo: str
+    language: str
+    status: CampaignStatus
+    target_government_levels: list[Level]
+    allow_smtp_email: bool
+    allow_mailto_link: bool
+    allow_email_editing: bool
+    allow_custom_recipients: bool
+    show_email_count: bool
+    starts_at: datetime | None
+    ends_at: datetime | None
+    sent: int
+
+    def is_open(self, now: datetime) -> bool:
+        """Whether messages are taken at ``now``."""
+        return self.why_closed(now) is None
+
+    def why_closed(self, now: datetime) -> Literal["ended", "paused", "not_started"] | None:
+        """Why no messages are taken at ``now``; ``None`` where they are."""
+        if self.status == "ARCHIVED" or (self.ends_at is not None and self.ends_at <= now):
+            return "ended"
+        if self.status != "ACTIVE":
+            return "paused"
+        if self.starts_at is not None and self.starts_at > now:
+            return "not_started"
+        return None
+
+    @property
+    def email_count(self) -> int | None:
+        """How many were sent, where the campaign shows it."""
+        return self.sent if self.show_email_count else None
+
+
+class CampaignCard(msgspec.Struct, frozen=True, kw_only=True):
+    """One campaign of the public list."""
+
+    id: str
+    slug: str
+    title: str
+    description: str
+    email_subject: str
+    cover_photo: str
+    language: str
+    show_email_count: bool
+    sent: int
+
+    @property
+    def email_count(self) -> int | None:
+        """How many were sent, where the campaign shows it."""
+        return self.sent if self.show_email_count else None
+
+
+#: More would be a mailing list and not a campaign.
+MAX_CUSTOM_RECIPIENTS: Final = 100
+
+_OUT = tuple(getattr(Campaign, name) for name in CampaignOut.__struct_fields__)
+_VIEW = tuple(getattr(Campaign, name) for name in CampaignView.__struct_fields__ if name != "sent")
+_CARD = tuple(getattr(Campaign, name) for name in CampaignCard.__struct_fields__ if name != "sent")
+
+
+@compiled(CampaignOut)
+def campaign_by_id(id: str) -> Query:
+    """A campaign for its organisers."""
+    return Campaign.select(*_OUT).where(Campaign.id == id)
+
+
+@compiled(CampaignOut)
+def campaigns(status: str | None = None, limit: int = 51, offset: int = 0) -> Query:
+    """Every campaign, newest first."""
+    query = Campaign.select(*_OUT)
+    if status is not None:
+        query = query.where(Campaign.status == status)
+    return query.order_by(Campaign.id.desc()).limit(limit).offset(offset)
+
+
+@compiled(CampaignView)
+def view_by_slug(slug: str) -> Query:
+    """A campaign that the public may see, under its address."""
+    return _public().where(Campaign.slug == slug)
+
+
+@compiled(CampaignView)
+def view_by_id(id: str) -> Query:
+    """A campaign that the public may see."""
+    return _public().where(Campaign.id == id)
+
+
+@compiled(CampaignCard)
+def open_campaigns(now: datetime, limit: int = 51, offset: int = 0) -> Query:
+    """Campaigns that take messages at ``now``, the latest first."""
+    begun = Campaign.starts_at.is_null() | (Campaign.starts_at <= now)
+    not_over = Campaign.ends_at.is_null() | (Campaign.ends_at > now)
+    return (
+        Campaign.select(*_CARD, EmailTally.sent)
+        .join(EmailTally, on=EmailTally.campaign == Campaign.id)
+        .where(Campaign.status == "ACTIVE", begun, not_over)
+        .order_by(Campaign.published_at.desc(), Campaign.id.desc())
+        .limit(limit)
+        .offset(offset)
+    )
+
+
+@compiled(RecipientOut)
+def custom_recipients(
+    campaign_id: str, limit: int = MAX_CUSTOM_RECIPIENTS, offset: int = 0
+) -> Query:
+    """Those whom a campaign adds, by name."""
+    return (
+        CustomRecipient.select(
+            CustomRecipient.id, CustomRecipient.name, CustomRecipient.title, CustomRecipient.email
+        )
+        .where(CustomRecipient.campaign == campaign_id)
+        .order_by(CustomRecipient.name, CustomRecipient.id)
+        .limit(limit)
+        .offset(offset)
+    )
+
+
+def _public() -> Query:
+    return (
+        Campaign.select(*_VIEW, EmailTally.sent)
+        .join(EmailTally, on=EmailTally.campaign == Campaign.id)
+        .where(Campaign.status != "DRAFT")
+    )

@@ -1,0 +1,162 @@
+"""Campaigns over HTTP: the organiser's API and the public one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from changemaker_core import Listing, ListQuery, NotFound, endpoint, page_of
+from changemaker_influence.campaigns import permissions, queries, services
+from changemaker_influence.campaigns.schemas import (
+    CampaignChange,
+    CampaignOut,
+    CampaignQuery,
+    NewCampaign,
+    NewRecipient,
+    PublicCampaign,
+    PublicCard,
+    PublicRecipient,
+    RecipientOut,
+)
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from changemaker_core import Request, Response, Site
+
+#: Seconds for which a public answer is kept while nothing changes: campaigns begin and end.
+CACHED = 30
+
+
+class CampaignsResource:
+    """``/api/campaigns``"""
+
+    def __init__(self, site: Site) -> None:
+        self._db = site.db
+
+    @endpoint(permission=permissions.READ, query=CampaignQuery, response=Listing[CampaignOut])
+    async def on_get(
+        self, req: Request, resp: Response, *, query: CampaignQuery
+    ) -> Listing[CampaignOut]:
+        """Every campaign, newest first."""
+        wanted = queries.campaigns(status=query.status, limit=query.limit + 1, offset=query.offset)
+        return page_of(await self._db.all(wanted), query, await self._db.count(wanted))
+
+    @endpoint(permission=permissions.WRITE, body=NewCampaign, response=CampaignOut, status=201)
+    async def on_post(self, req: Request, resp: Response, *, body: NewCampaign) -> CampaignOut:
+        """Make a campaign; it begins as a draft."""
+        made = await self._db.write(services.create, body)
+        resp.set_header("Location", f"{req.root_path}/api/campaigns/{made.id}")
+        return made
+
+
+class CampaignResource:
+    """``/api/campaigns/{id}``"""
+
+    def __init__(self, site: Site) -> None:
+        self._db = site.db
+
+    @endpoint(permission=permissions.READ, response=CampaignOut)
+    async def on_get(self, req: Request, resp: Response, *, id: str) -> CampaignOut:
+        """One campaign."""
+        return await self._db.read(services.find, id)
+
+    @endpoint(permission=permissions.WRITE, body=CampaignChange, response=CampaignOut)
+    async def on_patch(
+        self, req: Request, resp: Response, *, id: str, body: CampaignChange
+    ) -> CampaignOut:
+        """Change a campaign. ``{"status": "ACTIVE"}`` publishes it."""
+        return await self._db.write(services.change, id, body)
+
+    @endpoint(permission=permissions.DELETE, status=204)
+    async def on_delete(self, req: Request, resp: Response, *, id: str) -> None:
+        """Remove a campaign in which nobody has written yet."""
+        await self._db.write(services.delete, id)
+
+
+class RecipientsResource:
+    """``/api/campaigns/{id}/recipients``"""
+
+    def __init__(self, site: Site) -> None:
+        self._db = site.db
+
+    @endpoint(permission=permissions.READ, query=ListQuery, response=Listing[RecipientOut])
+    async def on_get(
+        self, req: Request, resp: Response, *, id: str, query: ListQuery
+    ) -> Listing[RecipientOut]:
+        """Those whom a campaign adds to the representatives, by name."""
+        await self._db.read(services.find, id)
+        wanted = queries.custom_recipients(
+            campaign_id=id, limit=query.limit + 1, offset=query.offset
+        )
+        return page_of(await self._db.all(wanted), query, await self._db.count(wanted))
+
+    @endpoint(permission=permissions.WRITE, body=NewRecipient, response=RecipientOut, status=201)
+    async def on_post(
+        self, req: Request, resp: Response, *, id: str, body: NewRecipient
+    ) -> RecipientOut:
+        """Add somebody whom the campaign may be sent to."""
+        return await self._db.write(services.add_recipient, id, body)
+
+
+class PublicCampaignsResource:
+    """``/api/public/campaigns``"""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @endpoint(public=True, query=ListQuery, response=Listing[PublicCard], cache=CACHED)
+    async def on_get(
+        self, req: Request, resp: Response, *, query: ListQuery
+    ) -> Listing[PublicCard]:
+        """Campaigns that take messages, the latest first."""
+        wanted = queries.open_campaigns(
+            now=self._site.clock(), limit=query.limit + 1, offset=query.offset
+        )
+        cards = [public_card(card) for card in await self._site.db.all(wanted)]
+        return page_of(cards, query, await self._site.db.count(wanted))
+
+
+class PublicCampaignResource:
+    """``/api/public/campaigns/{slug}``"""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @endpoint(public=True, response=PublicCampaign, cache=CACHED)
+    async def on_get(self, req: Request, resp: Response, *, slug: str) -> PublicCampaign:
+        """One campaign, as everybody may see it."""
+        view = await self._site.db.one(queries.view_by_slug(slug=slug))
+        if view is None:
+            raise NotFound
+        return _public(view, await self._recipients(view), self._site.clock())
+
+    async def _recipients(self, view: queries.CampaignView) -> list[RecipientOut]:
+        if not view.allow_custom_recipients:
+            return []
+        return await self._site.db.all(queries.custom_recipients(campaign_id=view.id))
+
+
+def public_card(card: queries.CampaignCard) -> PublicCard:
+    """A campaign of the public list."""
+    values = {
+        name: getattr(card, name) for name in PublicCard.__struct_fields__ if name != "email_count"
+    }
+    return PublicCard(email_count=card.email_count, **values)
+
+
+def _public(
+    view: queries.CampaignView, recipients: list[RecipientOut], now: datetime
+) -> PublicCampaign:
+    hidden = {"status", "allow_custom_recipients", "sent"}
+    shown = msgspec.structs.asdict(view).items()
+    values = {name: value for name, value in shown if name not in hidden}
+    return PublicCampaign(
+        **values,
+        email_count=view.email_count,
+        is_open=view.is_open(now),
+        custom_recipients=[
+            PublicRecipient(key=each.id, name=each.name, title=each.title) for each in recipients
+        ],
+    )

@@ -1,0 +1,167 @@
+"""What the API takes and gives about campaigns."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from changemaker_core import Body, Email, ListQuery, PlainLine, Text
+from changemaker_influence.directories.levels import Level
+from changemaker_influence.states import CampaignStatus
+
+Language = Literal["en", "fr"]
+Title = Annotated[PlainLine, Meta(min_length=1, max_length=200)]
+Subject = Annotated[PlainLine, Meta(min_length=1, max_length=200)]
+MessageBody = Annotated[str, Meta(min_length=1, max_length=20_000)]
+_Prose = Annotated[str, Meta(max_length=20_000)]
+_Call = Annotated[PlainLine, Meta(max_length=500)]
+#: A path of this site, or an address with TLS; never ``//elsewhere`` and never a script.
+_Picture = Annotated[
+    str,
+    Meta(
+        max_length=500,
+        pattern=r"^(?:(?:/(?![/\\])|https://)[^\s\x00-\x1f\x7f]*)?(?![\s\S])",
+        extra={"message": Text("Enter a path such as /images/park.jpg, or an https:// address.")},
+    ),
+]
+_Levels = Annotated[list[Level], Meta(max_length=4)]
+_Time = Annotated[datetime, Meta(tz=True)]
+
+
+class NewCampaign(Body, frozen=True):
+    """A campaign to be made; it begins as a draft."""
+
+    title: Title
+    email_subject: Subject
+    email_body: MessageBody
+    target_government_levels: _Levels
+    description: _Prose = ""
+    call_to_action: _Call = ""
+    cover_photo: _Picture = ""
+    language: Language = "en"
+    allow_smtp_email: bool = True
+    allow_mailto_link: bool = True
+    allow_email_editing: bool = False
+    allow_custom_recipients: bool = False
+    show_email_count: bool = True
+    starts_at: _Time | None = None
+    ends_at: _Time | None = None
+
+
+class CampaignChange(Body, frozen=True):
+    """What is to be changed of a campaign; what is left out stays."""
+
+    title: Title | UnsetType = UNSET
+    email_subject: Subject | UnsetType = UNSET
+    email_body: MessageBody | UnsetType = UNSET
+    target_government_levels: _Levels | UnsetType = UNSET
+    description: _Prose | UnsetType = UNSET
+    call_to_action: _Call | UnsetType = UNSET
+    cover_photo: _Picture | UnsetType = UNSET
+    language: Language | UnsetType = UNSET
+    status: CampaignStatus | UnsetType = UNSET
+    allow_smtp_email: bool | UnsetType = UNSET
+    allow_mailto_link: bool | UnsetType = UNSET
+    allow_email_editing: bool | UnsetType = UNSET
+    allow_custom_recipients: bool | UnsetType = UNSET
+    show_email_count: bool | UnsetType = UNSET
+    starts_at: _Time | UnsetType | None = UNSET
+    ends_at: _Time | UnsetType | None = UNSET
+
+
+class CampaignQuery(ListQuery, frozen=True, kw_only=True):
+    """Which campaigns."""
+
+    status: CampaignStatus | None = None
+
+
+class CampaignOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign, as its organisers see it."""
+
+    id: str
+    slug: str
+    title: str
+    description: str
+    email_subject: str
+    email_body: str
+    call_to_action: str
+    cover_photo: str
+    language: str
+    status: CampaignStatus
+    target_government_levels: list[Level]
+    allow_smtp_email: bool
+    allow_mailto_link: bool
+    allow_email_editing: bool
+    allow_custom_recipients: bool
+    show_email_count: bool
+    starts_at: datetime | None
+    ends_at: datetime | None
+    published_at: datetime | None
+    created_by: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class RecipientOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign's own recipient, as its organisers see them."""
+
+    id: str
+    name: str
+    title: str
+    email: str
+
+
+class NewRecipient(Body, frozen=True):
+    """Somebody whom the campaign adds to those who may be written to."""
+
+    name: Annotated[PlainLine, Meta(min_length=1, max_length=200)]
+    email: Email
+    title: Annotated[PlainLine, Meta(max_length=200)] = ""
+
+
+class PublicRecipient(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign's own recipient, as everybody sees them: without their address."""
+
+    key: str
+    name: str
+    title: str
+
+
+class PublicCard(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign in the public list."""
+
+    id: str
+    slug: str
+    title: str
+    description: str
+    email_subject: str
+    cover_photo: str
+    language: str
+    email_count: int | None
+
+
+class PublicCampaign(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign, as everybody sees it. ``email_count`` is ``None`` where it is not shown."""
+
+    id: str
+    slug: str
+    title: str
+    description: str
+    email_subject: str
+    email_body: str
+    call_to_action: str
+    cover_photo: str
+    language: str
+    target_government_levels: list[Level]
+    allow_smtp_email: bool
+    allow_mailto_link: bool
+    allow_email_editing: bool
+    show_email_count: bool
+    email_count: int | None
+    is_open: bool
+    starts_at: datetime | None
+    ends_at: datetime | None
+    custom_recipients: list[PublicRecipient]

@@ -1,0 +1,157 @@
+"""What may be done with campaigns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import peewee
+
+from changemaker_core import Conflict, FieldError, Invalid, NotFound, Text, new_id
+from changemaker_influence import states
+from changemaker_influence.campaigns import queries
+from changemaker_influence.campaigns.models import Campaign, CustomRecipient
+from changemaker_influence.campaigns.slugs import free_slug, slugify
+from changemaker_influence.emails.models import CampaignEmail, EmailTally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from changemaker_core import Tx
+    from changemaker_influence.campaigns.schemas import (
+        CampaignChange,
+        CampaignOut,
+        NewCampaign,
+        NewRecipient,
+        RecipientOut,
+    )
+
+
+def create(tx: Tx, new: NewCampaign) -> CampaignOut:
+    """A draft from ``new``; raises ``Invalid`` where its dates do not fit."""
+    values = msgspec.structs.asdict(new)
+    _check_dates(values)
+    values["id"] = id = new_id()
+    values["created_by"] = tx.actor.id if tx.actor else None
+    values["created_at"] = values["updated_at"] = tx.now
+    _with_free_slug(tx, new.title, lambda slug: Campaign.insert(slug=slug, **values).execute())
+    EmailTally.insert(campaign=id, sent=0).execute()
+    return find(id)
+
+
+def change(tx: Tx, id: str, wanted: CampaignChange) -> CampaignOut:
+    """The campaign with what ``wanted`` names changed; its status follows ``states.CAMPAIGN``.
+
+    The slug follows the title until the campaign is first published; then it stays.
+    """
+    now = _lock(id)
+    values = _named(wanted)
+    after = {**msgspec.structs.asdict(now), **values}
+    _check_dates(after)
+    _check_status(now, after)
+    if now.published_at is None:
+        if slugify(after["title"]) != slugify(now.title):
+            _with_free_slug(tx, after["title"], lambda slug: _update(id, slug=slug))
+        if after["status"] == "ACTIVE":
+            values["published_at"] = tx.now
+    _update(id, **values, updated_at=tx.now)
+    return find(id)
+
+
+def delete(tx: Tx, id: str) -> None:
+    """Removes a campaign that nobody has written in; others are archived instead."""
+    _lock(id)
+    if CampaignEmail.select(CampaignEmail.id).where(CampaignEmail.campaign == id).exists():
+        raise Conflict(
+            Text("Messages were sent in this campaign. Archive it instead."),
+            code="campaign_has_emails",
+        )
+    Campaign.delete().where(Campaign.id == id).execute()
+
+
+def add_recipient(tx: Tx, campaign_id: str, new: NewRecipient) -> RecipientOut:
+    """Adds somebody to those who may be written to; ``Conflict`` when they were there."""
+    _lock(campaign_id)
+    email = new.email.lower()
+    there = queries.custom_recipients(campaign_id=campaign_id).all()
+    if len(there) >= queries.MAX_CUSTOM_RECIPIENTS:
+        raise Conflict(Text("This campaign has as many recipients as it may have."))
+    if any(recipient.email == email for recipient in there):
+        raise Conflict(
+            Text("This campaign has a recipient with this address."), code="recipient_exists"
+        )
+    id = new_id()
+    CustomRecipient.insert(
+        id=id,
+        campaign=campaign_id,
+        name=new.name,
+        title=new.title,
+        email=email,
+        created_at=tx.now,
+    ).execute()
+    there = queries.custom_recipients(campaign_id=campaign_id).all()
+    return next(recipient for recipient in there if recipient.id == id)
+
+
+def find(id: str) -> CampaignOut:
+    """The campaign, inside a unit of work; raises ``NotFound``."""
+    found = queries.campaign_by_id(id=id).one()
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _lock(id: str) -> CampaignOut:
+    """The campaign, which nobody else changes until this transaction ends."""
+    Campaign.update(updated_at=Campaign.updated_at).where(Campaign.id == id).execute()
+    return find(id)
+
+
+def _named(wanted: CampaignChange) -> dict[str, Any]:
+    values = msgspec.structs.asdict(wanted)
+    return {name: value for name, value in values.items() if value is not msgspec.UNSET}
+
+
+def _update(id: str, **values: Any) -> None:
+    Campaign.update(**values).where(Campaign.id == id).execute()
+
+
+def _with_free_slug(tx: Tx, title: str, write: Callable[[str], object]) -> None:
+    """``write`` with a slug that is free. Where another transaction takes it meanwhile, again."""
+    for last_try in (False, False, True):
+        try:
+            with tx.savepoint():
+                write(_slug_for(title))
+            return
+        except peewee.IntegrityError:
+            if last_try:
+                raise
+
+
+def _slug_for(title: str) -> str:
+    beginning = slugify(title)[:60]
+    taken = Campaign.select(Campaign.slug).where(Campaign.slug.startswith(beginning))
+    return free_slug(title, {each.slug for each in taken})
+
+
+def _check_dates(values: dict[str, Any]) -> None:
+    starts, ends = values["starts_at"], values["ends_at"]
+    if starts is not None and ends is not None and ends <= starts:
+        problem = Text("A campaign ends after it has begun.")
+        raise Invalid([FieldError("ends_at", problem)])
+
+
+def _check_status(now: CampaignOut, after: dict[str, Any]) -> None:
+    try:
+        states.check_campaign(now.status, after["status"])
+    except states.IllegalTransition as illegal:
+        problem = Text(
+            "A campaign that is {now} cannot become {wanted}.",
+            now=illegal.now,
+            wanted=illegal.wanted,
+        )
+        raise Conflict(problem, code="illegal_transition") from None
+    somebody = after["target_government_levels"] or after["allow_custom_recipients"]
+    if after["status"] == "ACTIVE" and not somebody:
+        problem = Text("Choose whom the campaign writes to before it is published.")
+        raise Invalid([FieldError("target_government_levels", problem)])

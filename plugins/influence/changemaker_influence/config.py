@@ -1,0 +1,35 @@
+"""What an operator may set in the ``[influence]`` table of ``changemaker.toml``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+#: ``directory_file`` of a demonstration: fictional people that ship with the package.
+SAMPLE: Final = "sample"
+
+_Count = Annotated[int, Meta(ge=1, le=10_000)]
+
+
+class InfluenceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Defaults suit a site in Canada.
+
+    ``directory``: ``represent``, ``file``, or the name of one that a plugin registers.
+    ``represent_url``: where Represent answers, without ``/postcodes/``.
+    ``represent_requests_per_minute``: for the whole site; the service allows 60.
+    ``directory_file``: for ``file``; relative paths are relative to the site folder. ``sample`` is
+    a set of fictional people for trying things out.
+    ``directory_cache_days``: how long a directory's answer is used before it is asked again.
+    ``directory_timeout_seconds``: how long a visitor waits for the directory at most.
+    ``send_limit_per_hour``: messages, not requests, from one sender and from one IP address.
+    """
+
+    directory: str = "represent"
+    represent_url: str = "https://represent.opennorth.ca"
+    represent_requests_per_minute: _Count = 55
+    directory_file: str = SAMPLE
+    directory_cache_days: Annotated[float, Meta(gt=0)] = 7.0
+    directory_timeout_seconds: Annotated[float, Meta(gt=0, le=60)] = 8.0
+    send_limit_per_hour: _Count = 30

@@ -1,0 +1,170 @@
+"""OpenNorth's Represent: who represents a Canadian postal code.
+
+https://represent.opennorth.ca/api/ allows 60 requests a minute and answers for free; this client
+stays below that for the whole site, however many processes it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+import httpx
+
+from changemaker_core import LimitReached, SlidingWindow
+from changemaker_influence.directories.directory import (
+    Directory,
+    DirectoryUnavailable,
+    NobodyKnown,
+)
+from changemaker_influence.directories.represent_shape import NotRepresent, read_answer
+
+if TYPE_CHECKING:
+    from changemaker_core import Database
+    from changemaker_influence.config import InfluenceConfig
+    from changemaker_influence.directories.representatives import Answer
+
+MINUTE: Final = timedelta(minutes=1)
+#: Between counting a request and its arrival at the server at most this much time passes, of which
+#: half may be spent on waiting for our database and half on connecting.
+LATENESS: Final = timedelta(seconds=5)
+MAX_BYTES: Final = 2_000_000
+#: After this many failures in a row the service is left alone for a while.
+FAILURES: Final = 5
+PAUSE: Final = timedelta(seconds=15)
+LONGEST_PAUSE: Final = timedelta(minutes=1)
+
+
+class Represent(Directory):
+    """Asks ``config.represent_url``, so many times in each ``period`` as the configuration says."""
+
+    name = "represent"
+
+    def __init__(
+        self, db: Database, config: InfluenceConfig, *, period: timedelta = MINUTE
+    ) -> None:
+        self._db = db
+        self._url = config.represent_url.rstrip("/")
+        self._deadline = config.directory_timeout_seconds
+        # Counted when they leave, but limited as they arrive: the window is longer by the time
+        # that a request may be under way.
+        self._window = SlidingWindow(
+            "influence.represent", config.represent_requests_per_minute, period + LATENESS
+        )
+        self._host = urlsplit(self._url).netloc
+        self._trouble = Trouble()
+        self._client: httpx.AsyncClient | None = None
+
+    async def find(self, code: str) -> Answer:
+        self._trouble.check()
+        await self._take_turn()
+        try:
+            async with asyncio.timeout(self._deadline):
+                answer = await self._ask(code)
+        except TimeoutError:
+            raise self._trouble.note(DirectoryUnavailable("no answer in time")) from None
+        except httpx.HTTPError as error:
+            raise self._trouble.note(DirectoryUnavailable(type(error).__name__)) from None
+        except NobodyKnown:
+            self._trouble.forget()
+            raise
+        except DirectoryUnavailable as unavailable:
+            raise self._trouble.note(unavailable) from None
+        self._trouble.forget()
+        return answer
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _take_turn(self) -> None:
+        """Counts the request, for the whole site; ``DirectoryUnavailable`` where it is too many."""
+        began = time.monotonic()
+        try:
+            await self._db.write(self._window.take, self._host)
+        except LimitReached as reached:
+            raise DirectoryUnavailable(
+                "the site's own limit is reached", retry_after=reached.retry_after
+            ) from None
+        if time.monotonic() - began > LATENESS.total_seconds() / 2:
+            raise DirectoryUnavailable("waited too long for the database")
+
+    async def _ask(self, code: str) -> Answer:
+        async with self._open_client().stream("GET", f"{self._url}/postcodes/{code}/") as response:
+            _check(response)
+            content = await _read(response)
+        try:
+            return read_answer(content)
+        except NotRepresent as error:
+            raise DirectoryUnavailable(f"not an answer of Represent's: {error}") from None
+
+    def _open_client(self) -> httpx.AsyncClient:
+        if self._client is None:
+            timeout = httpx.Timeout(self._deadline, connect=LATENESS.total_seconds() / 2)
+            limits = httpx.Limits(max_connections=None, max_keepalive_connections=4)
+            self._client = httpx.AsyncClient(
+                timeout=timeout, limits=limits, headers={"Accept": "application/json"}
+            )
+        return self._client
+
+
+class Trouble:
+    """A short memory of failures, so that visitors do not all wait for a service that is down."""
+
+    def __init__(self) -> None:
+        self._failures = 0
+        self._until = 0.0
+
+    def check(self) -> None:
+        """Raises ``DirectoryUnavailable`` while the service is to be left alone."""
+        left = self._until - time.monotonic()
+        if left > 0:
+            raise DirectoryUnavailable(
+                "it failed a moment ago", retry_after=timedelta(seconds=left)
+            )
+
+    def note(self, failure: DirectoryUnavailable) -> DirectoryUnavailable:
+        """Remembers ``failure`` and gives it back. One that names a time is taken at its word."""
+        self._failures += 1
+        if failure.retry_after is not None:
+            self._leave_alone(min(failure.retry_after, LONGEST_PAUSE))
+        elif self._failures >= FAILURES:
+            self._leave_alone(PAUSE)
+        return failure
+
+    def forget(self) -> None:
+        """It works."""
+        self._failures = 0
+
+    def _leave_alone(self, period: timedelta) -> None:
+        self._until = time.monotonic() + period.total_seconds()
+
+
+def _check(response: httpx.Response) -> None:
+    if response.status_code == 404:
+        raise NobodyKnown("404")
+    if response.status_code != 200:
+        raise DirectoryUnavailable(
+            f"status {response.status_code}", retry_after=_retry_after(response)
+        )
+    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise DirectoryUnavailable(f"content type {kind[:60]!r}")
+
+
+def _retry_after(response: httpx.Response) -> timedelta | None:
+    seconds = response.headers.get("Retry-After", "")
+    return timedelta(seconds=int(seconds)) if seconds.isascii() and seconds.isdigit() else None
+
+
+async def _read(response: httpx.Response) -> bytes:
+    content = bytearray()
+    async for chunk in response.aiter_bytes():
+        content += chunk
+        if len(content) > MAX_BYTES:
+            raise DirectoryUnavailable("an answer of more than 2 MB")
+    return bytes(content)

@@ -1,0 +1,123 @@
+"""Representatives, as every directory tells them and as the API shows them."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from changemaker_core.mail import Address, HeaderInjection, InvalidAddress
+from changemaker_influence.directories.levels import Level, level_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_MAX_ADDRESS: Final = 254
+_BLANKS: Final = re.compile(r"\s+")
+
+
+class Office(msgspec.Struct, frozen=True, kw_only=True):
+    """One of a representative's offices; ``type`` is ``legislature``, ``constituency`` or so."""
+
+    type: str = ""
+    tel: str = ""
+    fax: str = ""
+    postal: str = ""
+
+
+class Representative(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody in public office. ``email`` is lower case, and ``None`` where there is none."""
+
+    name: str
+    email: str | None = None
+    can_email: bool = False
+    level: Level | None = None
+    elected_office: str = ""
+    district_name: str = ""
+    party_name: str = ""
+    photo_url: str = ""
+    url: str = ""
+    offices: tuple[Office, ...] = ()
+    representative_set_name: str = ""
+
+    @property
+    def key(self) -> str:
+        """Stands for this representative in a form; the same for the same person in one office."""
+        who = "\n".join((self.email or "", self.name, self.elected_office, self.district_name))
+        return hashlib.sha256(who.encode()).hexdigest()[:16]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
+    """What a directory knows about one postal code."""
+
+    city: str = ""
+    province: str = ""
+    representatives: tuple[Representative, ...] = ()
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether the code spans districts: one office is held for several of them."""
+        districts = defaultdict(set)
+        for person in self.representatives:
+            office = (person.level, person.elected_office, person.representative_set_name)
+            districts[office].add(person.district_name)
+        return any(len(names) > 1 for names in districts.values())
+
+
+def representative(
+    *,
+    name: str,
+    elected_office: str,
+    email: str = "",
+    district_name: str = "",
+    party_name: str = "",
+    photo_url: str = "",
+    url: str = "",
+    offices: Iterable[Office] = (),
+    representative_set_name: str = "",
+) -> Representative:
+    """A representative from a directory's own words, which are tidied and checked."""
+    address = clean_address(email)
+    return Representative(
+        name=_line(name),
+        email=address,
+        can_email=address is not None,
+        level=level_of(elected_office),
+        elected_office=_line(elected_office),
+        district_name=_line(district_name),
+        party_name=_line(party_name),
+        photo_url=_web_address(photo_url),
+        url=_web_address(url),
+        offices=tuple(offices),
+        representative_set_name=_line(representative_set_name),
+    )
+
+
+def without_doubles(people: Iterable[Representative]) -> tuple[Representative, ...]:
+    """Each once, in the order of their first appearance."""
+    first: dict[str, Representative] = {}
+    for person in people:
+        first.setdefault(person.key, person)
+    return tuple(first.values())
+
+
+def clean_address(written: str) -> str | None:
+    """``" Mailto:A.B@Example.CA "`` → ``"a.b@example.ca"``; ``None`` for anything not plain."""
+    address = written.strip().lower().removeprefix("mailto:").strip()
+    try:
+        return Address("", address).email if len(address) <= _MAX_ADDRESS else None
+    except (InvalidAddress, HeaderInjection):
+        return None
+
+
+def _line(written: str) -> str:
+    """One line of text: names end up in the headers of a mail."""
+    return _BLANKS.sub(" ", "".join(c if c.isprintable() else " " for c in written)).strip()
+
+
+def _web_address(written: str) -> str:
+    address = written.strip()
+    return address if address.lower().startswith(("https://", "http://")) else ""

@@ -1,0 +1,30 @@
+"""The directories that ship with influence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from changemaker_influence.config import SAMPLE, InfluenceConfig
+
+if TYPE_CHECKING:
+    from changemaker_core import Site
+    from changemaker_influence.directories.directory import Directory
+
+
+SHIPPED: Final = ("file", "represent")
+
+
+def directories(site: Site) -> list[Directory]:
+    """The one of them that is configured: a file must be there to be read, and asking over HTTP
+    costs time to import."""
+    settings = site.settings(InfluenceConfig)
+    if settings.directory == "represent":
+        from changemaker_influence.directories.represent import Represent
+
+        return [Represent(site.db, settings)]
+    if settings.directory == "file":
+        from changemaker_influence.directories.files import FileDirectory
+
+        file = settings.directory_file
+        return [FileDirectory(file if file == SAMPLE else str(site.config.site_dir / file))]
+    return []

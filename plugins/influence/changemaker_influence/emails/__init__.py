@@ -1,0 +1,1 @@
+"""Messages to representatives, and the ledger of what was sent."""

@@ -1,0 +1,84 @@
+"""Whom a sender may write to: their own representatives, and those whom a campaign adds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from changemaker_core import FieldError, Invalid, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from changemaker_influence.campaigns.queries import CampaignView
+    from changemaker_influence.campaigns.schemas import RecipientOut
+    from changemaker_influence.directories.representatives import Representative
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """Somebody to write to. ``key`` stands for them where their address is not shown."""
+
+    key: str
+    name: str
+    email: str
+    office: str = ""
+    level: str | None = None
+
+
+def targeted(campaign: CampaignView, person: Representative) -> bool:
+    """Whether ``campaign`` is for representatives such as ``person``."""
+    return person.level is not None and person.level in campaign.target_government_levels
+
+
+def reachable(
+    campaign: CampaignView,
+    representatives: Iterable[Representative],
+    custom: Iterable[RecipientOut],
+) -> list[Recipient]:
+    """Everybody whom the people's sender may write to in ``campaign``."""
+    elected = [
+        Recipient(
+            key=person.key,
+            name=person.name,
+            email=person.email,
+            office=person.elected_office,
+            level=person.level,
+        )
+        for person in representatives
+        if person.email is not None and targeted(campaign, person)
+    ]
+    added = custom if campaign.allow_custom_recipients else ()
+    return elected + [
+        Recipient(key=each.id, name=each.name, email=each.email, office=each.title)
+        for each in added
+    ]
+
+
+def choose(
+    people: Sequence[Recipient],
+    *,
+    emails: Sequence[str] = (),
+    keys: Sequence[str] = (),
+    field_of_keys: str = "recipient_keys",
+) -> list[Recipient]:
+    """Those of ``people`` who were named, each address once. Raises ``Invalid`` for others."""
+    by_email = {person.email: person for person in reversed(people)}
+    by_key = {person.key: person for person in people}
+    chosen, errors = _pick(by_email, [email.lower() for email in emails], "recipient_emails")
+    more, more_errors = _pick(by_key, keys, field_of_keys)
+    if errors or more_errors:
+        raise Invalid([*errors, *more_errors])
+    once = {person.email: person for person in [*chosen, *more]}
+    if not once:
+        raise Invalid([FieldError(field_of_keys, Text("Choose at least one recipient."))])
+    return list(once.values())
+
+
+def _pick(
+    people: Mapping[str, Recipient], names: Iterable[str], field: str
+) -> tuple[list[Recipient], list[FieldError]]:
+    problem = Text("This is not one of your representatives for this campaign.")
+    chosen = [(place, people.get(name)) for place, name in enumerate(names)]
+    errors = [FieldError(f"{field}[{place}]", problem) for place, found in chosen if found is None]
+    return [found for _, found in chosen if found is not None], errors

@@ -1,0 +1,119 @@
+"""Messages over HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from changemaker_core import (
+    FieldError,
+    Invalid,
+    Listing,
+    NotFound,
+    Text,
+    endpoint,
+    page_of,
+)
+from changemaker_influence.campaigns import permissions
+from changemaker_influence.campaigns.queries import view_by_id
+from changemaker_influence.campaigns.services import find as find_campaign
+from changemaker_influence.directories.problems import LOOKUP_ERRORS, problem_of
+from changemaker_influence.emails.idempotency import Once
+from changemaker_influence.emails.queries import emails_of_campaign
+from changemaker_influence.emails.schemas import (
+    EmailOut,
+    EmailQuery,
+    PublicEmail,
+    Queued,
+    QueuedEmail,
+    SendEmail,
+)
+from changemaker_influence.emails.status import state_of
+
+if TYPE_CHECKING:
+    from changemaker_core import Request, Response, Site
+    from changemaker_influence.emails.sending import Sending
+    from changemaker_influence.emails.services import TakenEmail
+
+MAX_IDEMPOTENCY_KEY = 255
+
+
+class SendEmailResource:
+    """``/api/campaigns/{id}/send-email``"""
+
+    def __init__(self, site: Site, sending: Sending) -> None:
+        self._site = site
+        self._sending = sending
+
+    @endpoint(public=True, body=SendEmail, response=Queued, status=202)
+    async def on_post(self, req: Request, resp: Response, *, id: str, body: SendEmail) -> Queued:
+        """Write to one's representatives. The message is sent soon after the answer.
+
+        With an ``Idempotency-Key`` header, the same request has the same answer for a day.
+        """
+        campaign = await self._site.db.one(view_by_id(id=id))
+        try:
+            taken = await self._sending.take(
+                campaign,
+                body,
+                visitor=req.client_ip,
+                locale=req.locale,
+                once=self._once(req, id, body),
+            )
+        except LOOKUP_ERRORS as error:
+            raise problem_of(error) from None
+        return Queued(emails=[_queued(req, each) for each in taken])
+
+    def _once(self, req: Request, id: str, body: SendEmail) -> Once | None:
+        key = req.get_header("Idempotency-Key")
+        if key is None:
+            return None
+        if not 0 < len(key) <= MAX_IDEMPOTENCY_KEY:
+            problem = Text("An Idempotency-Key has at most 255 characters.")
+            raise Invalid([FieldError("Idempotency-Key", problem, "header")])
+        secret = self._site.config.secret_key
+        return Once.of(secret, key, scope=id, request=msgspec.json.encode(body))
+
+
+class PublicEmailResource:
+    """``/api/public/emails/{id}``"""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @endpoint(public=True, response=PublicEmail)
+    async def on_get(self, req: Request, resp: Response, *, id: str) -> PublicEmail:
+        """What became of a message, for whoever knows its id."""
+        resp.set_header("Cache-Control", "no-store")
+        state = await state_of(self._site.db, id, self._site.clock())
+        if state is None:
+            raise NotFound
+        return PublicEmail(id=state.id, status=state.status, sent_at=state.sent_at)
+
+
+class CampaignEmailsResource:
+    """``/api/campaigns/{id}/emails``"""
+
+    def __init__(self, site: Site) -> None:
+        self._db = site.db
+
+    @endpoint(permission=permissions.READ_EMAILS, query=EmailQuery, response=Listing[EmailOut])
+    async def on_get(
+        self, req: Request, resp: Response, *, id: str, query: EmailQuery
+    ) -> Listing[EmailOut]:
+        """A campaign's messages, newest first."""
+        await self._db.read(find_campaign, id)
+        wanted = emails_of_campaign(
+            campaign_id=id, status=query.status, limit=query.limit + 1, offset=query.offset
+        )
+        return page_of(await self._db.all(wanted), query, await self._db.count(wanted))
+
+
+def _queued(req: Request, taken: TakenEmail) -> QueuedEmail:
+    return QueuedEmail(
+        id=taken.id,
+        recipient_name=taken.recipient_name,
+        status="QUEUED",
+        status_url=f"{req.root_path}/api/public/emails/{taken.id}",
+    )

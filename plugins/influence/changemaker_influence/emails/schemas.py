@@ -1,0 +1,105 @@
+"""What the API takes and gives about messages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from changemaker_core import Body, Email, ListQuery, PlainLine
+from changemaker_influence.campaigns.schemas import MessageBody, Subject
+from changemaker_influence.directories.postal_codes import MAX_TYPED
+from changemaker_influence.states import EmailStatus
+
+#: Nobody has more representatives.
+MAX_RECIPIENTS = 30
+_Name = Annotated[PlainLine, Meta(min_length=1, max_length=200)]
+_Typed = Annotated[PlainLine, Meta(min_length=1, max_length=MAX_TYPED)]
+_Key = Annotated[PlainLine, Meta(min_length=1, max_length=64)]
+
+
+class SendEmail(Body, frozen=True):
+    """A message to some of the sender's representatives or the campaign's own recipients.
+
+    ``recipient_emails`` are addresses of the sender's own representatives; ``recipient_keys`` name
+    a campaign's own recipients, whose addresses are not public, by the keys that the public
+    campaign lists. ``subject`` and ``body`` only where the campaign allows editing.
+    """
+
+    sender_name: _Name
+    sender_email: Email
+    postal_code: _Typed
+    consent: bool = False
+    recipient_emails: Annotated[list[Email], Meta(max_length=MAX_RECIPIENTS)] = msgspec.field(
+        default_factory=list
+    )
+    recipient_keys: Annotated[list[_Key], Meta(max_length=MAX_RECIPIENTS)] = msgspec.field(
+        default_factory=list
+    )
+    subject: Subject | None = None
+    body: MessageBody | None = None
+
+
+class SendForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The same, as the campaign page sends it: recipients are keys. ``website`` is for robots."""
+
+    sender_name: _Name
+    sender_email: Email
+    postal_code: _Typed
+    recipients: Annotated[list[_Key], Meta(max_length=MAX_RECIPIENTS)] = msgspec.field(
+        default_factory=list
+    )
+    consent: bool = False
+    subject: Subject | None = None
+    body: MessageBody | None = None
+    website: str = ""
+
+
+class EmailQuery(ListQuery, frozen=True, kw_only=True):
+    """Which of a campaign's messages."""
+
+    status: EmailStatus | None = None
+
+
+class QueuedEmail(msgspec.Struct, frozen=True, kw_only=True):
+    """One message that is on its way."""
+
+    id: str
+    recipient_name: str
+    status: Literal["QUEUED"]
+    status_url: str
+
+
+class Queued(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to a message that was taken."""
+
+    emails: list[QueuedEmail]
+
+
+class PublicEmail(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a message; no names, no addresses."""
+
+    id: str
+    status: EmailStatus
+    sent_at: datetime | None
+
+
+class EmailOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A message, as the campaign's organisers see it."""
+
+    id: str
+    sender_name: str
+    sender_email: str
+    postal_code: str
+    recipient_name: str
+    recipient_email: str
+    recipient_office: str
+    recipient_level: str | None
+    subject: str
+    method: str
+    status: EmailStatus
+    error: str | None
+    created_at: datetime
+    sent_at: datetime | None

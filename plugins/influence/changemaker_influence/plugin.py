@@ -1,0 +1,102 @@
+"""Influence: the manifest."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from changemaker_core import Plugin, Route, hookimpl
+from changemaker_influence.config import InfluenceConfig
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from changemaker_core import Job, Metric, Model, Permission, Role, Site
+    from changemaker_influence.directories.directory import Directory
+    from changemaker_influence.directories.lookup import Lookups
+
+
+class InfluencePlugin(Plugin):
+    """Campaigns that write to representatives."""
+
+    name = "influence"
+    config = InfluenceConfig
+
+    def __init__(self) -> None:
+        self._lookups: Lookups | None = None
+
+    @hookimpl
+    def cm_register_models(self) -> list[type[Model]]:
+        from changemaker_influence.campaigns.models import Campaign, CustomRecipient
+        from changemaker_influence.directories.models import LookupCount, PostalCode
+        from changemaker_influence.emails import models as emails
+
+        return [
+            Campaign,
+            CustomRecipient,
+            emails.CampaignEmail,
+            emails.EmailTally,
+            emails.EmailRepeat,
+            emails.IdempotentAnswer,
+            PostalCode,
+            LookupCount,
+        ]
+
+    @hookimpl
+    def cm_register_routes(self, site: Site) -> list[Route]:
+        from changemaker_influence.routes import routes
+
+        return routes(site, self._open_lookups(site))
+
+    @hookimpl
+    def cm_register_jobs(self) -> list[Job]:
+        from changemaker_influence.emails.jobs import jobs
+
+        return jobs()
+
+    @hookimpl
+    def cm_register_metrics(self) -> list[Metric]:
+        from changemaker_influence.directories import metrics as directories
+        from changemaker_influence.emails import metrics as emails
+
+        return [*emails.metrics(), *directories.metrics()]
+
+    @hookimpl
+    @contextlib.asynccontextmanager
+    async def cm_lifespan(self, site: Site) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            await self._open_lookups(site).close()
+
+    @hookimpl
+    def cm_bootstrap_site(self, site: Site, options: Mapping[str, Any]) -> None:
+        if options.get("demo"):
+            from changemaker_influence import demo
+
+            site.db.sync.write(demo.seed)
+
+    @hookimpl
+    def accounts_register_permissions(self) -> list[Permission]:
+        from changemaker_influence.campaigns.permissions import PERMISSIONS
+
+        return PERMISSIONS
+
+    @hookimpl
+    def accounts_register_roles(self) -> list[Role]:
+        from changemaker_influence.campaigns.permissions import ROLES
+
+        return ROLES
+
+    @hookimpl
+    def influence_register_directories(self, site: Site) -> list[Directory]:
+        from changemaker_influence.directories import shipped
+
+        return shipped.directories(site)
+
+    def _open_lookups(self, site: Site) -> Lookups:
+        if self._lookups is None:
+            from changemaker_influence.directories.lookup import Lookups
+
+            self._lookups = Lookups.of(site)
+        return self._lookups

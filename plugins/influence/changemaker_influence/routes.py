@@ -1,0 +1,35 @@
+"""Where everything is."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from changemaker_core import Route
+from changemaker_influence.campaigns import pages, resources
+from changemaker_influence.directories.resources import RepresentativesResource
+from changemaker_influence.emails import resources as emails
+from changemaker_influence.emails.pages import EmailStatusPage
+from changemaker_influence.emails.sending import Sending
+
+if TYPE_CHECKING:
+    from changemaker_core import Site
+    from changemaker_influence.directories.lookup import Lookups
+
+
+def routes(site: Site, lookups: Lookups) -> list[Route]:
+    """The organiser's API, the public one, and the pages."""
+    sending = Sending(site, lookups)
+    return [
+        Route("/api/campaigns", resources.CampaignsResource(site)),
+        Route("/api/campaigns/{id}", resources.CampaignResource(site)),
+        Route("/api/campaigns/{id}/recipients", resources.RecipientsResource(site)),
+        Route("/api/campaigns/{id}/emails", emails.CampaignEmailsResource(site)),
+        Route("/api/campaigns/{id}/send-email", emails.SendEmailResource(site, sending)),
+        Route("/api/public/campaigns", resources.PublicCampaignsResource(site)),
+        Route("/api/public/campaigns/{slug}", resources.PublicCampaignResource(site)),
+        Route("/api/public/representatives", RepresentativesResource(lookups)),
+        Route("/api/public/emails/{id}", emails.PublicEmailResource(site)),
+        Route("/campaigns", pages.CampaignListPage(site)),
+        Route("/campaigns/{slug}", pages.CampaignPage(site, lookups, sending)),
+        Route("/emails/{id}", EmailStatusPage(site)),
+    ]
