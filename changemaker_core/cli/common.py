@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
-#: Modules and their errors that the operator, not a programmer, can mend.
+#: Errors that the operator, not a programmer, can mend: module, name, and what to say first.
 EXPECTED = (
-    ("changemaker_core.config", "ConfigError"),
-    ("changemaker_core.plugin.errors", "BootFailed"),
-    ("changemaker_core.plugin.errors", "PluginError"),
-    ("changemaker_core.db.errors", "MigrationFailed"),
-    ("peewee", "OperationalError"),
+    ("changemaker_core.config", "ConfigError", ""),
+    ("changemaker_core.plugin.errors", "BootFailed", ""),
+    ("changemaker_core.plugin.errors", "PluginError", ""),
+    ("changemaker_core.db.errors", "MigrationFailed", ""),
+    ("peewee", "OperationalError", "the database cannot be used: "),
 )
 FOLDER_VARIABLE = "CHANGEMAKER_SITE"
 
@@ -103,18 +103,18 @@ def plain_errors() -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if not is_expected(error):
+        plain = _said_plainly(error)
+        if plain is None:
             raise
-        raise Refusal(str(error)) from error
+        raise Refusal(plain) from error
 
 
-def is_expected(error: Exception) -> bool:
-    """Whether the operator, not a programmer, can mend this error.
+def _said_plainly(error: Exception) -> str | None:
+    """What to tell the operator; None where the error is a bug.
 
     Looks at what is already imported: an error whose room was never loaded cannot be one of it.
     """
-    expected: list[type[Exception]] = []
-    for module, name in EXPECTED:
-        if module in sys.modules:
-            expected.append(getattr(sys.modules[module], name))
-    return isinstance(error, tuple(expected))
+    for module, name, prefix in EXPECTED:
+        if module in sys.modules and isinstance(error, getattr(sys.modules[module], name)):
+            return f"{prefix}{error}".strip()
+    return None

@@ -11,8 +11,8 @@ import click
 from changemaker_core.cli.init import DEFAULT_ADMIN
 
 if TYPE_CHECKING:
+    from changemaker_core.app import App
     from changemaker_core.config import Config
-    from changemaker_core.http.edge import Edge
 
 #: What a demonstration configures differently, for the plugins of these names that are installed:
 #: representatives out of a file, so that nothing is asked of anybody's server.
@@ -50,7 +50,7 @@ def demo(port: int, folder: Path) -> None:
     serve_app(_app(_configuration(folder, address)), listening, started=announce)
 
 
-def _app(config: Config) -> Edge:
+def _app(config: Config) -> App:
     """The application with its job runner; a site of an older version is brought up to date."""
     from changemaker_core.app import create_app
     from changemaker_core.db import migrations

@@ -62,18 +62,19 @@ def _web(orders: Orders) -> None:
 
 
 def _jobs(orders: Orders) -> None:
-    from changemaker_core.cli.state import checked_app
-    from changemaker_core.jobs import runner
-
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    app = checked_app(orders)
+
+    from changemaker_core.cli.state import checked_site, mounted_jobs
+    from changemaker_core.jobs import run_jobs
+
+    site = checked_site(orders)
     _tell(orders.ready)()
     try:
-        runner.run(app.site, stop)
+        run_jobs(site, stop, names=mounted_jobs(site, orders))
     finally:
-        app.site.close()
+        site.close()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""An application whose database fits the code, or a refusal that says which command mends it."""
+"""A site or application whose database fits the code, or a refusal that says what mends it."""
 
 from __future__ import annotations
 
@@ -8,28 +8,49 @@ from typing import TYPE_CHECKING
 from changemaker_core.cli.common import Refusal
 
 if TYPE_CHECKING:
+    from changemaker_core.app import App
     from changemaker_core.cli.orders import Orders
     from changemaker_core.db.migrations import Step
-    from changemaker_core.http.edge import Edge
+    from changemaker_core.plugin.loaded import LoadedPlugin
     from changemaker_core.site import Site
 
 #: Migrations that are named before the rest is only counted.
 NAMED = 5
 
 
-def checked_app(orders: Orders) -> Edge:
+def checked_app(orders: Orders) -> App:
     """The application under ``orders``. Raises ``Refusal`` when its database is behind or ahead."""
-    from changemaker_core.app import create_app
-    from changemaker_core.config import Config
+    from changemaker_core.app import App
 
-    app = create_app(
-        Config.load(Path(orders.site)),
-        only=orders.only,
-        except_=orders.except_,
-        safe_mode=orders.safe_mode,
-    )
-    refuse_unless_current(app.site)
-    return app
+    return App(checked_site(orders), only=orders.only, except_=orders.except_)
+
+
+def checked_site(orders: Orders) -> Site:
+    """The site under ``orders``. Raises ``Refusal`` when its database is behind or ahead."""
+    from changemaker_core.config import Config
+    from changemaker_core.site import Site
+
+    site = Site(Config.load(Path(orders.site)), safe_mode=orders.safe_mode)
+    refuse_unless_current(site)
+    return site
+
+
+def mounted_jobs(site: Site, orders: Orders) -> frozenset[str] | None:
+    """The names of the jobs that ``orders`` mount; None for all of them. Core's own always are."""
+    if not orders.only and not orders.except_:
+        return None
+    from changemaker_core.jobs import subscription_job
+
+    jobs = [(c.plugin, c.item.name) for c in site.loaded.contributions("jobs")]
+    heard = site.loaded.contributions("subscriptions")
+    jobs += [(c.plugin, subscription_job(c.item).name) for c in heard]
+    left_out = {name for plugin, name in jobs if not _is_mounted(plugin, orders)}
+    return frozenset(site.job_names()) - left_out
+
+
+def _is_mounted(plugin: LoadedPlugin, orders: Orders) -> bool:
+    chosen = not orders.only or plugin.name in orders.only
+    return plugin.core or (chosen and plugin.name not in orders.except_)
 
 
 def refuse_unless_current(site: Site) -> None:

@@ -15,7 +15,7 @@ def test_create_shows_a_random_password_once(cli: Any, site: Any) -> None:
 
 
 def test_a_given_password_is_not_shown(cli: Any, site: Any) -> None:
-    words = "correct horse battery staple"
+    words = "nine quiet herons by the mill"
     options = ("--site", site.folder, "--role", "SUPER_ADMIN", "--password-stdin")
     done = cli.run("users", "create", "b@example.org", *options, stdin=words + "\n")
     assert done.returncode == 0, done.stderr
