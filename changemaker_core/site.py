@@ -52,7 +52,11 @@ class Site:
         self.clock = clock
         self.jobs = Outbox(self)
         self.db = Database.open(
-            config.database_url, read_urls=config.read_urls, clock=clock, effects=self.jobs
+            config.database_url,
+            read_urls=config.read_urls,
+            clock=clock,
+            effects=self.jobs,
+            secret=config.secret_key,
         )
         self.loaded = manager.load(plugins, config, self, features=_features(), safe_mode=safe_mode)
         self._jobs = {job.name: job for job in self._all_jobs()}

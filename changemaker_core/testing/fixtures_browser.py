@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from changemaker_core.testing.left_out import LeftOut
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
@@ -30,6 +32,20 @@ ARGUMENTS = (
 )
 #: Milliseconds that a page may take to do what a test waits for, on a busy machine.
 PATIENCE = 20_000
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the marker."""
+    config.addinivalue_line("markers", "browser: needs Chromium")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the browser's tests where there is no browser."""
+    browsing = [item for item in items if item.get_closest_marker("browser")]
+    if browsing and chromium() is None:
+        config.stash[LeftOut.KEY].suite("browser", "no Chromium found; apt-get install chromium")
+        config.hook.pytest_deselected(items=browsing)
+        items[:] = [item for item in items if item not in browsing]
 
 
 def chromium() -> str | None:

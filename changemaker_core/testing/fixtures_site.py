@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx
-    from changemaker_core.http.edge import Edge
+    from changemaker_core.app import App
 
     from changemaker_core import Config, Plugin, Site
 
 MakeConfig = Callable[..., "Config"]
 MakeSite = Callable[..., "Site"]
-OpenApp = Callable[..., "AbstractAsyncContextManager[Edge]"]
+OpenApp = Callable[..., "AbstractAsyncContextManager[App]"]
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def open_app(make_config: MakeConfig) -> OpenApp:
     @contextlib.asynccontextmanager
     async def open_(
         *plugins: type[Plugin], clock: Any = None, **overrides: Any
-    ) -> AsyncIterator[Edge]:
+    ) -> AsyncIterator[App]:
         from changemaker_core.app import create_app
 
         from changemaker_core.site import utcnow
@@ -71,7 +71,7 @@ def open_app(make_config: MakeConfig) -> OpenApp:
     return open_
 
 
-def client_of(app: Edge, **options: Any) -> httpx.AsyncClient:
+def client_of(app: App, **options: Any) -> httpx.AsyncClient:
     """An HTTP client that speaks to ``app`` in this process, as a visitor at 127.0.0.1."""
     import httpx
 

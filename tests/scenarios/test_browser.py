@@ -48,12 +48,12 @@ def mailing(operated, smtp_server):
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
 def test_a_supporter_writes_to_their_representative(
-    mailing, organiser_at, smtp_server, new_page, javascript
+    mailing, organiser_at, smtp_server, open_page, javascript
 ):
     with mailing.serve("--workers", "2") as address:
         campaign = organiser_at(address, mailing).campaign()
         before = emails_sent(address)
-        page = new_page(javascript=javascript)
+        page = open_page(javascript=javascript)
         write_to_representative(page, address, campaign)
         expect(
             page.get_by_text(re.compile("on its way|was sent", re.IGNORECASE)).first
@@ -83,7 +83,7 @@ def check_message(received):
         assert "Sacha Supporter" in part.get_content()
 
 
-def test_the_demonstration_keeps_mail_in_its_mailbox(tmp_path, new_page):
+def test_the_demonstration_keeps_mail_in_its_mailbox(tmp_path, open_page):
     from changemaker_core.testing.server import OperatedSite
 
     site = OperatedSite(tmp_path)
@@ -92,7 +92,7 @@ def test_the_demonstration_keeps_mail_in_its_mailbox(tmp_path, new_page):
         listed = httpx.get(f"{address}/api/public/campaigns").json()["data"]
         assert len(listed) == 3
         assert {campaign["language"] for campaign in listed} == {"en", "fr"}
-        page = new_page(javascript=True)
+        page = open_page(javascript=True)
         page.goto(f"{address}/campaigns")
         english = next(campaign for campaign in listed if campaign["language"] == "en")
         page.get_by_role("link", name=english["title"]).first.click()

@@ -6,14 +6,44 @@ to a folder, and answers only requests from this machine.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from changemaker_core import NotFound, Page, endpoint
 
 if TYPE_CHECKING:
+    from email.message import EmailMessage
+
     from changemaker_core import Request, Response
     from changemaker_core.mail import FolderTransport
+
+#: What a message may do in its frame: look like something, and nothing else.
+MESSAGE_POLICY: Final = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+)
+SHOWN: Final = ("From", "Reply-To", "To", "Subject", "Date", "Message-ID")
+
+
+@dataclass(frozen=True, slots=True)
+class MessageView:
+    """A message as its page shows it."""
+
+    id: str
+    subject: str
+    headers: list[tuple[str, str]]
+    text: str | None
+    has_html: bool
+
+    @classmethod
+    def of(cls, message_id: str, message: EmailMessage) -> MessageView:
+        return cls(
+            id=message_id,
+            subject=str(message["Subject"] or ""),
+            headers=[(name, str(message[name])) for name in SHOWN if name in message],
+            text=_part(message, "plain"),
+            has_html=_part(message, "html") is not None,
+        )
 
 
 class MailboxPage:
@@ -39,9 +69,7 @@ class MessagePage:
     async def on_get(self, req: Request, resp: Response, *, id: str) -> Page:
         """One message of the development mailbox."""
         _refuse_strangers(req)
-        message = self._transport.message(id)
-        if message is None:
-            raise NotFound
+        message = MessageView.of(id, _found(self._transport, id))
         return Page("operations/mailbox_message.html", {"message": message})
 
 
@@ -55,16 +83,27 @@ class MessageHtml:
     async def on_get(self, req: Request, resp: Response, *, id: str) -> bytes:
         """The HTML part of a message, for a sandboxed frame."""
         _refuse_strangers(req)
-        message = self._transport.message(id)
-        if message is None or message.html is None:
+        html = _part(_found(self._transport, id), "html")
+        if html is None:
             raise NotFound
         resp.content_type = "text/html; charset=utf-8"
-        resp.set_header(
-            "Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'"
-        )
-        return message.html.encode()
+        resp.set_header("Content-Security-Policy", MESSAGE_POLICY)
+        resp.set_header("X-Frame-Options", "SAMEORIGIN")
+        return html.encode()
 
 
 def _refuse_strangers(req: Request) -> None:
     if not ip_address(req.client_ip).is_loopback:
         raise NotFound
+
+
+def _found(transport: FolderTransport, message_id: str) -> EmailMessage:
+    try:
+        return transport.read(message_id)
+    except KeyError:
+        raise NotFound from None
+
+
+def _part(message: EmailMessage, kind: str) -> str | None:
+    part = message.get_body(preferencelist=(kind,))
+    return None if part is None else str(part.get_content())

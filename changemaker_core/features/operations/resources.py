@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from changemaker_core import endpoint
+from changemaker_core.features.operations.health import Health
+from changemaker_core.jobs import QueueDepth, queue_depths
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -14,13 +16,17 @@ if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site
     from changemaker_core.features.operations.health import HealthChecks
 
-from changemaker_core.features.operations.health import Health
-
 
 class Alive(msgspec.Struct, frozen=True):
     """The process answers."""
 
     status: str = "ok"
+
+
+class Queues(msgspec.Struct, frozen=True):
+    """Each queue's jobs, by state."""
+
+    data: list[QueueDepth]
 
 
 class HealthResource:
@@ -79,7 +85,7 @@ class QueuesResource:
     def __init__(self, site: Site) -> None:
         self._site = site
 
-    @endpoint(permission="operations.jobs.read")
-    async def on_get(self, req: Request, resp: Response) -> dict[str, object]:
-        """How many jobs of each state wait in each queue."""
-        return {"data": await self._site.jobs.depths()}
+    @endpoint(permission="operations.jobs.read", response=Queues)
+    async def on_get(self, req: Request, resp: Response) -> Queues:
+        """How many jobs of each state there are in each queue."""
+        return Queues(data=await self._site.db.all(queue_depths()))

@@ -1,0 +1,94 @@
+"""From a configuration to an ASGI app. There are no globals: each app is a world of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from changemaker_core.db import utcnow
+from changemaker_core.http.edge import Edge
+from changemaker_core.http.routing import build_falcon_app
+from changemaker_core.jobs import RunnerThread
+from changemaker_core.plugin.lifespan import lifespan as plugin_lifespans
+from changemaker_core.site import Site
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Collection, Sequence
+    from datetime import datetime
+
+    from changemaker_core.config import Config
+    from changemaker_core.plugin.base import Plugin
+
+
+def create_app(
+    config: Config,
+    plugins: Sequence[type[Plugin]] | None = None,
+    *,
+    run_jobs: bool = False,
+    only: Collection[str] = (),
+    except_: Collection[str] = (),
+    safe_mode: bool = False,
+    clock: Callable[[], datetime] = utcnow,
+) -> App:
+    """A site as an ASGI app.
+
+    ``plugins``: ``None`` loads those that are installed; a list of classes loads exactly those.
+    ``run_jobs`` also runs the site's jobs, on threads of this process. ``only`` and ``except_``
+    choose whose routes it mounts; every plugin is loaded all the same. ``safe_mode`` loads core
+    alone. ``clock`` answers the time as an aware UTC datetime.
+
+    Raises :class:`~changemaker_core.plugin.errors.BootFailed` with every problem at once.
+    """
+    site = Site(config, plugins, safe_mode=safe_mode, clock=clock)
+    return App(site, run_jobs=run_jobs, only=only, except_=except_)
+
+
+class App(Edge):
+    """The ASGI app of a site. Mounted in another app, run :meth:`lifespan` with the host's own."""
+
+    def __init__(
+        self,
+        site: Site,
+        *,
+        run_jobs: bool = False,
+        only: Collection[str] = (),
+        except_: Collection[str] = (),
+    ) -> None:
+        routes = site.loaded.contributions("routes")
+        falcon_app = build_falcon_app(routes, site, _OnServer(self), only=only, except_=except_)
+        super().__init__(falcon_app, site)
+        self._run_jobs = run_jobs
+
+    @asynccontextmanager
+    async def lifespan(self) -> AsyncIterator[None]:
+        """What is open while the app serves: changes are heard, plugins' lifespans run.
+
+        Closes the site at its end, so an app has one lifespan.
+        """
+        site = self.site
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(asyncio.to_thread, site.close)
+            await site.db.changes.start()
+            stack.push_async_callback(site.db.changes.stop)
+            await stack.enter_async_context(plugin_lifespans(site.loaded, site))
+            if self._run_jobs:
+                runner = RunnerThread(site)
+                runner.start()
+                stack.push_async_callback(asyncio.to_thread, runner.stop)
+            stack.callback(self.access_log.flush)
+            yield
+
+
+class _OnServer:
+    """Runs the app's lifespan when the server speaks ASGI's lifespan protocol."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._stack = AsyncExitStack()
+
+    async def process_startup(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
+        await self._stack.enter_async_context(self._app.lifespan())
+
+    async def process_shutdown(self, scope: dict[str, Any], event: dict[str, Any]) -> None:
+        await self._stack.aclose()
