@@ -6,7 +6,7 @@ import msgspec
 
 
 class ConfigProblem(msgspec.Struct, frozen=True):
-    """One thing that is wrong. It never repeats the value, which may be a secret."""
+    """One thing that is wrong. It does not repeat what may be a secret."""
 
     #: ``database_url``, or ``influence.represent_url`` for a plugin's.
     key: str

@@ -108,7 +108,8 @@ class Hooks:
         implementation = self._implementation(plugin, hook)
         if implementation is None:
             return None
-        taken = (*implementation.argnames, *implementation.kwargnames)
+        # NOTE(argnames): pluggy's list of arguments leaves out keyword-only ones.
+        taken = inspect.signature(implementation.function).parameters
         return implementation.function(**{n: arguments[n] for n in taken if n in arguments})
 
     def implements(self, plugin: LoadedPlugin, hook: str) -> bool:

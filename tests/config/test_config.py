@@ -1,0 +1,350 @@
+"""Configuration: where it is read, what wins, and every problem at once with its place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from textwrap import dedent
+from typing import Annotated, Literal
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from changemaker_core.config import Config, ConfigError
+from changemaker_core.config.convert import describe
+from changemaker_core.config.sources import key_of, variable_of
+
+SECRET = "0123456789abcdef" * 2
+BASE = {"CHANGEMAKER_SECRET_KEY": SECRET}
+
+
+class Parks(msgspec.Struct, frozen=True):
+    """A plugin's configuration."""
+
+    benches: Annotated[int, msgspec.Meta(ge=0)] = 4
+    open_at_night: bool = False
+    colours: tuple[str, ...] = ("green",)
+    keeper: str | None = None
+    kind: Literal["city", "nature"] = "city"
+    ratio: float = 0.5
+
+
+class Strict(msgspec.Struct, frozen=True):
+    """A plugin's configuration with a key that has no default, and a rule of its own."""
+
+    url: str
+    limit: int = 1
+
+    def __post_init__(self) -> None:
+        if self.limit == 13:
+            raise ValueError("limit must not be 13")
+
+
+def load(folder: Path, toml: str = "", env: str = "", **environ: str) -> Config:
+    (folder / "changemaker.toml").write_text(dedent(toml))
+    (folder / ".env").write_text(dedent(env))
+    return Config.load(folder, BASE | {f"CHANGEMAKER_{k}": v for k, v in environ.items()})
+
+
+def problems(folder: Path, toml: str = "", env: str = "", **environ: str) -> list[str]:
+    with pytest.raises(ConfigError) as raised:
+        load(folder, toml, env, **environ)
+    assert all(str(problem) in str(raised.value) for problem in raised.value.problems)
+    return [str(problem) for problem in raised.value.problems]
+
+
+def test_defaults_need_nothing_but_a_secret(tmp_path: Path) -> None:
+    config = Config.load(tmp_path, BASE)
+    assert config.site_dir == tmp_path
+    assert config.database_url == f"sqlite:///{tmp_path}/site.db"
+    assert (config.base_url, config.home_page) == ("http://127.0.0.1:4000", "/campaigns")
+
+
+def test_the_environment_wins_over_dotenv_and_dotenv_over_the_file(tmp_path: Path) -> None:
+    toml = "organisation = 'file'\nhome_page = '/file'\nmail_from = 'file@example.org'"
+    env = "CHANGEMAKER_ORGANISATION=dotenv\nexport CHANGEMAKER_HOME_PAGE='/dotenv'  # said why\n"
+    config = load(tmp_path, toml, env, ORGANISATION="environment")
+    assert config.organisation == "environment"
+    assert config.home_page == "/dotenv"
+    assert config.mail_from == "file@example.org"
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("CHANGEMAKER_ORGANISATION=Green Parks", "Green Parks"),
+        ("CHANGEMAKER_ORGANISATION = Green Parks # comment", "Green Parks"),
+        ('CHANGEMAKER_ORGANISATION="Parks # 1"', "Parks # 1"),
+        ("CHANGEMAKER_ORGANISATION='a=b'", "a=b"),
+        ("CHANGEMAKER_ORGANISATION=a#b", "a#b"),
+        ("OTHER_THING=1", "Changemaker"),
+        ("# CHANGEMAKER_ORGANISATION=x", "Changemaker"),
+    ],
+)
+def test_lines_of_dotenv(tmp_path: Path, line: str, value: str) -> None:
+    assert load(tmp_path, "", line).organisation == value
+
+
+def test_a_line_of_dotenv_that_is_none(tmp_path: Path) -> None:
+    assert problems(tmp_path, "", "\nCHANGEMAKER_X\n") == [".env:2: line must be NAME=value."]
+
+
+def test_an_empty_variable_means_the_default(tmp_path: Path) -> None:
+    config = load(tmp_path, "redis_url = 'redis://a'", REDIS_URL="", DEVELOPMENT="")
+    assert (config.redis_url, config.development) == (None, False)
+
+
+def test_text_of_the_environment_becomes_what_it_is_for(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        DEVELOPMENT="yes",
+        MAX_BODY_BYTES="5000",
+        TRUSTED_PROXIES="10.0.0.0/8, 192.168.0.0/16",
+        READ_URLS='["postgresql://a/b"]',
+        PLUGINS_DENY="map,media",
+        PLUGINS__ALLOW="parks",
+    )
+    assert config.development is True
+    assert config.max_body_bytes == 5000
+    assert config.trusted_proxies == ("10.0.0.0/8", "192.168.0.0/16")
+    assert config.read_urls == ("postgresql://a/b",)
+    assert (config.plugins_allow, config.plugins_deny) == (("parks",), ("map", "media"))
+
+
+def test_every_problem_is_reported_at_once_with_its_place(tmp_path: Path) -> None:
+    toml = """
+        databse_url = "sqlite:///x.db"
+        development = "maybe"
+
+        [plugins]
+        alow = []
+        """
+    found = problems(
+        tmp_path, toml, "CHANGEMAKER_HOME_PAGE=nowhere", BASE_URL="example.org", X__Y="1"
+    )
+    assert (
+        "changemaker.toml:2: databse_url is not a key that exists. Did you mean 'database_url'?"
+        in found
+    )
+    assert any(
+        p.startswith("changemaker.toml:3: development must be true or false.") for p in found
+    )
+    assert (
+        "changemaker.toml:6: plugins.alow is not a key that exists. Did you mean 'allow'?" in found
+    )
+    assert any(
+        p.startswith(".env:1 (CHANGEMAKER_HOME_PAGE): home_page must be a path") for p in found
+    )
+    assert any(p.startswith("CHANGEMAKER_BASE_URL: base_url must be http://host") for p in found)
+    assert len(found) == 5
+
+
+def test_a_missing_secret_says_where_it_goes(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="CHANGEMAKER_SECRET_KEY"):
+        Config.load(tmp_path, {})
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("secret_key", "é" * 15),
+        ("database_url", "mysql://a/b"),
+        ("database_url", "sqlite://"),
+        ("database_url", "sqlite:///:memory:"),
+        ("database_url", "postgresql://host"),
+        ("database_url", "postgresql://host:port/name"),
+        ("read_urls", "postgresql://a/b,nothing"),
+        ("redis_url", "http://a"),
+        ("smtp_url", "mail.example.org"),
+        ("smtp_url", "smtp://"),
+        ("mail_from", "nobody"),
+        ("mail_from", "a@b.c\nBcc: d@e.f"),
+        ("base_url", "ftp://example.org"),
+        ("base_url", "https://example.org/?x=1"),
+        ("home_page", "//example.org"),
+        ("home_page", "/\\example.org"),
+        ("organisation", "  "),
+        ("default_locale", "de"),
+        ("time_zone", "Mars/Olympus"),
+        ("time_zone", "../../etc/passwd"),
+        ("trusted_proxies", "10.0.0.1/8"),
+        ("plugins_deny", "Not A Name"),
+        ("max_body_bytes", "0"),
+        ("api_rate_limit", "-1"),
+    ],
+)
+def test_values_that_are_refused(tmp_path: Path, key: str, value: str) -> None:
+    (found,) = problems(tmp_path, **{key.upper(): value})
+    assert f"{key} must" in found or f"{key} must" in found.replace("plugins.", "plugins_")
+
+
+@pytest.mark.parametrize("key", ["secret_key", "database_url", "smtp_url", "redis_url"])
+def test_secrets_are_not_repeated(tmp_path: Path, key: str) -> None:
+    (found,) = problems(tmp_path, **{key.upper(): "xxx://u:hunter2@h"})
+    assert "hunter2" not in found
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("secret_key", "é" * 16),
+        ("database_url", "postgresql://user:pass@host:5432/name"),
+        ("database_url", "sqlite:////srv/site.db"),
+        ("smtp_url", "smtps://user:p%40ss@mail.example.org:465"),
+        ("mail_from", "Green Parks <hello@example.org>"),
+        ("time_zone", "America/Edmonton"),
+        ("default_locale", "fr"),
+        ("redis_url", "unix:///run/redis.sock"),
+    ],
+)
+def test_values_that_are_good(tmp_path: Path, key: str, value: str) -> None:
+    assert getattr(load(tmp_path, **{key.upper(): value}), key) == value
+
+
+def test_addresses_are_made_whole(tmp_path: Path) -> None:
+    config = load(tmp_path, DATABASE_URL="sqlite:///data/x.db", BASE_URL="https://example.org/act/")
+    assert config.database_url == f"sqlite:///{tmp_path}/data/x.db"
+    assert config.base_url == "https://example.org/act"
+
+
+def test_variables_of_kubernetes_services_are_not_ours(tmp_path: Path) -> None:
+    load(tmp_path, PORT="tcp://10.0.0.1:4000", SERVICE_HOST="10.0.0.1", PORT_4000_TCP_ADDR="x")
+    load(tmp_path, SITE="/elsewhere")
+    assert "CHANGEMAKER_PORTS: ports" in problems(tmp_path, PORTS="1")[0]
+
+
+def test_a_file_that_is_not_toml_says_where(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, "a = 1\n= 2\n")
+    assert "changemaker.toml" in found
+    assert "line 2" in found
+
+
+def test_a_table_in_place_of_a_value(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, "[base_url]\nhost = 'example.org'")
+    assert found.startswith("changemaker.toml:2: base_url.host")
+
+
+def test_the_site_folder_comes_from_the_environment(tmp_path: Path) -> None:
+    config = Config.load(None, BASE | {"CHANGEMAKER_SITE": str(tmp_path)})
+    assert config.site_dir == tmp_path
+    with pytest.raises(ConfigError, match="changemaker init"):
+        Config.load(tmp_path / "nowhere", BASE)
+
+
+def test_reading_goes_on_beside_what_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "changemaker.toml").write_text("organisation = 'Parks'\nhome_page = 3\n")
+    config, found = Config.read(tmp_path, {})
+    assert (config.organisation, config.home_page) == ("Parks", "/campaigns")
+    assert {problem.key for problem in found} == {"home_page", "secret_key"}
+    assert len(config.secret_key) >= 32
+
+
+def test_configuration_never_shows_what_it_holds(tmp_path: Path) -> None:
+    config = load(tmp_path, SMTP_URL="smtp://user:hunter2@example.org")
+    assert SECRET not in repr(config)
+    assert "hunter2" not in f"{config} {config!r}"
+
+
+def test_a_plugins_table_gets_its_types(tmp_path: Path) -> None:
+    toml = "[parks]\nbenches = 7\ncolours = ['red', 'blue']\n"
+    config = load(tmp_path, toml, PARKS__OPEN_AT_NIGHT="on", PARKS__KEEPER="7", PARKS__RATIO="0.25")
+    assert config.plugin_settings("parks", Parks) == Parks(
+        benches=7, open_at_night=True, colours=("red", "blue"), keeper="7", ratio=0.25
+    )
+    assert config.plugin_settings("trees", Parks) == Parks()
+
+
+def test_every_problem_of_a_plugins_table(tmp_path: Path) -> None:
+    toml = "[parks]\nbenches = -1\nbenchs = 3\nkind = 'wild'\n"
+    config = load(tmp_path, toml, PARKS__RATIO="half")
+    with pytest.raises(ConfigError) as raised:
+        config.plugin_settings("parks", Parks)
+    text = str(raised.value)
+    assert "changemaker.toml:2: parks.benches must be a whole number ≥ 0." in text
+    assert (
+        "changemaker.toml:3: parks.benchs is not a key that exists. Did you mean 'benches'?" in text
+    )
+    assert "changemaker.toml:4: parks.kind must be one of city, nature." in text
+    assert "CHANGEMAKER_PARKS__RATIO: parks.ratio must be a number." in text
+    assert len(raised.value.problems) == 4
+
+
+def test_a_plugins_own_rule_and_missing_key(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="CHANGEMAKER_STRICT__URL"):
+        load(tmp_path).plugin_settings("strict", Strict)
+    config = load(tmp_path, STRICT__URL="x", STRICT__LIMIT="13")
+    with pytest.raises(ConfigError, match="limit must not be 13"):
+        config.plugin_settings("strict", Strict)
+
+
+def test_numbers_of_the_file_are_not_taken_for_text(tmp_path: Path) -> None:
+    config = load(tmp_path, "[parks]\nkeeper = 7\nopen_at_night = 'yes'")
+    with pytest.raises(ConfigError) as raised:
+        config.plugin_settings("parks", Parks)
+    assert len(raised.value.problems) == 2
+
+
+def test_lines_are_right_beside_strings_of_many_lines_and_dotted_keys(tmp_path: Path) -> None:
+    toml = '''
+        organisation = """
+        home_page = 1
+        """
+        parks.benches = "x"
+        trees = { benches = "x" }
+        '''
+    with pytest.raises(ConfigError) as raised:
+        load(tmp_path, toml)
+    (problem,) = raised.value.problems  # a name on one line
+    assert problem.where == "changemaker.toml:2"
+    config, _ = Config.read(tmp_path, BASE)
+    for plugin, line in (("parks", 5), ("trees", 6)):
+        with pytest.raises(ConfigError, match=f"toml:{line}: {plugin}.benches"):
+            config.plugin_settings(plugin, Parks)
+
+
+def test_tests_read_nothing_but_what_they_are_given(tmp_path: Path) -> None:
+    (tmp_path / "changemaker.toml").write_text("organisation = 'Parks'")
+    config = Config.for_tests(tmp_path, development=True, plugin_tables={"parks": {"benches": 2}})
+    assert (config.organisation, config.development) == ("Changemaker", True)
+    assert config.plugin_settings("parks", Parks).benches == 2
+    assert config.database_url == f"sqlite:///{tmp_path}/site.db"
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (bool, "true or false"),
+        (Annotated[int, msgspec.Meta(gt=0, lt=10)], "a whole number > 0 < 10"),
+        (int | None, "a whole number"),
+        (tuple[str, ...], "a list of text"),
+        (dict[str, int], "a table"),
+        (Literal["a", "b"], "one of a, b"),
+        (int | str, "a whole number or text"),
+    ],
+)
+def test_types_are_said_in_words(kind: object, words: str) -> None:
+    assert describe(kind) == words
+
+
+NAME = st.from_regex(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", fullmatch=True)
+
+
+@given(st.tuples(NAME) | st.tuples(st.from_regex(r"[a-z][a-z0-9]*", fullmatch=True), NAME))
+def test_variables_and_keys_name_each_other(key: tuple[str, ...]) -> None:
+    assert key_of(variable_of(key)) == key
+
+
+@given(st.text(max_size=60).filter(lambda text: "\x00" not in text and text != ""))
+def test_no_text_makes_reading_fail_otherwise_than_with_problems(text: str) -> None:
+    environ = {f"CHANGEMAKER_{name}": text for name in FIELDS}
+    config, found = Config.read(Path(), environ)
+    assert all(problem.where for problem in found)
+    assert config.organisation
+
+
+FIELDS = [
+    name.upper()
+    for name in Config.__struct_fields__
+    if name not in ("site_dir", "plugin_tables", "origins")
+]

@@ -1,0 +1,235 @@
+"""Before import: who is installed, who is let in, whose versions fit."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from changemaker_core.plugin import discovery, manager
+from changemaker_core.plugin.base import Plugin
+from changemaker_core.plugin.errors import (
+    PluginConflict,
+    PluginDependencyMissing,
+    PluginImportFailed,
+    PluginIncompatible,
+    PluginInvalid,
+    PluginNotFound,
+)
+
+if TYPE_CHECKING:
+    from tests.plugin.conftest import Shelf
+
+
+class Accounts(Plugin):
+    """Stands for a feature of core."""
+
+    name = "accounts"
+
+
+def names(loaded: manager.Loaded) -> list[str]:
+    return [plugin.name for plugin in loaded.plugins]
+
+
+def test_installed_plugins_are_loaded_with_where_they_come_from(shelf: Shelf) -> None:
+    shelf.plugin("parks")
+    shelf.plugin("media", version="2.0")
+    loaded = shelf.load()
+    assert [(p.name, p.distribution, p.version, p.status) for p in loaded.plugins] == [
+        ("media", "changemaker-media", "2.0", "loaded"),
+        ("parks", "changemaker-parks", "1.2.3", "loaded"),
+    ]
+    assert loaded.plugins[0].folder == shelf.folder / "changemaker_media"
+
+
+def test_each_load_makes_instances_of_its_own(shelf: Shelf) -> None:
+    shelf.plugin("parks")
+    first, second = shelf.load(), shelf.load()
+    assert first.plugins[0].instance is not second.plugins[0].instance
+
+
+def test_a_plugin_for_another_core_is_refused_before_it_is_imported(shelf: Shelf) -> None:
+    shelf.plugin("parks", requires=("changemaker-core>=0.2,<0.3",))
+    problem = shelf.only_problem(PluginIncompatible)
+    assert (
+        problem.problem
+        == "It needs changemaker-core<0.3,>=0.2, and changemaker-core 0.1.0 is installed."
+    )
+    assert "pip install --upgrade changemaker-parks" in problem.mend
+    assert shelf.ran() == []
+
+
+def test_a_plugin_for_another_version_of_a_plugin_is_refused(shelf: Shelf) -> None:
+    shelf.plugin("parks", requires=("changemaker-media>=3",))
+    shelf.plugin("media", version="2.0")
+    problem = shelf.only_problem(PluginIncompatible)
+    assert (problem.plugin, "changemaker-media 2.0" in problem.problem) == ("parks", True)
+
+
+def test_a_distribution_that_is_absent_is_named_with_its_command(shelf: Shelf) -> None:
+    shelf.plugin("parks", requires=("changemaker-media>=3",))
+    problem = shelf.only_problem(PluginDependencyMissing)
+    assert "pip install 'changemaker-media>=3'" in problem.mend
+
+
+def test_requirements_of_extras_and_of_other_systems_do_not_count(shelf: Shelf) -> None:
+    extra = "changemaker-media>=3; extra == 'media'"
+    shelf.plugin("parks", requires=(extra, "changemaker-media; sys_platform == 'plan9'"))
+    assert names(shelf.load()) == ["parks"]
+
+
+def test_a_pre_release_of_core_fits_an_ordinary_range(shelf: Shelf) -> None:
+    shelf.plugin("parks", requires=("changemaker-core>=0.1.0.dev1",))
+    (shelf.folder / "changemaker_core-0.1.0.dist-info" / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: changemaker-core\nVersion: 0.1.0rc1\n\n"
+    )
+    assert names(shelf.load()) == ["parks"]
+
+
+def test_two_distributions_with_one_name_are_both_named_and_not_imported(shelf: Shelf) -> None:
+    shelf.plugin("parks")
+    shelf.plugin("parks", distribution="greener-parks", version="9")
+    problem = shelf.only_problem(PluginConflict)
+    assert "changemaker-parks 1.2.3" in problem.problem
+    assert (problem.distribution, problem.version) == ("greener-parks", "9")
+    assert shelf.ran() == []
+
+
+def test_a_plugin_may_not_take_the_name_of_a_feature_of_core(shelf: Shelf) -> None:
+    shelf.plugin("accounts")
+    problem = shelf.only_problem(PluginConflict, features=[Accounts])
+    assert problem.distribution == "changemaker-accounts"
+
+
+def test_denied_plugins_are_not_imported(shelf: Shelf) -> None:
+    shelf.plugin("parks", head="raise RuntimeError('imported')")
+    shelf.toml("[plugins]\ndeny = ['parks']")
+    (note,) = shelf.load().skipped
+    assert (note.name, note.status, note.version) == ("parks", "denied", "1.2.3")
+    assert shelf.ran() == []
+
+
+def test_a_name_that_is_denied_twice_is_denied_once(shelf: Shelf) -> None:
+    shelf.plugin("parks")
+    shelf.toml("[plugins]\ndeny = ['parks', 'parks']")
+    assert [note.name for note in shelf.load().skipped] == ["parks"]
+
+
+def test_only_allowed_plugins_are_loaded(shelf: Shelf) -> None:
+    shelf.plugin("parks")
+    shelf.plugin("media")
+    shelf.toml("[plugins]\nallow = ['parks', 'parks']")
+    loaded = shelf.load()
+    assert names(loaded) == ["parks"]
+    assert [(note.name, note.status) for note in loaded.skipped] == [("media", "not_allowed")]
+
+
+def test_allowing_what_is_not_installed_is_refused_with_a_suggestion(shelf: Shelf) -> None:
+    shelf.plugin("parks")
+    shelf.toml("[plugins]\nallow = ['praks']")
+    assert "Did you mean 'parks'?" in shelf.only_problem(PluginNotFound).problem
+
+
+def test_denying_a_misspelt_name_is_refused_and_an_absent_one_is_not(shelf: Shelf) -> None:
+    shelf.plugin("parks")
+    shelf.toml("[plugins]\ndeny = ['praks', 'zeppelin']")
+    assert shelf.only_problem(PluginNotFound).plugin == "praks"
+
+
+def test_a_feature_of_core_cannot_be_denied(shelf: Shelf) -> None:
+    shelf.toml("[plugins]\ndeny = ['accounts']")
+    assert "part of core" in shelf.only_problem(PluginNotFound, features=[Accounts]).problem
+
+
+def test_a_table_for_no_plugin_is_refused_with_its_line(shelf: Shelf) -> None:
+    shelf.plugin("parks")
+    shelf.toml("\n\n[praks]\nbenches = 3\n")
+    problem = shelf.only_problem(PluginNotFound)
+    assert "changemaker.toml:4" in problem.problem
+    assert "Did you mean 'parks'?" in problem.problem
+
+
+def test_a_denied_plugin_keeps_its_table(shelf: Shelf) -> None:
+    shelf.plugin("parks")
+    shelf.toml("[plugins]\ndeny = ['parks']\n[parks]\nbenches = 3\n")
+    assert names(shelf.load()) == []
+
+
+def test_safe_mode_runs_core_alone_beside_anything(shelf: Shelf) -> None:
+    shelf.plugin("parks", head="raise RuntimeError('imported')")
+    shelf.plugin("media", requires=("changemaker-core>=9",))
+    loaded = shelf.load(features=[Accounts], safe_mode=True)
+    assert names(loaded) == ["accounts"]
+    assert {note.status for note in loaded.skipped} == {"safe_mode"}
+    assert shelf.ran() == []
+
+
+def test_a_list_of_classes_is_loaded_exactly(shelf: Shelf) -> None:
+    shelf.plugin("parks")
+
+    class Trees(Plugin):
+        name = "trees"
+
+    loaded = shelf.survey(plugins=[Trees], features=[Accounts]).loaded
+    assert [(p.name, p.core, p.distribution) for p in loaded.plugins] == [
+        ("accounts", True, "changemaker-core"),
+        ("trees", False, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("head", "told"),
+    [
+        ("import changemaker_no_such_module", "changemaker_no_such_module"),
+        ("raise ValueError('no\\nbenches')", "ValueError: no benches"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("def broken(:", "plugin.py, line"),
+    ],
+)
+def test_a_plugin_that_cannot_be_imported(shelf: Shelf, head: str, told: str) -> None:
+    shelf.plugin("parks", head=head)
+    shelf.plugin("media")
+    problem = shelf.only_problem(PluginImportFailed)
+    assert told in problem.problem
+    assert "\n" not in problem.problem
+    assert 'deny = ["parks"]' in problem.mend
+
+
+def test_an_entry_point_must_be_a_plugin(shelf: Shelf) -> None:
+    shelf.plugin("parks", head="class NotOne: ...", class_name="Parks")
+    points = shelf.folder / "changemaker_parks-1.2.3.dist-info" / "entry_points.txt"
+    points.write_text("[changemaker.plugins]\nparks = changemaker_parks.plugin:NotOne\n")
+    assert "not a subclass of Plugin" in shelf.only_problem(PluginInvalid).problem
+
+
+def test_an_entry_point_must_be_there(shelf: Shelf) -> None:
+    shelf.plugin("parks", class_name="Parks")
+    points = shelf.folder / "changemaker_parks-1.2.3.dist-info" / "entry_points.txt"
+    points.write_text("[changemaker.plugins]\nparks = changemaker_parks.plugin:Absent\n")
+    assert "Absent" in shelf.only_problem(PluginImportFailed).problem
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "told"),
+    [
+        ("parks", "name = 'Parks'", "a letter first"),
+        ("parks", "name = 'parcs'", "the class 'parcs'"),
+        ("core", "", "core's own"),
+        ("parks", "requires = ('media')", "`requires` is not a tuple"),
+        ("parks", "after = ('parks',)", "names the plugin itself"),
+    ],
+)
+def test_a_manifest_that_is_wrong(shelf: Shelf, name: str, body: str, told: str) -> None:
+    shelf.plugin(name, body, distribution="acme-parks")
+    assert told in shelf.only_problem(PluginInvalid).problem
+
+
+def test_a_plugin_that_cannot_be_made(shelf: Shelf) -> None:
+    shelf.plugin("parks", "def __init__(self, bench): ...")
+    assert "bench" in shelf.only_problem(PluginImportFailed).problem
+
+
+def test_core_without_metadata_has_no_version(shelf: Shelf) -> None:
+    (shelf.folder / "changemaker_core-0.1.0.dist-info" / "METADATA").unlink()
+    (shelf.folder / "changemaker_core-0.1.0.dist-info").rmdir()
+    assert discovery.core_version() is None
