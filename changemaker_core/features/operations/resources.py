@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from changemaker_core import endpoint
 from changemaker_core.features.operations.health import Health
+from changemaker_core.http.openapi import describe
 from changemaker_core.jobs import QueueDepth, queue_depths
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from changemaker_core import Request, Response, Site
     from changemaker_core.features.operations.health import HealthChecks
 
@@ -69,14 +69,19 @@ class MetricsResource:
 class OpenApiResource:
     """``/api/openapi.json``"""
 
-    def __init__(self, describe: Callable[[], bytes]) -> None:
-        self._describe = describe
+    def __init__(self, site: Site) -> None:
+        self._site = site
 
     @endpoint(public=True)
     async def on_get(self, req: Request, resp: Response) -> bytes:
         """This API, as OpenAPI 3.1."""
         resp.content_type = "application/json"
-        return self._describe()
+        return self._document
+
+    @cached_property
+    def _document(self) -> bytes:
+        # Made when it is first asked for: other features' routes are not known before.
+        return msgspec.json.encode(describe(self._site))
 
 
 class QueuesResource:

@@ -1,0 +1,178 @@
+"""Health, metrics, the API description, queues, static files, the home page, the mailbox."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from changemaker_core import HealthCheck, Plugin, hookimpl
+from changemaker_core.features.accounts import api
+from changemaker_core.mail import Address, Message
+from changemaker_core.testing.fixtures_site import client_of
+
+
+async def broken(site):
+    raise ConnectionError("postgres://user:secret@db is away")
+
+
+async def hangs(site):
+    await asyncio.sleep(60)
+
+
+class UnwellPlugin(Plugin):
+    name = "unwell"
+
+    @hookimpl
+    def operations_register_health_checks(self):
+        return [HealthCheck("unwell.broken", broken)]
+
+
+async def test_health_names_each_check_and_its_time(open_app):
+    async with open_app() as app, client_of(app) as client:
+        answer = await client.get("/api/health")
+        assert answer.status_code == 200
+        (database,) = answer.json()["checks"]
+        assert (database["name"], database["status"]) == ("database", "ok")
+        assert database["ms"] >= 0
+        assert (await client.get("/api/health/ready")).status_code == 200
+        assert (await client.get("/api/health/live")).json() == {"status": "ok"}
+
+
+async def test_a_failing_check_is_503_and_tells_strangers_nothing(open_app):
+    async with open_app(UnwellPlugin) as app, client_of(app) as client:
+        answer = await client.get("/api/health")
+        assert answer.status_code == 503
+        checks = {check["name"]: check["status"] for check in answer.json()["checks"]}
+        assert checks == {"database": "ok", "unwell.broken": "failed"}
+        assert "secret" not in answer.text
+        assert (await client.get("/api/health/live")).status_code == 200
+
+
+async def test_a_check_that_hangs_has_failed(open_app, monkeypatch):
+    from changemaker_core.features.operations import health
+
+    monkeypatch.setattr(health, "DEADLINE", 0.05)
+    monkeypatch.setattr(
+        UnwellPlugin, "operations_register_health_checks", _marked([HealthCheck("unwell.h", hangs)])
+    )
+    async with open_app(UnwellPlugin) as app, client_of(app) as client:
+        assert (await client.get("/api/health")).status_code == 503
+
+
+def _marked(checks):
+    @hookimpl
+    def operations_register_health_checks(self):
+        return checks
+
+    return operations_register_health_checks
+
+
+async def test_metrics_are_in_prometheus_format(open_app):
+    async with open_app() as app, client_of(app) as client:
+        await client.get("/api/health/live")
+        answer = await client.get("/api/metrics")
+        assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+        counted = r'^http_request_total\{method="GET",route="/api/health/live",status="200"\} 1\.0$'
+        assert re.search(counted, answer.text, re.MULTILINE)
+
+
+async def test_the_api_description_is_valid_and_lists_every_endpoint(open_app):
+    async with open_app() as app, client_of(app) as client:
+        document = (await client.get("/api/openapi.json")).json()
+        OpenAPIV31SpecValidator(document).validate()
+        paths = {
+            route.item.path
+            for route in app.site.loaded.contributions("routes")
+            if route.item.path.startswith("/api/")
+        }
+        assert paths == set(document["paths"])
+
+
+async def test_queues_are_for_those_who_may_see_them(open_app):
+    async with open_app() as app, client_of(app) as client:
+        assert (await client.get("/api/queues")).status_code == 401
+        for role, status in (("USER", 403), ("SUPER_ADMIN", 200)):
+            token = await signed_in(app, client, role)
+            answer = await client.get("/api/queues", headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == status
+        assert isinstance(answer.json()["data"], list)
+
+
+async def signed_in(app, client, role):
+    email = f"{role.lower()}@example.org"
+    _, password = await asyncio.to_thread(
+        lambda: api.create_user(app.site, email=email, name=role, role=role)
+    )
+    answer = await client.post("/api/auth/login", json={"email": email, "password": password})
+    return answer.json()["access_token"]
+
+
+async def test_the_home_page_is_what_the_operator_chose(open_app):
+    async with open_app(home_page="/api/health/live") as app, client_of(app) as client:
+        answer = await client.get("/")
+        assert (answer.status_code, answer.headers["location"]) == (302, "/api/health/live")
+
+
+async def test_static_files_are_kept_for_a_year_under_their_hash(open_app):
+    async with open_app() as app, client_of(app) as client:
+        answer = await client.get(app.site.static.url("core/base.css"))
+        assert answer.status_code == 200
+        assert answer.headers["content-type"].startswith("text/css")
+        assert "immutable" in answer.headers["cache-control"]
+        again = {"If-None-Match": answer.headers["etag"]}
+        assert (await client.get("/static/core/base.css", headers=again)).status_code == 304
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/static/core/../../app.py",
+        "/static/core/%2e%2e/%2e%2e/app.py",
+        "/static/core/..%2f..%2fapp.py",
+        "/static//etc/passwd",
+        "/static/core/",
+        "/static/core/base.css%00.png",
+    ],
+)
+async def test_static_paths_lead_nowhere_else(open_app, path):
+    async with open_app() as app, client_of(app) as client:
+        assert (await client.get(path)).status_code in (404, 400)
+
+
+def keep_a_message(site):
+    with site.mail.session() as session:
+        session.offer(
+            Message(
+                to=Address("Avery", "avery@example.org"),
+                subject="Clean water <b>now</b>",
+                text="Please act.",
+                html="<p>Please <script>alert(1)</script>act.</p>",
+                message_id="<1@example.org>",
+            )
+        )
+        session.data()
+
+
+async def test_the_mailbox_shows_what_was_sent_and_runs_nothing(open_app):
+    async with open_app(development=True) as app, client_of(app) as client:
+        await asyncio.to_thread(keep_a_message, app.site)
+        listed = await client.get("/mailbox")
+        assert "Clean water &lt;b&gt;now&lt;/b&gt;" in listed.text
+        (path,) = re.findall(r'href="(/mailbox/[^"]+)"', listed.text)
+        shown = await client.get(path)
+        assert "Please act." in shown.text
+        html = await client.get(f"{path}/html")
+        assert html.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
+        assert (await client.get("/mailbox/..%2f..%2fchangemaker")).status_code == 404
+
+
+async def test_the_mailbox_is_only_for_development_and_this_machine(open_app, tmp_path):
+    async with open_app() as app, client_of(app) as client:
+        assert (await client.get("/mailbox")).status_code == 404
+    async with open_app(development=True, trusted_proxies=("127.0.0.1",)) as app:
+        stranger = {"X-Forwarded-For": "203.0.113.9"}
+        async with client_of(app, headers=stranger) as client:
+            assert (await client.get("/mailbox")).status_code == 404
