@@ -29,8 +29,12 @@ class Reply:
 
     @property
     def for_everybody(self) -> bool:
-        """Whether others may get the same answer: all is well, and it sets nobody's cookie."""
-        return self.status == 200 and not any(name == b"set-cookie" for name, _ in self.headers)
+        """Whether others may get the same answer: all is well, it sets nobody's cookie, and does
+        not say itself that it is not to be stored."""
+        return self.status == 200 and not any(
+            name == b"set-cookie" or (name == b"cache-control" and b"no-store" in value)
+            for name, value in self.headers
+        )
 
 
 class Entry:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import falcon.asgi
 
+from changemaker_core.http.limits import visitor
+
 if TYPE_CHECKING:
     from changemaker_core.identity.actor import Actor
     from changemaker_core.site import Site
@@ -61,6 +63,11 @@ class Request(falcon.asgi.Request):
     def client_ip(self) -> str:
         """The visitor's address, seen through trusted proxies only."""
         return self.exchange.client_ip
+
+    @property
+    def visitor(self) -> str:
+        """Whom limits count: the address, or an IPv6 address's whole /64, which is one host's."""
+        return visitor(self.exchange.client_ip)
 
     @property
     def locale(self) -> str:

@@ -11,11 +11,11 @@ import falcon.asgi
 from falcon.routing import CompiledRouter, map_http_methods
 from falcon.routing.util import SuffixedMethodNotFoundError
 
-from changemaker_core.db import LimitReached
+from changemaker_core.db import InvalidId, LimitReached
 from changemaker_core.http import answers
 from changemaker_core.http.decoding import ClientGone
 from changemaker_core.http.endpoint import declared
-from changemaker_core.http.errors import Problem, TooManyRequests
+from changemaker_core.http.errors import NotFound, Problem, TooManyRequests
 from changemaker_core.http.request import Request, Response
 from changemaker_core.plugin.errors import BootFailed, PluginConflict, PluginError, PluginInvalid
 from changemaker_core.text import Text
@@ -66,6 +66,7 @@ def build_falcon_app(
     app = FalconApp(CompiledRouter(), lifespan_handler)
     app.add_error_handler(Problem, _on_problem)
     app.add_error_handler(LimitReached, _on_limit)
+    app.add_error_handler(InvalidId, _on_invalid_id)
     app.add_error_handler(falcon.HTTPError, _on_falcon_error)
     app.add_error_handler(ClientGone, _on_client_gone)
     app.add_error_handler(Exception, _on_unexpected)
@@ -159,6 +160,11 @@ async def _on_problem(req: Request, resp: Response, error: Problem, params: obje
 
 async def _on_limit(req: Request, resp: Response, error: LimitReached, params: object) -> None:
     await _on_problem(req, resp, TooManyRequests(error.retry_after.total_seconds()), params)
+
+
+async def _on_invalid_id(req: Request, resp: Response, error: InvalidId, params: object) -> None:
+    # `{id}` in a path may be any text; nothing is there under one that is no id.
+    await _on_problem(req, resp, NotFound(), params)
 
 
 async def _on_falcon_error(

@@ -11,7 +11,7 @@ from msgspec import Meta
 from changemaker_core import Form, Invalid, LimitReached, NotFound, Page, Redirect, Text, endpoint
 from changemaker_influence.campaigns import queries
 from changemaker_influence.campaigns.letter import Letter
-from changemaker_influence.campaigns.resources import CACHED, public_card
+from changemaker_influence.campaigns.public import CACHED, public_card
 from changemaker_influence.directories.problems import LOOKUP_ERRORS, reason
 from changemaker_influence.emails.consent import CONSENT
 from changemaker_influence.emails.recipients import targeted
@@ -86,7 +86,7 @@ class CampaignPage:
     ) -> Page | Redirect:
         wanted = _wanted(view, value)
         try:
-            taken = await self._sending.take(view, wanted, visitor=req.client_ip, locale=req.locale)
+            taken = await self._sending.take(view, wanted, visitor=req.visitor, locale=req.locale)
         except Invalid as invalid:
             _reject(form, invalid)
             return await self._page(view, value.postal_code, form, status=422)

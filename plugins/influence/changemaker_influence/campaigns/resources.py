@@ -8,6 +8,7 @@ import msgspec
 
 from changemaker_core import Listing, ListQuery, NotFound, endpoint, page_of
 from changemaker_influence.campaigns import permissions, queries, services
+from changemaker_influence.campaigns.public import CACHED, public_card
 from changemaker_influence.campaigns.schemas import (
     CampaignChange,
     CampaignOut,
@@ -24,9 +25,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from changemaker_core import Request, Response, Site
-
-#: Seconds for which a public answer is kept while nothing changes: campaigns begin and end.
-CACHED = 30
 
 
 class CampaignsResource:
@@ -136,14 +134,6 @@ class PublicCampaignResource:
         if not view.allow_custom_recipients:
             return []
         return await self._site.db.all(queries.custom_recipients(campaign_id=view.id))
-
-
-def public_card(card: queries.CampaignCard) -> PublicCard:
-    """A campaign of the public list."""
-    values = {
-        name: getattr(card, name) for name in PublicCard.__struct_fields__ if name != "email_count"
-    }
-    return PublicCard(email_count=card.email_count, **values)
 
 
 def _public(

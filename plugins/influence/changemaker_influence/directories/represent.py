@@ -6,15 +6,13 @@ stays below that for the whole site, however many processes it has.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-import httpx
-
 from changemaker_core import LimitReached, SlidingWindow
+from changemaker_core.http.client import Limits, Outgoing, OutgoingError
 from changemaker_influence.directories.directory import (
     Directory,
     DirectoryUnavailable,
@@ -24,6 +22,7 @@ from changemaker_influence.directories.represent_shape import NotRepresent, read
 
 if TYPE_CHECKING:
     from changemaker_core import Database
+    from changemaker_core.http.client import Fetched
     from changemaker_influence.config import InfluenceConfig
     from changemaker_influence.directories.representatives import Answer
 
@@ -56,30 +55,26 @@ class Represent(Directory):
         )
         self._host = urlsplit(self._url).netloc
         self._trouble = Trouble()
-        self._client: httpx.AsyncClient | None = None
+        self._client: Outgoing | None = None
 
     async def find(self, code: str) -> Answer:
         self._trouble.check()
         await self._take_turn()
         try:
-            async with asyncio.timeout(self._deadline):
-                answer = await self._ask(code)
-        except TimeoutError:
-            raise self._trouble.note(DirectoryUnavailable("no answer in time")) from None
-        except httpx.HTTPError as error:
-            raise self._trouble.note(DirectoryUnavailable(type(error).__name__)) from None
+            answer = await self._ask(code)
         except NobodyKnown:
             self._trouble.forget()
             raise
         except DirectoryUnavailable as unavailable:
-            raise self._trouble.note(unavailable) from None
+            self._trouble.note(unavailable)
+            raise
         self._trouble.forget()
         return answer
 
     async def close(self) -> None:
         client, self._client = self._client, None
         if client is not None:
-            await client.aclose()
+            await client.close()
 
     async def _take_turn(self) -> None:
         """Counts the request, for the whole site; ``DirectoryUnavailable`` where it is too many."""
@@ -94,21 +89,27 @@ class Represent(Directory):
             raise DirectoryUnavailable("waited too long for the database")
 
     async def _ask(self, code: str) -> Answer:
-        async with self._open_client().stream("GET", f"{self._url}/postcodes/{code}/") as response:
-            _check(response)
-            content = await _read(response)
         try:
-            return read_answer(content)
-        except NotRepresent as error:
-            raise DirectoryUnavailable(f"not an answer of Represent's: {error}") from None
+            fetched = await self._open_client().request("GET", f"{self._url}/postcodes/{code}/")
+            if fetched.status == 404:
+                raise NobodyKnown("404")
+            if fetched.status != 200:
+                raise DirectoryUnavailable(
+                    f"status {fetched.status}", retry_after=_retry_after(fetched)
+                )
+            return read_answer(fetched.expect("application/json"))
+        except (OutgoingError, NotRepresent) as error:
+            raise DirectoryUnavailable(f"{type(error).__name__}: {error}") from None
 
-    def _open_client(self) -> httpx.AsyncClient:
+    def _open_client(self) -> Outgoing:
         if self._client is None:
-            timeout = httpx.Timeout(self._deadline, connect=LATENESS.total_seconds() / 2)
-            limits = httpx.Limits(max_connections=None, max_keepalive_connections=4)
-            self._client = httpx.AsyncClient(
-                timeout=timeout, limits=limits, headers={"Accept": "application/json"}
+            limits = Limits(
+                connect=LATENESS.total_seconds() / 2,
+                read=self._deadline,
+                total=self._deadline,
+                max_bytes=MAX_BYTES,
             )
+            self._client = Outgoing(limits=limits, headers={"Accept": "application/json"})
         return self._client
 
 
@@ -127,14 +128,13 @@ class Trouble:
                 "it failed a moment ago", retry_after=timedelta(seconds=left)
             )
 
-    def note(self, failure: DirectoryUnavailable) -> DirectoryUnavailable:
-        """Remembers ``failure`` and gives it back. One that names a time is taken at its word."""
+    def note(self, failure: DirectoryUnavailable) -> None:
+        """Remembers ``failure``. One that names a time is taken at its word, within limits."""
         self._failures += 1
         if failure.retry_after is not None:
             self._leave_alone(min(failure.retry_after, LONGEST_PAUSE))
         elif self._failures >= FAILURES:
             self._leave_alone(PAUSE)
-        return failure
 
     def forget(self) -> None:
         """It works."""
@@ -144,27 +144,6 @@ class Trouble:
         self._until = time.monotonic() + period.total_seconds()
 
 
-def _check(response: httpx.Response) -> None:
-    if response.status_code == 404:
-        raise NobodyKnown("404")
-    if response.status_code != 200:
-        raise DirectoryUnavailable(
-            f"status {response.status_code}", retry_after=_retry_after(response)
-        )
-    kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    if kind != "application/json":
-        raise DirectoryUnavailable(f"content type {kind[:60]!r}")
-
-
-def _retry_after(response: httpx.Response) -> timedelta | None:
-    seconds = response.headers.get("Retry-After", "")
+def _retry_after(fetched: Fetched) -> timedelta | None:
+    seconds = fetched.headers.get("retry-after", "")
     return timedelta(seconds=int(seconds)) if seconds.isascii() and seconds.isdigit() else None
-
-
-async def _read(response: httpx.Response) -> bytes:
-    content = bytearray()
-    async for chunk in response.aiter_bytes():
-        content += chunk
-        if len(content) > MAX_BYTES:
-            raise DirectoryUnavailable("an answer of more than 2 MB")
-    return bytes(content)

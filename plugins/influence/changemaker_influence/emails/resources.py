@@ -57,7 +57,7 @@ class SendEmailResource:
             taken = await self._sending.take(
                 campaign,
                 body,
-                visitor=req.client_ip,
+                visitor=req.visitor,
                 locale=req.locale,
                 once=self._once(req, id, body),
             )
