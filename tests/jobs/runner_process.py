@@ -1,0 +1,88 @@
+"""A runner in a process of its own, for tests that kill it: DATABASE_URL SMTP_URL."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from datetime import timedelta
+
+import peewee
+
+from changemaker_core.db import Model, Tx
+from changemaker_core.jobs import JobRun, run_jobs
+from changemaker_core.mail import Address, Message, Refused, SmtpTransport, Unanswered
+from changemaker_core.mail.smtp import SmtpServer
+from changemaker_core.plugin.types import Backoff, Job
+from changemaker_core.testing.jobs import JobsOnlySite
+
+LEASE = timedelta(seconds=2)
+
+
+class Note(Model):
+    text = peewee.TextField()
+
+    class Meta:
+        table_name = "test_note"
+
+
+def note(tx: Tx, text: str) -> None:
+    Note.create(text=text)
+
+
+def write_note(run: JobRun, number: int) -> None:
+    run.done(note, str(number))
+
+
+class Sender:
+    """Sends mail as a plugin does."""
+
+    def __init__(self, url: str) -> None:
+        sender = Address("", "site@example.org")
+        self.transport = SmtpTransport(SmtpServer.parse(url), sender)
+
+    def send(self, run: JobRun, number: int, die: str = "") -> None:
+        message = Message(
+            to=Address("", "mp@example.org"),
+            subject=f"Message {number}",
+            text="Please keep the park.\n",
+            message_id=f"<{number}@example.org>",
+        )
+        with self.transport.session() as session:
+            try:
+                session.offer(message)
+                if die == "before" and run.attempt == 1:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                run.at_risk()
+                if die == "between":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                session.data()
+            except Refused as refused:
+                run.retry(str(refused))
+            except Unanswered as unanswered:
+                run.unknown(str(unanswered))
+
+
+def main(database_url: str, smtp_url: str) -> None:
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    sender = Sender(smtp_url)
+    jobs = [
+        Job(
+            "test.mail",
+            sender.send,
+            queue="mail",
+            retries=Backoff(first=timedelta(seconds=1)),
+            on_unknown=lambda tx, number, **_: note(tx, f"unknown {number}"),
+        ),
+        Job("test.note", write_note, queue="notes"),
+    ]
+    site = JobsOnlySite(database_url, jobs)
+    run_jobs(site, stop, workers=4, lease=LEASE)
+    sender.transport.close()
+    site.db.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,262 @@
+"""Several executors at once, leases, and how they end."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from changemaker_core.db import utcnow
+from changemaker_core.jobs import (
+    CoreJob,
+    Executor,
+    LeaseLost,
+    QueueDepth,
+    RunnerThread,
+    executor,
+    queue_depths,
+)
+from changemaker_core.plugin.types import Backoff, Job
+from changemaker_core.testing.kill import wait_until
+
+if TYPE_CHECKING:
+    from changemaker_core.jobs import JobRun
+
+Fixture = Any
+
+SCRIPT = Path(__file__).with_name("runner_process.py")
+
+
+def test_each_job_runs_once_whoever_asks(
+    make_site: Fixture, database_url: str, notes: Fixture, take_note: Fixture, rows: Fixture
+) -> None:
+    def write_note(run: JobRun, number: int) -> None:
+        run.done(take_note, str(number))
+
+    sites = [make_site(Job("test.note", write_note, queue="notes"), clock=utcnow) for _ in "four"]
+    command = [sys.executable, str(SCRIPT), database_url, "smtp://127.0.0.1:1"]
+    processes = [subprocess.Popen(command) for _ in range(2)]
+    threads = [threading.Thread(target=Executor(site, batch=3).run_due) for site in sites]
+    sites[0].db.sync.write(
+        lambda tx: [tx.enqueue("test.note", {"number": number}) for number in range(1000)]
+    )
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    wait_until(lambda: all(row.state == "done" for row in rows(sites[0])))
+    for process in processes:
+        process.terminate()
+        assert process.wait(30) == 0
+    assert Counter(notes(sites[0])) == Counter(str(number) for number in range(1000))
+    assert {row.attempts for row in rows(sites[0])} == {1}
+
+
+@pytest.mark.parametrize("at_risk", [False, True])
+def test_a_run_that_was_given_up_can_do_nothing_more(
+    make_site: Fixture,
+    put: Fixture,
+    rows: Fixture,
+    notes: Fixture,
+    take_note: Fixture,
+    clock: Fixture,
+    at_risk: bool,
+) -> None:
+    refused = []
+
+    def attempt(step: Any, *args: Any) -> None:
+        with pytest.raises(LeaseLost):
+            step(*args)
+        refused.append(step.__name__)
+
+    def job(run: JobRun) -> None:
+        if run.attempt == 2:
+            return run.done(take_note, "second")
+        if at_risk:
+            run.at_risk(take_note, "at risk")
+        clock.forward(seconds=61)
+        Executor(other).run_due()
+        attempt(run.write, take_note, "never")
+        attempt(run.at_risk, take_note, "never")
+        attempt(run.retry, "never", take_note, "never")
+        attempt(run.dead, "never", take_note, "never")
+        attempt(run.unknown, "never", take_note, "never")
+        run.done(take_note, "never")
+        return None
+
+    def on_unknown(tx: Fixture) -> None:
+        take_note(tx, "unknown")
+
+    site, other = (make_site(Job("test.job", job, on_unknown=on_unknown)) for _ in range(2))
+    put(site, "test.job")
+    Executor(site).run_due()
+    assert refused == ["write", "at_risk", "retry", "dead", "unknown"]
+    assert notes(site) == (["at risk", "unknown"] if at_risk else ["second"])
+    assert rows(site)[0].state == ("unknown" if at_risk else "done")
+
+
+def test_leases_are_renewed_while_work_runs_and_long_work_is_reported(
+    make_site: Fixture, put: Fixture, rows: Fixture, caplog: Fixture
+) -> None:
+    runs = []
+
+    def hang(run: JobRun) -> None:
+        runs.append(run.attempt)
+        wait_until(lambda: "has been running for" in caplog.text, 20)
+
+    sites = [make_site(Job("test.hang", hang), clock=utcnow) for _ in range(2)]
+    put(sites[0], "test.hang")
+    lease = timedelta(seconds=0.4)
+    with RunnerThread(sites[0], lease=lease), RunnerThread(sites[1], lease=lease):
+        wait_until(lambda: rows(sites[0])[0].state == "done")
+    assert runs == [1]
+
+
+def test_a_lapsed_lease_is_taken_over(
+    make_site: Fixture, put: Fixture, rows: Fixture, clock: Fixture
+) -> None:
+    runs = []
+    site = make_site(Job("test.job", lambda run: runs.append(run.attempt)))
+    put(site, "test.job")
+    lost = Executor(site)
+    lost._take(10)  # claims, and is never heard of again
+    assert Executor(site).run_due() == 0
+    clock.forward(seconds=60)
+    assert Executor(site).run_due() == 1
+    assert (runs, rows(site)[0].state) == ([2], "done")
+
+
+def test_a_job_that_ends_its_process_each_time_dies(
+    make_site: Fixture,
+    put: Fixture,
+    rows: Fixture,
+    clock: Fixture,
+    notes: Fixture,
+    take_note: Fixture,
+) -> None:
+    runs = []
+    site = make_site(
+        Job(
+            "test.job",
+            lambda run: runs.append(run.attempt),
+            retries=Backoff(attempts=2),
+            on_dead=lambda tx: take_note(tx, "dead"),
+        )
+    )
+    put(site, "test.job")
+    for _ in range(2):
+        Executor(site)._take(10)
+        clock.forward(seconds=60)
+    Executor(site).run_due()
+    assert (runs, rows(site)[0].state, notes(site)) == ([], "dead", ["dead"])
+
+
+def test_what_was_not_begun_is_given_back(make_site: Fixture, put: Fixture, rows: Fixture) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def job(run: JobRun) -> None:
+        begun.set()
+        assert go_on.wait(20)
+
+    site = make_site(Job("test.job", job), clock=utcnow)
+    for _ in range(10):
+        put(site, "test.job")
+    runner = RunnerThread(site, workers=1)
+    runner.start()
+    assert begun.wait(20)
+    wait_until(lambda: Counter(row.state for row in rows(site)) == {"running": 10})
+    threading.Timer(0.2, go_on.set).start()
+    runner.stop()
+    assert Counter((row.state, row.attempts) for row in rows(site)) == {
+        ("done", 1): 1,
+        ("queued", 0): 9,
+    }
+    assert Executor(site).run_due() == 9
+
+
+def test_a_job_that_does_not_end_is_left_behind_at_the_stop(
+    make_site: Fixture, put: Fixture, caplog: Fixture
+) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def job(run: JobRun) -> None:
+        begun.set()
+        go_on.wait(20)
+
+    site = make_site(Job("test.job", job), clock=utcnow)
+    put(site, "test.job")
+    runner = RunnerThread(site, grace=timedelta(seconds=0.1))
+    runner.start()
+    assert begun.wait(20)
+    began = time.monotonic()
+    runner.stop()
+    assert time.monotonic() - began < 10
+    assert "still running" in caplog.text
+    go_on.set()
+    wait_until(lambda: not any(t.name.startswith("job-") for t in threading.enumerate()))
+
+
+def test_a_commit_wakes_the_runner_of_its_process(
+    make_site: Fixture, put: Fixture, monkeypatch: Fixture
+) -> None:
+    monkeypatch.setattr(executor, "POLL_SECONDS", 60.0)
+    ran: list[int] = []
+    site = make_site(Job("test.job", lambda run, number: ran.append(number)), clock=utcnow)
+    runner = RunnerThread(site, workers=2)
+    runner.start()
+    for number in range(20):
+        put(site, "test.job", number=number)
+        wait_until(lambda at=number: ran == list(range(at + 1)), 20)
+    runner._stop.set()
+    site.jobs.bell.ring()
+    runner.stop()
+
+
+def test_on_unknown_that_fails_is_called_again_later(
+    make_site: Fixture,
+    put: Fixture,
+    rows: Fixture,
+    notes: Fixture,
+    take_note: Fixture,
+    clock: Fixture,
+) -> None:
+    calls = []
+
+    def on_unknown(tx: Fixture, number: int) -> None:
+        calls.append(number)
+        take_note(tx, f"unknown {number}")
+        if calls == [1]:
+            raise ZeroDivisionError
+
+    job = Job("test.job", lambda run, number: None, on_unknown=on_unknown)
+    site = make_site(job)
+    for number in (1, 2):
+        put(site, "test.job", number=number)
+    site.db.sync.write(lambda tx: CoreJob.update(state="at_risk", lease="gone").execute())
+    assert Executor(site).run_due() == 0
+    assert [row.state for row in rows(site)] == ["at_risk", "unknown"]
+    clock.forward(seconds=60)
+    Executor(site).run_due()
+    assert [row.state for row in rows(site)] == ["unknown", "unknown"]
+    assert notes(site) == ["unknown 2", "unknown 1"]
+
+
+def test_how_much_there_is_to_do(make_site: Fixture, put: Fixture, clock: Fixture) -> None:
+    site = make_site(Job("test.a", lambda run: None), Job("test.b", lambda run: None, queue="b"))
+    put(site, "test.a")
+    Executor(site).run_due()
+    put(site, "test.a", due_at=clock() + timedelta(days=1))
+    put(site, "test.b")
+    put(site, "test.b")
+    assert site.db.sync.all(queue_depths()) == [
+        QueueDepth("b", "queued", 2, clock()),
+        QueueDepth("default", "done", 1, clock()),
+        QueueDepth("default", "queued", 1, clock() + timedelta(days=1)),
+    ]

@@ -1,0 +1,136 @@
+"""Runners killed with SIGKILL: no message is lost, none is sent twice.
+
+The long form: ``CHANGEMAKER_KILL_MAILS=5000 CHANGEMAKER_KILLS=60 CHANGEMAKER_KILL_SEED=1``.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from changemaker_core.jobs import CoreJob
+from changemaker_core.plugin.types import Job
+from changemaker_core.testing.kill import (
+    drain_to_the_end,
+    judge,
+    kill_while_draining,
+    smtp_process,
+    wait_until,
+)
+from changemaker_core.testing.smtp import read_log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from changemaker_core.testing.jobs import JobsOnlySite
+
+Fixture = Any
+
+MAILS = int(os.environ.get("CHANGEMAKER_KILL_MAILS", "500"))
+KILLS = int(os.environ.get("CHANGEMAKER_KILLS", "10"))
+SEED = int(os.environ.get("CHANGEMAKER_KILL_SEED", "20260501"))
+SCRIPT = Path(__file__).with_name("runner_process.py")
+
+
+@pytest.fixture
+def site(make_site: Fixture) -> JobsOnlySite:
+    """Knows the job and never runs it."""
+    from changemaker_core.db import utcnow
+
+    return make_site(Job("test.mail", lambda run, **_: None, queue="mail"), clock=utcnow)
+
+
+@pytest.fixture
+def smtp_log(tmp_path: Path) -> Path:
+    return tmp_path / "accepted.jsonl"
+
+
+@pytest.fixture
+def smtp_port(smtp_log: Path) -> Iterator[int]:
+    """Slow enough that the queue outlasts the kills; half of the time before a message is taken
+    over, half of it after, when only the answer is missing."""
+    with smtp_process(smtp_log, delay=0.03, reply_delay=0.03) as port:
+        yield port
+
+
+@pytest.fixture
+def start(database_url: str, smtp_port: int) -> Callable[[], subprocess.Popen[str]]:
+    command = [sys.executable, str(SCRIPT), database_url, f"smtp://127.0.0.1:{smtp_port}"]
+    return lambda: subprocess.Popen(command, text=True)
+
+
+def enqueue(tx: Fixture, payloads: list[dict[str, object]]) -> None:
+    for payload in payloads:
+        tx.enqueue("test.mail", payload)
+
+
+def left(site: JobsOnlySite) -> int:
+    return site.db.sync.read(lambda: CoreJob.select().where(CoreJob.due_at.is_null(False)).count())
+
+
+def accepted(log: Path) -> list[str]:
+    return [mail["message_id"] for mail in read_log(log)]
+
+
+def test_ten_kills(
+    site: JobsOnlySite,
+    start: Callable[[], subprocess.Popen[str]],
+    smtp_log: Path,
+    rows: Fixture,
+    notes: Fixture,
+) -> None:
+    site.db.sync.write(enqueue, [{"number": number} for number in range(MAILS)])
+    left_at_kills = kill_while_draining(start, lambda: left(site), KILLS, longest=0.5, seed=SEED)
+    assert left_at_kills[-1] > 0, "the queue was empty before the last kill: this shows nothing"
+    assert drain_to_the_end(start, lambda: left(site), seconds=60 + MAILS / 10) == 0
+
+    states = {f"<{number}@example.org>": row.state for number, row in enumerate(rows(site))}
+    verdict = judge(states, accepted(smtp_log), sent="done", unknown="unknown")
+    assert verdict.is_good, verdict
+    assert verdict.once + verdict.unknown == MAILS
+    # At most the messages that were in the four workers' hands can have become unknown.
+    assert verdict.unknown <= KILLS * 4
+    told = {f"unknown {i}" for i, row in enumerate(rows(site)) if row.state == "unknown"}
+    assert sorted(notes(site)) == sorted(told)
+
+
+@pytest.mark.parametrize(
+    ("die", "state", "sent"), [("before", "done", 1), ("between", "unknown", 0)]
+)
+def test_a_kill_at_the_point_of_no_return(
+    site: JobsOnlySite,
+    start: Callable[[], subprocess.Popen[str]],
+    smtp_log: Path,
+    rows: Fixture,
+    notes: Fixture,
+    die: str,
+    state: str,
+    sent: int,
+) -> None:
+    site.db.sync.write(enqueue, [{"number": 1, "die": die}])
+    with start() as first:
+        assert first.wait(30) < 0
+    assert left(site) == 1
+    assert drain_to_the_end(start, lambda: left(site), seconds=30) == 0
+    assert [row.state for row in rows(site)] == [state]
+    assert accepted(smtp_log) == ["<1@example.org>"] * sent
+    assert notes(site) == (["unknown 1"] if state == "unknown" else [])
+
+
+def test_a_server_that_is_away_keeps_mail_waiting(
+    site: JobsOnlySite, database_url: str, rows: Fixture
+) -> None:
+    command = [sys.executable, str(SCRIPT), database_url, "smtp://127.0.0.1:1"]
+    site.db.sync.write(enqueue, [{"number": 1}])
+    process = subprocess.Popen(command, text=True)
+    try:
+        wait_until(lambda: rows(site)[0].error is not None)
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+    assert rows(site)[0].state in ("queued", "running")
