@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
-from babel.dates import format_date, format_datetime, get_timezone
+from babel.dates import format_date, format_time, get_timezone
 from babel.numbers import format_decimal
 from markupsafe import Markup, escape
 
@@ -26,8 +26,9 @@ def for_locale(locale: str, time_zone: str) -> dict[str, Callable[..., Any]]:
         local = value.astimezone(zone) if isinstance(value, datetime) else value
         return format_date(local, style, locale=babel)
 
-    def show_datetime(value: datetime, style: str = "medium") -> str:
-        return format_datetime(value, style, tzinfo=zone, locale=babel)
+    def show_datetime(value: datetime) -> str:
+        day = format_date(value.astimezone(zone), "long", locale=babel)
+        return f"{day}, {format_time(value, 'short', tzinfo=zone, locale=babel)}"
 
     return {
         "date": show_date,

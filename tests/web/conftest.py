@@ -80,7 +80,7 @@ CAMPAIGN = {
     "allow_email_editing": False,
     "show_email_count": True,
 }
-REPRESENTATIVES = [
+REPRESENTATIVES: list[dict[str, Any]] = [
     {
         "key": "a1",
         "name": "Avery Tremblay-Sample",
@@ -129,6 +129,9 @@ REPRESENTATIVES = [
         "offices": [],
     },
 ]
+for person in REPRESENTATIVES:
+    written = person["can_email"]
+    person["mailto"] = f"mailto:{person['email']}?subject=Route%2042" if written else None
 LOOKUP = {
     "postal_code": "L5G 4L3",
     "city": "Mississauga",
@@ -154,7 +157,6 @@ def campaign_context(**changes: Any) -> dict[str, Any]:
         "lookup_problem": None,
         "custom_recipients": [],
         "form": None,
-        "limits": None,
         "consent": CONSENT,
         **changes,
     }
@@ -211,7 +213,7 @@ def _cards() -> list[dict[str, Any]]:
 
 
 def _mail(subject: str, number: int) -> dict[str, Any]:
-    return {"id": f"m{number}", "subject": subject, "to": "avery@parl.example.ca", "date": NOON}
+    return {"id": f"m{number}", "subject": subject, "to": "avery@parl.example.ca", "sent_at": NOON}
 
 
 #: Every page in every state worth looking at: name → (template, context).
@@ -235,7 +237,9 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         campaign_context(
             postal_code="l5g 4l3",
             lookup={**LOOKUP, "ambiguous": True, "source": "cache_stale"},
-            custom_recipients=[{"key": "z", "name": "Transit Board", "title": "Chair"}],
+            custom_recipients=[
+                {"key": "z", "name": "Transit Board", "title": "Chair", "mailto": None}
+            ],
             campaign={**CAMPAIGN, "allow_email_editing": True, "allow_mailto_link": False},
         ),
     ),
