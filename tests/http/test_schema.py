@@ -153,7 +153,16 @@ def test_the_author_of_a_pattern_says_what_is_wanted() -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["a@b.co\n", "a@b.co\r\nBcc: x@y.z", "a b@c.de", "a@b", "a@@b.co", "<a@b.co>", "a@b..co", "@b.co"],
+    [
+        "a@b.co\n",
+        "a@b.co\r\nBcc: x@y.z",
+        "a b@c.de",
+        "a@b",
+        "a@@b.co",
+        "<a@b.co>",
+        "a@b..co",
+        "@b.co",
+    ],
 )
 def test_an_address_is_one_plain_address(address: str) -> None:
     class Letter(msgspec.Struct):

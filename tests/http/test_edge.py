@@ -1,0 +1,276 @@
+"""What the edge does for every request, whatever answers it."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import httpx
+import pytest
+
+from changemaker_core.testing.fixtures_site import client_of
+
+FOREIGN = "https://evil.example"
+
+
+def headers_of(sent):
+    return dict(sent[0]["headers"])
+
+
+def body_of(sent):
+    return json.loads(b"".join(event.get("body", b"") for event in sent[1:]))
+
+
+async def test_every_answer_has_an_id_and_security_headers(client):
+    for path in ["/api/things", "/api/nothing", "/nothing", "/api/fails/badly", "/api//things"]:
+        answer = await client.get(path)
+        assert answer.headers["x-request-id"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+        assert "unsafe" not in answer.headers["content-security-policy"]
+        assert "strict-transport-security" not in answer.headers
+        assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_ids_differ_and_are_in_the_problem(client):
+    first, second = [await client.get("/api/nothing") for _ in range(2)]
+    assert first.json()["request_id"] == first.headers["x-request-id"]
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
+
+
+async def test_an_id_from_a_stranger_is_not_taken(client):
+    answer = await client.get("/api/seen", headers={"X-Request-ID": "abcdefgh12"})
+    assert answer.json()["request_id"] != "abcdefgh12"
+
+
+@pytest.mark.parametrize(
+    ("sent", "taken"),
+    [(b"abcdefgh12", True), (b"a\r\nSet-Cookie: x=1", False), (b"x" * 65, False), (b"<b>", False)],
+)
+async def test_an_id_from_a_trusted_proxy_is_taken_if_sane(
+    open_app, probe, exchange_with, sent, taken
+):
+    async with open_app(probe, trusted_proxies=("10.0.0.0/8",)) as app:
+        headers = [(b"host", b"example.org"), (b"x-request-id", sent)]
+        answer = await exchange_with(app, headers=headers, client=("10.1.2.3", 1))
+    assert (headers_of(answer)[b"x-request-id"] == sent) is taken
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "seen"),
+    [
+        ("192.0.2.7", [b"203.0.113.5"], "192.0.2.7"),
+        ("10.0.0.1", [b"203.0.113.5"], "203.0.113.5"),
+        ("10.0.0.1", [b"6.6.6.6, 203.0.113.5"], "203.0.113.5"),
+        ("10.0.0.1", [b"6.6.6.6", b"203.0.113.5, 10.0.0.2"], "203.0.113.5"),
+        ("10.0.0.1", [b"203.0.113.5, 10.0.0.2, 10.0.0.3"], "203.0.113.5"),
+        ("10.0.0.1", [b"<script>, 10.0.0.2"], "10.0.0.2"),
+        ("10.0.0.1", [b"203.0.113.5:4711"], "203.0.113.5"),
+        ("10.0.0.1", [b"[2001:db8::1]:99"], "2001:db8::1"),
+        ("::ffff:10.0.0.1", [b"::ffff:203.0.113.5"], "203.0.113.5"),
+        ("10.0.0.1", [b""], "10.0.0.1"),
+        ("10.0.0.1", [], "10.0.0.1"),
+    ],
+)
+async def test_the_visitors_address(open_app, probe, exchange_with, peer, forwarded, seen):
+    async with open_app(probe, trusted_proxies=("10.0.0.0/8",)) as app:
+        headers = [(b"host", b"h.org"), *((b"x-forwarded-for", each) for each in forwarded)]
+        answer = await exchange_with(app, headers=headers, client=(peer, 1))
+    assert body_of(answer)["client_ip"] == seen
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+async def test_scheme_and_host_of_a_trusted_proxy(open_app, probe, exchange_with, trusted):
+    async with open_app(probe, trusted_proxies=("10.0.0.0/8",)) as app:
+        headers = [
+            (b"host", b"inner:4000"),
+            (b"x-forwarded-proto", b"https"),
+            (b"x-forwarded-host", b"www.example.org"),
+        ]
+        client = ("10.0.0.1" if trusted else "192.0.2.7", 1)
+        answer = await exchange_with(app, headers=headers, client=client)
+    expected = "https://www.example.org" if trusted else "http://inner:4000"
+    assert body_of(answer)["uri"] == f"{expected}/api/seen"
+    assert (b"strict-transport-security" in headers_of(answer)) is trusted
+
+
+async def test_a_forwarded_host_must_look_like_one(open_app, probe, exchange_with):
+    async with open_app(probe, trusted_proxies=("10.0.0.0/8",)) as app:
+        headers = [(b"host", b"inner"), (b"x-forwarded-host", b"a.org/<x>@evil")]
+        answer = await exchange_with(app, headers=headers, client=("10.0.0.1", 1))
+    assert body_of(answer)["uri"] == "http://inner/api/seen"
+
+
+@pytest.mark.parametrize("path", ["/site/api/seen", "/api/seen"])
+async def test_mounted_under_a_prefix(app, exchange_with, path):
+    """Some hosts leave the prefix in the path, and some take it away."""
+    answer = await exchange_with(app, path=path, root_path="/site/")
+    assert answer[0]["status"] == 200
+    assert body_of(answer)["root_path"] == "/site"
+    assert body_of(answer)["path"] == "/api/seen"
+    assert body_of(answer)["uri"] == "http://example.org/site/api/seen"
+
+
+async def test_redirects_stay_below_the_prefix(app, exchange_with):
+    answer = await exchange_with(app, path="/site/form", root_path="/site")
+    assert headers_of(answer)[b"location"] == b"/site/thanks"
+    tidied = await exchange_with(app, path="/site/form/", root_path="/site")
+    assert tidied[0]["status"] == 308
+    assert headers_of(tidied)[b"location"] == b"/site/form"
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "/\\evil.example", "\\\\evil.example", "///evil.example/x"]
+)
+async def test_a_path_never_leads_to_another_site(client, target):
+    answer = await client.get("/form", params={"to": target})
+    assert httpx.URL(answer.request.url).join(answer.headers["location"]).host == "127.0.0.1"
+    assert not answer.headers["location"].startswith(("//", "/\\"))
+
+
+@pytest.mark.parametrize("path", ["//evil.example/form", "//form", "/form//", "/\\evil.example/"])
+async def test_tidying_a_path_is_no_open_redirect(app, exchange_with, path):
+    answer = await exchange_with(app, path=path)
+    location = headers_of(answer).get(b"location", b"/")
+    assert location.startswith(b"/") and not location.startswith((b"//", b"/\\"))
+
+
+async def test_a_redirect_cannot_inject_a_header(client):
+    answer = await client.get("/form", params={"to": "/a\r\nSet-Cookie: x=1"})
+    assert "set-cookie" not in answer.headers
+    assert "\n" not in answer.headers["location"]
+
+
+async def test_a_header_with_a_line_end_is_a_500(client):
+    answer = await client.get("/api/fails/header")
+    assert answer.status_code == 500
+    assert "set-cookie" not in answer.headers
+
+
+async def test_head_is_get_without_a_body(client):
+    got = await client.get("/api/things")
+    asked = await client.head("/api/things")
+    assert asked.status_code == 200
+    assert asked.content == b""
+    assert asked.headers["content-length"] == got.headers["content-length"]
+
+
+async def test_options_and_405_name_the_methods(client):
+    options = await client.options("/api/things")
+    refused = await client.put("/api/things", json={})
+    assert refused.status_code == 405
+    assert refused.json()["code"] == "method_not_allowed"
+    for answer in (options, refused):
+        assert {"GET", "HEAD", "POST", "DELETE"} <= set(answer.headers["allow"].split(", "))
+
+
+async def test_a_made_up_method_is_refused(client):
+    answer = await client.request("BREW", "/api/things")
+    assert answer.status_code in (400, 405)
+    assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_what_nobody_foresaw_is_not_told(client, caplog):
+    with caplog.at_level(logging.ERROR):
+        answer = await client.get("/api/fails/badly")
+    assert answer.status_code == 500
+    assert answer.json()["code"] == "internal_error"
+    assert "42" not in answer.text
+    [record] = [each for each in caplog.records if each.exc_info]
+    assert record.request_id == answer.headers["x-request-id"]
+
+
+async def test_an_answer_that_breaks_off_breaks_the_connection(app, exchange_with):
+    with pytest.raises(ConnectionAbortedError):
+        await exchange_with(app, path="/api/fails/late")
+
+
+@pytest.mark.parametrize(
+    ("path", "accept", "html"),
+    [
+        ("/nothing", "*/*", True),
+        ("/api/nothing", "*/*", False),
+        ("/api/nothing", "text/html,application/xhtml+xml", True),
+        ("/nothing", "application/json", False),
+        ("/nothing", "", True),
+    ],
+)
+async def test_errors_suit_whoever_asks(client, path, accept, html):
+    answer = await client.get(path, headers={"Accept": accept})
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith(
+        "text/html" if html else "application/problem+json"
+    )
+
+
+async def test_problems_speak_the_readers_language(client):
+    answer = await client.get("/api/nothing", headers={"Accept-Language": "fr-CA"})
+    assert answer.json()["title"] != (await client.get("/api/nothing")).json()["title"]
+    seen = await client.get("/api/seen", headers={"Accept-Language": "fr", "Cookie": "cm_lang=en"})
+    assert seen.json()["locale"] == "en"
+
+
+async def test_the_language_switch(client):
+    answer = await client.get("/seen", params={"lang": "fr", "page": "2"})
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "/seen?page=2"
+    assert answer.headers["set-cookie"].startswith("cm_lang=fr;")
+    assert (await client.get("/api/seen", params={"lang": "fr"})).status_code == 200
+
+
+@pytest.mark.parametrize("query", [b"word=%ff", b"word=\xff", b"word=a%00b"])
+async def test_a_query_that_is_no_text_is_a_400(app, exchange_with, query):
+    answer = await exchange_with(app, path="/api/things", query_string=query)
+    assert answer[0]["status"] == 400
+
+
+async def test_websockets_are_refused(app, exchange_with):
+    [answer] = await exchange_with(app, type="websocket", events=[{"type": "websocket.connect"}])
+    assert answer["type"] == "websocket.close"
+
+
+async def test_the_access_log_holds_nothing_personal(app, client, caplog):
+    with caplog.at_level(logging.INFO, logger="changemaker.access"):
+        await client.get("/api/seen?email=ada@example.org", headers={"Authorization": "Bearer good"})
+        await client.get("/nobody/ada@example.org")
+        app.access_log.flush()
+    lines = [json.loads(line) for line in caplog.messages[-1].splitlines()]
+    assert [line["route"] for line in lines] == ["/api/seen", "(none)"]
+    assert lines[0]["user"] == "u1"
+    assert lines[0]["status"] == 200 and lines[0]["ms"] > 0
+    assert "ada" not in caplog.text and "127.0.0.1" not in caplog.messages[-1]
+
+
+async def test_requests_are_counted_by_route(client):
+    await client.get("/api/fails/missing")
+    await client.get("/api/nothing/1")
+    await client.request("BREW", "/api/things")
+    metrics = (await client.get("/api/metrics")).text
+    assert 'http_request_total{method="GET",route="/api/fails/{how}",status="404"} 1.0' in metrics
+    assert 'http_request_total{method="GET",route="(none)",status="404"} 1.0' in metrics
+    assert 'method="other"' in metrics and "BREW" not in metrics
+
+
+async def test_the_api_is_limited_by_address(open_app, probe, exchange_with):
+    async with open_app(probe, api_rate_limit=2) as app:
+        answers = [await exchange_with(app) for _ in range(3)]
+        assert [each[0]["status"] for each in answers] == [200, 200, 429]
+        assert int(headers_of(answers[2])[b"retry-after"]) > 0
+        assert headers_of(answers[0])[b"ratelimit"].startswith(b'"api";r=1;')
+        other = await exchange_with(app, client=("192.0.2.8", 1))
+        assert other[0]["status"] == 200
+        page = await exchange_with(app, path="/seen")
+        assert page[0]["status"] == 200
+
+
+async def test_two_apps_share_nothing(open_app, probe, tmp_path):
+    first_url, second_url = (f"sqlite:///{tmp_path}/{name}.db" for name in "ab")
+    async with (
+        open_app(probe, database_url=first_url) as first,
+        open_app(probe, database_url=second_url) as second,
+    ):
+        async with client_of(first) as one, client_of(second) as two:
+            for _ in range(2):
+                assert (await one.get("/api/seldom")).status_code == 200
+            assert (await one.get("/api/seldom")).status_code == 429
+            assert (await two.get("/api/seldom")).status_code == 200

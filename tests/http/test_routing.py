@@ -1,0 +1,95 @@
+"""No route open by accident, none hiding another; every problem names plugin and mend."""
+
+from __future__ import annotations
+
+import pytest
+
+from changemaker_core import Plugin, Route, endpoint, hookimpl
+from changemaker_core.app import create_app
+from changemaker_core.plugin.errors import BootFailed, PluginConflict, PluginInvalid
+from changemaker_core.testing.fixtures_site import client_of
+
+
+class Fine:
+    @endpoint(public=True)
+    async def on_get(self, req, resp, **params):
+        return {"who": "fine"}
+
+
+class Open:
+    async def on_get(self, req, resp):
+        resp.text = "open"
+
+    @endpoint(public=True)
+    async def on_post(self, req, resp):
+        return {}
+
+
+class Silent:
+    pass
+
+
+def plugin(plugin_name, *routes):
+    class Made(Plugin):
+        name = plugin_name
+
+        @hookimpl
+        def cm_register_routes(self):
+            return list(routes)
+
+    return Made
+
+
+def problems(make_config, *plugins):
+    with pytest.raises(BootFailed) as failed:
+        create_app(make_config(), plugins)
+    return failed.value.problems
+
+
+@pytest.mark.parametrize(
+    ("routes", "kind", "words"),
+    [
+        ([Route("/api/open", Open())], PluginInvalid, ["Open.on_get", "/api/open", "@endpoint"]),
+        ([Route("/api/silent", Silent())], PluginInvalid, ["Silent", "answers no method"]),
+        ([Route("/api/x", Fine(), suffix="item")], PluginInvalid, ["on_get_item"]),
+        (
+            [Route("/api/x/{id}", Fine()), Route("/api/x/{campaign_id}/y", Fine())],
+            PluginConflict,
+            ["/api/x/{campaign_id}/y", "{id}"],
+        ),
+        (
+            [Route("/api/x/{id}", Fine()), Route("/api/x/{slug}", Fine())],
+            PluginConflict,
+            ["/api/x/{slug}", "/api/x/{id}"],
+        ),
+    ],
+)
+def test_a_wrong_route_is_refused(make_config, routes, kind, words):
+    [problem] = problems(make_config, plugin("probe", *routes))
+    assert isinstance(problem, kind)
+    assert problem.plugin == "probe" and problem.mend
+    assert all(word in str(problem) for word in words), str(problem)
+
+
+def test_all_problems_come_at_once(make_config):
+    one = plugin("one", Route("/api/open", Open()))
+    two = plugin("two", Route("/api/silent", Silent()), Route("/api/open2", Open()))
+    assert [each.plugin for each in problems(make_config, one, two)] == ["one", "two", "two"]
+
+
+@pytest.mark.parametrize(
+    ("options", "mounted"),
+    [
+        ({}, {"one", "two"}),
+        ({"only": ["one"]}, {"one"}),
+        ({"except_": ["one"]}, {"two"}),
+    ],
+)
+async def test_only_and_except_choose_whose_routes_are_mounted(make_config, options, mounted):
+    plugins = [plugin(name, Route(f"/api/{name}", Fine())) for name in ("one", "two")]
+    app = create_app(make_config(), plugins, **options)
+    async with client_of(app) as client:
+        answers = {name: await client.get(f"/api/{name}") for name in ("one", "two")}
+        assert {name for name, each in answers.items() if each.status_code == 200} == mounted
+        assert (await client.get("/api/health/live")).status_code == 200
+    app.site.close()
