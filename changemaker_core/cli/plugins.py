@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from changemaker_core.cli.common import Refusal, say, site_folder, site_option
-from changemaker_core.cli.survey import surveyed
+from changemaker_core.cli.survey import Surveyed, surveyed
 
 if TYPE_CHECKING:
     from changemaker_core.plugin.loaded import LoadedPlugin, Skipped
@@ -77,7 +77,7 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
 def explain(name: str, as_json: bool) -> None:
     """Where NAME stands in the order and why, what it contributes, what is wrong with it."""
     with surveyed(site_folder()) as found:
-        explanation = explained(found.plugins, name)
+        explanation = explained(found, name)
     if as_json:
         click.echo(json.dumps(explanation, indent=2))
         return
@@ -85,10 +85,11 @@ def explain(name: str, as_json: bool) -> None:
         click.echo(line)
 
 
-def explained(survey: Survey, name: str) -> dict[str, Any]:
+def explained(found: Surveyed, name: str) -> dict[str, Any]:
     """All that is known about one plugin. Raises ``Refusal`` where there is none of this name."""
     from changemaker_core.config.convert import suggestion
 
+    survey = found.plugins
     rows = {row["name"]: row for row in listed(survey)}
     if name not in rows:
         raise Refusal(f"No plugin called {name!r} is installed.{suggestion(name, rows)}")
@@ -98,7 +99,7 @@ def explained(survey: Survey, name: str) -> dict[str, Any]:
         "order": _order(survey, plugin) if plugin else [],
         "implements": survey.loaded.hooks.implemented_by(plugin) if plugin else [],
         "offers": _offers(survey, name),
-        "contributes": _contributes(survey, plugin) if plugin else {},
+        "contributes": _contributes(found, plugin) if plugin else {},
         "problems": [
             f"{problem.problem} {problem.mend}"
             for problem in survey.problems
@@ -129,21 +130,35 @@ def _offers(survey: Survey, name: str) -> list[str]:
     )
 
 
-def _contributes(survey: Survey, plugin: LoadedPlugin) -> dict[str, list[str]]:
+def _contributes(found: Surveyed, plugin: LoadedPlugin) -> dict[str, list[str]]:
     """By kind, what each contribution is called."""
     from changemaker_core.plugin.checks import table_of
 
-    mine = survey.loaded.contributed_by(plugin)
+    mine = found.plugins.loaded.contributed_by(plugin)
     named = {kind: [_called(item) for item in items] for kind, items in mine.items()}
     named["tables"] = [table_of(model) or "" for model in mine["models"]]
     del named["models"]
+    named |= _to_other_plugins(found, plugin)
     if plugin.instance.config is not None:
         named["configuration"] = list(plugin.instance.config.__struct_fields__)
     return {kind: names for kind, names in named.items() if names}
 
 
+def _to_other_plugins(found: Surveyed, plugin: LoadedPlugin) -> dict[str, list[str]]:
+    """What it answers to hooks that features and other plugins offer, by hook."""
+    hooks = found.plugins.loaded.hooks
+    answers: dict[str, list[str]] = {}
+    for name in hooks.implemented_by(plugin):
+        spec = hooks.specs()[name]
+        if hooks.owner(name) != "core" and spec.item and spec.arguments == ("site",):
+            items, _ = hooks.sweep([plugin], name, {"site": found.site})
+            answers[name] = [_called(contribution.item) for contribution in items]
+    return answers
+
+
 def _called(item: Any) -> str:
-    return str(next(getattr(item, a) for a in ("path", "event", "name") if hasattr(item, a)))
+    words = (getattr(item, word, None) for word in ("path", "event", "name"))
+    return str(next((word for word in words if word), type(item).__name__))
 
 
 def _lines(explanation: dict[str, Any]) -> list[str]:

@@ -1,0 +1,274 @@
+"""The commands that must work while plugins are broken, run as an operator runs them."""
+
+from __future__ import annotations
+
+import json
+import os
+import smtplib
+import socket
+import sqlite3
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Sink
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.plugin.conftest import Shelf
+
+SECRET = "q8Fh2kLm5Tz9Xw1Rv7Bn3Cy6Dp4Gs0JaEu"
+ROUTE = "@hookimpl\ndef cm_register_routes(self): return [Route('/{}', object())]"
+
+
+def run(shelf: Shelf, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """``changemaker ARGUMENTS`` in the site's folder, with the shelf's distributions installed."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("CHANGEMAKER_")}
+    variables = {f"CHANGEMAKER_{name}": value for name, value in environ.items()}
+    return subprocess.run(
+        [sys.executable, "-c", "from changemaker_core.cli import main; main()", *arguments],
+        cwd=shelf.site,
+        env={
+            **clean,
+            "CHANGEMAKER_SECRET_KEY": SECRET,
+            "PYTHONPATH": str(shelf.folder),
+            **variables,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def as_json(finished: subprocess.CompletedProcess[str]) -> Any:
+    assert "Traceback" not in finished.stderr, finished.stderr
+    return json.loads(finished.stdout)
+
+
+def findings(finished: subprocess.CompletedProcess[str], name: str) -> list[tuple[str, str]]:
+    """The status and message of the checks of this name."""
+    return [(f["status"], f["message"]) for f in as_json(finished) if f["name"] == name]
+
+
+@pytest.fixture
+def broken(shelf: Shelf) -> Shelf:
+    """A site with one good plugin beside several that are broken in different ways."""
+    shelf.toml("")
+    shelf.plugin("zgood", ROUTE.format("zgood"))
+    shelf.plugin("aimport", head="raise ValueError('no benches')")
+    shelf.plugin("bneeds", "requires = ('nowhere',)")
+    shelf.plugin("cversion", requires=("changemaker-core>=99",))
+    shelf.plugin("dhook", "@hookimpl\ndef cm_register_rotues(self): return []")
+    shelf.plugin("zraises", "@hookimpl\ndef cm_register_jobs(self): raise KeyError('x')")
+    shelf.plugin("zsame", ROUTE.format("zgood"))
+    return shelf
+
+
+def test_list_works_beside_all_that_is_broken(broken: Shelf) -> None:
+    listed = run(broken, "plugins", "list", "--json")
+    assert listed.returncode == 0
+    rows = {row["name"]: row for row in as_json(listed)}
+    wrong = ("aimport", "bneeds", "cversion", "dhook", "zraises", "zsame")
+    assert {rows[name]["status"] for name in wrong} == {"failed"}
+    assert all(rows[name]["reason"] for name in wrong)
+    good = rows["zgood"]
+    assert (good["status"], good["version"], good["distribution"]) == (
+        "loaded",
+        "1.2.3",
+        "changemaker-zgood",
+    )
+    order = list(rows)
+    assert order.index("accounts") < order.index("zgood") < order.index("aimport")
+    told = run(broken, "plugins", "list")
+    assert "no benches" in told.stdout
+    assert "plugins explain" in told.stderr
+
+
+def test_a_start_prints_one_report_without_a_traceback(broken: Shelf) -> None:
+    started = run(broken, "migrate")
+    assert started.returncode == 1
+    assert "Traceback" not in started.stderr
+    assert "Changemaker cannot start: 6 problems." in started.stderr
+    for name in ("aimport", "bneeds", "cversion", "dhook", "zraises", "zsame"):
+        assert f"{name} (changemaker-{name} 1.2.3)" in started.stderr
+
+
+def test_doctor_tells_of_all_that_is_broken(broken: Shelf) -> None:
+    finished = run(broken, "doctor", "--json")
+    assert finished.returncode == 1
+    assert [status for status, _ in findings(finished, "plugins")] == ["error"] * 6
+    assert all(finding["mend"] for finding in as_json(finished) if finding["status"] == "error")
+    told = run(broken, "doctor")
+    assert (
+        "ERROR    plugins: aimport (changemaker-aimport 1.2.3): It cannot be imported"
+        in told.stdout
+    )
+    assert told.returncode == 1
+
+
+def test_explain_says_place_contributions_and_collisions(broken: Shelf) -> None:
+    explanation = as_json(run(broken, "plugins", "explain", "zgood", "--json"))
+    assert explanation["status"] == "loaded"
+    assert explanation["contributes"]["routes"] == ["/zgood"]
+    assert any("zsame" in row or "already that of" in row for row in explanation["problems"])
+    told = run(broken, "plugins", "explain", "aimport").stdout
+    assert told.startswith("aimport (changemaker-aimport 1.2.3): failed")
+    assert "ValueError: no benches" in told
+
+
+def test_explain_says_why_a_plugin_stands_where_it_stands(shelf: Shelf) -> None:
+    shelf.plugin("alder", "requires = ('birch',)\nafter = ('cedar', 'nowhere')")
+    shelf.plugin("birch", "after = ('alder',)")
+    shelf.plugin("cedar")
+    order = as_json(run(shelf, "plugins", "explain", "alder", "--json"))["order"]
+    assert "after birch, which it requires" in order
+    assert "after cedar, as it wishes" in order
+    assert "nowhere, which it would come after, is absent" in order
+    birch = as_json(run(shelf, "plugins", "explain", "birch", "--json"))["order"]
+    assert "not after alder, as that would be a circle" in birch
+    assert "before alder, which requires it" in birch
+
+
+def test_explain_says_why_a_plugin_is_left_out(shelf: Shelf) -> None:
+    shelf.plugin("alder")
+    shelf.toml("[plugins]\ndeny = ['alder']")
+    told = run(shelf, "plugins", "explain", "alder")
+    assert "alder (changemaker-alder 1.2.3): denied" in told.stdout
+    missing = run(shelf, "plugins", "explain", "aldre")
+    assert (missing.returncode, "Did you mean 'alder'?" in missing.stderr) == (1, True)
+
+
+def test_commands_go_on_beside_a_configuration_that_is_wrong(shelf: Shelf) -> None:
+    shelf.toml("home_pag = '/'\nhome_page = 3\n[accounts]\nx = 1\n")
+    shelf.plugin("alder")
+    listed = run(shelf, "plugins", "list", "--json")
+    statuses = {row["name"]: row["status"] for row in as_json(listed)}
+    assert statuses["alder"] == "loaded"
+    finished = run(shelf, "doctor", "--json")
+    assert finished.returncode == 1
+    found = findings(finished, "configuration")
+    assert [status for status, _ in found] == ["error", "error"]
+    assert "Did you mean 'home_page'?" in found[0][1]
+
+
+def test_nothing_is_made_by_looking(shelf: Shelf) -> None:
+    run(shelf, "plugins", "list")
+    run(shelf, "doctor")
+    assert list(shelf.site.iterdir()) == []
+
+
+# -- doctor
+
+
+def migrated(shelf: Shelf) -> Shelf:
+    shelf.toml("")
+    assert run(shelf, "migrate").returncode == 0
+    return shelf
+
+
+def test_doctor_of_a_site_in_order(shelf: Shelf) -> None:
+    finished = run(migrated(shelf), "doctor", "--json", DEVELOPMENT="true")
+    assert finished.returncode == 0, finished.stdout
+    assert {finding["status"] for finding in as_json(finished)} == {"ok"}
+    names = {finding["name"] for finding in as_json(finished)}
+    checks = {"configuration", "plugins", "database", "migrations", "mail", "secret", "files"}
+    assert names == checks | {"base url", "disk"}
+
+
+def test_a_database_that_is_not_there_or_behind(shelf: Shelf) -> None:
+    shelf.toml("")
+    finished = run(shelf, "doctor", "--json")
+    assert findings(finished, "database") == [("error", "The file of database_url is not there.")]
+    (shelf.site / "site.db").write_bytes(b"")
+    ((status, message),) = findings(run(shelf, "doctor", "--json"), "migrations")
+    assert status == "error"
+    assert "behind" in message
+
+
+def test_a_database_that_is_ahead(shelf: Shelf) -> None:
+    migrated(shelf)
+    with sqlite3.connect(shelf.site / "site.db") as db:
+        db.execute(
+            "INSERT INTO core_migrations (name, applied) VALUES ('9999_of_later', '2030-01-01')"
+        )
+    db.close()
+    ((status, message),) = findings(run(shelf, "doctor", "--json"), "migrations")
+    assert (status, "ahead" in message) == ("error", True)
+
+
+def test_a_file_that_is_no_database(shelf: Shelf) -> None:
+    shelf.toml("")
+    (shelf.site / "site.db").write_text("not a database " * 100)
+    ((status, message),) = findings(run(shelf, "doctor", "--json"), "database")
+    assert (status, "does not answer" in message) == ("error", True)
+
+
+def unused_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def test_a_postgresql_server_that_is_down(shelf: Shelf) -> None:
+    url = f"postgresql://nobody@127.0.0.1:{unused_port()}/site"
+    ((status, message),) = findings(run(shelf, "doctor", "--json", DATABASE_URL=url), "database")
+    assert (status, message.startswith("Nothing answers at 127.0.0.1")) == ("error", True)
+
+
+def test_a_mail_server_that_is_down(shelf: Shelf) -> None:
+    environ = {"SMTP_URL": f"smtp://127.0.0.1:{unused_port()}", "MAIL_FROM": "a@example.org"}
+    ((status, _),) = findings(run(shelf, "doctor", "--json", **environ), "mail")
+    assert status == "error"
+
+
+def test_a_mail_server_that_answers(shelf: Shelf, smtp_port: int) -> None:
+    environ = {"SMTP_URL": f"smtp://127.0.0.1:{smtp_port}", "MAIL_FROM": "a@example.org"}
+    ((status, message),) = findings(run(shelf, "doctor", "--json", **environ), "mail")
+    assert (status, "Nothing was sent" in message) == ("ok", True)
+
+
+@pytest.fixture
+def smtp_port() -> Any:
+    """A real SMTP server on a free port."""
+    controller = Controller(Sink(), hostname="127.0.0.1", port=unused_port())
+    controller.start()
+    with smtplib.SMTP("127.0.0.1", controller.port) as client:
+        client.noop()
+    yield controller.port
+    controller.stop()
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        (
+            {"SECRET_KEY": "changeme" * 5, "PLUGINS_DENY": "zeppelin,zeppelin"},
+            {"mail": "warning", "secret": "warning", "base url": "warning", "plugins": "warning"},
+        ),
+        (
+            {"SECRET_KEY": "a" * 40, "BASE_URL": "https://example.org", "DEVELOPMENT": "1"},
+            {"mail": "ok", "secret": "warning", "base url": "error", "plugins": "ok"},
+        ),
+        ({"BASE_URL": "http://example.org"}, {"base url": "warning", "secret": "ok"}),
+        ({"BASE_URL": "https://example.org"}, {"base url": "ok"}),
+        ({"BASE_URL": "http://[::1]:4000", "DEVELOPMENT": "1"}, {"base url": "ok"}),
+    ],
+)
+def test_what_else_doctor_sees(
+    shelf: Shelf, environ: dict[str, str], expected: dict[str, str]
+) -> None:
+    finished = run(shelf, "doctor", "--json", **environ)
+    assert {check: findings(finished, check)[0][0] for check in expected} == expected
+
+
+@pytest.mark.parametrize(("mode", "status"), [(0o600, "ok"), (0o640, "warning"), (0o644, "error")])
+def test_who_can_read_secrets(shelf: Shelf, mode: int, status: str) -> None:
+    dotenv: Path = shelf.site / ".env"
+    dotenv.write_text("")
+    dotenv.chmod(mode)
+    ((found, _),) = findings(run(shelf, "doctor", "--json"), "files")
+    assert found == status
