@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import smtplib
-import socket
-import sqlite3
 import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.handlers import Sink
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.plugin.conftest import Shelf
 
 SECRET = "q8Fh2kLm5Tz9Xw1Rv7Bn3Cy6Dp4Gs0JaEu"
@@ -159,116 +152,3 @@ def test_nothing_is_made_by_looking(shelf: Shelf) -> None:
     run(shelf, "plugins", "list")
     run(shelf, "doctor")
     assert list(shelf.site.iterdir()) == []
-
-
-# -- doctor
-
-
-def migrated(shelf: Shelf) -> Shelf:
-    shelf.toml("")
-    assert run(shelf, "migrate").returncode == 0
-    return shelf
-
-
-def test_doctor_of_a_site_in_order(shelf: Shelf) -> None:
-    finished = run(migrated(shelf), "doctor", "--json", DEVELOPMENT="true")
-    assert finished.returncode == 0, finished.stdout
-    assert {finding["status"] for finding in as_json(finished)} == {"ok"}
-    names = {finding["name"] for finding in as_json(finished)}
-    checks = {"configuration", "plugins", "database", "migrations", "mail", "secret", "files"}
-    assert names == checks | {"base url", "disk"}
-
-
-def test_a_database_that_is_not_there_or_behind(shelf: Shelf) -> None:
-    shelf.toml("")
-    finished = run(shelf, "doctor", "--json")
-    assert findings(finished, "database") == [("error", "The file of database_url is not there.")]
-    (shelf.site / "site.db").write_bytes(b"")
-    ((status, message),) = findings(run(shelf, "doctor", "--json"), "migrations")
-    assert status == "error"
-    assert "behind" in message
-
-
-def test_a_database_that_is_ahead(shelf: Shelf) -> None:
-    migrated(shelf)
-    with sqlite3.connect(shelf.site / "site.db") as db:
-        db.execute(
-            "INSERT INTO core_migrations (name, applied) VALUES ('9999_of_later', '2030-01-01')"
-        )
-    db.close()
-    ((status, message),) = findings(run(shelf, "doctor", "--json"), "migrations")
-    assert (status, "ahead" in message) == ("error", True)
-
-
-def test_a_file_that_is_no_database(shelf: Shelf) -> None:
-    shelf.toml("")
-    (shelf.site / "site.db").write_text("not a database " * 100)
-    ((status, message),) = findings(run(shelf, "doctor", "--json"), "database")
-    assert (status, "does not answer" in message) == ("error", True)
-
-
-def unused_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def test_a_postgresql_server_that_is_down(shelf: Shelf) -> None:
-    url = f"postgresql://nobody@127.0.0.1:{unused_port()}/site"
-    ((status, message),) = findings(run(shelf, "doctor", "--json", DATABASE_URL=url), "database")
-    assert (status, message.startswith("Nothing answers at 127.0.0.1")) == ("error", True)
-
-
-def test_a_mail_server_that_is_down(shelf: Shelf) -> None:
-    environ = {"SMTP_URL": f"smtp://127.0.0.1:{unused_port()}", "MAIL_FROM": "a@example.org"}
-    ((status, _),) = findings(run(shelf, "doctor", "--json", **environ), "mail")
-    assert status == "error"
-
-
-def test_a_mail_server_that_answers(shelf: Shelf, smtp_port: int) -> None:
-    environ = {"SMTP_URL": f"smtp://127.0.0.1:{smtp_port}", "MAIL_FROM": "a@example.org"}
-    ((status, message),) = findings(run(shelf, "doctor", "--json", **environ), "mail")
-    assert (status, "Nothing was sent" in message) == ("ok", True)
-
-
-@pytest.fixture
-def smtp_port() -> Any:
-    """A real SMTP server on a free port."""
-    controller = Controller(Sink(), hostname="127.0.0.1", port=unused_port())
-    controller.start()
-    with smtplib.SMTP("127.0.0.1", controller.port) as client:
-        client.noop()
-    yield controller.port
-    controller.stop()
-
-
-@pytest.mark.parametrize(
-    ("environ", "expected"),
-    [
-        (
-            {"SECRET_KEY": "changeme" * 5, "PLUGINS_DENY": "zeppelin,zeppelin"},
-            {"mail": "warning", "secret": "warning", "base url": "warning", "plugins": "warning"},
-        ),
-        (
-            {"SECRET_KEY": "a" * 40, "BASE_URL": "https://example.org", "DEVELOPMENT": "1"},
-            {"mail": "ok", "secret": "warning", "base url": "error", "plugins": "ok"},
-        ),
-        ({"BASE_URL": "http://example.org"}, {"base url": "warning", "secret": "ok"}),
-        ({"BASE_URL": "https://example.org"}, {"base url": "ok"}),
-        ({"BASE_URL": "http://[::1]:4000", "DEVELOPMENT": "1"}, {"base url": "ok"}),
-    ],
-)
-def test_what_else_doctor_sees(
-    shelf: Shelf, environ: dict[str, str], expected: dict[str, str]
-) -> None:
-    finished = run(shelf, "doctor", "--json", **environ)
-    assert {check: findings(finished, check)[0][0] for check in expected} == expected
-
-
-@pytest.mark.parametrize(("mode", "status"), [(0o600, "ok"), (0o640, "warning"), (0o644, "error")])
-def test_who_can_read_secrets(shelf: Shelf, mode: int, status: str) -> None:
-    dotenv: Path = shelf.site / ".env"
-    dotenv.write_text("")
-    dotenv.chmod(mode)
-    ((found, _),) = findings(run(shelf, "doctor", "--json"), "files")
-    assert found == status
