@@ -66,7 +66,7 @@ def tel(number: str) -> str:
     >>> tel("1 613 555-0100 ext. 12")
     'tel:+16135550100,12'
     """
-    main, _, extension = re.sub(r"(?i)\b(ext\.?|poste|x)\s*(?=\d)", ",", number).partition(",")
+    main, _, extension = re.sub(r"(?i)(ext\.?|poste|x)\s*(?=\d)", ",", number).partition(",")
     digits = re.sub(r"\D", "", main)
     # Ten digits, or eleven that begin with 1, are a number of the North American plan.
     if len(digits) == 10:
@@ -79,7 +79,7 @@ def tel(number: str) -> str:
 def mailto(address: str, subject: str, body: str) -> str:
     """The ``mailto:`` address (RFC 6068) that opens a message in the reader's mail program.
 
-    >>> mailto("a.b@example.ca", "Buses & trams", "One\ntwo")
+    >>> mailto("a.b@example.ca", "Buses & trams", "One\\ntwo")
     'mailto:a.b@example.ca?subject=Buses%20%26%20trams&body=One%0D%0Atwo'
     """
     lines = "\r\n".join(body.splitlines())

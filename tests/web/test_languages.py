@@ -1,0 +1,80 @@
+"""Which language a reader gets, and the switch."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from changemaker_core.web.languages import links, negotiate, switch
+
+
+@pytest.mark.parametrize(
+    ("accept", "cookie", "expected"),
+    [
+        (None, None, "en"),
+        ("fr", None, "fr"),
+        ("fr-CA,fr;q=0.9,en;q=0.8", None, "fr"),
+        ("en;q=0.3, fr;q=0.7", None, "fr"),
+        ("de, es;q=0.9", None, "en"),
+        ("fr;q=0, en", None, "en"),
+        ("FR-ca", None, "fr"),
+        ("fr;q=x", None, "en"),
+        ("en", "fr", "fr"),
+        ("fr", "xx", "fr"),
+        (",;=,;;", "", "en"),
+    ],
+)
+def test_negotiation(accept: str | None, cookie: str | None, expected: str) -> None:
+    assert negotiate(accept, cookie) == expected
+
+
+@given(st.text(), st.text())
+def test_whatever_is_sent_a_language_of_the_site_answers(accept: str, cookie: str) -> None:
+    assert negotiate(accept, cookie) in {"en", "fr"}
+
+
+def test_the_default_is_the_site_s_own() -> None:
+    assert negotiate("de", None, ("en", "fr"), default="fr") == "fr"
+
+
+def test_links_keep_the_query_and_mark_the_current_language() -> None:
+    english, french = links("fr", "postal_code=K1A+0A1&lang=en", ("en", "fr"))
+    assert parse_qs(english.href[1:]) == {"postal_code": ["K1A 0A1"], "lang": ["en"]}
+    assert (english.name, french.name) == ("English", "Français")
+    assert (english.current, french.current) == (False, True)
+
+
+def test_switching_sets_the_cookie_and_drops_the_parameter() -> None:
+    redirect = switch("/campaigns/parks", "postal_code=K1A&lang=fr&x=", root_path="/act")
+    assert redirect is not None
+    assert (redirect.status, redirect.location) == (303, "/campaigns/parks?postal_code=K1A&x=")
+    ((name, cookie),) = redirect.headers
+    assert name == "set-cookie"
+    assert cookie.split("; ")[:2] == ["cm_lang=fr", "Path=/act"]
+    assert "Secure" not in cookie
+
+
+def test_the_cookie_is_secure_behind_tls() -> None:
+    redirect = switch("/", "lang=fr", secure=True)
+    assert redirect is not None
+    assert redirect.headers[0][1].endswith("; Secure")
+
+
+@pytest.mark.parametrize(
+    "query", ["", "lang=", "lang=de", "lang=fr%0d%0aSet-Cookie:x=1", "language=fr"]
+)
+def test_what_asks_for_no_language_of_the_site_is_left_alone(query: str) -> None:
+    assert switch("/campaigns", query) is None
+
+
+@given(st.text(alphabet="/\\abc.@:%?#"), st.dictionaries(st.text(), st.text(), max_size=3))
+def test_the_redirect_never_leaves_the_site(path: str, others: dict[str, str]) -> None:
+    redirect = switch(path, urlencode({**others, "lang": "fr"}))
+    assert redirect is not None
+    parts = urlsplit(redirect.location)
+    assert (parts.scheme, parts.netloc) == ("", "")
+    assert redirect.location[:1] == "/"
+    assert redirect.location[1:2] not in {"/", "\\"}
