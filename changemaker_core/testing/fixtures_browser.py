@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 OpenPage = Callable[..., "Page"]
 
-MARKER = "browser: needs Chromium"
-_ABSENT = "no chromium found; apt-get install chromium"
 #: Names under which distributions install it; ``CHANGEMAKER_CHROMIUM`` names another.
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 #: Nothing is fetched but what a test asks for. Containers have no user namespace for a sandbox.
@@ -54,20 +52,6 @@ def chromium() -> str | None:
     """Where Chromium is, or None where it is not installed."""
     named = os.environ.get("CHANGEMAKER_CHROMIUM")
     return shutil.which(named) if named else next(filter(None, map(shutil.which, PROGRAMS)), None)
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker."""
-    config.addinivalue_line("markers", MARKER)
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests of a browser where there is none."""
-    dropped = [item for item in items if item.get_closest_marker("browser")]
-    if dropped and chromium() is None:
-        config.stash[LeftOut.KEY].suite("browser", _ABSENT)
-        config.hook.pytest_deselected(items=dropped)
-        items[:] = [item for item in items if item not in dropped]
 
 
 @pytest.fixture
