@@ -45,6 +45,12 @@ class Child:
         """Whether it began to work: True once it says so, False if it ended first."""
         return await asyncio.shield(self._ready)
 
+    @property
+    def works(self) -> bool:
+        """Whether it said that it is ready, and has not ended since."""
+        said = self._ready.done() and self._ready.result()
+        return said and self._process.returncode is None
+
     async def exit_status(self) -> int:
         """Its exit status once it has ended; negative where a signal ended it."""
         return await self._process.wait()

@@ -145,7 +145,7 @@ class Supervisor:
                 return
             if slot.child is not child:  # A roll has put another in its place.
                 continue
-            if status == REFUSED:
+            if status == REFUSED and not self._another_works(slot):
                 self._give_up()
                 return
             wait = FIRST_WAIT if clock() - since > STEADY else wait
@@ -155,6 +155,11 @@ class Supervisor:
             wait, since = min(wait * 2, LONGEST_WAIT), clock()
             if slot.child is child:
                 await self._fill(slot, wait=False)
+
+    def _another_works(self, slot: Slot) -> bool:
+        """Whether the site can do without ``slot`` for now: another one does the same."""
+        same = [s.child for s in self._slots if s.orders == slot.orders and s is not slot]
+        return any(child is not None and child.works for child in same)
 
     async def _stops_within(self, seconds: float) -> bool:
         with contextlib.suppress(TimeoutError):

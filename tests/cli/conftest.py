@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -175,9 +176,16 @@ class Made:
     password: str
 
 
-@pytest.fixture
-def site(cli: Cli) -> Made:
-    done = cli.run("init", "site", "--yes", "--json")
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """A site that ``init`` made, once: the tests work on copies."""
+    done = Cli(tmp_path_factory.mktemp("made")).run("init", "site", "--yes", "--json")
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     return Made(Path(told["site"]), told["admin_email"], told["admin_password"])
+
+
+@pytest.fixture
+def site(cli: Cli, made: Made) -> Made:
+    folder = shutil.copytree(made.folder, cli.folder / "site")
+    return Made(folder, made.email, made.password)
