@@ -44,12 +44,10 @@ def routes(as_json: bool) -> None:
 
 
 def _rows(route: Contribution[Route]) -> Iterator[Row]:
-    from falcon.routing import map_http_methods
-
     from changemaker_core.http.endpoint import declared
+    from changemaker_core.http.routing import responders_of
 
-    item = route.item
-    for method, responder in map_http_methods(item.resource, suffix=item.suffix).items():
+    for method, responder in responders_of(route.item).items():
         spec = declared(responder)
         access = "undeclared" if spec is None else spec.permission or "public"
-        yield Row(method, item.path, route.plugin.name, access)
+        yield Row(method, route.item.path, route.plugin.name, access)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import click
 
@@ -25,7 +26,7 @@ def create(email: str, name: str | None, role: str, password_stdin: bool, as_jso
     """Create an account for EMAIL, with a random password that is shown once."""
     from changemaker_core.features.accounts import api
 
-    given = click.get_text_stream("stdin").readline().rstrip("\n") if password_stdin else None
+    given = sys.stdin.readline().rstrip("\n") if password_stdin else None
     with opened_site() as site:
         try:
             user_id, password = api.create_user(
