@@ -45,7 +45,11 @@ class Postgresql(Observed, peewee.PostgresqlDatabase):
     def __init__(self, url: str | None) -> None:
         # The connection's own options, so that a session never has another time zone.
         super().__init__(
-            url, autoconnect=False, options="-c timezone=UTC", application_name="changemaker"
+            url,
+            field_types={"FLOAT": "DOUBLE PRECISION"},  # REAL would lose digits that SQLite keeps
+            autoconnect=False,
+            options="-c timezone=UTC",
+            application_name="changemaker",
         )
 
     def _initialize_connection(self, connection: Any) -> None:

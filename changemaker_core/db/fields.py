@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 import peewee
 
 from changemaker_core.db.context import require_unit
-from changemaker_core.db.errors import InvalidId, NaiveDatetime
+from changemaker_core.db.errors import InvalidId, NaiveDatetime, QueryRefused
 
 V = TypeVar("V")
 
@@ -106,6 +106,21 @@ class UtcField(Field[V]):
         return None if value is None else read_utc(value)
 
 
+class JSONPath(peewee.JSONPath):
+    """A value inside of a JSON column."""
+
+    def _cmp(self, op: str, rhs: Any) -> Any:
+        if not self._as_text:  # type: ignore[attr-defined]  # absent from peewee's stubs
+            refuse_argument(rhs)
+        return super()._cmp(op, rhs)  # type: ignore[misc]  # absent from peewee's stubs
+
+
+def refuse_argument(value: object) -> None:
+    """JSON is compared as JSON: how an argument is written in it differs between databases."""
+    if getattr(value, "stands_for_argument", False):
+        raise QueryRefused(f"{value!r} is compared with a JSON value: use its as_text()")
+
+
 class JSONField(peewee.JSONField):
     """JSON: ``JSONB`` on PostgreSQL, text on SQLite.
 
@@ -115,6 +130,18 @@ class JSONField(peewee.JSONField):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(dumps=json.dumps, loads=json.loads, **options)
+
+    def __getitem__(self, key: str | int) -> JSONPath:
+        return JSONPath(self, (key,))
+
+    def path(self, *keys: str | int) -> JSONPath:
+        """A value inside of the column."""
+        return JSONPath(self, keys)
+
+    def _compare(self, lhs: Any, eq_op: str, is_op: str, rhs: Any, as_text: bool) -> Any:
+        if not as_text:
+            refuse_argument(rhs)
+        return super()._compare(lhs, eq_op, is_op, rhs, as_text)  # type: ignore[misc]  # no stub
 
     def _db_hook(self, database: object) -> None:
         """Nothing is kept about a database."""

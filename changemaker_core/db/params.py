@@ -16,7 +16,7 @@ import peewee
 
 from changemaker_core.db.context import require_unit
 from changemaker_core.db.errors import QueryRefused
-from changemaker_core.db.fields import JSONField, id_text, utc_text
+from changemaker_core.db.fields import JSONField, id_text, refuse_argument, utc_text
 
 Converter = Callable[[Any], Any]
 
@@ -40,6 +40,8 @@ class Param(peewee.ColumnBase):
 
     It has no value while the query is built, so using it as one is refused.
     """
+
+    stands_for_argument = True
 
     def __init__(self, name: str, annotation: Any = None, convert: Converter | None = None) -> None:
         self.name = name
@@ -67,9 +69,8 @@ class Param(peewee.ColumnBase):
         return _PLAIN[kind]
 
     def _of_column(self, convert: Converter) -> Converter | None:
-        field = getattr(convert, "__self__", None)
-        if isinstance(field, JSONField):
-            raise QueryRefused(f"{self.name!r} is compared with a JSON column: use its as_text()")
+        if isinstance(getattr(convert, "__self__", None), JSONField):
+            refuse_argument(self)
         return convert
 
     def _compare(self, op: str, other: Any) -> peewee.Expression:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import inspect
 import logging
 import queue
 import threading
@@ -83,6 +84,8 @@ class Work:
         current_unit.set(unit)  # in the copied context: nobody else sees it
         value = self._call(self)
         if hasattr(type(value), "__await__"):
+            if inspect.iscoroutine(value):
+                value.close()
             raise TypeError(
                 "what runs in db.read() or db.write() is a plain function: no transaction is ever"
                 " held across an await"
