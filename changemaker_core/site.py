@@ -83,12 +83,6 @@ class Site:
         """Every job that core and the loaded plugins have."""
         return list(self._jobs)
 
-    def _all_jobs(self) -> list[Job]:
-        """Core's own, the plugins', and one for each subscription to an event."""
-        jobs = [c.item for c in self.loaded.contributions("jobs")]
-        subscriptions = [c.item for c in self.loaded.contributions("subscriptions")]
-        return [*core_jobs(), *jobs, *map(subscription_job, subscriptions)]
-
     def subscriptions(self, event: str) -> list[Subscription]:
         """Who wants to hear of ``event``."""
         contributed = self.loaded.contributions("subscriptions")

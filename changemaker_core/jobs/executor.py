@@ -32,6 +32,10 @@ log = logging.getLogger(__name__)
 #: How long a job that another process enqueued may wait to be noticed.
 POLL_SECONDS = 0.5
 
+#: How many claims beyond its attempts a job may use up because processes ended: some of them had
+#: not even begun it, so that a job is not dead of that alone, but one that ends them must stop.
+LAPSES = 5
+
 
 class Executor:
     """Runs the jobs of a site, or of some of its queues, on ``workers`` threads.
@@ -56,7 +60,8 @@ class Executor:
         self._workers = workers
         self._lease = lease
         self._batch = batch
-        self._names = sorted(site.job_names() if names is None else names)
+        known = set(site.job_names())
+        self._names = sorted(known if names is None else known.intersection(names))
         self._queues: deque[str] = deque()
         self._waiting: deque[Claimed] = deque()
         self._claiming = threading.Lock()
@@ -187,22 +192,22 @@ class Executor:
 def _perform(run: JobRun, job: Job) -> None:
     """Call the job's function; what it did not say about the outcome is said here."""
     limit = job.retries.attempts
-    if limit is not None and run.attempt > limit:  # its process died of it each time
-        run.dead("the process ended while it ran, each time")
+    if limit is not None and run.attempt > limit + LAPSES:
+        run.dead("its process ended each time before it did")
         return
     try:
         with _acting():
             job.func(run, **run.payload)
     except LeaseLost:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # sys.exit() would only end this thread
         _settle_after(run, error)
     else:
         if not run.is_settled:
             run.done()
 
 
-def _settle_after(run: JobRun, error: Exception) -> None:
+def _settle_after(run: JobRun, error: BaseException) -> None:
     text = f"{type(error).__name__}: {error}"
     if not isinstance(error, JobFailed):
         log.error("job %s (%s) raised", run.name, run.id, exc_info=error)

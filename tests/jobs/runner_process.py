@@ -1,4 +1,4 @@
-"""A runner in a process of its own, for tests that kill it: DATABASE_URL SMTP_URL."""
+"""A runner process, for tests that kill it: DATABASE_URL SMTP_URL [TICK_SECONDS]."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from changemaker_core.db import Model, Tx
 from changemaker_core.jobs import JobRun, run_jobs
 from changemaker_core.mail import Address, Message, Refused, SmtpTransport, Unanswered
 from changemaker_core.mail.smtp import SmtpServer
-from changemaker_core.plugin.types import Backoff, Job
+from changemaker_core.plugin.types import Backoff, Every, Job
 from changemaker_core.testing.jobs import JobsOnlySite
 
 LEASE = timedelta(seconds=2)
@@ -64,7 +64,11 @@ class Sender:
                 run.unknown(str(unanswered))
 
 
-def main(database_url: str, smtp_url: str) -> None:
+def write_tick(run: JobRun) -> None:
+    run.done(note, "tick")
+
+
+def main(database_url: str, smtp_url: str, tick_seconds: str = "") -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     sender = Sender(smtp_url)
@@ -78,6 +82,9 @@ def main(database_url: str, smtp_url: str) -> None:
         ),
         Job("test.note", write_note, queue="notes"),
     ]
+    if tick_seconds:
+        every = Every(timedelta(seconds=float(tick_seconds)))
+        jobs.append(Job("test.tick", write_tick, queue="notes", schedule=every))
     site = JobsOnlySite(database_url, jobs)
     run_jobs(site, stop, workers=4, lease=LEASE)
     sender.transport.close()

@@ -59,6 +59,48 @@ def test_each_job_runs_once_whoever_asks(
     assert {row.attempts for row in rows(sites[0])} == {1}
 
 
+def test_a_job_that_was_claimed_and_never_begun_keeps_its_only_attempt(
+    make_site: Fixture, put: Fixture, rows: Fixture, clock: Fixture
+) -> None:
+    runs = []
+    site = make_site(Job("test.job", lambda run: runs.append(run.id), retries=Backoff(attempts=1)))
+    put(site, "test.job")
+    assert Executor(site)._take(10)
+    clock.forward(seconds=60)
+    Executor(site).run_due()
+    assert (len(runs), rows(site)[0].state) == (1, "done")
+
+
+def test_due_times_are_one_row_for_all_processes(
+    make_site: Fixture, database_url: str, notes: Fixture, rows: Fixture
+) -> None:
+    site = make_site(clock=utcnow)
+    command = [sys.executable, str(SCRIPT), database_url, "smtp://127.0.0.1:1", "0.5"]
+    processes = [subprocess.Popen(command) for _ in range(2)]
+    try:
+        wait_until(lambda: notes(site).count("tick") >= 3)
+    finally:
+        for process in processes:
+            process.terminate()
+            process.wait(30)
+    due = [row.wanted_at for row in rows(site)]
+    assert len(due) == len(set(due)) >= 3
+
+
+@pytest.mark.parametrize("leave", [SystemExit, KeyError])
+def test_a_job_cannot_end_its_worker(
+    make_site: Fixture, put: Fixture, rows: Fixture, leave: type[BaseException]
+) -> None:
+    def job(run: JobRun) -> None:
+        raise leave
+
+    site = make_site(Job("test.job", job), Job("test.other", lambda run: None), clock=utcnow)
+    with RunnerThread(site, workers=1):
+        put(site, "test.job")
+        put(site, "test.other")
+        wait_until(lambda: [row.state for row in rows(site)] == ["queued", "done"])
+
+
 @pytest.mark.parametrize("at_risk", [False, True])
 def test_a_run_that_was_given_up_can_do_nothing_more(
     make_site: Fixture,
@@ -151,8 +193,8 @@ def test_a_job_that_ends_its_process_each_time_dies(
         )
     )
     put(site, "test.job")
-    for _ in range(2):
-        Executor(site)._take(10)
+    for _ in range(2 + executor.LAPSES):
+        assert Executor(site)._take(10)
         clock.forward(seconds=60)
     Executor(site).run_due()
     assert (runs, rows(site)[0].state, notes(site)) == ([], "dead", ["dead"])
@@ -214,8 +256,6 @@ def test_a_commit_wakes_the_runner_of_its_process(
     for number in range(20):
         put(site, "test.job", number=number)
         wait_until(lambda at=number: ran == list(range(at + 1)), 20)
-    runner._stop.set()
-    site.jobs.bell.ring()
     runner.stop()
 
 
