@@ -29,7 +29,7 @@ def take(page: Page, address: str) -> None:
     page.locator("input[name=postal_code]").first.fill("L5G 4L3")
     page.locator("input[name=postal_code]").first.press("Enter")
     page.locator("#representatives").wait_for()
-    page.evaluate("scrollTo(0, 0)")
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     page.screenshot(path=IMAGES / "campaign.png", animations="disabled")
 
 
@@ -39,7 +39,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         site = OperatedSite(Path(scratch) / "demo")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1200, "height": 1000}, locale="en-CA")
+        page = browser.new_page(viewport={"width": 1200, "height": 1350}, locale="en-CA")
         with site.start("demo", "--port", "0", "--folder", str(site.folder)) as (_, address):
             take(page, address)
         browser.close()
