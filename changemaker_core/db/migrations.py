@@ -121,6 +121,8 @@ def revert_all(db: Database, folders: Sequence[MigrationFolder]) -> list[Step]:
 def _revert(database: peewee.Database, folder: MigrationFolder, down_to: str | None) -> list[Step]:
     runner = _runner(database, folder)
     applied = [migration for migration in runner.status() if migration.applied]
+    if down_to is not None and down_to not in {migration.name for migration in applied}:
+        raise MigrationFailed(folder.plugin, ValueError(f"{down_to} is not an applied migration"))
     done: list[Step] = []
     for migration in reversed(applied):
         _run(folder, runner.down, migration)

@@ -138,9 +138,7 @@ def test_a_server_that_is_not_there_is_an_error_for_each_caller():
 
 def test_no_more_connections_than_threads(postgres):
     async def many():
-        await asyncio.gather(
-            *[postgres.read(lambda: Item.select().count()) for _ in range(100)]
-        )
+        await asyncio.gather(*[postgres.read(lambda: Item.select().count()) for _ in range(100)])
 
     asyncio.run(many())
     connections = postgres.sync.read(
