@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
@@ -16,6 +17,7 @@ from changemaker_core.web.pages import Page, Redirect
 if TYPE_CHECKING:
     from changemaker_core.http.errors import FieldError
     from changemaker_core.http.request import Exchange, Request, Response
+    from changemaker_core.web import Translations
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +27,6 @@ HTML = "text/html; charset=utf-8"
 #: Characters that an address may hold as they are; what is not here is percent-encoded.
 _IN_ADDRESS = "/:?#[]@!$&'()*+,;=%~-._"
 
-encode = msgspec.json.Encoder().encode
 _STATUS_LINES = {code: falcon.code_to_http_status(code) for code in range(200, 600)}
 
 
@@ -50,8 +51,20 @@ def fill(req: Request, resp: Response, answer: Any, status: int) -> None:
         if isinstance(answer, bytes):
             resp.data = answer
         else:
-            resp.data = encode(answer)
+            resp.data = _encoder(req.site.translations, req.locale).encode(answer)
             resp.content_type = JSON
+
+
+@lru_cache(maxsize=64)
+def _encoder(translations: Translations, locale: str) -> msgspec.json.Encoder:
+    """Writes JSON; a ``Text`` in it is in the reader's language."""
+
+    def translate(value: Any) -> str:
+        if isinstance(value, Text):
+            return translations.translate(value, locale)
+        raise NotImplementedError(f"{type(value).__name__} cannot be written as JSON")
+
+    return msgspec.json.Encoder(enc_hook=translate)
 
 
 def _set_status(resp: Response, status: int) -> None:
@@ -116,7 +129,7 @@ def problem(exchange: Exchange, error: Problem, *, html: bool, root_path: str = 
     headers = (("vary", "Accept, Accept-Language"), ("cache-control", "no-store"), *error.headers)
     if html and (text := _error_page(exchange, error, root_path)) is not None:
         return Answer(error.status, (("content-type", HTML), *headers), text.encode())
-    body = encode(_problem_details(exchange, error))
+    body = msgspec.json.encode(_problem_details(exchange, error))
     return Answer(error.status, (("content-type", PROBLEM_JSON), *headers), body)
 
 

@@ -23,6 +23,7 @@ from changemaker_core import (
     endpoint,
     hookimpl,
 )
+from changemaker_core.app import create_app
 from changemaker_core.db import current_actor
 from changemaker_core.testing.fixtures_site import client_of
 
@@ -146,10 +147,18 @@ def probe():
     return ProbePlugin
 
 
-@pytest_asyncio.fixture
-async def app(open_app):
-    async with open_app(ProbePlugin) as app:
-        yield app
+@pytest.fixture
+def database_url(tmp_path):
+    """What is tested here is the same over any database."""
+    return f"sqlite:///{tmp_path}/site.db"
+
+
+@pytest.fixture
+def app(make_config):
+    """The probe's endpoints. They touch no database, so there is no lifespan to wait for."""
+    app = create_app(make_config(), [ProbePlugin])
+    yield app
+    app.site.close()
 
 
 @pytest_asyncio.fixture

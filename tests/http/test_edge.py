@@ -231,7 +231,9 @@ async def test_websockets_are_refused(app, exchange_with):
 
 async def test_the_access_log_holds_nothing_personal(app, client, caplog):
     with caplog.at_level(logging.INFO, logger="changemaker.access"):
-        await client.get("/api/seen?email=ada@example.org", headers={"Authorization": "Bearer good"})
+        await client.get(
+            "/api/seen?email=ada@example.org", headers={"Authorization": "Bearer good"}
+        )
         await client.get("/nobody/ada@example.org")
         app.access_log.flush()
     lines = [json.loads(line) for line in caplog.messages[-1].splitlines()]

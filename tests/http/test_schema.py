@@ -62,8 +62,11 @@ class Typed(msgspec.Struct, kw_only=True):
 
 
 words = st.sampled_from(
-    ["", "a", "ab", "abcdef", "a@b.co", "a@b.co\n", "FEDERAL", "2026-05-31", "x\ny", "null", "3"]
-    + ["2026-05-31T18:00:00Z", "2026-05-31T18:00:00", str(uuid.UUID(int=5)), "true", "1e1", "nan"]
+    [
+        *["", "a", "ab", "abcdef", "a@b.co", "a@b.co\n", "FEDERAL", "x\ny", "null", "3", "1e1"],
+        *["true", "nan", "2026-05-31", "2026-05-31T18:00:00Z", "2026-05-31T18:00:00"],
+        str(uuid.UUID(int=5)),
+    ]
 )
 scalars = (
     st.none()
@@ -89,7 +92,7 @@ def accepted(struct: type, data: Any) -> bool:
     return True
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(st.dictionaries(fields, values, max_size=5) | values, st.booleans())
 def test_both_accept_the_same_json(data: Any, titled: bool) -> None:
     if titled and isinstance(data, dict):
@@ -97,7 +100,7 @@ def test_both_accept_the_same_json(data: Any, titled: bool) -> None:
     assert accepted(Everything, data) is (not errors_of(Everything, data, strict=True)), data
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.dictionaries(st.sampled_from(Typed.__struct_fields__), words | st.lists(words)))
 def test_both_accept_the_same_query(data: dict[str, Any]) -> None:
     try:

@@ -1,0 +1,256 @@
+"""Cached answers of a whole app: never older than the database."""
+
+from __future__ import annotations
+
+import asyncio
+
+import peewee
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from changemaker_core import (
+    Body,
+    Model,
+    NotFound,
+    Plugin,
+    Query,
+    Route,
+    UUIDField,
+    compiled,
+    endpoint,
+    hookimpl,
+    new_id,
+)
+from changemaker_core.app import create_app
+from changemaker_core.testing.fixtures_site import client_of
+
+
+class Note(Model):
+    id = UUIDField(primary_key=True, default=new_id)
+    slug = peewee.CharField(unique=True)
+    text = peewee.TextField()
+
+    class Meta:
+        table_name = "notes_note"
+
+
+class Other(Model):
+    id = UUIDField(primary_key=True, default=new_id)
+
+    class Meta:
+        table_name = "notes_other"
+
+
+class Shown(Body):
+    slug: str
+    text: str
+
+
+@compiled(Shown)
+def note(slug: str) -> Query:
+    return Note.select(Note.slug, Note.text).where(Note.slug == slug)
+
+
+def put(tx, slug, text):
+    values = {"slug": slug, "text": text}
+    Note.insert(**values).on_conflict(conflict_target=[Note.slug], update=values).execute()
+
+
+def touch_other(tx):
+    Other.create()
+
+
+class Notes:
+    runs = 0
+
+    def __init__(self, site):
+        self.site = site
+
+    @endpoint(public=True, cache=60, response=Shown)
+    async def on_get(self, req, resp, *, slug):
+        self.runs += 1
+        found = await self.site.db.one(note(slug))
+        if found is None:
+            raise NotFound
+        return found
+
+    @endpoint(public=True, body=Shown)
+    async def on_put(self, req, resp, *, slug, body):
+        await self.site.db.write(put, slug, body.text)
+        return {}
+
+
+class Greeting:
+    @endpoint(public=True, cache=60)
+    async def on_get(self, req, resp):
+        return {"locale": req.locale, "host": req.host, "root": req.root_path}
+
+
+class NotesPlugin(Plugin):
+    name = "notes"
+
+    @hookimpl
+    def cm_register_models(self):
+        return [Note, Other]
+
+    @hookimpl
+    def cm_register_routes(self, site):
+        self.notes = Notes(site)
+        return [Route("/api/notes/{slug}", self.notes), Route("/greeting", Greeting())]
+
+
+def create_tables(tx):
+    Note.create_table()
+    Other.create_table()
+
+
+@pytest.fixture
+async def app(open_app):
+    async with open_app(NotesPlugin) as app:
+        await app.site.db.write(create_tables)
+        yield app
+
+
+@pytest.fixture
+async def client(app):
+    async with client_of(app) as client:
+        yield client
+
+
+@pytest.fixture
+def notes(app):
+    return app.site.loaded.plugin("notes").instance.notes
+
+
+async def test_the_second_answer_is_ready_made(app, client, notes):
+    await app.site.db.write(put, "a", "one")
+    first, second = [await client.get("/api/notes/a") for _ in range(2)]
+    assert first.json() == second.json() == {"slug": "a", "text": "one"}
+    assert notes.runs == 1
+    assert first.headers["x-request-id"] != second.headers["x-request-id"]
+    assert second.headers["cache-control"] == "no-cache"
+    assert "content-security-policy" in second.headers
+    metrics = (await client.get("/api/metrics")).text
+    assert 'http_request_total{method="GET",route="/api/notes/{slug}",status="200"} 2.0' in metrics
+
+
+async def test_a_write_elsewhere_leaves_it(app, client, notes):
+    await app.site.db.write(put, "a", "one")
+    await client.get("/api/notes/a")
+    await app.site.db.write(touch_other)
+    await client.get("/api/notes/a")
+    assert notes.runs == 1
+    await app.site.db.write(put, "b", "two")
+    await client.get("/api/notes/a")
+    assert notes.runs == 2
+
+
+async def test_conditional_requests(app, client):
+    await app.site.db.write(put, "a", "one")
+    tag = (await client.get("/api/notes/a")).headers["etag"]
+    same = await client.get("/api/notes/a", headers={"If-None-Match": tag})
+    assert same.status_code == 304 and same.content == b"" and same.headers["etag"] == tag
+    await app.site.db.write(put, "a", "two")
+    other = await client.get("/api/notes/a", headers={"If-None-Match": tag})
+    assert other.status_code == 200 and other.headers["etag"] != tag
+
+
+async def test_head_is_answered_from_the_same_entry(app, client, notes):
+    await app.site.db.write(put, "a", "one")
+    asked = await client.head("/api/notes/a")
+    got = await client.get("/api/notes/a")
+    again = await client.head("/api/notes/a")
+    assert asked.content == again.content == b"" and got.json()["text"] == "one"
+    assert asked.headers["content-length"] == again.headers["content-length"]
+    assert notes.runs == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Authorization": "Bearer x"},
+        {"X-Api-Key": "x"},
+        {"Signature": "x"},
+        {"Cookie": "session=1"},
+        {"Cookie": "cm_lang=fr; session=1"},
+    ],
+)
+async def test_who_may_be_known_passes_by(app, client, notes, headers):
+    await app.site.db.write(put, "a", "one")
+    await client.get("/api/notes/a")
+    answer = await client.get("/api/notes/a", headers=headers)
+    assert notes.runs == 2
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_answers_vary_by_language_host_and_prefix(client):
+    seen = [
+        (await client.get("/greeting", headers=headers)).json()
+        for headers in [
+            {},
+            {"Accept-Language": "fr"},
+            {"Cookie": "cm_lang=fr"},
+            {"Host": "evil.example"},
+        ]
+    ]
+    assert [each["locale"] for each in seen] == ["en", "fr", "fr", "en"]
+    assert [each["host"] for each in seen] == ["127.0.0.1"] * 3 + ["evil.example"]
+
+
+async def test_what_is_not_there_is_looked_for_again(app, client, notes):
+    assert (await client.get("/api/notes/a")).status_code == 404
+    await app.site.db.write(put, "a", "one")
+    assert (await client.get("/api/notes/a")).status_code == 200
+
+
+async def test_many_visitors_at_once_cost_one_query(app, client, notes):
+    await app.site.db.write(put, "a", "one")
+    answers = await asyncio.gather(*(client.get("/api/notes/a") for _ in range(200)))
+    assert {each.status_code for each in answers} == {200}
+    assert notes.runs == 1
+
+
+steps = st.lists(
+    st.tuples(
+        st.sampled_from(["read", "read", "write", "write elsewhere", "both at once"]),
+        st.sampled_from(["a", "b"]),
+        st.integers(0, 99).map(str),
+    ),
+    max_size=25,
+)
+
+
+@settings(
+    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps=steps)
+def test_no_answer_is_ever_older_than_the_database(steps, tmp_path_factory, make_config):
+    """Two apps over one database, as two processes have it; each write is seen by the next
+    request to either."""
+    folder = tmp_path_factory.mktemp("site")
+    asyncio.run(run_steps(steps, make_config(database_url=f"sqlite:///{folder}/site.db")))
+
+
+async def run_steps(steps, config):
+    from changemaker_core.testing.fixtures_site import migrate
+
+    apps = [create_app(config, [NotesPlugin]) for _ in range(2)]
+    migrate(apps[0].site)
+    expected = {}
+    async with apps[0].lifespan(), apps[1].lifespan():
+        await apps[0].site.db.write(create_tables)
+        async with client_of(apps[0]) as here, client_of(apps[1]) as there:
+            for action, slug, text in steps:
+                if action == "both at once":
+                    reads = [here.get(f"/api/notes/{slug}"), there.get(f"/api/notes/{slug}")]
+                    write = there.put(f"/api/notes/{slug}", json={"slug": slug, "text": text})
+                    await asyncio.gather(*reads, write)
+                    expected[slug] = text
+                elif action != "read":
+                    writer = here if action == "write" else there
+                    await writer.put(f"/api/notes/{slug}", json={"slug": slug, "text": text})
+                    expected[slug] = text
+                for client in (here, there):
+                    answer = await client.get(f"/api/notes/{slug}")
+                    assert answer.json().get("text") == expected.get(slug)

@@ -1,0 +1,129 @@
+"""Counting in one process, and what a scrape tells."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from changemaker_core import Metric, Plugin, Sample, hookimpl
+
+
+def read_letters():
+    return [Sample(3, {"status": "sent"}), Sample(1, {"status": "failed"})]
+
+
+class CountsPlugin(Plugin):
+    name = "counts"
+
+    @hookimpl
+    def cm_register_metrics(self):
+        return [
+            Metric("cm_calls_total", "Calls made", labels=("kind",)),
+            Metric("cm_visits_total", "Visits"),
+            Metric("cm_open", "Open things", kind="gauge"),
+            Metric("cm_letters_total", "Letters", labels=("status",), read=read_letters),
+        ]
+
+
+@pytest.fixture
+def site(make_site):
+    return make_site(CountsPlugin)
+
+
+@pytest.fixture
+def scrape():
+    async def run(site):
+        text = (await site.metrics.exposition()).decode()
+        return {
+            (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+        }
+
+    return run
+
+
+async def test_counters_gauges_and_what_the_database_says(site, scrape):
+    calls = site.metrics.counter("cm_calls_total")
+    calls.inc(kind="call")
+    calls.inc(2, kind="call")
+    site.metrics.gauge("cm_open").set(7)
+    values = await scrape(site)
+    assert values["cm_calls_total", (("kind", "call"),)] == 3
+    assert values["cm_open", ()] == 7
+    assert values["cm_visits_total", ()] == 0
+    assert values["cm_letters_total", (("status", "sent"),)] == 3
+    assert values["cm_letters_total", (("status", "failed"),)] == 1
+
+
+async def test_requests_and_how_long_they_took(site, scrape):
+    for seconds in (0.0004, 0.003, 70.0):
+        site.metrics.observe_request("GET", "/api/x", 200, seconds)
+    site.metrics.observe_request("GET", "/api/x", 404, 0.003)
+    values = await scrape(site)
+    route = (("method", "GET"), ("route", "/api/x"))
+    assert values["http_request_total", (*route, ("status", "200"))] == 3
+    assert values["http_request_total", (*route, ("status", "404"))] == 1
+    buckets = {
+        dict(labels)["le"]: value
+        for (name, labels), value in values.items()
+        if name == "http_request_duration_seconds_bucket"
+    }
+    assert (buckets["0.001"], buckets["0.005"], buckets["10.0"], buckets["+Inf"]) == (1, 3, 3, 4)
+    assert values["http_request_duration_seconds_count", route] == 4
+    assert values["http_request_duration_seconds_sum", route] == pytest.approx(70.0064)
+
+
+@pytest.mark.parametrize("name", ["cm_nothing_total", "cm_letters_total", "cm_open"])
+def test_only_declared_counters_are_counted(site, name):
+    with pytest.raises(LookupError):
+        site.metrics.counter(name)
+
+
+def test_labels_are_the_declared_ones_and_counters_only_go_up(site):
+    counter = site.metrics.counter("cm_calls_total")
+    with pytest.raises(ValueError, match="labels"):
+        counter.inc()
+    with pytest.raises(ValueError, match="only goes up"):
+        counter.inc(-1, kind="call")
+
+
+async def test_threads_lose_nothing(site, scrape):
+    counter = site.metrics.counter("cm_visits_total")
+    threads = [
+        threading.Thread(target=lambda: [counter.inc() for _ in range(500)]) for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (await scrape(site))["cm_visits_total", ()] == 4_000
+
+
+async def test_a_restart_loses_nothing(make_site, scrape):
+    for expected in (1, 2, 3):
+        site = make_site(CountsPlugin)
+        site.metrics.counter("cm_visits_total").inc()
+        assert (await scrape(site))["cm_visits_total", ()] == expected
+        site.close()
+
+
+def test_a_counter_says_so_in_its_name(make_site):
+    class WrongPlugin(Plugin):
+        name = "wrong"
+
+        @hookimpl
+        def cm_register_metrics(self):
+            return [Metric("cm_things", "Things")]
+
+    with pytest.raises(ValueError, match="_total"):
+        _ = make_site(WrongPlugin).metrics
+
+
+def test_nothing_is_started_before_something_is_counted(site):
+    before = threading.active_count()
+    _ = site.metrics
+    assert threading.active_count() == before
+    assert not (site.config.site_dir / "run" / "metrics").exists()
