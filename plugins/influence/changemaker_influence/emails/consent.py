@@ -11,3 +11,4 @@ CONSENT: Final = Text(
     "I agree that my name, my email address and my postal code are sent with my message to the "
     "recipients that I chose, and that they are stored so that the message can be delivered."
 )
+PLEASE_AGREE: Final = Text("Please agree, so that your message can be sent.")

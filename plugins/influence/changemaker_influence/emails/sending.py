@@ -10,7 +10,7 @@ from changemaker_core.mail import Address, HeaderInjection, InvalidAddress, Mess
 from changemaker_influence.campaigns.queries import CampaignView, custom_recipients
 from changemaker_influence.config import InfluenceConfig
 from changemaker_influence.emails import services
-from changemaker_influence.emails.consent import CONSENT, CONSENT_VERSION
+from changemaker_influence.emails.consent import CONSENT, CONSENT_VERSION, PLEASE_AGREE
 from changemaker_influence.emails.recipients import choose, reachable
 
 if TYPE_CHECKING:
@@ -53,13 +53,14 @@ class Sending:
         """
         campaign = services.check_open(campaign, self._site.clock())
         _check(campaign, wanted)
-        people = await self._reachable(campaign, wanted.postal_code)
+        postal_code = self._lookups.spaced(wanted.postal_code)
+        people = await self._reachable(campaign, postal_code)
         chosen = choose(people, emails=wanted.recipient_emails, keys=wanted.recipient_keys)
         order = services.Order(
             campaign_id=campaign.id,
             sender_name=wanted.sender_name,
             sender_email=wanted.sender_email.lower(),
-            postal_code=self._lookups.spaced(wanted.postal_code),
+            postal_code=postal_code,
             recipients=chosen,
             subject=wanted.subject or campaign.email_subject,
             body=wanted.body or campaign.email_body,
@@ -87,8 +88,7 @@ class Sending:
 def _check(campaign: CampaignView, wanted: SendEmail) -> None:
     errors = [*_editing_errors(campaign, wanted), *_mail_errors(campaign, wanted)]
     if not wanted.consent:
-        problem = Text("Please agree, so that your message can be sent.")
-        errors.append(FieldError("consent", problem))
+        errors.append(FieldError("consent", PLEASE_AGREE))
     if errors:
         raise Invalid(errors)
 

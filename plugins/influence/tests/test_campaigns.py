@@ -1,0 +1,224 @@
+"""Campaigns over the organiser's API and the public one."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from changemaker_core import Conflict
+from changemaker_influence import demo
+from changemaker_influence.campaigns import services
+from changemaker_influence.campaigns.models import Campaign, CustomRecipient
+
+NEW = {
+    "title": "Clean water for everyone",
+    "email_subject": "Clean water",
+    "email_body": "Dear {recipient_name},\n\nplease act.",
+    "target_government_levels": ["FEDERAL"],
+}
+PATHS = [
+    ("GET", "/api/campaigns"),
+    ("POST", "/api/campaigns"),
+    ("GET", "/api/campaigns/{id}"),
+    ("PATCH", "/api/campaigns/{id}"),
+    ("DELETE", "/api/campaigns/{id}"),
+    ("GET", "/api/campaigns/{id}/recipients"),
+    ("POST", "/api/campaigns/{id}/recipients"),
+    ("GET", "/api/campaigns/{id}/emails"),
+]
+
+
+async def test_a_campaign_is_made_changed_published_and_removed(visit):
+    async with visit() as v:
+        made = await v.organise("POST", "/api/campaigns", json=NEW)
+        assert made.status_code == 201, made.text
+        campaign = made.json()
+        path = f"/api/campaigns/{campaign['id']}"
+        assert made.headers["Location"] == path
+        assert campaign["slug"] == "clean-water-for-everyone"
+        assert campaign["status"] == "DRAFT"
+        assert (campaign["allow_smtp_email"], campaign["allow_email_editing"]) == (True, False)
+        assert campaign["created_by"]
+        assert (await v.organise("GET", path)).json() == campaign
+        listed = (await v.organise("GET", "/api/campaigns?status=DRAFT")).json()
+        assert [each["id"] for each in listed["data"]] == [campaign["id"]]
+        assert (await v.organise("GET", "/api/campaigns?status=ACTIVE")).json()["data"] == []
+        published = await v.organise("PATCH", path, json={"status": "ACTIVE"})
+        assert published.json()["published_at"] is not None
+        assert (await v.organise("DELETE", path)).status_code == 204
+        assert (await v.organise("GET", path)).status_code == 404
+        assert (await v.client.get("/api/public/campaigns")).json()["data"] == []
+
+
+async def test_all_errors_of_a_campaign_are_told_at_once(visit):
+    async with visit() as v:
+        wrong = {
+            "title": "",
+            "email_subject": "Water\nBcc: x@example.org",
+            "target_government_levels": ["GALACTIC"],
+            "cover_photo": "javascript:alert(1)",
+            "starts_at": "2030-01-01T00:00:00",
+        }
+        answer = await v.organise("POST", "/api/campaigns", json=wrong)
+        assert answer.status_code == 422
+        assert {error["field"] for error in answer.json()["errors"]} == {
+            "title",
+            "email_subject",
+            "email_body",
+            "target_government_levels[0]",
+            "cover_photo",
+            "starts_at",
+        }
+
+
+async def test_the_organisers_api_is_for_organisers(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        await v.sign_in(role="USER")
+        for method, path in PATHS:
+            url = path.replace("{id}", campaign["id"])
+            assert (await v.client.request(method, url, json={})).status_code == 401, path
+            refused = await v.organise(method, url, json={})
+            assert refused.status_code == 403, path
+
+
+async def test_a_campaign_that_is_not_there_is_not_found(visit):
+    async with visit() as v:
+        for id in ("00000000-0000-7000-8000-000000000000", "nothing"):
+            for method, path in PATHS[2:]:
+                body = {"name": "A", "email": "a@example.org"} if method == "POST" else {}
+                answer = await v.organise(method, path.replace("{id}", id), json=body)
+                assert answer.status_code == 404, (method, path)
+
+
+async def test_dates_must_fit(visit):
+    async with visit() as v:
+        campaign = await v.campaign(starts_at="2030-01-02T00:00:00Z")
+        change = {"ends_at": "2030-01-01T00:00:00Z"}
+        answer = await v.organise("PATCH", f"/api/campaigns/{campaign['id']}", json=change)
+        assert answer.status_code == 422
+        assert answer.json()["errors"][0]["field"] == "ends_at"
+
+
+async def test_a_published_campaign_is_for_somebody(visit):
+    async with visit() as v:
+        campaign = await v.campaign(status="DRAFT", target_government_levels=[])
+        path = f"/api/campaigns/{campaign['id']}"
+        assert (await v.organise("PATCH", path, json={"status": "ACTIVE"})).status_code == 422
+        both = {"status": "ACTIVE", "allow_custom_recipients": True}
+        assert (await v.organise("PATCH", path, json=both)).status_code == 200
+
+
+async def test_status_takes_allowed_steps_only(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        path = f"/api/campaigns/{campaign['id']}"
+        refused = await v.organise("PATCH", path, json={"status": "DRAFT"})
+        assert (refused.status_code, refused.json()["code"]) == (409, "illegal_transition")
+        assert (await v.organise("PATCH", path, json={"status": "PAUSED"})).status_code == 200
+        assert (await v.organise("PATCH", path, json={"status": "PAUSED"})).status_code == 200
+
+
+async def test_slugs_never_meet_and_stay_once_published(visit):
+    async with visit() as v:
+        made = await asyncio.gather(*(v.campaign(status="DRAFT") for _ in range(5)))
+        slugs = sorted(campaign["slug"] for campaign in made)
+        assert slugs == ["clean-water-for-everyone"] + [
+            f"clean-water-for-everyone-{number}" for number in (2, 3, 4, 5)
+        ]
+        renamed = await v.change(made[0]["id"], title="Rivers first")
+        assert renamed["slug"] == "rivers-first"
+        await v.change(made[0]["id"], status="ACTIVE")
+        await v.change(made[0]["id"], status="PAUSED")
+        renamed = await v.change(made[0]["id"], title="Lakes first")
+        assert (renamed["title"], renamed["slug"]) == ("Lakes first", "rivers-first")
+
+
+async def test_a_campaign_with_messages_is_archived_and_not_removed(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        await v.send(campaign)
+        answer = await v.organise("DELETE", f"/api/campaigns/{campaign['id']}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "campaign_has_emails")
+
+
+async def test_the_public_sees_open_campaigns_without_what_is_internal(visit):
+    async with visit() as v:
+        draft = await v.campaign(status="DRAFT", title="Draft")
+        shown = await v.campaign(title="Shown", show_email_count=True)
+        silent = await v.campaign(title="Silent", show_email_count=False)
+        await v.campaign(title="Later", starts_at="2999-01-01T00:00:00Z")
+        await v.campaign(title="Over", ends_at="2020-01-01T00:00:00Z")
+        paused = await v.campaign(title="Paused", status="ACTIVE")
+        await v.change(paused["id"], status="PAUSED")
+        listed = (await v.client.get("/api/public/campaigns")).json()
+        assert [each["title"] for each in listed["data"]] == ["Silent", "Shown"]
+        assert [each["email_count"] for each in listed["data"]] == [None, 0]
+        assert (await v.client.get(f"/api/public/campaigns/{draft['slug']}")).status_code == 404
+        seen = (await v.client.get(f"/api/public/campaigns/{shown['slug']}")).json()
+        assert seen["is_open"] is True
+        assert not {"status", "created_by", "created_at"} & seen.keys()
+        closed = (await v.client.get(f"/api/public/campaigns/{paused['slug']}")).json()
+        assert closed["is_open"] is False
+        await v.send(shown)
+        await v.send(silent)
+        await v.run_jobs()
+        seen = (await v.client.get(f"/api/public/campaigns/{shown['slug']}")).json()
+        assert seen["email_count"] == 1
+        quiet = (await v.client.get(f"/api/public/campaigns/{silent['slug']}")).json()
+        assert quiet["email_count"] is None
+
+
+async def test_a_campaign_opens_and_ends_by_itself(visit):
+    async with visit() as v:
+        begin, end = v.clock() + timedelta(hours=1), v.clock() + timedelta(hours=2)
+        campaign = await v.campaign(starts_at=begin.isoformat(), ends_at=end.isoformat())
+        assert (await v.send(campaign)).status_code == 409
+        v.clock.ahead += timedelta(minutes=61)
+        assert (await v.send(campaign)).status_code == 202
+        v.clock.ahead += timedelta(minutes=60)
+        assert (await v.send(campaign, sender_email="other@example.org")).status_code == 409
+
+
+def test_recipients_of_a_campaign_are_different_people(make_site):
+    from changemaker_influence.campaigns.schemas import NewCampaign, NewRecipient
+    from changemaker_influence.plugin import InfluencePlugin
+
+    table = {"influence": {"directory": "file"}}
+    site = make_site(InfluencePlugin, plugin_tables=table)
+    campaign = site.db.sync.write(services.create, NewCampaign(**NEW))
+    chair = NewRecipient(name="Chair", email="Chair@example.org")
+    added = site.db.sync.write(services.add_recipient, campaign.id, chair)
+    assert added.email == "chair@example.org"
+    with pytest.raises(Conflict):
+        site.db.sync.write(services.add_recipient, campaign.id, chair)
+
+
+def test_seeds_are_three_campaigns_and_are_sown_once(make_site):
+    from changemaker_influence.plugin import InfluencePlugin
+
+    site = make_site(InfluencePlugin, plugin_tables={"influence": {"directory": "file"}})
+
+    def count():
+        return site.db.sync.read(
+            lambda: (
+                sorted(each.language for each in Campaign.select()),
+                Campaign.select().where(Campaign.status == "ACTIVE").count(),
+                CustomRecipient.select().count(),
+            )
+        )
+
+    site.db.sync.write(demo.seed)
+    assert count() == (["en", "en", "fr"], 3, 1)
+    site.db.sync.write(demo.seed)
+    assert count() == (["en", "en", "fr"], 3, 1)
+
+
+def test_a_site_that_is_no_demonstration_has_no_seeds(make_site):
+    from changemaker_influence.plugin import InfluencePlugin
+
+    site = make_site(InfluencePlugin, plugin_tables={"influence": {"directory": "file"}})
+    InfluencePlugin().cm_bootstrap_site(site, {"demo": False})
+    assert site.db.sync.read(lambda: Campaign.select().count()) == 0

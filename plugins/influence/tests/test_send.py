@@ -1,0 +1,318 @@
+"""Writing to one's representatives over the API."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from changemaker_influence.emails import consent
+from changemaker_influence.emails.models import CampaignEmail, EmailRepeat
+
+AVERY = "avery.tremblay@parl.example.ca"
+JORDAN = "jordan.okafor@ola.example.ca"
+WARD = "ward1@mississauga.example.ca"
+
+
+def fields(answer):
+    """The fields that a 422 is about."""
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"].startswith("application/problem+json")
+    return {error["field"] for error in answer.json()["errors"]}
+
+
+async def ledger(v):
+    """Every row of the ledger."""
+    return await v.site.db.read(lambda: list(CampaignEmail.select().order_by(CampaignEmail.id)))
+
+
+async def test_a_message_is_taken_and_sent(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        answer = await v.send(campaign)
+        assert answer.status_code == 202, answer.text
+        (email,) = answer.json()["emails"]
+        assert email["recipient_name"] == "Avery Tremblay-Sample"
+        assert email["status"] == "QUEUED"
+        assert await v.metric("cm_email_queue_depth") == 1
+        assert await v.run_jobs() == 1
+        status = (await v.client.get(email["status_url"])).json()
+        assert status == {"id": email["id"], "status": "SENT", "sent_at": status["sent_at"]}
+        assert status["sent_at"] is not None
+        assert await v.metric("cm_emails_sent_total") == 1
+        assert await v.metric("cm_emails_failed_total") == 0
+        assert await v.metric("cm_email_queue_depth") == 0
+
+
+async def test_several_recipients_are_several_messages(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        answer = await v.send(campaign, recipient_emails=[JORDAN, AVERY.upper(), WARD, AVERY])
+        names = [each["recipient_name"] for each in answer.json()["emails"]]
+        assert names == ["Jordan Okafor-Sample", "Avery Tremblay-Sample", "Casey Sample"]
+        assert await v.run_jobs() == 3
+        assert len(v.site.mail.messages()) == 3
+
+
+async def test_the_row_holds_what_was_agreed_to(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        await v.send(campaign, headers={"Accept-Language": "fr"})
+        (row,) = await ledger(v)
+        assert row.consent_version == consent.CONSENT_VERSION
+        assert row.consent_language == "fr"
+        assert row.consent_text == v.site.translations.translate(consent.CONSENT, "fr")
+        assert abs(row.consented_at - v.clock()) < timedelta(minutes=1)
+        assert row.subject == "Clean water"
+        assert row.body == (
+            "Dear Avery Tremblay-Sample,\n\nplease act on clean water.\n\nSacha Supporter"
+        )
+        assert row.recipient_level == "FEDERAL"
+        assert row.postal_code == "L5G 4L3"
+
+
+async def test_somebody_who_is_not_the_senders_representative_is_refused(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        strangers = ["sam.sample@parl.example.ca", "anybody@example.org", "sacha@example.org"]
+        for stranger in strangers:
+            answer = await v.send(campaign, recipient_emails=[AVERY, stranger])
+            assert fields(answer) == {"recipient_emails[1]"}
+        assert await ledger(v) == []
+
+
+async def test_a_representative_of_another_level_is_refused(visit):
+    async with visit() as v:
+        campaign = await v.campaign(target_government_levels=["PROVINCIAL"])
+        assert fields(await v.send(campaign)) == {"recipient_emails[0]"}
+        assert (await v.send(campaign, recipient_emails=[JORDAN])).status_code == 202
+
+
+async def test_custom_recipients_are_written_to_without_showing_their_address(visit):
+    async with visit() as v:
+        campaign = await v.campaign(allow_custom_recipients=True)
+        path = f"/api/campaigns/{campaign['id']}/recipients"
+        chair = {"name": "The Chair", "email": "Chair@Company.example", "title": "CEO"}
+        assert (await v.organise("POST", path, json=chair)).status_code == 201
+        assert (await v.organise("POST", path, json=chair)).status_code == 409
+        public = await v.client.get(f"/api/public/campaigns/{campaign['slug']}")
+        assert "company.example" not in public.text
+        (shown,) = public.json()["custom_recipients"]
+        by_key = await v.send(campaign, recipient_emails=[], recipient_keys=[shown["key"]])
+        assert by_key.json()["emails"][0]["recipient_name"] == "The Chair"
+        by_address = await v.send(campaign, recipient_emails=["chair@company.example"])
+        assert by_address.status_code == 202
+        assert [row.recipient_email for row in await ledger(v)] == ["chair@company.example"]
+        await v.change(campaign["id"], allow_custom_recipients=False)
+        refused = await v.send(campaign, recipient_emails=["chair@company.example"])
+        assert fields(refused) == {"recipient_emails[0]"}
+
+
+async def test_a_campaign_of_custom_recipients_alone_asks_no_directory(visit, represent):
+    async with visit(directory="represent", represent_url=represent.url) as v:
+        campaign = await v.campaign(
+            status="DRAFT", allow_custom_recipients=True, target_government_levels=[]
+        )
+        path = f"/api/campaigns/{campaign['id']}/recipients"
+        await v.organise("POST", path, json={"name": "Chair", "email": "chair@company.example"})
+        await v.change(campaign["id"], status="ACTIVE")
+        sent = await v.send(campaign, recipient_emails=["chair@company.example"])
+        assert sent.status_code == 202
+        assert fields(await v.send(campaign, postal_code="nowhere")) == {"postal_code"}
+        assert represent.codes == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"sender_name": "Sacha\r\nBcc: everybody@example.org"}, "sender_name"),
+        ({"sender_name": "Sacha\u2028Bcc: everybody@example.org"}, "sender_name"),
+        ({"subject": "Water\nBcc: everybody@example.org"}, "subject"),
+        ({"subject": "Water\r\n\r\n<script>"}, "subject"),
+        ({"sender_email": "a@example.org\nBcc: b@example.org"}, "sender_email"),
+        ({"sender_email": "a@example.org, b@example.org"}, "sender_email"),
+        ({"sender_email": "nobody"}, "sender_email"),
+        ({"sender_name": ""}, "sender_name"),
+        ({"sender_name": "x" * 201}, "sender_name"),
+        ({"postal_code": "90210"}, "postal_code"),
+        ({"consent": False}, "consent"),
+        ({"recipient_emails": []}, "recipient_keys"),
+        ({"recipient_keys": ["nobody"]}, "recipient_keys[0]"),
+        ({"body": ""}, "body"),
+        ({"surprise": 1}, "surprise"),
+    ],
+)
+async def test_what_is_not_as_it_should_be_is_refused(visit, changes, field):
+    async with visit() as v:
+        campaign = await v.campaign(allow_email_editing=True)
+        assert fields(await v.send(campaign, **changes)) == {field}
+        assert await ledger(v) == []
+
+
+async def test_the_message_is_changed_only_where_the_campaign_allows_it(visit):
+    async with visit() as v:
+        fixed = await v.campaign()
+        changed = {"subject": "My own", "body": "To {recipient_name}: {postal_code}"}
+        assert fields(await v.send(fixed, **changed)) == {"subject", "body"}
+        same = {"subject": fixed["email_subject"], "body": fixed["email_body"]}
+        assert (await v.send(fixed, **same)).status_code == 202
+        free = await v.campaign(allow_email_editing=True)
+        assert (await v.send(free, **changed)).status_code == 202
+        _, row = await ledger(v)
+        assert (row.subject, row.body) == ("My own", "To Avery Tremblay-Sample: L5G 4L3")
+
+
+async def test_only_an_open_campaign_takes_messages(visit):
+    async with visit() as v:
+        draft = await v.campaign(status="DRAFT")
+        assert (await v.send(draft)).status_code == 404
+        campaign = await v.campaign()
+        missing = {"id": "00000000-0000-7000-8000-000000000000"}
+        assert (await v.send(missing)).status_code == 404
+        assert (await v.send({"id": "nothing"})).status_code == 404
+        for status in ("PAUSED", "ARCHIVED"):
+            await v.change(campaign["id"], status=status)
+            answer = await v.send(campaign)
+            assert (answer.status_code, answer.json()["code"]) == (409, "campaign_closed")
+        early = await v.campaign(starts_at="2999-01-01T00:00:00Z")
+        assert (await v.send(early)).status_code == 409
+        late = await v.campaign(ends_at="2020-01-01T00:00:00Z")
+        assert (await v.send(late)).status_code == 409
+        silent = await v.campaign(allow_smtp_email=False)
+        assert (await v.send(silent)).json()["code"] == "sending_disabled"
+        assert await ledger(v) == []
+
+
+async def test_the_same_message_twice_is_one_mail_and_tells_nobody(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        first = await v.send(campaign)
+        await v.run_jobs()
+        v.clock.ahead += timedelta(days=1)
+        again = await v.send(campaign, sender_email="SACHA@example.org", sender_name="A stranger")
+        assert again.status_code == first.status_code == 202
+        (one,), (other,) = first.json()["emails"], again.json()["emails"]
+        assert one["id"] != other["id"]  # an id tells when it was made
+        blank = {"id": None, "status_url": None}
+        assert {**one, **blank} == {**other, **blank}
+        assert await v.run_jobs() == 0
+        assert len(v.site.mail.messages()) == 1
+        status = (await v.client.get(other["status_url"])).json()
+        assert (status["status"], status["sent_at"]) == ("QUEUED", None)
+        v.clock.ahead += timedelta(seconds=10)
+        status = (await v.client.get(other["status_url"])).json()
+        assert status["status"] == "SENT"
+        sent_at = (await v.client.get(one["status_url"])).json()["sent_at"]
+        assert status["sent_at"][:10] > sent_at[:10]  # as if it had just been sent
+        assert len(await ledger(v)) == 1
+
+
+async def test_the_same_message_many_times_at_once_is_one_mail(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        answers = await asyncio.gather(*(v.send(campaign) for _ in range(8)))
+        assert [answer.status_code for answer in answers] == [202] * 8
+        assert len({answer.json()["emails"][0]["id"] for answer in answers}) == 8
+        assert len(await ledger(v)) == 1
+        assert await v.site.db.read(lambda: EmailRepeat.select().count()) == 7
+        assert await v.run_jobs() == 1
+
+
+async def test_an_idempotency_key_has_one_answer(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        key = {"Idempotency-Key": "a key"}
+        answers = await asyncio.gather(*(v.send(campaign, headers=key) for _ in range(4)))
+        assert {answer.status_code for answer in answers} == {202}
+        assert len({answer.text for answer in answers}) == 1
+        assert len(await ledger(v)) == 1
+        assert await v.site.db.read(lambda: EmailRepeat.select().count()) == 0
+        other = await v.send(campaign, headers=key, recipient_emails=[JORDAN])
+        assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+        elsewhere = await v.send(await v.campaign(), headers=key)
+        assert elsewhere.status_code == 202
+        assert fields(await v.send(campaign, headers={"Idempotency-Key": "x" * 256})) == {
+            "Idempotency-Key"
+        }
+
+
+async def test_a_refused_request_does_not_use_its_idempotency_key_up(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        key = {"Idempotency-Key": "a key"}
+        await v.change(campaign["id"], status="PAUSED")
+        assert (await v.send(campaign, headers=key)).status_code == 409
+        await v.change(campaign["id"], status="ACTIVE")
+        assert (await v.send(campaign, headers=key)).status_code == 202
+
+
+async def test_the_31st_message_of_an_address_is_refused(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        three = [AVERY, JORDAN, WARD]
+        for _ in range(10):
+            assert (await v.send(campaign, recipient_emails=three)).status_code == 202
+        refused = await v.send(campaign, sender_email="Sacha@Example.org")
+        assert refused.status_code == 429
+        assert 3500 < int(refused.headers["Retry-After"]) <= 3600
+        assert "sacha" not in refused.text.lower()
+        v.clock.ahead += timedelta(hours=1, seconds=1)
+        assert (await v.send(campaign)).status_code == 202
+
+
+async def test_the_31st_message_of_an_ip_is_refused(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        for number in range(10):
+            sent = await v.send(
+                campaign,
+                sender_email=f"person{number}@example.org",
+                recipient_emails=[AVERY, JORDAN, WARD],
+            )
+            assert sent.status_code == 202
+        refused = await v.send(campaign, sender_email="person31@example.org")
+        assert refused.status_code == 429
+        assert int(refused.headers["Retry-After"]) > 0
+        assert len(await ledger(v)) == 30
+
+
+async def test_addresses_stay_out_of_public_answers_and_metrics(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        (email,) = (await v.send(campaign)).json()["emails"]
+        await v.run_jobs()
+        for path in (
+            email["status_url"],
+            f"/emails/{email['id']}",
+            f"/campaigns/{campaign['slug']}",
+            f"/api/public/campaigns/{campaign['slug']}",
+            "/api/public/campaigns",
+            "/api/metrics",
+        ):
+            answer = await v.client.get(path)
+            assert answer.status_code == 200, path
+            assert "sacha@example.org" not in answer.text, path
+            assert AVERY not in answer.text, path
+
+
+async def test_an_unknown_message_is_not_found(visit):
+    async with visit() as v:
+        for id in ("00000000-0000-7000-8000-000000000000", "nothing"):
+            assert (await v.client.get(f"/api/public/emails/{id}")).status_code == 404
+            assert (await v.client.get(f"/emails/{id}")).status_code == 404
+
+
+async def test_the_ledger_is_for_those_who_may_read_it(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        await v.send(campaign, recipient_emails=[AVERY, JORDAN])
+        path = f"/api/campaigns/{campaign['id']}/emails"
+        assert (await v.client.get(path)).status_code == 401
+        (newest, _) = await v.emails(campaign)
+        assert newest["sender_email"] == "sacha@example.org"
+        page = (await v.organise("GET", f"{path}?limit=1&status=QUEUED")).json()
+        assert page["pagination"]["total"] == 2
+        assert page["pagination"]["has_more"] is True
+        assert (await v.organise("GET", f"{path}?status=SENT")).json()["data"] == []
+        assert (await v.organise("GET", f"{path}?status=LOST")).status_code == 422

@@ -1,0 +1,84 @@
+"""Slugs, placeholders, states: rules without a database."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from changemaker_influence import states
+from changemaker_influence.campaigns.slugs import MAX_SLUG, free_slug, slugify
+from changemaker_influence.emails.jobs import without_addresses
+from changemaker_influence.emails.placeholders import NAMES, fill
+
+
+@pytest.mark.parametrize(
+    ("title", "slug"),
+    [
+        ("Clean water for everyone!", "clean-water-for-everyone"),
+        ("L'eau, c'est sacré !", "l-eau-c-est-sacre"),
+        ("Cœur de forêt", "coeur-de-foret"),
+        ("水", "campaign"),
+        ("--", "campaign"),
+    ],
+)
+def test_slugs_are_readable(title, slug):
+    assert slugify(title) == slug
+
+
+@given(st.text(max_size=300), st.integers(0, 12))
+def test_slugs_are_plain_short_and_free(title, others):
+    taken = set()
+    for _ in range(others):
+        taken.add(free_slug(title, taken))
+    assert len(taken) == others
+    slug = free_slug(title, taken)
+    assert slug not in taken
+    assert 0 < len(slug) <= MAX_SLUG
+    assert slug.isascii()
+    assert slug.replace("-", "").isalnum()
+    assert slug == slug.lower().strip("-")
+
+
+@given(st.text(max_size=80), st.text(max_size=20))
+def test_text_without_placeholders_stays(text, value):
+    if not any(name in text for name in NAMES):
+        assert fill(text, dict.fromkeys(NAMES, value)) == text
+
+
+@given(st.sampled_from(NAMES), st.text(max_size=30), st.text(max_size=30))
+def test_a_value_is_put_in_as_it_is(name, value, other):
+    values = {**dict.fromkeys(NAMES, other), name: value}
+    assert fill(f"<{{{name}}}>", values) == f"<{value}>"
+    assert fill(f"<{{{{{name}}}}}>", values) == f"<{value}>"
+
+
+def test_values_are_not_looked_through_again_and_nothing_else_is_reached():
+    values = {"recipient_name": "{sender_name}", "sender_name": "secret"}
+    assert fill("{recipient_name}", values) == "{sender_name}"
+    assert fill("{sender_name.__class__} {0} {x!r} {", values) == (
+        "{sender_name.__class__} {0} {x!r} {"
+    )
+
+
+def test_nothing_leaves_what_is_final():
+    for status in states.FINAL:
+        assert states.EMAIL[status] == frozenset()
+
+
+def test_a_published_campaign_is_never_a_draft_again():
+    for status in states.CAMPAIGN:
+        assert "DRAFT" not in states.CAMPAIGN[status]
+
+
+@pytest.mark.parametrize(("now", "wanted"), [("DRAFT", "PAUSED"), ("ARCHIVED", "ACTIVE")])
+def test_campaigns_take_allowed_steps_only(now, wanted):
+    with pytest.raises(states.IllegalTransition):
+        states.check_campaign(now, wanted)
+
+
+def test_errors_are_kept_without_addresses():
+    text = "550 5.1.1 <a.b@example.ca>: Recipient address rejected (x@y.example)"
+    kept = without_addresses(text)
+    assert "@" not in kept
+    assert kept.startswith("550 5.1.1 <")
