@@ -13,7 +13,7 @@ from changemaker_influence.campaigns import queries
 from changemaker_influence.campaigns.letter import Letter
 from changemaker_influence.campaigns.public import CACHED, public_card
 from changemaker_influence.directories.problems import LOOKUP_ERRORS, reason
-from changemaker_influence.emails.consent import CONSENT
+from changemaker_influence.emails.consent import CONSENT, PLEASE_AGREE
 from changemaker_influence.emails.recipients import targeted
 from changemaker_influence.emails.schemas import SendEmail, SendForm
 
@@ -78,6 +78,7 @@ class CampaignPage:
         if form.value is not None and form.value.website:
             form.reject("website", Text("Leave this box empty: it is there to stop robots."))
         if form.value is None:
+            _ask_to_agree(form)
             return await self._page(view, _typed(form), form, status=422)
         return await self._send(req, view, form, form.value)
 
@@ -157,6 +158,12 @@ class CampaignPage:
 def _typed(form: Form[SendForm]) -> str:
     typed = form.data.get("postal_code", "")
     return typed.strip() if isinstance(typed, str) else ""
+
+
+def _ask_to_agree(form: Form[SendForm]) -> None:
+    """Beside what the schema found, so that everything is said at once."""
+    if not form.data.get("consent") and "consent" not in form.errors:
+        form.reject("consent", PLEASE_AGREE)
 
 
 def _wanted(view: CampaignView, value: SendForm) -> SendEmail:
