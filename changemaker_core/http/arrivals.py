@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,12 +23,12 @@ class RequestIds:
     """Ids that no other process gives: random once, then counted. They are not secret."""
 
     def __init__(self) -> None:
-        self._prefix = secrets.token_hex(6)
+        self._prefix = secrets.token_hex(6).encode()
         self._count = itertools.count(1)
 
     def new(self) -> bytes:
         """The next id: letters, digits and a dash."""
-        return b"%s-%x" % (self._prefix.encode(), next(self._count))
+        return b"%s-%x" % (self._prefix, next(self._count))
 
     @staticmethod
     def accept(sent: bytes | None) -> bytes | None:
@@ -64,7 +65,8 @@ def _cookies(header: bytes | None) -> tuple[str | None, bool]:
     return chosen, any(name not in (COOKIE, "") for name, _, _ in pairs)
 
 
-class Arrival(NamedTuple):
+@dataclass(slots=True)
+class Arrival:
     """A request as it reached the edge. ``sent`` are its headers, of doubled ones the last."""
 
     scope: dict[str, Any]
@@ -87,7 +89,10 @@ def inner_path(scope: dict[str, Any]) -> tuple[str, str]:
     Servers and frameworks differ in whether ``path`` still has the prefix; both are understood.
     """
     path: str = scope["path"] or "/"
-    prefix: str = scope.get("root_path", "").rstrip("/")
+    prefix: str = scope.get("root_path", "")
+    if not prefix:
+        return "", path
+    prefix = prefix.rstrip("/")
     if prefix and (path == prefix or path.startswith(prefix + "/")):
         path = path[len(prefix) :] or "/"
     return prefix, path

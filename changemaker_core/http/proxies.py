@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,13 +15,6 @@ LOCAL = "127.0.0.1"
 #: Addresses of one header that are looked at; more were not written by proxies.
 _MOST_HOPS = 20
 _HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?")
-
-
-class Origin(NamedTuple):
-    """A request's visitor, and whether what a proxy says about it may be believed."""
-
-    client_ip: str
-    proxied: bool
 
 
 class Proxies:
@@ -34,13 +27,13 @@ class Proxies:
         self._networks = [ipaddress.ip_network(each, strict=False) for each in networks]
         self._trusts = lru_cache(maxsize=10_000)(self._look_up)
 
-    def origin(self, scope: dict[str, Any]) -> Origin:
-        """Where a request comes from."""
+    def origin(self, scope: dict[str, Any]) -> tuple[str, bool]:
+        """The visitor's address, and whether what a proxy says of the request may be believed."""
         client = scope.get("client")
         peer: str = client[0] if client else LOCAL
         if not self._networks or not self._trusts(peer):
-            return Origin(peer, proxied=False)
-        return Origin(self._visitor(peer, all_values(scope, b"x-forwarded-for")), proxied=True)
+            return peer, False
+        return self._visitor(peer, all_values(scope, b"x-forwarded-for")), True
 
     def _visitor(self, peer: str, forwarded: Sequence[bytes]) -> str:
         """Walk from our own proxy outwards to the first address that is not a trusted proxy."""
