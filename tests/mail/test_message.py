@@ -72,17 +72,22 @@ def test_subject_and_names_arrive_as_they_were_written(subject: str, name: str) 
     assert same_words(str(make_header(decode_header(phrase))), name)
 
 
-@given(subject=line | tricky, name=line | tricky)
-def test_lines_are_short_and_seven_bit(subject: str, name: str) -> None:
-    content = Message(
-        to=Address(name, "someone@a-rather-long-name-of-a-domain.example.org"),
-        subject=subject,
-        text=subject * 10,
-        html=name,
-    )
-    raw = content.as_email(SITE).as_bytes()
+#: Line ends of every kind and what a server might take for the end of a message.
+body = st.lists(
+    st.sampled_from(["\r", "\n", "\r\n", ".", "\0", "é", "From ", "x" * 400, "=", " "]), max_size=25
+).map("".join)
+
+
+@given(subject=line | tricky, name=line | tricky, text=body, html=body | st.none())
+def test_the_wire_is_seven_bit_in_short_lines_that_end_in_crlf(
+    subject: str, name: str, text: str, html: str | None
+) -> None:
+    to = Address(name, "someone@a-rather-long-name-of-a-domain.example.org")
+    raw = Message(to=to, subject=subject, text=text, html=html).as_email(SITE).as_bytes()
     assert raw.isascii()
-    assert all(len(part) <= 998 and b"\n" not in part for part in raw.split(b"\r\n"))
+    for part in raw.split(b"\r\n"):
+        assert len(part) <= 998
+        assert not {b"\n"[0], b"\r"[0], 0} & set(part)
 
 
 @given(before=line, cut=break_out, after=line)
