@@ -43,7 +43,9 @@ def demo(port: int, folder: Path) -> None:
     sign_in = _reused(folder) if (folder / "changemaker.toml").exists() else _made(folder, address)
 
     def announce() -> None:
-        click.echo(f"\n  Changemaker is at {address}\n\n{sign_in}\n\n  Ctrl-C stops it.")
+        click.echo(f"\n  Changemaker is at {address}")
+        click.echo(f"  Mail that it sends: {address}/mailbox")
+        click.echo(f"\n{sign_in}\n\n  Ctrl-C stops it.")
 
     from changemaker_core.cli.server import serve_app
 
