@@ -100,6 +100,11 @@ class Compiled(Generic[P, R]):
         self._signature = inspect.signature(function)
         self._annotations = annotations_of(function)
         self._names = tuple(self._signature.parameters)
+        self._positional = tuple(
+            name
+            for name, parameter in self._signature.parameters.items()
+            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+        )
         self._defaults = {
             name: parameter.default
             for name, parameter in self._signature.parameters.items()
@@ -114,10 +119,14 @@ class Compiled(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Bound[R]:
         """Bind arguments. Nothing is built or run yet."""
-        arguments: Mapping[str, Any] = {**self._defaults, **kwargs}
-        if args or arguments.keys() != self._signature.parameters.keys():
-            bound = self._signature.bind(*args, **kwargs)  # raises as a plain call would
-            arguments = {**self._defaults, **bound.arguments}
+        named = dict(zip(self._positional, args, strict=False)) if args else {}
+        arguments: Mapping[str, Any] = {**self._defaults, **named, **kwargs}
+        if (
+            arguments.keys() != self._signature.parameters.keys()
+            or len(args) > len(self._positional)
+            or (named and not named.keys().isdisjoint(kwargs))
+        ):
+            self._signature.bind(*args, **kwargs)  # raises as a plain call would
         return Bound(self, arguments)
 
     def plan(self, dialect: Dialect, arguments: Mapping[str, Any], counting: bool = False) -> Plan:

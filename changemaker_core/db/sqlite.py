@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 import threading
 import time
@@ -24,10 +25,12 @@ if TYPE_CHECKING:
     from changemaker_core.db.dialects import Dialect
     from changemaker_core.db.plans import Plan
 
+logger = logging.getLogger(__name__)
+
 READER_THREADS = 3
 #: How long a compiled read may hold up the event loop.
 LOOP_SECONDS = 0.001
-#: How long a query that took longer is kept away from the event loop.
+#: How long a query that took longer twice running is kept away from the event loop.
 EXILE_SECONDS = 60.0
 #: After how many instructions of SQLite's machine the clock is looked at: some 20 µs.
 _LOOK_EVERY = 1000
@@ -47,7 +50,8 @@ class SqliteEngine:
         self._prepared = self._closed = False
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
-        self._exiled: dict[Plan, float] = {}
+        #: Queries that were stopped when they last ran, and until when they are kept away.
+        self._stopped: dict[Plan, float] = {}
         self._watcher = VersionWatcher(self._open_reader)
         self._pool = Pool("sqlite-reader", READER_THREADS, self._run_read, self._database.close)
         self._writer = Writer(
@@ -92,8 +96,8 @@ class SqliteEngine:
     # Reading in the event loop
 
     def attempt(self, plan: Plan, values: list[Any]) -> list[Any] | None:
-        """The rows, or None when the query took too long: then, and for a while, use a thread."""
-        if self._exiled and self._is_exiled(plan):
+        """The rows, or None when the query has to be finished, or begun, on a thread."""
+        if self._stopped and self._is_exiled(plan):
             return None
         local = self._local
         try:
@@ -102,22 +106,25 @@ class SqliteEngine:
             connection = self._open_in_loop()
         local.deadline[0] = time.perf_counter() + LOOP_SECONDS
         try:
-            return plan.rows(connection.execute(plan.sql, values).fetchall())
+            rows = connection.execute(plan.sql, values).fetchall()
         except sqlite3.Error as error:
+            # The driver's own complaints, about a value's type say, carry no code.
             if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_INTERRUPT:
                 raise as_peewee_error(error) from error
-        self._exiled[plan] = time.monotonic() + EXILE_SECONDS
-        return None
+            self._note_stopped(plan)
+            return None
+        if self._stopped:
+            self._stopped.pop(plan, None)
+        return plan.rows(rows)
+
+    def _note_stopped(self, plan: Plan) -> None:
+        """Once may be the machine's fault; twice running, the query is kept from the loop."""
+        twice = plan in self._stopped
+        self._stopped[plan] = time.monotonic() + EXILE_SECONDS if twice else 0.0
+        logger.info("stopped in the event loop after %s s: %s", LOOP_SECONDS, plan.name)
 
     def _is_exiled(self, plan: Plan) -> bool:
-        until = self._exiled.get(plan)
-        if until is None:
-            return False
-        if until > time.monotonic():
-            return True
-        # A cold cache or a busy machine may have been the reason: give it another chance.
-        self._exiled.pop(plan, None)
-        return False
+        return self._stopped.get(plan, 0.0) > time.monotonic()
 
     def _open_in_loop(self) -> sqlite3.Connection:
         connection = self._open_reader()
@@ -151,7 +158,6 @@ class SqliteEngine:
         with self._prepare_lock:
             if self._prepared:
                 return
-            self._path.parent.mkdir(parents=True, exist_ok=True)
             # Several processes that start at once would find the file locked without the lock.
             with FileLock(self._lock_path) as lock, lock.held():
                 connection = sqlite3.connect(self._path, timeout=10, isolation_level=None)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import queue
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.context import Unit
-from changemaker_core.db.errors import DatabaseClosed
 from changemaker_core.db.sqlite_versions import has_versions, stamp_versions
-from changemaker_core.db.work import NOTHING, Work, join_tables
+from changemaker_core.db.work import NOTHING, Work, check_usable, join_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,12 +48,12 @@ class Writer:
         self._start_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._pid = os.getpid()
         self._owner = owner
 
     def submit(self, work: Work) -> None:
         """Queue ``work``; the thread starts with the first."""
-        if self._closed:
-            raise DatabaseClosed
+        check_usable(self._closed, self._pid)
         self._queue.put(work)
         if self._thread is None:
             self._start()

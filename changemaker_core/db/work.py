@@ -5,6 +5,7 @@ from __future__ import annotations
 import concurrent.futures
 import inspect
 import logging
+import os
 import queue
 import threading
 from contextvars import copy_context
@@ -145,6 +146,14 @@ def join_tables(parts: Iterable[Tables]) -> Tables:
     return joined
 
 
+def check_usable(closed: bool, pid: int) -> None:
+    """Refuse work that no thread would do: after ``close()``, and in a forked child."""
+    if closed:
+        raise DatabaseClosed
+    if pid != os.getpid():
+        raise RuntimeError("this database was opened before a fork; open one in each process")
+
+
 class Pool:
     """A bounded number of threads, each with what ``open_thread`` gave it, started when needed."""
 
@@ -158,11 +167,11 @@ class Pool:
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
         self._closed = False
+        self._pid = os.getpid()
 
     def submit(self, work: Work) -> None:
         """Run ``work`` on the next free thread."""
-        if self._closed:
-            raise DatabaseClosed
+        check_usable(self._closed, self._pid)
         self._queue.put(work)
         if not self._idle.acquire(blocking=False):
             self._grow()

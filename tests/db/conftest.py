@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from changemaker_core.db import Database, Model
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from changemaker_core.db import Database, Model
 
 PROGRAMS = Path(__file__).parent / "programs"
 

@@ -49,7 +49,7 @@ def test_moments_keep_their_microsecond_and_become_utc(store):
     assert stored.at.tzinfo is UTC
     assert store().at is None
     with pytest.raises(NaiveDatetime):
-        store(at=datetime(2026, 1, 1))  # noqa: DTZ001
+        store(at=datetime(2026, 1, 1))
 
 
 @pytest.mark.parametrize("data", [{}, [], {"a": [1, None, True, "é"]}, "text", 3, True])

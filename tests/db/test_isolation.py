@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 
 import msgspec
@@ -137,6 +138,18 @@ def test_reading_cannot_write(database, make_tables):
         database.sync.read(lambda: Note.create(owner="sneaky").id)
     database.sync.write(add, "honest")
     assert database.sync.read(owners) == {"honest"}
+
+
+def test_a_forked_child_is_refused_and_not_left_waiting(database):
+    database.sync.read(int)
+    child = os.fork()
+    if child == 0:  # leave at once: nothing of pytest's may run twice
+        try:
+            database.sync.read(int)
+        except RuntimeError as error:
+            os._exit(0 if "fork" in str(error) else 2)
+        os._exit(3)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
 def test_a_read_is_one_snapshot(database, make_tables):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -254,7 +255,7 @@ def test_calls_are_checked_as_those_of_a_function():
 
 def test_a_naive_datetime_is_refused(database, table):
     with pytest.raises(NaiveDatetime):
-        database.sync.all(things(since=datetime(2026, 1, 1)))  # noqa: DTZ001
+        database.sync.all(things(since=datetime(2026, 1, 1)))
 
 
 async def test_tables_read_are_collected_wherever_the_query_runs(database, table):
@@ -307,11 +308,27 @@ async def test_a_slow_query_leaves_the_event_loop_alone(sqlite_url):
     plan, values = slow(limit=1).prepare("sqlite")
     assert database.engine.attempt(plan, values) is None, "stopped after a millisecond"
     assert (await database.one(slow(limit=1))).total == 400_000
-    assert database.engine.attempt(plan, values) is None, "kept away from the loop"
+    assert database.engine.attempt(plan, values) is None, "stopped again"
+    began = time.perf_counter()
+    assert all(database.engine.attempt(plan, values) is None for _ in range(1000))
+    assert time.perf_counter() - began < 0.5, "not even begun any more"
     ticker.cancel()
     assert len(ticks) > 5
     fast_plan, fast_values = things().prepare("sqlite")
     assert database.engine.attempt(fast_plan, fast_values), "others are still answered in the loop"
+    database.close()
+
+
+async def test_one_stall_of_the_machine_does_not_banish_a_query(sqlite_url, monkeypatch):
+    database = Database.open(sqlite_url)
+    await database.write(lambda tx: tx.database.create_tables([Group, Thing]))
+    await database.write(lambda tx: [Thing.create(name=f"{n}", at=tx.now) for n in range(300)])
+    plan, values = things(limit=300).prepare("sqlite")
+    for _ in range(3):
+        monkeypatch.setattr("changemaker_core.db.sqlite.LOOP_SECONDS", -1.0)
+        assert database.engine.attempt(plan, values) is None
+        monkeypatch.setattr("changemaker_core.db.sqlite.LOOP_SECONDS", 10.0)
+        assert len(database.engine.attempt(plan, values)) == 300
     database.close()
 
 
