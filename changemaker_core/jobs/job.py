@@ -82,7 +82,7 @@ class JobRun:
         """``fn(tx, *args)`` in a transaction, provided that the lease is held."""
 
         def fenced(tx: Tx) -> R:
-            store.hold(self._claimed)
+            store.hold(self._fence)
             return fn(tx, *args, **kwargs)
 
         return self._site.db.sync.write(fenced)
@@ -91,7 +91,7 @@ class JobRun:
         """The point of no return: from here on, a run that is heard of no more is unknown."""
 
         def step(tx: Tx) -> None:
-            store.mark_at_risk(tx, self._claimed, tx.now + self._lease)
+            store.mark_at_risk(tx, self._fence, tx.now + self._lease)
             _follow(tx, fn, args)
 
         self._commit(step)
@@ -101,7 +101,7 @@ class JobRun:
         """It has worked."""
 
         def step(tx: Tx) -> None:
-            store.finish(tx, self._claimed, "done", None)
+            store.finish(tx, self._fence, "done", None)
             _follow(tx, fn, args)
 
         self._settle(step)
@@ -112,11 +112,11 @@ class JobRun:
 
         def step(tx: Tx) -> None:
             if is_exhausted(self._job.retries, self._claimed, tx.now):
-                store.finish(tx, self._claimed, "dead", error)
+                store.finish(tx, self._fence, "dead", error)
                 self._follow_job(tx, self._job.on_dead)
             else:
                 due_at = tx.now + wait(self._job.retries, self.attempt)
-                store.requeue(tx, self._claimed, due_at, error)
+                store.requeue(tx, self._fence, due_at, error)
                 _follow(tx, fn, args)
 
         self._settle(step)
@@ -130,11 +130,16 @@ class JobRun:
         ``on_unknown``."""
         self._end("unknown", error, self._job.on_unknown, fn, args)
 
+    @property
+    def _fence(self) -> store.Fence:
+        state = "at_risk" if self.is_at_risk else "running"
+        return store.Fence(self.id, self._claimed.lease, state)
+
     def _end(
         self, state: str, error: str, hook: Change | None, fn: Change | None, args: tuple[Any, ...]
     ) -> None:
         def step(tx: Tx) -> None:
-            store.finish(tx, self._claimed, state, error)
+            store.finish(tx, self._fence, state, error)
             if fn is None:
                 self._follow_job(tx, hook)
             else:

@@ -25,17 +25,17 @@ if TYPE_CHECKING:
 _FINISH = """
 UPDATE core_job SET state = ?, error = ?, finished_at = ?, updated_at = ?,
   due_at = NULL, lease = NULL, dedupe_key = NULL
-WHERE id = ? AND lease = ? AND state IN ('running', 'at_risk')"""
+WHERE id = ? AND lease = ? AND state = ?"""
 
 _AT_RISK = """
 UPDATE core_job SET state = 'at_risk', due_at = ?, updated_at = ?
-WHERE id = ? AND lease = ? AND state IN ('running', 'at_risk')"""
+WHERE id = ? AND lease = ? AND state = ?"""
 
 _REQUEUE = """
 UPDATE core_job SET state = 'queued', due_at = ?, error = ?, updated_at = ?, lease = NULL
-WHERE id = ? AND lease = ? AND state IN ('running', 'at_risk')"""
+WHERE id = ? AND lease = ? AND state = ?"""
 
-_HOLDS = "SELECT 1 FROM core_job WHERE id = ? AND lease = ? AND state IN ('running', 'at_risk')"
+_HOLDS = "SELECT 1 FROM core_job WHERE id = ? AND lease = ? AND state = ?"
 
 _INSERT = """
 INSERT INTO core_job (id, name, queue, payload, state, attempts, wanted_at, due_at, dedupe_key,
@@ -85,6 +85,16 @@ class Claimed:
     wanted_at: datetime
     created_at: datetime
     lease: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """What must still be so for a run's next step: its lease is held, and its row is in the state
+    that the run knows of. It is not where a commit was done and its answer got lost."""
+
+    job_id: str
+    lease: str
+    state: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,27 +176,27 @@ def postpone(tx: Tx, job: Expired, until: datetime) -> None:
     _run(_POSTPONE, utc_text(until), job.id, job.lease)
 
 
-def hold(job: Claimed) -> None:
+def hold(fence: Fence) -> None:
     """Make sure that the lease is held until this transaction ends, or raise ``LeaseLost``."""
     lock = " FOR UPDATE" if _is_postgresql() else ""  # SQLite has one writer anyway
-    if _run(_HOLDS + lock, job.id, job.lease).fetchone() is None:
-        raise LeaseLost(job.id)
+    if _run(_HOLDS + lock, fence.job_id, fence.lease, fence.state).fetchone() is None:
+        raise LeaseLost(fence.job_id)
 
 
-def mark_at_risk(tx: Tx, job: Claimed, until: datetime) -> None:
+def mark_at_risk(tx: Tx, fence: Fence, until: datetime) -> None:
     """Pass the point of no return."""
-    _fenced(job, _AT_RISK, utc_text(until), utc_text(tx.now))
+    _fenced(fence, _AT_RISK, utc_text(until), utc_text(tx.now))
 
 
-def requeue(tx: Tx, job: Claimed, due_at: datetime, error: str) -> None:
+def requeue(tx: Tx, fence: Fence, due_at: datetime, error: str) -> None:
     """Give the job back, to be tried again."""
-    _fenced(job, _REQUEUE, utc_text(due_at), _storable(error), utc_text(tx.now))
+    _fenced(fence, _REQUEUE, utc_text(due_at), _storable(error), utc_text(tx.now))
 
 
-def finish(tx: Tx, job: Claimed, state: str, error: str | None) -> None:
+def finish(tx: Tx, fence: Fence, state: str, error: str | None) -> None:
     """End the job."""
     now = utc_text(tx.now)
-    _fenced(job, _FINISH, state, _storable(error), now, now)
+    _fenced(fence, _FINISH, state, _storable(error), now, now)
 
 
 def renew(tx: Tx, jobs: Collection[Claimed], until: datetime) -> None:
@@ -200,9 +210,9 @@ def give_back(tx: Tx, jobs: Collection[Claimed]) -> None:
     _run(_for_jobs(_GIVE_BACK, jobs), now, now, *_ids_and_leases(jobs))
 
 
-def _fenced(job: Claimed, sql: str, *values: Any) -> None:
-    if _run(sql, *values, job.id, job.lease).rowcount != 1:
-        raise LeaseLost(job.id)
+def _fenced(fence: Fence, sql: str, *values: Any) -> None:
+    if _run(sql, *values, fence.job_id, fence.lease, fence.state).rowcount != 1:
+        raise LeaseLost(fence.job_id)
 
 
 def _chosen(due: str) -> str:

@@ -144,6 +144,29 @@ def test_a_run_that_was_given_up_can_do_nothing_more(
     assert rows(site)[0].state == ("unknown" if at_risk else "done")
 
 
+def test_a_point_of_no_return_whose_answer_got_lost_is_not_tried_again(
+    make_site: Fixture,
+    put: Fixture,
+    rows: Fixture,
+    notes: Fixture,
+    take_note: Fixture,
+    clock: Fixture,
+) -> None:
+    def job(run: JobRun) -> None:
+        run.at_risk(take_note, "at risk")
+        run.is_at_risk = False  # as where the connection ends between the commit and its answer
+        raise ConnectionError("the database went away")
+
+    site = make_site(Job("test.job", job, on_unknown=lambda tx: take_note(tx, "unknown")))
+    put(site, "test.job")
+    Executor(site).run_due()
+    assert rows(site)[0].state == "at_risk"
+    clock.forward(seconds=60)
+    Executor(site).run_due()
+    assert rows(site)[0].state == "unknown"
+    assert notes(site) == ["at risk", "unknown"]
+
+
 def test_leases_are_renewed_while_work_runs_and_long_work_is_reported(
     make_site: Fixture, put: Fixture, rows: Fixture, caplog: Fixture
 ) -> None:
