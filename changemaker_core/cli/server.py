@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 #: Seconds that open requests get to finish; what is left of ``GRACE`` is for closing plugins.
 REQUEST_GRACE = 8
+#: Seconds in which a connection that was just accepted brings its request.
+SETTLE = 0.2
 
 
 class Server(uvicorn.Server):
@@ -29,6 +32,17 @@ class Server(uvicorn.Server):
         await super().startup(sockets=sockets)
         if self.started and not self.should_exit:
             self._tell_started()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close the door, then the application.
+
+        NOTE(reset): uvicorn closes a connection that is silent at that moment; one that was just
+        accepted would be reset with its request unread. So the door closes a little earlier.
+        """
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(SETTLE)
+        await super().shutdown(sockets=sockets)
 
 
 def serve_app(app: Any, listening: socket.socket, *, started: Callable[[], None]) -> None:
