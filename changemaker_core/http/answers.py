@@ -69,7 +69,7 @@ def _encoder(translations: Translations, locale: str) -> msgspec.json.Encoder:
 
 def _set_status(resp: Response, status: int) -> None:
     # What a responder has set itself stays; 200 is what Falcon begins with.
-    if resp.status_code == 200:
+    if status != 200 and resp.status_code == 200:
         resp.status = _STATUS_LINES[status]
 
 

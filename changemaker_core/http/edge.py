@@ -24,6 +24,7 @@ from changemaker_core.http.limits import MemoryWindow, Rate
 from changemaker_core.http.proxies import Proxies, seen_from_outside
 from changemaker_core.http.request import SCOPE_KEY, Exchange
 from changemaker_core.http.transit import Transit, bounded
+from changemaker_core.http.turns import OncePerTurn
 from changemaker_core.web import languages
 from changemaker_core.web.pages import Redirect
 
@@ -60,7 +61,7 @@ class Edge:
         self._falcon = falcon_app
         self._router = falcon_app.router
         self._cache = site.cache
-        self._changes = site.db.changes
+        self._changes = OncePerTurn(site.db.changes.check)
         self._metrics = site.metrics
         self._proxies = Proxies(site.config.trusted_proxies)
         self._ids = RequestIds()
@@ -156,7 +157,7 @@ class Edge:
 
     async def _pass_on(self, arrival: Arrival, receive: Receive, transit: Transit) -> None:
         scope, exchange = transit.scope, transit.exchange
-        found = self._router.find(arrival.path)
+        found = exchange.found = self._router.find(arrival.path)
         exchange.route = (found[3] if found else None) or NO_ROUTE
         if scope["method"] in _READS and (elsewhere := self._elsewhere(scope, found)):
             await transit.send_answer(elsewhere)

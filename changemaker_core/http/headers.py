@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
 
 Header = tuple[bytes, bytes]
 
@@ -34,6 +34,7 @@ SECURITY: tuple[Header, ...] = (
     (b"permissions-policy", PERMISSIONS_POLICY.encode()),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+_SECURITY_NAMES = frozenset(name for name, _ in SECURITY)
 HSTS: Header = (b"strict-transport-security", b"max-age=31536000")
 
 #: An answer to one visitor is kept by nobody, unless its responder says otherwise.
@@ -46,5 +47,8 @@ VARY: Header = (b"vary", b"Accept-Language, Cookie")
 def secured(own: list[Header], *, secure: bool, defaults: Collection[Header] = ()) -> list[Header]:
     """``own`` headers, then those that every answer has and ``own`` does not say differently."""
     present = {name for name, _ in own}
-    added = [each for each in (*SECURITY, *defaults) if each[0] not in present]
+    # PERF: most answers have none of these, so that nothing needs to be looked through.
+    added: Iterable[Header] = (*SECURITY, *defaults)
+    if not (_SECURITY_NAMES.isdisjoint(present) and present.isdisjoint(dict(defaults))):
+        added = [each for each in added if each[0] not in present]
     return [*own, *added, HSTS] if secure else [*own, *added]

@@ -34,6 +34,8 @@ class Exchange:
     actor: Actor | None = None
     #: Path template of the route that answers: the only form of a path that is counted or logged.
     route: str = ""
+    #: What the router found for the path: Falcon need not look again.
+    found: Any = None
     #: The client went away before its body was complete.
     disconnected: bool = False
     #: Headers that the endpoint wants on the answer, whatever it turns out to be.

@@ -40,13 +40,22 @@ _KNOWN = {
 }
 
 
+class _Router(CompiledRouter):
+    """Falcon's router, which answers Falcon with what the edge has already asked it."""
+
+    def find(self, uri: str, req: falcon.Request | None = None) -> Any:
+        if req is not None:
+            return req.exchange.found  # type: ignore[attr-defined]  # the app makes our Request
+        return super().find(uri)
+
+
 class FalconApp(falcon.asgi.App[Request, Response]):
     """Falcon's app, with its router in sight: the edge asks it what a path leads to."""
 
-    def __init__(self, router: CompiledRouter, lifespan_handler: Any) -> None:
+    def __init__(self, lifespan_handler: Any) -> None:
+        self.router = _Router()
         handlers = [] if lifespan_handler is None else [lifespan_handler]
-        super().__init__(request_type=Request, router=router, middleware=handlers)
-        self.router = router
+        super().__init__(request_type=Request, router=self.router, middleware=handlers)
 
 
 def build_falcon_app(
@@ -63,7 +72,7 @@ def build_falcon_app(
     ``only`` and ``except_`` are names of plugins whose routes this process mounts, or does not;
     core's own are always there.
     """
-    app = FalconApp(CompiledRouter(), lifespan_handler)
+    app = FalconApp(lifespan_handler)
     app.add_error_handler(Problem, _on_problem)
     app.add_error_handler(LimitReached, _on_limit)
     app.add_error_handler(InvalidId, _on_invalid_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.cache import Reply
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 #: Characters that end a header's value; Falcon and servers let them pass.
-_BREAKS = (b"\r", b"\n", b"\x00")
+_BREAK = re.compile(rb"[\r\n\x00]")
 
 
 def bounded(receive: Receive, sent: dict[bytes, bytes], exchange: Exchange) -> Receive:
@@ -155,6 +156,6 @@ def _with_head(header: Header) -> Header:
 
 
 def _refuse_breaks(own: list[Header]) -> None:
-    for name, value in own:
-        if any(each in value for each in _BREAKS):
-            raise ValueError(f"the header {name.decode()} would end before its value does")
+    if _BREAK.search(b"".join([value for _, value in own])) is not None:
+        names = [name.decode() for name, value in own if _BREAK.search(value)]
+        raise ValueError(f"a value would end before its end in the header {names[0]}")
