@@ -8,6 +8,7 @@ import msgspec
 import peewee
 
 from changemaker_core import Conflict, FieldError, Invalid, NotFound, Text, new_id
+from changemaker_core.mail import Address, HeaderInjection, InvalidAddress
 from changemaker_influence import states
 from changemaker_influence.campaigns import queries
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient
@@ -72,7 +73,7 @@ def delete(tx: Tx, id: str) -> None:
 def add_recipient(tx: Tx, campaign_id: str, new: NewRecipient) -> RecipientOut:
     """Adds somebody to those who may be written to; ``Conflict`` when they were there."""
     _lock(campaign_id)
-    email = new.email.lower()
+    email = _mailable(new)
     there = queries.custom_recipients(campaign_id=campaign_id).all()
     if len(there) >= queries.MAX_CUSTOM_RECIPIENTS:
         raise Conflict(Text("This campaign has as many recipients as it may have."))
@@ -91,6 +92,15 @@ def add_recipient(tx: Tx, campaign_id: str, new: NewRecipient) -> RecipientOut:
     ).execute()
     there = queries.custom_recipients(campaign_id=campaign_id).all()
     return next(recipient for recipient in there if recipient.id == id)
+
+
+def _mailable(new: NewRecipient) -> str:
+    """The recipient's address, lower case, if mail can be written to it; else ``Invalid``."""
+    try:
+        return Address(new.name, new.email.lower()).email
+    except (InvalidAddress, HeaderInjection):
+        problem = Text("Enter an email address such as name@example.org.")
+        raise Invalid([FieldError("email", problem)]) from None
 
 
 def find(id: str) -> CampaignOut:

@@ -1,0 +1,96 @@
+"""500 messages of the ledger, and a job runner that is killed ten times: none lost, none twice."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from changemaker_core.testing.kill import (
+    drain_to_the_end,
+    judge,
+    kill_while_draining,
+    smtp_process,
+)
+from changemaker_core.testing.smtp import read_log
+from changemaker_influence.campaigns import services as campaigns
+from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
+from changemaker_influence.emails import services
+from changemaker_influence.emails.models import CampaignEmail, EmailTally
+from changemaker_influence.emails.recipients import Recipient
+from changemaker_influence.plugin import InfluencePlugin
+
+MAILS = int(os.environ.get("CHANGEMAKER_KILL_MAILS", "500"))
+KILLS = int(os.environ.get("CHANGEMAKER_KILLS", "10"))
+SEED = int(os.environ.get("CHANGEMAKER_KILL_SEED", "20260501"))
+SCRIPT = Path(__file__).with_name("runner_process.py")
+OPEN = ("QUEUED", "SENDING")
+NEW = {
+    "title": "Clean water",
+    "email_subject": "Clean water",
+    "email_body": "Dear {recipient_name}, please act.",
+    "target_government_levels": ["FEDERAL"],
+}
+AVERY = Recipient(key="avery", name="Avery", email="avery.tremblay@parl.example.ca")
+
+
+@pytest.fixture
+def site(make_site):
+    return make_site(InfluencePlugin, plugin_tables={"influence": {"directory": "file"}})
+
+
+def fill(tx):
+    """A published campaign in which many have written."""
+    campaign = campaigns.create(tx, msgspec.convert(NEW, NewCampaign))
+    campaigns.change(tx, campaign.id, CampaignChange(status="ACTIVE"))
+    consent = services.Consent(text="Yes", version="1", language="en")
+    for number in range(MAILS):
+        order = services.Order(
+            campaign_id=campaign.id,
+            sender_name=f"Sender {number}",
+            sender_email=f"sender{number}@example.org",
+            postal_code="L5G 4L3",
+            recipients=[AVERY],
+            subject=campaign.email_subject,
+            body=campaign.email_body,
+            consent=consent,
+        )
+        services.take(tx, order, (), None)
+
+
+def left(site):
+    """How many messages are unfinished."""
+    waiting = CampaignEmail.status.in_(OPEN)
+    return site.db.sync.read(lambda: CampaignEmail.select().where(waiting).count())
+
+
+def test_ten_kills(site, database_url, tmp_path):
+    site.db.sync.write(fill)
+    log = tmp_path / "accepted.jsonl"
+    # Slow enough that the queue outlasts the kills, before a message is taken over and after.
+    with smtp_process(log, delay=0.03, reply_delay=0.03) as port:
+        command = [sys.executable, str(SCRIPT), str(tmp_path), database_url]
+        command.append(f"smtp://127.0.0.1:{port}")
+
+        def start():
+            return subprocess.Popen(command, text=True)
+
+        left_at_kills = kill_while_draining(
+            start, lambda: left(site), KILLS, longest=0.5, seed=SEED
+        )
+        assert left_at_kills[-1] > 0, "the queue was empty before the last kill: this shows nothing"
+        assert drain_to_the_end(start, lambda: left(site), seconds=60 + MAILS / 10) == 0
+
+    rows = site.db.sync.read(lambda: list(CampaignEmail.select()))
+    accepted = [mail["message_id"] for mail in read_log(log)]
+    states = {row.message_id: row.status for row in rows}
+    verdict = judge(states, accepted, sent="SENT", unknown="UNKNOWN")
+    assert verdict.is_good, verdict
+    assert verdict.once + verdict.unknown == MAILS
+    # At most the messages that were in the four workers' hands can have become unknown.
+    assert verdict.unknown <= KILLS * 4
+    assert site.db.sync.read(lambda: EmailTally.get().sent) == verdict.once

@@ -1,0 +1,227 @@
+"""The send ledger against a real SMTP server that accepts, refuses, hangs and vanishes."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+import pytest
+
+from changemaker_core.jobs import CoreJob
+from changemaker_core.mail import Address, SmtpTransport
+from changemaker_core.mail.smtp import Patience, SmtpServer
+from changemaker_core.testing.smtp import Behaviour
+from changemaker_influence import states
+from changemaker_influence.emails import services
+from changemaker_influence.emails.models import CampaignEmail
+
+AVERY = "avery.tremblay@parl.example.ca"
+REFUSAL = f"<{AVERY}> is refused"
+
+
+@pytest.fixture
+def mailing(visit, smtp_server):
+    """An app that sends through ``smtp_server``, and is not patient with it."""
+    import contextlib
+
+    @contextlib.asynccontextmanager
+    async def open_():
+        config = {"smtp_url": smtp_server.url, "mail_from": "Campaigns <campaigns@site.example>"}
+        async with visit(config) as v:
+            v.site.mail = SmtpTransport(
+                SmtpServer.parse(smtp_server.url),
+                Address.parse(v.site.config.mail_from),
+                patience=Patience(command=timedelta(seconds=1), message=timedelta(seconds=1)),
+            )
+            yield v
+            v.site.mail.close()
+
+    return open_
+
+
+async def row_of(v):
+    (row,) = await v.site.db.read(lambda: list(CampaignEmail.select()))
+    return row
+
+
+async def job_of(v):
+    return await v.site.db.read(
+        lambda: CoreJob.get(CoreJob.name == services.SEND_EMAIL)  # the only one
+    )
+
+
+async def test_the_mail_has_its_headers_and_both_parts(mailing, smtp_server):
+    async with mailing() as v:
+        campaign = await v.campaign(language="fr", title="Eau <propre>")
+        await v.send(campaign, sender_name="Zoé <b>Supporter")
+        await v.run_jobs()
+        row = await row_of(v)
+        (received,) = smtp_server.received
+        mail = received.email
+        assert received.sender == "campaigns@site.example"
+        assert received.recipients == (AVERY,)
+        assert mail["From"].addresses[0].addr_spec == "campaigns@site.example"
+        assert mail["To"].addresses[0].display_name == "Avery Tremblay-Sample"
+        assert mail["Reply-To"].addresses[0].addr_spec == "sacha@example.org"
+        assert mail["Reply-To"].addresses[0].display_name == "Zoé <b>Supporter"
+        assert mail["Subject"] == "Clean water"
+        assert mail["Message-ID"] == row.message_id == f"<{row.id}@site.example>"
+        assert mail["Date"].datetime is not None
+        text, html = mail.iter_parts()
+        assert (text.get_content_type(), html.get_content_type()) == ("text/plain", "text/html")
+        assert "Zoé <b>Supporter" in text.get_content()
+        assert "Zoé &lt;b&gt;Supporter" in html.get_content()
+        assert "<b>" not in html.get_content()
+        assert '<html lang="fr">' in html.get_content()
+        assert "please act on clean water" in text.get_content()
+        assert row.status == "SENT"
+        assert row.sending_at <= row.sent_at
+
+
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "message"])
+async def test_a_permanent_refusal_fails_and_is_not_tried_again(
+    mailing, smtp_server, stage, caplog
+):
+    async with mailing() as v:
+        campaign = await v.campaign()
+        smtp_server.then(Behaviour(stage, reply=f"550 5.1.1 {REFUSAL}"))
+        (email,) = (await v.send(campaign)).json()["emails"]
+        await v.run_jobs()
+        row, job = await row_of(v), await job_of(v)
+        assert (row.status, job.state) == ("FAILED", "dead")
+        for error in (row.error, job.error, caplog.text):
+            assert AVERY not in error
+        assert row.error.startswith("550 5.1.1")
+        v.clock.ahead += timedelta(hours=30)
+        assert await v.run_jobs() == 0
+        assert smtp_server.received == []
+        assert await v.metric("cm_emails_failed_total") == 1
+        assert (await v.client.get(email["status_url"])).json()["status"] == "FAILED"
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        Behaviour("mail", reply="451 later"),
+        Behaviour("rcpt", reply="450 later"),
+        Behaviour("data", reply="451 later"),
+        Behaviour("message", reply="452 later"),
+        Behaviour("rcpt", drop=True),
+        Behaviour("data", drop=True),
+        Behaviour("rcpt", hang=True),
+    ],
+    ids=lambda each: f"{each.stage} {each.reply or ('drop' if each.drop else 'hang')}",
+)
+async def test_a_temporary_refusal_is_tried_again_after_a_minute(mailing, smtp_server, behaviour):
+    async with mailing() as v:
+        campaign = await v.campaign()
+        smtp_server.then(behaviour)
+        await v.send(campaign)
+        await v.run_jobs()
+        row, job = await row_of(v), await job_of(v)
+        assert (row.status, job.state) == ("QUEUED", "queued")
+        assert row.error
+        v.clock.ahead += timedelta(seconds=40)
+        assert await v.run_jobs() == 0
+        v.clock.ahead += timedelta(seconds=40)
+        assert await v.run_jobs() == 1
+        assert (await row_of(v)).status == "SENT"
+        assert len(smtp_server.received) == 1
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        Behaviour("message", drop=True, accept=True),
+        Behaviour("message", drop=True),
+        Behaviour("message", hang=True, accept=True),
+        Behaviour("message", hang=True),
+    ],
+    ids=["dropped, accepted", "dropped", "hung, accepted", "hung"],
+)
+async def test_no_answer_after_data_is_unknown_and_never_tried_again(
+    mailing, smtp_server, behaviour
+):
+    async with mailing() as v:
+        campaign = await v.campaign()
+        smtp_server.then(behaviour)
+        (email,) = (await v.send(campaign)).json()["emails"]
+        await v.run_jobs()
+        row, job = await row_of(v), await job_of(v)
+        assert (row.status, job.state) == ("UNKNOWN", "unknown")
+        v.clock.ahead += timedelta(days=2)
+        assert await v.run_jobs() == 0
+        assert len(smtp_server.received) == behaviour.accepts
+        assert (await v.client.get(email["status_url"])).json()["status"] == "UNKNOWN"
+        assert await v.metric("cm_emails_sent_total") == 0
+
+
+async def test_it_is_given_up_after_a_day(mailing, smtp_server):
+    async with mailing() as v:
+        campaign = await v.campaign()
+        smtp_server.always(Behaviour("rcpt", reply="450 later"))
+        await v.send(campaign)
+        attempts = 0
+        waits = []
+        while (await row_of(v)).status == "QUEUED":
+            before = v.clock()
+            await v.run_jobs()
+            attempts += 1
+            job = await job_of(v)
+            if job.due_at is not None:
+                waits.append(job.due_at - before)
+                v.clock.ahead += job.due_at - before + timedelta(seconds=1)
+            assert attempts < 50
+        row, job = await row_of(v), await job_of(v)
+        assert (row.status, job.state) == ("FAILED", "dead")
+        assert row.error.startswith("450")
+        assert timedelta(seconds=40) < waits[0] < timedelta(seconds=80)
+        assert max(waits) <= timedelta(hours=6) * 1.2 + timedelta(seconds=5)
+        assert timedelta(hours=20) < v.clock.ahead < timedelta(hours=33)
+        assert smtp_server.received == []
+
+
+async def test_no_server_at_all_keeps_messages_waiting(visit):
+    async with visit({"smtp_url": "smtp://127.0.0.1:9"}) as v:
+        await v.send(await v.campaign())
+        await v.run_jobs()
+        assert (await row_of(v)).status == "QUEUED"
+
+
+async def test_one_bad_address_does_not_hold_up_the_others(mailing, smtp_server):
+    async with mailing() as v:
+        campaign = await v.campaign()
+        smtp_server.for_recipient(AVERY, Behaviour("rcpt", reply="550 no"))
+        jordan = "jordan.okafor@ola.example.ca"
+        await v.send(campaign, recipient_emails=[AVERY, jordan])
+        await v.run_jobs()
+        rows = await v.site.db.read(
+            lambda: {row.recipient_email: row.status for row in CampaignEmail.select()}
+        )
+        assert rows == {AVERY: "FAILED", jordan: "SENT"}
+
+
+async def test_a_message_takes_allowed_steps_only(visit):
+    async with visit() as v:
+        await v.send(await v.campaign())
+        row = await row_of(v)
+        with pytest.raises(states.IllegalTransition):
+            await v.site.db.write(services.mark_sent, row.id)
+        await v.site.db.write(services.mark_sending, row.id, "<x@y>")
+        await v.site.db.write(services.mark_unknown, row.id)
+        for mark in (services.mark_sent, services.mark_failed):
+            with pytest.raises(states.IllegalTransition):
+                await v.site.db.write(mark, row.id)
+        assert (await row_of(v)).status == "UNKNOWN"
+
+
+async def test_addresses_stay_out_of_the_log(mailing, smtp_server, caplog):
+    with caplog.at_level(logging.INFO):
+        async with mailing() as v:
+            campaign = await v.campaign()
+            smtp_server.then(Behaviour("rcpt", reply=f"450 {REFUSAL}"))
+            await v.send(campaign)
+            await v.run_jobs()
+    ours = [r.getMessage() for r in caplog.records if not r.name.startswith(("mail", "httpx"))]
+    assert "sacha@example.org" not in "\n".join(ours)
+    assert AVERY not in "\n".join(ours)

@@ -1,0 +1,195 @@
+"""The public pages, as a browser without JavaScript uses them."""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import timedelta
+
+import pytest
+
+from changemaker_influence.emails.models import CampaignEmail
+
+TYPED = {
+    "sender_name": "Sacha Supporter",
+    "sender_email": "sacha@example.org",
+    "postal_code": "L5G 4L3",
+    "consent": "on",
+}
+
+
+async def keys_of(v, campaign):
+    """The boxes of the people who can be chosen, by name."""
+    page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=l5g+4l3")
+    boxes = re.findall(
+        r'name="recipients"[^>]*value="([^"]+)".*?person-name">([^<]+)<', page.text, re.DOTALL
+    )
+    return {html.unescape(name): key for key, name in boxes}
+
+
+async def post(v, campaign, **fields):
+    return await v.client.post(f"/campaigns/{campaign['slug']}", data={**TYPED, **fields})
+
+
+async def test_from_the_list_to_the_page_that_says_it_was_sent(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        listed = await v.client.get("/campaigns")
+        assert f'href="/campaigns/{campaign["slug"]}"' in listed.text
+        page = await v.client.get(f"/campaigns/{campaign['slug']}")
+        assert page.status_code == 200
+        keys = await keys_of(v, campaign)
+        assert keys.keys() == {"Avery Tremblay-Sample", "Jordan Okafor-Sample", "Casey Sample"}
+        sent = await post(v, campaign, recipients=[keys["Avery Tremblay-Sample"]])
+        assert sent.status_code == 303
+        assert re.fullmatch(r"/emails/[0-9a-f-]{36}", sent.headers["Location"])
+        waiting = await v.client.get(sent.headers["Location"])
+        assert "on its way" in waiting.text
+        assert 'http-equiv="refresh"' in waiting.text
+        assert waiting.headers["Cache-Control"] == "no-store"
+        await v.run_jobs()
+        done = await v.client.get(sent.headers["Location"])
+        assert "was sent" in done.text
+        assert 'http-equiv="refresh"' not in done.text
+        assert f"http://127.0.0.1:4000/campaigns/{campaign['slug']}" in done.text
+        assert "<svg" in done.text
+
+
+async def test_somebody_without_an_address_is_shown_with_their_telephone(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=l5g+4l3")
+        assert "Riley Sample" in page.text
+        assert 'href="tel:+19055550130"' in page.text
+        assert page.headers["Cache-Control"] == "no-store"
+
+
+async def test_only_those_whom_the_campaign_is_for_are_shown(visit):
+    async with visit() as v:
+        campaign = await v.campaign(target_government_levels=["PROVINCIAL"])
+        page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=l5g+4l3")
+        assert "Jordan Okafor-Sample" in page.text
+        assert "Avery Tremblay-Sample" not in page.text
+
+
+async def test_the_mail_programs_message_is_filled_in(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=l5g+4l3")
+        assert "Dear%20Avery%20Tremblay-Sample" in page.text
+        assert "%7Brecipient_name%7D" not in page.text
+        await v.change(campaign["id"], allow_mailto_link=False)
+        page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=l5g+4l3")
+        assert "mailto:" not in page.text
+
+
+async def test_what_was_typed_comes_back_with_what_is_wrong(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        keys = await keys_of(v, campaign)
+        chosen = keys["Jordan Okafor-Sample"]
+        answer = await post(v, campaign, recipients=[chosen], sender_email="nobody", consent="")
+        assert answer.status_code == 422
+        assert 'value="Sacha Supporter"' in answer.text
+        assert re.search(rf'value="{chosen}" checked', answer.text)
+        assert 'aria-invalid="true"' in answer.text
+        assert "Please agree" in answer.text
+        nobody = await post(v, campaign)
+        assert nobody.status_code == 422
+        assert "Choose at least one recipient" in nobody.text
+        stranger = await post(v, campaign, recipients=["0123456789abcdef"])
+        assert "not one of your representatives" in stranger.text
+        assert await v.site.db.read(lambda: CampaignEmail.select().count()) == 0
+
+
+@pytest.mark.parametrize(
+    "fields", [{"sender_name": "A\nBcc: b@example.org"}, {"website": "http://spam.example"}]
+)
+async def test_injections_and_robots_are_refused(visit, fields):
+    async with visit() as v:
+        campaign = await v.campaign()
+        keys = await keys_of(v, campaign)
+        answer = await post(v, campaign, recipients=list(keys.values()), **fields)
+        assert answer.status_code == 422
+        assert await v.site.db.read(lambda: CampaignEmail.select().count()) == 0
+
+
+async def test_an_edited_message_is_sent_where_the_campaign_allows_it(visit):
+    async with visit() as v:
+        campaign = await v.campaign(allow_email_editing=True)
+        keys = await keys_of(v, campaign)
+        mine = {"subject": "Mine", "body": "Hello {recipient_name}\r\nBye"}
+        await post(v, campaign, recipients=[keys["Casey Sample"]], **mine)
+        row = await v.site.db.read(CampaignEmail.get)
+        assert (row.subject, row.body) == ("Mine", "Hello Casey Sample\nBye")
+        await v.change(campaign["id"], allow_email_editing=False)
+        await post(v, campaign, recipients=[keys["Avery Tremblay-Sample"]], **mine)
+        rows = await v.site.db.read(lambda: [row.subject for row in CampaignEmail.select()])
+        assert sorted(rows) == ["Clean water", "Mine"]
+
+
+async def test_custom_recipients_can_be_chosen(visit):
+    async with visit() as v:
+        campaign = await v.campaign(allow_custom_recipients=True)
+        path = f"/api/campaigns/{campaign['id']}/recipients"
+        chair = {"name": "The Chair", "email": "chair@company.example", "title": "CEO"}
+        await v.organise("POST", path, json=chair)
+        keys = await keys_of(v, campaign)
+        answer = await post(v, campaign, recipients=[keys["The Chair"]])
+        assert answer.status_code == 303
+        row = await v.site.db.read(CampaignEmail.get)
+        assert row.recipient_email == "chair@company.example"
+
+
+async def test_a_campaign_that_is_not_open_says_so(visit):
+    async with visit() as v:
+        draft = await v.campaign(status="DRAFT")
+        assert (await v.client.get(f"/campaigns/{draft['slug']}")).status_code == 404
+        campaign = await v.campaign()
+        await v.change(campaign["id"], status="PAUSED")
+        page = await v.client.get(f"/campaigns/{campaign['slug']}")
+        assert (page.status_code, "is paused" in page.text) == (200, True)
+        assert (await post(v, campaign, recipients=["x"])).status_code == 409
+        await v.change(campaign["id"], status="ARCHIVED")
+        assert "has ended" in (await v.client.get(f"/campaigns/{campaign['slug']}")).text
+        soon = (v.clock() + timedelta(days=1)).isoformat()
+        later = await v.campaign(starts_at=soon)
+        assert "has not started" in (await v.client.get(f"/campaigns/{later['slug']}")).text
+
+
+async def test_too_many_messages_say_so_on_the_page(visit):
+    async with visit(send_limit_per_hour=1) as v:
+        campaign = await v.campaign()
+        keys = await keys_of(v, campaign)
+        one = [keys["Avery Tremblay-Sample"]]
+        assert (await post(v, campaign, recipients=one)).status_code == 303
+        refused = await post(v, campaign, recipients=one)
+        assert refused.status_code == 429
+        assert int(refused.headers["Retry-After"]) > 3500
+        assert "many messages" in refused.text
+
+
+async def test_pages_are_in_the_readers_language(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        for path in ("/campaigns", f"/campaigns/{campaign['slug']}?postal_code=l5g4l3"):
+            french = await v.client.get(path, headers={"Accept-Language": "fr"})
+            assert '<html lang="fr"' in french.text
+            english = await v.client.get(path, headers={"Accept-Language": "en"})
+            assert '<html lang="en"' in english.text
+
+
+async def test_nothing_that_was_typed_becomes_markup(visit):
+    async with visit() as v:
+        evil = "<script>alert(1)</script>"
+        campaign = await v.campaign(
+            title=evil, description=evil, email_body=evil, call_to_action=evil, email_subject=evil
+        )
+        answers = [
+            await v.client.get("/campaigns"),
+            await v.client.get(f"/campaigns/{campaign['slug']}", params={"postal_code": evil}),
+            await post(v, campaign, sender_name=evil, sender_email=evil, postal_code=evil),
+        ]
+        assert [answer.status_code for answer in answers] == [200, 200, 422]
+        for answer in answers:
+            assert "<script>alert" not in answer.text
