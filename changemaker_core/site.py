@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from changemaker_core.mail import Transport
     from changemaker_core.metrics import Metrics
     from changemaker_core.plugin.base import Plugin
-    from changemaker_core.plugin.manager import Contribution
+    from changemaker_core.plugin.loaded import Contribution, Loaded
     from changemaker_core.plugin.types import Job, Subscription
     from changemaker_core.web import StaticFiles, Templates, Translations
 
@@ -51,14 +51,16 @@ class Site:
         self.config = config
         self.clock = clock
         self.jobs = Outbox(self)
-        self.db = Database.open(
+        self.db: Database = Database.open(
             config.database_url,
             read_urls=config.read_urls,
             clock=clock,
             effects=self.jobs,
             secret=config.secret_key,
         )
-        self.loaded = manager.load(plugins, config, self, features=_features(), safe_mode=safe_mode)
+        self.loaded: Loaded = manager.load(
+            plugins, config, self, features=_features(), safe_mode=safe_mode
+        )
         self._jobs = {job.name: job for job in self._all_jobs()}
 
     def settings(self, of: type[Settings]) -> Settings:

@@ -8,7 +8,10 @@ import sys
 
 
 class JsonLines(logging.Formatter):
-    """``{"time", "level", "logger", "message", "exception"?}``; time is Unix time in seconds."""
+    """``{"time", "level", "logger", "message", "request_id"?, "exception"?}``.
+
+    Time is Unix time in seconds.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, whatever the message holds."""
@@ -18,6 +21,8 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        if request_id := getattr(record, "request_id", None):
+            line["request_id"] = request_id
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

@@ -202,7 +202,9 @@ class _Schemas:
             declared_types = (spec.body, spec.form, spec.query, spec.response)
             types += [each for each in declared_types if each is not None and each not in types]
         described, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
-        self._of = dict(zip(map(_hashable, types), described, strict=True))
+        self._of: dict[Any, dict[str, Any]] = dict(
+            zip(map(_hashable, types), described, strict=True)
+        )
         self.components: dict[str, dict[str, Any]] = dict(components)
 
     def of(self, kind: Any) -> dict[str, Any]:
