@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from types import SimpleNamespace
@@ -138,6 +139,20 @@ def test_pages_ask_nobody_else_for_anything(
 
 
 @pytest.mark.browser
+def test_paper_is_white_and_has_no_buttons(
+    open_page: OpenPage, site: SimpleNamespace, pages: Pages
+) -> None:
+    page = open_page(color_scheme="dark")
+    serve(page, site, pages)
+    page.goto(f"{ORIGIN}/campaign-chosen")
+    colour = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(colour) != "rgb(255, 255, 255)"
+    page.emulate_media(media="print")
+    assert page.evaluate(colour) == "rgb(255, 255, 255)"
+    assert not page.get_by_role("button", name="Send my message").is_visible()
+
+
+@pytest.mark.browser
 def test_the_first_tab_skips_to_the_content(
     page: Page, site: SimpleNamespace, pages: Pages
 ) -> None:
@@ -157,11 +172,25 @@ def test_the_first_tab_skips_to_the_content(
 def test_a_problem_leads_to_its_field(page: Page, site: SimpleNamespace, pages: Pages) -> None:
     serve(page, site, pages)
     page.goto(f"{ORIGIN}/campaign-errors")
+    assert page.title().startswith("Error:")
+    assert page.evaluate("document.activeElement.id") == "form-problems"
     page.get_by_role("link", name="Your email address").click()
     assert page.evaluate("document.activeElement.id") == "sender_email"
     assert page.get_by_label("Your name").input_value() == "Sam <b>Rider</b>"
     assert page.get_by_label("Jordan Okafor-Sample").is_checked()
     assert not page.get_by_label("Avery Tremblay-Sample").is_checked()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("name", ["campaign-errors", "campaign-bad-code"])
+def test_problems_are_seen_at_once_on_a_phone_without_javascript(
+    open_page: OpenPage, site: SimpleNamespace, pages: Pages, name: str
+) -> None:
+    page = open_page(javascript=False, viewport={"width": 360, "height": 640})
+    serve(page, site, pages)
+    # The form of the postal code leads here; the other one's answer has no fragment.
+    page.goto(f"{ORIGIN}/{name}" + ("#representatives" if name == "campaign-bad-code" else ""))
+    expect(page.get_by_role("alert")).to_be_in_viewport(ratio=1)
 
 
 @pytest.mark.browser
