@@ -67,10 +67,13 @@ class Changes:
     def announce(self, tables: Tables) -> None:
         """Tell subscribers, in the event loop's thread. May be called from any thread."""
         loop = self._loop
-        if loop is None or loop.is_closed() or _is_running_here(loop):
+        if loop is None or _is_running_here(loop):
             self._tell(tables)
-        else:
+            return
+        try:
             loop.call_soon_threadsafe(self._tell, tables)
+        except RuntimeError:  # the loop was closed without stop(): nobody else is left to tell
+            self._tell(tables)
 
     def _tell(self, tables: Tables) -> None:
         for callback in tuple(self._callbacks):

@@ -74,8 +74,8 @@ class MigrationFailed(Exception):
 def as_peewee_error(error: Exception) -> Exception:
     """The driver's exception as peewee's class of the same name, so that callers see one kind."""
     kind = getattr(peewee, type(error).__name__, None)
-    if isinstance(kind, type) and issubclass(kind, peewee.PeeweeException):
-        return kind(*error.args)
-    if isinstance(error, Exception) and type(error).__module__.startswith("psycopg2"):
-        return peewee.OperationalError(*error.args)  # subclasses such as AdminShutdown
-    return error
+    if not (isinstance(kind, type) and issubclass(kind, peewee.PeeweeException)):
+        return error
+    known: Exception = kind(*error.args)
+    known.__cause__ = error
+    return known

@@ -182,9 +182,11 @@ class PostgresqlEngine:
         """A connection of the calling thread under an advisory lock of the database."""
         with self.peek() as database:
             database.execute_sql("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
-            yield database
-            database.execute_sql("SELECT pg_notify(%s, %s)", (CHANNEL, ANY_TABLE))
-        self._announce(None)
+            try:
+                yield database
+            finally:  # what came before a failure stays
+                database.execute_sql("SELECT pg_notify(%s, %s)", (CHANNEL, ANY_TABLE))
+                self._announce(None)
 
     @contextmanager
     def peek(self) -> Iterator[Postgresql]:

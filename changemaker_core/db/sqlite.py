@@ -183,9 +183,11 @@ class SqliteEngine:
         """A connection of the calling thread while no other process writes."""
         self._prepare()
         with FileLock(self._lock_path) as lock, lock.held(), self._connected() as database:
-            yield database
-            self._writer.stamp(database.connection(), None)
-        self._announce(None)
+            try:
+                yield database
+            finally:  # what came before a failure stays
+                self._writer.stamp(database.connection(), None)
+                self._announce(None)
 
     @contextmanager
     def peek(self) -> Iterator[Sqlite]:

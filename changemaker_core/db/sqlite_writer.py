@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.context import Unit
+from changemaker_core.db.errors import as_peewee_error
 from changemaker_core.db.sqlite_versions import has_versions, stamp_versions
 from changemaker_core.db.work import NOTHING, Work, check_usable, join_tables
 
@@ -89,7 +90,7 @@ class Writer:
             with self._lock.held():
                 versions = self._transaction(works, alone)
         except Exception as error:
-            self._after_failure(works, error)
+            self._after_failure(works, as_peewee_error(error))
         else:
             self._committed(works, versions)
 

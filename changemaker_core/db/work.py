@@ -96,8 +96,7 @@ class Work:
     def settle(self) -> None:
         """Hand the answer over, in the thread that may touch the future."""
         if self.error is None:
-            for callback in self.after:
-                callback()
+            self._call_after()
         if self.future.cancelled():
             return
         if isinstance(self.error, StopIteration):  # a future cannot carry it
@@ -106,6 +105,14 @@ class Work:
             self.future.set_exception(self.error)
         else:
             self.future.set_result(self.value)
+
+    def _call_after(self) -> None:
+        for callback in self.after:
+            try:
+                callback()
+            except Exception:
+                # The write is committed, and others wait for their answers behind it.
+                logger.exception("what was to be called after a commit failed")
 
 
 def release(works: Iterable[Work], announce: Callable[[Tables], None]) -> None:

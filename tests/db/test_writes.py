@@ -238,6 +238,17 @@ def test_after_commit_is_called_only_after_a_commit(database, entries):
     assert calls == [False]
 
 
+async def test_what_fails_after_a_commit_harms_nobody(database, entries, caplog):
+    def work(tx, name):
+        tx.after_commit(lambda: 1 / 0)
+        return add(tx, name)
+
+    assert await together(database, (work, "a"), (add, "b"), (work, "c")) == ["a", "b", "c"]
+    assert database.sync.write(work, "d") == "d"
+    assert entries() == {"a", "b", "c", "d"}
+    assert caplog.text.count("after a commit failed") == 3
+
+
 def test_close_finishes_what_was_begun_and_refuses_what_comes(database, entries, database_url):
     done = []
     threads = [
