@@ -1,0 +1,128 @@
+"""The same over real sockets, where clients go away and never stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+import pytest
+import uvicorn
+
+
+@pytest.fixture
+async def address(app):
+    config = uvicorn.Config(
+        app,
+        host="127.0.0.1",
+        port=0,
+        lifespan="off",
+        log_config=None,
+        proxy_headers=False,
+        http="httptools",
+        ws="none",
+    )
+    server = uvicorn.Server(config)
+    with contextlib.ExitStack() as kept:
+        # The server's own handlers of signals are for a process, not for a test.
+        server.capture_signals = lambda: kept
+        serving = asyncio.create_task(server.serve())
+        while not server.started:
+            await asyncio.sleep(0.01)
+        yield server.servers[0].sockets[0].getsockname()
+        server.should_exit = True
+        await serving
+
+
+async def answer_to(address, *chunks, pause=0.0):
+    """Send raw bytes, a chunk at a time; everything that came back until the server closed."""
+    reader, writer = await asyncio.open_connection(*address)
+    try:
+        for chunk in chunks:
+            writer.write(chunk)
+            with contextlib.suppress(ConnectionError):
+                await writer.drain()
+            await asyncio.sleep(pause)
+        return await asyncio.wait_for(reader.read(), 10)
+    except ConnectionError:
+        return b"closed"
+    finally:
+        writer.close()
+
+
+def post(path, *headers, content_type="application/json"):
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: x",
+        f"Content-Type: {content_type}",
+        "Connection: close",
+    ]
+    return "\r\n".join([*lines, *headers, "", ""]).encode()
+
+
+async def test_a_whole_request(address):
+    body = b'{"name": "Ada", "email": "ada@example.org"}'
+    answer = await answer_to(address, post("/api/things", f"Content-Length: {len(body)}"), body)
+    assert answer.startswith(b"HTTP/1.1 201")
+
+
+async def test_a_declared_bomb_is_refused_before_it_is_sent(address):
+    answer = await answer_to(address, post("/api/things", "Content-Length: 999999999"))
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"connection: close" in answer.lower()
+
+
+async def test_a_chunked_bomb_is_refused_on_its_way(address):
+    chunk = b"%x\r\n%s\r\n" % (50_000, b"x" * 50_000)
+    head = post("/api/things", "Transfer-Encoding: chunked")
+    answer = await answer_to(address, head, *[chunk] * 60, pause=0.001)
+    assert answer.startswith(b"HTTP/1.1 413") or answer == b"closed"
+
+
+async def test_a_slow_client_is_answered_when_it_is_done(address):
+    body = b"name=Ada&email=ada@example.org"
+    head = post(
+        "/form",
+        f"Content-Length: {len(body)}",
+        content_type="application/x-www-form-urlencoded",
+    )
+    pieces = [body[at : at + 5] for at in range(0, len(body), 5)]
+    answer = await answer_to(address, head, *pieces, pause=0.02)
+    assert b'"valid":true' in answer
+
+
+async def test_a_client_that_goes_away_is_counted_and_nothing_breaks(address, app, caplog):
+    body = b"name=Ada&email=ada@example.org"
+    head = post("/form", "Content-Length: 900", content_type="application/x-www-form-urlencoded")
+    _, writer = await asyncio.open_connection(*address)
+    writer.write(head + body)
+    await writer.drain()
+    await asyncio.sleep(0.05)
+    writer.close()
+    for _ in range(100):
+        if b'route="/form",status="499"' in await app.site.metrics.exposition():
+            break
+        await asyncio.sleep(0.02)
+    else:
+        pytest.fail("the request was not counted")
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+async def test_an_answer_that_breaks_off_is_not_taken_for_whole(address):
+    request = b"GET /api/fails/late HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = await answer_to(address, request)
+    assert b"first" in answer
+    assert not answer.endswith(b"0\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"GET /%ff HTTP/1.1",
+        b"GET /\xff HTTP/1.1",
+        b"GET /api/things?\xff HTTP/1.1",
+        b"GET * HTTP/1.1",
+    ],
+)
+async def test_odd_addresses_are_client_errors(address, request_line):
+    answer = await answer_to(address, request_line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 4"), answer[:200]
