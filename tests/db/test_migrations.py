@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import peewee
 import pytest
 
 from changemaker_core.db import Database, MigrationFailed, MigrationFolder, migrations
@@ -170,9 +169,6 @@ def test_applying_tells_that_anything_may_have_changed(empty, folders):
 
 
 def test_writes_work_before_and_after(empty):
-    class Early(peewee.Model):
-        pass
-
     empty.sync.write(lambda tx: tx.database.execute_sql("CREATE TABLE early (id INTEGER)"))
     empty.sync.write(lambda tx: tx.database.execute_sql("INSERT INTO early VALUES (1)"))
     migrations.apply(empty, [CORE])
