@@ -12,7 +12,7 @@ import msgspec
 
 from changemaker_core.config.convert import convert, describe, suggestion
 from changemaker_core.config.errors import ConfigError, ConfigProblem
-from changemaker_core.config.rules import PLUGIN_NAME, RULES, absolute_sqlite
+from changemaker_core.config.rules import PLUGIN_NAME, RULES, absolute_sqlite, redis_needs
 from changemaker_core.config.sources import (
     DOTENV,
     TOML,
@@ -40,7 +40,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     database_url: str = "sqlite:///site.db"
     #: Read replicas of a PostgreSQL database.
     read_urls: tuple[str, ...] = ()
-    #: A second level of cache and limits, for several machines.
+    #: Wakes the workers of several machines; a second level of their cache and limits.
     redis_url: str | None = None
     #: Signs tokens and keys hashes; at least 32 bytes.
     secret_key: str
@@ -130,6 +130,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
                 problems.append(_missing((plugin, name), field))
         return _built(struct, values, plugin, problems)
 
+    def wrong(self, plugin: str, key: str, message: str) -> ConfigError:
+        """What a plugin raises at boot for a setting that only it can judge.
+
+        ``message`` says what is wrong and what is allowed.
+        """
+        entry = self.origins.get((plugin, key))
+        where = entry.where if entry else f"[{plugin}]"
+        return ConfigError((ConfigProblem(f"{plugin}.{key}", where, message),))
+
     def _plugin_entries(self, plugin: str) -> dict[str, Entry]:
         table = self.plugin_tables.get(plugin, {})
         return {
@@ -170,7 +179,20 @@ def _core_values(entries: Entries, problems: list[ConfigProblem]) -> dict[str, A
         if ("secret_key",) not in entries:
             problems.append(_missing(("secret_key",), _FIELDS["secret_key"]))
         values["secret_key"] = secrets.token_urlsafe(48)
+    if "redis_url" in values:
+        _check_redis(entries, values, problems)
     return values
+
+
+def _check_redis(entries: Entries, values: dict[str, Any], problems: list[ConfigProblem]) -> None:
+    """Whether the rest of the configuration, and what is installed, fit a ``redis_url``."""
+    database = values.get("database_url")
+    if database is None and ("database_url",) in entries:
+        return  # what was written there is wrong, and reported
+    lack = redis_needs(database or _FIELDS["database_url"].default)
+    if lack is not None:
+        problems.append(ConfigProblem("redis_url", entries["redis_url",].where, lack))
+        del values["redis_url"]
 
 
 def _may_be_plugins(key: KeyPath, entry: Entry) -> bool:

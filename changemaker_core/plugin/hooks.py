@@ -14,9 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import pluggy
 
+from changemaker_core.config import ConfigError
 from changemaker_core.config.convert import suggestion
 from changemaker_core.plugin import checks, types
-from changemaker_core.plugin.errors import BootFailed, PluginFailed, PluginInvalid
+from changemaker_core.plugin.errors import (
+    BootFailed,
+    PluginConfigError,
+    PluginFailed,
+    PluginInvalid,
+)
 from changemaker_core.plugin.hookspecs import PROJECT, CoreHooks
 from changemaker_core.plugin.loaded import Contribution
 from changemaker_core.plugin.wording import exception_line, leave_out
@@ -139,6 +145,8 @@ class Hooks:
             result = self.call(plugin, spec.name, arguments)
         except BootFailed as error:  # of a hook that this one swept: attributed already
             return [], [p for p in error.problems if isinstance(p, Exception)]
+        except ConfigError as error:
+            return [], misconfigured(plugin, error)
         except (Exception, SystemExit) as error:
             if plugin.core:
                 raise
@@ -149,6 +157,12 @@ class Hooks:
             return [], [problem]
         items = [Contribution(item, plugin) for item in result]
         return items, [p for item in items if (p := checks.misnamed(item))]
+
+
+def misconfigured(plugin: LoadedPlugin, error: ConfigError) -> list[PluginError]:
+    """The errors of a plugin that cannot use what its operator wrote."""
+    mend = "Correct it in the configuration."
+    return [plugin.error(PluginConfigError, str(problem), mend) for problem in error.problems]
 
 
 def raised(plugin: LoadedPlugin, doing: str, error: BaseException) -> PluginError:

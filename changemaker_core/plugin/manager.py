@@ -23,7 +23,12 @@ from changemaker_core.plugin.errors import (
     PluginImportFailed,
     PluginInvalid,
 )
-from changemaker_core.plugin.hooks import Hooks, implementation_problems, raised
+from changemaker_core.plugin.hooks import (
+    Hooks,
+    implementation_problems,
+    misconfigured,
+    raised,
+)
 from changemaker_core.plugin.hookspecs import PROJECT
 from changemaker_core.plugin.loaded import Contribution, Loaded, LoadedPlugin, Skipped
 from changemaker_core.plugin.order import Edges, Order, sort
@@ -270,8 +275,7 @@ class _Boot:
         try:
             self.settings[struct] = self.config.plugin_settings(plugin.name, struct)
         except ConfigError as error:
-            mend = "Correct it in the configuration."
-            return [plugin.error(PluginConfigError, str(p), mend) for p in error.problems]
+            return misconfigured(plugin, error)
         return []
 
     def _register(self, plugin: LoadedPlugin) -> list[PluginError]:

@@ -45,7 +45,7 @@ class FileDirectory(Directory):
     def __init__(self, path: str) -> None:
         self._path = _SAMPLE_FOLDER if path == SAMPLE else Path(path)
         if not self._path.exists():
-            raise FileUnreadable(f"influence.directory_file: there is no {self._path}")
+            raise FileUnreadable(f"there is no {self._path}")
         self._rows = None if self._path.is_dir() else _read_table(self._path)
 
     async def find(self, code: str) -> Answer:

@@ -36,10 +36,6 @@ class Found:
     cached_at: datetime | None
 
 
-class UnknownDirectory(ValueError):
-    """The configuration names a directory that nobody registers, or that two plugins do."""
-
-
 class Lookups:
     """The lookups of one site, in its configured directory."""
 
@@ -51,16 +47,20 @@ class Lookups:
 
     @classmethod
     def of(cls, site: Site) -> Lookups:
-        """In the directory that the configuration names. Raises ``UnknownDirectory``."""
+        """In the directory that the configuration names.
+
+        Raises ``ConfigError`` where nobody registers it, or two plugins do.
+        """
         name = site.settings(InfluenceConfig).directory
         contributed = site.sweep("influence_register_directories", site=site)
         named = [each for each in contributed if each.item.name == name]
         if not named:
             known = ", ".join(sorted({*SHIPPED, *(each.item.name for each in contributed)}))
-            raise UnknownDirectory(f"influence.directory is {name!r}; there are: {known}")
+            raise site.config.wrong("influence", "directory", f"is {name!r}; there are: {known}")
         if len(named) > 1:
             owners = " and ".join(each.plugin.name for each in named)
-            raise UnknownDirectory(f"influence.directory is {name!r}, which {owners} both offer")
+            problem = f"is {name!r}, which {owners} both offer"
+            raise site.config.wrong("influence", "directory", problem)
         return cls(site, named[0].item)
 
     def spaced(self, typed: str) -> str:

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from changemaker_influence.directories.representatives import Answer
 
 MINUTE: Final = timedelta(minutes=1)
-#: Between counting a request and its arrival at the server at most this much time passes, of which
-#: half may be spent on waiting for our database and half on connecting.
 LATENESS: Final = timedelta(seconds=5)
 MAX_BYTES: Final = 2_000_000
 #: After this many failures in a row the service is left alone for a while.
@@ -38,20 +36,30 @@ LONGEST_PAUSE: Final = timedelta(minutes=1)
 
 
 class Represent(Directory):
-    """Asks ``config.represent_url``, so many times in each ``period`` as the configuration says."""
+    """Asks ``config.represent_url``, so many times in each ``period`` as the configuration says.
+
+    ``lateness`` is how long a request may take from being counted to arriving at the server; half
+    of it may be spent on waiting for our database and half on connecting.
+    """
 
     name = "represent"
 
     def __init__(
-        self, db: Database, config: InfluenceConfig, *, period: timedelta = MINUTE
+        self,
+        db: Database,
+        config: InfluenceConfig,
+        *,
+        period: timedelta = MINUTE,
+        lateness: timedelta = LATENESS,
     ) -> None:
         self._db = db
         self._url = config.represent_url.rstrip("/")
         self._deadline = config.directory_timeout_seconds
+        self._half_late = lateness.total_seconds() / 2
         # Counted when they leave, but limited as they arrive: the window is longer by the time
         # that a request may be under way.
         self._window = SlidingWindow(
-            "influence.represent", config.represent_requests_per_minute, period + LATENESS
+            "influence.represent", config.represent_requests_per_minute, period + lateness
         )
         self._host = urlsplit(self._url).netloc
         self._trouble = Trouble()
@@ -85,7 +93,7 @@ class Represent(Directory):
             raise DirectoryUnavailable(
                 "the site's own limit is reached", retry_after=reached.retry_after
             ) from None
-        if time.monotonic() - began > LATENESS.total_seconds() / 2:
+        if time.monotonic() - began > self._half_late:
             raise DirectoryUnavailable("waited too long for the database")
 
     async def _ask(self, code: str) -> Answer:
@@ -104,7 +112,7 @@ class Represent(Directory):
     def _open_client(self) -> Outgoing:
         if self._client is None:
             limits = Limits(
-                connect=LATENESS.total_seconds() / 2,
+                connect=self._half_late,
                 read=self._deadline,
                 total=self._deadline,
                 max_bytes=MAX_BYTES,

@@ -23,8 +23,14 @@ def directories(site: Site) -> list[Directory]:
 
         return [Represent(site.db, settings)]
     if settings.directory == "file":
-        from changemaker_influence.directories.files import FileDirectory
-
-        file = settings.directory_file
-        return [FileDirectory(file if file == SAMPLE else str(site.config.site_dir / file))]
+        return [_file(site, settings.directory_file)]
     return []
+
+
+def _file(site: Site, file: str) -> Directory:
+    from changemaker_influence.directories.files import FileDirectory, FileUnreadable
+
+    try:
+        return FileDirectory(file if file == SAMPLE else str(site.config.site_dir / file))
+    except FileUnreadable as error:
+        raise site.config.wrong("influence", "directory_file", f"cannot be used: {error}") from None

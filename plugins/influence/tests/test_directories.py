@@ -1,0 +1,104 @@
+"""Which directory a site uses, and directories of other plugins."""
+
+from __future__ import annotations
+
+import pytest
+
+from changemaker_core import Plugin, hookimpl
+from changemaker_core.plugin.errors import BootFailed, PluginConfigError
+from changemaker_core.testing.fixtures_site import client_of
+from changemaker_influence.api import Answer, Directory, PostalCodeInvalid, representative
+from changemaker_influence.plugin import InfluencePlugin
+
+
+class Villages(Directory):
+    """Another country, where places have names instead of codes."""
+
+    name = "villages"
+    cached = False
+
+    def normalise(self, typed):
+        if not typed.isalpha():
+            raise PostalCodeInvalid("Enter the name of a village.")
+        return typed.casefold()
+
+    def spaced(self, code):
+        return code.title()
+
+    async def find(self, code):
+        return Answer(
+            city=code,
+            representatives=(
+                representative(name="Ana", elected_office="Mayor", email="ana@village.example"),
+            ),
+        )
+
+
+class VillagesPlugin(Plugin):
+    """Registers ``villages``."""
+
+    name = "villages"
+    after = ("influence",)
+
+    @hookimpl
+    def influence_register_directories(self):
+        return [Villages()]
+
+
+class HamletsPlugin(VillagesPlugin):
+    """Registers ``villages``, too."""
+
+    name = "hamlets"
+
+
+@pytest.fixture
+def tables():
+    """The plugin tables of a site that uses this directory."""
+
+    def of(directory, **settings):
+        return {"influence": {"directory": directory, **settings}}
+
+    return of
+
+
+async def test_another_plugins_directory_is_used(open_app, tables):
+    plugins = (InfluencePlugin, VillagesPlugin)
+    async with (
+        open_app(*plugins, plugin_tables=tables("villages")) as app,
+        client_of(app) as client,
+    ):
+        path = "/api/public/representatives"
+        answer = await client.get(path, params={"postal_code": "Riverside"})
+        assert answer.json()["postal_code"] == "riverside"
+        assert answer.json()["data"][0]["level"] == "MUNICIPAL"
+        refused = await client.get(path, params={"postal_code": "L5G 4L3"})
+        assert refused.status_code == 422
+        assert "village" in refused.text
+
+
+@pytest.mark.parametrize(
+    ("plugins", "directory", "settings", "said"),
+    [
+        ((), "vilages", {}, "there are: file, represent, villages"),
+        ((HamletsPlugin,), "villages", {}, "hamlets and villages both offer"),
+        ((), "file", {"directory_file": "nowhere.csv"}, "there is no "),
+    ],
+)
+def test_a_directory_that_cannot_be_used_is_refused_at_boot(
+    make_site, tables, plugins, directory, settings, said
+):
+    with pytest.raises(BootFailed) as refused:
+        make_site(
+            InfluencePlugin,
+            VillagesPlugin,
+            *plugins,
+            plugin_tables=tables(directory, **settings),
+        )
+    (problem,) = refused.value.problems
+    assert isinstance(problem, PluginConfigError)
+    assert said in str(problem)
+
+
+def test_a_directory_file_is_relative_to_the_site(make_site, tables, tmp_path):
+    (tmp_path / "people.csv").write_text("postal_code,name,elected_office\n*,Ada,MP\n")
+    make_site(InfluencePlugin, plugin_tables=tables("file", directory_file="people.csv"))
