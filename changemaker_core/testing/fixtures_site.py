@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import httpx
-    from changemaker_core.app import App
 
     from changemaker_core import Config, Plugin, Site
+    from changemaker_core.app import App
 
 MakeConfig = Callable[..., "Config"]
 MakeSite = Callable[..., "Site"]
@@ -41,7 +41,7 @@ def make_site(make_config: MakeConfig) -> Iterator[MakeSite]:
     with contextlib.ExitStack() as open_sites:
 
         def make(*plugins: type[Plugin], clock: Any = None, **overrides: Any) -> Site:
-            from changemaker_core.site import Site, utcnow
+            from changemaker_core import Site, utcnow
 
             site = Site(make_config(**overrides), plugins, clock=clock or utcnow)
             open_sites.callback(site.close)
@@ -59,9 +59,8 @@ def open_app(make_config: MakeConfig) -> OpenApp:
     async def open_(
         *plugins: type[Plugin], clock: Any = None, **overrides: Any
     ) -> AsyncIterator[App]:
+        from changemaker_core import utcnow
         from changemaker_core.app import create_app
-
-        from changemaker_core.site import utcnow
 
         app = create_app(make_config(**overrides), plugins, clock=clock or utcnow)
         migrate(app.site)
@@ -75,7 +74,8 @@ def client_of(app: App, **options: Any) -> httpx.AsyncClient:
     """An HTTP client that speaks to ``app`` in this process, as a visitor at 127.0.0.1."""
     import httpx
 
-    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    asgi: Any = app  # httpx types a scope as any mutable mapping; ours is a dict, as servers give
+    transport = httpx.ASGITransport(app=asgi, raise_app_exceptions=False)
     return httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:4000", **options)
 
 

@@ -7,7 +7,6 @@ import threading
 
 import peewee
 import pytest
-from changemaker_core.app import create_app
 
 from changemaker_core import (
     Body,
@@ -21,6 +20,7 @@ from changemaker_core import (
     hookimpl,
     new_id,
 )
+from changemaker_core.app import create_app
 from changemaker_core.config import Config
 from changemaker_core.testing.fixtures_site import client_of, migrate
 

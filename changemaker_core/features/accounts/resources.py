@@ -61,10 +61,11 @@ class MeResource:
     @endpoint(permission="accounts.me.read", response=UserOut)
     async def on_get(self, req: Request, resp: Response) -> UserOut:
         """The user who is asking."""
-        account = req.actor and await self._site.db.one(account_by_id(req.actor.id))
-        if account is None:
-            raise Unauthorized
-        return self._sessions.describe(account)
+        if req.actor is not None and req.actor.kind == "user":
+            account = await self._site.db.one(account_by_id(req.actor.id))
+            if account is not None:
+                return self._sessions.describe(account)
+        raise Unauthorized
 
 
 def _never_store(resp: Response) -> None:

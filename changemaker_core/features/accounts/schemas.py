@@ -10,14 +10,14 @@ from msgspec import Meta
 from changemaker_core import Body, Email
 
 
-class Login(Body):
+class Login(Body, frozen=True):
     """An address and its password."""
 
     email: Email
     password: Annotated[str, Meta(min_length=1, max_length=256)]
 
 
-class Refresh(Body):
+class Refresh(Body, frozen=True):
     """The refresh token that sign-in or the last refresh gave."""
 
     refresh_token: Annotated[str, Meta(min_length=1, max_length=128)]

@@ -62,7 +62,7 @@ def admit_attempt(tx: Tx, email: str, client_ip: str) -> None:
     LOGINS_PER_ADDRESS.take(tx, client_ip)
     delay = LoginDelay.get_or_none(LoginDelay.key == _delay_key(email))
     if delay is not None and delay.not_before > tx.now:
-        raise LimitReached(delay.not_before - tx.now)
+        raise LimitReached("accounts.login.account", delay.not_before - tx.now)
 
 
 def note_failure(tx: Tx, email: str) -> None:
@@ -81,10 +81,10 @@ def note_failure(tx: Tx, email: str) -> None:
 
 def open_session(tx: Tx, account: Account, new_hash: str | None = None) -> str:
     """Starts a family of refresh tokens and returns the first."""
-    changes = {User.last_login_at: tx.now}
+    changes: dict[str, object] = {"last_login_at": tx.now}
     if new_hash is not None:
-        changes[User.password_hash] = new_hash
-    User.update(changes).where(User.id == account.id).execute()
+        changes["password_hash"] = new_hash
+    User.update(**changes).where(User.id == account.id).execute()
     LoginDelay.delete().where(LoginDelay.key == _delay_key(account.email)).execute()
     return _issue(tx, account.id, family=new_id())
 
@@ -109,10 +109,11 @@ def rotate(tx: Tx, refresh_token: str) -> Rotation | None:
     token = RefreshToken.get_or_none(RefreshToken.token_hash == token_hash)
     if token is None:
         return None
-    if not exchanged or not _may_sign_in(token.user_id):
+    user_id = str(token.user)  # `lazy_load=False`: the key itself
+    if not exchanged or not _may_sign_in(user_id):
         _end_family(tx, token.family)
         return None
-    return Rotation(token.user_id, _issue(tx, token.user_id, token.family))
+    return Rotation(user_id, _issue(tx, user_id, token.family))
 
 
 def end_session(tx: Tx, refresh_token: str) -> None:

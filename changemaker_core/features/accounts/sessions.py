@@ -52,10 +52,11 @@ class Sessions:
     async def refresh(self, refresh_token: str) -> Session:
         """Exchanges a refresh token for a new pair of tokens."""
         rotation = await self._site.db.write(services.rotate, refresh_token)
-        account = rotation and await self._site.db.one(account_by_id(rotation.user_id))
-        if rotation is None or account is None:
-            raise Unauthorized(Text("This session has ended. Sign in again."))
-        return self._session(account, rotation.refresh_token)
+        if rotation is not None:
+            account = await self._site.db.one(account_by_id(rotation.user_id))
+            if account is not None:
+                return self._session(account, rotation.refresh_token)
+        raise Unauthorized(Text("This session has ended. Sign in again."))
 
     async def sign_out(self, refresh_token: str) -> None:
         """Ends the session that the token belongs to."""
