@@ -34,7 +34,15 @@ SECURITY: tuple[Header, ...] = (
     (b"permissions-policy", PERMISSIONS_POLICY.encode()),
     (b"cross-origin-opener-policy", b"same-origin"),
 )
+#: What matters for JSON, which no browser shows as a page. PERF: each header costs half a
+#: microsecond in the server.
+SECURITY_OF_DATA: tuple[Header, ...] = (
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"strict-origin-when-cross-origin"),
+)
 _SECURITY_NAMES = frozenset(name for name, _ in SECURITY)
+_DATA = (b"application/json", b"application/problem+json")
 HSTS: Header = (b"strict-transport-security", b"max-age=31536000")
 
 #: An answer to one visitor is kept by nobody, unless its responder says otherwise.
@@ -46,9 +54,10 @@ VARY: Header = (b"vary", b"Accept-Language, Cookie")
 
 def secured(own: list[Header], *, secure: bool, defaults: Collection[Header] = ()) -> list[Header]:
     """``own`` headers, then those that every answer has and ``own`` does not say differently."""
-    present = {name for name, _ in own}
+    present = dict(own)
+    security = SECURITY_OF_DATA if present.get(b"content-type") in _DATA else SECURITY
     # PERF: most answers have none of these, so that nothing needs to be looked through.
-    added: Iterable[Header] = (*SECURITY, *defaults)
-    if not (_SECURITY_NAMES.isdisjoint(present) and present.isdisjoint(dict(defaults))):
+    added: Iterable[Header] = (*security, *defaults)
+    if not (_SECURITY_NAMES.isdisjoint(present) and present.keys().isdisjoint(dict(defaults))):
         added = [each for each in added if each[0] not in present]
     return [*own, *added, HSTS] if secure else [*own, *added]

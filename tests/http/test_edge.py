@@ -32,6 +32,14 @@ async def test_every_answer_has_an_id_and_security_headers(client):
         assert answer.headers["cache-control"] == "no-store"
 
 
+async def test_pages_say_more_than_data(client):
+    page, data = await client.get("/nothing"), await client.get("/api/nothing")
+    for name in ("permissions-policy", "cross-origin-opener-policy"):
+        assert name in page.headers and name not in data.headers
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert "script-src" not in data.headers["content-security-policy"]
+
+
 async def test_ids_differ_and_are_in_the_problem(client):
     first, second = [await client.get("/api/nothing") for _ in range(2)]
     assert first.json()["request_id"] == first.headers["x-request-id"]
