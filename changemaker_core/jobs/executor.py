@@ -20,11 +20,11 @@ from changemaker_core.jobs.job import JobRun
 from changemaker_core.jobs.sweep import sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from changemaker_core.db import Tx
     from changemaker_core.jobs.site import JobSite
-    from changemaker_core.jobs.store import Claimed
+    from changemaker_core.jobs.store import Claimed, Expired
     from changemaker_core.plugin.types import Job
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Executor:
         self._batch = batch
         known = set(site.job_names())
         self._names = sorted(known if names is None else known.intersection(names))
-        self._queues: deque[str] = deque()
+        self._queues: list[str] = []
         self._waiting: deque[Claimed] = deque()
         self._claiming = threading.Lock()
         self._heartbeat = Heartbeat(site, lease)
@@ -88,7 +88,7 @@ class Executor:
 
     def drain(self, queue: str, seconds: float, batch: int) -> int:
         """Run what is due in ``queue`` for about ``seconds``; answers how many runs."""
-        self._queues = deque([queue])
+        self._queues = [queue]
         return self._drain(time.monotonic() + seconds, batch)
 
     def _drain(self, end: float, batch: int) -> int:
@@ -130,31 +130,35 @@ class Executor:
 
     def _claim(self, batch: int) -> list[Claimed]:
         """Claim from the first queue that has something, turn about, so that none starves."""
-        for _ in range(len(self._known_queues())):
-            queue = self._queues[0]
-            self._queues.rotate(-1)
-            if self._site.db.sync.read(self._look, queue):
-                sweep(self._site, queue, self._names, self._lease)
-                claimed = self._site.db.sync.write(self._claim_from, queue, batch)
-                self._heartbeat.hold(claimed)
-                if claimed:
-                    return claimed
+        expired, due = self._site.db.sync.read(self._look, tuple(self._known_queues()))
+        sweep(self._site, expired, self._lease)
+        for queue in due:
+            claimed = self._site.db.sync.write(self._claim_from, queue, batch)
+            self._heartbeat.hold(claimed)
+            if claimed:
+                self._queues.remove(queue)
+                self._queues.append(queue)
+                return claimed
         return []
 
-    def _look(self, queue: str) -> bool:
-        return store.anything_due(queue, self._names, self._site.clock())
+    def _look(self, queues: Iterable[str]) -> tuple[list[Expired], list[str]]:
+        """What was given up at its point of no return, and which queues have work."""
+        now = self._site.clock()
+        store.in_index_order()
+        due = [queue for queue in queues if store.is_due(queue, self._names, now)]
+        return store.expired(self._names, now), due
 
     def _claim_from(self, tx: Tx, queue: str, batch: int) -> list[Claimed]:
         until = tx.now + self._lease
         return store.claim(tx, queue, self._names, batch, secrets.token_hex(16), until)
 
-    def _known_queues(self) -> deque[str]:
+    def _known_queues(self) -> list[str]:
         """The queues of the jobs, and those where older rows of them may wait."""
         if not self._queues:
             found = {job.queue for job in map(self._site.job, self._names) if job is not None}
             found.update(self._site.db.sync.read(store.living_queues))
             wanted = found if self._wanted_queues is None else self._wanted_queues
-            self._queues = deque(sorted(wanted))
+            self._queues = sorted(wanted)
         return self._queues
 
     def _run(self, claimed: Claimed) -> None:

@@ -39,3 +39,4 @@ class CoreJob(Model):
 CoreJob.add_index(
     CoreJob.queue, CoreJob.due_at, where=peewee.SQL("due_at IS NOT NULL"), name="core_job_due"
 )
+CoreJob.add_index(CoreJob.due_at, where=peewee.SQL("state = 'at_risk'"), name="core_job_at_risk")

@@ -52,9 +52,10 @@ UPDATE core_job SET state = 'running', attempts = attempts + 1, lease = ?, due_a
   updated_at = ?
 WHERE id {chosen} RETURNING id, name, payload, attempts, wanted_at, created_at"""
 
+#: Of any queue, so that the small index on rows at risk is taken and not the one on what is due.
 _EXPIRED = """
 SELECT id, name, payload, lease FROM core_job
-WHERE queue = ? AND due_at <= ? AND state = 'at_risk' AND name IN ({names})
+WHERE due_at <= ? AND state = 'at_risk' AND name IN ({names})
 ORDER BY due_at LIMIT 100"""
 
 _ABANDON = """
@@ -129,11 +130,20 @@ def holder(key: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def anything_due(queue: str, names: Collection[str], now: datetime) -> bool:
-    """Whether a claim or a sweep would find something: a cheap look without any lock."""
-    sql = "SELECT 1 FROM core_job WHERE queue = ? AND due_at <= ? AND name IN ({names}) LIMIT 1"
-    found = _run(sql.format(names=_marks(names)), queue, utc_text(now), *names).fetchone()
-    return found is not None
+def is_due(queue: str, names: Collection[str], now: datetime) -> bool:
+    """Whether a claim would find something: a cheap look without any lock."""
+    sql = _DUE.format(names=_marks(names))
+    return _run(sql, queue, utc_text(now), *names, 1).fetchone() is not None
+
+
+def in_index_order() -> None:
+    """Have PostgreSQL walk the index on what is due for the rest of this transaction.
+
+    Before its statistics have caught up with a burst of new jobs, it takes them for few, and
+    fetches and sorts all of them for each claim.
+    """
+    if _is_postgresql():
+        _run("SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
 
 
 def living_queues() -> list[str]:
@@ -146,6 +156,7 @@ def claim(
     tx: Tx, queue: str, names: Collection[str], limit: int, lease: str, until: datetime
 ) -> list[Claimed]:
     """Take up to ``limit`` due jobs, the longest waiting first."""
+    in_index_order()
     due = _DUE.format(names=_marks(names))
     sql = _CLAIM.format(chosen=_chosen(due))
     now = utc_text(tx.now)
@@ -157,10 +168,10 @@ def claim(
     return sorted(claimed, key=lambda job: (job.wanted_at, job.id))
 
 
-def expired(queue: str, names: Collection[str], now: datetime) -> list[Expired]:
+def expired(names: Collection[str], now: datetime) -> list[Expired]:
     """Jobs at risk whose lease has ended."""
     sql = _EXPIRED.format(names=_marks(names))
-    rows = _run(sql, queue, utc_text(now), *names).fetchall()
+    rows = _run(sql, utc_text(now), *names).fetchall()
     return [Expired(str(id_), name, decode(text), lease) for id_, name, text, lease in rows]
 
 

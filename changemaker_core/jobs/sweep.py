@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from changemaker_core.jobs import store
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Iterable
     from datetime import timedelta
 
     from changemaker_core.db import Tx
@@ -18,31 +18,25 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def sweep(site: JobSite, queue: str, names: Collection[str], lease: timedelta) -> int:
-    """Mark them unknown, each in a transaction with the plugin's rows; answers how many.
+def sweep(site: JobSite, jobs: Iterable[Expired], lease: timedelta) -> None:
+    """Mark them unknown, each in a transaction with the plugin's rows.
 
     One whose ``on_unknown`` raises is left as it was and looked at again after a lease's length.
     """
-    found = site.db.sync.read(store.expired, queue, names, site.clock())
-    return sum(_settle(site, job, lease) for job in found)
+    for job in jobs:
+        try:
+            site.db.sync.write(_abandon, site, job)
+        except Exception:
+            log.exception("job %s (%s): on_unknown failed", job.name, job.id)
+            site.db.sync.write(_postpone, job, lease)
 
 
-def _settle(site: JobSite, job: Expired, lease: timedelta) -> bool:
-    try:
-        return site.db.sync.write(_abandon, site, job)
-    except Exception:
-        log.exception("job %s (%s): on_unknown failed", job.name, job.id)
-        site.db.sync.write(_postpone, job, lease)
-        return False
-
-
-def _abandon(tx: Tx, site: JobSite, job: Expired) -> bool:
+def _abandon(tx: Tx, site: JobSite, job: Expired) -> None:
     if not store.abandon(tx, job, "its process ended after the point of no return"):
-        return False  # renewed or settled meanwhile
+        return  # renewed or settled meanwhile
     known = site.job(job.name)
     if known is not None and known.on_unknown is not None:
         known.on_unknown(tx, **job.payload)
-    return True
 
 
 def _postpone(tx: Tx, job: Expired, lease: timedelta) -> None:

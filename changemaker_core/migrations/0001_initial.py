@@ -50,6 +50,7 @@ class Job(Model):
 
 
 Job.add_index(Job.queue, Job.due_at, where=peewee.SQL("due_at IS NOT NULL"), name="core_job_due")
+Job.add_index(Job.due_at, where=peewee.SQL("state = 'at_risk'"), name="core_job_at_risk")
 
 MODELS = [TableVersion, Window, Job]
 
