@@ -77,12 +77,12 @@ def imports(session: nox.Session) -> None:
 @nox.parametrize("name", PLUGINS, ids=PLUGINS)
 def plugin(session: nox.Session, name: str) -> None:
     """Test one plugin as its users get it: from its wheel, with what it declares and no more."""
-    dist = Path(session.create_tmp()) / "dist"
-    shutil.rmtree(dist, ignore_errors=True)
-    wheels = [_built(session, folder, dist) for folder in (ROOT, ROOT / "plugins" / name)]
-    session.install("--force-reinstall", f"{wheels[0]}[testing]", str(wheels[1]))
-    copy = Path(session.create_tmp()) / "tests"
-    shutil.rmtree(copy, ignore_errors=True)
+    scratch = Path(session.create_tmp()).resolve()
+    dist, copy = scratch / "dist", scratch / "tests"
+    for folder in (dist, copy):
+        shutil.rmtree(folder, ignore_errors=True)
+    core, wheel = (_built(session, source, dist) for source in (ROOT, ROOT / "plugins" / name))
+    session.install("--force-reinstall", f"{core}[testing]", str(wheel))
     shutil.copytree(ROOT / "plugins" / name / "tests", copy)
     with session.chdir(copy):
         options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(copy)]
