@@ -176,3 +176,5 @@ async def test_the_mailbox_is_only_for_development_and_this_machine(open_app, tm
         stranger = {"X-Forwarded-For": "203.0.113.9"}
         async with client_of(app, headers=stranger) as client:
             assert (await client.get("/mailbox")).status_code == 404
+        async with client_of(app, headers={"Host": "rebound.example:4000"}) as client:
+            assert (await client.get("/mailbox")).status_code == 404

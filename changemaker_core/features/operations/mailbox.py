@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MESSAGE_POLICY: Final = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 )
+LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
 SHOWN: Final = ("From", "Reply-To", "To", "Subject", "Date", "Message-ID")
 
 
@@ -93,7 +94,9 @@ class MessageHtml:
 
 
 def _refuse_strangers(req: Request) -> None:
-    if not ip_address(req.client_ip).is_loopback:
+    # The name too: behind a proxy that nobody configured everybody comes from this machine, and a
+    # hostile page may give its own name this machine's address.
+    if not ip_address(req.client_ip).is_loopback or req.host not in LOOPBACK_NAMES:
         raise NotFound
 
 
