@@ -125,11 +125,11 @@ def visit(open_app, clock):
     visitor."""
 
     @contextlib.asynccontextmanager
-    async def open_(config=None, **settings):
+    async def open_(config=None, *, plugins=(), **settings):
         table = {"directory": "file", **settings}
         options = {"plugin_tables": {"influence": table}, **(config or {})}
         async with (
-            open_app(InfluencePlugin, clock=clock, **options) as app,
+            open_app(InfluencePlugin, *plugins, clock=clock, **options) as app,
             client_of(app) as client,
         ):
             yield Visit(app, client, clock)

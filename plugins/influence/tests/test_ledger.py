@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
+from typing import ClassVar
 
 import pytest
 
+from changemaker_core import Plugin, Subscription, hookimpl
 from changemaker_core.jobs import CoreJob
 from changemaker_core.mail import Address, SmtpTransport
 from changemaker_core.mail.smtp import Patience, SmtpServer
@@ -225,3 +227,28 @@ async def test_addresses_stay_out_of_the_log(mailing, smtp_server, caplog):
     ours = [r.getMessage() for r in caplog.records if not r.name.startswith(("mail", "httpx"))]
     assert "sacha@example.org" not in "\n".join(ours)
     assert AVERY not in "\n".join(ours)
+
+
+class Listener(Plugin):
+    """Writes down what it hears."""
+
+    name = "listener"
+    after = ("influence",)
+    heard: ClassVar = []
+
+    @hookimpl
+    def cm_register_subscriptions(self):
+        return [Subscription("influence.email_sent", hear)]
+
+
+def hear(run, **event):
+    Listener.heard.append(event)
+
+
+async def test_other_plugins_hear_of_what_was_sent(visit, monkeypatch):
+    monkeypatch.setattr(Listener, "heard", [])
+    async with visit(plugins=(Listener,)) as v:
+        campaign = await v.campaign()
+        (email,) = (await v.send(campaign)).json()["emails"]
+        await v.run_jobs()
+        assert Listener.heard == [{"campaign_id": campaign["id"], "email_id": email["id"]}]

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from changemaker_influence.emails import consent
+from changemaker_influence.emails import consent, idempotency
 from changemaker_influence.emails.models import CampaignEmail, EmailRepeat
 
 AVERY = "avery.tremblay@parl.example.ca"
@@ -235,6 +235,18 @@ async def test_an_idempotency_key_has_one_answer(visit):
         assert fields(await v.send(campaign, headers={"Idempotency-Key": "x" * 256})) == {
             "Idempotency-Key"
         }
+
+
+async def test_a_repeated_request_has_its_answer_when_the_campaign_is_over(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        key = {"Idempotency-Key": "a key"}
+        first = await v.send(campaign, headers=key)
+        await v.change(campaign["id"], status="ARCHIVED")
+        assert (await v.send(campaign, headers=key)).text == first.text
+        v.clock.ahead += timedelta(hours=25)
+        await v.site.db.write(idempotency.forget)
+        assert (await v.send(campaign, headers=key)).status_code == 409
 
 
 async def test_a_refused_request_does_not_use_its_idempotency_key_up(visit):

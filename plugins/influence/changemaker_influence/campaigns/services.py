@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import peewee
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
         NewRecipient,
         RecipientOut,
     )
+
+#: Campaigns of one title that are made at the same moment.
+MOST_RIVALS: Final = 100
 
 
 def create(tx: Tx, new: NewCampaign) -> CampaignOut:
@@ -127,14 +130,15 @@ def _update(id: str, **values: Any) -> None:
 
 
 def _with_free_slug(tx: Tx, title: str, write: Callable[[str], object]) -> None:
-    """``write`` with a slug that is free. Where another transaction takes it meanwhile, again."""
-    for last_try in (False, False, True):
+    """``write`` with a slug that is free. Where another transaction takes it meanwhile, again:
+    each time in vain is another's success, so that there are as many tries as rivals."""
+    for tries_left in reversed(range(MOST_RIVALS)):
         try:
             with tx.savepoint():
                 write(_slug_for(title))
             return
         except peewee.IntegrityError:
-            if last_try:
+            if not tries_left:
                 raise
 
 

@@ -34,21 +34,14 @@ class Once:
         return cls(_hash(secret, f"{scope}\n{key}".encode()), _hash(secret, request))
 
 
-def begin(tx: Tx, once: Once) -> Any | None:
-    """The answer that was given before; ``None`` where this request is the first.
+def find(once: Once) -> Any | None:
+    """The answer that was given before, inside a unit of work; ``None`` where there is none.
 
-    A request under way in another transaction is waited for. Raises ``Problem`` (422) where the
-    key was used for another request.
+    Raises ``Problem`` (422) where the key was used for another request.
     """
-    first = (
-        IdempotentAnswer.insert(key=once.key, request=once.request, answer=None, created_at=tx.now)
-        .on_conflict_ignore()
-        .as_rowcount()
-        .execute()
-    )
-    if first:
+    kept = IdempotentAnswer.get_or_none(IdempotentAnswer.key == once.key)
+    if kept is None:
         return None
-    kept = IdempotentAnswer.get_by_id(once.key)
     if kept.request != once.request:
         raise Problem(
             422,
@@ -56,6 +49,17 @@ def begin(tx: Tx, once: Once) -> Any | None:
             Text("This Idempotency-Key was used for another request."),
         )
     return kept.answer
+
+
+def begin(tx: Tx, once: Once) -> Any | None:
+    """As ``find``; and where this request is the first, others with its key wait for it."""
+    first = (
+        IdempotentAnswer.insert(key=once.key, request=once.request, answer=None, created_at=tx.now)
+        .on_conflict_ignore()
+        .as_rowcount()
+        .execute()
+    )
+    return None if first else find(once)
 
 
 def finish(once: Once, answer: Any) -> None:

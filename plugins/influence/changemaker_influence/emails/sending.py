@@ -51,6 +51,10 @@ class Sending:
         Raises the problems of ``services.take``, ``Invalid`` for what does not fit the campaign,
         and the problems of a lookup.
         """
+        if once is not None:
+            before = await self._site.db.read(services.taken_before, once)
+            if before is not None:
+                return before
         campaign = services.check_open(campaign, self._site.clock())
         _check(campaign, wanted)
         postal_code = self._lookups.spaced(wanted.postal_code)

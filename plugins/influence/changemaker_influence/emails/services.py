@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from changemaker_influence.emails.recipients import Recipient
     from changemaker_influence.states import EmailStatus
 
-SEND_EMAIL = "influence.send_email"
+SEND_EMAIL: Final = "influence.send_email"
+#: The event of a message that the mail server took over: ``campaign_id``, ``email_id``.
+EMAIL_SENT: Final = "influence.email_sent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +78,7 @@ def take(tx: Tx, order: Order, limits: Sequence[Limit], once: Once | None) -> li
     ``Idempotency-Key`` that was used for something else.
     """
     if once is not None and (answer := idempotency.begin(tx, once)) is not None:
-        return msgspec.convert(answer, list[TakenEmail])
+        return _read(answer)
     check_open(view_by_id(id=order.campaign_id).one(), tx.now)
     for limit in limits:
         limit.window.take(tx, limit.who, len(order.recipients))
@@ -90,6 +92,16 @@ def take(tx: Tx, order: Order, limits: Sequence[Limit], once: Once | None) -> li
     if once is not None:
         idempotency.finish(once, msgspec.to_builtins(taken))
     return taken
+
+
+def taken_before(once: Once) -> list[TakenEmail] | None:
+    """What was answered to this request before; ``None`` where it is new."""
+    answer = idempotency.find(once)
+    return None if answer is None else _read(answer)
+
+
+def _read(answer: Any) -> list[TakenEmail]:
+    return msgspec.convert(answer, list[TakenEmail])
 
 
 def check_open(campaign: CampaignView | None, now: datetime) -> CampaignView:
@@ -164,8 +176,10 @@ def mark_sending(tx: Tx, email_id: str, message_id: str) -> None:
 def mark_sent(tx: Tx, email_id: str) -> None:
     """The server took the message over."""
     _become(tx, email_id, "SENT", sent_at=tx.now)
-    campaign = CampaignEmail.select(CampaignEmail.campaign).where(CampaignEmail.id == email_id)
-    EmailTally.update(sent=EmailTally.sent + 1).where(EmailTally.campaign == campaign).execute()
+    of_email = CampaignEmail.select(CampaignEmail.campaign).where(CampaignEmail.id == email_id)
+    campaign_id = of_email.scalar()
+    EmailTally.update(sent=EmailTally.sent + 1).where(EmailTally.campaign == campaign_id).execute()
+    tx.emit(EMAIL_SENT, {"campaign_id": campaign_id, "email_id": email_id})
 
 
 def requeue(tx: Tx, email_id: str, error: str) -> None:
