@@ -76,6 +76,12 @@ class App(Edge):
                 runner = RunnerThread(site)
                 runner.start()
                 stack.push_async_callback(asyncio.to_thread, runner.stop)
+            if site.config.redis_url is not None:
+                from changemaker_core.jobs.rq.relay import Relay
+
+                relay = Relay(site, site.config.redis_url)
+                relay.start()
+                stack.push_async_callback(asyncio.to_thread, relay.stop)
             stack.callback(self.access_log.flush)
             yield
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "init": ("changemaker_core.cli.init:init", "Make a new site."),
     "migrate": ("changemaker_core.cli.migrate:migrate", "Bring the database up to date."),
     "serve": ("changemaker_core.cli.serve:serve", "Serve the site and do its jobs."),
+    "worker": ("changemaker_core.cli.worker:worker", "Do the site's jobs when Redis calls."),
     "demo": ("changemaker_core.cli.demo:demo", "Make and serve a demonstration site."),
     "users": ("changemaker_core.cli.users:users", "Create accounts."),
     "plugins": ("changemaker_core.cli.plugins:plugins", "List and explain plugins."),

@@ -5,10 +5,14 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from changemaker_core.cli.common import existing_site, say, site_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def _names(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -25,6 +29,11 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...])
 )
 @click.option("--only", multiple=True, callback=_names, help="Mount these plugins alone.")
 @click.option("--except", "except_", multiple=True, callback=_names, help="Mount all but these.")
+@click.option(
+    "--runner/--no-runner",
+    default=None,
+    help="Do jobs here too. By default only where no redis_url says that workers do them.",
+)
 @click.option("--safe-mode", is_flag=True, help="Load core alone, beside broken plugins.")
 def serve(
     host: str,
@@ -32,6 +41,7 @@ def serve(
     workers: int,
     only: tuple[str, ...],
     except_: tuple[str, ...],
+    runner: bool | None,
     safe_mode: bool,
 ) -> None:
     """Serve the site and do its jobs until SIGTERM or Ctrl-C.
@@ -39,6 +49,9 @@ def serve(
     Requests and the current job get 10 seconds to finish; a second signal waits for nothing. A
     process that dies is replaced. SIGHUP replaces each process by a new one, without refusing a
     connection, which also reads the configuration again.
+
+    Where redis_url is set, `changemaker worker` does the jobs, and this command tells the workers
+    of them. With --runner it does jobs beside them, even while Redis is away.
     """
     from changemaker_core.cli.listening import address_of, listen
     from changemaker_core.cli.orders import Orders
@@ -56,12 +69,22 @@ def serve(
         safe_mode=safe_mode,
         socket=listening.fileno(),
     )
-    jobs = replace(web, kind="jobs", socket=-1)
+    runs_jobs = not _has_workers(folder) if runner is None else runner
+    jobs = [replace(web, kind="jobs", socket=-1)] if runs_jobs else []
     address = address_of(listening)
     supervisor = Supervisor(
-        [*[web] * workers, jobs],
+        [*[web] * workers, *jobs],
         listening=listening,
         announce=lambda: click.echo(f"Serving {folder} at {address}"),
         warn=say,
     )
     sys.exit(asyncio.run(supervisor.run()))
+
+
+def _has_workers(folder: Path) -> bool:
+    """Whether the configuration leaves jobs to workers. What is wrong with it is said by the first
+    process that loads the site."""
+    from changemaker_core.config import Config
+
+    config, _ = Config.read(folder)
+    return config.redis_url is not None

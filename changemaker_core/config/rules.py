@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from changemaker_core import redis
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -57,9 +59,8 @@ def _each_database_url(values: tuple[str, ...]) -> str | None:
 
 
 def _redis_url(value: str) -> str | None:
-    parts = _url(value)
-    good = parts is not None and parts.scheme in ("redis", "rediss", "unix")
-    return None if good else "must be redis://host:port/0, rediss://… or unix://path."
+    unprintable = _CONTROL.search(value) or " " in value
+    return redis.ALLOWED if unprintable else redis.refusal(value)
 
 
 def _secret_key(value: str) -> str | None:
@@ -133,6 +134,21 @@ def _plugin_names(values: tuple[str, ...]) -> str | None:
 
 def _positive(value: int) -> str | None:
     return None if value > 0 else "must be more than 0."
+
+
+def redis_needs(database_url: str) -> str | None:
+    """What a site with a ``redis_url`` lacks, if anything."""
+    if database_url.startswith("sqlite:"):
+        return (
+            "needs PostgreSQL: workers and web processes of several machines share one database. "
+            "Set database_url to postgresql://…, or leave redis_url out."
+        )
+    if missing := redis.missing_packages():
+        return (
+            f"needs packages that are not installed ({', '.join(missing)}): "
+            "`pip install 'changemaker-core[redis]'`, or leave redis_url out."
+        )
+    return None
 
 
 RULES: dict[str, Callable[[Any], str | None]] = {

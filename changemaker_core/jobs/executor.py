@@ -7,6 +7,7 @@ import secrets
 import threading
 import time
 from collections import deque
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ from changemaker_core.jobs import store
 from changemaker_core.jobs.errors import JobFailed, LeaseLost
 from changemaker_core.jobs.heartbeat import Heartbeat
 from changemaker_core.jobs.job import JobRun
+from changemaker_core.jobs.queues import known_queues
 from changemaker_core.jobs.sweep import sweep
 
 if TYPE_CHECKING:
@@ -86,10 +88,34 @@ class Executor:
         """Run everything that is due, here and now, until nothing is; answers how many runs."""
         return self._drain(time.monotonic() + 3600 * 24, self._batch)
 
-    def drain(self, queue: str, seconds: float, batch: int) -> int:
-        """Run what is due in ``queue`` for about ``seconds``; answers how many runs."""
+    def drain(
+        self, queue: str, seconds: float, batch: int, stop: threading.Event | None = None
+    ) -> int:
+        """Run what is due in ``queue`` on all threads; answers how many runs.
+
+        Nothing is begun after about ``seconds``, or after ``stop`` is set.
+        """
         self._queues = [queue]
-        return self._drain(time.monotonic() + seconds, batch)
+        over = stop or threading.Event()
+        with self._heartbeat.beating(), ThreadPoolExecutor(self._workers, "job") as threads:
+            working = [threads.submit(self._work_off, over, batch) for _ in range(self._workers)]
+            wait(working, seconds)
+            over.set()
+            with self._claiming:
+                self._give_back()
+        return sum(each.result() for each in working)
+
+    def _work_off(self, over: threading.Event, batch: int) -> int:
+        """Run jobs until none is due."""
+        runs = 0
+        while (job := self._take_before(over, batch)) is not None:
+            self._run(job)
+            runs += 1
+        return runs
+
+    def _take_before(self, over: threading.Event, batch: int) -> Claimed | None:
+        with self._claiming:
+            return None if over.is_set() else self._take(batch)
 
     def _drain(self, end: float, batch: int) -> int:
         runs = 0
@@ -155,10 +181,8 @@ class Executor:
     def _known_queues(self) -> list[str]:
         """The queues of the jobs, and those where older rows of them may wait."""
         if not self._queues:
-            found = {job.queue for job in map(self._site.job, self._names) if job is not None}
-            found.update(self._site.db.sync.read(store.living_queues))
-            wanted = found if self._wanted_queues is None else self._wanted_queues
-            self._queues = sorted(wanted)
+            wanted = self._wanted_queues
+            self._queues = known_queues(self._site, self._names) if wanted is None else [*wanted]
         return self._queues
 
     def _run(self, claimed: Claimed) -> None:

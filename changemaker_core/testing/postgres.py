@@ -8,12 +8,13 @@ import itertools
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
 import psycopg2
+
+from changemaker_core.testing.ports import free_port
 
 _LIKELY = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
 _ACCOUNTS = ("postgres", "nobody")  # PostgreSQL refuses to run as root
@@ -65,7 +66,7 @@ class PostgresCluster:
         if self._account is not None:
             shutil.chown(self._folder, self._account)
         atexit.register(self.stop)
-        self._port = _free_port()
+        self._port = free_port()
         self._command(
             "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale"
         )
@@ -143,10 +144,3 @@ def _other_account() -> str | None:
 def _version(folder: Path) -> int:
     digits = "".join(character for character in str(folder) if character.isdigit())
     return int(digits or 0)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

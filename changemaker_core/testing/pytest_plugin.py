@@ -21,6 +21,7 @@ FIXTURES = (
     "changemaker_core.testing.fixtures_database",
     "changemaker_core.testing.fixtures_mail",
     "changemaker_core.testing.fixtures_site",
+    "changemaker_core.testing.fixtures_valkey",
     "changemaker_core.testing.fixtures_browser",
 )
 

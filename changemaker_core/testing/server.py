@@ -66,16 +66,23 @@ class OperatedSite:
         environment: Mapping[str, str] = {},
     ) -> Iterator[tuple[subprocess.Popen[str], str]]:
         """A command that serves, until the block ends: its process and its address."""
-        command = [COMMAND, "--site", str(self.folder)]
+        with self.running(*arguments, environment=environment) as process:
+            yield process, _address(process)
+
+    @contextlib.contextmanager
+    def running(
+        self, *arguments: str, environment: Mapping[str, str] = {}
+    ) -> Iterator[subprocess.Popen[str]]:
+        """A command that goes on, until the block ends: its process."""
         process = subprocess.Popen(  # noqa: S603  # our own command, our own arguments
-            [*command, *arguments],
+            [COMMAND, "--site", str(self.folder), *arguments],
             env={**self._environment(), **environment},
             stdout=subprocess.PIPE,
             stderr=None,
             text=True,
         )
         try:
-            yield process, _address(process)
+            yield process
         finally:
             _stop(process)
 

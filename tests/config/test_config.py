@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from changemaker_core import redis
 from changemaker_core.config import Config, ConfigError
 from changemaker_core.config.convert import describe
 from changemaker_core.config.sources import key_of, variable_of
@@ -156,6 +157,9 @@ def test_a_missing_secret_says_where_it_goes(tmp_path: Path) -> None:
         ("database_url", "postgresql://host:port/name"),
         ("read_urls", "postgresql://a/b,nothing"),
         ("redis_url", "http://a"),
+        ("redis_url", "redis://host:port"),
+        ("redis_url", "unix://"),
+        ("redis_url", "sentinel://host:26379"),
         ("smtp_url", "mail.example.org"),
         ("smtp_url", "smtp://"),
         ("mail_from", "nobody"),
@@ -195,11 +199,35 @@ def test_secrets_are_not_repeated(tmp_path: Path, key: str) -> None:
         ("mail_from", "Green Parks <hello@example.org>"),
         ("time_zone", "America/Edmonton"),
         ("default_locale", "fr"),
-        ("redis_url", "unix:///run/redis.sock"),
     ],
 )
 def test_values_that_are_good(tmp_path: Path, key: str, value: str) -> None:
     assert getattr(load(tmp_path, **{key.upper(): value}), key) == value
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://:p%40ss@host:6379/1",
+        "rediss://user:pass@host",
+        "unix:///run/redis.sock",
+        "sentinel://:pass@one:26379,two/changemaker/1?sentinel_password=x",
+    ],
+)
+def test_redis_needs_postgresql(tmp_path: Path, url: str) -> None:
+    assert load(tmp_path, REDIS_URL=url, DATABASE_URL="postgresql://h/name").redis_url == url
+    for database in ({}, {"DATABASE_URL": "sqlite:///other.db"}):
+        (found,) = problems(tmp_path, REDIS_URL=url, **database)
+        assert "CHANGEMAKER_REDIS_URL: redis_url needs PostgreSQL" in found
+    (found,) = problems(tmp_path, REDIS_URL=url, DATABASE_URL="mysql://h/name")
+    assert "database_url must" in found
+
+
+def test_redis_needs_its_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redis, "_PACKAGES", ("redis", "not_installed_anywhere"))
+    (found,) = problems(tmp_path, REDIS_URL="redis://h", DATABASE_URL="postgresql://h/name")
+    assert "(not_installed_anywhere)" in found
+    assert "changemaker-core[redis]" in found
 
 
 def test_addresses_are_made_whole(tmp_path: Path) -> None:

@@ -1,0 +1,65 @@
+"""``changemaker worker``: an RQ worker, which looks into the outbox when a ticket says so."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from changemaker_core.cli.common import FOLDER_VARIABLE, Refusal, existing_site, say, site_option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@click.command()
+@site_option
+@click.option("--queues", default="", help="Names with commas between them; without it, all.")
+@click.option("--burst", is_flag=True, help="End when there are no more tickets.")
+def worker(queues: str, burst: bool) -> None:
+    """Do the site's jobs, on this machine or any other, until SIGTERM or Ctrl-C.
+
+    Needs redis_url. Start as many as there is work for. What a worker has begun gets 10 seconds to
+    finish; a second signal waits for nothing. While Redis is away the worker waits for it.
+    """
+    from changemaker_core.cli import logs
+    from changemaker_core.config import Config
+
+    folder = existing_site()
+    url = Config.load(folder).redis_url
+    if url is None:
+        raise Refusal(
+            "redis_url is not set, so nobody would tell this worker of jobs.\n"
+            "Set it, or let `changemaker serve` do the jobs."
+        )
+    logs.for_machines()
+    chosen = _chosen(folder, [name.strip() for name in queues.split(",") if name.strip()])
+    os.environ[FOLDER_VARIABLE] = str(folder)  # for the horses
+    say(f"Working for {folder}, queues {', '.join(chosen)}")
+
+    from changemaker_core.jobs.rq.worker import work
+
+    work(url, chosen, burst=burst)
+
+
+def _chosen(folder: Path, wanted: list[str]) -> list[str]:
+    """The queues to work for, those of the site. Raises ``Refusal`` where one is unknown.
+
+    Loads the site with all of its plugins and checks its database, so that what is wrong is said
+    once and at the start, and so that horses find every module imported.
+    """
+    from changemaker_core.cli.orders import Orders
+    from changemaker_core.cli.state import checked_site
+    from changemaker_core.jobs.queues import known_queues
+
+    site = checked_site(Orders(kind="jobs", site=str(folder)))
+    try:
+        known = known_queues(site, site.job_names())
+    finally:
+        site.close()
+    if unknown := set(wanted).difference(known):
+        raise Refusal(
+            f"There is no queue {', '.join(sorted(unknown))}; the site has {', '.join(known)}."
+        )
+    return wanted or known

@@ -1,0 +1,147 @@
+"""Sites whose jobs are done by workers: a real Valkey, a real PostgreSQL, a real SMTP server."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from changemaker_core.testing.kill import wait_until
+from changemaker_core.testing.server import OperatedSite
+
+if TYPE_CHECKING:
+    import subprocess
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from changemaker_core.testing.smtp import SmtpServer
+    from changemaker_core.testing.valkey import ValkeyServer
+
+LETTER = {
+    "title": "Clean water for everyone",
+    "description": "Ask for clean water.",
+    "email_subject": "Clean water",
+    "email_body": "Dear {recipient_name},\n\nplease act on clean water.\n\n{sender_name}",
+    "target_government_levels": ["FEDERAL", "PROVINCIAL", "MUNICIPAL"],
+}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All that is tested here needs both servers."""
+    for item in items:
+        if item.path.parent.name == "rq":
+            item.add_marker("valkey")
+            item.add_marker("postgresql")
+
+
+class Writing:
+    """A supporter at the API, whose messages can be found at the SMTP server."""
+
+    def __init__(self, address: str, site: OperatedSite) -> None:
+        self.client = httpx.Client(base_url=address, timeout=30)
+        self._numbers = iter(range(1_000_000))
+        self._campaign = self._publish(site)
+
+    def _publish(self, site: OperatedSite) -> str:
+        who = {"email": site.admin_email, "password": site.admin_password}
+        token = self.client.post("/api/auth/login", json=who).json()["access_token"]
+        signed = {"Authorization": f"Bearer {token}"}
+        made = self.client.post("/api/campaigns", json=LETTER, headers=signed).json()
+        path = f"/api/campaigns/{made['id']}"
+        self.client.patch(path, json={"status": "ACTIVE"}, headers=signed).raise_for_status()
+        return made["id"]
+
+    def write(self) -> str:
+        """Send one message; answers its sender, whom no other message has."""
+        sender = f"sender-{next(self._numbers)}@example.org"
+        body = {
+            "sender_name": "Sacha",
+            "sender_email": sender,
+            "postal_code": "L5G 4L3",
+            "consent": True,
+            "recipient_emails": ["avery.tremblay@parl.example.ca"],
+        }
+        answer = self.client.post(f"/api/campaigns/{self._campaign}/send-email", json=body)
+        assert answer.status_code == 202, answer.text
+        return sender
+
+    def seconds(self) -> float:
+        """How long one request took."""
+        began = time.perf_counter()
+        self.write()
+        return time.perf_counter() - began
+
+    def median(self, count: int) -> float:
+        """Of ``count`` requests, in seconds."""
+        return statistics.median(self.seconds() for _ in range(count))
+
+
+@pytest.fixture
+def operated(
+    tmp_path: Path, postgresql_url: str, valkey: ValkeyServer, smtp_server: SmtpServer
+) -> OperatedSite:
+    """A site made by ``changemaker init`` whose jobs are left to workers."""
+    site = OperatedSite(
+        tmp_path / "site",
+        {
+            "CHANGEMAKER_DATABASE_URL": postgresql_url,
+            "CHANGEMAKER_REDIS_URL": valkey.url,
+            "CHANGEMAKER_SMTP_URL": smtp_server.url,
+            "CHANGEMAKER_API_RATE_LIMIT": "100000",
+            "CHANGEMAKER_INFLUENCE__DIRECTORY": "file",
+            "CHANGEMAKER_INFLUENCE__SEND_LIMIT_PER_HOUR": "10000",
+        },
+    )
+    site.make()
+    return site
+
+
+@pytest.fixture
+def serving(operated: OperatedSite) -> Iterator[Callable[..., Writing]]:
+    """``serving("--workers", "2")``: somebody who writes to the site, which is served."""
+    with contextlib.ExitStack() as stack:
+
+        def serve(*options: str) -> Writing:
+            address = stack.enter_context(operated.serve(*options))
+            writing = Writing(address, operated)
+            stack.callback(writing.client.close)
+            return writing
+
+        yield serve
+
+
+@pytest.fixture
+def working(
+    operated: OperatedSite, valkey: ValkeyServer
+) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """``working("--queues", "mail")``: a ``changemaker worker`` that has begun."""
+    with contextlib.ExitStack() as stack:
+
+        def work(*options: str) -> subprocess.Popen[str]:
+            before = workers(valkey)
+            process = stack.enter_context(operated.running("worker", *options))
+            wait_until(lambda: workers(valkey) > before)
+            return process
+
+        yield work
+
+
+def workers(valkey: ValkeyServer) -> int:
+    """How many RQ workers have told Valkey of themselves."""
+    count: Any = valkey.client.scard("rq:workers")
+    return int(count)
+
+
+@pytest.fixture
+def senders(smtp_server: SmtpServer) -> Callable[[], list[str]]:
+    """Whose messages have arrived, in order."""
+
+    def read() -> list[str]:
+        addresses = (received.email["Reply-To"].addresses for received in smtp_server.received)
+        return [address.addr_spec for (address,) in addresses]
+
+    return read

@@ -1,0 +1,34 @@
+"""A campaign's mail, from its form through web processes and workers to an SMTP server."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+from changemaker_core.testing.kill import wait_until
+
+if TYPE_CHECKING:
+    from changemaker_core.testing.smtp import SmtpServer
+
+Fixture = Any
+
+MESSAGES = 7
+
+
+def test_a_message_reaches_smtp_within_two_seconds(
+    serving: Fixture, working: Fixture, smtp_server: SmtpServer, senders: Fixture
+) -> None:
+    for _ in range(2):
+        working()
+    writing = serving("--workers", "2")
+    waits = []
+    for _ in range(MESSAGES):
+        time.sleep(0.5)  # idle again
+        began = time.time()
+        sender = writing.write()
+        wait_until(lambda sender=sender: sender in senders())
+        waits.append(smtp_server.received[-1].at - began)
+    print("seconds to SMTP:", [round(wait, 2) for wait in waits])
+    assert statistics.median(waits) < 2
+    assert len(senders()) == len(set(senders())) == MESSAGES
