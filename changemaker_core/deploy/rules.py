@@ -155,6 +155,8 @@ def _rank(step: str) -> int:
 def _pattern(step: str) -> str:
     if _REST.fullmatch(step):
         return ".*"
+    if _rank(step) == 2:
+        return "[^/]*"  # the router takes an empty step for a parameter too
     literals = _PARAMETER.split(step)
     return "[^/]+".join(re.escape(literal) for literal in literals)
 
@@ -162,5 +164,5 @@ def _pattern(step: str) -> str:
 def _might_equal(one: str, other: str) -> bool:
     if _rank(one) and _rank(other):
         return True
-    literal, pattern = (one, other) if _rank(other) else (other, one)
-    return re.fullmatch(_pattern(pattern), literal) is not None
+    literal, other = (one, other) if _rank(other) else (other, one)
+    return re.fullmatch(_pattern(other), literal) is not None

@@ -23,6 +23,7 @@ FIXTURES = (
     "changemaker_core.testing.fixtures_site",
     "changemaker_core.testing.fixtures_valkey",
     "changemaker_core.testing.fixtures_browser",
+    "changemaker_core.testing.fixtures_machines",
 )
 
 
