@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from changemaker_influence.campaigns.schemas import PublicCard
+from changemaker_influence.campaigns.schemas import PublicCard, ShownInList
 
 if TYPE_CHECKING:
     from changemaker_influence.campaigns.queries import CampaignCard
@@ -15,7 +15,5 @@ CACHED: Final = 30
 
 def public_card(card: CampaignCard) -> PublicCard:
     """A campaign of the public list."""
-    values = {
-        name: getattr(card, name) for name in PublicCard.__struct_fields__ if name != "email_count"
-    }
-    return PublicCard(email_count=card.email_count, **values)
+    shown = {name: getattr(card, name) for name in ShownInList.__struct_fields__}
+    return PublicCard(email_count=card.email_count, **shown)

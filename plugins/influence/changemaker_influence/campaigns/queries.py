@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime  # noqa: TC003  # Structs and queries read it when they run
 from typing import Final, Literal
-
-import msgspec
 
 from changemaker_core import Query, compiled
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient
-from changemaker_influence.campaigns.schemas import CampaignOut, RecipientOut
-from changemaker_influence.directories.levels import Level
+from changemaker_influence.campaigns.schemas import (
+    CampaignOut,
+    RecipientOut,
+    Shown,
+    ShownInList,
+)
 from changemaker_influence.emails.models import EmailTally
-from changemaker_influence.states import CampaignStatus
+from changemaker_influence.states import CampaignStatus  # noqa: TC001  # as above
 
 
-class CampaignView(msgspec.Struct, frozen=True, kw_only=True):
+class CampaignView(Shown, frozen=True, kw_only=True):
     """What the public side needs to know of a campaign; ``sent`` counts its messages."""
 
-    id: str
-    slug: str
-    title: str
-    description: str
-    email_subject: str
-    email_body: str
-    call_to_action: str
-    cover_photo: str
-    language: str
     status: CampaignStatus
-    target_government_levels: list[Level]
-    allow_smtp_email: bool
-    allow_mailto_link: bool
-    allow_email_editing: bool
     allow_custom_recipients: bool
-    show_email_count: bool
-    starts_at: datetime | None
-    ends_at: datetime | None
     sent: int
 
     def is_open(self, now: datetime) -> bool:
@@ -58,16 +44,9 @@ class CampaignView(msgspec.Struct, frozen=True, kw_only=True):
         return self.sent if self.show_email_count else None
 
 
-class CampaignCard(msgspec.Struct, frozen=True, kw_only=True):
+class CampaignCard(ShownInList, frozen=True, kw_only=True):
     """One campaign of the public list."""
 
-    id: str
-    slug: str
-    title: str
-    description: str
-    email_subject: str
-    cover_photo: str
-    language: str
     show_email_count: bool
     sent: int
 

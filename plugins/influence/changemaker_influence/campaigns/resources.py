@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from changemaker_core import Listing, ListQuery, NotFound, endpoint, page_of
 from changemaker_influence.campaigns import permissions, queries, services
 from changemaker_influence.campaigns.public import CACHED, public_card
@@ -19,6 +17,7 @@ from changemaker_influence.campaigns.schemas import (
     PublicCard,
     PublicRecipient,
     RecipientOut,
+    Shown,
 )
 
 if TYPE_CHECKING:
@@ -139,11 +138,9 @@ class PublicCampaignResource:
 def _public(
     view: queries.CampaignView, recipients: list[RecipientOut], now: datetime
 ) -> PublicCampaign:
-    hidden = {"status", "allow_custom_recipients", "sent"}
-    shown = msgspec.structs.asdict(view).items()
-    values = {name: value for name, value in shown if name not in hidden}
+    shown = {name: getattr(view, name) for name in Shown.__struct_fields__}
     return PublicCampaign(
-        **values,
+        **shown,
         email_count=view.email_count,
         is_open=view.is_open(now),
         custom_recipients=[

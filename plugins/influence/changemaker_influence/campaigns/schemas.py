@@ -78,8 +78,8 @@ class CampaignQuery(ListQuery, frozen=True, kw_only=True):
     status: CampaignStatus | None = None
 
 
-class CampaignOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A campaign, as its organisers see it."""
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What everybody may know of a published campaign, and its organisers of each."""
 
     id: str
     slug: str
@@ -90,15 +90,20 @@ class CampaignOut(msgspec.Struct, frozen=True, kw_only=True):
     call_to_action: str
     cover_photo: str
     language: str
-    status: CampaignStatus
     target_government_levels: list[Level]
     allow_smtp_email: bool
     allow_mailto_link: bool
     allow_email_editing: bool
-    allow_custom_recipients: bool
     show_email_count: bool
     starts_at: datetime | None
     ends_at: datetime | None
+
+
+class CampaignOut(Shown, frozen=True, kw_only=True):
+    """A campaign, as its organisers see it."""
+
+    status: CampaignStatus
+    allow_custom_recipients: bool
     published_at: datetime | None
     created_by: str | None
     created_at: datetime
@@ -130,8 +135,8 @@ class PublicRecipient(msgspec.Struct, frozen=True, kw_only=True):
     title: str
 
 
-class PublicCard(msgspec.Struct, frozen=True, kw_only=True):
-    """A campaign in the public list."""
+class ShownInList(msgspec.Struct, frozen=True, kw_only=True):
+    """What the public list tells of a campaign."""
 
     id: str
     slug: str
@@ -140,28 +145,17 @@ class PublicCard(msgspec.Struct, frozen=True, kw_only=True):
     email_subject: str
     cover_photo: str
     language: str
+
+
+class PublicCard(ShownInList, frozen=True, kw_only=True):
+    """A campaign in the public list. ``email_count`` is ``None`` where it is not shown."""
+
     email_count: int | None
 
 
-class PublicCampaign(msgspec.Struct, frozen=True, kw_only=True):
+class PublicCampaign(Shown, frozen=True, kw_only=True):
     """A campaign, as everybody sees it. ``email_count`` is ``None`` where it is not shown."""
 
-    id: str
-    slug: str
-    title: str
-    description: str
-    email_subject: str
-    email_body: str
-    call_to_action: str
-    cover_photo: str
-    language: str
-    target_government_levels: list[Level]
-    allow_smtp_email: bool
-    allow_mailto_link: bool
-    allow_email_editing: bool
-    show_email_count: bool
     email_count: int | None
     is_open: bool
-    starts_at: datetime | None
-    ends_at: datetime | None
     custom_recipients: list[PublicRecipient]

@@ -56,22 +56,18 @@ def reachable(
 
 
 def choose(
-    people: Sequence[Recipient],
-    *,
-    emails: Sequence[str] = (),
-    keys: Sequence[str] = (),
-    field_of_keys: str = "recipient_keys",
+    people: Sequence[Recipient], *, emails: Sequence[str] = (), keys: Sequence[str] = ()
 ) -> list[Recipient]:
     """Those of ``people`` who were named, each address once. Raises ``Invalid`` for others."""
     by_email = {person.email: person for person in reversed(people)}
     by_key = {person.key: person for person in people}
     chosen, errors = _pick(by_email, [email.lower() for email in emails], "recipient_emails")
-    more, more_errors = _pick(by_key, keys, field_of_keys)
+    more, more_errors = _pick(by_key, keys, "recipient_keys")
     if errors or more_errors:
         raise Invalid([*errors, *more_errors])
     once = {person.email: person for person in [*chosen, *more]}
     if not once:
-        raise Invalid([FieldError(field_of_keys, Text("Choose at least one recipient."))])
+        raise Invalid([FieldError("recipient_keys", Text("Choose at least one recipient."))])
     return list(once.values())
 
 

@@ -57,24 +57,28 @@ class Sending:
                 return before
         campaign = services.check_open(campaign, self._site.clock())
         _check(campaign, wanted)
-        postal_code = self._lookups.spaced(wanted.postal_code)
-        people = await self._reachable(campaign, postal_code)
-        chosen = choose(people, emails=wanted.recipient_emails, keys=wanted.recipient_keys)
-        order = services.Order(
-            campaign_id=campaign.id,
-            sender_name=wanted.sender_name,
-            sender_email=wanted.sender_email.lower(),
-            postal_code=postal_code,
-            recipients=chosen,
-            subject=wanted.subject or campaign.email_subject,
-            body=wanted.body or campaign.email_body,
-            consent=self._consent(locale),
-        )
+        order = await self._order(campaign, wanted, locale)
         limits = (
             services.Limit(self._by_sender, order.sender_email),
             services.Limit(self._by_visitor, visitor),
         )
         return await self._site.db.write(services.take, order, limits, once)
+
+    async def _order(
+        self, campaign: CampaignView, wanted: SendEmail, locale: str
+    ) -> services.Order:
+        postal_code = self._lookups.spaced(wanted.postal_code)
+        people = await self._reachable(campaign, postal_code)
+        return services.Order(
+            campaign_id=campaign.id,
+            sender_name=wanted.sender_name,
+            sender_email=wanted.sender_email.lower(),
+            postal_code=postal_code,
+            recipients=choose(people, emails=wanted.recipient_emails, keys=wanted.recipient_keys),
+            subject=wanted.subject or campaign.email_subject,
+            body=wanted.body or campaign.email_body,
+            consent=self._consent(locale),
+        )
 
     async def _reachable(self, campaign: CampaignView, postal_code: str) -> list[Recipient]:
         """Whom somebody at ``postal_code`` may write to."""
