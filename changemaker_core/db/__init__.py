@@ -6,6 +6,7 @@ from changemaker_core.db.context import current_actor, read_tables
 from changemaker_core.db.database import Database, Effects, SyncDatabase, Tx
 from changemaker_core.db.errors import (
     DatabaseClosed,
+    DatabaseUnavailable,
     InvalidId,
     LimitReached,
     MigrationFailed,
@@ -27,6 +28,7 @@ __all__ = [
     "Compiled",
     "Database",
     "DatabaseClosed",
+    "DatabaseUnavailable",
     "Effects",
     "InvalidId",
     "JSONField",

@@ -150,13 +150,12 @@ class Database:
     ) -> Database:
         """The database at ``url``: ``sqlite:///<path>`` or ``postgresql://…``.
 
-        ``secret`` keys the hashes under which limits store who was counted. Read replicas are not
-        used yet, so ``read_urls`` must be empty.
+        ``read_urls`` are replicas of a PostgreSQL database, which compiled queries are read from
+        while they are up to date. ``secret`` keys the hashes under which limits store who was
+        counted.
         """
-        if read_urls:
-            raise ValueError("read replicas (read_urls) are not supported by this version")
         changes = Changes()
-        database = cls(open_engine(url, changes.announce), changes, clock, secret)
+        database = cls(open_engine(url, changes.announce, read_urls), changes, clock, secret)
         database.effects = effects
         return database
 
@@ -201,7 +200,9 @@ class Database:
         rows = self.engine.attempt(plan, values)
         if rows is None:
             work = self._plan_work(plan, values, asyncio.get_running_loop())
-            self.engine.read(work)
+            replicas = self.engine.replicas
+            if replicas is None or not await replicas.take(work, plan.tables):
+                self.engine.read(work)
             rows = await work.future
         return rows
 
@@ -290,15 +291,23 @@ class SyncDatabase:
         return rows
 
 
-def open_engine(url: str, announce: Callable[[Tables], None]) -> Engine:
+def open_engine(
+    url: str, announce: Callable[[Tables], None], read_urls: tuple[str, ...] = ()
+) -> Engine:
     """The engine that a URL asks for."""
     if url.startswith(("postgresql://", "postgres://")):
         from changemaker_core.db.postgresql import PostgresqlEngine
 
-        return PostgresqlEngine("postgresql" + url[url.index("://") :], announce)
+        return PostgresqlEngine(_postgresql(url), announce, tuple(map(_postgresql, read_urls)))
+    if read_urls:
+        raise ValueError("read replicas (read_urls) need PostgreSQL")
     if url.startswith("sqlite:///") and url.removeprefix("sqlite:///") not in ("", ":memory:"):
         from changemaker_core.db.sqlite import SqliteEngine
 
         path = Path(unquote(url.removeprefix("sqlite:///")))
         return SqliteEngine(path.absolute(), announce)
     raise ValueError(f"a database URL is sqlite:///<path> or postgresql://…, not {url!r}")
+
+
+def _postgresql(url: str) -> str:
+    return "postgresql" + url[url.index("://") :]

@@ -8,6 +8,7 @@ import peewee
 import psycopg2.extensions
 
 from changemaker_core.db.context import Observed
+from changemaker_core.db.postgresql_link import patience
 
 Dialect = Literal["sqlite", "postgresql"]
 
@@ -50,6 +51,7 @@ class Postgresql(Observed, peewee.PostgresqlDatabase):
             autoconnect=False,
             options="-c timezone=UTC",
             application_name="changemaker",
+            **(patience(url) if url else {}),
         )
 
     def _initialize_connection(self, connection: Any) -> None:

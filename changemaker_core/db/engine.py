@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from changemaker_core.db.context import Tables
     from changemaker_core.db.dialects import Dialect
     from changemaker_core.db.plans import Plan
+    from changemaker_core.db.replicas import Replicas
     from changemaker_core.db.work import Work
 
 
@@ -15,6 +16,10 @@ class Engine(Protocol):
     """Runs work on threads and connections of its own."""
 
     dialect: Dialect
+
+    @property
+    def replicas(self) -> Replicas | None:
+        """Where compiled queries may be read instead, if anywhere."""
 
     def read(self, work: Work) -> None:
         """Run ``work`` where it cannot write; in one snapshot if it is ``whole``."""

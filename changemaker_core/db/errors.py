@@ -33,6 +33,13 @@ class DatabaseClosed(RuntimeError):
         super().__init__("the database is closed")
 
 
+class DatabaseUnavailable(peewee.OperationalError):
+    """The database cannot be reached now, or the connection was lost in the middle of something.
+
+    A write that raises it may have been committed all the same, if it was lost at the very end.
+    """
+
+
 class QueryRefused(TypeError):
     """A compiled query is written in a way that could give a wrong answer."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import secrets
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,10 @@ from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from changemaker_core.db.context import Unit
 from changemaker_core.db.dialects import Postgresql
-from changemaker_core.db.postgresql_listener import ANY_TABLE, CHANNEL, Listener
+from changemaker_core.db.heard import Note
+from changemaker_core.db.postgresql_connections import Connections
+from changemaker_core.db.postgresql_listener import CHANNEL, Listener
+from changemaker_core.db.replicas import Replicas
 from changemaker_core.db.work import NOTHING, Pool, Work, release
 
 if TYPE_CHECKING:
@@ -25,21 +30,24 @@ if TYPE_CHECKING:
 CONNECTIONS = 8
 #: "cm migrate", as the number of an advisory lock.
 MIGRATION_LOCK = 0x636D_6D69
-_PAYLOAD_BYTES = 7_900  # PostgreSQL's limit of a notification is 8,000
 
 
 class PostgresqlEngine:
-    """The engine of one PostgreSQL database."""
+    """The engine of one PostgreSQL database, and of its read replicas."""
 
     dialect: Dialect = "postgresql"
 
-    def __init__(self, url: str, announce: Callable[[Tables], None]) -> None:
+    def __init__(
+        self, url: str, announce: Callable[[Tables], None], read_urls: tuple[str, ...] = ()
+    ) -> None:
         self._url = url
         self._announce = announce
-        self._database = Postgresql(url)
-        self._own_pids: set[int] = set()
-        self._pool = Pool("postgresql", CONNECTIONS, self._run, self._leave)
-        self._listener = Listener(url, self._own_pids.__contains__, announce)
+        self._connections = Connections(url)
+        self._database = self._connections.database
+        self._commits = OwnCommits()
+        self._pool = Pool("postgresql", CONNECTIONS, self._run, self._connections.close)
+        self.listener = Listener(url, self._commits.token, self._commits.are, announce)
+        self.replicas = Replicas(read_urls, self.listener, self.read) if read_urls else None
 
     def read(self, work: Work) -> None:
         """Run ``work`` on a free thread; again, once, if its connection turns out to be dead."""
@@ -64,17 +72,19 @@ class PostgresqlEngine:
                 self._read(work)
         except Exception as error:
             work.error = error
+        if work.error is not None:
+            work.error = self._connections.explain(work.error)
         release((work,), self._announce)
 
     # Reading
 
     def _read(self, work: Work) -> None:
         self._read_once(work)
-        if work.error is not None and self._is_dead():
+        if work.error is not None and self._connections.is_dead():
             self._read_once(work)
 
     def _read_once(self, work: Work) -> None:
-        self._connect()
+        self._connections.connect()
         if not work.whole:
             work.run(Unit(self._database, self))
             return
@@ -113,18 +123,18 @@ class PostgresqlEngine:
 
     def _begin(self) -> None:
         """Begin a transaction. Nothing ran yet, so on a dead connection this may be repeated."""
-        self._connect()
+        self._connections.connect()
         try:
             self._database.begin()
         except (peewee.PeeweeException, psycopg2.Error):
-            if not self._is_dead():
+            if not self._connections.is_dead():
                 raise
-            self._connect()
+            self._connections.connect()
             self._database.begin()
 
     def _check_sound(self) -> None:
         """COMMIT of a failed transaction rolls back and reports success."""
-        if self._raw().get_transaction_status() == TRANSACTION_STATUS_INERROR:
+        if self._connections.raw().get_transaction_status() == TRANSACTION_STATUS_INERROR:
             raise peewee.InternalError(
                 "an error of the database was caught, and PostgreSQL refuses the rest of the"
                 " transaction; catch it outside of `with tx.savepoint():`"
@@ -134,48 +144,38 @@ class PostgresqlEngine:
         """Commit, and let other processes know: in one round trip."""
         if unit.written == NOTHING:
             self._database.commit()
-        else:
-            payload = notification(unit.written)
-            self._database.execute_sql("SELECT pg_notify(%s, %s); COMMIT", (CHANNEL, payload))
+            return
+        note = Note(self._commits.token(), unit.written)
+        try:
+            sql = "SELECT pg_notify(%s, %s); COMMIT"
+            self._database.execute_sql(sql, (CHANNEL, note.write()))
+        except Exception:
+            # NOTE(unsure): if the connection was lost, it may be committed, now or in a moment.
+            self._commits.doubt(note.token)
+            self._announce(unit.written)
+            raise
 
     def _rollback(self) -> None:
-        if not self._is_dead():
+        if not self._connections.is_dead():
             self._database.rollback()
-
-    # Connections
-
-    def _raw(self) -> Any:
-        return self._database.connection()
-
-    def _is_dead(self) -> bool:
-        """Whether this thread's connection is lost."""
-        return self._database.is_closed() or self._raw().closed != 0
-
-    def _connect(self) -> None:
-        """Connect this thread, anew if its connection is lost."""
-        if not self._database.is_closed():
-            if self._raw().closed == 0:
-                return
-            self._database.close()
-        self._database.connect()
-        self._own_pids.add(self._raw().info.backend_pid)
-
-    def _leave(self) -> None:
-        self._database.close()
 
     # Other processes
 
     def check(self) -> Tables:
         """Nothing, since news arrives by itself; anything, while the listener is cut off."""
-        return None if self._listener.is_deaf else NOTHING
+        return None if self.listener.is_deaf else NOTHING
 
     def watch(self) -> None:
         """Listen; returns when nothing more can be missed."""
-        self._listener.start()
+        self.listener.start()
+        if self.replicas is not None:
+            self.replicas.start()
 
     def unwatch(self) -> None:
         """Stop listening."""
-        self._listener.stop()
+        if self.replicas is not None:
+            self.replicas.stop()
+        self.listener.stop()
 
     @contextmanager
     def exclusive(self) -> Iterator[Postgresql]:
@@ -185,7 +185,8 @@ class PostgresqlEngine:
             try:
                 yield database
             finally:  # what came before a failure stays
-                database.execute_sql("SELECT pg_notify(%s, %s)", (CHANNEL, ANY_TABLE))
+                note = Note(self._commits.token(), None).write()
+                database.execute_sql("SELECT pg_notify(%s, %s)", (CHANNEL, note))
                 self._announce(None)
 
     @contextmanager
@@ -200,13 +201,32 @@ class PostgresqlEngine:
 
     def close(self) -> None:
         """Finish submitted work, end the threads and the listener."""
+        if self.replicas is not None:
+            self.replicas.close()  # what they cannot finish, the primary does
         self._pool.close()
-        self._listener.stop()
+        self.listener.stop()
 
 
-def notification(tables: Tables) -> str:
-    """What is notified for a write to ``tables``."""
-    if tables is None:
-        return ANY_TABLE
-    payload = ",".join(sorted(tables))
-    return payload if len(payload.encode()) <= _PAYLOAD_BYTES else ANY_TABLE
+class OwnCommits:
+    """Tokens of this process's commits, by which it knows their notifications again.
+
+    Its own subscribers were told when the commit returned, so the notification is no news, unless
+    it is in doubt whether and when the commit was made.
+    """
+
+    def __init__(self) -> None:
+        self._prefix = secrets.token_urlsafe(9)
+        self._count = itertools.count(1)
+        self._in_doubt: set[str] = set()
+
+    def token(self) -> str:
+        """A token that no other commit has."""
+        return f"{self._prefix}.{next(self._count)}"
+
+    def doubt(self, token: str) -> None:
+        """The notification under ``token`` will be news, if it comes."""
+        self._in_doubt.add(token)
+
+    def are(self, token: str) -> bool:
+        """Whether ``token`` is that of a commit of this process that is known to it."""
+        return token.startswith(self._prefix + ".") and token not in self._in_doubt

@@ -1,15 +1,18 @@
-"""News of other processes' writes to PostgreSQL, by LISTEN and NOTIFY."""
+"""News of writes to PostgreSQL, by LISTEN and NOTIFY."""
 
 from __future__ import annotations
 
 import logging
 import os
-import selectors
+import select
 import threading
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING
 
 import psycopg2
 
+from changemaker_core.db.heard import Heard, Note
+from changemaker_core.db.postgresql_link import Link
 from changemaker_core.db.work import NOTHING, join_tables
 
 if TYPE_CHECKING:
@@ -20,40 +23,61 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 CHANNEL = "changemaker_tables"
-#: Notified in place of a list of tables when any may have been written.
-ANY_TABLE = "*"
-_RETRY_SECONDS = (0.1, 0.5, 2.0, 5.0)
+#: Waits before it connects again: a server that restarts is back within seconds.
+_RETRY_SECONDS = (0.1, 0.2, 0.5, 1.0)
+_CONNECT_SECONDS = 3.0
+#: How often the server is asked something when nobody wants to know, so that a connection that
+#: leads nowhere any more is noticed; and how long an answer may take.
+HEARTBEAT_SECONDS = 0.5
+_ANSWER_SECONDS = 2.0
 _STOP_SECONDS = 10.0
+_WHERE = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
+#: What tells one database from all others, on the primary and on its replicas alike.
+IDENTITY = (
+    "SELECT system_identifier::text || '/' || oid FROM pg_control_system(), pg_database"
+    " WHERE datname = current_database()"
+)
 
 
 class Listener:
     """A thread with a connection that listens, and connects anew when that is lost.
 
     What was missed in between is not known, so a loss announces that anything may have changed,
-    and so does the return.
+    and so does the return. ``new_token`` makes tokens of this process, ``is_own`` knows them again.
     """
 
     def __init__(
         self,
         url: str,
-        is_own: Callable[[int], bool],
+        new_token: Callable[[], str],
+        is_own: Callable[[str], bool],
         announce: Callable[[Tables], None],
     ) -> None:
+        self.heard = Heard()
+        #: Whether it should listen and cannot.
+        self.is_deaf = False
+        #: See ``IDENTITY``; empty until it was once connected.
+        self.identity = ""
         self._url = url
+        self._new_token = new_token
         self._is_own = is_own
         self._announce = announce
         self._thread: threading.Thread | None = None
-        self._stop_reader = self._stop_writer = -1
         self._heard_first = threading.Event()
-        #: Whether it should listen and cannot.
-        self.is_deaf = False
+        self._lock = threading.Lock()
+        self._asking: list[Callable[[bool], None]] = []
+        self._stopping = False
+        self._asked_at = 0.0
+        self._wake_reader = self._wake_writer = -1
 
     def start(self) -> None:
         """Start the thread; returns once it listens, or failed to."""
         if self._thread is not None:
             return
-        self._stop_reader, self._stop_writer = os.pipe()
+        self._wake_reader, self._wake_writer = os.pipe()
+        os.set_blocking(self._wake_writer, False)
         self._heard_first.clear()
+        self._stopping = False
         self.is_deaf = True
         self._thread = threading.Thread(target=self._loop, name="postgresql-listener", daemon=True)
         self._thread.start()
@@ -63,60 +87,112 @@ class Listener:
         """End the thread."""
         if self._thread is None:
             return
-        os.write(self._stop_writer, b"x")
+        with self._lock:
+            self._stopping = True
+            self._wake()
         self._thread.join(_STOP_SECONDS)
-        self._thread = None
+        with self._lock:
+            self._thread = None
+            os.close(self._wake_reader)
+            os.close(self._wake_writer)
         self.is_deaf = False
-        os.close(self._stop_reader)
-        os.close(self._stop_writer)
+
+    def catch_up(self, answer: Callable[[bool], None]) -> None:
+        """Call ``answer(True)``, in another thread, once every commit was heard of that anybody
+        had been told of before this call; ``answer(False)`` where that cannot be.
+
+        A server passes on notifications before it answers a question that came after the commit.
+        So one answer of the listening connection proves it, for all who wait.
+        """
+        with self._lock:
+            if self._thread is not None and not self.is_deaf and not self._stopping:
+                self._asking.append(answer)
+                if len(self._asking) == 1:
+                    self._wake()
+                return
+        answer(False)
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._wake_writer, b"x")
+        except BlockingIOError:
+            return  # full of calls that it will hear
 
     def _loop(self) -> None:
         failures = 0
         while True:
             try:
-                if self._listen():
-                    return
-                failures = 0
-            except psycopg2.Error as error:
+                self._listen()
+            except (psycopg2.Error, ValueError) as error:
                 logger.warning("cannot listen to changes of the database: %s", str(error).strip())
-            self.is_deaf = True
-            self._heard_first.set()
-            self._announce(None)
-            wait = _RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)]
-            failures += 1
-            if self._is_stopped(wait):
+            failures = failures + 1 if self.is_deaf else 0
+            self._cut_off()
+            if self._wait(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)]):
                 return
 
-    def _listen(self) -> bool:
-        """Listen until told to stop (True); raises when the connection is lost."""
-        connection = psycopg2.connect(self._url, application_name="changemaker listener")
-        try:
-            connection.autocommit = True
-            connection.cursor().execute(f"LISTEN {CHANNEL}")
-            self.is_deaf = False
+    def _cut_off(self) -> None:
+        with self._lock:
+            self.is_deaf = True
+            asking, self._asking = self._asking, []
+        self.heard.forget()
+        self._announce(None)
+        self._heard_first.set()
+        for answer in asking:
+            answer(False)
+
+    def _listen(self) -> None:
+        """Listen until told to stop; raises when the connection is lost."""
+        with Link(self._url, "changemaker listener", _CONNECT_SECONDS) as link:
+            link.ask(f"LISTEN {CHANNEL}", seconds=_ANSWER_SECONDS)
+            # The greeting makes everybody's tokens equal again, whatever was missed here.
+            greeting = Note(self._new_token(), NOTHING).write()
+            link.ask("SELECT pg_notify(%s, %s)", (CHANNEL, greeting), seconds=_ANSWER_SECONDS)
+            self.identity = link.ask(IDENTITY, seconds=_ANSWER_SECONDS)[0][0]
+            self._ask(link)
             self._announce(None)
+            self.is_deaf = False
             self._heard_first.set()
-            while True:
-                connection.poll()
-                self._deliver(connection)
-                if self._is_stopped(None, connection):
-                    return True
-        finally:
-            connection.close()
+            while not self._wait(self._until_heartbeat(), link):
+                self._deliver(link)
+                if self._asking or self._until_heartbeat() <= 0:
+                    self._ask(link)
 
-    def _is_stopped(self, seconds: float | None, *also: Any) -> bool:
-        """Wait for a word to stop, for ``seconds``, or for the connection."""
-        with selectors.DefaultSelector() as selector:
-            for source in (self._stop_reader, *also):
-                selector.register(source, selectors.EVENT_READ)
-            ready = [key.fileobj for key, _ in selector.select(seconds)]
-        return self._stop_reader in ready
+    def _until_heartbeat(self) -> float:
+        return self._asked_at + HEARTBEAT_SECONDS - time.monotonic()
 
-    def _deliver(self, connection: Any) -> None:
-        news = [note.payload for note in connection.notifies if not self._is_own(note.pid)]
-        connection.notifies.clear()
-        written = join_tables(
-            None if payload == ANY_TABLE else frozenset(payload.split(",")) for payload in news
-        )
+    def _wait(self, seconds: float, link: Link | None = None) -> bool:
+        """Wait for a call, for news or for ``seconds``. True: stop."""
+        poller = select.poll()
+        poller.register(self._wake_reader, select.POLLIN)
+        if link is not None:
+            poller.register(link.fileno(), select.POLLIN)
+        ready = {descriptor for descriptor, _ in poller.poll(max(0.0, seconds) * 1000)}
+        if self._wake_reader in ready:
+            os.read(self._wake_reader, 4096)
+        return self._stopping
+
+    def _ask(self, link: Link) -> None:
+        """Ask the primary where it is, which answers all who wait to have caught up."""
+        with self._lock:
+            asking, self._asking = self._asking, []
+        try:
+            self._deliver(link)
+            mark = self.heard.positions.mark()
+            position = link.ask(_WHERE, seconds=_ANSWER_SECONDS)[0][0]
+            self._deliver(link)
+            self.heard.positions.settle(mark, position)
+            self._asked_at = time.monotonic()
+        except BaseException:
+            for answer in asking:
+                answer(False)
+            raise
+        for answer in asking:
+            answer(True)
+
+    def _deliver(self, link: Link) -> None:
+        notes = [Note.read(payload) for payload in link.notifications()]
+        for note in notes:
+            self.heard.note(note)
+        written = join_tables(note.tables for note in notes if not self._is_own(note.token))
         if written != NOTHING:
             self._announce(written)

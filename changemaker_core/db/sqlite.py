@@ -40,6 +40,7 @@ class SqliteEngine:
     """The engine of one SQLite file."""
 
     dialect: Dialect = "sqlite"
+    replicas = None
 
     def __init__(self, path: Path, announce: Callable[[Tables], None]) -> None:
         self._path = path

@@ -1,0 +1,146 @@
+"""What notifications of writes say, and what a process knows from those that it heard.
+
+Every listener hears all notifications of a database, in the order of the commits. So whatever is
+derived from them alone is the same in all processes, at the same point of that order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from changemaker_core.db.context import Tables
+
+#: Written in place of a list of tables when any may have been written.
+ANY_TABLE = "*"
+_PAYLOAD_BYTES = 7_900  # PostgreSQL's limit of a notification is 8,000
+
+
+class Note(NamedTuple):
+    """One notification: ``token`` is unique to the commit; ``tables`` are those it wrote.
+
+    A note without tables is a greeting: the sender has just begun to listen.
+    """
+
+    token: str
+    tables: Tables
+
+    @classmethod
+    def read(cls, payload: str) -> Note:
+        """Raises ``ValueError`` for what nobody here wrote."""
+        token, colon, names = payload.partition(":")
+        if not (token and colon):
+            raise ValueError(f"a notification that is none of ours: {payload!r}")
+        if names == ANY_TABLE:
+            return cls(token, None)
+        return cls(token, frozenset(names.split(",") if names else ()))
+
+    def write(self) -> str:
+        """The payload; tables that do not fit into it stand for all."""
+        names = ANY_TABLE if self.tables is None else ",".join(sorted(self.tables))
+        payload = f"{self.token}:{names}"
+        fits = len(payload.encode()) <= _PAYLOAD_BYTES
+        return payload if fits else f"{self.token}:{ANY_TABLE}"
+
+
+class Positions:
+    """For each table, a position in the primary's log by which its changes are complete.
+
+    A position is asked for after the change was heard of, so it lies behind the commit. Until it
+    is known, and for everything at first and after a gap, there is none.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._count = 0
+        self._floor: int | None = None
+        self._floor_count = 0
+        self._waiting: dict[str, int] = {}
+        self._known: dict[str, int] = {}
+        #: The primary's position when it was last asked.
+        self.latest = 0
+
+    def forget(self) -> None:
+        """Anything may have changed."""
+        with self._lock:
+            self._count += 1
+            self._floor, self._floor_count = None, self._count
+            self._waiting.clear()
+            self._known.clear()
+
+    def heard(self, tables: frozenset[str]) -> None:
+        """A commit that changed ``tables`` was heard of."""
+        with self._lock:
+            self._count += 1
+            self._waiting.update(dict.fromkeys(tables, self._count))
+
+    def mark(self) -> int:
+        """To be taken before the primary is asked for its position."""
+        return self._count
+
+    def settle(self, mark: int, position: int) -> None:
+        """All that was heard of before ``mark`` lies before ``position``."""
+        with self._lock:
+            self.latest = position
+            if self._floor is None and self._floor_count <= mark:
+                self._floor = position
+            for table in [name for name, count in self._waiting.items() if count <= mark]:
+                self._known[table] = position
+                del self._waiting[table]
+
+    def of(self, tables: frozenset[str]) -> int | None:
+        """The position that a copy must have reached to be used for ``tables``."""
+        with self._lock:
+            if self._floor is None or not self._waiting.keys().isdisjoint(tables):
+                return None
+            return max([self._floor, *(self._known.get(table, 0) for table in tables)])
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """The token of the last commit heard of for each table, beginning with an ``epoch``.
+
+    Equal digests in two processes mean that both have heard of the same changes to these tables.
+    """
+
+    epoch: str = ""
+    of: Mapping[str, str] = field(default_factory=dict)
+
+    def after(self, note: Note) -> Tokens:
+        """These once ``note`` was heard. What may change everything, or greets, begins anew."""
+        if not note.tables:
+            return Tokens(note.token)
+        return Tokens(self.epoch, {**self.of, **dict.fromkeys(note.tables, note.token)})
+
+    def digest(self, tables: frozenset[str]) -> bytes | None:
+        """16 bytes that stand for the state of ``tables``; None while nothing is known."""
+        if not self.epoch:
+            return None
+        told = [self.epoch, *(f"{table}={self.of.get(table, '')}" for table in sorted(tables))]
+        return hashlib.blake2b("\0".join(told).encode(), digest_size=16).digest()
+
+
+class Heard:
+    """What is known from notifications: written by the listener's thread, read by any."""
+
+    def __init__(self) -> None:
+        self.positions = Positions()
+        self.tokens = Tokens()
+
+    def note(self, note: Note) -> None:
+        """Take notice of one notification, of this process or of another."""
+        if note.tables is None:
+            self.positions.forget()
+        else:
+            self.positions.heard(note.tables)
+        self.tokens = self.tokens.after(note)
+
+    def forget(self) -> None:
+        """Nothing is known: notifications may have been missed."""
+        self.positions.forget()
+        self.tokens = Tokens()

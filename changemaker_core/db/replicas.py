@@ -1,0 +1,282 @@
+"""Read replicas: used for a read only where nothing newer is on the primary.
+
+Before a replica is used, a process makes sure that it has heard of every commit that anybody was
+told of (``Listener.catch_up``), and knows a position of the primary's log behind the last change of
+each table that is read. A replica that has replayed that far answers as the primary would. So
+nobody is shown anything old, not even who wrote through another process on another machine.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import peewee
+import psycopg2
+
+from changemaker_core.db.cascades import known_tables
+from changemaker_core.db.context import Unit
+from changemaker_core.db.postgresql_connections import Connections
+from changemaker_core.db.postgresql_link import Link
+from changemaker_core.db.postgresql_listener import IDENTITY
+from changemaker_core.db.work import Pool, Work, release
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from changemaker_core.db.context import Tables
+    from changemaker_core.db.postgresql_listener import Listener
+
+logger = logging.getLogger(__name__)
+
+#: Threads, and so connections, to one replica.
+CONNECTIONS = 8
+#: How often a replica is asked how far it is, and how long its answer may take.
+POLL_SECONDS = 0.25
+ANSWER_SECONDS = 0.5
+_STOP_SECONDS = 10.0
+_STATE = (
+    "SELECT pg_is_in_recovery(), pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint,"
+    " EXTRACT(EPOCH FROM now() - pg_last_xact_replay_timestamp())::float8"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaState:
+    """How a replica was last seen.
+
+    ``trouble`` says why it is not used at all; ``lag`` is how many seconds it is behind the
+    primary, as far as can be told.
+    """
+
+    number: int
+    host: str
+    trouble: str = ""
+    lag: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An answer of a replica: the position that it has replayed, and how old the last commit in it
+    is in seconds (None where there was none yet)."""
+
+    position: int
+    age: float | None
+
+
+class Unfit(Exception):
+    """A server that answers, and cannot stand in for the primary."""
+
+
+class Replica:
+    """One replica: a thread that watches it, and threads that read from it."""
+
+    def __init__(
+        self, number: int, url: str, listener: Listener, fall_back: Callable[[Work], None]
+    ) -> None:
+        self.number = number
+        self._url = url
+        self._listener = listener
+        self._fall_back = fall_back
+        self._connections = Connections(url)
+        self._pool = Pool(f"replica-{number}", CONNECTIONS, self._run, self._connections.close)
+        self._watcher: threading.Thread | None = None
+        self._stop = threading.Event()
+        #: The position it has replayed; -1 while it is not to be used.
+        self.position = -1
+        self._age: float | None = None
+        self._trouble = "not looked at yet"
+
+    @property
+    def state(self) -> ReplicaState:
+        """How it was last seen."""
+        behind = self.position < self._listener.heard.positions.latest
+        lag = (self._age or 0.0) if behind else 0.0
+        return ReplicaState(self.number, host_of(self._url), self._trouble, lag)
+
+    def start(self) -> None:
+        """Begin to watch it."""
+        self._stop.clear()
+        self._watcher = threading.Thread(
+            target=self._watch, name=f"replica-{self.number}-watch", daemon=True
+        )
+        self._watcher.start()
+
+    def stop(self) -> None:
+        """Stop watching and using it."""
+        self._stop.set()
+        if self._watcher is not None:
+            self._watcher.join(_STOP_SECONDS)
+            self._watcher = None
+        self.position = -1
+
+    def close(self) -> None:
+        """End its threads and connections."""
+        self.stop()
+        self._pool.close()
+
+    def read(self, work: Work) -> None:
+        """Run ``work`` here; on the primary, if anything goes wrong."""
+        self._pool.submit(work)
+
+    def _run(self, work: Work) -> None:
+        if work.abandoned:
+            return
+        try:
+            self._connections.connect()
+            work.run(Unit(self._connections.database, self))
+        except Exception as error:
+            work.error = error
+        if isinstance(work.error, (peewee.PeeweeException, psycopg2.Error)):
+            # Lost, or cancelled by what it has to replay; and what is wrong with the statement
+            # itself, the primary will say as well.
+            logger.info("a read of replica %d goes to the primary: %s", self.number, work.error)
+            self._fall_back(work)
+        else:
+            release((work,), _announce_nothing)
+
+    def _watch(self) -> None:
+        while not self._stop.is_set():
+            try:
+                with Link(self._url, "changemaker replica watch", ANSWER_SECONDS) as link:
+                    self._watch_link(link)
+            except (psycopg2.Error, Unfit) as error:
+                self._give_up(" ".join(str(error).split()))
+            self._stop.wait(POLL_SECONDS * 2)
+
+    def _watch_link(self, link: Link) -> None:
+        check_identity(link, self._listener.identity)
+        while not self._stop.is_set():
+            seen = look(link)
+            if self._trouble:
+                logger.info("replica %d can be read from", self.number)
+            self._age, self.position, self._trouble = seen.age, seen.position, ""
+            self._stop.wait(POLL_SECONDS)
+
+    def _give_up(self, trouble: str) -> None:
+        if self._trouble != trouble:
+            logger.warning("replica %d is not used: %s", self.number, trouble)
+        self.position, self._trouble = -1, trouble
+        self._connections.cut()
+
+
+class Replicas:
+    """All replicas of a database."""
+
+    def __init__(
+        self, urls: tuple[str, ...], listener: Listener, fall_back: Callable[[Work], None]
+    ) -> None:
+        self._listener = listener
+        self._all = [
+            Replica(number, url, listener, fall_back) for number, url in enumerate(urls, 1)
+        ]
+        self._turns = itertools.count()
+
+    def start(self) -> None:
+        """Begin to watch them. Until they are known, the primary is read."""
+        for replica in self._all:
+            replica.start()
+
+    def stop(self) -> None:
+        """Stop using them."""
+        for replica in self._all:
+            replica.stop()
+
+    def close(self) -> None:
+        """End all threads and connections."""
+        for replica in self._all:
+            replica.close()
+
+    @property
+    def states(self) -> list[ReplicaState]:
+        """How each was last seen."""
+        return [replica.state for replica in self._all]
+
+    async def take(self, work: Work, tables: frozenset[str]) -> bool:
+        """Have a replica do ``work``, which reads ``tables``. False: none may, ask the primary."""
+        if self._fit_for(tables) is None or not await caught_up(self._listener):
+            return False
+        # Meanwhile more was heard of: only now it is known what the answer must contain.
+        replica = self._fit_for(tables)
+        if replica is None:
+            return False
+        replica.read(work)
+        return True
+
+    def _fit_for(self, tables: frozenset[str]) -> Replica | None:
+        # NOTE(views): what is not the table of a model may be a view, and nobody is told of its
+        # changes under that name.
+        if not tables or not tables <= known_tables():
+            return None
+        needed = self._listener.heard.positions.of(tables)
+        if needed is None:
+            return None
+        fit = [replica for replica in self._all if replica.position >= needed]
+        return fit[next(self._turns) % len(fit)] if fit else None
+
+
+async def caught_up(listener: Listener) -> bool:
+    """Whether every commit was heard of that anybody had been told of before this call."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[bool] = loop.create_future()
+
+    def settle(answer: bool) -> None:
+        if not future.done():  # whoever asked may have gone
+            future.set_result(answer)
+
+    listener.catch_up(lambda answer: _call(loop, settle, answer))
+    return await future
+
+
+def _call(loop: asyncio.AbstractEventLoop, settle: Callable[[bool], None], answer: bool) -> None:
+    try:
+        loop.call_soon_threadsafe(settle, answer)
+    except RuntimeError:
+        logger.debug("an event loop was closed before its database caught up")
+
+
+def look(link: Link) -> Sighting:
+    """How far a replica is. Raises ``Unfit`` where it is none."""
+    in_recovery, position, age = link.ask(_STATE, seconds=ANSWER_SECONDS)[0]
+    if not in_recovery:
+        raise Unfit("it is not a replica: it does not follow a primary")
+    return Sighting(position if position is not None else -1, age)
+
+
+def check_identity(link: Link, primary: str) -> None:
+    """Raises ``Unfit`` where it is another database than the primary's."""
+    if not primary:
+        raise Unfit("the primary is not known yet")
+    if link.ask(IDENTITY, seconds=ANSWER_SECONDS)[0][0] != primary:
+        raise Unfit("it holds another database than the primary")
+
+
+def inspect(urls: tuple[str, ...], primary: str, seconds: float) -> list[ReplicaState]:
+    """How each replica is at this moment, for an operator who asks."""
+    with Link(primary, "changemaker doctor", seconds) as link:
+        identity = link.ask(IDENTITY, seconds=seconds)[0][0]
+    return [_inspected(number, url, identity, seconds) for number, url in enumerate(urls, 1)]
+
+
+def _inspected(number: int, url: str, identity: str, seconds: float) -> ReplicaState:
+    try:
+        with Link(url, "changemaker doctor", seconds) as link:
+            check_identity(link, identity)
+            seen = look(link)
+    except (psycopg2.Error, Unfit) as error:
+        return ReplicaState(number, host_of(url), " ".join(str(error).split()))
+    return ReplicaState(number, host_of(url), lag=seen.age or 0.0)
+
+
+def host_of(url: str) -> str:
+    """Host and port of an address, without its password."""
+    written = psycopg2.extensions.parse_dsn(url)
+    return f"{written.get('host', 'localhost')}:{written.get('port', 5432)}"
+
+
+def _announce_nothing(tables: Tables) -> None:
+    """A replica cannot be written to."""
