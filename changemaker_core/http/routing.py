@@ -11,11 +11,11 @@ import falcon.asgi
 from falcon.routing import CompiledRouter, map_http_methods
 from falcon.routing.util import SuffixedMethodNotFoundError
 
-from changemaker_core.db import InvalidId, LimitReached
+from changemaker_core.db import DatabaseUnavailable, InvalidId, LimitReached
 from changemaker_core.http import answers
 from changemaker_core.http.decoding import ClientGone
 from changemaker_core.http.endpoint import declared
-from changemaker_core.http.errors import NotFound, Problem, TooManyRequests
+from changemaker_core.http.errors import NotFound, Problem, TooManyRequests, Unavailable
 from changemaker_core.http.request import Request, Response
 from changemaker_core.plugin.errors import BootFailed, PluginConflict, PluginError, PluginInvalid
 from changemaker_core.text import Text
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: After how many seconds a database that restarts is worth another try.
+_BACK_SOON = "2"
 _PARAMETER = re.compile(r"\{[^}]*\}")
 #: Codes and words for what Falcon itself refuses.
 _KNOWN = {
@@ -76,6 +78,7 @@ def build_falcon_app(
     app.add_error_handler(Problem, _on_problem)
     app.add_error_handler(LimitReached, _on_limit)
     app.add_error_handler(InvalidId, _on_invalid_id)
+    app.add_error_handler(DatabaseUnavailable, _on_unavailable)
     app.add_error_handler(falcon.HTTPError, _on_falcon_error)
     app.add_error_handler(ClientGone, _on_client_gone)
     app.add_error_handler(Exception, _on_unexpected)
@@ -174,6 +177,14 @@ async def _on_limit(req: Request, resp: Response, error: LimitReached, params: o
 async def _on_invalid_id(req: Request, resp: Response, error: InvalidId, params: object) -> None:
     # `{id}` in a path may be any text; nothing is there under one that is no id.
     await _on_problem(req, resp, NotFound(), params)
+
+
+async def _on_unavailable(
+    req: Request, resp: Response, error: DatabaseUnavailable, params: object
+) -> None:
+    log.warning("the database is away: %s", error, extra={"request_id": req.request_id})
+    again = [("Retry-After", _BACK_SOON)]
+    await _on_problem(req, resp, Unavailable(code="database_unavailable", headers=again), params)
 
 
 async def _on_falcon_error(
