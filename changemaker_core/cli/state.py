@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,26 @@ def checked_site(orders: Orders) -> Site:
     from changemaker_core.site import Site
 
     site = Site(Config.load(Path(orders.site)), safe_mode=orders.safe_mode)
+    refuse_unknown(site, orders)
     refuse_unless_current(site)
     return site
+
+
+def refuse_unknown(site: Site, orders: Orders) -> None:
+    """Raise ``Refusal`` when ``--only`` or ``--except`` names what cannot be chosen: a process
+    that mounts nothing by mistake would look as if it worked."""
+    if orders.safe_mode:
+        return
+    option = "--only" if orders.only else "--except"
+    core = {plugin.name for plugin in site.loaded.plugins if plugin.core}
+    others = [plugin.name for plugin in site.loaded.plugins if not plugin.core]
+    for name in (*orders.only, *orders.except_):
+        if name in core:
+            raise Refusal(f"{option}: {name} is part of the core, which every process mounts.")
+        if name not in others:
+            near = difflib.get_close_matches(name, others, n=1)
+            meant = f" Did you mean {near[0]}?" if near else ""
+            raise Refusal(f"{option}: There is no plugin {name} that is loaded.{meant}")
 
 
 def mounted_jobs(site: Site, orders: Orders) -> frozenset[str] | None:
