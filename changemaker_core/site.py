@@ -128,7 +128,7 @@ class Site:
         """Ready-made answers to cached requests."""
         from changemaker_core.cache import BytesCache
 
-        return BytesCache(self.db.changes)
+        return BytesCache(self.db.changes, max_bytes=self.config.cache_bytes)
 
     @cached_property
     def metrics(self) -> Metrics:

@@ -70,6 +70,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     max_body_bytes: int = 1_000_000
     #: Requests to the API that one address may make in a minute.
     api_rate_limit: int = 300
+    #: Bytes of ready-made public answers that a web process keeps; 0 keeps none.
+    cache_bytes: int = 32 * 1024 * 1024
     #: Each plugin's table as it was written; :meth:`plugin_settings` gives it its types.
     plugin_tables: Mapping[str, Mapping[str, Any]] = {}
     #: Where each value was written.

@@ -136,6 +136,10 @@ def _positive(value: int) -> str | None:
     return None if value > 0 else "must be more than 0."
 
 
+def _not_negative(value: int) -> str | None:
+    return None if value >= 0 else "must be 0 or more."
+
+
 def redis_needs(database_url: str) -> str | None:
     """What a site with a ``redis_url`` lacks, if anything."""
     if database_url.startswith("sqlite:"):
@@ -168,4 +172,5 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "plugins_deny": _plugin_names,
     "max_body_bytes": _positive,
     "api_rate_limit": _positive,
+    "cache_bytes": _not_negative,
 }

@@ -61,6 +61,7 @@ class Edge:
         self._falcon = falcon_app
         self._router = falcon_app.router
         self._cache = site.cache
+        self._keeps_answers = site.config.cache_bytes > 0
         self._changes = OncePerTurn(site.db.changes.check)
         self._metrics = site.metrics
         self._proxies = Proxies(site.config.trusted_proxies)
@@ -105,7 +106,7 @@ class Edge:
         accepted = RequestIds.accept(sent.get(b"x-request-id")) if proxied else None
         prefix, path = inner_path(scope)
         key = None
-        if not known and scope["method"] in _READS:
+        if self._keeps_answers and not known and scope["method"] in _READS:
             host = sent.get(b"host")
             key = (path, scope["query_string"], locale, prefix, scope.get("scheme"), host)
         return Arrival(
