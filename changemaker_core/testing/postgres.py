@@ -8,13 +8,19 @@ import itertools
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg2
 
 from changemaker_core.testing.ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _LIKELY = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/opt/homebrew/opt/postgresql@*/bin")
 _ACCOUNTS = ("postgres", "nobody")  # PostgreSQL refuses to run as root
@@ -35,9 +41,13 @@ class PostgresCluster:
     >>> cluster = PostgresCluster()
     >>> cluster.start()
     >>> url = cluster.create_database()
+
+    ``settings`` are added to its configuration. A test that crashes the server turns on
+    ``synchronous_commit``, without which the last commits may go.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Mapping[str, str] = {}) -> None:
+        self._settings = settings
         self._folder: Path | None = None
         self._port = 0
         self._numbers = itertools.count(1)
@@ -67,15 +77,59 @@ class PostgresCluster:
             shutil.chown(self._folder, self._account)
         atexit.register(self.stop)
         self._port = free_port()
+        self._make()
+        self._configure({**_SETTINGS, "unix_socket_directories": str(self._folder)})
+        self._configure(self._settings)
+        self.resume()
+
+    def resume(self) -> None:
+        """Start the server again after ``kill`` or ``halt``; returns when it answers."""
+        options = f"-p {self._port} -h 127.0.0.1"
+        log = self._data.parent / "log"
+        self._command("pg_ctl", "-D", self._data, "-l", log, "-o", options, "-w", "start")
+
+    def halt(self) -> None:
+        """Shut the server down; whoever is connected is cut off."""
+        self._command("pg_ctl", "-D", self._data, "-m", "fast", "-w", "stop")
+
+    def kill(self) -> None:
+        """End the server at once with SIGKILL, as a crash would; returns when all of it is gone."""
+        pid = self.pid
+        os.kill(pid, signal.SIGKILL)
+        deadline = time.monotonic() + _START_SECONDS
+        while _members(pid):
+            if time.monotonic() > deadline:
+                raise RuntimeError("parts of a killed PostgreSQL server did not end")
+            time.sleep(0.01)
+
+    def hang(self) -> None:
+        """Have it accept connections and answer nothing, until ``go_on``."""
+        for pid in _members(self.pid):
+            os.kill(pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Have it answer again."""
+        for pid in _members(self.pid):
+            os.kill(pid, signal.SIGCONT)
+
+    @property
+    def pid(self) -> int:
+        """Of the running server's first process."""
+        return int((self._data / "postmaster.pid").read_text().splitlines()[0])
+
+    @property
+    def port(self) -> int:
+        """The same from one start to the next."""
+        return self._port
+
+    def _make(self) -> None:
         self._command(
             "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale"
         )
-        settings = {**_SETTINGS, "unix_socket_directories": str(self._folder)}
+
+    def _configure(self, settings: Mapping[str, str]) -> None:
         with (self._data / "postgresql.auto.conf").open("a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
-        options = f"-p {self._port} -h 127.0.0.1"
-        log = self._folder / "log"
-        self._command("pg_ctl", "-D", self._data, "-l", log, "-o", options, "-w", "start")
 
     def create_database(self) -> str:
         """A new empty database; returns its URL."""
@@ -139,6 +193,18 @@ def _other_account() -> str | None:
         return None
     known = {entry.pw_name for entry in pwd.getpwall()}
     return next(name for name in _ACCOUNTS if name in known)
+
+
+def _members(pid: int) -> list[int]:
+    """A server's processes that are alive: each has a session of its own, and its parent's data."""
+    listed = subprocess.run(  # noqa: S603  # our own arguments
+        ["ps", "-o", "pid=,stat=", "-p", str(pid), "--ppid", str(pid)],  # noqa: S607  # as found
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    rows = [line.split() for line in listed.stdout.splitlines()]
+    return [int(number) for number, state in rows if not state.startswith("Z")]
 
 
 def _version(folder: Path) -> int:
