@@ -158,7 +158,7 @@ class Edge:
 
     async def _pass_on(self, arrival: Arrival, receive: Receive, transit: Transit) -> None:
         scope, exchange = transit.scope, transit.exchange
-        found = exchange.found = self._router.find(arrival.path)
+        found = exchange.found = self._find(arrival.path)
         exchange.route = (found[3] if found else None) or NO_ROUTE
         if scope["method"] in _READS and (elsewhere := self._elsewhere(scope, found)):
             await transit.send_answer(elsewhere)
@@ -173,6 +173,10 @@ class Edge:
             await self._pass_on_cached(arrival, scope, receive, transit, spec.cache)
         else:
             await self._falcon(scope, receive, transit.forward)
+
+    def _find(self, path: str) -> Any:
+        # PostgreSQL's text cannot hold U+0000: nothing has such a name.
+        return None if "\x00" in path else self._router.find(path)
 
     async def _pass_on_cached(
         self, arrival: Arrival, scope: Scope, receive: Receive, transit: Transit, seconds: float

@@ -284,3 +284,10 @@ async def test_two_apps_share_nothing(open_app, probe, tmp_path):
                 assert (await one.get("/api/seldom")).status_code == 200
             assert (await one.get("/api/seldom")).status_code == 429
             assert (await two.get("/api/seldom")).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/fails/%00", "/api/fails/missing%00", "/%00/"])
+async def test_nothing_is_at_a_path_that_no_database_can_hold(client, path):
+    answer = await client.get(path)
+    assert answer.status_code == 404
+    assert "\x00" not in answer.text
