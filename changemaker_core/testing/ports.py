@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import random
 import socket
+
+#: Below those that systems give to outgoing connections: one of these could take the port of a
+#: server while a test has it down.
+_FIRST, _LAST = 15_000, 32_000
 
 
 def free_port() -> int:
     """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    while True:
+        port = random.randint(_FIRST, _LAST)  # noqa: S311  # not a secret
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
         return port

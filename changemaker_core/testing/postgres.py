@@ -94,13 +94,16 @@ class PostgresCluster:
 
     def kill(self) -> None:
         """End the server at once with SIGKILL, as a crash would; returns when all of it is gone."""
-        pid = self.pid
-        os.kill(pid, signal.SIGKILL)
+        members = _members(self.pid)
+        os.kill(self.pid, signal.SIGKILL)
         deadline = time.monotonic() + _START_SECONDS
-        while _members(pid):
+        while _alive("-p", ",".join(map(str, members))):
             if time.monotonic() > deadline:
                 raise RuntimeError("parts of a killed PostgreSQL server did not end")
             time.sleep(0.01)
+        # Where nobody has reaped it yet, a new server would take the dead one for alive.
+        (self._data / "postmaster.pid").unlink()
+        (self._data.parent / f".s.PGSQL.{self._port}.lock").unlink()
 
     def hang(self) -> None:
         """Have it accept connections and answer nothing, until ``go_on``."""
@@ -184,7 +187,13 @@ class PostgresCluster:
             )
             if done.returncode:
                 output.seek(0)
-                raise RuntimeError(f"{program} failed: {output.read().decode(errors='replace')}")
+                said = output.read().decode(errors="replace")
+                raise RuntimeError(f"{program} failed: {said}\n{self._log_end()}")
+
+    def _log_end(self) -> str:
+        """What the server itself said last."""
+        log = self._folder / "log" if self._folder is not None else None
+        return log.read_text(errors="replace")[-1000:] if log is not None and log.exists() else ""
 
 
 def _other_account() -> str | None:
@@ -196,9 +205,14 @@ def _other_account() -> str | None:
 
 
 def _members(pid: int) -> list[int]:
-    """A server's processes that are alive: each has a session of its own, and its parent's data."""
+    """A server's processes: ``pid``, which is the first, and what it started."""
+    return _alive("-p", str(pid), "--ppid", str(pid))
+
+
+def _alive(*chosen: str) -> list[int]:
+    """Which of the processes that ``ps`` is to list have not ended."""
     listed = subprocess.run(  # noqa: S603  # our own arguments
-        ["ps", "-o", "pid=,stat=", "-p", str(pid), "--ppid", str(pid)],  # noqa: S607  # as found
+        ["ps", "-o", "pid=,stat=", *chosen],  # noqa: S607  # where the system has it
         capture_output=True,
         text=True,
         check=False,
