@@ -191,6 +191,28 @@ def _smtp(url: str) -> Finding:
     return Finding("mail", "ok", f"{host}:{port} answers. (Nothing was sent.)")
 
 
+def _redis(site: Surveyed) -> Iterator[Finding]:
+    url = site.config.redis_url
+    if url is None:
+        return
+    from redis.exceptions import RedisError
+
+    from changemaker_core.redis import connect, server_version
+
+    client = connect(url, connect_seconds=PATIENCE, answer_seconds=PATIENCE)
+    try:
+        version, workers = server_version(client), client.scard("rq:workers")
+    except (RedisError, OSError) as error:
+        message = f"It does not answer, so jobs wait: {type(error).__name__}: {error}."
+        yield Finding("redis", "error", message, "Start Redis or Valkey, or correct redis_url.")
+        return
+    if workers:
+        yield Finding("redis", "ok", f"{version} answers. Workers: {workers}.")
+    else:
+        mend = f"`changemaker --site {site.config.site_dir} worker` starts one."
+        yield Finding("redis", "warning", f"{version} answers, and no worker is there to do jobs.", mend)
+
+
 def _secret(site: Surveyed) -> Iterator[Finding]:
     key = site.config.secret_key
     guessable = len(set(key)) < FEW_CHARACTERS or "changeme" in key.lower()
@@ -268,6 +290,7 @@ CHECKS: tuple[Check, ...] = (
     _plugins,
     _database,
     _mail,
+    _redis,
     _secret,
     _files,
     _base_url,

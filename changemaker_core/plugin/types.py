@@ -57,6 +57,11 @@ class Job:
     :class:`~changemaker_core.jobs.job.JobRun`. ``name`` begins with the plugin's name and a dot.
     ``on_unknown(tx, **payload)`` and ``on_dead(tx, **payload)`` let the plugin's own rows follow
     when the executor, not ``func``, decides how a job ended; they run in the same transaction.
+
+    ``hold_after``, at least an hour, is for what must not be done late or twice: the job's whole
+    ``queue`` is held, until an operator releases it, where jobs wait in it and nobody has worked
+    for it for so long, or the database turns out to have been restored. What ``func`` does after
+    ``run.at_risk`` is counted for that exactly; other runs to half a minute.
     """
 
     name: str
@@ -66,6 +71,7 @@ class Job:
     schedule: Every | None = None
     on_unknown: Callable[..., None] | None = None
     on_dead: Callable[..., None] | None = None
+    hold_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +126,14 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """``check(site)`` returns when all is well and raises, saying what is not, otherwise."""
+    """``check(site)`` returns when all is well and raises, saying what is not, otherwise.
+
+    Where it is not ``vital``, the site does its work without it: a failure is a warning.
+    """
 
     name: str
     check: Callable[[Site], Awaitable[None]]
+    vital: bool = True
 
 
 @dataclass(frozen=True, slots=True)

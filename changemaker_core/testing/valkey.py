@@ -11,6 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from changemaker_core.redis import connect
 from changemaker_core.testing.ports import free_port
@@ -115,7 +116,7 @@ class ValkeyServer:
 
     @property
     def _credentials(self) -> str:
-        return f":{self.password}@" if self.password else ""
+        return f":{quote(self.password, safe='')}@" if self.password else ""
 
     def _signal(self, number: signal.Signals) -> None:
         if self._process is not None:

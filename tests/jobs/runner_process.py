@@ -68,10 +68,8 @@ def write_tick(run: JobRun) -> None:
     run.done(note, "tick")
 
 
-def main(database_url: str, smtp_url: str, tick_seconds: str = "") -> None:
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    sender = Sender(smtp_url)
+def make_site(database_url: str, sender: Sender, tick_seconds: str = "") -> JobsOnlySite:
+    """A site that sends mail, writes notes, and ticks."""
     jobs = [
         Job(
             "test.mail",
@@ -85,7 +83,14 @@ def main(database_url: str, smtp_url: str, tick_seconds: str = "") -> None:
     if tick_seconds:
         every = Every(timedelta(seconds=float(tick_seconds)))
         jobs.append(Job("test.tick", write_tick, queue="notes", schedule=every))
-    site = JobsOnlySite(database_url, jobs)
+    return JobsOnlySite(database_url, jobs)
+
+
+def main(database_url: str, smtp_url: str, tick_seconds: str = "") -> None:
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    sender = Sender(smtp_url)
+    site = make_site(database_url, sender, tick_seconds)
     run_jobs(site, stop, workers=4, lease=LEASE)
     sender.transport.close()
     site.db.close()

@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import contextlib
 import statistics
+import sys
 import time
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from changemaker_core.db import migrations
+from changemaker_core.plugin.types import Every, Job
+from changemaker_core.testing.jobs import JobsOnlySite
 from changemaker_core.testing.kill import wait_until
 from changemaker_core.testing.server import OperatedSite
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from changemaker_core.testing.smtp import SmtpServer
     from changemaker_core.testing.valkey import ValkeyServer
+
+#: What the jobs of ``worker_process.py`` write.
+NOTES = "CREATE TABLE test_note (id serial PRIMARY KEY, text text NOT NULL)"
+#: What its tickets call.
+DRAIN = "worker_process.drain"
 
 LETTER = {
     "title": "Clean water for everyone",
@@ -43,7 +53,8 @@ class Writing:
 
     def __init__(self, address: str, site: OperatedSite) -> None:
         self.client = httpx.Client(base_url=address, timeout=30)
-        self._numbers = iter(range(1_000_000))
+        #: Messages written so far.
+        self.count = 0
         self._campaign = self._publish(site)
 
     def _publish(self, site: OperatedSite) -> str:
@@ -57,7 +68,8 @@ class Writing:
 
     def write(self) -> str:
         """Send one message; answers its sender, whom no other message has."""
-        sender = f"sender-{next(self._numbers)}@example.org"
+        self.count += 1
+        sender = f"sender-{self.count}@example.org"
         body = {
             "sender_name": "Sacha",
             "sender_email": sender,
@@ -145,3 +157,37 @@ def senders(smtp_server: SmtpServer) -> Callable[[], list[str]]:
         return [address.addr_spec for (address,) in addresses]
 
     return read
+
+
+@pytest.fixture
+def ledger(postgresql_url: str) -> Iterator[JobsOnlySite]:
+    """A site of jobs alone, which knows those of ``worker_process.py`` and never runs them."""
+    every = Every(timedelta(seconds=0.5))
+    jobs = [
+        Job("test.mail", print, queue="mail"),
+        Job("test.note", print, queue="notes"),
+        Job("test.tick", print, queue="notes", schedule=every),
+    ]
+    site = JobsOnlySite(postgresql_url, jobs)
+    migrations.apply(site.db, [migrations.CORE])
+    site.db.sync.write(lambda tx: tx.database.execute_sql(NOTES))
+    yield site
+    site.db.close()
+
+
+@pytest.fixture
+def worker_command(postgresql_url: str) -> Callable[..., list[str]]:
+    """``worker_command(redis_url, smtp_url)``: the command line of ``worker_process.py``."""
+
+    def command(redis_url: str, smtp_url: str = "smtp://127.0.0.1:1") -> list[str]:
+        script = str(Path(__file__).with_name("worker_process.py"))
+        return [sys.executable, script, postgresql_url, smtp_url, redis_url, "0.5"]
+
+    return command
+
+
+@pytest.fixture(autouse=True)
+def shared_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let ``worker_process.py`` find the jobs of the runner's tests, and horses find it."""
+    here = Path(__file__).parent
+    monkeypatch.setenv("PYTHONPATH", f"{here}:{here.parent / 'jobs'}")

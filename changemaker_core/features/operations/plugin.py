@@ -37,10 +37,13 @@ class OperationsPlugin(Plugin):
         ]
 
     @hookimpl
-    def operations_register_health_checks(self) -> list[HealthCheck]:
-        from changemaker_core.features.operations.health import database_answers
+    def operations_register_health_checks(self, site: Site) -> list[HealthCheck]:
+        from changemaker_core.features.operations.health import database_answers, redis_answers
 
-        return [HealthCheck("database", database_answers)]
+        checks = [HealthCheck("database", database_answers)]
+        if site.config.redis_url is not None:
+            checks.append(HealthCheck("redis", redis_answers, vital=False))
+        return checks
 
     @hookimpl
     def accounts_register_permissions(self) -> list[Permission]:

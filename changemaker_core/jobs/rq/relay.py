@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core.jobs.model import CoreJob
+from changemaker_core.jobs.model import CoreHold, CoreJob
 from changemaker_core.jobs.queues import known_queues
 from changemaker_core.jobs.rq.tickets import DRAIN, Tickets
 from changemaker_core.jobs.schedule import Scheduler
@@ -99,6 +99,10 @@ class Relay:
 
 
 def _due(queues: Collection[str], names: Collection[str], now: datetime) -> list[str]:
-    """The queues in which something waits to be claimed, or to be given up."""
+    """The queues in which something waits to be claimed, or to be given up. Not those that are
+    held, whose lost jobs are given up by whoever works for another queue."""
     row = CoreJob.select(CoreJob.id).where((CoreJob.due_at <= now) & CoreJob.name.in_(names))
-    return [queue for queue in queues if row.where(CoreJob.queue == queue).limit(1).tuples()]
+    held = {hold.queue for hold in CoreHold.select()}
+    return [
+        queue for queue in set(queues) - held if row.where(CoreJob.queue == queue).limit(1).tuples()
+    ]

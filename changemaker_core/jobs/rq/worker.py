@@ -32,8 +32,10 @@ READ_SECONDS: Final = 5
 ANSWER_SECONDS: Final = 8
 #: Seconds to wait before trying again where Redis is away.
 AWAY_SECONDS: Final = 1.0
-#: Seconds that a stop may take: a little more than the horse's.
+#: Seconds that a stop may take while a horse is at work, a little more than the horse's, and while
+#: there is none and Redis is only told of it.
 STOP_SECONDS: Final = 9.5
+FAREWELL_SECONDS: Final = 2.0
 
 
 class TicketWorker(Worker):
@@ -70,7 +72,7 @@ class TicketWorker(Worker):
     def handle_warm_shutdown_request(self) -> None:
         """Have the horse take no more, and be gone in time even where Redis hangs."""
         self.told_to_stop = True
-        end_process_within(STOP_SECONDS)
+        end_process_within(STOP_SECONDS if self.horse_pid else FAREWELL_SECONDS)
         if self.horse_pid:
             with suppress(ProcessLookupError):
                 os.kill(self.horse_pid, signal.SIGTERM)
@@ -86,12 +88,33 @@ class TicketWorker(Worker):
         raise SystemExit(128 + signum)
 
 
+class OnceAMinute(logging.Filter):
+    """RQ says each second that Redis is away, and once more with a traceback."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._silent_until = 0.0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether to let a record pass; ``WorkerLoop`` tells of what ended a worker."""
+        if record.exc_info and isinstance(record.exc_info[1], RedisError):
+            return False
+        arguments = record.args if isinstance(record.args, tuple) else ()
+        if not any(isinstance(argument, RedisError) for argument in arguments):
+            return True
+        is_time = time.monotonic() >= self._silent_until
+        if is_time:
+            self._silent_until = time.monotonic() + 60
+        return is_time
+
+
 def work(url: str, queues: Sequence[str], *, burst: bool = False) -> None:
     """Answer tickets until SIGTERM or SIGINT, whatever Redis does meanwhile.
 
     What the current ticket has begun is finished first; a second signal does not wait for it.
     ``burst``: only until there are no more tickets.
     """
+    logging.getLogger("rq.worker").addFilter(OnceAMinute())
     with suppress(StopRequested):
         WorkerLoop(connect(url, answer_seconds=ANSWER_SECONDS), queues, burst).run()
 

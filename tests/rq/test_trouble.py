@@ -1,0 +1,64 @@
+"""Valkey killed or hanging: the site answers as before, and jobs wait.
+
+The long form, with a minute: ``CHANGEMAKER_HANG_SECONDS=60``.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from changemaker_core.testing.kill import wait_until
+
+if TYPE_CHECKING:
+    from changemaker_core.testing.valkey import ValkeyServer
+
+Fixture = Any
+
+SECONDS = float(os.environ.get("CHANGEMAKER_HANG_SECONDS", "4"))
+REQUESTS = 40
+#: Seconds by which requests may be slower while Valkey is away.
+SLOWER = 0.05
+
+
+@pytest.mark.parametrize("trouble", ["killed", "hanging"])
+def test_requests_do_not_wait_for_valkey_and_jobs_wait_in_the_outbox(
+    serving: Fixture, working: Fixture, valkey: ValkeyServer, senders: Fixture, trouble: str
+) -> None:
+    working()
+    writing = serving()
+    usual = writing.median(REQUESTS)
+    (valkey.kill if trouble == "killed" else valkey.hang)()
+    began = time.monotonic()
+    time.sleep(0.5)
+    arrived = len(senders())
+    slow = writing.median(REQUESTS)
+    while time.monotonic() - began < SECONDS:
+        writing.write()
+        time.sleep(0.2)
+    print(f"{trouble}: {usual * 1000:.1f} ms usually, {slow * 1000:.1f} ms without Valkey")
+    assert slow - usual < SLOWER
+    # What a horse had begun may still have gone out; the rest waits.
+    assert len(senders()) < arrived + REQUESTS
+    (valkey.start if trouble == "killed" else valkey.go_on)()
+    wait_until(lambda: len(senders()) == writing.count, 30)
+    assert len(set(senders())) == writing.count
+
+
+def test_a_runner_beside_the_workers_goes_on_while_valkey_hangs(
+    serving: Fixture, valkey: ValkeyServer, senders: Fixture
+) -> None:
+    writing = serving("--runner")
+    valkey.hang()
+    written = [writing.write() for _ in range(5)]
+    wait_until(lambda: sorted(senders()) == written)
+
+
+def test_without_a_runner_jobs_are_left_to_workers(serving: Fixture, senders: Fixture) -> None:
+    writing = serving()
+    writing.write()
+    time.sleep(2)
+    assert senders() == []

@@ -1,0 +1,209 @@
+"""Workers: how they begin, stop, and outlive Redis; plain RQ; schedules."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from rq import Queue
+
+from changemaker_core.jobs.rq import tickets
+from changemaker_core.jobs.rq.relay import Relay
+from changemaker_core.jobs.rq.tickets import Tickets
+from changemaker_core.testing.kill import wait_until
+from changemaker_core.testing.smtp import Behaviour
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from changemaker_core.testing.jobs import JobsOnlySite
+    from changemaker_core.testing.server import OperatedSite
+    from changemaker_core.testing.smtp import SmtpServer
+    from changemaker_core.testing.valkey import ValkeyServer
+
+Fixture = Any
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "workers.md"
+#: Seconds in which a worker must have stopped.
+STOP = 10
+#: Jobs that a horse runs at once.
+THREADS = 4
+
+
+def test_sigterm_finishes_what_has_begun_and_gives_the_rest_back(
+    serving: Fixture, working: Fixture, smtp_server: SmtpServer, senders: Fixture
+) -> None:
+    smtp_server.always(Behaviour("message", delay=2, reply_delay=0.2))
+    writing = serving()
+    written = [writing.write() for _ in range(2 * THREADS)]
+    first = working()
+    wait_until(lambda: smtp_server.connections >= THREADS)
+    time.sleep(0.5)
+    began = time.monotonic()
+    first.terminate()
+    assert first.wait(STOP) == 0
+    assert time.monotonic() - began < STOP
+    done = senders()
+    assert 0 < len(done) <= THREADS
+    smtp_server.always()
+    working()
+    wait_until(lambda: len(senders()) == len(written), 20)
+    assert sorted(senders()) == sorted(written)
+
+
+def test_a_job_that_does_not_end_is_cut_off_at_the_stop(
+    serving: Fixture, working: Fixture, smtp_server: SmtpServer
+) -> None:
+    smtp_server.always(Behaviour("message", hang=True))
+    worker = working()
+    serving().write()
+    wait_until(lambda: smtp_server.connections > 0)
+    time.sleep(0.5)
+    worker.terminate()
+    assert worker.wait(STOP) == 0
+
+
+@pytest.mark.parametrize("valkey_is", ["there", "away", "hanging"])
+def test_sigterm_while_there_is_nothing_to_do(
+    working: Fixture, valkey: ValkeyServer, valkey_is: str
+) -> None:
+    worker = working()
+    if valkey_is == "away":
+        valkey.kill()
+        time.sleep(1)
+    elif valkey_is == "hanging":
+        valkey.hang()
+        time.sleep(1)
+    worker.terminate()
+    assert worker.wait(STOP) == 0
+
+
+def test_plain_rq_as_the_guide_says(
+    operated: OperatedSite, serving: Fixture, valkey: ValkeyServer, senders: Fixture
+) -> None:
+    (line,) = [line for line in GUIDE.read_text().splitlines() if line.startswith("rq worker ")]
+    words = shlex.split(line.replace("redis://127.0.0.1:6379/0", valkey.url))
+    command = [str(Path(sys.executable).with_name("rq")), *words[1:]]
+    environment = {**os.environ, **operated.environment, "CHANGEMAKER_SITE": str(operated.folder)}
+    writing = serving()
+    written = [writing.write() for _ in range(3)]
+    with subprocess.Popen(command, env=environment, cwd=Path(__file__).parent) as process:
+        wait_until(lambda: len(senders()) == 3, 30)
+        process.terminate()
+        assert process.wait(STOP) == 0
+    assert sorted(senders()) == sorted(written)
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "said"),
+    [
+        ((), {"CHANGEMAKER_REDIS_URL": ""}, "redis_url is not set"),
+        (("--queues", "mail,post"), {}, "no queue post; the site has core, default, mail"),
+    ],
+)
+def test_what_a_worker_refuses(
+    operated: OperatedSite,
+    options: tuple[str, ...],
+    environment: dict[str, str],
+    said: str,
+) -> None:
+    operated.environment.update(environment)
+    done = operated.run("worker", *options, check=False)
+    assert (done.returncode, said in done.stderr) == (1, True), done.stderr
+
+
+def test_burst_ends_when_there_are_no_more_tickets(
+    operated: OperatedSite, serving: Fixture, valkey: ValkeyServer, senders: Fixture
+) -> None:
+    sender = serving().write()
+    wait_until(lambda: Queue("mail", connection=valkey.client).count > 0)
+    operated.run("worker", "--queues", "mail", "--burst")
+    assert senders() == [sender]
+
+
+def ticks(site: JobsOnlySite) -> int:
+    sql = "SELECT count(*) FROM test_note WHERE text = 'tick'"
+    count: int = site.db.sync.write(lambda tx: tx.database.execute_sql(sql).fetchone()[0])
+    return count
+
+
+def test_scheduled_jobs_run_where_there_are_only_workers_whatever_valkey_does(
+    ledger: JobsOnlySite, valkey: ValkeyServer, worker_command: Callable[..., list[str]]
+) -> None:
+    with (
+        Relay(ledger, valkey.url, function="worker_process.drain"),
+        subprocess.Popen(worker_command(valkey.url)) as worker,
+    ):
+        wait_until(lambda: ticks(ledger) >= 2)
+        for trouble in (valkey.restart_empty, valkey.hang, valkey.kill):
+            trouble()
+            time.sleep(1.5)
+            before = ticks(ledger)
+            valkey.go_on()
+            if trouble == valkey.kill:
+                valkey.start()
+            wait_until(lambda before=before: ticks(ledger) >= before + 2)
+            known: Any = valkey.client.smembers("rq:workers")
+            assert len(known) == 1, f"after {trouble.__name__}, RQ knows of {known}"
+        worker.terminate()
+        assert worker.wait(STOP) == 0
+
+
+def test_tickets_are_few(valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1_000_000.0]
+    monkeypatch.setattr(tickets.time, "time", lambda: now[0])
+    queue = Queue("mail.urgent", connection=valkey.client)
+    offices = [Tickets(valkey.client) for _ in range(3)]
+    for second in range(tickets.WAITING + 3):
+        now[0] += 1
+        for office in offices:
+            office.put("mail.urgent")
+        assert queue.count == min(second + 1, tickets.WAITING)
+
+
+def test_nothing_of_redis_is_imported_without_an_address(tmp_path: Path) -> None:
+    program = """
+import sys
+from pathlib import Path
+from changemaker_core import Config, create_app
+from changemaker_core.cli import serve
+create_app(Config.for_tests(Path(sys.argv[1])))
+print(sorted({"redis", "rq"} & sys.modules.keys()))
+"""
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_health_and_doctor_tell_of_redis(
+    operated: OperatedSite, serving: Fixture, working: Fixture, valkey: ValkeyServer
+) -> None:
+    writing = serving()
+    assert health(writing) == (200, "ok")
+    assert doctor(operated)[0] == "warning"
+    working()
+    status, message = doctor(operated)
+    assert (status, message.partition(". ")[2]) == ("ok", "Workers: 1.")
+    valkey.kill()
+    time.sleep(1.1)  # health is kept for a second
+    assert health(writing) == (200, "warning")
+    assert doctor(operated)[0] == "error"
+
+
+def health(writing: Fixture) -> tuple[int, str]:
+    answer = writing.client.get("/api/health")
+    (status,) = (c["status"] for c in answer.json()["checks"] if c["name"] == "redis")
+    return answer.status_code, status
+
+
+def doctor(operated: OperatedSite) -> tuple[str, str]:
+    found = json.loads(operated.run("doctor", "--json", check=False).stdout)
+    (redis,) = (finding for finding in found if finding["name"] == "redis")
+    return redis["status"], redis["message"]
