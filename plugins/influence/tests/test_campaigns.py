@@ -102,6 +102,27 @@ async def test_dates_must_fit(visit):
         assert answer.json()["errors"][0]["field"] == "ends_at"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"starts_at": "0001-01-01T00:00:00+14:00"}, {"ends_at": "9999-12-31T23:59:59-14:00"}],
+)
+async def test_dates_are_ones_that_every_time_zone_has(visit, change):
+    async with visit() as v:
+        campaign = await v.campaign()
+        answer = await v.organise("PATCH", f"/api/campaigns/{campaign['id']}", json=change)
+        assert answer.status_code == 422
+        assert {error["field"] for error in answer.json()["errors"]} == change.keys()
+
+
+async def test_what_was_never_published_stays_unseen(visit):
+    async with visit() as v:
+        campaign = await v.campaign(status="DRAFT")
+        await v.change(campaign["id"], status="ARCHIVED")
+        assert (await v.client.get(f"/api/public/campaigns/{campaign['slug']}")).status_code == 404
+        assert (await v.client.get(f"/campaigns/{campaign['slug']}")).status_code == 404
+        assert (await v.send(campaign)).status_code == 404
+
+
 async def test_a_published_campaign_is_for_somebody(visit):
     async with visit() as v:
         campaign = await v.campaign(status="DRAFT", target_government_levels=[])

@@ -163,6 +163,15 @@ async def test_the_message_is_changed_only_where_the_campaign_allows_it(visit):
         assert (row.subject, row.body) == ("My own", "To Avery Tremblay-Sample: L5G 4L3")
 
 
+async def test_a_subject_may_grow_with_what_is_filled_in(visit):
+    async with visit() as v:
+        campaign = await v.campaign(email_subject="{sender_name}" * 15)
+        assert (await v.send(campaign, sender_name="N" * 200)).status_code == 202
+        await v.run_jobs()
+        (row,) = await ledger(v)
+        assert (row.status, len(row.subject)) == ("SENT", 3000)
+
+
 async def test_only_an_open_campaign_takes_messages(visit):
     async with visit() as v:
         draft = await v.campaign(status="DRAFT")

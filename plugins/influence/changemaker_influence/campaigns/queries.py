@@ -126,5 +126,5 @@ def _public() -> Query:
     return (
         Campaign.select(*_VIEW, EmailTally.sent)
         .join(EmailTally, on=EmailTally.campaign == Campaign.id)
-        .where(Campaign.status != "DRAFT")
+        .where(Campaign.published_at.is_null(False))
     )

@@ -8,8 +8,9 @@ import msgspec
 import peewee
 
 from changemaker_core import Conflict, FieldError, Invalid, NotFound, Text, new_id
-from changemaker_core.mail import Address, HeaderInjection, InvalidAddress
+from changemaker_core.mail import HeaderInjection, InvalidAddress
 from changemaker_influence import states
+from changemaker_influence.addresses import canonical
 from changemaker_influence.campaigns import queries
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient
 from changemaker_influence.campaigns.slugs import free_slug, slugify
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
         RecipientOut,
     )
 
+#: Years beyond which no campaign is meant, and some time zone has no date.
+FIRST: Final = 1900
+LAST: Final = 2999
 #: Campaigns of one title that are made at the same moment.
 MOST_RIVALS: Final = 100
 
@@ -98,9 +102,9 @@ def add_recipient(tx: Tx, campaign_id: str, new: NewRecipient) -> RecipientOut:
 
 
 def _mailable(new: NewRecipient) -> str:
-    """The recipient's address, lower case, if mail can be written to it; else ``Invalid``."""
+    """The recipient's address in its canonical form; ``Invalid`` where no mail can go to it."""
     try:
-        return Address(new.name, new.email.lower()).email
+        return canonical(new.email)
     except (InvalidAddress, HeaderInjection):
         problem = Text("Enter an email address such as name@example.org.")
         raise Invalid([FieldError("email", problem)]) from None
@@ -149,6 +153,10 @@ def _slug_for(title: str) -> str:
 
 
 def _check_dates(values: dict[str, Any]) -> None:
+    problem = Text("Enter a date between the years {first} and {last}.", first=FIRST, last=LAST)
+    dated = [(name, values[name]) for name in ("starts_at", "ends_at") if values[name] is not None]
+    if errors := [FieldError(name, problem) for name, at in dated if not FIRST <= at.year <= LAST]:
+        raise Invalid(errors)
     starts, ends = values["starts_at"], values["ends_at"]
     if starts is not None and ends is not None and ends <= starts:
         problem = Text("A campaign ends after it has begun.")

@@ -44,7 +44,10 @@ class Directory(ABC):
     cached: ClassVar[bool] = True
 
     def normalise(self, typed: str) -> str:
-        """The one way to write the code that somebody typed; ``PostalCodeInvalid`` for no code."""
+        """The one way to write the code that somebody typed; ``PostalCodeInvalid`` for no code.
+
+        At most 100 characters, as is what ``spaced`` makes of it.
+        """
         return postal_codes.normalise(typed)
 
     def spaced(self, code: str) -> str:

@@ -11,7 +11,7 @@ class PostalCode(Model):
     """A directory's last answer about a postal code."""
 
     directory = peewee.CharField(max_length=64)
-    code = peewee.CharField(max_length=20)
+    code = peewee.CharField(max_length=100)
     answer = JSONField()
     cached_at = UtcField()
 

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from changemaker_core.mail import Address, HeaderInjection, InvalidAddress
+from changemaker_core.mail import HeaderInjection, InvalidAddress
+from changemaker_influence.addresses import canonical
 from changemaker_influence.directories.levels import Level, level_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_MAX_ADDRESS: Final = 254
+#: The longest name of a person, an office, a district.
+_MAX_LINE: Final = 200
 _BLANKS: Final = re.compile(r"\s+")
 
 
@@ -106,16 +108,16 @@ def without_doubles(people: Iterable[Representative]) -> tuple[Representative, .
 
 def clean_address(written: str) -> str | None:
     """``" Mailto:A.B@Example.CA "`` → ``"a.b@example.ca"``; ``None`` for anything not plain."""
-    address = written.strip().lower().removeprefix("mailto:").strip()
     try:
-        return Address("", address).email if len(address) <= _MAX_ADDRESS else None
+        return canonical(written.strip().lower().removeprefix("mailto:").strip())
     except (InvalidAddress, HeaderInjection):
         return None
 
 
 def _line(written: str) -> str:
     """One line of text: names end up in the headers of a mail."""
-    return _BLANKS.sub(" ", "".join(c if c.isprintable() else " " for c in written)).strip()
+    printable = "".join(c if c.isprintable() else " " for c in written)
+    return _BLANKS.sub(" ", printable).strip()[:_MAX_LINE].rstrip()
 
 
 def _web_address(written: str) -> str:

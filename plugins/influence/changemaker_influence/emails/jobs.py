@@ -98,6 +98,7 @@ def jobs() -> list[Job]:
             ),
             on_unknown=lost_sight,
             on_dead=gave_up,
+            hold_after=timedelta(hours=24),
         ),
         Job("influence.tidy", tidy, schedule=Every(timedelta(days=1))),
     ]

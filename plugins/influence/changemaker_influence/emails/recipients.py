@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from changemaker_core import FieldError, Invalid, Text
+from changemaker_core.mail import HeaderInjection, InvalidAddress
+from changemaker_influence.addresses import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -61,7 +63,7 @@ def choose(
     """Those of ``people`` who were named, each address once. Raises ``Invalid`` for others."""
     by_email = {person.email: person for person in reversed(people)}
     by_key = {person.key: person for person in people}
-    chosen, errors = _pick(by_email, [email.lower() for email in emails], "recipient_emails")
+    chosen, errors = _pick(by_email, map(_known_as, emails), "recipient_emails")
     more, more_errors = _pick(by_key, keys, "recipient_keys")
     if errors or more_errors:
         raise Invalid([*errors, *more_errors])
@@ -69,6 +71,14 @@ def choose(
     if not once:
         raise Invalid([FieldError("recipient_keys", Text("Choose at least one recipient."))])
     return list(once.values())
+
+
+def _known_as(email: str) -> str:
+    """How an address of ours would be written; what is no address is nobody's."""
+    try:
+        return canonical(email)
+    except (InvalidAddress, HeaderInjection):
+        return ""
 
 
 def _pick(

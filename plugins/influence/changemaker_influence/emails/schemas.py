@@ -10,13 +10,12 @@ from msgspec import Meta
 
 from changemaker_core import Body, Email, ListQuery, PlainLine
 from changemaker_influence.campaigns.schemas import MessageBody, Subject
-from changemaker_influence.directories.postal_codes import MAX_TYPED
 from changemaker_influence.states import EmailStatus
 
 #: Nobody has more representatives.
 MAX_RECIPIENTS = 30
 _Name = Annotated[PlainLine, Meta(min_length=1, max_length=200)]
-_Typed = Annotated[PlainLine, Meta(min_length=1, max_length=MAX_TYPED)]
+_Typed = Annotated[PlainLine, Meta(min_length=1, max_length=100)]
 _Key = Annotated[PlainLine, Meta(min_length=1, max_length=64)]
 
 

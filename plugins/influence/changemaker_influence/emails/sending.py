@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from changemaker_core import FieldError, Invalid, SlidingWindow, Text
 from changemaker_core.mail import Address, HeaderInjection, InvalidAddress, Message
+from changemaker_influence.addresses import canonical
 from changemaker_influence.campaigns.queries import CampaignView, custom_recipients
 from changemaker_influence.config import InfluenceConfig
 from changemaker_influence.emails import services
@@ -72,7 +73,7 @@ class Sending:
         return services.Order(
             campaign_id=campaign.id,
             sender_name=wanted.sender_name,
-            sender_email=wanted.sender_email.lower(),
+            sender_email=canonical(wanted.sender_email),
             postal_code=postal_code,
             recipients=choose(people, emails=wanted.recipient_emails, keys=wanted.recipient_keys),
             subject=wanted.subject or campaign.email_subject,
@@ -117,7 +118,7 @@ def _mail_errors(campaign: CampaignView, wanted: SendEmail) -> list[FieldError]:
     """What would stop the mail from being written, found before anything is promised."""
     fields = {"name": "sender_name", "email": "sender_email", "subject": "subject"}
     try:
-        sender = Address(wanted.sender_name, wanted.sender_email)
+        sender = Address(wanted.sender_name, canonical(wanted.sender_email))
         subject = wanted.subject or campaign.email_subject
         Message(to=sender, reply_to=sender, subject=subject, text=wanted.body or "")
     except HeaderInjection as error:

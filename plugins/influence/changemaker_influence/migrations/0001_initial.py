@@ -59,12 +59,12 @@ class CampaignEmail(Model):
     action_id = UUIDField(index=True)
     sender_name = peewee.CharField(max_length=200)
     sender_email = peewee.CharField(max_length=254)
-    postal_code = peewee.CharField(max_length=20)
+    postal_code = peewee.CharField(max_length=100)
     recipient_name = peewee.CharField(max_length=200)
     recipient_email = peewee.CharField(max_length=254)
     recipient_office = peewee.CharField(max_length=200)
     recipient_level = peewee.CharField(max_length=16, null=True)
-    subject = peewee.CharField(max_length=500)
+    subject = peewee.TextField()
     body = peewee.TextField()
     method = peewee.CharField(max_length=16)
     status = peewee.CharField(max_length=24, index=True)
@@ -119,7 +119,7 @@ class IdempotentAnswer(Model):
 
 class PostalCode(Model):
     directory = peewee.CharField(max_length=64)
-    code = peewee.CharField(max_length=20)
+    code = peewee.CharField(max_length=100)
     answer = JSONField()
     cached_at = UtcField()
 
