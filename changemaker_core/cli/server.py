@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 #: Seconds that open requests get to finish; what is left of ``GRACE`` is for closing plugins.
 REQUEST_GRACE = 8
-#: Seconds in which a connection that was just accepted brings its request.
-SETTLE = 0.2
+#: Seconds in which connections that had begun are accepted.
+KNOCKED = 0.2
+#: Seconds in which a connection that was just accepted, or is kept for the next request, brings it.
+SETTLE = 1.0
 
 
 class Server(uvicorn.Server):
@@ -37,12 +39,26 @@ class Server(uvicorn.Server):
         """Close the door, then the application.
 
         NOTE(reset): uvicorn closes a connection that is silent at that moment; one that was just
-        accepted would be reset with its request unread. So the door closes a little earlier.
+        accepted, or is just being written to, would be reset with its request unread. So the door
+        closes a little earlier, and meanwhile each answer says that it is its connection's last.
+        Before that, those are let in who have knocked: the supervisor hears nobody new.
         """
+        await asyncio.sleep(KNOCKED)
         for server in self.servers:
             server.close()
-        await asyncio.sleep(SETTLE)
+        self.server_state.default_headers = [
+            *self.server_state.default_headers,
+            (b"connection", b"close"),
+        ]
+        await self._settle()
         await super().shutdown(sockets=sockets)
+
+    async def _settle(self) -> None:
+        """Wait until the connections that are in use have got their last answer."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + SETTLE
+        while self.server_state.connections and clock() < end:
+            await asyncio.sleep(0.05)
 
 
 def serve_app(app: Any, listening: socket.socket, *, started: Callable[[], None]) -> None:

@@ -14,6 +14,7 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.cli.child import Child
+from changemaker_core.cli.listening import let_nobody_in
 from changemaker_core.cli.orders import GRACE, REFUSED
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ class Supervisor:
 
     async def _stop_children(self) -> None:
         """Let the children finish for ``GRACE`` seconds, then end those that have not."""
+        let_nobody_in(self._listening)
         self._listening.close()
         for task in tuple(self._tasks):
             task.cancel()
