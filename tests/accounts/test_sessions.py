@@ -8,10 +8,11 @@ import contextlib
 import json
 from datetime import timedelta
 
+import httpx
 import jwt
 import pytest
 
-from changemaker_core.db import utcnow
+from changemaker_core.db import SlidingWindow, utcnow
 from changemaker_core.features.accounts import api, services
 from changemaker_core.testing.fixtures_site import client_of
 
@@ -164,6 +165,8 @@ async def test_forged_tokens_are_refused(signed_up):
         for forged in forgeries(token):
             assert (await me(client, forged)).status_code == 401, forged
         assert (await me(client, token)).status_code == 200
+        headers = {"Authorization": f"bearer {token}"}  # a scheme's case does not matter
+        assert (await client.get("/api/auth/me", headers=headers)).status_code == 200
 
 
 async def test_sign_in_is_limited_for_each_client(signed_up):
@@ -172,6 +175,27 @@ async def test_sign_in_is_limited_for_each_client(signed_up):
         assert [answer.status_code for answer in answers[:10]] == [401] * 10
         assert answers[10].status_code == 429
         assert 0 < int(answers[10].headers["retry-after"]) <= 60
+
+
+async def test_sign_in_is_limited_for_a_whole_ipv6_network(open_app):
+    async with open_app() as app:
+        codes = []
+        for n in range(1, 12):
+            transport = httpx.ASGITransport(app=app, client=(f"2001:db8:1:2::{n:x}", 123))
+            async with httpx.AsyncClient(transport=transport, base_url="http://h.org") as client:
+                codes.append((await login(client, f"u{n}@example.org")).status_code)
+    assert codes == [401] * 10 + [429]
+
+
+async def test_guesses_at_one_moment_are_counted_one_by_one(signed_up, monkeypatch):
+    """Each is counted before its password is looked at: together they gain nothing."""
+    generous = SlidingWindow("generous", 1000, timedelta(minutes=1))
+    monkeypatch.setattr(services, "LOGINS_PER_ADDRESS", generous)
+    async with signed_up() as (_, client):
+        guesses = [login(client, password="wrong wrong wrong") for _ in range(20)]
+        codes = [answer.status_code for answer in await asyncio.gather(*guesses)]
+    assert set(codes) == {401, 429}
+    assert codes.count(401) <= services.FREE_FAILURES
 
 
 async def test_wrong_passwords_make_the_account_wait_longer(signed_up, clock):

@@ -23,7 +23,7 @@ class LoginResource:
     async def on_post(self, req: Request, resp: Response, *, body: Login) -> Session:
         """Sign in."""
         _never_store(resp)
-        return await self._sessions.sign_in(body.email, body.password, req.client_ip)
+        return await self._sessions.sign_in(body.email, body.password, req.visitor)
 
 
 class RefreshResource:

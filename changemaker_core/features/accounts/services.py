@@ -57,26 +57,32 @@ def check_password(password: str, email: str) -> None:
         raise PasswordRefused(problem)
 
 
-def admit_attempt(tx: Tx, email: str, client_ip: str) -> None:
-    """Counts a sign-in. Raises ``LimitReached`` when this client or this account must wait."""
-    LOGINS_PER_ADDRESS.take(tx, client_ip)
-    delay = LoginDelay.get_or_none(LoginDelay.key == _delay_key(email))
-    if delay is not None and delay.not_before > tx.now:
-        raise LimitReached("accounts.login.account", delay.not_before - tx.now)
+def admit_attempt(tx: Tx, email: str, visitor: str) -> None:
+    """Counts a sign-in. Raises ``LimitReached`` when this visitor or this account must wait.
+
+    It counts as a failure until its session opens: else guesses that arrive together would all be
+    let in before the first of them had failed.
+    """
+    LOGINS_PER_ADDRESS.take(tx, visitor)
+    key = _delay_key(email)
+    LoginDelay.insert(key=key, failures=0, not_before=tx.now).on_conflict_ignore().execute()
+    due = (LoginDelay.key == key) & (LoginDelay.not_before <= tx.now)
+    if not LoginDelay.update(failures=LoginDelay.failures + 1).where(due).execute():
+        known = LoginDelay.get_or_none(LoginDelay.key == key)
+        wait = known.not_before - tx.now if known is not None else timedelta(0)
+        raise LimitReached("accounts.login.account", wait)
+    begin_wait(tx, email)
 
 
-def note_failure(tx: Tx, email: str) -> None:
+def begin_wait(tx: Tx, email: str) -> None:
     """After the third wrong password each further one doubles the wait, to fifteen minutes.
 
     The wait is the same for an address without an account, so it tells nothing.
     """
-    key = _delay_key(email)
-    known = LoginDelay.get_or_none(LoginDelay.key == key)
-    failures = 1 if known is None else known.failures + 1
-    row = {"failures": failures, "not_before": tx.now + _delay_after(failures)}
-    LoginDelay.insert(key=key, **row).on_conflict(
-        conflict_target=[LoginDelay.key], update=row
-    ).execute()
+    delay = LoginDelay.get_or_none(LoginDelay.key == _delay_key(email))
+    if delay is not None:
+        not_before = tx.now + _delay_after(delay.failures)
+        LoginDelay.update(not_before=not_before).where(LoginDelay.key == delay.key).execute()
 
 
 def open_session(tx: Tx, account: Account, new_hash: str | None = None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from changemaker_core import Actor, Text, Unauthorized
 from changemaker_core.features.accounts import passwords, services
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 # Two at a time: each takes a core and 64 MiB for a third of a second.
 _hashing = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
-_BEARER: Final = "Bearer "
 R = TypeVar("R")
 
 
@@ -32,16 +31,16 @@ class Sessions:
         self._roles = roles
         self._access = AccessTokens.of(site.config.secret_key)
 
-    async def sign_in(self, email: str, password: str, client_ip: str) -> Session:
+    async def sign_in(self, email: str, password: str, visitor: str) -> Session:
         """Opens a session. The same answer, in the same time, for whatever is wrong."""
         site = self._site
         email = email.casefold()
-        await site.db.write(services.admit_attempt, email, client_ip)
+        await site.db.write(services.admit_attempt, email, visitor)
         account = await site.db.one(account_by_email(email))
         known_hash = account.password_hash if account is not None else None
         right = await _on_thread(passwords.matches, password, known_hash)
         if account is None or not right or account.status != "ACTIVE":
-            await site.db.write(services.note_failure, email)
+            await site.db.write(services.begin_wait, email)
             raise Unauthorized(Text("The e-mail address or the password is not right."))
         new_hash = None
         if passwords.needs_rehash(account.password_hash):
@@ -67,10 +66,11 @@ class Sessions:
         header = request.get_header("Authorization")
         if header is None:
             return None
-        if not header.startswith(_BEARER):
+        scheme, _, token = header.partition(" ")
+        if scheme.lower() != "bearer":
             raise Unauthorized(Text("Authorization must be a Bearer token."))
         try:
-            user_id = self._access.user_id(header.removeprefix(_BEARER), self._site.clock())
+            user_id = self._access.user_id(token, self._site.clock())
         except BadToken:
             raise Unauthorized(Text("The access token is not valid, or has expired.")) from None
         # One compiled read: a suspension or a new role counts at once, not in fifteen minutes.
