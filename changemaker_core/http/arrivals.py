@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 #: Headers, beside cookies, that say who is asking.
 CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"signature"})
+#: The longest headers, or addresses, that are remembered: a stranger chooses them, and could fill
+#: the memory with thousands that no limit of their number would keep small.
+REMEMBERED_BYTES = 1_000
 _SANE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
 
@@ -48,7 +51,13 @@ class Visitors:
 
     def __init__(self, translations: Translations) -> None:
         self._translations = translations
-        self.of = lru_cache(maxsize=4096)(self._read)
+        self.remembered = lru_cache(maxsize=4096)(self._read)
+
+    def of(self, accept_language: bytes | None, cookie: bytes | None) -> Visitor:
+        """What the two headers say."""
+        if len(accept_language or b"") + len(cookie or b"") > REMEMBERED_BYTES:
+            return self._read(accept_language, cookie)
+        return self.remembered(accept_language, cookie)
 
     def _read(self, accept_language: bytes | None, cookie: bytes | None) -> Visitor:
         chosen, known = _cookies(cookie)

@@ -11,6 +11,7 @@ from changemaker_core.http import answers, guards
 from changemaker_core.http.access_log import AccessLog, user_of
 from changemaker_core.http.arrivals import (
     CREDENTIALS,
+    REMEMBERED_BYTES,
     Arrival,
     RequestIds,
     Visitors,
@@ -107,8 +108,9 @@ class Edge:
         prefix, path = inner_path(scope)
         key = None
         if self._keeps_answers and not known and scope["method"] in _READS:
-            host = sent.get(b"host")
-            key = (path, scope["query_string"], locale, prefix, scope.get("scheme"), host)
+            host, query = sent.get(b"host", b""), scope["query_string"]
+            if len(host) + len(query) + len(path) <= REMEMBERED_BYTES:
+                key = (path, query, locale, prefix, scope.get("scheme"), host)
         return Arrival(
             scope, sent, path, prefix, client_ip, locale, known, accepted or self._ids.new(), key
         )
