@@ -87,22 +87,22 @@ def _configuration_written(new: NewSite) -> Iterator[None]:
                 f"{new.folder / name} is there already: a site is never overwritten.\n"
                 "Choose another folder, or go on with `changemaker migrate` and `serve`."
             )
-    try:
-        new.folder.mkdir(parents=True, exist_ok=True)
-        for name, (text, mode) in files.items():
-            _write_new(new.folder / name, text, mode)
-    except OSError as error:
-        raise Refusal(f"cannot write {error.filename}: {error.strerror}.") from error
-    try:
+    with contextlib.ExitStack() as made:
+        try:
+            # Other users of the machine must not read the database and the mail.
+            new.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for name, (text, mode) in files.items():
+                _write_new(new.folder / name, text, mode, made)
+        except OSError as error:
+            where = error.filename or new.folder  # a full disk names no file
+            raise Refusal(f"cannot write {where}: {error.strerror}.") from error
         yield
-    except BaseException:
-        for name in files:
-            (new.folder / name).unlink()
-        raise
+        made.pop_all()  # nothing failed: they stay
 
 
-def _write_new(path: Path, text: str, mode: int) -> None:
+def _write_new(path: Path, text: str, mode: int, made: contextlib.ExitStack) -> None:
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode)
+    made.callback(path.unlink)
     with open(descriptor, "w", encoding="utf-8") as file:
         file.write(text)
 

@@ -23,6 +23,7 @@ def test_secrets_are_fresh_and_private(cli: Any) -> None:
         assert cli.run("init", name, "--yes").returncode == 0
         env = cli.folder / name / ".env"
         assert env.stat().st_mode & 0o777 == 0o600
+        assert env.parent.stat().st_mode & 0o777 == 0o700
         written.append(env.read_text())
         assert "secret_key" not in (cli.folder / name / "changemaker.toml").read_text()
     assert written[0] != written[1]
@@ -69,6 +70,19 @@ def test_a_failed_init_can_be_tried_again(cli: Any) -> None:
     assert cli.run("init", "site", "--yes", "--database-url", url).returncode == 1
     done = cli.run("init", "site", "--yes")
     assert done.returncode == 0, done.stderr
+
+
+def test_where_the_second_file_cannot_be_written_the_first_is_taken_away(cli: Any) -> None:
+    folder = cli.folder / "site"
+    folder.mkdir()
+    nowhere = folder / ".env"
+    nowhere.symlink_to(folder / "missing" / "file")
+    done = cli.run("init", "site", "--yes")
+    assert done.returncode == 1
+    assert "cannot write" in done.stderr
+    assert [path.name for path in folder.iterdir()] == [".env"]  # somebody else's: it stays
+    nowhere.unlink()
+    assert cli.run("init", "site", "--yes").returncode == 0
 
 
 def test_a_wrong_key_in_the_environment_is_named(cli: Any) -> None:
