@@ -156,6 +156,11 @@ class PostgresCluster:
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def log(self) -> str:
+        """What the server has written to its log."""
+        path = self._data.parent / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
     @property
     def _data(self) -> Path:
         assert self._folder is not None  # noqa: S101  # start() made it
@@ -188,12 +193,7 @@ class PostgresCluster:
             if done.returncode:
                 output.seek(0)
                 said = output.read().decode(errors="replace")
-                raise RuntimeError(f"{program} failed: {said}\n{self._log_end()}")
-
-    def _log_end(self) -> str:
-        """What the server itself said last."""
-        log = self._folder / "log" if self._folder is not None else None
-        return log.read_text(errors="replace")[-1000:] if log is not None and log.exists() else ""
+                raise RuntimeError(f"{program} failed: {said}\n{self.log()[-1000:]}")
 
 
 def _other_account() -> str | None:

@@ -81,6 +81,26 @@ def primary():
     cluster.stop()
 
 
+@pytest.fixture(scope="session")
+def replica(primary):
+    """A replica that follows closely, though never at once, and logs what it is asked."""
+    settings = {"log_statement": "all", "recovery_min_apply_delay": "100ms"}
+    follower = PostgresReplica(primary, settings)
+    follower.start()
+    yield follower
+    follower.stop()
+
+
+@pytest.fixture(scope="session")
+def late_replica(primary):
+    """A replica that lags by exactly 10 seconds, and logs what it is asked."""
+    settings = {"log_statement": "all", "recovery_min_apply_delay": "10s"}
+    follower = PostgresReplica(primary, settings)
+    follower.start()
+    yield follower
+    follower.stop()
+
+
 @pytest.fixture
 def crashing():
     """A server for one test, which may crash it."""
