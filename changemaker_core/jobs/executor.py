@@ -71,7 +71,7 @@ class Executor:
 
     def run_forever(self, stop: threading.Event, grace: timedelta = timedelta(seconds=10)) -> None:
         """Work until ``stop`` is set; then finish what is running, for at most ``grace``, and give
-        back what was claimed and not begun."""
+        back the rest: what was not begun, and what is not at risk yet and now cannot be."""
         threads = [
             threading.Thread(target=self._work, args=(stop,), name=f"job-{number}", daemon=True)
             for number in range(self._workers)
@@ -82,7 +82,7 @@ class Executor:
             stop.wait()
             self._site.jobs.bell.ring()
             self._join(threads, grace)
-            self._give_back()
+            self._give_back(self._heartbeat.begun())
 
     def run_due(self) -> int:
         """Run everything that is due, here and now, until nothing is; answers how many runs."""
@@ -207,14 +207,15 @@ class Executor:
             thread.join(max(0.0, end - time.monotonic()))
         left = sum(thread.is_alive() for thread in threads)
         if left:
-            log.warning("%d jobs were still running at the end; their leases will end", left)
+            log.warning("%d jobs were still running at the end; they are given back", left)
 
-    def _give_back(self) -> None:
-        unstarted = list(self._waiting)
+    def _give_back(self, cut_off: Collection[Claimed] = ()) -> None:
+        """Return leases. A job of ``cut_off`` that still runs finds its own lost."""
+        unfinished = [*self._waiting, *cut_off]
         self._waiting.clear()
-        if unstarted:
-            self._site.db.sync.write(store.give_back, unstarted)
-            self._heartbeat.release(unstarted)
+        if unfinished:
+            self._site.db.sync.write(store.give_back, unfinished)
+            self._heartbeat.release(unfinished)
 
 
 def _perform(run: JobRun, job: Job) -> None:

@@ -47,6 +47,11 @@ class Heartbeat:
             self._begun[job.id] = time.monotonic()
             self._report_at[job.id] = self._seconds * 5
 
+    def begun(self) -> list[Claimed]:
+        """Those that are being run now."""
+        with self._lock:
+            return [self._held[job_id] for job_id in self._begun if job_id in self._held]
+
     def release(self, jobs: Iterable[Claimed]) -> None:
         """These are over, or not ours any more."""
         with self._lock:
