@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
@@ -9,6 +10,12 @@ from changemaker_core.mail import Address, InvalidAddress
 
 #: RFC 5321, section 4.5.3.1.3, less the angle brackets.
 MAX_ADDRESS: Final = 254
+#: Unicode's Default_Ignorable_Code_Point, as far as its category is not Cf: fillers, joiners,
+#: variation selectors.
+_UNSEEN: Final = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2065\u3164\ufe00-\ufe0f\uffa0\ufff0-\ufff8"
+    "\U000e0000-\U000e0fff]"
+)
 
 
 def canonical(email: str) -> str:
@@ -17,8 +24,9 @@ def canonical(email: str) -> str:
     Case, composed and wide forms of letters, characters that nobody sees, and the alphabet of the
     domain do not make another address. Raises ``InvalidAddress`` or ``HeaderInjection``.
     """
-    seen = (c for c in unicodedata.normalize("NFKC", email) if unicodedata.category(c) != "Cf")
-    address = Address("", "".join(seen).lower()).envelope
+    # First what is not seen: it would keep a letter and its accent apart.
+    seen = "".join(c for c in _UNSEEN.sub("", email) if unicodedata.category(c) != "Cf")
+    address = Address("", unicodedata.normalize("NFKC", seen).lower()).envelope
     if len(address) > MAX_ADDRESS:
         raise InvalidAddress(email)
     return address

@@ -19,6 +19,9 @@ from changemaker_influence.addresses import MAX_ADDRESS, canonical
         ("zoe\u0301@example.org", "zoé@example.org"),
         ("sacha@exam\u00adple.org", "sacha@example.org"),
         ("sa\u200bcha@example.org", "sacha@example.org"),
+        ("sa\u034fcha@example.org", "sacha@example.org"),
+        ("sa\ufe0fcha@example.org", "sacha@example.org"),
+        ("zoe\u200b\u0301@example.org", "zoé@example.org"),
     ],
 )
 def test_what_looks_the_same_is_the_same(typed, same):
