@@ -73,6 +73,11 @@ class Site:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
+    @property
+    def run_folder(self) -> Path:
+        """Where this machine's processes note what they do. Not part of any backup."""
+        return self.config.site_dir / "run"
+
     def sweep(self, hook: str, **arguments: Any) -> list[Contribution[Any]]:
         """What every plugin contributes to a feature's own hook, in dependency order."""
         return self.loaded.sweep(hook, **arguments)

@@ -14,6 +14,7 @@ from changemaker_core.jobs.errors import (
     UnknownJob,
 )
 from changemaker_core.jobs.executor import Executor
+from changemaker_core.jobs.holds import REASONS, Hold, holds
 from changemaker_core.jobs.job import JobRun
 from changemaker_core.jobs.model import CoreJob
 from changemaker_core.jobs.outbox import Outbox, subscription_job
@@ -22,8 +23,10 @@ from changemaker_core.jobs.stats import QueueDepth, queue_depths
 from changemaker_core.jobs.tidy import core_jobs
 
 __all__ = [
+    "REASONS",
     "CoreJob",
     "Executor",
+    "Hold",
     "JobFailed",
     "JobRun",
     "LeaseLost",
@@ -33,6 +36,7 @@ __all__ = [
     "RunnerThread",
     "UnknownJob",
     "core_jobs",
+    "holds",
     "queue_depths",
     "run_jobs",
     "subscription_job",

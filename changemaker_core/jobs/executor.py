@@ -156,6 +156,7 @@ class Executor:
 
     def _claim(self, batch: int) -> list[Claimed]:
         """Claim from the first queue that has something, turn about, so that none starves."""
+        self._site.jobs.guard.beat(self._known_queues())
         expired, due = self._site.db.sync.read(self._look, tuple(self._known_queues()))
         sweep(self._site, expired, self._lease)
         for queue in due:
@@ -176,6 +177,7 @@ class Executor:
 
     def _claim_from(self, tx: Tx, queue: str, batch: int) -> list[Claimed]:
         until = tx.now + self._lease
+        self._site.jobs.guard.check(tx, queue)
         return store.claim(tx, queue, self._names, batch, secrets.token_hex(16), until)
 
     def _known_queues(self) -> list[str]:

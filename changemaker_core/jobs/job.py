@@ -6,6 +6,7 @@ import random
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from changemaker_core.jobs import store
+from changemaker_core.jobs.errors import LeaseLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,11 +89,16 @@ class JobRun:
         return self._site.db.sync.write(fenced)
 
     def at_risk(self, fn: Change | None = None, *args: Any) -> None:
-        """The point of no return: from here on, a run that is heard of no more is unknown."""
+        """The point of no return: from here on, a run that is heard of no more is unknown.
+
+        Raises ``LeaseLost`` also where the job's queue is held meanwhile.
+        """
 
         def step(tx: Tx) -> None:
             store.mark_at_risk(tx, self._fence, tx.now + self._lease)
             _follow(tx, fn, args)
+            if not self._site.jobs.guard.advance(tx, self._job.queue):
+                raise LeaseLost(self.id)
 
         self._commit(step)
         self.is_at_risk = True

@@ -1,4 +1,4 @@
-"""The outbox table."""
+"""The outbox's tables."""
 
 from __future__ import annotations
 
@@ -40,3 +40,27 @@ CoreJob.add_index(
     CoreJob.queue, CoreJob.due_at, where=peewee.SQL("due_at IS NOT NULL"), name="core_job_due"
 )
 CoreJob.add_index(CoreJob.due_at, where=peewee.SQL("state = 'at_risk'"), name="core_job_at_risk")
+
+
+class CoreHold(Model):
+    """A queue from which nothing is claimed until an operator releases it."""
+
+    queue = peewee.TextField(primary_key=True)
+    since = UtcField()
+    reason = peewee.TextField()
+    note = peewee.TextField(default="")
+
+    class Meta:
+        table_name = "core_hold"
+
+
+class CoreBeat(Model):
+    """What has been done for a guarded queue: a number that only grows, and when somebody last
+    said to be working for it; null where nobody ever has."""
+
+    queue = peewee.TextField(primary_key=True)
+    number = peewee.BigIntegerField(default=0)
+    at = UtcField(null=True)
+
+    class Meta:
+        table_name = "core_beat"

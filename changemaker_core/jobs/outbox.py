@@ -9,6 +9,7 @@ from changemaker_core.jobs import payload as payloads
 from changemaker_core.jobs import store
 from changemaker_core.jobs.bell import Bell
 from changemaker_core.jobs.errors import UnknownJob
+from changemaker_core.jobs.guard import Guard
 from changemaker_core.plugin.types import Job
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ class Outbox:
         self._site = site
         #: Rung when something of this process was enqueued and committed.
         self.bell = Bell()
+        #: What holds queues after a restore or a long silence.
+        self.guard = Guard(site)
 
     def enqueue(
         self,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
+    from pathlib import Path
 
     from changemaker_core.db import Database
     from changemaker_core.jobs.outbox import Outbox
@@ -27,6 +28,10 @@ class JobSite(Protocol):
     @property
     def clock(self) -> Callable[[], datetime]:
         """The time, as an aware datetime in UTC."""
+
+    @property
+    def run_folder(self) -> Path:
+        """Where this machine's processes note what they do; it may not be there yet."""
 
     def job(self, name: str) -> Job | None:
         """The job of this name, subscriptions' and core's own included."""

@@ -1,19 +1,14 @@
-"""The statements on ``core_job``, each one round trip, run inside of a unit of work.
-
-They are SQL rather than peewee's queries because every job takes three of them: building the
-queries would cost more than running them.
-"""
+"""The statements on ``core_job``, each one round trip, run inside of a unit of work."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.fields import read_utc, utc_text
 from changemaker_core.jobs.errors import LeaseLost
-from changemaker_core.jobs.model import CoreJob
 from changemaker_core.jobs.payload import decode
+from changemaker_core.jobs.statements import is_postgresql, run
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -42,9 +37,11 @@ INSERT INTO core_job (id, name, queue, payload, state, attempts, wanted_at, due_
   actor, created_at, updated_at)
 VALUES (?, ?, ?, ?, 'queued', 0, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 
+#: The second queue is the first one: what does not depend on the row is looked at once.
 _DUE = """
 SELECT id FROM core_job
 WHERE queue = ? AND due_at <= ? AND state <> 'at_risk' AND name IN ({names})
+  AND NOT EXISTS (SELECT 1 FROM core_hold WHERE core_hold.queue = ?)
 ORDER BY due_at LIMIT ?"""
 
 _CLAIM = """
@@ -120,20 +117,21 @@ def insert(
     """Add a job; False when its id or its key is there already."""
     now, due = utc_text(tx.now), utc_text(due_at)
     actor = f"{tx.actor.kind}:{tx.actor.id}" if tx.actor else None
-    cursor = _run(_INSERT, job_id, name, queue, payload, due, due, key, actor, now, now)
+    cursor = run(_INSERT, job_id, name, queue, payload, due, due, key, actor, now, now)
     return bool(cursor.rowcount == 1)
 
 
 def holder(key: str) -> str | None:
     """The id of the living job that holds ``key``."""
-    row = _run("SELECT id FROM core_job WHERE dedupe_key = ?", key).fetchone()
+    row = run("SELECT id FROM core_job WHERE dedupe_key = ?", key).fetchone()
     return None if row is None else str(row[0])
 
 
 def is_due(queue: str, names: Collection[str], now: datetime) -> bool:
-    """Whether a claim would find something: a cheap look without any lock."""
+    """Whether a claim would find something: a cheap look without any lock. A held queue has
+    nothing."""
     sql = _DUE.format(names=_marks(names))
-    return _run(sql, queue, utc_text(now), *names, 1).fetchone() is not None
+    return run(sql, queue, utc_text(now), *names, queue, 1).fetchone() is not None
 
 
 def in_index_order() -> None:
@@ -142,25 +140,26 @@ def in_index_order() -> None:
     Before its statistics have caught up with a burst of new jobs, it takes them for few, and
     fetches and sorts all of them for each claim.
     """
-    if _is_postgresql():
-        _run("SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
+    if is_postgresql():
+        run("SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
 
 
 def living_queues() -> list[str]:
     """The queues that hold anything."""
-    rows = _run("SELECT DISTINCT queue FROM core_job WHERE due_at IS NOT NULL").fetchall()
+    rows = run("SELECT DISTINCT queue FROM core_job WHERE due_at IS NOT NULL").fetchall()
     return [str(queue) for (queue,) in rows]
 
 
 def claim(
     tx: Tx, queue: str, names: Collection[str], limit: int, lease: str, until: datetime
 ) -> list[Claimed]:
-    """Take up to ``limit`` due jobs, the longest waiting first."""
+    """Take up to ``limit`` due jobs, the longest waiting first; none of a held queue."""
     in_index_order()
     due = _DUE.format(names=_marks(names))
     sql = _CLAIM.format(chosen=_chosen(due))
     now = utc_text(tx.now)
-    rows = _run(sql, lease, utc_text(until), now, queue, now, *names, limit).fetchall()
+    due_values = (queue, now, *names, queue, limit)
+    rows = run(sql, lease, utc_text(until), now, *due_values).fetchall()
     claimed = [
         Claimed(str(id_), name, decode(text), attempts, read_utc(wanted), read_utc(created), lease)
         for id_, name, text, attempts, wanted, created in rows
@@ -171,26 +170,26 @@ def claim(
 def expired(names: Collection[str], now: datetime) -> list[Expired]:
     """Jobs at risk whose lease has ended."""
     sql = _EXPIRED.format(names=_marks(names))
-    rows = _run(sql, utc_text(now), *names).fetchall()
+    rows = run(sql, utc_text(now), *names).fetchall()
     return [Expired(str(id_), name, decode(text), lease) for id_, name, text, lease in rows]
 
 
 def abandon(tx: Tx, job: Expired, error: str) -> bool:
     """Mark a job unknown whose lease has ended; False when it was renewed or settled meanwhile."""
     now = utc_text(tx.now)
-    cursor = _run(_ABANDON, _storable(error), now, now, job.id, job.lease, now)
+    cursor = run(_ABANDON, _storable(error), now, now, job.id, job.lease, now)
     return bool(cursor.rowcount == 1)
 
 
 def postpone(tx: Tx, job: Expired, until: datetime) -> None:
     """Look at an expired job again later."""
-    _run(_POSTPONE, utc_text(until), job.id, job.lease)
+    run(_POSTPONE, utc_text(until), job.id, job.lease)
 
 
 def hold(fence: Fence) -> None:
     """Make sure that the lease is held until this transaction ends, or raise ``LeaseLost``."""
-    lock = " FOR UPDATE" if _is_postgresql() else ""  # SQLite has one writer anyway
-    if _run(_HOLDS + lock, fence.job_id, fence.lease, fence.state).fetchone() is None:
+    lock = " FOR UPDATE" if is_postgresql() else ""  # SQLite has one writer anyway
+    if run(_HOLDS + lock, fence.job_id, fence.lease, fence.state).fetchone() is None:
         raise LeaseLost(fence.job_id)
 
 
@@ -212,22 +211,22 @@ def finish(tx: Tx, fence: Fence, state: str, error: str | None) -> None:
 
 def renew(tx: Tx, jobs: Collection[Claimed], until: datetime) -> None:
     """Prolong leases that are still held."""
-    _run(_for_jobs(_RENEW, jobs), utc_text(until), *_ids_and_leases(jobs))
+    run(_for_jobs(_RENEW, jobs), utc_text(until), *_ids_and_leases(jobs))
 
 
 def give_back(tx: Tx, jobs: Collection[Claimed]) -> None:
     """Return claimed jobs that were not started, as if they had never been claimed."""
     now = utc_text(tx.now)
-    _run(_for_jobs(_GIVE_BACK, jobs), now, now, *_ids_and_leases(jobs))
+    run(_for_jobs(_GIVE_BACK, jobs), now, now, *_ids_and_leases(jobs))
 
 
 def _fenced(fence: Fence, sql: str, *values: Any) -> None:
-    if _run(sql, *values, fence.job_id, fence.lease, fence.state).rowcount != 1:
+    if run(sql, *values, fence.job_id, fence.lease, fence.state).rowcount != 1:
         raise LeaseLost(fence.job_id)
 
 
 def _chosen(due: str) -> str:
-    if _is_postgresql():  # an array is computed once; IN (… LIMIT) may be planned as a join
+    if is_postgresql():  # an array is computed once; IN (… LIMIT) may be planned as a join
         return f"= ANY(ARRAY({due} FOR UPDATE SKIP LOCKED))"
     return f"IN ({due})"
 
@@ -247,22 +246,3 @@ def _storable(error: str | None) -> str | None:
 
 def _marks(values: Collection[Any]) -> str:
     return ", ".join("?" * len(values))
-
-
-def _is_postgresql() -> bool:
-    return bool(_database().param == "%s")
-
-
-def _run(sql: str, *values: Any) -> Any:
-    """Run a statement whose values are marked ``?``; answers the cursor."""
-    database = _database()
-    return database.execute_sql(_marked(sql, database.param), values)
-
-
-def _database() -> Any:
-    return CoreJob._meta.database
-
-
-@lru_cache(maxsize=256)
-def _marked(sql: str, mark: str) -> str:
-    return sql.replace("?", mark)

@@ -1,4 +1,4 @@
-"""Core's first tables: table versions, limits, and the outbox."""
+"""Core's first tables: table versions, limits, the outbox and the guard of its queues."""
 
 from __future__ import annotations
 
@@ -52,7 +52,27 @@ class Job(Model):
 Job.add_index(Job.queue, Job.due_at, where=peewee.SQL("due_at IS NOT NULL"), name="core_job_due")
 Job.add_index(Job.due_at, where=peewee.SQL("state = 'at_risk'"), name="core_job_at_risk")
 
-MODELS = [TableVersion, Window, Job]
+
+class Hold(Model):
+    queue = peewee.TextField(primary_key=True)
+    since = UtcField()
+    reason = peewee.TextField()
+    note = peewee.TextField(default="")
+
+    class Meta:
+        table_name = "core_hold"
+
+
+class Beat(Model):
+    queue = peewee.TextField(primary_key=True)
+    number = peewee.BigIntegerField(default=0)
+    at = UtcField(null=True)
+
+    class Meta:
+        table_name = "core_beat"
+
+
+MODELS = [TableVersion, Window, Job, Hold, Beat]
 
 
 def up(migrator: Any, db: peewee.Database) -> None:

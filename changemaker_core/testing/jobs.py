@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from changemaker_core.db import Database, utcnow
@@ -37,8 +38,10 @@ class JobsOnlySite:
         jobs: Iterable[Job],
         subscriptions: Iterable[Subscription] = (),
         clock: Callable[[], datetime] = utcnow,
+        run_folder: Path = Path("run"),
     ) -> None:
         self.clock = clock
+        self.run_folder = run_folder
         self.jobs = Outbox(self)
         self.db = Database.open(url, clock=clock, effects=self.jobs)
         self._subscriptions = list(subscriptions)

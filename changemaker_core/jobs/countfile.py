@@ -1,0 +1,57 @@
+"""A number in a file of this machine, which only grows."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: As many digits are written each time, in place: no longer number leaves a digit behind.
+DIGITS = 20
+
+
+class CountFile:
+    """Any thread of any process may read and raise it. One that holds no number counts as 0.
+
+    A process that is killed leaves the old number or the new one. After a power cut the number may
+    be one of some seconds before, since nothing waits for the disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def read(self) -> int:
+        """The number; 0 where there is none."""
+        try:
+            with _locked(self._path, os.O_RDONLY, fcntl.LOCK_SH) as handle:
+                return _number(handle)
+        except FileNotFoundError:
+            return 0
+
+    def raise_to(self, number: int) -> None:
+        """Make it ``number`` unless it is more. Makes the file, and its folder."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(self._path, os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX) as handle:
+            if _number(handle) < number:
+                os.pwrite(handle, f"{number:0{DIGITS}}\n".encode(), 0)
+
+
+@contextmanager
+def _locked(path: Path, flags: int, lock: int) -> Iterator[int]:
+    """The file's descriptor. Each has its own, so that threads wait for each other too."""
+    handle = os.open(path, flags | os.O_CLOEXEC, 0o666)
+    try:
+        fcntl.flock(handle, lock)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _number(handle: int) -> int:
+    text = os.pread(handle, DIGITS, 0)
+    return int(text) if text.isdigit() else 0
