@@ -145,6 +145,28 @@ def _unanswered(host: str, port: int) -> str | None:
     return None
 
 
+def _replicas(site: Surveyed) -> Iterator[Finding]:
+    """Each read replica, with its lag. The site works without them: it asks the primary then."""
+    if not site.config.read_urls:
+        return
+    import psycopg2
+
+    from changemaker_core.db import replicas
+
+    try:
+        states = replicas.inspect(site.config.read_urls, site.config.database_url, PATIENCE)
+    except psycopg2.Error:
+        return  # said of the database itself
+    for state in states:
+        name = f"replica {state.number}"
+        if state.concern:
+            message = f"{state.host} is not of full use: {state.concern}."
+            mend = "Look at its server; until then the primary is read instead."
+            yield Finding(name, "warning", message, mend)
+        else:
+            yield Finding(name, "ok", f"{state.host} follows, {state.lag:.1f} s behind.")
+
+
 def _migrations(site: Surveyed) -> Finding:
     from changemaker_core.db import migrations
 
@@ -197,11 +219,12 @@ def _redis(site: Surveyed) -> Iterator[Finding]:
         return
     from redis.exceptions import RedisError
 
+    from changemaker_core.jobs.rq.tickets import living_workers
     from changemaker_core.redis import connect, server_version
 
     client = connect(url, connect_seconds=PATIENCE, answer_seconds=PATIENCE)
     try:
-        version, workers = server_version(client), client.scard("rq:workers")
+        version, workers = server_version(client), living_workers(client)
     except (RedisError, OSError) as error:
         message = f"It does not answer, so jobs wait: {type(error).__name__}: {error}."
         yield Finding("redis", "error", message, "Start Redis or Valkey, or correct redis_url.")
@@ -210,7 +233,9 @@ def _redis(site: Surveyed) -> Iterator[Finding]:
         yield Finding("redis", "ok", f"{version} answers. Workers: {workers}.")
     else:
         mend = f"`changemaker --site {site.config.site_dir} worker` starts one."
-        yield Finding("redis", "warning", f"{version} answers, and no worker is there to do jobs.", mend)
+        yield Finding(
+            "redis", "warning", f"{version} answers, and no worker is there to do jobs.", mend
+        )
 
 
 def _secret(site: Surveyed) -> Iterator[Finding]:
@@ -289,6 +314,7 @@ CHECKS: tuple[Check, ...] = (
     _configuration,
     _plugins,
     _database,
+    _replicas,
     _mail,
     _redis,
     _secret,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +12,13 @@ import msgspec
 
 from changemaker_core.config.convert import convert, describe, suggestion
 from changemaker_core.config.errors import ConfigError, ConfigProblem
-from changemaker_core.config.rules import PLUGIN_NAME, RULES, absolute_sqlite, redis_needs
+from changemaker_core.config.rules import (
+    PLUGIN_NAME,
+    RULES,
+    absolute_sqlite,
+    redis_needs,
+    replicas_need,
+)
 from changemaker_core.config.sources import (
     DOTENV,
     TOML,
@@ -181,20 +187,27 @@ def _core_values(entries: Entries, problems: list[ConfigProblem]) -> dict[str, A
         if ("secret_key",) not in entries:
             problems.append(_missing(("secret_key",), _FIELDS["secret_key"]))
         values["secret_key"] = secrets.token_urlsafe(48)
-    if "redis_url" in values:
-        _check_redis(entries, values, problems)
+    for name, needs in (("redis_url", redis_needs), ("read_urls", replicas_need)):
+        if values.get(name):
+            _check_needs(name, needs, entries, values, problems)
     return values
 
 
-def _check_redis(entries: Entries, values: dict[str, Any], problems: list[ConfigProblem]) -> None:
-    """Whether the rest of the configuration, and what is installed, fit a ``redis_url``."""
+def _check_needs(
+    name: str,
+    needs: Callable[[str], str | None],
+    entries: Entries,
+    values: dict[str, Any],
+    problems: list[ConfigProblem],
+) -> None:
+    """Whether the database, and what is installed, are what the key ``name`` needs."""
     database = values.get("database_url")
     if database is None and ("database_url",) in entries:
         return  # what was written there is wrong, and reported
-    lack = redis_needs(database or _FIELDS["database_url"].default)
+    lack = needs(database or _FIELDS["database_url"].default)
     if lack is not None:
-        problems.append(ConfigProblem("redis_url", entries["redis_url",].where, lack))
-        del values["redis_url"]
+        problems.append(ConfigProblem(name, entries[name,].where, lack))
+        del values[name]
 
 
 def _may_be_plugins(key: KeyPath, entry: Entry) -> bool:
@@ -267,6 +280,5 @@ def _normalised(config: Config) -> Config:
     return msgspec.structs.replace(
         config,
         database_url=absolute_sqlite(config.database_url, config.site_dir),
-        read_urls=tuple(absolute_sqlite(url, config.site_dir) for url in config.read_urls),
         base_url=config.base_url.rstrip("/"),
     )

@@ -54,8 +54,10 @@ def _database_url(value: str) -> str | None:
     return allowed
 
 
-def _each_database_url(values: tuple[str, ...]) -> str | None:
-    return next(filter(None, map(_database_url, values)), None)
+def _read_urls(values: tuple[str, ...]) -> str | None:
+    if all(not value.startswith("sqlite:") and _database_url(value) is None for value in values):
+        return None
+    return "must be postgresql://user:password@host:port/name, one for each replica."
 
 
 def _redis_url(value: str) -> str | None:
@@ -140,6 +142,16 @@ def _not_negative(value: int) -> str | None:
     return None if value >= 0 else "must be 0 or more."
 
 
+def replicas_need(database_url: str) -> str | None:
+    """What a site with ``read_urls`` lacks, if anything."""
+    if database_url.startswith("sqlite:"):
+        return (
+            "needs PostgreSQL, whose replicas they are. "
+            "Set database_url to postgresql://…, or leave read_urls out."
+        )
+    return None
+
+
 def redis_needs(database_url: str) -> str | None:
     """What a site with a ``redis_url`` lacks, if anything."""
     if database_url.startswith("sqlite:"):
@@ -157,7 +169,7 @@ def redis_needs(database_url: str) -> str | None:
 
 RULES: dict[str, Callable[[Any], str | None]] = {
     "database_url": _database_url,
-    "read_urls": _each_database_url,
+    "read_urls": _read_urls,
     "redis_url": _redis_url,
     "secret_key": _secret_key,
     "smtp_url": _smtp_url,

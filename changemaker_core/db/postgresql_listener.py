@@ -31,7 +31,8 @@ _CONNECT_SECONDS = 3.0
 HEARTBEAT_SECONDS = 0.5
 _ANSWER_SECONDS = 2.0
 _STOP_SECONDS = 10.0
-_WHERE = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
+#: The end of the primary's log, also of what is not written out yet.
+WHERE = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
 #: What tells one database from all others, on the primary and on its replicas alike.
 IDENTITY = (
     "SELECT system_identifier::text || '/' || oid FROM pg_control_system(), pg_database"
@@ -178,7 +179,7 @@ class Listener:
         try:
             self._deliver(link)
             mark = self.heard.positions.mark()
-            position = link.ask(_WHERE, seconds=_ANSWER_SECONDS)[0][0]
+            position = link.ask(WHERE, seconds=_ANSWER_SECONDS)[0][0]
             self._deliver(link)
             self.heard.positions.settle(mark, position)
             self._asked_at = time.monotonic()

@@ -22,7 +22,7 @@ from changemaker_core.db.cascades import known_tables
 from changemaker_core.db.context import Unit
 from changemaker_core.db.postgresql_connections import Connections
 from changemaker_core.db.postgresql_link import Link
-from changemaker_core.db.postgresql_listener import IDENTITY
+from changemaker_core.db.postgresql_listener import IDENTITY, WHERE
 from changemaker_core.db.work import Pool, Work, release
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ CONNECTIONS = 8
 #: How often a replica is asked how far it is, and how long its answer may take.
 POLL_SECONDS = 0.25
 ANSWER_SECONDS = 0.5
+#: How many seconds a replica may be behind before somebody should know.
+ALLOWED_LAG = 5.0
 _STOP_SECONDS = 10.0
 _STATE = (
     "SELECT pg_is_in_recovery(), pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint,"
@@ -58,6 +60,13 @@ class ReplicaState:
     trouble: str = ""
     lag: float = 0.0
 
+    @property
+    def concern(self) -> str:
+        """What an operator should know of; empty where all is well."""
+        if self.trouble or self.lag <= ALLOWED_LAG:
+            return self.trouble
+        return f"it is {self.lag:.0f} s behind the primary"
+
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
@@ -66,6 +75,10 @@ class Sighting:
 
     position: int
     age: float | None
+
+    def lag(self, primary: int) -> float:
+        """Seconds behind a primary that is at the position ``primary``."""
+        return (self.age or 0.0) if self.position < primary else 0.0
 
 
 class Unfit(Exception):
@@ -94,8 +107,7 @@ class Replica:
     @property
     def state(self) -> ReplicaState:
         """How it was last seen."""
-        behind = self.position < self._listener.heard.positions.latest
-        lag = (self._age or 0.0) if behind else 0.0
+        lag = Sighting(self.position, self._age).lag(self._listener.heard.positions.latest)
         return ReplicaState(self.number, host_of(self._url), self._trouble, lag)
 
     def start(self) -> None:
@@ -259,17 +271,18 @@ def inspect(urls: tuple[str, ...], primary: str, seconds: float) -> list[Replica
     """How each replica is at this moment, for an operator who asks."""
     with Link(primary, "changemaker doctor", seconds) as link:
         identity = link.ask(IDENTITY, seconds=seconds)[0][0]
-    return [_inspected(number, url, identity, seconds) for number, url in enumerate(urls, 1)]
-
-
-def _inspected(number: int, url: str, identity: str, seconds: float) -> ReplicaState:
-    try:
-        with Link(url, "changemaker doctor", seconds) as link:
-            check_identity(link, identity)
-            seen = look(link)
-    except (psycopg2.Error, Unfit) as error:
-        return ReplicaState(number, host_of(url), " ".join(str(error).split()))
-    return ReplicaState(number, host_of(url), lag=seen.age or 0.0)
+        position = link.ask(WHERE, seconds=seconds)[0][0]
+    states = []
+    for number, url in enumerate(urls, 1):
+        try:
+            with Link(url, "changemaker doctor", seconds) as link:
+                check_identity(link, identity)
+                lag = look(link).lag(position)
+        except (psycopg2.Error, Unfit) as error:
+            states.append(ReplicaState(number, host_of(url), " ".join(str(error).split())))
+        else:
+            states.append(ReplicaState(number, host_of(url), lag=lag))
+    return states
 
 
 def host_of(url: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 
 import peewee
@@ -207,3 +208,28 @@ def test_two_web_processes_never_show_a_writer_their_own_old_data(
 async def test_sqlite_has_no_replicas(tmp_path):
     with pytest.raises(ValueError, match="need PostgreSQL"):
         Database.open(f"sqlite:///{tmp_path}/site.db", read_urls=("postgresql://a/b",))
+
+
+def test_a_site_on_sqlite_says_what_its_replicas_need(operated):
+    with pytest.raises(AssertionError, match=r"read_urls .*needs PostgreSQL"):
+        operated("sqlite:///site.db", CHANGEMAKER_READ_URLS="postgresql://a/b")
+
+
+def test_doctor_and_health_tell_of_replicas(primary, replica, operated, person):
+    url = primary.create_database()
+    nowhere = "postgresql://postgres:hidden@127.0.0.1:1/nowhere"
+    site = operated(url, CHANGEMAKER_READ_URLS=f"{replica.url_of(url)},{nowhere}")
+    found = {each["name"]: each for each in json.loads(site.run("doctor", "--json").stdout)}
+    assert found["replica 1"]["status"] == "ok"
+    assert found["replica 2"]["status"] == "warning"
+    assert "127.0.0.1:1" in found["replica 2"]["message"]
+    assert "hidden" not in str(found)
+    with site.serve() as address:
+        client = person(address).client
+
+        def statuses():
+            health = client.get("/api/health").json()
+            return health["status"], {c["name"]: c["status"] for c in health["checks"]}
+
+        well = {"database": "ok", "replica 1": "ok", "replica 2": "warning"}
+        wait_until(lambda: statuses() == ("ok", well), 20)

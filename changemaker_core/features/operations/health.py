@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from changemaker_core.jobs import holds
+
 if TYPE_CHECKING:
     from changemaker_core import HealthCheck, Site
 
@@ -19,7 +21,6 @@ log = logging.getLogger(__name__)
 DEADLINE: Final = 5.0
 #: Seconds for which an answer is kept, so that watching costs little however many watch.
 KEPT_FOR: Final = 1.0
-
 
 CheckStatus = Literal["ok", "warning", "failed"]
 
@@ -88,10 +89,29 @@ async def database_answers(site: Site) -> None:
     await site.db.read(_select_one)
 
 
+async def no_queue_is_held(site: Site) -> None:
+    """No jobs wait for an operator. Everything works while they do, so this is not vital."""
+    if held := [hold.queue for hold in await site.db.all(holds())]:
+        raise RuntimeError(f"held queues wait to be released: {', '.join(held)}")
+
+
 def _select_one() -> None:
     from changemaker_core import Model
 
     Model._meta.database.execute_sql("SELECT 1").fetchall()
+
+
+def replica_check(number: int) -> HealthCheck:
+    """Whether a read replica can be read from. Without it the primary is, so it is not vital."""
+    from changemaker_core import HealthCheck
+
+    async def is_read_from(site: Site) -> None:
+        replicas = site.db.engine.replicas
+        state = replicas.states[number - 1] if replicas is not None else None
+        if state is not None and state.concern:
+            raise RuntimeError(f"replica {number} ({state.host}): {state.concern}")
+
+    return HealthCheck(f"replica {number}", is_read_from, vital=False)
 
 
 async def redis_answers(site: Site) -> None:

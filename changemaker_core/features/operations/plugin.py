@@ -38,9 +38,14 @@ class OperationsPlugin(Plugin):
 
     @hookimpl
     def operations_register_health_checks(self, site: Site) -> list[HealthCheck]:
-        from changemaker_core.features.operations.health import database_answers, redis_answers
+        from changemaker_core.features.operations.health import (
+            database_answers,
+            redis_answers,
+            replica_check,
+        )
 
         checks = [HealthCheck("database", database_answers)]
+        checks += [replica_check(number) for number, _ in enumerate(site.config.read_urls, 1)]
         if site.config.redis_url is not None:
             checks.append(HealthCheck("redis", redis_answers, vital=False))
         return checks
