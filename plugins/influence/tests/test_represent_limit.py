@@ -40,7 +40,8 @@ def test_two_processes_ask_55_times_a_minute_and_no_more(ask_from_two, represent
 
 
 def test_the_window_slides(ask_from_two, represent):
-    answered = ask_from_two(10, 0.5, 0.5, 4)
+    # The allowance for lateness is wide, so that a busy machine cannot break it in the test.
+    answered = ask_from_two(10, 1.0, 1.5, 7)
     assert sum(answered) == len(represent.requests)
-    assert represent.most_in(0.5) <= 10
+    assert represent.most_in(1.0) <= 10
     assert len(represent.requests) > 20
