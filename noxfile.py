@@ -103,9 +103,13 @@ def _built(session: nox.Session, folder: Path, into: Path) -> Path:
 
 @nox.session(venv_backend="uv")
 def minimum(session: nox.Session) -> None:
-    """Test with the lowest versions of what is declared."""
+    """Test with the lowest versions of what is declared.
+
+    Without the scenarios, browsers and kills, whose minutes tell nothing about versions.
+    """
     _install_everything(session, "--resolution", "lowest-direct")
-    session.run("pytest", "-q", "-m", "not packaging", *_strictness(), *session.posargs)
+    leave = ["-m", "not packaging and not browser", "-k", "not kill", "--ignore=tests/scenarios"]
+    session.run("pytest", "-q", *leave, *_strictness(), *session.posargs)
 
 
 @nox.session
