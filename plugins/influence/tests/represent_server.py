@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,8 +18,9 @@ ANYBODY = (SAMPLES / "L5G4L3.json").read_bytes()
 class RepresentServer:
     """Listens on an ephemeral port while it is entered; ``behaviour`` says how it answers.
 
-    ``good``, ``not_found``, ``too_many``, ``unavailable``, ``hang``, ``half``, ``wrong_type``,
-    ``not_json``, ``not_represent``, ``redirect``, ``drip``, ``huge``, ``drop``.
+    ``good``, ``not_found``, ``too_many``, ``too_many_for_ages``, ``nested``, ``unprintable``,
+    ``unavailable``, ``hang``, ``half``, ``wrong_type``, ``not_json``, ``not_represent``,
+    ``redirect``, ``drip``, ``huge``, ``drop``.
     """
 
     def __init__(self):
@@ -87,6 +89,24 @@ class RepresentServer:
 
             def too_many(self, code):
                 self.reply(429, "text/html", b"slow down", headers=[("Retry-After", "20")])
+
+            def too_many_for_ages(self, code):
+                self.reply(429, "text/html", b"no", headers=[("Retry-After", "9" * 30)])
+
+            def nested(self, code):
+                self.reply(200, "application/json", b'{"code": ' + b"[" * 50_000)
+
+            def unprintable(self, code):
+                office = {"type": "\0", "tel": "1\0", "postal": "1 Main St\0\nOttawa"}
+                person = {
+                    "name": "Avery\0 Tremblay",
+                    "elected_office": "MP",
+                    "email": "avery@parl.example.ca",
+                    "url": "https://example.ca/\0",
+                    "offices": [office],
+                }
+                answer = {"city": "Ottawa\0", "representatives_centroid": [person]}
+                self.reply(200, "application/json", json.dumps(answer).encode())
 
             def unavailable(self, code):
                 self.reply(503, "text/html", b"<h1>Service Unavailable</h1>")

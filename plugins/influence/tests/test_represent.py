@@ -13,6 +13,8 @@ from changemaker_influence.directories.models import PostalCode
 PATH = "/api/public/representatives"
 BAD = [
     "too_many",
+    "too_many_for_ages",
+    "nested",
     "unavailable",
     "hang",
     "half",
@@ -167,6 +169,20 @@ async def test_a_visitor_who_leaves_does_not_end_the_others_lookup(ask, represen
         await asyncio.sleep(0.1)
         leaving.cancel()
         assert (await staying).json()["source"] == "live"
+
+
+async def test_what_no_database_can_hold_is_left_out(ask, represent):
+    async with ask() as (v, look_up):
+        represent.behaviour = "unprintable"
+        found = (await look_up("K1A 0A1")).json()
+        assert found["city"] == "Ottawa"
+        (person,) = found["data"]
+        assert person["name"] == "Avery Tremblay"
+        assert person["url"] == ""
+        assert person["offices"] == [
+            {"type": "", "tel": "1", "fax": "", "postal": "1 Main St\nOttawa"}
+        ]
+        assert await kept(v) == ["K1A0A1"]
 
 
 async def test_a_service_that_says_wait_is_left_alone(ask, represent):

@@ -14,6 +14,7 @@ from changemaker_influence.directories.representatives import (
     Answer,
     Office,
     Representative,
+    one_line,
     representative,
     without_doubles,
 )
@@ -74,8 +75,8 @@ def _find_in_table(rows: list[dict[str, str]], code: str) -> Answer:
     if not serving:
         raise NobodyKnown("no row for this code")
     return Answer(
-        city=next((row["city"] for row in serving if row.get("city")), ""),
-        province=next((row["province"] for row in serving if row.get("province")), ""),
+        city=one_line(next((row["city"] for row in serving if row.get("city")), "")),
+        province=one_line(next((row["province"] for row in serving if row.get("province")), "")),
         representatives=without_doubles(map(_person, serving)),
     )
 

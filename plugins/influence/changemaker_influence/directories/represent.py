@@ -6,6 +6,7 @@ stays below that for the whole site, however many processes it has.
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -33,6 +34,8 @@ MAX_BYTES: Final = 2_000_000
 FAILURES: Final = 5
 PAUSE: Final = timedelta(seconds=15)
 LONGEST_PAUSE: Final = timedelta(minutes=1)
+#: How long to wait, as a service says it; more digits are no time that anybody means.
+_SECONDS: Final = re.compile(r"[0-9]{1,9}")
 
 
 class Represent(Directory):
@@ -154,4 +157,4 @@ class Trouble:
 
 def _retry_after(fetched: Fetched) -> timedelta | None:
     seconds = fetched.headers.get("retry-after", "")
-    return timedelta(seconds=int(seconds)) if seconds.isascii() and seconds.isdigit() else None
+    return timedelta(seconds=int(seconds)) if _SECONDS.fullmatch(seconds) else None

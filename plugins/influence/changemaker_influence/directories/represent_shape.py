@@ -14,6 +14,7 @@ from changemaker_influence.directories.representatives import (
     Answer,
     Office,
     Representative,
+    one_line,
     representative,
     without_doubles,
 )
@@ -76,11 +77,11 @@ def read_answer(content: bytes) -> Answer:
         if not any(key in raw for key in _TOLD_BY):
             raise NotRepresent("none of the expected keys")
         found = msgspec.json.decode(content, type=_PostalCode)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise NotRepresent(str(error)) from None
     people = [*(found.representatives_centroid or ()), *(found.representatives_concordance or ())]
     return Answer(
-        city=found.city or "",
-        province=found.province or "",
+        city=one_line(found.city or ""),
+        province=one_line(found.province or ""),
         representatives=without_doubles(person.read() for person in people),
     )

@@ -84,17 +84,17 @@ def representative(
     """A representative from a directory's own words, which are tidied and checked."""
     address = clean_address(email)
     return Representative(
-        name=_line(name),
+        name=one_line(name),
         email=address,
         can_email=address is not None,
         level=level_of(elected_office),
-        elected_office=_line(elected_office),
-        district_name=_line(district_name),
-        party_name=_line(party_name),
+        elected_office=one_line(elected_office),
+        district_name=one_line(district_name),
+        party_name=one_line(party_name),
         photo_url=_web_address(photo_url),
         url=_web_address(url),
-        offices=tuple(offices),
-        representative_set_name=_line(representative_set_name),
+        offices=tuple(map(_office, offices)),
+        representative_set_name=one_line(representative_set_name),
     )
 
 
@@ -114,12 +114,25 @@ def clean_address(written: str) -> str | None:
         return None
 
 
-def _line(written: str) -> str:
-    """One line of text: names end up in the headers of a mail."""
+def one_line(written: str) -> str:
+    """``written`` on one line of at most 200 characters, all of which can be printed.
+
+    Names end up in the headers of a mail, and no database takes U+0000.
+    """
     printable = "".join(c if c.isprintable() else " " for c in written)
     return _BLANKS.sub(" ", printable).strip()[:_MAX_LINE].rstrip()
 
 
+def _office(told: Office) -> Office:
+    return Office(
+        type=one_line(told.type),
+        tel=one_line(told.tel),
+        fax=one_line(told.fax),
+        postal="\n".join(map(one_line, told.postal.splitlines())),
+    )
+
+
 def _web_address(written: str) -> str:
     address = written.strip()
-    return address if address.lower().startswith(("https://", "http://")) else ""
+    web = address.lower().startswith(("https://", "http://"))
+    return address if web and address.isprintable() else ""
