@@ -118,7 +118,22 @@ def _database(site: Surveyed) -> Iterator[Finding]:
         yield Finding("database", "error", message, "Look at database_url and at its server.")
         return
     yield Finding("database", "ok", f"{site.site.db.dialect} answers.")
-    yield _migrations(site)
+    fits = _migrations(site)
+    yield fits
+    if fits.status == "ok":
+        yield from _queues(site)
+
+
+def _queues(site: Surveyed) -> Iterator[Finding]:
+    from changemaker_core.jobs import REASONS, holds
+
+    held = site.site.db.sync.all(holds())
+    for hold in held:
+        told = f"{hold.queue} is held since {hold.since:%Y-%m-%d %H:%M} UTC. {REASONS[hold.reason]}"
+        order = f"`changemaker --site {site.config.site_dir} queues release {hold.queue}`"
+        yield Finding("queues", "warning", told, f"{order} says what waits, and asks.")
+    if not held:
+        yield Finding("queues", "ok", "No queue is held.")
 
 
 def _unreachable_database(url: str, folder: Path) -> Finding | None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import statistics
 import sys
 import time
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 
 from changemaker_core.db import migrations
+from changemaker_core.jobs.rq.tickets import living_workers
 from changemaker_core.plugin.types import Every, Job
 from changemaker_core.testing.jobs import JobsOnlySite
 from changemaker_core.testing.kill import wait_until
@@ -28,8 +30,6 @@ if TYPE_CHECKING:
 
 #: What the jobs of ``worker_process.py`` write.
 NOTES = "CREATE TABLE test_note (id serial PRIMARY KEY, text text NOT NULL)"
-#: What its tickets call.
-DRAIN = "worker_process.drain"
 
 LETTER = {
     "title": "Clean water for everyone",
@@ -134,18 +134,12 @@ def working(
     with contextlib.ExitStack() as stack:
 
         def work(*options: str) -> subprocess.Popen[str]:
-            before = workers(valkey)
+            before = living_workers(valkey.client)
             process = stack.enter_context(operated.running("worker", *options))
-            wait_until(lambda: workers(valkey) > before)
+            wait_until(lambda: living_workers(valkey.client) > before)
             return process
 
         yield work
-
-
-def workers(valkey: ValkeyServer) -> int:
-    """How many RQ workers have told Valkey of themselves."""
-    count: Any = valkey.client.scard("rq:workers")
-    return int(count)
 
 
 @pytest.fixture
@@ -190,4 +184,5 @@ def worker_command(postgresql_url: str) -> Callable[..., list[str]]:
 def shared_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let ``worker_process.py`` find the jobs of the runner's tests, and horses find it."""
     here = Path(__file__).parent
-    monkeypatch.setenv("PYTHONPATH", f"{here}:{here.parent / 'jobs'}")
+    monkeypatch.setenv("PYTHONPATH", str(here), prepend=os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", str(here.parent / "jobs"), prepend=os.pathsep)

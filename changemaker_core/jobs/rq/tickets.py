@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rq import Queue
 from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
+from rq.worker_registration import REDIS_WORKER_KEYS
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -49,6 +50,13 @@ class Tickets:
                 failure_ttl=REMEMBERED,
                 description=f"look into {queue}",
             )
+
+
+def living_workers(client: Redis) -> int:
+    """How many RQ workers have been heard of lately. Raises ``redis.RedisError``."""
+    known: Any = client.smembers(REDIS_WORKER_KEYS)
+    living: Any = client.exists(*known) if known else 0  # the keys of those that are gone expire
+    return int(living)
 
 
 def _plain(queue: str) -> str:

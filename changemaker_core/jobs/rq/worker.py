@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 #: after that the server hangs.
 READ_SECONDS: Final = 5
 ANSWER_SECONDS: Final = 8
+#: Seconds after which a worker that was killed is no more counted, and a minute.
+HEARD_OF_SECONDS: Final = 30
 #: Seconds to wait before trying again where Redis is away.
 AWAY_SECONDS: Final = 1.0
 #: Seconds that a stop may take while a horse is at work, a little more than the horse's, and while
@@ -140,7 +142,12 @@ class WorkerLoop:
         """A worker that has ended; None where it could not begin."""
         worker = None
         try:
-            worker = TicketWorker(self._queues, connection=self._client, serializer=JSONSerializer)
+            worker = TicketWorker(
+                self._queues,
+                connection=self._client,
+                serializer=JSONSerializer,
+                worker_ttl=HEARD_OF_SECONDS,
+            )
             self._note(None)
             worker.work(
                 burst=self._burst,
