@@ -28,6 +28,7 @@ COMMANDS = {
     "users": ("changemaker_core.cli.users:users", "Create accounts."),
     "plugins": ("changemaker_core.cli.plugins:plugins", "List and explain plugins."),
     "doctor": ("changemaker_core.cli.doctor:doctor", "Say what is wrong with the site."),
+    "queues": ("changemaker_core.cli.queues:queues", "List, hold and release queues of jobs."),
     "routes": ("changemaker_core.cli.routes:routes", "List every route and who may use it."),
     "deploy": ("changemaker_core.cli.deploy:deploy", "Write nginx, systemd or compose files."),
     "openapi": ("changemaker_core.cli.openapi:openapi", "Print the site's OpenAPI document."),

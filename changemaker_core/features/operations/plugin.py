@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from changemaker_core import HealthCheck, Permission, Plugin, Route, Text, hookimpl
+from changemaker_core import HealthCheck, Metric, Permission, Plugin, Route, Text, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,15 +40,25 @@ class OperationsPlugin(Plugin):
     def operations_register_health_checks(self, site: Site) -> list[HealthCheck]:
         from changemaker_core.features.operations.health import (
             database_answers,
+            no_queue_is_held,
             redis_answers,
             replica_check,
         )
 
-        checks = [HealthCheck("database", database_answers)]
+        checks = [
+            HealthCheck("database", database_answers),
+            HealthCheck("queues", no_queue_is_held, vital=False),
+        ]
         checks += [replica_check(number) for number, _ in enumerate(site.config.read_urls, 1)]
         if site.config.redis_url is not None:
             checks.append(HealthCheck("redis", redis_answers, vital=False))
         return checks
+
+    @hookimpl
+    def cm_register_metrics(self) -> list[Metric]:
+        from changemaker_core.features.operations.metrics import metrics
+
+        return metrics()
 
     @hookimpl
     def accounts_register_permissions(self) -> list[Permission]:

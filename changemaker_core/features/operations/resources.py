@@ -10,7 +10,7 @@ import msgspec
 from changemaker_core import endpoint
 from changemaker_core.features.operations.health import Health
 from changemaker_core.http.openapi import describe
-from changemaker_core.jobs import QueueDepth, queue_depths
+from changemaker_core.jobs import REASONS, Hold, QueueDepth, holds, queue_depths
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site
@@ -23,10 +23,17 @@ class Alive(msgspec.Struct, frozen=True):
     status: str = "ok"
 
 
+class HeldQueue(Hold, frozen=True):
+    """A held queue; ``message`` says the reason in the reader's language."""
+
+    message: str
+
+
 class Queues(msgspec.Struct, frozen=True):
-    """Each queue's jobs, by state."""
+    """Each queue's jobs, by state, and the queues from which nothing is done."""
 
     data: list[QueueDepth]
+    held: list[HeldQueue]
 
 
 class HealthResource:
@@ -92,5 +99,10 @@ class QueuesResource:
 
     @endpoint(permission="operations.jobs.read", response=Queues)
     async def on_get(self, req: Request, resp: Response) -> Queues:
-        """How many jobs of each state there are in each queue."""
-        return Queues(data=await self._site.db.all(queue_depths()))
+        """How many jobs of each state there are in each queue, and which queues are held."""
+        held = [self._described(hold, req.locale) for hold in await self._site.db.all(holds())]
+        return Queues(data=await self._site.db.all(queue_depths()), held=held)
+
+    def _described(self, hold: Hold, locale: str) -> HeldQueue:
+        message = self._site.translations.translate(REASONS[hold.reason], locale)
+        return HeldQueue(hold.queue, hold.since, hold.reason, hold.note, message)
