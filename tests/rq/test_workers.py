@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shlex
 import subprocess
@@ -11,11 +12,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from redis.exceptions import RedisError
 from rq import Queue
 
 from changemaker_core.jobs.rq import tickets
 from changemaker_core.jobs.rq.relay import Relay
 from changemaker_core.jobs.rq.tickets import Tickets, living_workers
+from changemaker_core.jobs.rq.worker import OnceAMinute
 from changemaker_core.testing.kill import wait_until
 from changemaker_core.testing.smtp import Behaviour
 
@@ -156,6 +159,35 @@ def test_tickets_are_few(valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch) 
         for office in offices:
             office.put("mail.urgent")
         assert queue.count == min(second + 1, tickets.WAITING)
+
+
+def test_trouble_and_its_end_are_logged_once(
+    ledger: JobsOnlySite, valkey: ValkeyServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    valkey.kill()
+    with Relay(ledger, valkey.url):
+        wait_until(lambda: "cannot be told of jobs" in caplog.text)
+        time.sleep(2.5)  # several looks
+        assert caplog.text.count("cannot be told of jobs") == 1
+        valkey.start()
+        wait_until(lambda: "told of jobs again" in caplog.text)
+        wait_until(lambda: Queue("notes", connection=valkey.client).count > 0)
+    assert caplog.text.count("told of jobs again") == 1
+
+
+def test_what_rq_says_of_trouble_each_second_is_logged_once_a_minute() -> None:
+    said, lost = OnceAMinute(), RedisError("gone")
+    about = {"name": "rq.worker", "levelname": "ERROR"}
+    retrying = logging.makeLogRecord({**about, "msg": "%s: %s", "args": ("worker", lost)})
+    ended = logging.makeLogRecord({**about, "exc_info": (RedisError, lost, None)})
+    other = logging.makeLogRecord({**about, "exc_info": (KeyError, KeyError("a"), None)})
+    assert [said.filter(record) for record in (retrying, retrying, ended, other, other)] == [
+        True,
+        False,
+        False,
+        True,
+        True,
+    ]
 
 
 def test_nothing_of_redis_is_imported_without_an_address(tmp_path: Path) -> None:
