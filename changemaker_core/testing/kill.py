@@ -29,12 +29,15 @@ PATIENCE = 60.0
 
 
 @contextlib.contextmanager
-def smtp_process(log: Path, delay: float, reply_delay: float = 0.0) -> Iterator[int]:
+def smtp_process(
+    log: Path, delay: float, reply_delay: float = 0.0, host: str = "127.0.0.1"
+) -> Iterator[int]:
     """An SMTP server in a process of its own, which outlives the runners; gives its port.
 
     Each message takes ``delay`` seconds before, and ``reply_delay`` after it is in the ``log``.
     """
     options = ["--log", str(log), "--delay", str(delay), "--reply-delay", str(reply_delay)]
+    options += ["--host", host]
     process = subprocess.Popen(  # noqa: S603  # our own module
         [sys.executable, "-m", "changemaker_core.testing.smtp", *options],
         stdout=subprocess.PIPE,

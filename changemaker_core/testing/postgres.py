@@ -43,11 +43,13 @@ class PostgresCluster:
     >>> url = cluster.create_database()
 
     ``settings`` are added to its configuration. A test that crashes the server turns on
-    ``synchronous_commit``, without which the last commits may go.
+    ``synchronous_commit``, without which the last commits may go. ``neighbours``: other machines of
+    the test may connect, over any network that this one is directly on.
     """
 
-    def __init__(self, settings: Mapping[str, str] = {}) -> None:
+    def __init__(self, settings: Mapping[str, str] = {}, *, neighbours: bool = False) -> None:
         self._settings = settings
+        self._neighbours = neighbours
         self._folder: Path | None = None
         self._port = 0
         self._numbers = itertools.count(1)
@@ -80,11 +82,15 @@ class PostgresCluster:
         self._make()
         self._configure({**_SETTINGS, "unix_socket_directories": str(self._folder)})
         self._configure(self._settings)
+        if self._neighbours:
+            with (self._data / "pg_hba.conf").open("a") as file:
+                file.write("host all all samenet trust\n")
         self.resume()
 
     def resume(self) -> None:
         """Start the server again after ``kill`` or ``halt``; returns when it answers."""
-        options = f"-p {self._port} -h 127.0.0.1"
+        host = "0.0.0.0" if self._neighbours else "127.0.0.1"  # noqa: S104  # of a namespace
+        options = f"-p {self._port} -h {host}"
         log = self._data.parent / "log"
         self._command("pg_ctl", "-D", self._data, "-l", log, "-o", options, "-w", "start")
 

@@ -81,7 +81,7 @@ class Received:
 
 
 class SmtpServer:
-    """Listens on an ephemeral port of the loopback interface while it is entered."""
+    """Listens on an ephemeral port while it is entered, of the loopback interface by default."""
 
     def __init__(
         self,
@@ -91,7 +91,9 @@ class SmtpServer:
         implicit_tls: bool = False,
         logins: Mapping[str, str] | None = None,
         smtputf8: bool = True,
+        host: str = "127.0.0.1",
     ) -> None:
+        self.host = host
         self.received: list[Received] = []
         self.connections = 0
         self.logins = dict(logins or {})
@@ -174,7 +176,7 @@ class SmtpServer:
         self._loop = loop = asyncio.get_running_loop()
         listener = await loop.create_server(
             lambda: _Conversation(self, loop),
-            "127.0.0.1",
+            self.host,
             port,
             ssl=self.tls if self.implicit_tls else None,
         )
@@ -323,6 +325,7 @@ def main() -> None:
     """The process form."""
     parser = argparse.ArgumentParser(description="An SMTP server for tests.")
     parser.add_argument("--log", type=Path, help="append accepted messages to this file")
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--delay", type=float, default=0.0, help="seconds before recording")
     parser.add_argument("--reply-delay", type=float, default=0.0, help="seconds after recording")
@@ -332,7 +335,7 @@ def main() -> None:
 
 
 async def _main(arguments: argparse.Namespace) -> None:
-    server = SmtpServer(log=arguments.log)
+    server = SmtpServer(log=arguments.log, host=arguments.host)
     server.always(Behaviour("message", delay=arguments.delay, reply_delay=arguments.reply_delay))
     serving = asyncio.create_task(server.serve(arguments.port))
     while not server.port and not serving.done():
