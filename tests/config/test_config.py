@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from changemaker_core import redis
 from changemaker_core.config import Config, ConfigError
 from changemaker_core.config.convert import describe
+from changemaker_core.config.rules import RULES
 from changemaker_core.config.sources import key_of, variable_of
+from changemaker_core.mail import open_transport
 
 SECRET = "0123456789abcdef" * 2
 BASE = {"CHANGEMAKER_SECRET_KEY": SECRET}
@@ -164,7 +166,13 @@ def test_a_missing_secret_says_where_it_goes(tmp_path: Path) -> None:
         ("redis_url", "sentinel://host:26379"),
         ("smtp_url", "mail.example.org"),
         ("smtp_url", "smtp://"),
+        ("smtp_url", "smtp://mail.example.org?starttls=perhaps"),
+        ("smtp_url", "smtp://mail.example.org?timeout=5"),
         ("mail_from", "nobody"),
+        ("mail_from", "noreply@my_host"),
+        ("mail_from", "no..reply@example.org"),
+        ("mail_from", f"{'a' * 65}@example.org"),
+        ("mail_from", "A\u2028B <a@example.org>"),
         ("mail_from", "a@b.c\nBcc: d@e.f"),
         ("base_url", "ftp://example.org"),
         ("base_url", "https://example.org/?x=1"),
@@ -198,13 +206,23 @@ def test_secrets_are_not_repeated(tmp_path: Path, key: str) -> None:
         ("database_url", "postgresql://user:pass@host:5432/name"),
         ("database_url", "sqlite:////srv/site.db"),
         ("smtp_url", "smtps://user:p%40ss@mail.example.org:465"),
+        ("smtp_url", "smtp://mail.example.org:25?starttls=required"),
         ("mail_from", "Green Parks <hello@example.org>"),
+        ("mail_from", "noreply@localhost"),
+        ("mail_from", "noreply@exämple.org"),
         ("time_zone", "America/Edmonton"),
         ("default_locale", "fr"),
     ],
 )
 def test_values_that_are_good(tmp_path: Path, key: str, value: str) -> None:
     assert getattr(load(tmp_path, **{key.upper(): value}), key) == value
+
+
+@given(mail_from=st.text() | st.builds("{}@{}.org".format, st.text(), st.text()))
+def test_mail_can_be_sent_from_whatever_sender_is_accepted(mail_from: str) -> None:
+    """Else the first message would be the first to tell, a day after the site was set up."""
+    if RULES["mail_from"](mail_from) is None:
+        open_transport(None, mail_from, Path())
 
 
 @pytest.mark.parametrize(
