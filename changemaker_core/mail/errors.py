@@ -12,10 +12,11 @@ class HeaderInjection(ValueError):
 
 
 class InvalidAddress(ValueError):
-    """This is not an e-mail address."""
+    """``email`` is not an e-mail address. The text does not repeat it: it may end in a log."""
 
     def __init__(self, email: str) -> None:
-        super().__init__(f"{email!r} is not an e-mail address")
+        super().__init__("this is not an e-mail address")
+        self.email = email
 
 
 class MailError(Exception):
