@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import msgspec
 
     from changemaker_core.cache import BytesCache
+    from changemaker_core.cache.redis_store import RedisStore
+    from changemaker_core.cache.second_level import SecondLevel
     from changemaker_core.config import Config
     from changemaker_core.mail import Transport
     from changemaker_core.metrics import Metrics
@@ -105,8 +107,8 @@ class Site:
 
     def close(self) -> None:
         """Ends the site's threads and connections, and writes down what was counted."""
-        for opened in ("metrics", "mail"):
-            if opened in vars(self):
+        for opened in ("metrics", "mail", "redis_store"):
+            if vars(self).get(opened) is not None:
                 getattr(self, opened).close()
         self.db.close()
 
@@ -133,7 +135,32 @@ class Site:
         """Ready-made answers to cached requests."""
         from changemaker_core.cache import BytesCache
 
-        return BytesCache(self.db.changes, max_bytes=self.config.cache_bytes)
+        second = self._second_level()
+        return BytesCache(self.db.changes, max_bytes=self.config.cache_bytes, second=second)
+
+    def _second_level(self) -> SecondLevel | None:
+        if self.redis_store is None:
+            return None
+        from changemaker_core.cache.second_level import SecondLevel
+
+        config = self.config
+        plugins = [(p.name, p.distribution, p.version) for p in self.loaded.plugins]
+        shown = (config.organisation, config.base_url, config.home_page, config.default_locale)
+        settings = (config.time_zone, config.development, config.plugin_tables)
+        # Machines that are being brought up to date one by one must not show each other's pages.
+        maker = repr((plugins, shown, settings))
+        return SecondLevel(
+            self.redis_store, self.db.engine.hear, secret=config.secret_key, maker=maker
+        )
+
+    @cached_property
+    def redis_store(self) -> RedisStore | None:
+        """Redis, for what the site can do without; None where none is configured."""
+        if self.config.redis_url is None or self.db.dialect != "postgresql":
+            return None
+        from changemaker_core.cache.redis_store import RedisStore
+
+        return RedisStore(self.config.redis_url)
 
     @cached_property
     def metrics(self) -> Metrics:

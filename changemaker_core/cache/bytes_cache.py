@@ -13,6 +13,7 @@ from changemaker_core.db import read_tables
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
+    from changemaker_core.cache.second_level import SecondLevel
     from changemaker_core.db.changes import Changes
 
     Fill = Callable[[], Awaitable[Reply]]
@@ -35,9 +36,11 @@ class BytesCache:
         *,
         max_bytes: int = DEFAULT_MAX_BYTES,
         clock: Callable[[], float] = time.monotonic,
+        second: SecondLevel | None = None,
     ) -> None:
         self._max_bytes = max_bytes
         self._clock = clock
+        self._second = second
         self._entries: OrderedDict[Hashable, Entry] = OrderedDict()
         self._by_table: dict[str, set[Hashable]] = {}
         self._bytes = 0
@@ -97,6 +100,8 @@ class BytesCache:
         tables: set[str] = set()
         token = read_tables.set(tables)
         try:
+            if self._second is not None:
+                return await self._fly_over(self._second, key, seconds, fill, flight, tables)
             reply = await fill()
             return self._land(key, seconds, flight, reply, frozenset(tables))
         except Exception:
@@ -110,16 +115,43 @@ class BytesCache:
                 del self._flights[key]
             flight.end()
 
+    async def _fly_over(
+        self,
+        second: SecondLevel,
+        key: Hashable,
+        seconds: float,
+        fill: Fill,
+        flight: _Flight,
+        tables: set[str],
+    ) -> Entry | Reply:
+        """As a plain flight, with a look at the second level first."""
+        tokens = await second.begin()
+        # What was heard of until now, an answer made from now on contains.
+        flight.generation = self._generation
+        if tokens is None:
+            return self._land(key, seconds, flight, await fill(), frozenset(tables))
+        found = await second.find(key, tokens, seconds)
+        if found is not None:
+            entry, left = found
+            entry.expires = self._clock() + left
+            return self._share(key, flight, entry)
+        landed = self._land(key, seconds, flight, await fill(), frozenset(tables))
+        if isinstance(landed, Entry):
+            second.keep(key, tokens, seconds, landed)
+        return landed
+
     def _land(
         self, key: Hashable, seconds: float, flight: _Flight, reply: Reply, tables: frozenset[str]
     ) -> Entry | Reply:
         if not reply.for_everybody:
             flight.unshared = True
             return reply
-        entry = Entry(reply, tables, self._clock() + seconds)
+        return self._share(key, flight, Entry(reply, tables, self._clock() + seconds))
+
+    def _share(self, key: Hashable, flight: _Flight, entry: Entry) -> Entry:
         # Whoever waits asked after this began, and nothing had changed then: they may have it.
         flight.shared = entry
-        if not self._changed_since(flight.generation, tables):
+        if not self._changed_since(flight.generation, entry.tables):
             self._keep(key, entry)
         return entry
 

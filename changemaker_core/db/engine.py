@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from changemaker_core.db.context import Tables
     from changemaker_core.db.dialects import Dialect
+    from changemaker_core.db.heard import Tokens
     from changemaker_core.db.plans import Plan
     from changemaker_core.db.replicas import Replicas
     from changemaker_core.db.work import Work
@@ -32,6 +33,10 @@ class Engine(Protocol):
 
     def check(self) -> Tables:
         """The tables that other processes wrote since the last call; None: any may be."""
+
+    async def hear(self) -> Tokens | None:
+        """The tokens of the last change of each table, once every commit was heard of that anybody
+        was told of. None where other processes cannot be heard of in that way."""
 
     def watch(self) -> None:
         """Begin to hear of other processes' writes. Blocks until nothing more can be missed."""

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from changemaker_core.db.context import Tables
     from changemaker_core.db.dialects import Dialect
+    from changemaker_core.db.heard import Tokens
     from changemaker_core.db.plans import Plan
 
 #: Threads, and so connections, of one process.
@@ -164,6 +165,10 @@ class PostgresqlEngine:
     def check(self) -> Tables:
         """Nothing, since news arrives by itself; anything, while the listener is cut off."""
         return None if self.listener.is_deaf else NOTHING
+
+    async def hear(self) -> Tokens | None:
+        """What the listener knows when it has caught up; None while it is cut off."""
+        return self.listener.heard.tokens if await self.listener.caught_up() else None
 
     def watch(self) -> None:
         """Listen; returns when nothing more can be missed."""

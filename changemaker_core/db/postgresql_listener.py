@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import select
@@ -113,6 +114,18 @@ class Listener:
                 return
         answer(False)
 
+    async def caught_up(self) -> bool:
+        """The answer of ``catch_up``."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[bool] = loop.create_future()
+
+        def settle(answer: bool) -> None:
+            if not future.done():  # whoever asked may have gone
+                future.set_result(answer)
+
+        self.catch_up(lambda answer: _call(loop, settle, answer))
+        return await future
+
     def _wake(self) -> None:
         try:
             os.write(self._wake_writer, b"x")
@@ -197,3 +210,10 @@ class Listener:
         written = join_tables(note.tables for note in notes if not self._is_own(note.token))
         if written != NOTHING:
             self._announce(written)
+
+
+def _call(loop: asyncio.AbstractEventLoop, settle: Callable[[bool], None], answer: bool) -> None:
+    try:
+        loop.call_soon_threadsafe(settle, answer)
+    except RuntimeError:
+        logger.debug("an event loop was closed before its database caught up")

@@ -8,7 +8,6 @@ nobody is shown anything old, not even who wrote through another process on anot
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import logging
 import threading
@@ -210,7 +209,7 @@ class Replicas:
 
     async def take(self, work: Work, tables: frozenset[str]) -> bool:
         """Have a replica do ``work``, which reads ``tables``. False: none may, ask the primary."""
-        if self._fit_for(tables) is None or not await caught_up(self._listener):
+        if self._fit_for(tables) is None or not await self._listener.caught_up():
             return False
         # Meanwhile more was heard of: only now it is known what the answer must contain.
         replica = self._fit_for(tables)
@@ -229,26 +228,6 @@ class Replicas:
             return None
         fit = [replica for replica in self._all if replica.position >= needed]
         return fit[next(self._turns) % len(fit)] if fit else None
-
-
-async def caught_up(listener: Listener) -> bool:
-    """Whether every commit was heard of that anybody had been told of before this call."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[bool] = loop.create_future()
-
-    def settle(answer: bool) -> None:
-        if not future.done():  # whoever asked may have gone
-            future.set_result(answer)
-
-    listener.catch_up(lambda answer: _call(loop, settle, answer))
-    return await future
-
-
-def _call(loop: asyncio.AbstractEventLoop, settle: Callable[[bool], None], answer: bool) -> None:
-    try:
-        loop.call_soon_threadsafe(settle, answer)
-    except RuntimeError:
-        logger.debug("an event loop was closed before its database caught up")
 
 
 def look(link: Link) -> Sighting:

@@ -172,6 +172,9 @@ class SqliteEngine:
         """Tables written since the last call: one pragma, and a small read where it changed."""
         return self._watcher.check()
 
+    async def hear(self) -> None:
+        """Nothing: versions in the file tell of other processes, and no tokens."""
+
     def watch(self) -> None:
         """Take the present state as known."""
         self._watcher.check()

@@ -21,9 +21,10 @@ from changemaker_core.http.arrivals import (
 from changemaker_core.http.decoding import ClientGone
 from changemaker_core.http.endpoint import declared
 from changemaker_core.http.errors import BadRequest, Problem
-from changemaker_core.http.limits import MemoryWindow, Rate
+from changemaker_core.http.limits import Rate
 from changemaker_core.http.proxies import Proxies, seen_from_outside
 from changemaker_core.http.request import SCOPE_KEY, Exchange
+from changemaker_core.http.shared_limits import window_for
 from changemaker_core.http.transit import Transit, bounded
 from changemaker_core.http.turns import OncePerTurn
 from changemaker_core.web import languages
@@ -68,7 +69,7 @@ class Edge:
         self._proxies = Proxies(site.config.trusted_proxies)
         self._ids = RequestIds()
         self._visitors = Visitors(site.translations)
-        self._api_window = MemoryWindow(Rate(site.config.api_rate_limit, 60))
+        self._api_window = window_for(site, Rate(site.config.api_rate_limit, 60), "api")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""

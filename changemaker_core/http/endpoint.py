@@ -14,6 +14,7 @@ import msgspec
 from changemaker_core.db import current_actor
 from changemaker_core.http import answers, decoding, guards
 from changemaker_core.http.limits import MemoryWindow, Rate
+from changemaker_core.http.shared_limits import window_for
 
 if TYPE_CHECKING:
     from changemaker_core.http.request import Request, Response
@@ -95,7 +96,8 @@ def endpoint(
       values, already valid, and ``form=`` as a :class:`~changemaker_core.web.forms.Form`, which
       may hold errors to show. ``max_body`` is in bytes.
     - ``response`` is the type of the answer, for the documentation of the API.
-    - ``rate_limit="10/minute"`` is kept in memory for each address and protects our own CPU.
+    - ``rate_limit="10/minute"`` is counted for each address and protects our own CPU; processes
+      share it where Redis is configured.
     - ``cache=60`` lets answers of public GETs be kept for that many seconds; they are dropped at
       once when a table changes that they were read from. Such an answer may depend on path, query
       and language only.
@@ -154,7 +156,8 @@ def _check(responder: Callable[..., Any], spec: Endpoint) -> None:
 
 def _guarded(responder: Responder, spec: Endpoint) -> Responder:
     """The responder behind everything that its declaration asks for."""
-    windows = _Windows(spec.rate_limit) if spec.rate_limit else None
+    name = f"{responder.__module__}.{responder.__qualname__}"
+    windows = _Windows(spec.rate_limit, name) if spec.rate_limit else None
 
     @functools.wraps(responder)
     async def guarded(resource: Any, req: Request, resp: Response, **params: Any) -> None:
@@ -185,12 +188,13 @@ def _guarded(responder: Responder, spec: Endpoint) -> Responder:
 class _Windows:
     """One window for each site: two apps in one process share the responder, and nothing else."""
 
-    def __init__(self, rate: Rate) -> None:
+    def __init__(self, rate: Rate, name: str) -> None:
         self._rate = rate
+        self._name = name
         self._of_site: WeakKeyDictionary[Any, MemoryWindow] = WeakKeyDictionary()
 
     def of(self, req: Request) -> MemoryWindow:
         window = self._of_site.get(req.site)
         if window is None:
-            window = self._of_site[req.site] = MemoryWindow(self._rate)
+            window = self._of_site[req.site] = window_for(req.site, self._rate, self._name)
         return window

@@ -1,4 +1,6 @@
-"""Limits that protect our own CPU: kept in memory, by address, one per process.
+"""Limits that protect our own CPU: kept in memory, by address.
+
+One per process; ``shared_limits`` has processes tell each other by Redis, where there is one.
 
 Limits that protect others (mails, sign-ups, requests to a directory) are
 :class:`~changemaker_core.db.SlidingWindow` rows instead, the same in every process.
