@@ -43,13 +43,26 @@ class Entry:
     ``tables`` are those it was read from; it is good until ``expires`` on the cache's clock.
     """
 
-    __slots__ = ("body", "etag", "expires", "headers", "not_modified", "route", "size", "tables")
+    __slots__ = (
+        "body",
+        "etag",
+        "expires",
+        "head",
+        "head_not_modified",
+        "headers",
+        "not_modified",
+        "route",
+        "size",
+        "tables",
+    )
 
     def __init__(self, reply: Reply, tables: frozenset[str], expires: float) -> None:
         tagged = dict(reply.headers).get(b"etag")
         self.etag = tagged or _etag(reply.body)
         self.headers = reply.headers if tagged else [*reply.headers, (b"etag", self.etag)]
         self.not_modified = _without_content(self.headers)
+        self.head = http_head(b"200 OK", self.headers)
+        self.head_not_modified = http_head(b"304 Not Modified", self.not_modified)
         self.body = reply.body
         self.route = reply.route
         self.tables = tables
@@ -63,6 +76,17 @@ class Entry:
         listed = [each.strip() for each in if_none_match.split(b",")]
         own = self.etag.removeprefix(b"W/")
         return listed == [b"*"] or any(each.removeprefix(b"W/") == own for each in listed)
+
+
+def http_head(status: bytes, headers: Headers) -> bytes:
+    """Status line and headers as HTTP/1.1 writes them, without the empty line at their end.
+
+    Raises ``ValueError`` for a name or value that would begin another header.
+    """
+    lines = [b"HTTP/1.1 " + status, *(name + b": " + value for name, value in headers)]
+    if any(b"\r" in line or b"\n" in line or b"\0" in line for line in lines):
+        raise ValueError("a header holds a line break")
+    return b"\r\n".join(lines) + b"\r\n"
 
 
 def _etag(body: bytes) -> bytes:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from changemaker_core.cli.listening import BACKLOG
+from changemaker_core.cli.protocol import ReadyProtocol
 
 if TYPE_CHECKING:
     import socket
@@ -69,7 +70,7 @@ def serve_app(app: Any, listening: socket.socket, *, started: Callable[[], None]
     """
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=ReadyProtocol,
         ws="none",
         lifespan="on",
         log_config=None,

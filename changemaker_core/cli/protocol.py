@@ -1,0 +1,84 @@
+"""uvicorn's HTTP protocol, which asks the application for a ready answer first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Ready = Callable[[dict[str, Any]], tuple[bytes, bytes] | None]
+
+#: Headers of a request that has a body, or asks for more than an answer.
+_NOT_PLAIN = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
+
+
+class ReadyProtocol(HttpToolsProtocol):
+    """Writes what ``app.ready(scope)`` gives at once, without a task, an event or a message.
+
+    Everything else, and whatever is not plain about a request, goes uvicorn's own way: another
+    request of the connection still being answered, a body, a connection that is to be closed, a
+    client that does not read.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._ready: Ready | None = getattr(self.config.app, "ready", None)
+        self._answered = False
+
+    def on_message_begin(self) -> None:
+        self._answered = False
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        if self._ready is None or not self._is_plain() or not self._answer(self._ready):
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        if not self._answered:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._answered:
+            super().on_message_complete()
+
+    def _is_plain(self) -> bool:
+        return (
+            self.parser.get_method() == b"GET"
+            and (self.cycle is None or self.cycle.response_complete)
+            and self.parser.get_http_version() == "1.1"
+            and self.parser.should_keep_alive()
+            and not self.flow.write_paused
+            and not any(name in _NOT_PLAIN for name, _ in self.headers)
+            and not any(name == b"connection" for name, _ in self.server_state.default_headers)
+        )
+
+    def _answer(self, ready: Ready) -> bool:
+        """Write the answer, if there is one ready."""
+        self._complete_scope()
+        found = ready(self.scope)  # type: ignore[arg-type]  # a TypedDict is a dict at run time
+        if found is None:
+            return False
+        head, body = found
+        added = [b"%s: %s\r\n" % pair for pair in self.server_state.default_headers]
+        self.transport.write(b"".join((head, *added, b"\r\n", body)))
+        self._answered = True
+        self.server_state.total_requests += 1
+        self._unset_keepalive_if_required()
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+        return True
+
+    def _complete_scope(self) -> None:
+        """What the request line says, as uvicorn puts it into the scope."""
+        url = httptools.parse_url(self.url)
+        path = url.path.decode("ascii")
+        self.scope["method"] = "GET"
+        self.scope["path"] = unquote(path) if "%" in path else path
+        self.scope["raw_path"] = url.path
+        self.scope["query_string"] = url.query or b""

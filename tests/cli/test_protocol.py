@@ -1,0 +1,153 @@
+"""Ready answers over real sockets: the same as the ordinary way's, in order, and never stale."""
+
+from __future__ import annotations
+
+import socket
+
+import httpx
+import pytest
+
+from changemaker_core.testing.server import OperatedSite
+
+HEALTH = "/api/health/live"  # never kept
+LIST = "/api/public/campaigns"  # kept from the second time on
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """The address of a demonstration site."""
+    folder = tmp_path_factory.mktemp("site")
+    site = OperatedSite(folder)
+    with site.start("demo", "--port", "0", "--folder", str(folder / "demo")) as (_, address):
+        yield address
+
+
+@pytest.fixture
+def wire(address):
+    """A connection without a client library: what is sent is what is written here."""
+    host, port = address.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        yield Wire(connection, f"{host}:{port}")
+
+
+class Wire:
+    def __init__(self, connection, host):
+        self.connection, self.host = connection, host
+        self.file = connection.makefile("rb")
+
+    def request(self, path, *headers, method="GET", version="1.1"):
+        lines = [f"{method} {path} HTTP/{version}", f"Host: {self.host}", *headers, "", ""]
+        return "\r\n".join(lines).encode()
+
+    def send(self, *requests):
+        self.connection.sendall(b"".join(requests))
+
+    def answer(self, *, body=True):
+        """Status, headers and body of the next answer."""
+        status = int(self.file.readline().split()[1])
+        headers = {}
+        while line := self.file.readline().strip().decode():
+            name, _, value = line.partition(": ")
+            assert name not in headers, f"{name} came twice"
+            headers[name] = value
+        length = int(headers.get("content-length", 0)) if body else 0
+        return status, headers, self.file.read(length)
+
+    def ask(self, *args, **kwargs):
+        self.send(self.request(*args, **kwargs))
+        return self.answer(body=kwargs.get("method") != "HEAD")
+
+
+def same(answer):
+    """An answer without what is another in each."""
+    status, headers, body = answer
+    return status, {k: v for k, v in headers.items() if k not in ("x-request-id", "date")}, body
+
+
+def test_a_kept_answer_is_the_one_that_was_made(wire):
+    answers = [wire.ask(LIST) for _ in range(4)]
+    assert answers[0][0] == 200
+    assert all(same(answer) == same(answers[0]) for answer in answers)
+    assert len({headers["x-request-id"] for _, headers, _ in answers}) == 4
+    assert all("date" in headers for _, headers, _ in answers)
+
+
+def test_a_client_that_has_it_is_told_so(wire):
+    _, headers, _ = wire.ask(LIST)
+    status, again, body = wire.ask(LIST, f"If-None-Match: {headers['etag']}")
+    assert (status, again["etag"], body) == (304, headers["etag"], b"")
+    assert wire.ask(LIST, 'If-None-Match: "other"')[0] == 200
+
+
+def test_pipelined_requests_are_answered_in_order(wire):
+    wire.ask(LIST)
+    paths = [LIST, HEALTH, LIST, LIST, HEALTH, LIST]
+    wire.send(*(wire.request(path) for path in paths))
+    bodies = [wire.answer()[2] for _ in paths]
+    assert [body.startswith(b'{"data"') for body in bodies] == [path == LIST for path in paths]
+
+
+def test_a_request_in_pieces_is_one_request(wire):
+    wire.ask(LIST)
+    whole = wire.request(LIST)
+    for piece in (whole[:7], whole[7:20], whole[20:-2], whole[-2:]):
+        wire.connection.sendall(piece)
+    assert wire.answer()[0] == 200
+
+
+def test_head_is_answered_without_a_body(wire):
+    made = wire.ask(LIST)
+    status, headers, body = wire.ask(LIST, method="HEAD")
+    assert (status, body) == (200, b"")
+    assert headers["content-length"] == made[1]["content-length"]
+    assert wire.ask(LIST)[2] == made[2]
+
+
+@pytest.mark.parametrize(
+    ("headers", "version"), [(("Connection: close",), "1.1"), ((), "1.0")], ids=["close", "1.0"]
+)
+def test_a_connection_that_is_to_be_closed_is_closed(wire, headers, version):
+    wire.ask(LIST)
+    assert wire.ask(LIST, *headers, version=version)[0] == 200
+    assert wire.file.read() == b""
+
+
+def test_a_body_of_a_get_is_read_past(wire):
+    wire.ask(LIST)
+    wire.send(wire.request(LIST, "Content-Length: 5"), b"hello", wire.request(HEALTH))
+    assert wire.answer()[0] == 200
+    assert wire.answer()[2] == b'{"status":"ok"}'
+
+
+def test_somebody_who_is_known_gets_no_kept_answer(wire):
+    wire.ask(LIST)
+    assert wire.ask(LIST, "Cookie: session=1")[0] == 200
+    assert wire.ask(LIST, "Authorization: Bearer nonsense")[0] == 200
+
+
+def test_languages_do_not_mix(wire):
+    english = wire.ask("/campaigns", "Accept-Language: en")
+    french = wire.ask("/campaigns", "Accept-Language: fr")
+    assert b'<html lang="en"' in english[2]
+    assert b'<html lang="fr"' in french[2]
+    assert same(wire.ask("/campaigns", "Accept-Language: en")) == same(english)
+    assert same(wire.ask("/campaigns", "Accept-Language: fr")) == same(french)
+
+
+def test_kept_answers_are_counted(address, wire):
+    def counted():
+        text = httpx.get(f"{address}/api/metrics").text
+        line = f'http_request_total{{method="GET",route="{LIST}",status="200"}} '
+        return next(float(each.split()[-1]) for each in text.splitlines() if line in each)
+
+    wire.ask(LIST)
+    before = counted()
+    for _ in range(5):
+        wire.ask(LIST)
+    assert counted() == before + 5
+
+
+def test_an_idle_connection_is_let_go(wire):
+    wire.ask(LIST)
+    assert wire.ask(LIST)[0] == 200
+    assert wire.file.read() == b""  # after uvicorn's five seconds, not the twenty of this test
