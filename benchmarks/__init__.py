@@ -1,0 +1,1 @@
+"""Changemaker beside its peers: see ``README.md`` in this folder."""

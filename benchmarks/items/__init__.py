@@ -1,0 +1,12 @@
+"""The work items, by name."""
+
+from __future__ import annotations
+
+from benchmarks.items import busy, growth, outbox, reads, starting, workers, writes
+from benchmarks.items.item import Item
+
+ITEMS: dict[str, Item] = {
+    item.name: item
+    for module in (reads, busy, writes, workers, starting, outbox, growth)
+    for item in module.ITEMS
+}

@@ -1,0 +1,195 @@
+"""The same requests on ever more rows."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from benchmarks import contenders as who
+from benchmarks import data, load, machine, places, rounds
+from benchmarks.contenders import Contender, login
+from benchmarks.items.item import Bench, Item
+from benchmarks.load import Gets, Posts
+from benchmarks.results import Measurement, Result, Target
+from benchmarks.servers import running
+from changemaker_core import Config, Site, Tx, new_id
+from changemaker_core.testing.server import OperatedSite
+from changemaker_influence.campaigns.models import Campaign
+from changemaker_influence.emails.models import CampaignEmail, EmailTally
+
+TITLE = "From 1,000 to 1,000,000 campaigns and letters, SQLite, cache off"
+SIZES, SIZES_QUICK = (1_000, 10_000, 100_000, 1_000_000), (1_000, 20_000)
+ONE = "GET one campaign"
+_CHUNK = 2_000
+#: Of short campaigns a million fit on the disk; costs of a row's length are others' subject.
+_BODY_BYTES = 200
+#: Every so many a campaign is asked for, so that not the same pages are read again and again.
+_ASKED = 1_000
+
+
+def growth(bench: Bench) -> Result:
+    """Each endpoint at each size, by CPU time and requests a second of one process."""
+    result = bench.result("growth", TITLE)
+    found: dict[str, Measurement] = {}
+    sizes = SIZES_QUICK if bench.effort.quick else SIZES
+    grown = Grown.make()
+    for size in sizes:
+        bench.say(f"growing to {size:,} rows")
+        grown.grow(size)
+        quiet = machine.wait_until_quiet(bench.effort.patience)
+        for name, rates in _rates(grown, bench).items():
+            series = found.setdefault(name, Measurement(name=name, series={})).series
+            series[f"{size:,} rows"] = rates
+            found[name].noisy_rounds += not quiet
+    result.measurements = list(found.values())
+    result.main = f"{sizes[-1]:,} rows"
+    first, last = (found[ONE].median(f"{size:,} rows") for size in (sizes[0], sizes[-1]))
+    cost = Target(text=f"{ONE}: cost at most of the smallest", value=first / last, bound=1.15)
+    cost.at_least = False
+    result.targets = [cost]
+    result.notes.append("Figures are requests a second of one web process.")
+    return result
+
+
+def _rates(grown: Grown, bench: Bench) -> dict[str, list[float]]:
+    """Requests a second for each endpoint, in every round."""
+    contender = who.OURS_UNCACHED
+    with _served(grown.site, contender, grown.slugs[0]) as server:
+        token = login(server.address, grown.site)
+        works = _works(grown, token)
+        rates: dict[str, list[float]] = {name: [] for name in works}
+        for _ in range(bench.effort.rounds):
+            for name, work in works.items():
+                load.full_speed(server.address, work, rounds.LEAD_IN)
+                seen = load.full_speed(server.address, work, bench.effort.seconds)
+                rates[name].append(rounds.figures(seen)["requests/s"])
+    return rates
+
+
+def _served(site: OperatedSite, contender: Contender, slug: str) -> Any:
+    command = [word.replace("{site}", str(site.folder)) for word in contender.command]
+    probe = contender.get.replace("{slug}", slug)
+    return running("growth", command, contender.environment, probe=probe, cwd=contender.folder)
+
+
+def _works(grown: Grown, token: str) -> dict[str, Gets | Posts]:
+    bearer = ("Authorization", f"Bearer {token}")
+    return {
+        ONE: Gets([f"/api/public/campaigns/{slug}" for slug in grown.slugs]),
+        "GET the public list, 50 with total": Gets(["/api/public/campaigns?limit=50"]),
+        "GET the organisers' list, 50 with total": Gets(["/api/campaigns?limit=50"], bearer),
+        "GET a campaign's letters, 50 with total": Gets(
+            [f"/api/campaigns/{id}/emails?limit=50" for id in grown.campaigns], bearer
+        ),
+        "GET one letter's status": Gets([f"/api/public/emails/{id}" for id in grown.letters]),
+        "POST a campaign": Posts(data.template(), token),
+    }
+
+
+@dataclass(slots=True)
+class Grown:
+    """A site that grows; some of its campaigns and letters to ask for."""
+
+    site: OperatedSite
+    slugs: list[str]
+    campaigns: list[str]
+    letters: list[str]
+    size: int = 0
+
+    @classmethod
+    def make(cls) -> Grown:
+        """An empty site."""
+        folder = places.made("sites") / "growth"
+        shutil.rmtree(folder, ignore_errors=True)
+        site = OperatedSite(folder)
+        site.make("--organisation", "Benchmarks")
+        return cls(site, [], [], [])
+
+    def grow(self, size: int) -> None:
+        """Add campaigns and as many letters until there are ``size`` of each."""
+        site = Site(Config.load(Path(self.site.folder), environ={}))
+        try:
+            for first in range(self.size, size, _CHUNK):
+                numbers = range(first, min(first + _CHUNK, size))
+                site.db.sync.write(self._insert, numbers)
+            self.size = size
+            step = max(1, size // _ASKED)
+            self.slugs, self.campaigns = site.db.sync.read(_some_campaigns, step)
+            self.letters = site.db.sync.read(_some_letters, step)
+        finally:
+            site.close()
+
+    @staticmethod
+    def _insert(tx: Tx, numbers: range) -> None:
+        campaigns = [_campaign(tx, number) for number in numbers]
+        for model, rows in (
+            (Campaign, campaigns),
+            (EmailTally, [{"campaign": row["id"], "sent": 1} for row in campaigns]),
+            (CampaignEmail, [_letter(tx, row["id"]) for row in campaigns]),
+        ):
+            for some in _pieces(rows):
+                model.insert_many(some).execute()
+
+
+def _some_campaigns(step: int) -> tuple[list[str], list[str]]:
+    """Addresses and ids of every ``step``th campaign."""
+    named = Campaign.select(Campaign.slug, Campaign.id).order_by(Campaign.id)
+    some = [row for number, row in enumerate(named.tuples().iterator()) if number % step == 0]
+    return [slug for slug, _ in some], [str(id) for _, id in some]
+
+
+def _some_letters(step: int) -> list[str]:
+    ids = CampaignEmail.select(CampaignEmail.id).order_by(CampaignEmail.id).tuples().iterator()
+    return [str(id) for number, (id,) in enumerate(ids) if number % step == 0]
+
+
+def _pieces(rows: list[dict[str, Any]], of: int = 200) -> Iterator[list[dict[str, Any]]]:
+    """Few enough rows for the parameters that one statement may have."""
+    for first in range(0, len(rows), of):
+        yield rows[first : first + of]
+
+
+def _campaign(tx: Tx, number: int) -> dict[str, Any]:
+    new = data.new_campaign(number, _BODY_BYTES)
+    return {
+        **msgspec.structs.asdict(new),
+        "id": new_id(),
+        "slug": f"keep-wetland-number-{number}-wild",
+        "status": "ACTIVE",
+        "published_at": tx.now,
+        "created_by": None,
+        "created_at": tx.now,
+        "updated_at": tx.now,
+    }
+
+
+def _letter(tx: Tx, campaign: str) -> dict[str, Any]:
+    moment = tx.now
+    return {
+        "id": new_id(),
+        "campaign": campaign,
+        "action_id": new_id(),
+        "sender_name": "Sam Sample",
+        "sender_email": "sam@example.org",
+        "postal_code": "K1A 0A1",
+        "recipient_name": "Robin Sample",
+        "recipient_email": "mayor@town.example.ca",
+        "subject": "Please protect the wetland",
+        "body": "Please vote to protect it.",
+        "status": "SENT",
+        "consent_text": "I agree.",
+        "consent_version": "benchmark",
+        "consent_language": "en",
+        "consented_at": moment,
+        "created_at": moment,
+        "sent_at": moment,
+        "updated_at": moment,
+    }
+
+
+ITEMS = (Item("growth", TITLE, growth),)

@@ -1,0 +1,208 @@
+"""``python -m benchmarks.steps``: what the steps of docs/explanation/scaling.md cost, in 3 minutes.
+
+CPU time, of the site's own processes, tells more than a rate where load and site share the cores,
+so both are printed. On a machine that does other things the ratios are what is worth reading.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+import psycopg2
+
+from changemaker_core import Config, Site, Tx
+from changemaker_core.testing.kill import smtp_process, wait_until
+from changemaker_core.testing.load import Load
+from changemaker_core.testing.postgres import PostgresCluster
+from changemaker_core.testing.server import OperatedSite
+from changemaker_core.testing.valkey import ValkeyServer
+from changemaker_influence.campaigns import services as campaigns
+from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
+from changemaker_influence.emails import services
+from changemaker_influence.emails.models import CampaignEmail
+from changemaker_influence.emails.recipients import Recipient
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TICK = os.sysconf("SC_CLK_TCK")
+NEW = {
+    "title": "Clean water",
+    "email_subject": "Clean water",
+    "email_body": "Dear {recipient_name},\n\n" + "Please act on clean water. " * 40,
+    "target_government_levels": ["FEDERAL"],
+}
+AVERY = Recipient(key="avery", name="Avery", email="avery.tremblay@parl.example.ca")
+#: Requests a second that are asked for, and seconds.
+RATE, SECONDS = 400, 5.0
+
+
+def main() -> None:
+    """Measure every step, one after another."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--letters", type=int, default=1500)
+    letters = parser.parse_args().letters
+    cluster = PostgresCluster({"synchronous_commit": "on", "fsync": "on"})
+    cluster.start()
+    try:
+        for database in ("sqlite", "postgresql"):
+            for workers in (1, 2):
+                _requests(database, workers, cluster)
+        for database in ("sqlite", "postgresql"):
+            _letters(database, letters, cluster, rq_workers=0)
+        for rq_workers in (1, 2):
+            _letters("postgresql", letters, cluster, rq_workers=rq_workers)
+    finally:
+        cluster.stop()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _site(database: str, cluster: PostgresCluster, **environment: str) -> Iterator[OperatedSite]:
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/site/site.db"
+        if database == "postgresql":
+            url = cluster.create_database()
+        environment |= {
+            "CHANGEMAKER_DATABASE_URL": url,
+            "CHANGEMAKER_INFLUENCE__DIRECTORY": "file",
+        }
+        site = OperatedSite(Path(folder) / "site", environment)
+        site.make()
+        yield site
+        if database == "postgresql":
+            cluster.drop(url)
+
+
+@contextmanager
+def _opened(site: OperatedSite) -> Iterator[Site]:
+    opened = Site(Config.load(site.folder, site.environment))
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def _requests(database: str, workers: int, cluster: PostgresCluster) -> None:
+    with _site(database, cluster) as site:
+        with _opened(site) as opened:
+            opened.db.sync.write(_campaign)
+        with site.start("serve", "--port", "0", "--workers", str(workers)) as (process, address):
+            url = urlsplit(address)
+            for what, path in (
+                ("cached page", "/campaigns"),
+                ("API, not cached", "/api/health"),
+            ):
+                request = f"GET {path} HTTP/1.1\r\nHost: {url.netloc}\r\n\r\n".encode()
+                load = Load(url.hostname or "", url.port or 0, request, RATE, keep=True)
+                before, began = _cpu(process.pid), time.monotonic()
+                fates = asyncio.run(load.run(SECONDS))
+                used, took = _cpu(process.pid) - before, time.monotonic() - began
+                done = sum(fates.answered.values())
+                _say(
+                    f"{database}, {workers} web: {what}: {1e6 * used / done:.0f} CPU µs/request, "
+                    f"{done / took:.0f}/s of {RATE} asked, {len(fates.failed)} failed"
+                )
+
+
+def _campaign(tx: Tx) -> str:
+    campaign = campaigns.create(tx, msgspec.convert(NEW, NewCampaign))
+    campaigns.change(tx, campaign.id, CampaignChange(status="ACTIVE"))
+    return str(campaign.id)
+
+
+def _take(tx: Tx, campaign_id: str, number: int) -> None:
+    order = services.Order(
+        campaign_id=campaign_id,
+        sender_name=f"Sender {number}",
+        sender_email=f"sender{number}@example.org",
+        postal_code="L5G 4L3",
+        recipients=[AVERY],
+        subject=NEW["email_subject"],
+        body=NEW["email_body"],
+        consent=services.Consent(text="I agree.", version="1", language="en"),
+    )
+    services.take(tx, order, (), None)
+
+
+def _letters(database: str, letters: int, cluster: PostgresCluster, rq_workers: int) -> None:
+    with tempfile.TemporaryDirectory() as folder, ValkeyServer() as valkey:
+        with smtp_process(Path(folder) / "log", delay=0.0) as port:
+            more = {"CHANGEMAKER_SMTP_URL": f"smtp://127.0.0.1:{port}"}
+            if rq_workers:
+                more["CHANGEMAKER_REDIS_URL"] = valkey.url
+            with _site(database, cluster, **more) as site, _opened(site) as opened:
+                _record(opened, database, letters)
+                _drain(site, opened, database, letters, rq_workers)
+
+
+def _record(opened: Site, database: str, letters: int) -> None:
+    campaign_id = opened.db.sync.write(_campaign)
+    before, began = _bytes(opened, database), time.monotonic()
+    for number in range(letters):
+        opened.db.sync.write(_take, campaign_id, number)
+    took = time.monotonic() - began
+    each = (_bytes(opened, database) - before) / letters
+    _say(f"{database}: recorded {letters / took:.0f} letters/s, each its commit; {each:.0f} B each")
+
+
+def _bytes(opened: Site, database: str) -> int:
+    url = opened.config.database_url
+    if database == "sqlite":
+        path = Path(url.removeprefix("sqlite:///"))
+        return sum(p.stat().st_size for p in path.parent.glob(path.name + "*"))
+    connection = psycopg2.connect(url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SELECT pg_database_size(current_database())")
+        size: int = cursor.fetchone()[0]
+    connection.close()
+    return size
+
+
+def _drain(site: OperatedSite, opened: Site, database: str, letters: int, rq_workers: int) -> None:
+    def left() -> int:
+        open_ = CampaignEmail.status.in_(("QUEUED", "SENDING"))
+        count: int = opened.db.sync.read(lambda: CampaignEmail.select().where(open_).count())
+        return count
+
+    arguments = [("serve", "--port", "0")] + [("worker",)] * rq_workers
+    with ExitStack() as running:
+        for each in arguments:
+            running.enter_context(site.running(*each))
+        wait_until(lambda: left() < letters, 60)
+        began, at_first = time.monotonic(), left()
+        wait_until(lambda: left() == 0, 240)
+        rate = at_first / (time.monotonic() - began)
+    who = f"{rq_workers} RQ workers" if rq_workers else "the runner of serve"
+    _say(f"{database}: {who} sent {rate:.0f} letters/s")
+
+
+def _cpu(pid: int) -> float:
+    """CPU seconds of a process and its children that live."""
+    pids = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        pids += [int(child) for child in (task / "children").read_text().split()]
+    return sum(_ticks(each) for each in pids) / TICK
+
+
+def _ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return int(fields[11]) + int(fields[12])
+
+
+if __name__ == "__main__":
+    main()
