@@ -12,6 +12,7 @@ from changemaker_core.testing.jobs import Clock, JobsOnlySite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from changemaker_core.plugin.types import Job
 
@@ -35,12 +36,17 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def make_site(database_url: str, clock: Clock) -> Iterator[Callable[..., JobsOnlySite]]:
-    """``make_site(*jobs, subscriptions=…, clock=…)``; all of a test share one database."""
+def make_site(
+    database_url: str, clock: Clock, tmp_path: Path
+) -> Iterator[Callable[..., JobsOnlySite]]:
+    """``make_site(*jobs, subscriptions=…, clock=…, machine=…)``; all of a test share one database,
+    and those of a machine its run folder."""
     with contextlib.ExitStack() as stack:
 
-        def make(*jobs: Job, subscriptions: Any = (), clock: Any = clock) -> JobsOnlySite:
-            site = JobsOnlySite(database_url, jobs, subscriptions, clock)
+        def make(
+            *jobs: Job, subscriptions: Any = (), clock: Any = clock, machine: str = "one"
+        ) -> JobsOnlySite:
+            site = JobsOnlySite(database_url, jobs, subscriptions, clock, tmp_path / machine)
             stack.callback(site.db.close)
             migrations.apply(site.db, [migrations.CORE])
             site.db.sync.write(lambda tx: tx.database.create_tables([Note]))
