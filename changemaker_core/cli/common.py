@@ -24,6 +24,7 @@ EXPECTED = (
     ("changemaker_core.plugin.errors", "BootFailed", ""),
     ("changemaker_core.plugin.errors", "PluginError", ""),
     ("changemaker_core.db.errors", "MigrationFailed", ""),
+    ("changemaker_core.features.accounts.services", "AccountRefused", ""),
     ("peewee", "OperationalError", "the database cannot be used: "),
 )
 FOLDER_VARIABLE = "CHANGEMAKER_SITE"

@@ -32,7 +32,7 @@ def create(email: str, name: str | None, role: str, password_stdin: bool, as_jso
             user_id, password = api.create_user(
                 site, email=email, name=name or email.partition("@")[0], role=role, password=given
             )
-        except (api.EmailTaken, api.PasswordRefused, api.UnknownRole) as error:
+        except api.UnknownRole as error:
             raise Refusal(str(error)) from error
     account = {"id": user_id, "email": email, "role": role}
     if given is None:

@@ -85,6 +85,18 @@ def test_where_the_second_file_cannot_be_written_the_first_is_taken_away(cli: An
     assert cli.run("init", "site", "--yes").returncode == 0
 
 
+def test_an_administrator_who_could_not_sign_in_is_refused(cli: Any, site: Any) -> None:
+    homeless = cli.run("init", "one", "--yes", "--admin-email", "me@localhost")
+    database = f"sqlite:///{site.folder / 'site.db'}"
+    taken = cli.run("init", "two", "--yes", "--database-url", database, "--admin-email", site.email)
+    for done, folder in ((homeless, "one"), (taken, "two")):
+        assert done.returncode == 1
+        assert "Traceback" not in done.stderr
+        assert not (cli.folder / folder / "changemaker.toml").exists()
+    assert "name@example.org" in homeless.stderr
+    assert "already has an account" in taken.stderr
+
+
 def test_a_wrong_key_in_the_environment_is_named(cli: Any) -> None:
     done = cli.run("init", "site", "--yes", CHANGEMAKER_BASE_ULR="https://eau.example")
     assert done.returncode == 1

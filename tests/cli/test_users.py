@@ -29,7 +29,9 @@ def test_refusals_are_said_plainly(cli: Any, site: Any) -> None:
         *("users", "create", "d@example.org", "--password-stdin", "--site", site.folder),
         stdin="short\n",
     )
-    for done in (taken, unknown, weak):
+    homeless = cli.run("users", "create", "d@localhost", "--site", site.folder)
+    long = ("users", "create", "d@example.org", "--name", "n" * 201, "--site", site.folder)
+    for done in (taken, unknown, weak, homeless, cli.run(*long)):
         assert done.returncode == 1
         assert "Traceback" not in done.stderr
     assert "SUPER_ADMIN" in unknown.stderr

@@ -6,13 +6,20 @@ from typing import TYPE_CHECKING
 
 from changemaker_core.features.accounts import passwords, services
 from changemaker_core.features.accounts.roles import SUPER_ADMIN, Roles, UnknownRole
-from changemaker_core.features.accounts.services import EmailTaken, PasswordRefused
+from changemaker_core.features.accounts.services import (
+    AccountRefused,
+    DetailsRefused,
+    EmailTaken,
+    PasswordRefused,
+)
 
 if TYPE_CHECKING:
     from changemaker_core import Role, Site
 
 __all__ = [
     "SUPER_ADMIN",
+    "AccountRefused",
+    "DetailsRefused",
     "EmailTaken",
     "PasswordRefused",
     "UnknownRole",
@@ -33,10 +40,11 @@ def create_user(
 ) -> tuple[str, str]:
     """Creates a user and returns ``(id, password)``; a password is made when none is given.
 
-    Blocks (hashing, database): not for the event loop. Raises ``EmailTaken``, ``UnknownRole`` or
-    ``PasswordRefused``.
+    Blocks (hashing, database): not for the event loop. Raises ``UnknownRole``, or what of
+    ``AccountRefused`` fits: ``DetailsRefused``, ``PasswordRefused``, ``EmailTaken``.
     """
     roles_of(site).check(role)
+    services.check_details(email, name)
     if password is None:
         password = passwords.generate()
     services.check_password(password, email)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core import LimitReached, SlidingWindow, Text, new_id
+import msgspec
+
+from changemaker_core import Email, LimitReached, SlidingWindow, Text, new_id
 from changemaker_core.features.accounts import passwords, tokens
 from changemaker_core.features.accounts.models import LoginDelay, RefreshToken, User
 
@@ -16,15 +18,24 @@ if TYPE_CHECKING:
     from changemaker_core.features.accounts.queries import Account
 
 LOGINS_PER_ADDRESS: Final = SlidingWindow("accounts.login.ip", 10, timedelta(minutes=1))
+LONGEST_NAME: Final = 200
 FREE_FAILURES: Final = 3
 LONGEST_DELAY: Final = timedelta(minutes=15)
 
 
-class EmailTaken(ValueError):
+class AccountRefused(ValueError):
+    """An account cannot be made as it was asked for; the text says why, to a person."""
+
+
+class EmailTaken(AccountRefused):
     """Another user has this address."""
 
 
-class PasswordRefused(ValueError):
+class DetailsRefused(AccountRefused):
+    """Nobody could sign in with this address, or the name is too long."""
+
+
+class PasswordRefused(AccountRefused):
     """The password is too short, too long or too well known."""
 
 
@@ -49,6 +60,17 @@ def create_user(tx: Tx, *, email: str, name: str, role: str, password_hash: str)
         updated_at=tx.now,
     )
     return str(user.id)
+
+
+def check_details(email: str, name: str) -> None:
+    """Raises ``DetailsRefused``, saying why."""
+    try:
+        msgspec.convert(email, Email)
+    except msgspec.ValidationError:
+        problem = Text("Enter an email address such as name@example.org.")
+        raise DetailsRefused(problem) from None
+    if len(name) > LONGEST_NAME:
+        raise DetailsRefused(Text("Write at most {most} characters.", most=LONGEST_NAME))
 
 
 def check_password(password: str, email: str) -> None:
