@@ -64,12 +64,12 @@ def compose(
 
 def packages_of(plugins: Iterable[LoadedPlugin]) -> list[str]:
     """The distributions of plugins, core's among them, each with its exact version."""
-    found = {
-        f"{each.distribution}=={each.version}"
-        for each in plugins
-        if each.distribution and each.version
-    }
-    return sorted(found)
+    found = {(each.distribution, each.version) for each in plugins}
+    return sorted(f"{_with_redis(name)}=={version}" for name, version in found if name and version)
+
+
+def _with_redis(distribution: str) -> str:
+    return f"{distribution}[redis]" if distribution == "changemaker-core" else distribution
 
 
 def _service_of(upstream: Upstream) -> Upstream:

@@ -213,7 +213,7 @@ def test_compose_declares_its_volumes_and_no_secret(composed, made):
     assert not [path for path in files.values() if secret in path.read_text()]
     packages = files["requirements.txt"].read_text().split()
     assert [each.partition("==")[0] for each in packages] == [
-        "changemaker-core",
+        "changemaker-core[redis]",
         "changemaker-influence",
     ]
 

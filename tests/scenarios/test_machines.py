@@ -82,7 +82,7 @@ class Place:
         with self.net.inside("worker"):
             process = subprocess.Popen(
                 [sys.executable, str(RUNNER), str(self.worker.folder), str(LEASE)],
-                env={**os.environ, **self.worker.environment},
+                env={**_plain_environment(), **self.worker.environment},
                 stdout=subprocess.PIPE,
                 text=True,
             )
@@ -94,6 +94,11 @@ class Place:
         finally:
             process.kill()
             process.communicate()
+
+
+def _plain_environment():
+    """Without this test's own variables, which no site knows."""
+    return {name: value for name, value in os.environ.items() if "CHANGEMAKER_" not in name}
 
 
 @pytest.fixture
