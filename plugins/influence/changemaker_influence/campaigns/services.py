@@ -14,7 +14,7 @@ from changemaker_influence.addresses import canonical
 from changemaker_influence.campaigns import queries
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient
 from changemaker_influence.campaigns.slugs import free_slug, slugify
-from changemaker_influence.emails.models import CampaignEmail, EmailTally
+from changemaker_influence.emails.models import EmailTally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,12 +69,14 @@ def change(tx: Tx, id: str, wanted: CampaignChange) -> CampaignOut:
 def delete(tx: Tx, id: str) -> None:
     """Removes a campaign that nobody has written in; others are archived instead."""
     _lock(id)
-    if CampaignEmail.select(CampaignEmail.id).where(CampaignEmail.campaign == id).exists():
+    try:
+        Campaign.delete().where(Campaign.id == id).execute()
+    except peewee.IntegrityError:
+        # The database says so, as it knows of those who are just writing, too.
         raise Conflict(
             Text("Messages were sent in this campaign. Archive it instead."),
             code="campaign_has_emails",
-        )
-    Campaign.delete().where(Campaign.id == id).execute()
+        ) from None
 
 
 def add_recipient(tx: Tx, campaign_id: str, new: NewRecipient) -> RecipientOut:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import peewee
 
 from changemaker_core import Conflict, NotFound, Text, new_id
 from changemaker_influence import states
@@ -130,7 +131,10 @@ def _record(tx: Tx, order: Order, recipient: Recipient, action_id: str) -> str:
 
 
 def _insert(tx: Tx, order: Order, recipient: Recipient, id: str, action_id: str) -> bool:
-    """Whether there was no message from this sender to this recipient."""
+    """Whether there was no message from this sender to this recipient.
+
+    Raises ``NotFound`` where the campaign was removed at this moment.
+    """
     values = {
         "recipient_name": recipient.name,
         "sender_name": order.sender_name,
@@ -156,7 +160,10 @@ def _insert(tx: Tx, order: Order, recipient: Recipient, id: str, action_id: str)
         created_at=tx.now,
         updated_at=tx.now,
     )
-    return bool(insert.on_conflict_ignore().as_rowcount().execute())
+    try:
+        return bool(insert.on_conflict_ignore().as_rowcount().execute())
+    except peewee.IntegrityError:
+        raise NotFound from None
 
 
 def _insert_repeat(tx: Tx, order: Order, recipient: Recipient, id: str, action_id: str) -> None:

@@ -1,0 +1,94 @@
+"""What happens when two people do at the same moment what cannot both be done."""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from changemaker_core import Conflict, NotFound
+from changemaker_influence.campaigns import services as campaigns
+from changemaker_influence.campaigns.models import Campaign
+from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
+from changemaker_influence.emails import services as emails
+from changemaker_influence.emails.models import CampaignEmail
+from changemaker_influence.emails.recipients import Recipient
+from changemaker_influence.plugin import InfluencePlugin
+
+SECONDS = 30
+
+
+def publish(tx):
+    new = NewCampaign(
+        title="Water",
+        email_subject="Water",
+        email_body="Now.",
+        target_government_levels=["FEDERAL"],
+    )
+    made = campaigns.create(tx, new)
+    return campaigns.change(tx, made.id, CampaignChange(status="ACTIVE")).id
+
+
+def order(campaign_id):
+    return emails.Order(
+        campaign_id=campaign_id,
+        sender_name="Sacha",
+        sender_email="sacha@example.org",
+        postal_code="L5G 4L3",
+        recipients=[Recipient(key="a", name="Avery", email="avery@parl.example.ca")],
+        subject="Water",
+        body="Now.",
+        consent=emails.Consent(text="Yes.", version="1", language="en"),
+    )
+
+
+def take(tx, campaign_id):
+    return emails.take(tx, order(campaign_id), [], None)
+
+
+class Begun:
+    """A unit of work that has done its writes, and lets another one run into them."""
+
+    def __init__(self, work):
+        self.work = work
+        self.done = threading.Event()
+
+    def __call__(self, tx, campaign_id):
+        result = self.work(tx, campaign_id)
+        self.done.set()
+        time.sleep(0.3)  # the other is waiting for us by then, or comes later: both are right
+        return result
+
+
+@pytest.fixture
+def site(make_site):
+    return make_site(InfluencePlugin, plugin_tables={"influence": {"directory": "file"}})
+
+
+def collide(site, first, second):
+    """Both results or errors; ``second`` begins when ``first`` has done all but commit."""
+    campaign_id = site.db.sync.write(publish)
+    begun = Begun(first)
+    with ThreadPoolExecutor(2) as pool:
+        one = pool.submit(site.db.sync.write, begun, campaign_id)
+        assert begun.done.wait(SECONDS)
+        two = pool.submit(site.db.sync.write, second, campaign_id)
+        return one.exception(SECONDS), two.exception(SECONDS)
+
+
+def test_a_campaign_is_not_removed_while_somebody_writes_in_it(site):
+    one, two = collide(site, take, campaigns.delete)
+    assert one is None
+    assert isinstance(two, Conflict)
+    assert two.code == "campaign_has_emails"
+    assert site.db.sync.read(CampaignEmail.select().count) == 1
+
+
+def test_nobody_writes_in_a_campaign_that_is_being_removed(site):
+    one, two = collide(site, campaigns.delete, take)
+    assert one is None
+    assert isinstance(two, NotFound)
+    assert site.db.sync.read(Campaign.select().count) == 0
+    assert site.db.sync.read(CampaignEmail.select().count) == 0
