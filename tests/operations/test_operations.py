@@ -10,6 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from changemaker_core import HealthCheck, Plugin, hookimpl
 from changemaker_core.features.accounts import api
+from changemaker_core.jobs.holds import hold
 from changemaker_core.mail import Address, Message
 from changemaker_core.testing.fixtures_site import client_of
 
@@ -102,6 +103,23 @@ async def test_queues_are_for_those_who_may_see_them(open_app):
             answer = await client.get("/api/queues", headers={"Authorization": f"Bearer {token}"})
             assert answer.status_code == status
         assert isinstance(answer.json()["data"], list)
+
+
+async def test_a_held_queue_is_told_everywhere_and_fails_nothing(open_app):
+    async with open_app() as app, client_of(app) as client:
+        await app.site.db.write(hold, "mail", "restore")
+        await app.site.db.write(hold, "core", "operator", "moving")
+        token = await signed_in(app, client, "SUPER_ADMIN")
+        headers = {"Authorization": f"Bearer {token}", "Accept-Language": "fr"}
+        core, mail = (await client.get("/api/queues", headers=headers)).json()["held"]
+        assert (core["queue"], core["reason"], core["note"]) == ("core", "operator", "moving")
+        assert (mail["queue"], mail["reason"], mail["note"]) == ("mail", "restore", "")
+        assert "restaurée" in mail["message"]
+        answer = await client.get("/api/health")
+        assert answer.status_code == 200
+        checks = {check["name"]: check["status"] for check in answer.json()["checks"]}
+        assert checks["queues"] == "warning"
+        assert 'cm_queue_held{queue="mail"} 1' in (await client.get("/api/metrics")).text
 
 
 async def signed_in(app, client, role):
