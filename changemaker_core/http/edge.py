@@ -202,8 +202,10 @@ class Edge:
             await self._falcon(scope, receive, transit.forward)
 
     def _find(self, path: str) -> Any:
-        # PostgreSQL's text cannot hold U+0000: nothing has such a name.
-        return None if "\x00" in path else self._router.find(path)
+        # PostgreSQL's text cannot hold U+0000: nothing has such a name. And Falcon overlooks
+        # slashes at the beginning: //api/… would be the API, and no rule for /api/ would see it.
+        odd = "\x00" in path or path.startswith("//")
+        return None if odd else self._router.find(path)
 
     async def _pass_on_cached(
         self, arrival: Arrival, scope: Scope, receive: Receive, transit: Transit, seconds: float

@@ -291,3 +291,15 @@ async def test_nothing_is_at_a_path_that_no_database_can_hold(client, path):
     answer = await client.get(path)
     assert answer.status_code == 404
     assert "\x00" not in answer.text
+
+
+async def test_slashes_at_the_beginning_are_no_way_around_a_limit(open_app, probe, exchange_with):
+    async with open_app(probe, api_rate_limit=1) as app:
+        for path in ("//api/seen", "///api/seen"):
+            asked = await exchange_with(app, path=path)
+            assert asked[0]["status"] == 308
+            assert headers_of(asked)[b"location"] == b"/api/seen"
+            told = await exchange_with(app, path=path, method="DELETE")
+            assert told[0]["status"] == 404
+        assert (await exchange_with(app))[0]["status"] == 200
+        assert (await exchange_with(app))[0]["status"] == 429
