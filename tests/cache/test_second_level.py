@@ -1,0 +1,350 @@
+"""Answers and limits that processes share through Redis: never old, never forged, never needed."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+import statistics
+import time
+
+import httpx
+import peewee
+import pytest
+
+from changemaker_core import (
+    Body,
+    Config,
+    Model,
+    NotFound,
+    Plugin,
+    Query,
+    Route,
+    UUIDField,
+    compiled,
+    endpoint,
+    hookimpl,
+    new_id,
+)
+from changemaker_core.app import create_app
+from changemaker_core.cache.redis_store import RedisStore
+from changemaker_core.db import Database
+from changemaker_core.testing.fixtures_site import migrate
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.valkey]
+
+#: Seconds within which a notification has reached every process, on a busy machine.
+NOTICE = 0.1
+
+
+class Note(Model):
+    id = UUIDField(primary_key=True, default=new_id)
+    slug = peewee.CharField(unique=True)
+    text = peewee.TextField()
+
+    class Meta:
+        table_name = "shared_note"
+
+
+class Shown(Body):
+    slug: str
+    text: str
+
+
+@compiled(Shown)
+def note(slug: str) -> Query:
+    return Note.select(Note.slug, Note.text).where(Note.slug == slug)
+
+
+def put(tx, slug, text):
+    values = {"slug": slug, "text": text}
+    Note.insert(**values).on_conflict(conflict_target=[Note.slug], update=values).execute()
+
+
+class Notes:
+    def __init__(self, site):
+        self.site = site
+        self.runs = 0
+
+    @endpoint(public=True, cache=60, response=Shown, rate_limit="1000/minute")
+    async def on_get(self, req, resp, *, slug):
+        self.runs += 1
+        found = await self.site.db.one(note(slug))
+        if found is None:
+            raise NotFound
+        return found
+
+
+class SharedPlugin(Plugin):
+    name = "shared"
+
+    @hookimpl
+    def cm_register_models(self):
+        return [Note]
+
+    @hookimpl
+    def cm_register_routes(self, site):
+        self.notes = Notes(site)
+        return [Route("/api/notes/{slug}", self.notes)]
+
+
+class Process:
+    """An app with connections, a listener and a cache of its own, as a process has."""
+
+    def __init__(self, app, client):
+        self.client = client
+        self.db = app.site.db
+        self.site = app.site
+        self.notes = app.site.loaded.plugin("shared").instance.notes
+
+    async def text(self, slug="a"):
+        answer = await self.client.get(f"/api/notes/{slug}")
+        return answer.json()["text"] if answer.status_code == 200 else None
+
+    async def forget(self):
+        """Empty its own memory, so that the second level is asked."""
+        self.site.cache.flush()
+
+    async def told(self):
+        """Wait until what it keeps is where others find it."""
+        done = asyncio.get_running_loop().run_in_executor
+        for _ in range(8):  # as many as there are threads, twice
+            sent = self.site.redis_store.send(lambda client: client.ping())
+            if sent is not None:
+                await done(None, sent.result)
+
+
+@pytest.fixture
+async def start(tmp_path, postgresql_url, valkey):
+    """``await start(**config)``: another process of the site."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start_(*, address=("127.0.0.1", 1), **overrides):
+            overrides = {"redis_url": valkey.url, **overrides}
+            config = Config.for_tests(tmp_path, database_url=postgresql_url, **overrides)
+            app = create_app(config, [SharedPlugin])
+            if not await asyncio.to_thread(app.site.db.sync.read, Note.table_exists):
+                # Once only: it tells every process that anything may have changed.
+                await asyncio.to_thread(migrate, app.site)
+                await asyncio.to_thread(app.site.db.sync.write, lambda tx: Note.create_table())
+            await stack.enter_async_context(app.lifespan())
+            transport = httpx.ASGITransport(app=app, client=address)
+            client = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:4000")
+            return Process(app, await stack.enter_async_context(client))
+
+        yield start_
+
+
+@pytest.fixture
+async def pair(start):
+    return await start(), await start()
+
+
+def answers(valkey):
+    return valkey.client.keys("changemaker:answer:*")
+
+
+async def test_what_one_process_made_another_need_not_make(pair, valkey):
+    one, other = pair
+    await one.db.write(put, "a", "one")
+    assert await one.text() == "one"
+    await one.told()
+    assert await other.text() == "one"
+    assert (one.notes.runs, other.notes.runs) == (1, 0)
+    (name,) = answers(valkey)
+    assert 0 < valkey.client.pttl(name) <= 60_000
+    # It is in the other's memory now, and goes from there when its table changes.
+    assert await other.text() == "one"
+    await one.db.write(put, "a", "two")
+    await other.db.engine.hear()
+    assert await other.text() == "two"
+
+
+async def test_nothing_old_is_read_however_soon(pair):
+    one, other = pair
+    for number in range(100):
+        writer, reader = (one, other) if number % 3 else (other, one)
+        await writer.db.write(put, "a", str(number))
+        # Whoever finds nothing in memory has heard of all writes before looking further.
+        await reader.forget()
+        assert await reader.text() == str(number)
+        assert await writer.text() == str(number)
+        await reader.told()
+
+
+async def test_an_older_record_that_comes_back_is_of_no_use(pair, valkey):
+    one, other = pair
+    await one.db.write(put, "a", "one")
+    await one.text()
+    await one.told()
+    (name,) = answers(valkey)
+    before = valkey.client.get(name)
+    await one.db.write(put, "a", "two")
+    valkey.client.set(name, before)
+    assert await one.text() == "two"
+    await other.forget()
+    valkey.client.set(name, before)
+    assert await other.text() == "two"
+
+
+async def test_nothing_forged_is_shown(pair, valkey):
+    one, other = pair
+    await one.db.write(put, "a", "good")
+    await one.db.write(put, "b", "also")
+    for slug in "ab":
+        await one.text(slug)
+    await one.told()
+    store = valkey.client
+    names = answers(valkey)
+    first, second = (store.get(name) for name in names)
+    for forged in (
+        [first.replace(b"good", b"evil"), second.replace(b"good", b"evil")],
+        [second, first],
+        [b"", b"x"],
+        [first[:32], second[:-1]],
+    ):
+        for name, value in zip(names, forged, strict=True):
+            store.set(name, value)
+        await other.forget()
+        assert (await other.text("a"), await other.text("b")) == ("good", "also")
+
+
+async def test_a_process_that_starts_believes_nothing_from_before(start, valkey, postgresql_url):
+    one = await start()
+    await one.db.write(put, "a", "one")
+    await one.text()
+    await one.told()
+    kept = {name: valkey.client.get(name) for name in answers(valkey)}
+    await one.db.changes.stop()
+    lonely = Database.open(postgresql_url)
+    await asyncio.to_thread(lonely.sync.write, put, "a", "two")  # and nobody listens
+    lonely.close()
+    two = await start()
+    for name, value in kept.items():
+        valkey.client.set(name, value)
+    assert await two.text() == "two"
+    # And one that begins to listen again has missed something, so it begins anew as well.
+    await one.db.changes.start()
+    for name, value in kept.items():
+        valkey.client.set(name, value)
+    assert await one.text() == "two"
+
+
+async def test_other_code_or_configuration_makes_its_own_answers(start):
+    one = await start()
+    renamed = await start(organisation="Somebody else")
+    stranger = await start(secret_key="another secret".ljust(40, "!"))
+    await one.db.write(put, "a", "one")
+    for process in (one, renamed, stranger):
+        assert await process.text() == "one"
+        await process.told()
+        assert process.notes.runs == 1
+
+
+async def test_a_redis_that_hangs_or_dies_slows_nobody(pair, valkey):
+    one, other = pair
+    await one.db.write(put, "a", "one")
+
+    async def seconds(count=10):
+        taken = []
+        for _ in range(count):
+            await other.forget()
+            began = time.perf_counter()
+            assert await other.text() == "one"
+            taken.append(time.perf_counter() - began)
+        return taken
+
+    usual = statistics.median(await seconds())
+    valkey.hang()
+    hung = await seconds()
+    assert max(hung) < usual + 0.5  # one waits for its answer, for 20 ms
+    assert statistics.median(hung) < usual + 0.05
+    assert other.site.redis_store.is_away
+    valkey.go_on()
+    await until(lambda: not other.site.redis_store.is_away)
+    valkey.restart_empty()
+    assert statistics.median(await seconds()) < usual + 0.05
+    await until(lambda: not other.site.redis_store.is_away)
+    await other.forget()
+    await other.text()
+    await until(lambda: answers(valkey))
+
+
+async def until(condition, seconds=10):
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
+
+
+async def test_a_site_starts_and_ends_without_its_redis(start, valkey):
+    valkey.kill()
+    one = await start()
+    await one.db.write(put, "a", "one")
+    assert await one.text() == "one"
+
+
+async def test_an_address_that_is_gone_is_left_alone():
+    store = RedisStore("redis://127.0.0.1:1/0")
+    sent = store.send(lambda client: client.ping())
+    assert await asyncio.wrap_future(sent) is None
+    assert store.is_away and store.send(lambda client: client.ping()) is None
+    store.close()
+
+
+async def test_random_writes_and_reads_over_two_processes(pair, valkey):
+    """What is read is never older than what was written ``NOTICE`` before."""
+    chance = random.Random(7)  # noqa: S311  # not a secret
+    written = {}  # slug: [(when it was committed, number)]
+    stale = []
+
+    async def write(number):
+        slug = chance.choice("abc")
+        await chance.choice(pair).db.write(put, slug, str(number))
+        written.setdefault(slug, []).append((time.monotonic(), number))
+
+    async def read():
+        slug, process = chance.choice("abc"), chance.choice(pair)
+        began = time.monotonic()
+        seen = int(await process.text(slug) or -1)
+        due = max((n for at, n in written.get(slug, ()) if at < began - NOTICE), default=-1)
+        if seen < due:
+            stale.append((slug, due, seen))
+
+    trouble = {100: valkey.client.flushall, 200: valkey.restart_empty, 300: valkey.hang}
+    trouble |= {360: valkey.go_on, 420: valkey.kill, 460: valkey.start}
+    for number in range(500):
+        if number in trouble:
+            await asyncio.to_thread(trouble[number])
+        await write(number)
+        await asyncio.gather(*[read() for _ in range(chance.randrange(8))])
+        await asyncio.sleep(chance.choice((0, 0, 0.02)))
+    assert stale == []
+    assert sum(process.notes.runs for process in pair) > 100
+
+
+async def test_processes_share_a_limit(start, valkey):
+    visitor = ("203.0.113.5", 1)
+    machines = [await start(address=visitor, api_rate_limit=10) for _ in range(2)]
+
+    async def accepted(count):
+        statuses = []
+        for number in range(count):
+            answer = await machines[number % 2].client.get("/api/notes/a")
+            statuses.append(answer.status_code)
+            await asyncio.sleep(0.02)
+        return count - statuses.count(429)
+
+    assert 10 <= await accepted(30) <= 12
+    assert "203.0.113.5" not in str(valkey.client.keys())
+    third = await start(address=visitor, api_rate_limit=10)
+    await third.client.get("/api/notes/a")
+    await asyncio.sleep(0.1)
+    assert (await third.client.get("/api/notes/a")).status_code == 429
+
+
+async def test_without_redis_each_process_counts_alone(start, valkey):
+    valkey.kill()
+    one, other = [await start(address=("203.0.113.6", 1), api_rate_limit=10) for _ in range(2)]
+    for process in (one, other):
+        statuses = [(await process.client.get("/api/notes/a")).status_code for _ in range(15)]
+        assert statuses.count(429) == 5
