@@ -54,14 +54,22 @@ def organiser_at():
 
 
 @pytest.fixture
-def operated(tmp_path, database_url):
-    """A site made by ``changemaker init``, with the file directory."""
-    site = OperatedSite(
-        tmp_path / "site",
-        {
+def operate(tmp_path):
+    """``operate(database_url)``: a site made by ``changemaker init``, with the file directory."""
+
+    def make(database_url):
+        environment = {
             "CHANGEMAKER_DATABASE_URL": database_url,
             "CHANGEMAKER_INFLUENCE__DIRECTORY": "file",
-        },
-    )
-    site.make()
-    return site
+        }
+        site = OperatedSite(tmp_path / "site", environment)
+        site.make()
+        return site
+
+    return make
+
+
+@pytest.fixture
+def operated(operate, database_url):
+    """Such a site, on SQLite and on PostgreSQL."""
+    return operate(database_url)

@@ -39,9 +39,14 @@ def write_to_representative(page, address, campaign, *, name="Sacha Supporter"):
 @pytest.fixture
 def mailing(operated, smtp_server):
     """The site with a real SMTP server instead of the folder."""
-    operated.environment["CHANGEMAKER_SMTP_URL"] = smtp_server.url
-    operated.environment["CHANGEMAKER_MAIL_FROM"] = "campaigns@site.example"
-    return operated
+    return with_mail(operated, smtp_server)
+
+
+def with_mail(site, smtp_server):
+    """``site``, sending its mail to this server."""
+    site.environment["CHANGEMAKER_SMTP_URL"] = smtp_server.url
+    site.environment["CHANGEMAKER_MAIL_FROM"] = "campaigns@site.example"
+    return site
 
 
 @pytest.mark.parametrize("javascript", [True, False], ids=["with JavaScript", "without"])
@@ -49,19 +54,36 @@ def test_a_supporter_writes_to_their_representative(
     mailing, organiser_at, smtp_server, open_page, javascript
 ):
     with mailing.serve("--workers", "2") as address:
-        campaign = organiser_at(address, mailing).campaign()
-        before = emails_sent(address)
-        page = open_page(javascript=javascript)
-        write_to_representative(page, address, campaign)
-        expect(
-            page.get_by_text(re.compile("on its way|was sent", re.IGNORECASE)).first
-        ).to_be_visible()
-        expect(page.get_by_text(re.compile("was sent", re.IGNORECASE)).first).to_be_visible(
-            timeout=20_000
-        )
-        assert emails_sent(address) == before + 1
+        follow_a_message(address, mailing, organiser_at, open_page, javascript)
     (received,) = smtp_server.received
     check_message(received)
+
+
+@pytest.mark.postgresql
+@pytest.mark.valkey
+def test_two_web_processes_and_two_workers_do_the_same(
+    operate, postgresql_url, valkey, organiser_at, smtp_server, open_page
+):
+    site = with_mail(operate(postgresql_url), smtp_server)
+    site.environment["CHANGEMAKER_REDIS_URL"] = valkey.url
+    worker = site.running("worker")
+    with worker, site.running("worker"), site.serve("--workers", "2") as address:
+        follow_a_message(address, site, organiser_at, open_page, javascript=True)
+    (received,) = smtp_server.received
+    check_message(received)
+
+
+def follow_a_message(address, site, organiser_at, open_page, javascript):
+    """Write one, and wait on its page until it says that it was sent."""
+    campaign = organiser_at(address, site).campaign()
+    before = emails_sent(address)
+    page = open_page(javascript=javascript)
+    write_to_representative(page, address, campaign)
+    told = page.get_by_text(re.compile("on its way|was sent", re.IGNORECASE)).first
+    expect(told).to_be_visible()
+    sent = page.get_by_text(re.compile("was sent", re.IGNORECASE)).first
+    expect(sent).to_be_visible(timeout=20_000)
+    assert emails_sent(address) == before + 1
 
 
 def check_message(received):
