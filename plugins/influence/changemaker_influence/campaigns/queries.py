@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime  # noqa: TC003  # Structs and queries read it when they run
 from typing import Final, Literal
 
+import peewee
+
 from changemaker_core import Query, compiled
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient
 from changemaker_influence.campaigns.schemas import (
@@ -98,7 +100,8 @@ def open_campaigns(now: datetime, limit: int = 51, offset: int = 0) -> Query:
     not_over = Campaign.ends_at.is_null() | (Campaign.ends_at > now)
     return (
         Campaign.select(*_CARD, EmailTally.sent)
-        .join(EmailTally, on=EmailTally.campaign == Campaign.id)
+        # Every campaign has a tally. Said with an outer join, counting can leave it out.
+        .join(EmailTally, peewee.JOIN.LEFT_OUTER, on=EmailTally.campaign == Campaign.id)
         .where(Campaign.status == "ACTIVE", begun, not_over)
         .order_by(Campaign.published_at.desc(), Campaign.id.desc())
         .limit(limit)

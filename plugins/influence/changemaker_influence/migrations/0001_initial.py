@@ -22,7 +22,7 @@ class Campaign(Model):
     call_to_action = peewee.CharField(max_length=500)
     cover_photo = peewee.CharField(max_length=500)
     language = peewee.CharField(max_length=8)
-    status = peewee.CharField(max_length=16, index=True)
+    status = peewee.CharField(max_length=16)
     target_government_levels = JSONField()
     allow_smtp_email = peewee.BooleanField()
     allow_mailto_link = peewee.BooleanField()
@@ -38,6 +38,10 @@ class Campaign(Model):
 
     class Meta:
         table_name = "influence_campaign"
+        indexes = (
+            (("status", "id"), False),
+            (("status", "published_at", "id", "starts_at", "ends_at"), False),
+        )
 
 
 class CustomRecipient(Model):
