@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 #: The peer of a Unix socket, which has no address: a proxy on this machine.
 LOCAL = "127.0.0.1"
+_MAPPED = "::ffff:"
 #: Addresses of one header that are looked at; more were not written by proxies.
 _MOST_HOPS = 20
 _HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?")
@@ -31,6 +32,9 @@ class Proxies:
         """The visitor's address, and whether what a proxy says of the request may be believed."""
         client = scope.get("client")
         peer: str = client[0] if client else LOCAL
+        if peer.startswith(_MAPPED):
+            # So a socket for both protocols names IPv4 peers; as IPv6 all would be of one network.
+            peer = _normal(peer) or peer
         if not self._networks or not self._trusts(peer):
             return peer, False
         return self._visitor(peer, all_values(scope, b"x-forwarded-for")), True

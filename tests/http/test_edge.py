@@ -76,6 +76,7 @@ async def test_an_id_from_a_trusted_proxy_is_taken_if_sane(
         ("10.0.0.1", [b"203.0.113.5:4711"], "203.0.113.5"),
         ("10.0.0.1", [b"[2001:db8::1]:99"], "2001:db8::1"),
         ("::ffff:10.0.0.1", [b"::ffff:203.0.113.5"], "203.0.113.5"),
+        ("::ffff:192.0.2.7", [b"203.0.113.5"], "192.0.2.7"),
         ("10.0.0.1", [b""], "10.0.0.1"),
         ("10.0.0.1", [], "10.0.0.1"),
     ],
@@ -271,6 +272,15 @@ async def test_the_api_is_limited_by_address(open_app, probe, exchange_with):
         assert other[0]["status"] == 200
         page = await exchange_with(app, path="/seen")
         assert page[0]["status"] == 200
+
+
+async def test_visitors_of_a_socket_for_both_protocols_are_different(
+    open_app, probe, exchange_with
+):
+    async with open_app(probe, api_rate_limit=1) as app:
+        for last in range(1, 4):
+            answer = await exchange_with(app, client=(f"::ffff:203.0.113.{last}", 1))
+            assert answer[0]["status"] == 200
 
 
 async def test_two_apps_share_nothing(open_app, probe, tmp_path):
