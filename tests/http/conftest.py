@@ -25,7 +25,7 @@ from changemaker_core import (
 )
 from changemaker_core.app import create_app
 from changemaker_core.db import current_actor
-from changemaker_core.testing.fixtures_site import client_of
+from changemaker_core.testing.fixtures_site import client_of, migrate
 
 
 class Letter(Body):
@@ -159,6 +159,13 @@ def app(make_config):
     app = create_app(make_config(), [ProbePlugin])
     yield app
     app.site.close()
+
+
+@pytest.fixture
+def counting(app):
+    """The same app with its tables, which some metrics are read from."""
+    migrate(app.site)
+    return app
 
 
 @pytest_asyncio.fixture

@@ -176,16 +176,17 @@ async def test_a_bomb_is_not_read_to_its_end(app, exchange_with):
     assert sent[0]["status"] == 413
 
 
-async def test_half_a_body_is_never_acted_on(app, exchange_with):
+async def test_half_a_body_is_never_acted_on(counting, exchange_with):
     """What came is a whole form by itself; the client went away before the rest."""
     events = [
         {"type": "http.request", "body": b"name=Ada&email=a@b.org", "more_body": True},
         {"type": "http.disconnect"},
     ]
     headers = [(b"host", b"h"), (b"content-type", b"application/x-www-form-urlencoded")]
-    sent = await exchange_with(app, method="POST", path="/form", headers=headers, events=events)
+    asked = {"method": "POST", "path": "/form", "headers": headers}
+    sent = await exchange_with(counting, events=events, **asked)
     assert sent == []
-    assert b'route="/form",status="499"' in await app.site.metrics.exposition()
+    assert b'route="/form",status="499"' in await counting.site.metrics.exposition()
 
 
 async def test_a_body_must_arrive_in_time(app, monkeypatch):

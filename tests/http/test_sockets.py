@@ -90,7 +90,7 @@ async def test_a_slow_client_is_answered_when_it_is_done(address):
     assert b'"valid":true' in answer
 
 
-async def test_a_client_that_goes_away_is_counted_and_nothing_breaks(address, app, caplog):
+async def test_a_client_that_goes_away_is_counted_and_nothing_breaks(address, counting, caplog):
     body = b"name=Ada&email=ada@example.org"
     head = post("/form", "Content-Length: 900", content_type="application/x-www-form-urlencoded")
     _, writer = await asyncio.open_connection(*address)
@@ -99,7 +99,7 @@ async def test_a_client_that_goes_away_is_counted_and_nothing_breaks(address, ap
     await asyncio.sleep(0.05)
     writer.close()
     for _ in range(100):
-        if b'route="/form",status="499"' in await app.site.metrics.exposition():
+        if b'route="/form",status="499"' in await counting.site.metrics.exposition():
             break
         await asyncio.sleep(0.02)
     else:
