@@ -9,10 +9,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
+import sqlite3
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -45,6 +46,8 @@ NEW = {
 AVERY = Recipient(key="avery", name="Avery", email="avery.tremblay@parl.example.ca")
 #: Requests a second that are asked for, and seconds.
 RATE, SECONDS = 400, 5.0
+#: Seconds until every process is up: the first of them answers before the others are there.
+STARTING = 5.0
 
 
 def main() -> None:
@@ -62,6 +65,8 @@ def main() -> None:
             _letters(database, letters, cluster, rq_workers=0)
         for rq_workers in (1, 2):
             _letters("postgresql", letters, cluster, rq_workers=rq_workers)
+        for rq_workers in (0, 1, 2):
+            _letters("postgresql", letters // 3, cluster, rq_workers=rq_workers, delay=0.1)
     finally:
         cluster.stop()
 
@@ -103,6 +108,7 @@ def _requests(database: str, workers: int, cluster: PostgresCluster) -> None:
             opened.db.sync.write(_campaign)
         with site.start("serve", "--port", "0", "--workers", str(workers)) as (process, address):
             url = urlsplit(address)
+            time.sleep(STARTING)
             for what, path in (
                 ("cached page", "/campaigns"),
                 ("API, not cached", "/api/health"),
@@ -139,9 +145,14 @@ def _take(tx: Tx, campaign_id: str, number: int) -> None:
     services.take(tx, order, (), None)
 
 
-def _letters(database: str, letters: int, cluster: PostgresCluster, rq_workers: int) -> None:
+def _letters(
+    database: str, letters: int, cluster: PostgresCluster, rq_workers: int, delay: float = 0.0
+) -> None:
+    """Record letters, then send them to a mail server that takes ``delay`` seconds for each."""
+    if delay:
+        _say(f"a mail server that takes {delay:g} s for a letter:")
     with tempfile.TemporaryDirectory() as folder, ValkeyServer() as valkey:
-        with smtp_process(Path(folder) / "log", delay=0.0) as port:
+        with smtp_process(Path(folder) / "log", delay=delay) as port:
             more = {"CHANGEMAKER_SMTP_URL": f"smtp://127.0.0.1:{port}"}
             if rq_workers:
                 more["CHANGEMAKER_REDIS_URL"] = valkey.url
@@ -152,24 +163,27 @@ def _letters(database: str, letters: int, cluster: PostgresCluster, rq_workers: 
 
 def _record(opened: Site, database: str, letters: int) -> None:
     campaign_id = opened.db.sync.write(_campaign)
-    before, began = _bytes(opened, database), time.monotonic()
+    before, began, used = _bytes(opened, database), time.monotonic(), time.process_time()
     for number in range(letters):
         opened.db.sync.write(_take, campaign_id, number)
-    took = time.monotonic() - began
+    took, used = time.monotonic() - began, time.process_time() - used
     each = (_bytes(opened, database) - before) / letters
-    _say(f"{database}: recorded {letters / took:.0f} letters/s, each its commit; {each:.0f} B each")
+    _say(
+        f"{database}: recorded {letters / took:.0f} letters/s, each its commit; "
+        f"{1e3 * used / letters:.2f} CPU ms and {each:.0f} B each"
+    )
 
 
 def _bytes(opened: Site, database: str) -> int:
     url = opened.config.database_url
     if database == "sqlite":
-        path = Path(url.removeprefix("sqlite:///"))
-        return sum(p.stat().st_size for p in path.parent.glob(path.name + "*"))
-    connection = psycopg2.connect(url)
-    with connection, connection.cursor() as cursor:
+        path = url.removeprefix("sqlite:///")
+        with closing(sqlite3.connect(path)) as file:
+            file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return Path(path).stat().st_size
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_database_size(current_database())")
         size: int = cursor.fetchone()[0]
-    connection.close()
     return size
 
 
@@ -181,18 +195,19 @@ def _drain(site: OperatedSite, opened: Site, database: str, letters: int, rq_wor
 
     arguments = [("serve", "--port", "0")] + [("worker",)] * rq_workers
     with ExitStack() as running:
-        for each in arguments:
-            running.enter_context(site.running(*each))
+        pids = [running.enter_context(site.running(*each)).pid for each in arguments]
         wait_until(lambda: left() < letters, 60)
-        began, at_first = time.monotonic(), left()
-        wait_until(lambda: left() == 0, 240)
+        began, at_first, used = time.monotonic(), left(), sum(map(_cpu, pids))
+        while left():
+            time.sleep(0.2)
         rate = at_first / (time.monotonic() - began)
+        used = sum(map(_cpu, pids)) - used
     who = f"{rq_workers} RQ workers" if rq_workers else "the runner of serve"
-    _say(f"{database}: {who} sent {rate:.0f} letters/s")
+    _say(f"{database}: {who} sent {rate:.0f} letters/s, {1e3 * used / at_first:.2f} CPU ms each")
 
 
 def _cpu(pid: int) -> float:
-    """CPU seconds of a process and its children that live."""
+    """CPU seconds of a process, its children that live, and those that have ended."""
     pids = [pid]
     for task in Path(f"/proc/{pid}/task").iterdir():
         pids += [int(child) for child in (task / "children").read_text().split()]
@@ -201,7 +216,7 @@ def _cpu(pid: int) -> float:
 
 def _ticks(pid: int) -> int:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return int(fields[11]) + int(fields[12])
+    return sum(map(int, fields[11:15]))
 
 
 if __name__ == "__main__":
