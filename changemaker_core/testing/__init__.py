@@ -1,1 +1,35 @@
-"""The test kit: for this project and for authors of plugins."""
+"""The test kit: for this project and for authors of plugins.
+
+Its fixtures come with ``changemaker-core[testing]`` by themselves; the names below are imported.
+All else in here is private. A name is loaded when it is first used: every pytest run imports this.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from changemaker_core.testing.fixtures_site import client_of as client_of
+    from changemaker_core.testing.fixtures_site import migrate as migrate
+    from changemaker_core.testing.fixtures_site import run_jobs as run_jobs
+    from changemaker_core.testing.fixtures_site import signed_in as signed_in
+    from changemaker_core.testing.postgres import PostgresCluster as PostgresCluster
+    from changemaker_core.testing.smtp import SmtpServer as SmtpServer
+
+_NAMES = {
+    "PostgresCluster": "postgres",
+    "SmtpServer": "smtp",
+    "client_of": "fixtures_site",
+    "migrate": "fixtures_site",
+    "run_jobs": "fixtures_site",
+    "signed_in": "fixtures_site",
+}
+
+__all__ = sorted(_NAMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _NAMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_NAMES[name]}"), name)

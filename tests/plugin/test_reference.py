@@ -11,11 +11,14 @@ import msgspec
 import pytest
 
 import changemaker_core
+from changemaker_core import testing
 from changemaker_core.config import Config
 
 ROOT = Path(__file__).parents[2]
 HOOKS = (ROOT / "docs" / "reference" / "hooks.md").read_text()
 GUIDE = (ROOT / "docs" / "guides" / "write-a-plugin.md").read_text()
+NAMES = (ROOT / "docs" / "reference" / "names.md").read_text()
+TEST_KIT = (ROOT / "docs" / "reference" / "testing.md").read_text()
 CONFIGURATION = (ROOT / "docs" / "reference" / "configuration.md").read_text()
 SPEC_FILES = [
     ROOT / "changemaker_core" / "plugin" / "hookspecs.py",
@@ -103,6 +106,18 @@ def test_every_public_name_can_be_imported() -> None:
         assert name in dir(changemaker_core)
     with pytest.raises(AttributeError, match="no attribute 'Campaign'"):
         changemaker_core.Campaign  # noqa: B018
+
+
+def test_every_public_name_is_told_of() -> None:
+    assert set(changemaker_core.__all__) - set(re.findall(r"`(\w+)`", NAMES)) == set()
+
+
+def test_the_test_kit_is_told_of() -> None:
+    for name in testing.__all__:
+        assert getattr(testing, name) is not None
+        assert re.search(rf"^\| `(await )?{name}\b", TEST_KIT, re.M), name
+    with pytest.raises(AttributeError, match="no attribute 'Campaign'"):
+        testing.Campaign  # noqa: B018
 
 
 def test_type_checkers_see_the_same_public_names() -> None:

@@ -1,0 +1,29 @@
+"""Reads of pledges."""
+
+from __future__ import annotations
+
+from changemaker_core import Query, compiled
+from changemaker_pledges.models import Pledge
+from changemaker_pledges.schemas import PledgeOut
+
+
+@compiled(PledgeOut)
+def pledges(limit: int = 51, offset: int = 0) -> Query:
+    """Everybody who has pledged, the latest first."""
+    return _pledges().order_by(Pledge.id.desc()).limit(limit).offset(offset)
+
+
+@compiled(PledgeOut)
+def pledge_by_id(id: str) -> Query:
+    """One pledge."""
+    return _pledges().where(Pledge.id == id)
+
+
+@compiled(PledgeOut)
+def pledge_by_email(email: str) -> Query:
+    """The pledge that was made with an address."""
+    return _pledges().where(Pledge.email == email)
+
+
+def _pledges() -> Query:
+    return Pledge.select(Pledge.id, Pledge.name, Pledge.email, Pledge.created_at)

@@ -1,0 +1,27 @@
+"""What the page and the API take and give."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from changemaker_core import Body, Email, PlainLine
+
+
+class NewPledge(Body, frozen=True):
+    """Somebody who promises to come."""
+
+    name: Annotated[PlainLine, Meta(min_length=1, max_length=200)]
+    email: Email
+
+
+class PledgeOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A pledge, as organisers see it."""
+
+    id: str
+    name: str
+    email: str
+    created_at: datetime

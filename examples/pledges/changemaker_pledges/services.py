@@ -1,0 +1,34 @@
+"""What may be done with pledges."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from changemaker_core import SlidingWindow, new_id
+from changemaker_pledges import queries
+from changemaker_pledges.models import Pledge
+
+if TYPE_CHECKING:
+    from changemaker_core import Tx
+    from changemaker_pledges.schemas import NewPledge, PledgeOut
+
+#: The page sends mail to whatever address somebody types, so nobody may type many.
+PER_VISITOR = SlidingWindow("pledges.visitor", 10, timedelta(hours=1))
+
+
+def pledge(tx: Tx, new: NewPledge, locale: str, visitor: str | None = None) -> PledgeOut:
+    """The pledge of ``new``'s address, made now unless it was made before.
+
+    Raises ``LimitReached`` where ``visitor`` has made many.
+    """
+    if visitor is not None:
+        PER_VISITOR.take(tx, visitor)
+    email, id = new.email.lower(), new_id()
+    Pledge.insert(
+        id=id, name=new.name, email=email, created_at=tx.now
+    ).on_conflict_ignore().execute()
+    made = queries.pledge_by_email(email=email).all()[0]
+    if made.id == id:
+        tx.enqueue("pledges.thank", {"pledge_id": id, "locale": locale})
+    return made

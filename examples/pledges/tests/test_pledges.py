@@ -1,0 +1,62 @@
+"""Pledges, on each database that is there."""
+
+from __future__ import annotations
+
+import pytest
+
+from changemaker_core.testing import client_of, run_jobs, signed_in
+from changemaker_pledges.plugin import PledgesPlugin
+
+ADA = {"name": "Ada Sample", "email": "ada@example.org"}
+
+
+@pytest.fixture
+async def app(open_app):
+    async with open_app(PledgesPlugin) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def visitor(app):
+    async with client_of(app) as client:
+        yield client
+
+
+async def test_a_pledge_is_counted_and_thanked_for(app, visitor):
+    answer = await visitor.post("/pledges", data=ADA)
+    assert answer.status_code == 303
+    assert "1 person will come." in (await visitor.get(answer.headers["Location"])).text
+    assert await run_jobs(app.site) == 1
+    (mail,) = app.site.mail.messages()
+    assert mail.to == "Ada Sample <ada@example.org>"
+
+
+async def test_one_address_pledges_once(app, visitor):
+    for email in ("ada@example.org", "ADA@example.org"):
+        assert (await visitor.post("/pledges", data={**ADA, "email": email})).status_code == 303
+    assert await run_jobs(app.site) == 1
+    assert "\ncm_pledges 1.0\n" in (await visitor.get("/api/metrics")).text
+
+
+async def test_what_is_wrong_is_said_in_the_visitors_language(visitor):
+    french = {"Accept-Language": "fr-CA"}
+    answer = await visitor.post("/pledges", data={"name": "Ada"}, headers=french)
+    assert answer.status_code == 422
+    assert "Votre adresse courriel" in answer.text
+
+
+async def test_nobody_types_many_addresses(visitor):
+    typed = [{**ADA, "email": f"ada{n}@example.org"} for n in range(11)]
+    answers = [(await visitor.post("/pledges", data=each)).status_code for each in typed]
+    assert answers == [303] * 10 + [429]
+
+
+async def test_organisers_alone_see_and_enter_pledges(app, visitor):
+    assert (await visitor.get("/api/pledges")).status_code == 401
+    async with signed_in(app, "USER") as somebody:
+        assert (await somebody.post("/api/pledges", json=ADA)).status_code == 403
+    async with signed_in(app, "PLEDGES_ADMIN") as organiser:
+        assert (await organiser.post("/api/pledges", json={"name": "Ada"})).status_code == 422
+        assert (await organiser.post("/api/pledges", json=ADA)).status_code == 201
+        listed = (await organiser.get("/api/pledges")).json()
+    assert [each["email"] for each in listed["data"]] == ["ada@example.org"]

@@ -1,0 +1,63 @@
+"""The tutorial's plugin, as its author has it: built, laid down as pip does, its own tests run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PLEDGES = ROOT / "examples" / "pledges"
+TUTORIAL = (ROOT / "docs" / "tutorial" / "first-plugin.md").read_text()
+SHOWN = re.findall(r"^<!-- (\S+) -->\n+```\w+\n(.*?)^```$", TUTORIAL, re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment in which the built wheel is installed, beside everything else."""
+    folder = tmp_path_factory.mktemp("pledges")
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder]
+    built = subprocess.run([*command, PLEDGES], capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stdout + built.stderr
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "packages")
+    return {**os.environ, "PYTHONPATH": str(folder / "packages")}
+
+
+def test_its_own_tests_pass(environ: dict[str, str]) -> None:
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(
+        [*command, PLEDGES / "tests"], env=environ, cwd=PLEDGES, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_it_loads_beside_what_is_installed(environ: dict[str, str], tmp_path: Path) -> None:
+    command = [Path(sys.executable).with_name("changemaker"), "plugins", "explain", "pledges"]
+    done = subprocess.run(
+        [*command, "--json"], env=environ, cwd=tmp_path, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["status"] == "loaded"
+
+
+@pytest.mark.parametrize(("path", "text"), SHOWN, ids=[path for path, _ in SHOWN])
+def test_the_tutorial_shows_it_as_it_is(path: str, text: str) -> None:
+    assert text == (ROOT / path).read_text()
+
+
+def test_the_tutorial_leaves_out_no_file() -> None:
+    files = {
+        str(file.relative_to(ROOT))
+        for file in PLEDGES.rglob("*")
+        if file.is_file() and file.stat().st_size and "__pycache__" not in file.parts
+    }
+    unshown = files - {path for path, _ in SHOWN} - {"examples/pledges/README.md"}
+    assert not {path for path in unshown if ".pytest_cache" not in path}
