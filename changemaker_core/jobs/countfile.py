@@ -35,7 +35,13 @@ class CountFile:
 
     def raise_to(self, number: int) -> None:
         """Make it ``number`` unless it is more. Makes the file, and its folder."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._raise_to(number)
+        except FileNotFoundError:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self._raise_to(number)
+
+    def _raise_to(self, number: int) -> None:
         with _locked(self._path, os.O_RDWR | os.O_CREAT, fcntl.LOCK_EX) as handle:
             if _number(handle) < number:
                 os.pwrite(handle, f"{number:0{DIGITS}}\n".encode(), 0)

@@ -49,6 +49,7 @@ class Guard:
     def __init__(self, site: JobSite) -> None:
         self._site = site
         self._beaten: dict[str, datetime] = {}
+        self._files: dict[str, CountFile] = {}
 
     @cached_property
     def limits(self) -> dict[str, timedelta]:
@@ -146,7 +147,10 @@ class Guard:
         return not _is_near(beat.at, now, self.limits[queue] + BETWEEN)
 
     def _file(self, queue: str) -> CountFile:
-        return CountFile(self._site.run_folder / "queues" / quote(queue, safe=""))
+        if queue not in self._files:
+            path = self._site.run_folder / "queues" / quote(queue, safe="")
+            self._files[queue] = CountFile(path)
+        return self._files[queue]
 
 
 def _is_near(moment: datetime | None, now: datetime, most: timedelta) -> bool:
