@@ -77,8 +77,11 @@ class HealthChecks:
                 await check.check(self._site)
         # Whatever a plugin's check raises is its answer; what it says goes to the operator's log,
         # not to whoever asks.
-        except Exception:
-            log.exception("health check failed", extra={"check": check.name})
+        except Exception as error:
+            if check.vital:
+                log.exception("health check failed", extra={"check": check.name})
+            else:  # a warning may stand for days: one line each time
+                log.warning("health check %s: %s", check.name, error)
             status = "failed" if check.vital else "warning"
         ms = round((time.perf_counter() - began) * 1000, 3)
         return CheckResult(name=check.name, status=status, ms=ms)

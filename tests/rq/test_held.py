@@ -1,0 +1,25 @@
+"""Nobody is told of jobs in a held queue."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from changemaker_core.jobs.holds import hold
+from changemaker_core.jobs.rq.relay import _due
+
+if TYPE_CHECKING:
+    from changemaker_core.testing.jobs import JobsOnlySite
+
+
+def test_a_held_queue_has_no_tickets(ledger: JobsOnlySite) -> None:
+    ledger.db.sync.write(lambda tx: [tx.enqueue(job, {}) for job in ("test.mail", "test.note")])
+
+    def due() -> list[str]:
+        names = ledger.job_names()
+        return ledger.db.sync.read(_due, ["mail", "notes"], names, ledger.clock())
+
+    assert sorted(due()) == ["mail", "notes"]
+    ledger.db.sync.write(hold, "mail", "operator")
+    assert due() == ["notes"]
+    ledger.db.sync.write(ledger.jobs.guard.release, "mail")
+    assert sorted(due()) == ["mail", "notes"]
