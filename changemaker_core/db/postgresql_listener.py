@@ -67,7 +67,8 @@ class Listener:
         self._thread: threading.Thread | None = None
         self._heard_first = threading.Event()
         self._lock = threading.Lock()
-        self._asking: list[Callable[[bool], None]] = []
+        #: Who waits for the next question to be answered: one future for each event loop.
+        self._asking: dict[asyncio.AbstractEventLoop, asyncio.Future[bool]] = {}
         self._stopping = False
         self._asked_at = 0.0
         self._wake_reader = self._wake_writer = -1
@@ -99,32 +100,23 @@ class Listener:
             os.close(self._wake_writer)
         self.is_deaf = False
 
-    def catch_up(self, answer: Callable[[bool], None]) -> None:
-        """Call ``answer(True)``, in another thread, once every commit was heard of that anybody
-        had been told of before this call; ``answer(False)`` where that cannot be.
+    async def caught_up(self) -> bool:
+        """Wait until every commit was heard of that anybody had been told of before this call;
+        False where that cannot be.
 
         A server passes on notifications before it answers a question that came after the commit.
         So one answer of the listening connection proves it, for all who wait.
         """
-        with self._lock:
-            if self._thread is not None and not self.is_deaf and not self._stopping:
-                self._asking.append(answer)
-                if len(self._asking) == 1:
-                    self._wake()
-                return
-        answer(False)
-
-    async def caught_up(self) -> bool:
-        """The answer of ``catch_up``."""
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[bool] = loop.create_future()
-
-        def settle(answer: bool) -> None:
-            if not future.done():  # whoever asked may have gone
-                future.set_result(answer)
-
-        self.catch_up(lambda answer: _call(loop, settle, answer))
-        return await future
+        with self._lock:
+            if self._thread is None or self.is_deaf or self._stopping:
+                return False
+            future = self._asking.get(loop)
+            if future is None:
+                future = self._asking[loop] = loop.create_future()
+                self._wake()
+        # Shielded: one who goes away must not cancel the others' wait.
+        return await asyncio.shield(future)
 
     def _wake(self) -> None:
         try:
@@ -147,12 +139,11 @@ class Listener:
     def _cut_off(self) -> None:
         with self._lock:
             self.is_deaf = True
-            asking, self._asking = self._asking, []
+            asking, self._asking = self._asking, {}
         self.heard.forget()
         self._announce(None)
         self._heard_first.set()
-        for answer in asking:
-            answer(False)
+        _answer(asking, False)
 
     def _listen(self) -> None:
         """Listen until told to stop; raises when the connection is lost."""
@@ -188,7 +179,7 @@ class Listener:
     def _ask(self, link: Link) -> None:
         """Ask the primary where it is, which answers all who wait to have caught up."""
         with self._lock:
-            asking, self._asking = self._asking, []
+            asking, self._asking = self._asking, {}
         try:
             self._deliver(link)
             mark = self.heard.positions.mark()
@@ -197,11 +188,9 @@ class Listener:
             self.heard.positions.settle(mark, position)
             self._asked_at = time.monotonic()
         except BaseException:
-            for answer in asking:
-                answer(False)
+            _answer(asking, False)
             raise
-        for answer in asking:
-            answer(True)
+        _answer(asking, True)
 
     def _deliver(self, link: Link) -> None:
         notes = [Note.read(payload) for payload in link.notifications()]
@@ -212,8 +201,14 @@ class Listener:
             self._announce(written)
 
 
-def _call(loop: asyncio.AbstractEventLoop, settle: Callable[[bool], None], answer: bool) -> None:
-    try:
-        loop.call_soon_threadsafe(settle, answer)
-    except RuntimeError:
-        logger.debug("an event loop was closed before its database caught up")
+def _answer(asking: dict[asyncio.AbstractEventLoop, asyncio.Future[bool]], answer: bool) -> None:
+    for loop, future in asking.items():
+        try:
+            loop.call_soon_threadsafe(_settle, future, answer)
+        except RuntimeError:
+            logger.debug("an event loop was closed before its database caught up")
+
+
+def _settle(future: asyncio.Future[bool], answer: bool) -> None:
+    if not future.done():
+        future.set_result(answer)

@@ -1,8 +1,8 @@
 """Read replicas: used for a read only where nothing newer is on the primary.
 
 Before a replica is used, a process makes sure that it has heard of every commit that anybody was
-told of (``Listener.catch_up``), and knows a position of the primary's log behind the last change of
-each table that is read. A replica that has replayed that far answers as the primary would. So
+told of (``Listener.caught_up``), and knows a position of the primary's log behind the last change
+of each table that is read. A replica that has replayed that far answers as the primary would. So
 nobody is shown anything old, not even who wrote through another process on another machine.
 """
 
