@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from changemaker_core.cli.bounded import BoundedProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 _NOT_PLAIN = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
 
 
-class ReadyProtocol(HttpToolsProtocol):
+class ReadyProtocol(BoundedProtocol):
     """Writes what ``app.ready(scope)`` gives at once, without a task, an event or a message.
 
     Everything else, and whatever is not plain about a request, goes uvicorn's own way: another
@@ -63,6 +64,7 @@ class ReadyProtocol(HttpToolsProtocol):
         found = ready(self.scope)  # type: ignore[arg-type]  # a TypedDict is a dict at run time
         if found is None:
             return False
+        self.head_arrived()
         head, body = found
         added = [b"%s: %s\r\n" % pair for pair in self.server_state.default_headers]
         self.transport.write(b"".join((head, *added, b"\r\n", body)))

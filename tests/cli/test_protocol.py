@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 
 import httpx
 import pytest
+import uvicorn
 
+from changemaker_core.app import create_app
+from changemaker_core.cli import bounded
+from changemaker_core.cli.protocol import ReadyProtocol
 from changemaker_core.testing.server import OperatedSite
 
 HEALTH = "/api/health/live"  # never kept
@@ -151,3 +156,71 @@ def test_an_idle_connection_is_let_go(wire):
     wire.ask(LIST)
     assert wire.ask(LIST)[0] == 200
     assert wire.file.read() == b""  # after uvicorn's five seconds, not the twenty of this test
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: ",
+        b"GET /",
+        b"POST /api/auth/logout HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: ",
+    ],
+    ids=["header", "path", "trailer"],
+)
+def test_what_has_no_end_is_refused(wire, beginning):
+    """The server does not keep what it was sent: 100 MB would otherwise be in its memory."""
+    wire.connection.sendall(beginning)
+    sent = 0
+    with pytest.raises(ConnectionError):
+        while sent < 100_000_000:
+            sent += wire.connection.send(b"x" * 65_536)
+    assert sent < 20_000_000  # what the machine's own buffers hold
+
+
+def test_a_long_head_is_none_too_long(wire):
+    cookies = [f"Cookie: a={'x' * 8_000}" for _ in range(6)]
+    assert wire.ask(HEALTH, *cookies)[0] == 200
+    for byte_by_byte in (wire.request(HEALTH, "Accept: */*"), wire.request(LIST)):
+        for place in range(len(byte_by_byte)):
+            wire.connection.sendall(byte_by_byte[place : place + 1])
+        assert wire.answer()[0] == 200
+
+
+@pytest.fixture
+async def impatient(make_config, monkeypatch):
+    """The address of a server that waits half a second for a head."""
+    monkeypatch.setattr(bounded, "HEAD_SECONDS", 0.5)
+    app = create_app(make_config(), [])
+    config = uvicorn.Config(app, http=ReadyProtocol, lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = asyncio.create_task(server.serve(sockets=[listening]))
+        yield listening.getsockname()
+        server.should_exit = True
+        await serving
+    app.site.close()
+
+
+@pytest.mark.parametrize(
+    ("begun", "answer"),
+    [(b"", b""), (b"G", b"HTTP/1.1 408 "), (b"GET / HTTP/1.1\r\nHost: x\r\n", b"HTTP/1.1 408 ")],
+)
+async def test_a_head_that_does_not_come_is_not_waited_for(impatient, begun, answer):
+    reader, writer = await asyncio.open_connection(*impatient)
+    writer.write(begun)
+    said = await asyncio.wait_for(reader.read(), 20)
+    assert said.startswith(answer) and bool(said) == bool(answer)
+    writer.close()
+
+
+async def test_whoever_was_answered_may_begin_again_slowly(impatient):
+    reader, writer = await asyncio.open_connection(*impatient)
+    for _ in range(2):
+        writer.write(b"GET /api/health/live HTTP/1.1\r\nHos")
+        await asyncio.sleep(0.2)
+        writer.write(b"t: x\r\n\r\n")
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+        assert head.startswith(b"HTTP/1.1 200 ")
+        await asyncio.wait_for(reader.readexactly(len(b'{"status":"ok"}')), 20)
+        await asyncio.sleep(0.5)
+    writer.close()
