@@ -117,9 +117,13 @@ class Replica:
         )
         self._watcher.start()
 
+    def ask_to_stop(self) -> None:
+        """Have the watch end soon."""
+        self._stop.set()
+
     def stop(self) -> None:
         """Stop watching and using it."""
-        self._stop.set()
+        self.ask_to_stop()
         if self._watcher is not None:
             self._watcher.join(_STOP_SECONDS)
             self._watcher = None
@@ -195,10 +199,13 @@ class Replicas:
     def stop(self) -> None:
         """Stop using them."""
         for replica in self._all:
+            replica.ask_to_stop()  # all at once: each may be waiting for an answer
+        for replica in self._all:
             replica.stop()
 
     def close(self) -> None:
         """End all threads and connections."""
+        self.stop()
         for replica in self._all:
             replica.close()
 
