@@ -65,12 +65,22 @@ def site_folder() -> Path:
 def existing_site() -> Path:
     """The folder of the site. Raises ``Refusal`` where it holds none."""
     folder = site_folder()
-    if not (folder / "changemaker.toml").is_file():
-        raise Refusal(
-            f"{folder} holds no site: there is no changemaker.toml in it.\n"
-            f"Make one with `changemaker init {folder}`, or name another folder with --site."
-        )
+    if not holds_site(folder):
+        raise Refusal("\n".join(no_site(folder)))
     return folder
+
+
+def holds_site(folder: Path) -> bool:
+    """Whether there is a site in ``folder``, in whatever state."""
+    return (folder / "changemaker.toml").is_file()
+
+
+def no_site(folder: Path) -> tuple[str, str]:
+    """What to say where ``folder`` holds no site, and what to do about it."""
+    return (
+        f"{folder} holds no site: there is no changemaker.toml in it.",
+        f"Make one with `changemaker init {folder}`, or name another folder with --site.",
+    )
 
 
 def load_config() -> Config:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from changemaker_core.cli.common import site_folder, site_option
+from changemaker_core.cli.common import holds_site, no_site, site_folder, site_option
 from changemaker_core.cli.survey import Surveyed, surveyed
 
 if TYPE_CHECKING:
@@ -48,8 +48,11 @@ def doctor(as_json: bool) -> None:
 
     Exit status 1 when something keeps the site from working.
     """
-    with surveyed(site_folder()) as site:
-        findings = [finding for check in CHECKS for finding in _run(check, site)]
+    folder = site_folder()
+    with surveyed(folder) as site:
+        # Where there is no site, all else would be said of one that nobody has made.
+        checks = CHECKS if holds_site(folder) else (_configuration, _plugins)
+        findings = [finding for check in checks for finding in _run(check, site)]
     if as_json:
         click.echo(json.dumps([asdict(finding) for finding in findings], indent=2))
     else:
@@ -76,13 +79,13 @@ def _shown(finding: Finding) -> str:
 
 
 def _configuration(site: Surveyed) -> Iterator[Finding]:
+    if not holds_site(site.config.site_dir):
+        message, mend = no_site(site.config.site_dir)
+        yield Finding("configuration", "error", message, mend)
+        return
     for problem in site.config_problems:
         yield Finding("configuration", "error", str(problem), f"Correct {problem.where}.")
-    if not (site.config.site_dir / "changemaker.toml").is_file():
-        message = f"{site.config.site_dir} has no changemaker.toml."
-        mend = "`changemaker init DIR` makes a site, --site DIR names one."
-        yield Finding("configuration", "warning", message, mend)
-    elif not site.config_problems:
+    if not site.config_problems:
         yield Finding("configuration", "ok", "All keys are known and have good values.")
 
 

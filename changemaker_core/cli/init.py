@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from changemaker_core.cli import newsite
+from changemaker_core.cli.common import say
 
 DEFAULT_ADMIN = "admin@example.org"
 
@@ -64,4 +65,14 @@ def _tell(new: newsite.NewSite, password: str) -> None:
     click.echo(f"The site is made: {new.folder}")
     click.echo(f"Administrator: {new.admin_email}")
     click.echo(f"Password, shown only now: {password}")
+    if variables := _unwritten():
+        used = " and ".join(variables)
+        say(f"{used}: used, but not written down. Set it for later commands too, or in .env.")
     click.echo(f"Next: changemaker --site {os.path.relpath(new.folder)} serve")
+
+
+def _unwritten() -> list[str]:
+    """Variables of the environment that this site was made with and that its files do not say:
+    without them the next command would look for another database, or not understand its tokens."""
+    names = ("CHANGEMAKER_DATABASE_URL", "CHANGEMAKER_SECRET_KEY")
+    return [name for name in names if os.environ.get(name)]

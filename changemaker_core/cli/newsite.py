@@ -28,6 +28,9 @@ organisation = {organisation}
 # "en" or "fr": the language where a visitor's is unknown.
 default_locale = {locale}
 
+# The zone in which dates and times are shown, such as "America/Edmonton".
+time_zone = "UTC"
+
 # The address under which visitors reach the site.
 base_url = {base_url}
 
@@ -36,7 +39,8 @@ base_url = {base_url}
 {database}
 
 # The sender of the site's mail, and the server that takes it: "smtp://host:port" or "smtps://…"
-# (with a password: CHANGEMAKER_SMTP_URL in .env). Without a server, mail is kept in a folder.
+# (with a password: CHANGEMAKER_SMTP_URL in .env). Without a server no mail leaves: it is kept in
+# the folder data/mail.
 mail_from = {mail_from}
 # smtp_url = "smtp://localhost:25"
 

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from changemaker_core.cli.common import Refusal, say, site_folder, site_option
+from changemaker_core.cli.common import (
+    Refusal,
+    holds_site,
+    no_site,
+    say,
+    site_folder,
+    site_option,
+)
 from changemaker_core.cli.survey import Surveyed, surveyed
 
 if TYPE_CHECKING:
@@ -21,7 +28,7 @@ def plugins() -> None:
     """List and explain plugins; also beside broken ones."""
 
 
-@plugins.command("list")
+@plugins.command("list", short_help="List what is installed, in load order.")
 @site_option
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
 def list_plugins(as_json: bool) -> None:
@@ -33,10 +40,18 @@ def list_plugins(as_json: bool) -> None:
         return
     for line in _table(rows):
         click.echo(line)
-    for problem in found.config_problems:
-        say(str(problem))
+    for trouble in _troubles(found):
+        say(trouble)
     if any(row["status"] in ("failed", "blocked") for row in rows):
         say("`changemaker plugins explain NAME` says more of one, `changemaker doctor` of all.")
+
+
+def _troubles(found: Surveyed) -> list[str]:
+    """What is wrong beside the plugins. Without a site they are listed all the same."""
+    folder = found.config.site_dir
+    if not holds_site(folder):
+        return [no_site(folder)[0]]
+    return [str(problem) for problem in found.config_problems]
 
 
 def listed(survey: Survey) -> list[dict[str, Any]]:
@@ -70,7 +85,7 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-@plugins.command()
+@plugins.command(short_help="Say all that is known about one.")
 @site_option
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print an object.")
@@ -178,4 +193,6 @@ def _lines(explanation: dict[str, Any]) -> list[str]:
 
 
 def _section(title: str, entries: list[str]) -> list[str]:
-    return ["", title.capitalize(), *(f"  {entry}" for entry in entries)] if entries else []
+    """``accounts_register_roles`` is headed ``Accounts: roles``."""
+    heading = title.replace("_register_", ": ").replace("_", " ").capitalize()
+    return ["", heading, *(f"  {entry}" for entry in entries)] if entries else []

@@ -14,6 +14,8 @@ from changemaker_core.cli.common import existing_site, say, site_option
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from changemaker_core.config import Config
+
 
 def _names(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
     """``--only a,b --only c`` names three plugins."""
@@ -58,6 +60,7 @@ def serve(
     from changemaker_core.cli.supervisor import Supervisor
 
     folder = existing_site()
+    config = _configuration(folder)
     if only and except_:
         raise click.UsageError("--only and --except exclude each other.")
     listening = listen(host, port)
@@ -69,22 +72,28 @@ def serve(
         safe_mode=safe_mode,
         socket=listening.fileno(),
     )
-    runs_jobs = not _has_workers(folder) if runner is None else runner
+    runs_jobs = config.redis_url is None if runner is None else runner
     jobs = [replace(web, kind="jobs", socket=-1)] if runs_jobs else []
     address = address_of(listening)
     supervisor = Supervisor(
         [*[web] * workers, *jobs],
         listening=listening,
-        announce=lambda: click.echo(f"Serving {folder} at {address}"),
+        announce=lambda: _announce(config, address),
         warn=say,
     )
     sys.exit(asyncio.run(supervisor.run()))
 
 
-def _has_workers(folder: Path) -> bool:
-    """Whether the configuration leaves jobs to workers. What is wrong with it is said by the first
+def _configuration(folder: Path) -> Config:
+    """The configuration as far as it can be read. What is wrong with it is said by the first
     process that loads the site."""
     from changemaker_core.config import Config
 
-    config, _ = Config.read(folder)
-    return config.redis_url is not None
+    return Config.read(folder)[0]
+
+
+def _announce(config: Config, address: str) -> None:
+    click.echo(f"Serving {config.site_dir} at {address}")
+    if config.smtp_url is None and not config.development:
+        # Supporters are told that their message was sent, so the operator must know better.
+        say("No mail leaves this site: smtp_url is not set. It is kept in the folder data/mail.")

@@ -15,11 +15,16 @@ def users() -> None:
     """Create accounts."""
 
 
-@users.command()
+@users.command(short_help="Create an account.")
 @site_option
 @click.argument("email")
 @click.option("--name", help="The person's name; by default the email's first part.")
-@click.option("--role", default="USER", show_default=True, help="What the person may do.")
+@click.option(
+    "--role",
+    default="USER",
+    show_default=True,
+    help="What the person may do; a wrong one is answered with all that there are.",
+)
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print the account as JSON.")
 def create(email: str, name: str | None, role: str, password_stdin: bool, as_json: bool) -> None:

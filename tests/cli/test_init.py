@@ -40,6 +40,14 @@ def test_the_configuration_is_what_was_said(cli: Any) -> None:
     assert table["development"] is True
 
 
+def test_it_says_which_database_later_commands_must_be_told_of(cli: Any) -> None:
+    assert "written down" not in cli.run("init", "one", "--yes").stderr
+    url = f"sqlite:///{cli.folder / 'elsewhere.db'}"
+    done = cli.run("init", "two", "--yes", CHANGEMAKER_DATABASE_URL=url)
+    assert "CHANGEMAKER_DATABASE_URL: used, but not written down" in done.stderr
+    assert (cli.folder / "elsewhere.db").is_file()
+
+
 def test_it_asks_unless_told_not_to(cli: Any) -> None:
     done = cli.run("init", "site", stdin="Clean Water\nme@example.org\n")
     assert done.returncode == 0, done.stderr

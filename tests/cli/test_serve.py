@@ -26,6 +26,7 @@ def _all_up(server: Any) -> bool:
 def test_it_answers_once_it_prints_its_address(server: Any, site: Any) -> None:
     assert server.get("/api/health")[0] == 200
     assert str(site.folder) in server.printed()
+    assert "No mail leaves this site" in server.printed()
 
 
 def test_sigterm_ends_it_and_its_processes(server: Any, wait_for: Any, alive: Any) -> None:
