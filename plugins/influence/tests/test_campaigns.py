@@ -93,6 +93,22 @@ async def test_a_campaign_that_is_not_there_is_not_found(visit):
                 assert answer.status_code == 404, (method, path)
 
 
+async def test_a_misspelt_placeholder_is_refused(visit):
+    async with visit() as v:
+        wrong = {"email_body": "Dear {recipent_name}, {sender_name}"}
+        made = await v.organise("POST", "/api/campaigns", json={**NEW, **wrong})
+        assert made.status_code == 422
+        (error,) = made.json()["errors"]
+        assert error["field"] == "email_body"
+        assert "{recipent_name}" in error["message"]
+        assert "{recipient_name}" in error["message"]
+        campaign = (await v.organise("POST", "/api/campaigns", json=NEW)).json()
+        path = f"/api/campaigns/{campaign['id']}"
+        wrong = {"email_subject": "From {{ sender }}"}
+        assert (await v.organise("PATCH", path, json=wrong)).status_code == 422
+        assert (await v.organise("PATCH", path, json={"title": "Water"})).status_code == 200
+
+
 async def test_dates_must_fit(visit):
     async with visit() as v:
         campaign = await v.campaign(starts_at="2030-01-02T00:00:00Z")

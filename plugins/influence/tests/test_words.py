@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from changemaker_influence import states
 from changemaker_influence.campaigns.slugs import MAX_SLUG, free_slug, slugify
 from changemaker_influence.emails.jobs import without_addresses
-from changemaker_influence.emails.placeholders import NAMES, fill
+from changemaker_influence.emails.placeholders import NAMES, fill, unknown
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,15 @@ def test_slugs_are_plain_short_and_free(title, others):
     assert slug.isascii()
     assert slug.replace("-", "").isalnum()
     assert slug == slug.lower().strip("-")
+
+
+def test_a_misspelt_placeholder_is_found():
+    assert unknown("Dear {recipent_name} or {{ name }} at {postal_code}") == [
+        "recipent_name",
+        "name",
+    ]
+    assert unknown("".join(f"{{{name}}} {{{{ {name} }}}}" for name in NAMES)) == []
+    assert unknown("{} {1} {your city} {recipient_name.x} { {") == []
 
 
 @given(st.text(max_size=80), st.text(max_size=20))

@@ -14,6 +14,7 @@ from changemaker_influence.addresses import canonical
 from changemaker_influence.campaigns import queries
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient
 from changemaker_influence.campaigns.slugs import free_slug, slugify
+from changemaker_influence.emails import placeholders
 from changemaker_influence.emails.models import EmailTally
 
 if TYPE_CHECKING:
@@ -36,9 +37,10 @@ MOST_RIVALS: Final = 100
 
 
 def create(tx: Tx, new: NewCampaign) -> CampaignOut:
-    """A draft from ``new``; raises ``Invalid`` where its dates do not fit."""
+    """A draft from ``new``; raises ``Invalid`` where its dates or its letter do not fit."""
     values = msgspec.structs.asdict(new)
     _check_dates(values)
+    _check_placeholders(values)
     values["id"] = id = new_id()
     values["created_by"] = tx.actor.id if tx.actor else None
     values["created_at"] = values["updated_at"] = tx.now
@@ -56,6 +58,7 @@ def change(tx: Tx, id: str, wanted: CampaignChange) -> CampaignOut:
     values = _named(wanted)
     after = {**msgspec.structs.asdict(now), **values}
     _check_dates(after)
+    _check_placeholders(values)
     _check_status(now, after)
     if now.published_at is None:
         if slugify(after["title"]) != slugify(now.title):
@@ -163,6 +166,22 @@ def _check_dates(values: dict[str, Any]) -> None:
     if starts is not None and ends is not None and ends <= starts:
         problem = Text("A campaign ends after it has begun.")
         raise Invalid([FieldError("ends_at", problem)])
+
+
+def _check_placeholders(values: dict[str, Any]) -> None:
+    """A misspelt placeholder would reach every recipient as it is."""
+    known = ", ".join(f"{{{name}}}" for name in placeholders.NAMES)
+    errors = [
+        FieldError(field, _unknown_placeholder(f"{{{name}}}", known))
+        for field in ("email_subject", "email_body")
+        for name in placeholders.unknown(values.get(field, ""))
+    ]
+    if errors:
+        raise Invalid(errors)
+
+
+def _unknown_placeholder(wrong: str, known: str) -> Text:
+    return Text("Nothing is filled in for {wrong}. There are {known}.", wrong=wrong, known=known)
 
 
 def _check_status(now: CampaignOut, after: dict[str, Any]) -> None:

@@ -13,6 +13,17 @@ NAMES: Final = ("recipient_name", "sender_name", "postal_code")
 _PLACEHOLDER: Final = re.compile(
     rf"\{{\{{ ?({'|'.join(NAMES)}) ?\}}\}}|\{{({'|'.join(NAMES)})\}}", re.ASCII
 )
+#: What looks as if somebody meant one.
+_MEANT: Final = re.compile(r"\{\{? ?([A-Za-z_]\w*) ?\}", re.ASCII)
+
+
+def unknown(text: str) -> list[str]:
+    """Names in braces that nothing is filled in for: misspelt, most likely.
+
+    >>> unknown("Dear {recipent_name} of {postal_code}, {} {1}")
+    ['recipent_name']
+    """
+    return [name for name in _MEANT.findall(text) if name not in NAMES]
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
