@@ -11,8 +11,15 @@ import pytest
 from changemaker_core.cli import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
-DECISIONS = ROOT / "docs" / "explanation" / "decisions"
+DOCS = ROOT / "docs"
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted(DOCS.rglob("*.md")),
+    *sorted(ROOT.glob("plugins/*/README.md")),
+    *sorted(ROOT.glob("examples/*/README.md")),
+]
+DECISIONS = DOCS / "explanation" / "decisions"
 
 
 def _shell_lines(page: Path) -> list[str]:
@@ -61,6 +68,19 @@ def test_every_decision_is_listed_and_complete() -> None:
 def test_relative_links_lead_somewhere(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
+def test_a_page_of_the_site_links_to_pages_of_the_site(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
+    outside = [each for each in targets if not (page.parent / each).resolve().is_relative_to(DOCS)]
+    assert not outside, "the built site has nothing there; link to a page of docs"
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
+def test_every_page_can_be_found_from_the_menu(page: Path) -> None:
+    if page.parent != DECISIONS or page.name == "README.md":
+        assert f": {page.relative_to(DOCS)}" in (ROOT / "mkdocs.yml").read_text()
 
 
 def test_ci_runs_the_readmes_test_line() -> None:
