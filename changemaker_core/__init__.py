@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from changemaker_core.http.errors import TooManyRequests as TooManyRequests
     from changemaker_core.http.errors import Unauthorized as Unauthorized
     from changemaker_core.http.errors import Unavailable as Unavailable
+    from changemaker_core.http.lists import CursorQuery as CursorQuery
+    from changemaker_core.http.lists import Cursors as Cursors
     from changemaker_core.http.lists import Listing as Listing
     from changemaker_core.http.lists import ListQuery as ListQuery
     from changemaker_core.http.lists import Pagination as Pagination
@@ -80,7 +82,7 @@ _ROOMS = {
     "http.endpoint": "Body endpoint",
     "http.errors": "BadRequest Conflict FieldError Forbidden Invalid NotFound Problem"
     " TooManyRequests Unauthorized Unavailable",
-    "http.lists": "Listing ListQuery Pagination page_of",
+    "http.lists": "CursorQuery Cursors Listing ListQuery Pagination page_of",
     "http.request": "Request Response",
     "http.schema": "Email PlainLine",
     "identity": "Actor",

@@ -24,13 +24,22 @@ _MAC_BYTES = 12
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What every list takes: ``limit`` rows from ``offset`` on, or from where ``cursor`` points.
+    """What every list takes: ``limit`` rows from ``offset`` on.
 
     Derive from it to add a list's own filters.
     """
 
     limit: Annotated[int, Meta(ge=1, le=100)] = 50
     offset: Annotated[int, Meta(ge=0, le=COUNTED)] = 0
+
+
+class CursorQuery(ListQuery, frozen=True, kw_only=True):
+    """What a list without end takes too: ``cursor``, the last page's ``next_cursor``.
+
+    Every page costs the same, and a row that is added meanwhile moves no other to the next page.
+    ``offset`` counts from the cursor.
+    """
+
     cursor: Annotated[str, Meta(max_length=500)] | None = None
 
 
@@ -97,6 +106,10 @@ class Cursors:
         """A cursor that stands for the last row's sort values (what JSON can hold)."""
         payload = msgspec.json.encode(values)
         return base64.urlsafe_b64encode(self._mac(payload) + payload).decode().rstrip("=")
+
+    def after(self, query: CursorQuery) -> list[Any] | None:
+        """The sort values after which the page begins; ``None`` for the first page."""
+        return None if query.cursor is None else self.read(query.cursor)
 
     def read(self, cursor: str) -> list[Any]:
         """The values that ``write`` was given; raises ``Invalid`` for anything it did not make."""

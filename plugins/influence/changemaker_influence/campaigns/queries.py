@@ -50,6 +50,7 @@ class CampaignCard(ShownInList, frozen=True, kw_only=True):
     """One campaign of the public list."""
 
     show_email_count: bool
+    published_at: datetime
     sent: int
 
     @property
@@ -73,11 +74,15 @@ def campaign_by_id(id: str) -> Query:
 
 
 @compiled(CampaignOut)
-def campaigns(status: str | None = None, limit: int = 51, offset: int = 0) -> Query:
-    """Every campaign, newest first."""
+def campaigns(
+    status: str | None = None, before: str | None = None, limit: int = 51, offset: int = 0
+) -> Query:
+    """Every campaign, newest first; those that were made before the one of the id ``before``."""
     query = Campaign.select(*_OUT)
     if status is not None:
         query = query.where(Campaign.status == status)
+    if before is not None:
+        query = query.where(Campaign.id < before)
     return query.order_by(Campaign.id.desc()).limit(limit).offset(offset)
 
 
@@ -94,11 +99,20 @@ def view_by_id(id: str) -> Query:
 
 
 @compiled(CampaignCard)
-def open_campaigns(now: datetime, limit: int = 51, offset: int = 0) -> Query:
-    """Campaigns that take messages at ``now``, the latest first."""
+def open_campaigns(
+    now: datetime,
+    before: datetime | None = None,
+    before_id: str | None = None,
+    limit: int = 51,
+    offset: int = 0,
+) -> Query:
+    """Campaigns that take messages at ``now``, the latest first.
+
+    With ``before`` and ``before_id``: those that come after the campaign published then.
+    """
     begun = Campaign.starts_at.is_null() | (Campaign.starts_at <= now)
     not_over = Campaign.ends_at.is_null() | (Campaign.ends_at > now)
-    return (
+    query = (
         Campaign.select(*_CARD, EmailTally.sent)
         # Every campaign has a tally. Said with an outer join, counting can leave it out.
         .join(EmailTally, peewee.JOIN.LEFT_OUTER, on=EmailTally.campaign == Campaign.id)
@@ -107,6 +121,10 @@ def open_campaigns(now: datetime, limit: int = 51, offset: int = 0) -> Query:
         .limit(limit)
         .offset(offset)
     )
+    if before is not None:
+        same_moment = (Campaign.published_at == before) & (Campaign.id < before_id)
+        query = query.where((Campaign.published_at < before) | same_moment)
+    return query
 
 
 @compiled(RecipientOut)

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from changemaker_core import Listing, ListQuery, NotFound, endpoint, page_of
+from changemaker_core import (
+    CursorQuery,
+    Cursors,
+    Listing,
+    ListQuery,
+    NotFound,
+    endpoint,
+    page_of,
+)
 from changemaker_influence.campaigns import permissions, queries, services
 from changemaker_influence.campaigns.public import CACHED, public_card
 from changemaker_influence.campaigns.schemas import (
@@ -21,8 +30,6 @@ from changemaker_influence.campaigns.schemas import (
 )
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from changemaker_core import Request, Response, Site
 
 
@@ -31,14 +38,23 @@ class CampaignsResource:
 
     def __init__(self, site: Site) -> None:
         self._db = site.db
+        self._cursors = Cursors(site.config.secret_key, "influence.campaigns")
 
     @endpoint(permission=permissions.READ, query=CampaignQuery, response=Listing[CampaignOut])
     async def on_get(
         self, req: Request, resp: Response, *, query: CampaignQuery
     ) -> Listing[CampaignOut]:
         """Every campaign, newest first."""
-        wanted = queries.campaigns(status=query.status, limit=query.limit + 1, offset=query.offset)
-        return page_of(await self._db.all(wanted), query, await self._db.count(wanted))
+        after = self._cursors.after(query)
+        wanted = queries.campaigns(
+            status=query.status,
+            before=after[0] if after else None,
+            limit=query.limit + 1,
+            offset=query.offset,
+        )
+        rows = await self._db.all(wanted)
+        total = await self._db.count(queries.campaigns(status=query.status))
+        return page_of(rows, query, total, cursor=lambda last: self._cursors.write(last.id))
 
     @endpoint(permission=permissions.WRITE, body=NewCampaign, response=CampaignOut, status=201)
     async def on_post(self, req: Request, resp: Response, *, body: NewCampaign) -> CampaignOut:
@@ -102,17 +118,29 @@ class PublicCampaignsResource:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._cursors = Cursors(site.config.secret_key, "influence.public_campaigns")
 
-    @endpoint(public=True, query=ListQuery, response=Listing[PublicCard], cache=CACHED)
+    @endpoint(public=True, query=CursorQuery, response=Listing[PublicCard], cache=CACHED)
     async def on_get(
-        self, req: Request, resp: Response, *, query: ListQuery
+        self, req: Request, resp: Response, *, query: CursorQuery
     ) -> Listing[PublicCard]:
         """Campaigns that take messages, the latest first."""
+        now = self._site.clock()
+        before, before_id = self._cursors.after(query) or (None, None)
         wanted = queries.open_campaigns(
-            now=self._site.clock(), limit=query.limit + 1, offset=query.offset
+            now=now,
+            before=datetime.fromisoformat(before) if before else None,
+            before_id=before_id,
+            limit=query.limit + 1,
+            offset=query.offset,
         )
-        cards = [public_card(card) for card in await self._site.db.all(wanted)]
-        return page_of(cards, query, await self._site.db.count(wanted))
+        rows = await self._site.db.all(wanted)
+        total = await self._site.db.count(queries.open_campaigns(now=now))
+        page = page_of(rows, query, total, cursor=self._cursor)
+        return Listing([public_card(card) for card in page.data], page.pagination)
+
+    def _cursor(self, last: queries.CampaignCard) -> str:
+        return self._cursors.write(last.published_at.isoformat(), last.id)
 
 
 class PublicCampaignResource:

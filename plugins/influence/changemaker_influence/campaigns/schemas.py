@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from changemaker_core import Body, Email, ListQuery, PlainLine, Text
+from changemaker_core import Body, CursorQuery, Email, PlainLine, Text
 from changemaker_influence.directories.levels import Level
 from changemaker_influence.states import CampaignStatus
 
@@ -72,7 +72,7 @@ class CampaignChange(Body, frozen=True):
     ends_at: _Time | UnsetType | None = UNSET
 
 
-class CampaignQuery(ListQuery, frozen=True, kw_only=True):
+class CampaignQuery(CursorQuery, frozen=True, kw_only=True):
     """Which campaigns."""
 
     status: CampaignStatus | None = None

@@ -108,12 +108,18 @@ def repeats_of_action(action_id: str) -> Query:
 
 @compiled(EmailOut)
 def emails_of_campaign(
-    campaign_id: str, status: str | None = None, limit: int = 51, offset: int = 0
+    campaign_id: str,
+    status: str | None = None,
+    before: str | None = None,
+    limit: int = 51,
+    offset: int = 0,
 ) -> Query:
-    """A campaign's messages, newest first."""
+    """A campaign's messages, newest first; those that came before the one of the id ``before``."""
     query = CampaignEmail.select(*_OUT).where(CampaignEmail.campaign == campaign_id)
     if status is not None:
         query = query.where(CampaignEmail.status == status)
+    if before is not None:
+        query = query.where(CampaignEmail.id < before)
     return query.order_by(CampaignEmail.id.desc()).limit(limit).offset(offset)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from changemaker_core import (
+    Cursors,
     FieldError,
     Invalid,
     Listing,
@@ -97,6 +98,7 @@ class CampaignEmailsResource:
 
     def __init__(self, site: Site) -> None:
         self._db = site.db
+        self._cursors = Cursors(site.config.secret_key, "influence.emails")
 
     @endpoint(permission=permissions.READ_EMAILS, query=EmailQuery, response=Listing[EmailOut])
     async def on_get(
@@ -104,10 +106,17 @@ class CampaignEmailsResource:
     ) -> Listing[EmailOut]:
         """A campaign's messages, newest first."""
         await self._db.read(find_campaign, id)
+        after = self._cursors.after(query)
         wanted = emails_of_campaign(
-            campaign_id=id, status=query.status, limit=query.limit + 1, offset=query.offset
+            campaign_id=id,
+            status=query.status,
+            before=after[0] if after else None,
+            limit=query.limit + 1,
+            offset=query.offset,
         )
-        return page_of(await self._db.all(wanted), query, await self._db.count(wanted))
+        rows = await self._db.all(wanted)
+        total = await self._db.count(emails_of_campaign(campaign_id=id, status=query.status))
+        return page_of(rows, query, total, cursor=lambda last: self._cursors.write(last.id))
 
 
 def _queued(req: Request, taken: TakenEmail) -> QueuedEmail:

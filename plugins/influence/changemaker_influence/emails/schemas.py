@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from changemaker_core import Body, Email, ListQuery, PlainLine
+from changemaker_core import Body, CursorQuery, Email, PlainLine
 from changemaker_influence.campaigns.schemas import MessageBody, Subject
 from changemaker_influence.states import EmailStatus
 
@@ -56,7 +56,7 @@ class SendForm(msgspec.Struct, frozen=True, kw_only=True):
     website: str = ""
 
 
-class EmailQuery(ListQuery, frozen=True, kw_only=True):
+class EmailQuery(CursorQuery, frozen=True, kw_only=True):
     """Which of a campaign's messages."""
 
     status: EmailStatus | None = None
