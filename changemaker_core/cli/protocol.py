@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Ready = Callable[[dict[str, Any]], tuple[bytes, bytes] | None]
+
+log = logging.getLogger(__name__)
 
 #: Headers of a request that has a body, or asks for more than an answer.
 _NOT_PLAIN = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
@@ -61,7 +64,11 @@ class ReadyProtocol(BoundedProtocol):
     def _answer(self, ready: Ready) -> bool:
         """Write the answer, if there is one ready."""
         self._complete_scope()
-        found = ready(self.scope)  # type: ignore[arg-type]  # a TypedDict is a dict at run time
+        try:
+            found = ready(self.scope)  # type: ignore[arg-type]  # a TypedDict is a dict at run time
+        except Exception:  # a database that is away, say: the ordinary way can tell the client
+            log.exception("a kept answer could not be looked up")
+            return False
         if found is None:
             return False
         self.head_arrived()

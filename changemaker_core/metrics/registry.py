@@ -20,7 +20,7 @@ from changemaker_core.metrics.numbers import BUCKETS, Numbers, Series
 from changemaker_core.metrics.snapshots import SnapshotFolder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from changemaker_core.plugin.types import Metric, Sample
     from changemaker_core.site import Site
@@ -70,11 +70,22 @@ class Metrics:
     async def exposition(self) -> bytes:
         """Everything, in Prometheus' text format (version 0.0.4), of all processes together."""
         merged = await asyncio.to_thread(self._merge)
-        read = [metric for metric in self._declared.values() if metric.read is not None]
-        samples = await self._site.db.read(_read_all, read) if read else []
         families = [*_request_families(merged), *self._process_families(merged)]
-        families += [_family(metric, found) for metric, found in zip(read, samples, strict=True)]
-        return generate_latest(_Collected(families))
+        read = await asyncio.gather(*map(self._read, self._declared.values()))
+        return generate_latest(_Collected([*families, *filter(None, read)]))
+
+    async def _read(self, metric: Metric) -> Family | None:
+        """What the database says of a metric; ``None`` for others, and for one that fails.
+
+        One query that fails must not blind the operator to everything else.
+        """
+        if metric.read is None:
+            return None
+        try:
+            return _family(metric, await self._site.db.read(_samples, metric.read))
+        except Exception:
+            log.exception("a metric could not be read", extra={"metric": metric.name})
+            return None
 
     def close(self) -> None:
         """Write the last numbers down and stop."""
@@ -197,8 +208,8 @@ def _values(metric: Metric, labels: dict[str, str]) -> tuple[str, ...]:
     return tuple(labels[name] for name in metric.labels)
 
 
-def _read_all(metrics: Sequence[Metric]) -> list[list[Sample]]:
-    return [list(metric.read()) if metric.read is not None else [] for metric in metrics]
+def _samples(read: Callable[[], Iterable[Sample]]) -> list[Sample]:
+    return list(read())
 
 
 def _family(metric: Metric, samples: Sequence[Sample]) -> Family:

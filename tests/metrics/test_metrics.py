@@ -127,3 +127,22 @@ def test_nothing_is_started_before_something_is_counted(site):
     _ = site.metrics
     assert threading.active_count() == before
     assert not (site.config.site_dir / "run" / "metrics").exists()
+
+
+def read_of_no_table():
+    raise LookupError("no such table")
+
+
+class FailsPlugin(Plugin):
+    name = "fails"
+
+    @hookimpl
+    def cm_register_metrics(self):
+        return [Metric("cm_lost", "Not to be had", kind="gauge", read=read_of_no_table)]
+
+
+async def test_one_that_cannot_be_read_leaves_the_others(make_site, scrape, caplog):
+    values = await scrape(make_site(CountsPlugin, FailsPlugin))
+    assert values["cm_letters_total", (("status", "sent"),)] == 3
+    assert not any(name == "cm_lost" for name, _ in values)
+    assert "cm_lost" in {getattr(record, "metric", None) for record in caplog.records}
