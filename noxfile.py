@@ -125,3 +125,10 @@ def screenshots(session: nox.Session) -> None:
     """Take the documentation's pictures of the demonstration site with Chromium."""
     _install_everything(session)
     session.run("python", "docs/take_screenshots.py", *session.posargs)
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Measure the product beside its peers; needs Node, wrk and a quiet machine."""
+    session.install("-e", ".", *EDITABLE)
+    session.run("python", "-m", "benchmarks", *session.posargs)

@@ -150,6 +150,7 @@ class Data:
         self._postgresql = postgresql
         self._rows: dict[Dialect, list[data.Row]] = {}
         self._sites: dict[Dialect, OperatedSite] = {}
+        self._copies: dict[str, dict[str, str]] = {}
 
     def site(self, dialect: Dialect) -> OperatedSite:
         """The product's site on this kind of database, made by its own commands."""
@@ -179,7 +180,10 @@ class Data:
         site = self.site(dialect) if contender.is_ours else None
         folder = str(site.folder) if site else ""
         if site is None:
-            environment |= self._copy(contender, rows)
+            key = f"{contender.name} {dialect}"
+            if key not in self._copies:
+                self._copies[key] = self._copy(contender, rows)
+            environment |= self._copies[key]
         command = [word.replace("{site}", folder) for word in contender.command]
         environment = {k: v.replace("{site}", folder) for k, v in environment.items()}
         slug = next(data.slugs(rows))

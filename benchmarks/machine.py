@@ -17,12 +17,14 @@ QUIET = 0.06
 _LOOK_SECONDS = 0.5
 
 
+_AVAILABLE = sorted(os.sched_getaffinity(0))
+
+
 def cores() -> tuple[int, int]:
     """The core of the measured server, and the core of everything else."""
-    available = sorted(os.sched_getaffinity(0))
-    if len(available) < 2:
+    if len(_AVAILABLE) < 2:
         raise SystemExit("benchmarks need two cores: one for the server, one for its clients")
-    return available[0], available[1]
+    return _AVAILABLE[0], _AVAILABLE[1]
 
 
 def pinned(to: str, *command: str | Path) -> list[str]:

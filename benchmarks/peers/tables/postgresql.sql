@@ -24,4 +24,4 @@ CREATE TABLE campaign (
   created_at TIMESTAMPTZ NOT NULL,
   updated_at TIMESTAMPTZ NOT NULL
 );
-CREATE INDEX campaign_open ON campaign (status, published_at, id);
+CREATE INDEX campaign_open ON campaign (status, published_at, id, starts_at, ends_at);
