@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from changemaker_core.db import Database, utcnow
+from changemaker_core.db import Database, check_models, utcnow
 from changemaker_core.db.migrations import MigrationFolder
+from changemaker_core.http.routing import misdeclared
 from changemaker_core.identity import Identity
 from changemaker_core.jobs import Outbox, core_jobs, subscription_job
 from changemaker_core.plugin import manager
+from changemaker_core.plugin.errors import BootFailed, PluginInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from changemaker_core.mail import Transport
     from changemaker_core.metrics import Metrics
     from changemaker_core.plugin.base import Plugin
+    from changemaker_core.plugin.errors import PluginError
     from changemaker_core.plugin.loaded import Contribution, Loaded
     from changemaker_core.plugin.types import Job, Subscription
     from changemaker_core.web import StaticFiles, Templates, Translations
@@ -63,6 +66,8 @@ class Site:
         self.loaded: Loaded = manager.load(
             plugins, config, self, features=_features(), safe_mode=safe_mode
         )
+        if problems := unsound(self.loaded, self):
+            raise BootFailed(problems)
         self._jobs = {job.name: job for job in self._all_jobs()}
 
     def settings(self, of: type[Settings]) -> Settings:
@@ -189,6 +194,22 @@ class Site:
         from changemaker_core.web import Templates
 
         return Templates(self)
+
+
+def unsound(loaded: Loaded, site: Site) -> list[PluginError]:
+    """What only the database's room and HTTP's can tell is wrong with what plugins contribute."""
+    arguments = {"site": site}
+    found, failed = loaded.hooks.sweep(loaded.plugins, "accounts_register_permissions", arguments)
+    permissions = {contribution.item.name for contribution in found}
+    routes = loaded.contributions("routes")
+    return [*failed, *_unfit_models(loaded), *misdeclared(routes, permissions)]
+
+
+def _unfit_models(loaded: Loaded) -> Iterator[PluginError]:
+    mend = "What core offers means the same on both databases."
+    for each in loaded.contributions("models"):
+        for problem in check_models([each.item]):
+            yield each.plugin.error(PluginInvalid, f"{problem}.", mend)
 
 
 def _features() -> tuple[type[Plugin], ...]:

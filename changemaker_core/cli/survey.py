@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def surveyed(folder: Path) -> Iterator[Surveyed]:
 
     from changemaker_core.config import Config
     from changemaker_core.plugin import manager
-    from changemaker_core.site import Site
+    from changemaker_core.site import Site, unsound
 
     config, problems = Config.read(folder)
     # Core alone first: it cannot fail, not even for the tables of the configuration.
@@ -40,6 +40,7 @@ def surveyed(folder: Path) -> Iterator[Surveyed]:
     try:
         features = [type(plugin.instance) for plugin in site.loaded.plugins]
         found = manager.survey(None, config, site, features=features)
-        yield Surveyed(config, problems, site, found)
+        wrong = (*found.problems, *unsound(found.loaded, site))
+        yield Surveyed(config, problems, site, replace(found, problems=wrong))
     finally:
         site.close()

@@ -11,6 +11,7 @@ import falcon.asgi
 from falcon.routing import CompiledRouter, map_http_methods
 from falcon.routing.util import SuffixedMethodNotFoundError
 
+from changemaker_core.config.convert import suggestion
 from changemaker_core.db import DatabaseUnavailable, InvalidId, LimitReached
 from changemaker_core.http import answers
 from changemaker_core.http.decoding import ClientGone
@@ -21,7 +22,7 @@ from changemaker_core.plugin.errors import BootFailed, PluginConflict, PluginErr
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from changemaker_core.plugin.loaded import Contribution
     from changemaker_core.plugin.types import Route
@@ -108,6 +109,36 @@ def mounted(
 def responders_of(route: Route) -> dict[str, Any]:
     """A route's responders by method; raises Falcon's error for a suffix that none has."""
     return dict(map_http_methods(route.resource, route.suffix))
+
+
+def misdeclared(
+    routes: Sequence[Contribution[Route]], permissions: Collection[str]
+) -> list[PluginError]:
+    """What is wrong with the declarations of ``routes``, of which each asks for one of
+    ``permissions`` or for none: what nobody registered, no role but ``*`` could ever have."""
+    return [
+        problem
+        for each in routes
+        for problem in (*_undeclared(each), *_unregistered(each, permissions))
+    ]
+
+
+def _unregistered(
+    contributed: Contribution[Route], permissions: Collection[str]
+) -> Iterator[PluginError]:
+    route, plugin = contributed.item, contributed.plugin
+    try:
+        responders = responders_of(route).values()
+    except SuffixedMethodNotFoundError:
+        return
+    for responder in responders:
+        wanted = getattr(declared(responder), "permission", None)
+        if wanted is not None and wanted not in permissions:
+            name = f"{type(route.resource).__name__}.{responder.__name__}"
+            problem = f"{name} at {route.path} asks for {wanted!r}, which nobody registers."
+            hook = "accounts_register_permissions"
+            mend = f"Answer {hook} with it, or correct it.{suggestion(wanted, permissions)}"
+            yield plugin.error(PluginInvalid, problem, mend)
 
 
 def _add(

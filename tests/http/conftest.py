@@ -15,6 +15,7 @@ from changemaker_core import (
     Email,
     ListQuery,
     NotFound,
+    Permission,
     Plugin,
     Redirect,
     Route,
@@ -124,6 +125,10 @@ async def find(req):
 
 class ProbePlugin(Plugin):
     name = "probe"
+
+    @hookimpl
+    def accounts_register_permissions(self):
+        return [Permission("probe.thing.write", "Remove things")]
 
     @hookimpl
     def cm_register_routes(self):

@@ -14,7 +14,18 @@ if TYPE_CHECKING:
     from tests.plugin.conftest import Shelf
 
 SECRET = "q8Fh2kLm5Tz9Xw1Rv7Bn3Cy6Dp4Gs0JaEu"
-ROUTE = "@hookimpl\ndef cm_register_routes(self): return [Route('/{}', object())]"
+ROUTE = """
+@hookimpl
+def cm_register_routes(self):
+    from changemaker_core import endpoint
+
+    class Bench:
+        @endpoint(public=True)
+        async def on_get(self, req, resp):
+            return []
+
+    return [Route('/{}', Bench())]
+"""
 
 
 def run(shelf: Shelf, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
