@@ -105,10 +105,12 @@ def _built(session: nox.Session, folder: Path, into: Path) -> Path:
 def minimum(session: nox.Session) -> None:
     """Test with the lowest versions of what is declared.
 
-    Without the scenarios, browsers and kills, whose minutes tell nothing about versions.
+    Without the scenarios, browsers and kills, whose minutes tell nothing about versions, and
+    without what was recorded with the newest ones.
     """
     _install_everything(session, "--resolution", "lowest-direct")
-    leave = ["-m", "not packaging and not browser", "-k", "not kill", "--ignore=tests/scenarios"]
+    marks = "not packaging and not performance and not browser"
+    leave = ["-m", marks, "-k", "not kill", "--ignore=tests/scenarios"]
     session.run("pytest", "-q", *leave, *_strictness(), *session.posargs)
 
 
