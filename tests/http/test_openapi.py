@@ -40,7 +40,7 @@ def test_parameters_of_path_and_query(document):
     [how] = document["paths"]["/api/fails/{how}"]["get"]["parameters"]
     assert (how["in"], how["name"], how["required"]) == ("path", "how", True)
     query = document["paths"]["/api/things"]["get"]["parameters"]
-    assert {each["name"] for each in query} == {"limit", "offset", "cursor", "word"}
+    assert {each["name"] for each in query} == {"limit", "offset", "word"}
     [limit] = [each for each in query if each["name"] == "limit"]
     assert limit["schema"] == {"type": "integer", "minimum": 1, "maximum": 100, "default": 50}
 
