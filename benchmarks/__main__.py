@@ -6,18 +6,20 @@ import argparse
 import shutil
 import sys
 import time
+import traceback
 from pathlib import Path
 
 from benchmarks import building, places, plot, results, table
 from benchmarks.databases import postgresql
 from benchmarks.items import ITEMS
-from benchmarks.items.item import Bench
+from benchmarks.items.item import Bench, Item
 from benchmarks.rounds import Effort
 
 
 def main() -> int:
     """Do what the command line says; the exit status."""
     options = _parser().parse_args()
+    status = 0
     if options.list:
         for item in ITEMS.values():
             say(f"{item.name:22} {item.title}")
@@ -26,12 +28,12 @@ def main() -> int:
         if lacking := [name for name in ("wrk", "taskset") if shutil.which(name) is None]:
             say(f"missing: {', '.join(lacking)} (Debian: apt-get install wrk util-linux)")
             return 2
-        building.build(options.peers or _all_peers(), say=say)
-        if not options.build_only:
-            _measure(options)
+        building.build(_all_peers() if options.peers is None else options.peers, say=say)
+        if not options.build_only and not _measure(options):
+            status = 1
     if not options.build_only:
         _report(options.output)
-    return 0
+    return status
 
 
 def say(text: str) -> None:
@@ -40,7 +42,9 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _measure(options: argparse.Namespace) -> None:
+def _measure(options: argparse.Namespace) -> bool:
+    """Whether every item could be measured."""
+    failed = False
     items = [ITEMS[name] for name in options.items or ITEMS]
     effort = (
         Effort.short()
@@ -53,16 +57,25 @@ def _measure(options: argparse.Namespace) -> None:
             if item.needs_postgresql and server is None:
                 say(f"{item.name}: left out, PostgreSQL is not installed")
                 continue
-            bench = Bench(effort, server, say)
-            began = time.monotonic()
-            say(f"{item.name}: {item.title}")
-            result = item.measure(bench)
-            result.missing, result.took = bench.missing, time.monotonic() - began
-            results.save(result)
-            say(table.section(result, picture=False) + f"\n\n(took {result.took:.0f} s)\n")
+            try:
+                _measure_one(item, Bench(effort, server, say))
+            except Exception:
+                # The others take many minutes, and each is kept for itself.
+                say(f"{item.name} failed:\n{traceback.format_exc()}")
+                failed = True
     finally:
         if server is not None:
             server.close()
+    return not failed
+
+
+def _measure_one(item: Item, bench: Bench) -> None:
+    began = time.monotonic()
+    say(f"{item.name}: {item.title}")
+    result = item.measure(bench)
+    result.missing, result.took = bench.missing, time.monotonic() - began
+    results.save(result)
+    say(table.section(result, picture=False) + f"\n\n(took {result.took:.0f} s)\n")
 
 
 def _report(folder: Path) -> None:

@@ -7,10 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks import places
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
 
 GRANIAN = "granian==2.8.7"
 #: Where Linux distributions put Node's headers, which spares their download.
@@ -25,7 +28,7 @@ def build(names: Iterable[str], *, say: Callable[[str], None]) -> dict[str, str]
     for name in names:
         lists, install = GROUPS[name]
         stamp = places.made("stamps") / name
-        wanted = _digest(lists)
+        wanted = _digest(lists) if lists else GRANIAN
         _sync()
         if stamp.exists() and stamp.read_text() == wanted:
             continue
@@ -94,7 +97,7 @@ _PACKAGES = sorted([places.PEERS / "package-lock.json", *places.PEERS.glob("*/*/
 GROUPS: dict[str, tuple[list[Path], Callable[[], None]]] = {
     "node": (_PACKAGES, _node),
     "python": (_REQUIREMENTS, _python),
-    "granian": ([Path(__file__)], _granian),
+    "granian": ([], _granian),
     "strapi": ([places.PEERS / "strapi" / "package.json"], _strapi),
 }
 

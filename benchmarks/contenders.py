@@ -5,17 +5,20 @@ from __future__ import annotations
 import contextlib
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.request import Request, urlopen
 
 import msgspec
 
 from benchmarks import data, places, servers
-from benchmarks.databases import Postgresql
 from changemaker_core.testing.server import OperatedSite
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from benchmarks.databases import Postgresql
 
 Dialect = Literal["sqlite", "postgresql"]
 _PYTHON = places.cache() / "python" / "bin"
@@ -79,8 +82,10 @@ def ours(name: str, dialect: Dialect, *options: str, **environment: str) -> Cont
 
 
 _FASTAPI = ("uvicorn", "app:app", "--port", "{port}", "--no-access-log", "--log-level", "warning")
-_DJANGO = ("gunicorn", "app:application", "--bind", "127.0.0.1:{port}", "--workers", "1")
-_DJANGO += ("--worker-class", "gthread", "--threads", "2", "--keep-alive", "75")
+_DJANGO = (
+    *("gunicorn", "app:application", "--bind", "127.0.0.1:{port}", "--workers", "1"),
+    *("--worker-class", "gthread", "--threads", "2", "--keep-alive", "75"),
+)
 
 OURS = ours("Changemaker", "sqlite")
 OURS_UNCACHED = ours("Changemaker, cache off", "sqlite", CHANGEMAKER_CACHE_BYTES="0")
@@ -189,8 +194,15 @@ class Data:
         slug = next(data.slugs(rows))
         probe = contender.get.replace("{slug}", slug)
         label = f"{contender.name} {dialect}"
-        where = {"probe": probe, "cwd": contender.folder, "cores": cores, "pause": pause}
-        with servers.running(label, command, environment, **where) as server:
+        with servers.running(
+            label,
+            command,
+            environment,
+            probe=probe,
+            cwd=contender.folder,
+            cores=cores,
+            pause=pause,
+        ) as server:
             running = Running(contender, server, rows, site.folder if site else None)
             if site is not None:
                 running.token = login(server.address, site)
@@ -226,10 +238,3 @@ def login(address: str, site: OperatedSite) -> str:
     with urlopen(Request(login, msgspec.json.encode(body), headers)) as answer:  # noqa: S310
         token: str = msgspec.json.decode(answer.read())["access_token"]
     return token
-
-
-def installed(contender: Contender) -> bool:
-    """Whether it can be started here."""
-    from benchmarks import building
-
-    return contender.needs is None or building.built(contender.needs)

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import psycopg2
 import psycopg2.extras
@@ -18,6 +16,10 @@ from changemaker_influence.campaigns import services
 from changemaker_influence.campaigns.models import Campaign
 from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
 from changemaker_influence.emails.models import EmailTally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 #: Campaigns of a database, unless an item is about how many there are.
 ROWS = 1000
@@ -74,7 +76,8 @@ def _rows() -> list[Row]:
     joined = Campaign.select(Campaign, tally).join(
         EmailTally, on=EmailTally.campaign == Campaign.id
     )
-    return list(joined.order_by(Campaign.id).dicts())
+    found: Any = joined.order_by(Campaign.id).dicts()  # typed as models, which dicts() unmakes
+    return list(found)
 
 
 def sqlite_copy(path: Path, rows: Iterable[Row]) -> None:

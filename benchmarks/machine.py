@@ -6,14 +6,17 @@ import os
 import platform
 import subprocess
 import time
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _TICK = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
-#: Share of all cores that others may use while the machine counts as quiet.
-QUIET = 0.06
+#: Share of one core that others may use while the machine counts as quiet.
+QUIET = 0.10
 _LOOK_SECONDS = 0.5
 
 
@@ -39,18 +42,17 @@ def busy_seconds() -> float:
     return (user + nice + system + irq + softirq) / _TICK
 
 
-def busy_share(seconds: float = _LOOK_SECONDS) -> float:
-    """Share of all cores in use during the next ``seconds``."""
+def busy_cores(seconds: float = _LOOK_SECONDS) -> float:
+    """How many cores are in use during the next ``seconds``; 0.5 is half of one."""
     before, began = busy_seconds(), time.monotonic()
     time.sleep(seconds)
-    count = os.cpu_count() or 1
-    return (busy_seconds() - before) / ((time.monotonic() - began) * count)
+    return (busy_seconds() - before) / (time.monotonic() - began)
 
 
 def wait_until_quiet(patience: float) -> bool:
     """Whether the machine became quiet within ``patience`` seconds."""
     until = time.monotonic() + patience
-    while busy_share() > QUIET:
+    while busy_cores() > QUIET:
         if time.monotonic() >= until:
             return False
         time.sleep(min(2.0, max(0.0, until - time.monotonic())))

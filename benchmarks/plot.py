@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from html import escape
+from typing import TYPE_CHECKING
 
-from benchmarks.results import Measurement, Result
 from benchmarks.table import number
+
+if TYPE_CHECKING:
+    from benchmarks.results import Measurement, Result
 
 _WIDTH, _LEFT, _RIGHT, _ROW, _TOP = 760, 290, 110, 30, 34
 _OURS, _THEIRS, _INK = "#0b7a75", "#8a94a3", "#6b7280"

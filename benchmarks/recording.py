@@ -9,14 +9,17 @@ import itertools
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from changemaker_core import Config, Site, Tx
 from changemaker_influence.campaigns.models import Campaign
 from changemaker_influence.emails import services
 from changemaker_influence.emails.recipients import Recipient
 from changemaker_influence.emails.services import Consent, Order
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 _CONSENT = Consent(text="I agree that this is sent.", version="benchmark", language="en")
 _RECIPIENT = Recipient(key="mayor", name="Robin Sample", email="mayor@town.example.ca")

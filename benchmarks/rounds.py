@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from benchmarks import load, machine
-from benchmarks.contenders import Running
-from benchmarks.load import Gets, Load, Posts
 from benchmarks.results import Measurement
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from benchmarks.contenders import Running
+    from benchmarks.load import Gets, Load, Posts
 
 #: Seconds of load before each round: wrk knows whole seconds only.
 LEAD_IN = 1

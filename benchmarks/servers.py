@@ -9,12 +9,15 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks import machine, places
 from changemaker_core.testing.ports import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
 
 #: Seconds that a server gets for its first answer (Strapi also fills its database), or to end.
 START_PATIENCE, END_PATIENCE = 300, 20

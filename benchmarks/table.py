@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import statistics
+from typing import TYPE_CHECKING
 
-from benchmarks.results import Measurement, Result, Target
+if TYPE_CHECKING:
+    from benchmarks.results import Measurement, Result, Target
 
 
 def page(results: list[Result]) -> str:
     """Every result, and whether every target is met."""
-    parts = [_machine(results[0]), _targets(results), *map(section, results)]
+    parts = ["# What was measured", _machine(results), _targets(results), *map(section, results)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -77,8 +79,12 @@ def _targets(results: list[Result]) -> str:
     return "\n".join(lines)
 
 
-def _machine(result: Result) -> str:
-    return "; ".join(f"{name} {value}" for name, value in result.machine.items()) + "."
+def _machine(results: list[Result]) -> str:
+    """Where and when, and how long each was measured."""
+    parts = "; ".join(f"{name} {value}" for name, value in results[0].machine.items())
+    days = sorted({result.when[:10] for result in results})
+    efforts = sorted({f"{each.rounds} rounds of {each.seconds} s" for each in results})
+    return f"{parts}.\n\nMeasured on {', '.join(days)}, in {' or '.join(efforts)}."
 
 
 def number(value: float) -> str:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from benchmarks.items import busy, growth, outbox, reads, starting, workers, writes
-from benchmarks.items.item import Item
+
+if TYPE_CHECKING:
+    from benchmarks.items.item import Item
 
 ITEMS: dict[str, Item] = {
     item.name: item

@@ -7,15 +7,19 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from benchmarks import load, machine, places, rounds
 from benchmarks import contenders as who
-from benchmarks.contenders import Running
+from benchmarks import load, machine, places, rounds
 from benchmarks.items.item import Bench, Item
 from benchmarks.load import Gets
 from benchmarks.results import Measurement, Result
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.contenders import Running
 
 TITLE = "One of 1,000 campaigns, cache on, while 50 letters a second are recorded"
 RATE = 50

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -23,6 +21,10 @@ from changemaker_core import Config, Model, Site, Tx, new_id
 from changemaker_core.testing.server import OperatedSite
 from changemaker_influence.campaigns.models import Campaign
 from changemaker_influence.emails.models import CampaignEmail, EmailTally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
 
 TITLE = "From 1,000 to 1,000,000 campaigns and letters, SQLite, cache off"
 SIZES, SIZES_QUICK = (1_000, 10_000, 100_000, 1_000_000), (1_000, 20_000)
@@ -142,7 +144,7 @@ class Template:
     """Rows that differ only in a few ids and texts: what a million of are quickly inserted of."""
 
     def __init__(self, model: type[Model], same: dict[str, Any], own: tuple[str, ...]) -> None:
-        fields = model._meta.fields  # type: ignore[attr-defined]  # peewee's metaclass makes it
+        fields = model._meta.fields
         defaults = {name: f.default for name, f in fields.items() if f.default is not None}
         kept = {k: v for k, v in {**defaults, **same}.items() if k not in own}
         self._same = [
@@ -151,7 +153,7 @@ class Template:
         ]
         columns = [fields[name].column_name for name in (*own, *kept)]
         marks = ",".join("?" * len(columns))
-        table = model._meta.table_name  # type: ignore[attr-defined]  # as above
+        table = model._meta.table_name
         self._sql = f"INSERT INTO {table} ({','.join(columns)}) VALUES ({marks})"  # noqa: S608
 
     def insert(self, tx: Tx, rows: Iterable[tuple[str, ...]]) -> None:

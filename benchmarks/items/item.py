@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from benchmarks import building
 from benchmarks.contenders import Contender, Data, Running
-from benchmarks.databases import Postgresql
 from benchmarks.results import Result
-from benchmarks.rounds import Effort
 from benchmarks.servers import DidNotStart
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from benchmarks.databases import Postgresql
+    from benchmarks.rounds import Effort
 
 
 @dataclass(slots=True)

@@ -10,9 +10,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks import contenders as who
 from benchmarks import data, machine, places
@@ -22,6 +21,10 @@ from benchmarks.load import paced, percentile
 from benchmarks.recording import campaign_ids, orders, take
 from benchmarks.results import Measurement, Result, Target
 from changemaker_core import Config, Site, Tx
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 TITLE = "10,000 letters to a local mail server, while pages are read"
 LETTERS, LETTERS_QUICK = 10_000, 300

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from benchmarks import checks, rounds
 from benchmarks import contenders as who
-from benchmarks.contenders import Contender, Running
 from benchmarks.items.item import Bench, Item
 from benchmarks.load import Gets
 from benchmarks.results import Result, Target
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.contenders import Contender, Running
 
 WARM = "One of 1,000 campaigns, SQLite, cache on"
 COLD = "One of 1,000 campaigns, SQLite, cache off"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from benchmarks import machine, rounds
+from typing import TYPE_CHECKING
+
 from benchmarks import contenders as who
-from benchmarks.contenders import Running
+from benchmarks import machine, rounds
 from benchmarks.items.item import Bench, Item
 from benchmarks.load import Gets
 from benchmarks.results import Result, Target
+
+if TYPE_CHECKING:
+    from benchmarks.contenders import Running
 
 TITLE = "Two processes on two cores"
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from benchmarks import checks, data, rounds
 from benchmarks import contenders as who
-from benchmarks.contenders import Contender, Running
 from benchmarks.items.item import Bench, Item
 from benchmarks.load import Posts
-from benchmarks.results import Result
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.contenders import Contender, Running
+    from benchmarks.results import Result
 
 SQLITE = "Validated create, SQLite"
 POSTGRESQL = "Validated create, PostgreSQL"
