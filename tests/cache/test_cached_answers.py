@@ -274,3 +274,13 @@ async def test_languages_and_cookies_are_remembered_up_to_a_length(app):
     assert visitors.remembered.cache_info().currsize == 0
     assert visitors.of(b"fr", b"cm_lang=en") == ("en", False)
     assert visitors.remembered.cache_info().currsize == 1
+
+
+async def test_nothing_is_kept_where_the_cache_has_no_room(open_app):
+    async with open_app(NotesPlugin, cache_bytes=0) as app, client_of(app) as client:
+        await app.site.db.write(create_tables)
+        await app.site.db.write(put, "a", "one")
+        answers = [await client.get("/api/notes/a") for _ in range(2)]
+        assert [answer.json() for answer in answers] == [{"slug": "a", "text": "one"}] * 2
+        assert app.site.loaded.plugin("notes").instance.notes.runs == 2
+        assert len(app.site.cache) == 0
