@@ -36,6 +36,11 @@ def _strictness() -> list[str]:
     return ["--nothing-left-out"] if os.environ.get("CI") == "true" else []
 
 
+def _side_by_side() -> list[str]:
+    """Half of the time goes by in waiting for servers to start, or to be killed."""
+    return ["-n", "3", "--dist", "worksteal"]
+
+
 @nox.session
 def demo(session: nox.Session) -> None:
     """Make and serve a demonstration site."""
@@ -47,7 +52,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test: core, plugins, command line, packaging, documentation."""
     _install_everything(session)
-    session.run("pytest", "-q", *_strictness(), *session.posargs)
+    session.run("pytest", "-q", *_side_by_side(), *_strictness(), *session.posargs)
 
 
 @nox.session
@@ -111,7 +116,7 @@ def minimum(session: nox.Session) -> None:
     _install_everything(session, "--resolution", "lowest-direct")
     marks = "not packaging and not performance and not browser"
     leave = ["-m", marks, "-k", "not kill", "--ignore=tests/scenarios"]
-    session.run("pytest", "-q", *leave, *_strictness(), *session.posargs)
+    session.run("pytest", "-q", *_side_by_side(), *leave, *_strictness(), *session.posargs)
 
 
 @nox.session

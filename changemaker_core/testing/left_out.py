@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 
@@ -15,12 +17,24 @@ class LeftOut:
         self._reasons: dict[str, str] = {}
 
     def suite(self, name: str, reason: str) -> None:
-        """Leave out the suite ``name``; an error where nothing may be left out."""
-        if self._forbidden:
-            raise pytest.UsageError(f"left out: the {name} suite ({reason})")
+        """Leave out the suite ``name``; where nothing may be left out, the run fails at its end."""
         self._reasons[name] = reason
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """Hear of it from the processes in which pytest-xdist runs tests side by side."""
+        self._reasons.update(getattr(node, "workeroutput", {}).get("changemaker_left_out", {}))
+
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Tell the first process, from one of the others; fail where nothing may be left out."""
+        told: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+        if told is not None:
+            told["changemaker_left_out"] = self._reasons
+        elif self._forbidden and self._reasons:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Say it plainly, at the end."""
         for name, reason in self._reasons.items():
-            terminalreporter.write_line(f"left out: the {name} suite ({reason})", yellow=True)
+            line = f"left out: the {name} suite ({reason})"
+            terminalreporter.write_line(line, red=self._forbidden, yellow=not self._forbidden)

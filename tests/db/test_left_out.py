@@ -69,3 +69,12 @@ def test_the_plugin_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_tests_side_by_side_say_it_too(run_pytest):
+    done = run_pytest("-n", "2")
+    assert done.returncode == 0
+    assert done.stdout.count(LINE) == 1
+    refused = run_pytest("-n", "2", "--nothing-left-out")
+    assert refused.returncode != 0
+    assert LINE in refused.stdout + refused.stderr
