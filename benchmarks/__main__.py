@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import sys
 import time
 import traceback
@@ -20,6 +21,8 @@ def main() -> int:
     """Do what the command line says; the exit status."""
     options = _parser().parse_args()
     status = 0
+    # Ended by another, it still ends the servers that it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if options.list:
         for item in ITEMS.values():
             say(f"{item.name:22} {item.title}")
