@@ -47,9 +47,9 @@ def _bar(each: Measurement, main: str, scale: float, y: float) -> str:
 
 def _lines(result: Result) -> str:
     """Each measurement's series is a size; both axes are logarithmic."""
-    sizes = list(result.measurements[0].series)
+    sizes = list(dict.fromkeys(size for each in result.measurements for size in each.series))
     rows = [float(size.split()[0].replace(",", "")) for size in sizes]
-    values = [each.median(size) for each in result.measurements for size in sizes]
+    values = [each.median(size) for each in result.measurements for size in each.series]
     low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
     bottom, left, right = 330, 70, 500
 
@@ -70,6 +70,7 @@ def _lines(result: Result) -> str:
         points = " ".join(
             f"{x(size):.1f},{y(each.median(name)):.1f}"
             for size, name in zip(rows, sizes, strict=True)
+            if name in each.series
         )
         colour, key = _LINES[n % len(_LINES)], _TOP + 14 + n * 20
         parts.append(

@@ -86,6 +86,12 @@ def campaigns(
     return query.order_by(Campaign.id.desc()).limit(limit).offset(offset)
 
 
+@compiled(str)
+def id_of_slug(slug: str) -> Query:
+    """The campaign that has this address, public or not."""
+    return Campaign.select(Campaign.id).where(Campaign.slug == slug)
+
+
 @compiled(CampaignView)
 def view_by_slug(slug: str) -> Query:
     """A campaign that the public may see, under its address."""

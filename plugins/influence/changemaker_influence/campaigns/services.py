@@ -144,17 +144,18 @@ def _with_free_slug(tx: Tx, title: str, write: Callable[[str], object]) -> None:
     for tries_left in reversed(range(MOST_RIVALS)):
         try:
             with tx.savepoint():
-                write(_slug_for(title))
+                write(free_slug(title, _Taken()))
             return
         except peewee.IntegrityError:
             if not tries_left:
                 raise
 
 
-def _slug_for(title: str) -> str:
-    beginning = slugify(title)[:60]
-    taken = Campaign.select(Campaign.slug).where(Campaign.slug.startswith(beginning))
-    return free_slug(title, {each.slug for each in taken})
+class _Taken:
+    """The slugs of all campaigns, each looked up by itself: nearly always the first is free."""
+
+    def __contains__(self, slug: object) -> bool:
+        return queries.id_of_slug(slug=str(slug)).one() is not None
 
 
 def _check_dates(values: dict[str, Any]) -> None:
