@@ -120,6 +120,12 @@ def plain_errors() -> Iterator[None]:
         raise Refusal(plain) from error
 
 
+def database_is_away(refusal: click.ClickException) -> bool:
+    """Whether this was said because the database did not answer, as it may do in a moment."""
+    peewee = sys.modules.get("peewee")
+    return peewee is not None and isinstance(refusal.__cause__, peewee.OperationalError)
+
+
 def _said_plainly(error: Exception) -> str | None:
     """What to tell the operator; None where the error is a bug.
 

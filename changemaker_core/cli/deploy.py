@@ -136,7 +136,7 @@ def systemd(
     try:
         machine = target.Machine(
             site=config.site_dir,
-            executable=Path(sys.argv[0]).absolute(),
+            executable=Path(sys.executable).with_name("changemaker"),
             user=user,
             processes=workers,
             writable=_database_folder(config),

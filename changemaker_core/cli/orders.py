@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 #: The child refused to work for a reason that it has printed: starting it again is no help.
 REFUSED = 78
+#: The child could not begin for a reason that it has printed and that may pass by itself.
+NOT_NOW = 75
 #: Seconds in which requests and the current job are finished after the first signal.
 GRACE = 10.0
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import click
 
 from changemaker_core.cli import logs
-from changemaker_core.cli.common import plain_errors
-from changemaker_core.cli.orders import GRACE, REFUSED, Orders
+from changemaker_core.cli.common import database_is_away, plain_errors
+from changemaker_core.cli.orders import GRACE, NOT_NOW, REFUSED, Orders
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
             (_web if orders.kind == "web" else _jobs)(orders)
     except click.ClickException as error:
         error.show()
-        return REFUSED
+        return NOT_NOW if database_is_away(error) else REFUSED
     return 0
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -115,6 +117,7 @@ def test_a_database_that_restarts_and_crashes(crashing, operated, person, ask, s
     site = operated(url, CHANGEMAKER_SMTP_URL=smtp_server.url)
     with site.start("serve", "--port", "0", "--workers", "2") as (process, address):
         wait_until(lambda: len(children(process)) == 3)
+        wait_until_all_work(address, person(address, site), smtp_server)
         with Load(person, address, site) as load:
             before = children(process)
             time.sleep(1)
@@ -139,8 +142,49 @@ def test_a_database_that_restarts_and_crashes(crashing, operated, person, ask, s
     assert [sender for sender, count in times.items() if count > 1] == []
 
 
+def test_a_process_that_begins_while_it_is_away_waits_for_it(crashing, operated, person):
+    url = crashing.create_database()
+    site = operated(url)
+    with site.start("serve", "--port", "0") as (process, address):
+        wait_until(lambda: len(children(process)) == 2)
+        first = children(process)
+        organiser = person(address, site)
+        crashing.halt()
+        for child in first:
+            os.kill(int(child), signal.SIGKILL)
+        # Long enough for each of their successors to have been told that there is no database.
+        time.sleep(4)
+        assert process.poll() is None
+        crashing.resume()
+        wait_until(lambda: _answers(address), 30)
+        assert organiser.campaign()["status"] == "ACTIVE"
+        wait_until(lambda: len(children(process)) == 2, 30)
+        assert children(process).isdisjoint(first)
+
+
+def _answers(address):
+    try:
+        return httpx.get(f"{address}/api/health", timeout=5).is_success
+    except httpx.TransportError:
+        return False
+
+
 def sender_of(received):
     return received.email["Reply-To"].addresses[0].addr_spec
+
+
+def wait_until_all_work(address, organiser, smtp_server):
+    """Both web processes have answered, and the runner has sent a message."""
+    organiser.send(organiser.campaign()["id"], "first@example.org")
+    wait_until(lambda: smtp_server.received, 30)
+    seen = set()
+
+    def both():
+        # Each process begins its requests' ids with letters of its own.
+        seen.add(httpx.get(f"{address}/api/health/live").headers["X-Request-ID"].split("-")[0])
+        return len(seen) == 2
+
+    wait_until(both, 30)
 
 
 def open_jobs(ask, url):
