@@ -19,7 +19,7 @@ from changemaker_core.jobs.job import JobRun
 from changemaker_core.jobs.model import CoreJob
 from changemaker_core.jobs.outbox import Outbox, subscription_job
 from changemaker_core.jobs.runner import RunnerThread, run_jobs
-from changemaker_core.jobs.stats import QueueDepth, queue_depths
+from changemaker_core.jobs.stats import JobView, QueueDepth, jobs, queue_depths
 from changemaker_core.jobs.tidy import core_jobs
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Hold",
     "JobFailed",
     "JobRun",
+    "JobView",
     "LeaseLost",
     "Outbox",
     "PayloadRefused",
@@ -37,6 +38,7 @@ __all__ = [
     "UnknownJob",
     "core_jobs",
     "holds",
+    "jobs",
     "queue_depths",
     "run_jobs",
     "subscription_job",

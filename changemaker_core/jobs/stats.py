@@ -1,4 +1,4 @@
-"""How much work there is."""
+"""How much work there is, and what became of each piece."""
 
 from __future__ import annotations
 
@@ -33,3 +33,41 @@ def queue_depths() -> Query:
         .group_by(CoreJob.queue, CoreJob.state)
         .order_by(CoreJob.queue, CoreJob.state)
     )
+
+
+class JobView(msgspec.Struct, frozen=True):
+    """One job, without its payload. ``state`` is as ``CoreJob`` says; ``wanted_at`` is when it was
+    first to start, ``due_at`` when it may be claimed next, if ever."""
+
+    id: str
+    name: str
+    queue: str
+    state: str
+    attempts: int
+    error: str | None
+    wanted_at: datetime
+    due_at: datetime | None
+    created_at: datetime
+    finished_at: datetime | None
+
+
+_VIEW = tuple(getattr(CoreJob, name) for name in JobView.__struct_fields__)
+
+
+@compiled(JobView)
+def jobs(
+    queue: str | None = None,
+    state: str | None = None,
+    before: str | None = None,
+    limit: int = 51,
+    offset: int = 0,
+) -> Query:
+    """Jobs that are kept, newest first; those enqueued before the one of the id ``before``."""
+    query = CoreJob.select(*_VIEW)
+    if queue is not None:
+        query = query.where(CoreJob.queue == queue)
+    if state is not None:
+        query = query.where(CoreJob.state == state)
+    if before is not None:
+        query = query.where(CoreJob.id < before)
+    return query.order_by(CoreJob.id.desc()).limit(limit).offset(offset)

@@ -8,7 +8,7 @@ import re
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from changemaker_core import HealthCheck, Plugin, hookimpl
+from changemaker_core import HealthCheck, Job, Plugin, hookimpl
 from changemaker_core.features.accounts import api
 from changemaker_core.jobs.holds import hold
 from changemaker_core.mail import Address, Message
@@ -129,6 +129,36 @@ async def signed_in(app, client, role):
     )
     answer = await client.post("/api/auth/login", json={"email": email, "password": password})
     return answer.json()["access_token"]
+
+
+async def test_jobs_are_listed_newest_first_without_their_payloads(open_app):
+    async with open_app(WorkPlugin) as app, client_of(app) as client:
+        ids = [
+            await app.site.db.write(lambda tx: tx.enqueue("work.nothing", {"secret": "words"}))
+            for _ in range(3)
+        ]
+        token = await signed_in(app, client, "SUPER_ADMIN")
+        client.headers["Authorization"] = f"Bearer {token}"
+        first = (await client.get("/api/jobs?limit=2&queue=default")).json()
+        cursor = first["pagination"]["next_cursor"]
+        rest = (await client.get(f"/api/jobs?limit=2&queue=default&cursor={cursor}")).json()
+        assert [job["id"] for job in first["data"] + rest["data"]] == ids[::-1]
+        assert {job["state"] for job in first["data"]} == {"queued"}
+        assert "words" not in str(first)
+        assert (await client.get("/api/jobs?state=done")).json()["data"] == []
+        assert (await client.get("/api/jobs?state=lost")).status_code == 422
+
+
+def nothing(run, secret):
+    pass
+
+
+class WorkPlugin(Plugin):
+    name = "work"
+
+    @hookimpl
+    def cm_register_jobs(self):
+        return [Job("work.nothing", nothing)]
 
 
 async def test_the_home_page_is_what_the_operator_chose(open_app):

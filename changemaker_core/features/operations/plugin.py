@@ -32,6 +32,7 @@ class OperationsPlugin(Plugin):
             Route("/api/health/ready", resources.HealthResource(checks)),
             Route("/api/metrics", resources.MetricsResource(site)),
             Route("/api/openapi.json", resources.OpenApiResource(site)),
+            Route("/api/jobs", resources.JobsResource(site)),
             Route("/api/queues", resources.QueuesResource(site)),
             *_mailbox(site),
         ]

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from changemaker_core import endpoint
+from changemaker_core import CursorQuery, Cursors, Listing, endpoint, page_of
 from changemaker_core.features.operations.health import Health
 from changemaker_core.http.openapi import describe
-from changemaker_core.jobs import REASONS, Hold, QueueDepth, holds, queue_depths
+from changemaker_core.jobs import (
+    REASONS,
+    Hold,
+    JobView,
+    QueueDepth,
+    holds,
+    jobs,
+    queue_depths,
+)
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site
@@ -34,6 +42,13 @@ class Queues(msgspec.Struct, frozen=True):
 
     data: list[QueueDepth]
     held: list[HeldQueue]
+
+
+class JobQuery(CursorQuery, frozen=True, kw_only=True):
+    """Which jobs."""
+
+    queue: str | None = None
+    state: Literal["queued", "running", "at_risk", "done", "dead", "unknown"] | None = None
 
 
 class HealthResource:
@@ -89,6 +104,29 @@ class OpenApiResource:
     def _document(self) -> bytes:
         # Made when it is first asked for: other features' routes are not known before.
         return msgspec.json.encode(describe(self._site))
+
+
+class JobsResource:
+    """``/api/jobs``"""
+
+    def __init__(self, site: Site) -> None:
+        self._db = site.db
+        self._cursors = Cursors(site.config.secret_key, "operations.jobs")
+
+    @endpoint(permission="operations.jobs.read", query=JobQuery, response=Listing[JobView])
+    async def on_get(self, req: Request, resp: Response, *, query: JobQuery) -> Listing[JobView]:
+        """Jobs, newest first: what waits, what runs, and what was done in the last days."""
+        after = self._cursors.after(query)
+        wanted = jobs(
+            queue=query.queue,
+            state=query.state,
+            before=after[0] if after else None,
+            limit=query.limit + 1,
+            offset=query.offset,
+        )
+        rows = await self._db.all(wanted)
+        total = await self._db.count(jobs(queue=query.queue, state=query.state))
+        return page_of(rows, query, total, cursor=lambda last: self._cursors.write(last.id))
 
 
 class QueuesResource:
