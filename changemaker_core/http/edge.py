@@ -50,6 +50,8 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 #: How a request is counted whose client went away before there was an answer.
 _GONE = 499
+#: Where ``ready`` leaves what it found out about a request, in a server's scope.
+_ARRIVAL = "changemaker.arrival"
 #: The route of a request that none answers.
 NO_ROUTE = "(none)"
 
@@ -83,7 +85,7 @@ class Edge:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = perf_counter()
-        arrival = self._arrive(scope)
+        arrival = scope.pop(_ARRIVAL, None) or self._arrive(scope)
         entry = self._kept(arrival.key) if arrival.key is not None else None
         if entry is None:
             await self._handle(arrival, receive, send, began)
@@ -105,6 +107,8 @@ class Edge:
         arrival = self._arrive(scope)
         entry = self._kept(arrival.key) if arrival.key is not None else None
         if entry is None:
+            # PERF(once): what was found out is not found out again on the ordinary way.
+            scope[_ARRIVAL] = arrival
             return None
         status, head, body = 200, entry.head, entry.body
         tag = arrival.sent.get(b"if-none-match")
