@@ -102,3 +102,13 @@ def test_a_directory_that_cannot_be_used_is_refused_at_boot(
 def test_a_directory_file_is_relative_to_the_site(make_site, tables, tmp_path):
     (tmp_path / "people.csv").write_text("postal_code,name,elected_office\n*,Ada,MP\n")
     make_site(InfluencePlugin, plugin_tables=tables("file", directory_file="people.csv"))
+
+
+@pytest.mark.parametrize("development", [True, False])
+def test_only_a_site_in_development_shows_sample_people_without_a_word(
+    make_site, caplog, development
+):
+    tables = {"influence": {"directory": "file"}}
+    make_site(InfluencePlugin, plugin_tables=tables, development=development)
+    warned = [record for record in caplog.records if "fictional people" in record.getMessage()]
+    assert bool(warned) is not development

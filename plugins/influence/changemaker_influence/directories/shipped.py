@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 from changemaker_influence.config import SAMPLE, InfluenceConfig
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
     from changemaker_core import Site
     from changemaker_influence.directories.directory import Directory
 
+log = logging.getLogger(__name__)
 
 SHIPPED: Final = ("file", "represent")
 
@@ -30,6 +32,8 @@ def directories(site: Site) -> list[Directory]:
 def _file(site: Site, file: str) -> Directory:
     from changemaker_influence.directories.files import FileDirectory, FileUnreadable
 
+    if file == SAMPLE and not site.config.development:
+        log.warning("visitors are shown fictional people: [influence] directory_file is not set")
     try:
         return FileDirectory(file if file == SAMPLE else str(site.config.site_dir / file))
     except FileUnreadable as error:
