@@ -122,7 +122,8 @@ def _walk(node: _Node, path: str, *, alone: bool) -> Iterator[Rule]:
     children = node.in_order()
     for number, child in enumerate(children):
         rivals = [each for each in children[number + 1 :] if _rank(each.step)]
-        same = all(each.targets() == child.targets() for each in rivals)
+        # Of a rival with two targets it is not said which of them has what.
+        same = not rivals or len(set.union(*(each.targets() for each in (child, *rivals)))) == 1
         yield from _walk(child, f"{path}/{child.step}", alone=alone and same)
     if node.target is not None:
         yield Rule(path or "/", node.target, prefix=False)

@@ -62,6 +62,13 @@ def test_a_branch_of_one_plugin_is_one_rule():
     assert written(rules) == [("^/api/maps(/|$)", "maps")]
 
 
+def test_a_step_without_a_route_leaves_its_path_to_a_parameter():
+    table = {"/b": "media", "/b/a/a": "maps", "/{id}": "maps", "/{id}/a": "media"}
+    rules = rules_of(contributed(table), TOPOLOGY, USUAL)
+    assert target_of(rules, "/b/a").upstream == "media"
+    assert target_of(rules, "/b/a/a").upstream == "maps"
+
+
 def test_the_longer_prefix_comes_first():
     table = {
         "/campaigns": "influence",

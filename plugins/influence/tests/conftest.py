@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import settings
 
 from changemaker_core import utcnow
 from changemaker_core.features.accounts import api as accounts
@@ -17,6 +18,10 @@ from changemaker_core.testing.fixtures_site import client_of
 from changemaker_influence.campaigns import services as campaigns
 from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
 from changemaker_influence.plugin import InfluencePlugin
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("changemaker", deadline=None)
+settings.load_profile("changemaker")
 
 ORGANISER = ("organiser@example.org", "wide river, slow boat")
 CAMPAIGN = {
