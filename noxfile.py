@@ -55,6 +55,27 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", "-q", *_side_by_side(), *_strictness(), *session.posargs)
 
 
+#: The long forms of the suites in which servers are killed, halted and cut off.
+LONG = {
+    "CHANGEMAKER_KILL_MAILS": "2000",
+    "CHANGEMAKER_KILLS": "40",
+    "CHANGEMAKER_HANG_SECONDS": "60",
+    "CHANGEMAKER_CUT_SECONDS": "30",
+    "CHANGEMAKER_LEASE_SECONDS": "10",
+}
+
+
+@nox.session
+def soak(session: nox.Session) -> None:
+    """Kill, halt and cut off servers for as long as it takes: half an hour."""
+    _install_everything(session)
+    suites = [
+        str(path) for path in ROOT.glob("**/tests/**/test_kill.py") if ".nox" not in str(path)
+    ]
+    suites += ["tests/rq/test_trouble.py", "tests/scenarios/test_machines.py"]
+    session.run("pytest", "-q", *_strictness(), *session.posargs, *suites, env=LONG)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
