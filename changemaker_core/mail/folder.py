@@ -94,7 +94,7 @@ class FolderSession:
 
     def offer(self, message: Message) -> None:
         """Prepare the message."""
-        self._body = message.as_email(self._transport.mail_from).as_bytes()
+        self._body = message.as_bytes(self._transport.mail_from)
 
     def data(self) -> None:
         """Write it."""

@@ -197,7 +197,7 @@ class SmtpSession:
     def offer(self, message: Message) -> None:
         """MAIL and RCPT. A kept connection that turns out to be closed is replaced once."""
         self._body = None
-        body = message.as_email(self._transport.mail_from).as_bytes()
+        body = message.as_bytes(self._transport.mail_from)
         try:
             reused = self._ready()
             try:
