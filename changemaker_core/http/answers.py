@@ -10,12 +10,11 @@ from urllib.parse import quote
 import falcon
 import msgspec
 
-from changemaker_core.http.errors import Problem
 from changemaker_core.text import Text
 from changemaker_core.web.pages import Page, Redirect
 
 if TYPE_CHECKING:
-    from changemaker_core.http.errors import FieldError
+    from changemaker_core.http.errors import FieldError, Problem
     from changemaker_core.http.request import Exchange, Request, Response
     from changemaker_core.web import Translations
 
@@ -117,11 +116,6 @@ def redirection(redirect: Redirect, root_path: str) -> Answer:
     """A redirect that no responder has a part in."""
     target = ("location", location(redirect.location, root_path))
     return Answer(redirect.status, (target, *redirect.headers), b"")
-
-
-def internal_error() -> Problem:
-    """What is said of an error that nobody foresaw: nothing."""
-    return Problem(500, "internal_error", Text("Something went wrong on our side."))
 
 
 def problem(exchange: Exchange, error: Problem, *, html: bool, root_path: str = "") -> Answer:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from changemaker_core.web.languages import COOKIE
 
 if TYPE_CHECKING:
+    from changemaker_core.cache import Entry
     from changemaker_core.web import Translations
 
 #: Headers, beside cookies, that say who is asking.
@@ -90,6 +91,11 @@ class Arrival:
     request_id: bytes
     #: Under which its answer may be kept; ``None`` where it is this visitor's alone.
     key: tuple[Any, ...] | None
+
+    def knows(self, entry: Entry) -> bool:
+        """Whether the visitor says that they have this answer already."""
+        tag = self.sent.get(b"if-none-match")
+        return tag is not None and entry.is_known_by(tag)
 
 
 def inner_path(scope: dict[str, Any]) -> tuple[str, str]:

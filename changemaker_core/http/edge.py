@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.cache import Entry, Reply
-from changemaker_core.http import answers, guards
+from changemaker_core.http import answers, dispatch, guards
 from changemaker_core.http.access_log import AccessLog, user_of
 from changemaker_core.http.arrivals import (
     CREDENTIALS,
@@ -20,12 +19,13 @@ from changemaker_core.http.arrivals import (
 )
 from changemaker_core.http.decoding import ClientGone
 from changemaker_core.http.endpoint import declared
-from changemaker_core.http.errors import BadRequest, Problem
+from changemaker_core.http.errors import BadRequest
 from changemaker_core.http.limits import Rate
 from changemaker_core.http.proxies import Proxies, seen_from_outside
+from changemaker_core.http.refusals import problem_of
 from changemaker_core.http.request import SCOPE_KEY, Exchange
 from changemaker_core.http.shared_limits import window_for
-from changemaker_core.http.transit import Transit, bounded
+from changemaker_core.http.transit import Transit, bounded, for_everybody, send_entry
 from changemaker_core.http.turns import OncePerTurn
 from changemaker_core.web import languages
 from changemaker_core.web.pages import Redirect
@@ -40,8 +40,6 @@ if TYPE_CHECKING:
     Scope = dict[str, Any]
     Receive = Callable[[], Awaitable[dict[str, Any]]]
     Send = Callable[[dict[str, Any]], Awaitable[None]]
-
-log = logging.getLogger(__name__)
 
 _READS = frozenset({"GET", "HEAD"})
 #: Methods that are counted by name; whatever else a client makes up is one kind.
@@ -91,7 +89,7 @@ class Edge:
             await self._handle(arrival, receive, send, began)
             return
         # PERF(cached): nothing of what follows for other requests is needed here.
-        status = await _send_entry(entry, arrival, send)
+        status = await send_entry(entry, arrival, send)
         self._note_kept(entry, arrival, scope["method"], status, perf_counter() - began)
 
     def ready(self, scope: Scope) -> tuple[bytes, bytes] | None:
@@ -111,8 +109,7 @@ class Edge:
             scope[_ARRIVAL] = arrival
             return None
         status, head, body = 200, entry.head, entry.body
-        tag = arrival.sent.get(b"if-none-match")
-        if tag is not None and entry.is_known_by(tag):
+        if arrival.knows(entry):
             status, head, body = 304, entry.head_not_modified, b""
         self._note_kept(entry, arrival, "GET", status, perf_counter() - began)
         return b"%sx-request-id: %s\r\n" % (head, arrival.request_id), body
@@ -176,16 +173,13 @@ class Edge:
         self.access_log.add(method, exchange.route, status, seconds, request_id, user_of(exchange))
 
     async def _answer(self, arrival: Arrival, receive: Receive, transit: Transit) -> None:
-        """Answer whatever happens: what nobody else handled is a 500 without details."""
+        """Answer whatever happens."""
         try:
             await self._pass_on(arrival, receive, transit)
-        except Problem as problem:
-            await transit.send_problem(problem)
         except ClientGone:
             return
-        except Exception:
-            log.exception("a request failed", extra={"request_id": transit.exchange.request_id})
-            await transit.send_problem(answers.internal_error())
+        except Exception as error:
+            await transit.send_problem(problem_of(error, transit.exchange))
 
     async def _pass_on(self, arrival: Arrival, receive: Receive, transit: Transit) -> None:
         scope, exchange = transit.scope, transit.exchange
@@ -202,8 +196,12 @@ class Edge:
         receive = bounded(receive, arrival.sent, exchange)
         if arrival.key is not None and spec is not None and spec.cache is not None:
             await self._pass_on_cached(arrival, scope, receive, transit, spec.cache)
+            return
+        resp = await dispatch.respond(self._falcon, exchange, scope, receive)
+        if dispatch.is_whole(resp):
+            await transit.send_reply(await dispatch.reply_of(resp, exchange.route, scope["method"]))
         else:
-            await self._falcon(scope, receive, transit.forward)
+            await dispatch.stream(self._falcon, resp, exchange, scope, receive, transit.forward)
 
     def _find(self, path: str) -> Any:
         # PostgreSQL's text cannot hold U+0000: nothing has such a name. And Falcon overlooks
@@ -215,14 +213,17 @@ class Edge:
         self, arrival: Arrival, scope: Scope, receive: Receive, transit: Transit, seconds: float
     ) -> None:
         async def fill() -> Reply:
-            captured = transit.capture()
-            await self._falcon(scope, receive, captured.forward)
-            return captured.reply()
+            exchange = transit.exchange
+            resp = await dispatch.respond(self._falcon, exchange, scope, receive)
+            if not dispatch.is_whole(resp):
+                raise TypeError(f"{exchange.route}: an answer that is kept cannot be a stream")
+            reply = await dispatch.reply_of(resp, exchange.route, scope["method"])
+            return for_everybody(reply, secure=transit.secure)
 
         self._changes.check()
         kept = await self._cache.lookup_or_run(arrival.key, seconds, fill)
         if isinstance(kept, Entry):
-            transit.status = await _send_entry(kept, arrival, transit.raw_send)
+            transit.status = await send_entry(kept, arrival, transit.raw_send)
         else:
             await transit.send_reply(kept)
 
@@ -245,8 +246,10 @@ class Edge:
             )
             if redirect is not None:
                 return answers.redirection(redirect, prefix)
+        if found is not None:
+            return None
         tidy = tidy_path(path)
-        if found is None and tidy != path and self._router.find(tidy) is not None:
+        if tidy != path and self._router.find(tidy) is not None:
             target = f"{tidy}?{query}" if query else tidy
             return answers.redirection(Redirect(target, status=308), prefix)
         return None
@@ -270,17 +273,3 @@ def _check_query(scope: Scope) -> None:
         scope["query_string"].decode()
     except UnicodeDecodeError:
         raise BadRequest from None
-
-
-async def _send_entry(entry: Entry, arrival: Arrival, send: Send) -> int:
-    """Send what is kept; the answer's status."""
-    tag = arrival.sent.get(b"if-none-match")
-    if tag is not None and entry.is_known_by(tag):
-        status, own, body = 304, entry.not_modified, b""
-    else:
-        status, own = 200, entry.headers
-        body = b"" if arrival.scope["method"] == "HEAD" else entry.body
-    marked = [*own, (b"x-request-id", arrival.request_id)]
-    await send({"type": "http.response.start", "status": status, "headers": marked})
-    await send({"type": "http.response.body", "body": body})
-    return status

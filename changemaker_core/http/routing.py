@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +11,9 @@ from falcon.routing import CompiledRouter, map_http_methods
 from falcon.routing.util import SuffixedMethodNotFoundError
 
 from changemaker_core.config.convert import suggestion
-from changemaker_core.db import DatabaseUnavailable, InvalidId, LimitReached
-from changemaker_core.http import answers
-from changemaker_core.http.decoding import ClientGone
 from changemaker_core.http.endpoint import declared
-from changemaker_core.http.errors import NotFound, Problem, TooManyRequests, Unavailable
 from changemaker_core.http.request import Request, Response
 from changemaker_core.plugin.errors import BootFailed, PluginConflict, PluginError, PluginInvalid
-from changemaker_core.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -28,19 +22,7 @@ if TYPE_CHECKING:
     from changemaker_core.plugin.types import Route
     from changemaker_core.site import Site
 
-log = logging.getLogger(__name__)
-
-#: After how many seconds a database that restarts is worth another try.
-_BACK_SOON = "2"
 _PARAMETER = re.compile(r"\{[^}]*\}")
-#: Codes and words for what Falcon itself refuses.
-_KNOWN = {
-    400: ("bad_request", Text("The request could not be understood.")),
-    404: ("not_found", Text("There is nothing here.")),
-    405: ("method_not_allowed", Text("This cannot be done here.")),
-    413: ("too_large", Text("The request is too large.")),
-    415: ("unsupported_media_type", Text("This kind of content is not understood.")),
-}
 
 
 class _Router(CompiledRouter):
@@ -76,13 +58,6 @@ def build_falcon_app(
     core's own are always there.
     """
     app = FalconApp(lifespan_handler)
-    app.add_error_handler(Problem, _on_problem)
-    app.add_error_handler(LimitReached, _on_limit)
-    app.add_error_handler(InvalidId, _on_invalid_id)
-    app.add_error_handler(DatabaseUnavailable, _on_unavailable)
-    app.add_error_handler(falcon.HTTPError, _on_falcon_error)
-    app.add_error_handler(ClientGone, _on_client_gone)
-    app.add_error_handler(Exception, _on_unexpected)
     chosen = mounted(contributions, only=only, except_=except_)
     taken: dict[str, Contribution[Route]] = {}
     problems = [problem for each in chosen for problem in _add(app, each, taken)]
@@ -188,55 +163,3 @@ def _mount(app: FalconApp, contributed: Contribution[Route]) -> list[PluginError
         mend = "Name parameters of paths that begin alike alike: {id} and {slug} everywhere."
         return [plugin.error(PluginConflict, problem, mend)]
     return []
-
-
-async def _on_problem(req: Request, resp: Response, error: Problem, params: object) -> None:
-    html = answers.wants_html(req.get_header("Accept") or "", req.path)
-    answer = answers.problem(req.exchange, error, html=html, root_path=req.root_path)
-    resp.status = answer.status
-    # Whatever the responder had begun to say is not said.
-    resp.text = resp.stream = resp.media = None
-    resp.data = answer.body
-    for name, value in answer.headers:
-        resp.set_header(name, value)
-
-
-async def _on_limit(req: Request, resp: Response, error: LimitReached, params: object) -> None:
-    await _on_problem(req, resp, TooManyRequests(error.retry_after.total_seconds()), params)
-
-
-async def _on_invalid_id(req: Request, resp: Response, error: InvalidId, params: object) -> None:
-    # `{id}` in a path may be any text; nothing is there under one that is no id.
-    await _on_problem(req, resp, NotFound(), params)
-
-
-async def _on_unavailable(
-    req: Request, resp: Response, error: DatabaseUnavailable, params: object
-) -> None:
-    log.warning("the database is away: %s", error, extra={"request_id": req.request_id})
-    again = [("Retry-After", _BACK_SOON)]
-    await _on_problem(req, resp, Unavailable(code="database_unavailable", headers=again), params)
-
-
-async def _on_falcon_error(
-    req: Request, resp: Response, error: falcon.HTTPError, params: object
-) -> None:
-    code, title = _KNOWN.get(error.status_code, (_code(error.title), error.title))
-    headers = dict(error.headers or {})
-    problem = Problem(
-        error.status_code, code, title, detail=error.description, headers=headers.items()
-    )
-    await _on_problem(req, resp, problem, params)
-
-
-async def _on_client_gone(req: Request, resp: Response, error: ClientGone, params: object) -> None:
-    raise error
-
-
-async def _on_unexpected(req: Request, resp: Response, error: Exception, params: object) -> None:
-    log.error("a request failed", exc_info=error, extra={"request_id": req.request_id})
-    await _on_problem(req, resp, answers.internal_error(), params)
-
-
-def _code(title: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.cache import Reply
@@ -13,7 +14,9 @@ from changemaker_core.http.headers import ASK_EACH_TIME, NOT_KEPT, VARY, secured
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from changemaker_core.cache import Entry
     from changemaker_core.http.answers import Answer
+    from changemaker_core.http.arrivals import Arrival
     from changemaker_core.http.errors import Problem
     from changemaker_core.http.headers import Header
     from changemaker_core.http.request import Exchange
@@ -21,8 +24,13 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[dict[str, Any]]]
     Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-#: Characters that end a header's value; Falcon and servers let them pass.
+#: Characters that end a header; Falcon lets them pass.
 _BREAK = re.compile(rb"[\r\n\x00]")
+#: The extension of ASGI that a server offers in ``scope["extensions"]`` where it takes an answer as
+#: a whole: ``(status, headers, body) -> bool``. It is false where the answer must take the ordinary
+#: way after all; headers are lower-case, and are not checked again.
+AT_ONCE = "changemaker.at_once"
+_NO_EXTENSIONS: dict[str, Any] = {}
 
 
 def bounded(receive: Receive, sent: dict[bytes, bytes], exchange: Exchange) -> Receive:
@@ -62,10 +70,10 @@ class Transit:
     def __init__(self, scope: dict[str, Any], send: Send, exchange: Exchange) -> None:
         self.exchange = exchange
         self.method: str = scope["method"]
-        self.raw_send = send
+        self.scope = scope
         #: The status that was sent; 0 while nothing was.
         self.status = 0
-        self.scope = scope
+        self.raw_send = send
 
     @property
     def secure(self) -> bool:
@@ -75,14 +83,11 @@ class Transit:
     async def forward(self, event: dict[str, Any]) -> None:
         """Falcon's ``send``: headers are added, and HEAD gets no body."""
         if event["type"] == "http.response.start":
-            event = self._started(event)
+            headers = self._begin(event["status"], event["headers"])
+            event = {**event, "headers": headers}
         elif self.method == "HEAD":
             event = {**event, "body": b""}
         await self.raw_send(event)
-
-    def capture(self) -> Captured:
-        """A ``send`` that keeps the answer instead."""
-        return Captured(self.exchange.route, secure=self.secure)
 
     async def send_problem(self, problem: Problem) -> None:
         """Answer with an error, unless an answer has begun: then the connection must break."""
@@ -96,55 +101,57 @@ class Transit:
         )
 
     async def send_answer(self, answer: Answer) -> None:
-        """Send a whole answer that Falcon has no part in."""
+        """Send a whole answer that no responder has a part in."""
         listed = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
         listed.append((b"content-length", b"%d" % len(answer.body)))
-        await self.forward(
-            {"type": "http.response.start", "status": answer.status, "headers": listed}
-        )
-        await self.forward({"type": "http.response.body", "body": answer.body})
+        await self.send_reply(Reply(answer.status, listed, answer.body))
 
     async def send_reply(self, reply: Reply) -> None:
-        """Send what was captured and is not kept."""
-        await self.forward(
-            {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
-        )
-        await self.forward({"type": "http.response.body", "body": reply.body})
+        """Send a whole answer."""
+        headers = self._begin(reply.status, reply.headers)
+        body = b"" if self.method == "HEAD" else reply.body
+        await send_whole(self.scope, self.raw_send, reply.status, headers, body)
 
-    def _started(self, event: dict[str, Any]) -> dict[str, Any]:
-        self.status = event["status"]
-        own = [*event["headers"], *self.exchange.headers]
-        if self.status == 405 or self.method == "OPTIONS":
+    def _begin(self, status: int, headers: list[Header]) -> list[Header]:
+        own = [*headers, *self.exchange.headers]
+        if status == 405 or self.method == "OPTIONS":
             own = [_with_head(each) for each in own]
-        _refuse_breaks(own)
         own.append((b"x-request-id", self.exchange.request_id.encode()))
-        return {**event, "headers": secured(own, secure=self.secure, defaults=(NOT_KEPT,))}
+        own = secured(own, secure=self.secure, defaults=(NOT_KEPT,))
+        _refuse_breaks(own)
+        self.status = status
+        return own
 
 
-class Captured:
-    """An answer kept as bytes. It gets no header of its visitor's: others may get it, too."""
+async def send_whole(
+    scope: dict[str, Any], send: Send, status: int, headers: list[Header], body: bytes
+) -> None:
+    """Send an answer at once, where the server can take it so, or else in ASGI's two messages."""
+    at_once = scope.get("extensions", _NO_EXTENSIONS).get(AT_ONCE)
+    if at_once is not None and at_once(status, headers, body):
+        return
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
-    def __init__(self, route: str, *, secure: bool) -> None:
-        self._route = route
-        self._secure = secure
-        self._status = 500
-        self._headers: list[Header] = []
-        self._body: list[bytes] = []
 
-    async def forward(self, event: dict[str, Any]) -> None:
-        """Falcon's ``send``."""
-        if event["type"] == "http.response.start":
-            self._status = event["status"]
-            self._headers = list(event["headers"])
-        else:
-            self._body.append(event.get("body", b""))
+async def send_entry(entry: Entry, arrival: Arrival, send: Send) -> int:
+    """Send what is kept, which has its headers already; the answer's status."""
+    status, headers, body = 200, entry.headers, entry.body
+    if arrival.knows(entry):
+        status, headers, body = 304, entry.not_modified, b""
+    elif arrival.scope["method"] == "HEAD":
+        body = b""
+    marked = [*headers, (b"x-request-id", arrival.request_id)]
+    await send_whole(arrival.scope, send, status, marked, body)
+    return status
 
-    def reply(self) -> Reply:
-        """The whole answer."""
-        _refuse_breaks(self._headers)
-        defaults = (ASK_EACH_TIME, VARY) if self._status == 200 else (NOT_KEPT,)
-        own = secured(self._headers, secure=self._secure, defaults=defaults)
-        return Reply(self._status, own, b"".join(self._body), self._route)
+
+def for_everybody(reply: Reply, *, secure: bool) -> Reply:
+    """``reply`` as it may be kept: with all headers but those of its visitor."""
+    _refuse_breaks(reply.headers)
+    defaults = (ASK_EACH_TIME, VARY) if reply.status == 200 else (NOT_KEPT,)
+    own = secured(reply.headers, secure=secure, defaults=defaults)
+    return Reply(reply.status, own, reply.body, reply.route)
 
 
 def _with_head(header: Header) -> Header:
@@ -156,6 +163,6 @@ def _with_head(header: Header) -> Header:
 
 
 def _refuse_breaks(own: list[Header]) -> None:
-    if _BREAK.search(b"".join([value for _, value in own])) is not None:
-        names = [name.decode() for name, value in own if _BREAK.search(value)]
-        raise ValueError(f"a value would end before its end in the header {names[0]}")
+    if _BREAK.search(b"".join(chain.from_iterable(own))) is not None:
+        names = [name.decode() for name, value in own if _BREAK.search(name + value)]
+        raise ValueError(f"a line would end before its end in the header {names[0]!r}")

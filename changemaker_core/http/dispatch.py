@@ -1,0 +1,82 @@
+"""Runs the responder of a route. What it answers comes back whole, for whoever sends or keeps it.
+
+This is what Falcon's own ``App.__call__`` does, without the steps that serve middleware, sinks and
+ASGI's messages, none of which the edge has. Falcon still sends what is not whole.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import falcon
+
+from changemaker_core.cache import Reply
+from changemaker_core.http.errors import BadRequest, NotFound
+from changemaker_core.http.request import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from changemaker_core.http.request import Exchange
+    from changemaker_core.http.routing import FalconApp
+
+    Scope = dict[str, Any]
+    Receive = Callable[[], Awaitable[dict[str, Any]]]
+    Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+#: Statuses whose answers have no body, and so no type of one.
+_BODILESS = frozenset({100, 101, 204, 304})
+#: What a response is filled with, beside what stands in its ``__dict__``.
+_FILLED = tuple(name for name in Response.__slots__ if name != "__dict__")
+
+
+async def respond(app: FalconApp, exchange: Exchange, scope: Scope, receive: Receive) -> Response:
+    """The response as the route's responder filled it; raises whatever the responder raises."""
+    if exchange.found is None:
+        raise NotFound
+    _, responders, params, template = exchange.found
+    responder = responders.get(scope["method"])
+    if responder is None:
+        raise BadRequest
+    req = Request(scope, receive, options=app.req_options)
+    req.uri_template = template
+    resp = Response(options=app.resp_options)
+    try:
+        await responder(req, resp, **params)
+    except falcon.HTTPStatus as status:
+        resp.status, resp.text = status.status, status.text
+        resp.set_headers(status.headers or {})
+    return resp
+
+
+def is_whole(resp: Response) -> bool:
+    """Whether all of the answer is there, and nothing is to be done after it."""
+    return not (resp.stream or resp.sse or resp._registered_callbacks)
+
+
+async def reply_of(resp: Response, route: str, method: str) -> Reply:
+    """The whole answer, with the headers that its responder gave it."""
+    status = resp.status_code
+    if status in _BODILESS:
+        return Reply(status, resp._asgi_headers(), b"", route)
+    body = resp.data if resp.text is None else None
+    if body is None:
+        body = await resp.render_body() or b""
+    if method != "HEAD" or resp.get_header("Content-Length") is None:
+        resp.set_header("Content-Length", str(len(body)))
+    headers = resp._asgi_headers(resp.options.default_media_type)
+    return Reply(status, headers, body, route)
+
+
+async def stream(
+    app: FalconApp, filled: Response, exchange: Exchange, scope: Scope, receive: Receive, send: Send
+) -> None:
+    """Have Falcon send a response that is not whole: a stream, or server-sent events."""
+
+    async def take_over(req: Request, resp: Response) -> None:
+        for name in _FILLED:
+            setattr(resp, name, getattr(filled, name))
+        resp.__dict__.update(filled.__dict__)
+
+    exchange.found = (filled, {scope["method"]: take_over}, {}, exchange.route)
+    await app(scope, receive, send)
