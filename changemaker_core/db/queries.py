@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+from contextlib import contextmanager
+from inspect import Parameter
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
+import msgspec
 import peewee
 
+from changemaker_core.db.calls import caller
 from changemaker_core.db.context import Unit, read_tables, require_unit, running
 from changemaker_core.db.dialects import COMPILERS, Dialect
 from changemaker_core.db.errors import QueryRefused
 from changemaker_core.db.params import Param, annotations_of
-from changemaker_core.db.plans import Plan, row_maker
+from changemaker_core.db.plans import Plan
+from changemaker_core.db.rows import row_maker
 from changemaker_core.db.statements import tables_read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,17 +30,17 @@ R = TypeVar("R")
 Query = peewee.Query
 
 
-class Bound(Generic[R]):
+class Bound(msgspec.Struct, Generic[R], frozen=True, eq=False):
     """A compiled query with its arguments: what ``db.one``, ``db.all`` and ``db.count`` take.
 
     Inside of a unit of work, ``bound.one()`` and ``bound.all()`` answer from its connection.
+    ``arguments`` are in the order of the query's parameters; ``variant`` says of each whether it
+    is None, or its value where it is named in ``shape``.
     """
 
-    __slots__ = ("arguments", "query")
-
-    def __init__(self, query: Compiled[Any, R], arguments: Mapping[str, Any]) -> None:
-        self.query = query
-        self.arguments = arguments
+    query: Compiled[Any, R]
+    variant: tuple[Any, ...]
+    arguments: tuple[Any, ...]
 
     def all(self) -> list[R]:
         """All rows, inside of a unit of work."""
@@ -58,13 +64,13 @@ class Bound(Generic[R]):
 
     def prepare(self, dialect: Dialect) -> tuple[Plan, list[Any]]:
         """The compiled statement and its values."""
-        plan = self.query.plan(dialect, self.arguments)
-        return plan, plan.bind(self.arguments)
+        plan = self.query.plan(self, dialect)
+        return plan, plan.bind(*self.arguments)
 
     def prepare_count(self, dialect: Dialect, limit: int) -> tuple[Plan, list[Any]]:
         """The compiled statement that counts, and its values."""
-        plan = self.query.plan(dialect, self.arguments, counting=True)
-        return plan, [*plan.bind(self.arguments), limit + 1]
+        plan = self.query.plan(self, dialect, counting=True)
+        return plan, [*plan.bind(*self.arguments), limit + 1]
 
 
 def run_plan(unit: Unit, plan: Plan, values: list[Any]) -> list[Any]:
@@ -100,18 +106,10 @@ class Compiled(Generic[P, R]):
         self._signature = inspect.signature(function)
         self._annotations = annotations_of(function)
         self._names = tuple(self._signature.parameters)
-        self._positional = tuple(
-            name
-            for name, parameter in self._signature.parameters.items()
-            if parameter.kind is parameter.POSITIONAL_OR_KEYWORD
-        )
-        self._defaults = {
-            name: parameter.default
-            for name, parameter in self._signature.parameters.items()
-            if parameter.default is not parameter.empty
-        }
         self._shape = frozenset(shape)
-        self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._plans: dict[tuple[Dialect, bool, tuple[Any, ...]], Plan] = {}
+        with self._named():
+            self._bound = self._caller()
         self._check_definition()
 
     def __repr__(self) -> str:
@@ -119,34 +117,28 @@ class Compiled(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Bound[R]:
         """Bind arguments. Nothing is built or run yet."""
-        named = dict(zip(self._positional, args, strict=False)) if args else {}
-        arguments: Mapping[str, Any] = {**self._defaults, **named, **kwargs}
-        if (
-            arguments.keys() != self._signature.parameters.keys()
-            or len(args) > len(self._positional)
-            or (named and not named.keys().isdisjoint(kwargs))
-        ):
-            self._signature.bind(*args, **kwargs)  # raises as a plain call would
-        return Bound(self, arguments)
+        return self._bound(*args, **kwargs)
 
-    def plan(self, dialect: Dialect, arguments: Mapping[str, Any], counting: bool = False) -> Plan:
-        """The statement for the variant that these arguments ask for."""
-        shape = self._shape
-        variant = [
-            arguments[name] if name in shape else arguments[name] is None for name in self._names
-        ]
-        key = (dialect, counting, *variant)
+    def plan(self, bound: Bound[R], dialect: Dialect, counting: bool = False) -> Plan:
+        """The statement for the variant that ``bound`` asks for."""
+        key = (dialect, counting, bound.variant)
         found = self._plans.get(key)
         if found is None:
-            found = self._plans[key] = self._build(dialect, arguments, counting)
+            found = self._plans[key] = self._build(bound.arguments, dialect, counting)
         return found
 
-    def _build(self, dialect: Dialect, arguments: Mapping[str, Any], counting: bool) -> Plan:
-        stand_ins = {name: self._stand_in(name, value) for name, value in arguments.items()}
+    def _build(self, arguments: tuple[Any, ...], dialect: Dialect, counting: bool) -> Plan:
+        stand_ins = map(self._stand_in, self._names, arguments)
+        with self._named(), running(Unit(COMPILERS[dialect])):
+            named = dict(zip(self._names, stand_ins, strict=True))
+            query = self._function(**named)  # type: ignore[call-arg]  # by name, as called
+            return self._compile(query, dialect, counting)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """What is refused says of which query."""
         try:
-            with running(Unit(COMPILERS[dialect])):
-                query = self._function(**stand_ins)  # type: ignore[call-arg]  # by name, as called
-                return self._compile(query, dialect, counting)
+            yield
         except QueryRefused as refusal:
             raise QueryRefused(f"{self.name}: {refusal}") from None
 
@@ -164,21 +156,23 @@ class Compiled(Generic[P, R]):
         rows = row_maker(self.row, _selected(query), dialect)
         if counting:
             sql, rows = _counting(sql, COMPILERS[dialect].param), _first_column
-        return Plan(self.name, sql, values, tables_read(sql), rows)
+        return Plan(self.name, sql, values, self._names, tables_read(sql), rows)
+
+    def _caller(self) -> Callable[..., Bound[R]]:
+        unknown = self._shape - self._signature.parameters.keys()
+        if unknown:
+            raise QueryRefused(f"shape names {sorted(unknown)}, which it does not take")
+        bound = functools.partial(Bound, self)
+        return caller(self._function.__qualname__, self._signature, self._shape, bound)
 
     def _check_definition(self) -> None:
         """Refuse a bad query where it is written, not where it is first used."""
-        unknown = self._shape - self._signature.parameters.keys()
-        if unknown:
-            raise QueryRefused(
-                f"{self.name}: shape names {sorted(unknown)}, which it does not take"
-            )
-        if not self._shape <= self._defaults.keys():
+        parameters = self._signature.parameters
+        if any(parameters[name].default is Parameter.empty for name in self._shape):
             return  # which variants there are is known at first use
-        arguments = {name: self._defaults[name] for name in self._shape}
-        arguments |= {name: ... for name in self._names if name not in self._shape}
+        arguments: Any = {name: ... for name in parameters.keys() - self._shape}
         try:
-            self.plan("sqlite", arguments)
+            self.plan(self._bound(**arguments), "sqlite")
         except NameError:
             return  # it uses something that its module defines further down
 
