@@ -1,18 +1,24 @@
-"""uvicorn's HTTP protocol, which asks the application for a ready answer first."""
+"""uvicorn's HTTP protocol, which takes answers whole, and asks for a ready one first."""
 
 from __future__ import annotations
 
+import functools
 import logging
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import httptools
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from changemaker_core.cli.bounded import BoundedProtocol
+from changemaker_core.http.transit import AT_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+    Headers = list[tuple[bytes, bytes]]
     Ready = Callable[[dict[str, Any]], tuple[bytes, bytes] | None]
 
 log = logging.getLogger(__name__)
@@ -23,6 +29,9 @@ _NOT_PLAIN = frozenset({b"content-length", b"transfer-encoding", b"expect", b"up
 
 class ReadyProtocol(BoundedProtocol):
     """Writes what ``app.ready(scope)`` gives at once, without a task, an event or a message.
+
+    What is not ready, the application makes in a task, as with uvicorn alone, and may hand over as
+    a whole (``AT_ONCE``) instead of in messages whose every header is looked at once more.
 
     Everything else, and whatever is not plain about a request, goes uvicorn's own way: another
     request of the connection still being answered, a body, a connection that is to be closed, a
@@ -41,6 +50,8 @@ class ReadyProtocol(BoundedProtocol):
     def on_headers_complete(self) -> None:
         if self._ready is None or not self._is_plain() or not self._answer(self._ready):
             super().on_headers_complete()
+            write = functools.partial(_write, self.cycle)
+            self.scope["extensions"] = {AT_ONCE: write}  # type: ignore[dict-item]  # ours is called
 
     def on_body(self, body: bytes) -> None:
         if not self._answered:
@@ -91,3 +102,23 @@ class ReadyProtocol(BoundedProtocol):
         self.scope["path"] = unquote(path) if "%" in path else path
         self.scope["raw_path"] = url.path
         self.scope["query_string"] = url.query or b""
+
+
+def _write(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:
+    """Write the answer to one request; ``False`` where uvicorn has more to look after."""
+    sent = [*cycle.default_headers, *headers]
+    if (
+        not cycle.keep_alive
+        or cycle.disconnected
+        or cycle.response_started
+        or cycle.flow.write_paused
+        or any(name == b"connection" for name, _ in sent)
+    ):
+        return False
+    lines = [b"%s: %s\r\n" % pair for pair in sent]
+    cycle.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n", body)))
+    cycle.waiting_for_100_continue = False
+    cycle.response_started = cycle.response_complete = True
+    cycle.message_event.set()
+    cycle.on_response()
+    return True

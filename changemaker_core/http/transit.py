@@ -116,9 +116,9 @@ class Transit:
         own = [*headers, *self.exchange.headers]
         if status == 405 or self.method == "OPTIONS":
             own = [_with_head(each) for each in own]
-        own.append((b"x-request-id", self.exchange.request_id.encode()))
-        own = secured(own, secure=self.secure, defaults=(NOT_KEPT,))
         _refuse_breaks(own)
+        own = secured(own, secure=self.secure, defaults=(NOT_KEPT,))
+        own.append((b"x-request-id", self.exchange.request_id.encode()))
         self.status = status
         return own
 
