@@ -11,7 +11,8 @@ export const PUBLIC_COLUMNS = [
 
 /** Columns of a card in the public list. */
 export const CARD_COLUMNS = [
-  'id', 'slug', 'title', 'description', 'email_subject', 'cover_photo', 'language', 'email_count',
+  'id', 'slug', 'title', 'description', 'email_subject', 'cover_photo', 'language', 'published_at',
+  'email_count',
 ]
 
 /** The public answer of a row whose booleans and lists are what they should be. */

@@ -41,7 +41,7 @@ export const listing = {
         type: 'object',
         properties: {
           id: text, slug: text, title: text, description: text, email_subject: text,
-          cover_photo: text, language: text, email_count: count,
+          cover_photo: text, language: text, published_at: time, email_count: count,
         },
       },
     },

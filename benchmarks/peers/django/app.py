@@ -51,7 +51,8 @@ from django.urls import path  # noqa: E402
 
 LEVELS = ("FEDERAL", "PROVINCIAL", "MUNICIPAL", "SCHOOL_BOARD")
 CARD = (
-    "id", "slug", "title", "description", "email_subject", "cover_photo", "language", "email_count",
+    "id", "slug", "title", "description", "email_subject", "cover_photo", "language",
+    "published_at", "email_count",
 )  # fmt: skip
 ONE_LINE = RegexValidator(r"^[^\x00-\x1f\x7f]*\Z")
 

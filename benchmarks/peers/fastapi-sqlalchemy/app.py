@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, FastAPI, HTTPException, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import JSON, ColumnElement, Text, and_, func, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
 from sqlalchemy.dialects.sqlite import DATETIME
@@ -31,8 +31,9 @@ TIME: TypeEngine[Any] = (
     TIMESTAMP(timezone=True)
     if URL
     else DATETIME(
-        storage_format="%(year)04d-%(month)02d-%(day)02dT%(hour)02d:%(minute)02d:%(second)02dZ",
-        regexp=r"(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)",
+        storage_format="%(year)04d-%(month)02d-%(day)02dT%(hour)02d:%(minute)02d:%(second)02d"
+        ".%(microsecond)06dZ",
+        regexp=r"(\d+)-(\d+)-(\d+)T(\d+):(\d+):(\d+)\.(\d+)",
     )
 )
 
@@ -71,6 +72,8 @@ class Campaign(Base):
 
 Level = Literal["FEDERAL", "PROVINCIAL", "MUNICIPAL", "SCHOOL_BOARD"]
 Line = Annotated[str, Field(max_length=200, min_length=1, pattern=r"^[^\x00-\x1f\x7f]*$")]
+#: SQLite's have no time zone.
+Time = Annotated[datetime, AfterValidator(lambda time: time.replace(tzinfo=UTC))]
 LongLine = Annotated[str, Field(max_length=500, pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 
@@ -128,6 +131,7 @@ class Card(BaseModel):
     email_subject: str
     cover_photo: str
     language: str
+    published_at: Time
     email_count: int | None
 
 
