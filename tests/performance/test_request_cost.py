@@ -38,6 +38,8 @@ RECORDED = Path(__file__).with_name("request_cost.json")
 VERSION = ".".join(platform.python_version_tuple()[:2])
 #: How much more than recorded is still no regression.
 ALLOWED = 1.20
+#: The same beside what another version of Python has recorded.
+ALLOWED_OF_ANOTHER = 1.60
 #: Requests in one turn, turns of one try, and tries before a ratio counts as too high.
 REQUESTS, TURNS, TRIES = 100, 12, 4
 CAMPAIGNS = 60
@@ -182,8 +184,15 @@ def test_a_request_costs_no_more_than_recorded(
         recorded.setdefault(VERSION, {})[work.name] = round(ratio, 2)
         RECORDED.write_text(json.dumps(recorded, indent=2, sort_keys=True) + "\n")
         return
-    if VERSION not in recorded:
-        pytest.skip(f"nothing was recorded with Python {VERSION}")
-    wanted = recorded[VERSION][work.name]
-    ratio = asyncio.run(_ratio(work, tmp_path, wanted * ALLOWED))
-    assert ratio <= wanted * ALLOWED, f"{ratio:.2f} plain requests instead of {wanted}"
+    wanted, most = _expected(recorded, work)
+    ratio = asyncio.run(_ratio(work, tmp_path, most))
+    assert ratio <= most, f"{ratio:.2f} plain requests instead of {wanted}"
+
+
+def _expected(recorded: dict[str, dict[str, float]], work: Work) -> tuple[float, float]:
+    """The recorded ratio, and the highest that passes. Where nothing was recorded with this version
+    of Python, another's must do, and decides less sharply."""
+    if VERSION in recorded:
+        return recorded[VERSION][work.name], recorded[VERSION][work.name] * ALLOWED
+    nearest = max(recorded)
+    return recorded[nearest][work.name], recorded[nearest][work.name] * ALLOWED_OF_ANOTHER
