@@ -36,7 +36,7 @@ class Sink:
         self, verb: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bytes:
         if verb == b"EHLO":
-            return b"250-sink\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
+            return b"250-sink\r\n250-PIPELINING\r\n250-8BITMIME\r\n250 SMTPUTF8\r\n"
         if verb == b"DATA":
             writer.write(b"354 go on\r\n")
             await reader.readuntil(b"\r\n.\r\n")

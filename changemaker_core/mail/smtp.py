@@ -1,27 +1,21 @@
-"""Mail over SMTP (RFC 5321), step by step, so that each failure says whether it is certain.
-
-``smtplib`` speaks the protocol; its ``sendmail`` and ``data`` are not used, because their errors
-do not tell whether the message itself had already left.
-"""
+"""Mail over SMTP: how a server is reached, and the connections to it that are kept."""
 
 from __future__ import annotations
 
 import contextlib
 import ipaddress
-import re
 import smtplib
 import ssl
 import threading
-import time
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Literal, NoReturn
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from changemaker_core.mail.connection import Connection, Gone, Patience, as_text
 from changemaker_core.mail.errors import Refused, Unanswered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from changemaker_core.mail.message import Address, Message
 
@@ -66,22 +60,8 @@ class SmtpServer:
         return self.host == "localhost"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Patience:
-    """How long to wait for a server, and how long a connection is kept."""
-
-    #: For the connection and for each answer but the last.
-    command: timedelta = timedelta(seconds=20)
-    #: For the answer to a message: every timeout here is a message whose fate nobody knows, and
-    #: servers look for spam and viruses before they answer.
-    message: timedelta = timedelta(minutes=2)
-    kept: timedelta = timedelta(minutes=5)
-    #: Servers close connections after about as many.
-    messages: int = 100
-
-
 class SmtpTransport:
-    """Sends through one SMTP server. Connections are kept, checked before use, and renewed."""
+    """Sends through one SMTP server. Connections are kept, and renewed."""
 
     def __init__(
         self,
@@ -95,7 +75,7 @@ class SmtpTransport:
         self.mail_from = mail_from
         self.patience = patience or Patience()
         self._tls = tls
-        self._idle: list[_Connection] = []
+        self._idle: list[Connection] = []
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -119,26 +99,26 @@ class SmtpTransport:
         for connection in idle:
             connection.quit()
 
-    def kept(self) -> _Connection | None:
-        """A connection of an earlier session, if one is young enough and still answers."""
+    def kept(self) -> Connection | None:
+        """A connection of an earlier session, if one is young enough."""
         while True:
             with self._lock:
                 connection = self._idle.pop() if self._idle else None
-            if connection is None or connection.is_ready():
+            if connection is None or not connection.is_worn:
                 return connection
             connection.close()
 
-    def keep(self, connection: _Connection) -> None:
+    def keep(self, connection: Connection) -> None:
         """Take back a connection whose session has ended."""
         with self._lock:
             self._idle.append(connection)
 
-    def connect(self) -> _Connection:
+    def connect(self) -> Connection:
         """A new connection. Raises ``Refused``: whatever keeps us from it may pass."""
         try:
-            return _Connection(self._greeted(), self.patience)
+            return Connection(self._greeted(), self.patience)
         except smtplib.SMTPResponseException as error:
-            raise Refused(error.smtp_code, _text(error.smtp_error), temporary=True) from error
+            raise Refused(error.smtp_code, as_text(error.smtp_error), temporary=True) from error
         except OSError as error:  # smtplib's own exceptions and TLS failures among them
             text = f"{self.server.host}:{self.server.port}: {error or type(error).__name__}"
             raise Refused(0, text, temporary=True) from error
@@ -191,7 +171,7 @@ class SmtpSession:
 
     def __init__(self, transport: SmtpTransport) -> None:
         self._transport = transport
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._body: bytes | None = None
 
     def offer(self, message: Message) -> None:
@@ -202,13 +182,13 @@ class SmtpSession:
             reused = self._ready()
             try:
                 self._address(message, len(body))
-            except _Gone:
+            except Gone:
                 if not reused:
                     raise
                 self.discard()
                 self._connection = self._transport.connect()
                 self._address(message, len(body))
-        except _Gone as gone:
+        except Gone as gone:
             self.discard()
             raise Refused(gone.code, gone.text, temporary=True) from gone
         self._body = body
@@ -221,7 +201,7 @@ class SmtpSession:
         try:
             self._connection.begin()
             self._connection.finish(body)
-        except _Gone as gone:
+        except Gone as gone:
             self.discard()
             raise Refused(gone.code, gone.text, temporary=True) from gone
         except Unanswered:
@@ -241,8 +221,8 @@ class SmtpSession:
             connection.close()
 
     def _ready(self) -> bool:
-        """Have a connection that answers; whether it was used before."""
-        if self._connection is not None and not self._connection.is_ready():
+        """Have a connection; whether it was used before."""
+        if self._connection is not None and self._connection.is_worn:
             self.discard()
         if self._connection is None:
             self._connection = self._transport.kept()
@@ -255,117 +235,6 @@ class SmtpSession:
         if self._connection is None:
             raise RuntimeError("no connection")
         self._connection.address(message, self._transport.mail_from, size)
-
-
-class _Gone(Exception):
-    """The server left before it had the message: certain, and another connection may do."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
-
-
-class _Connection:
-    """One connection and what is known of it."""
-
-    def __init__(self, smtp: smtplib.SMTP, patience: Patience) -> None:
-        self._smtp = smtp
-        self._patience = patience
-        self._opened = time.monotonic()
-        self._messages = 0
-
-    def is_ready(self) -> bool:
-        """Whether it is young, still there, and free of an unfinished message."""
-        age = time.monotonic() - self._opened
-        worn = self._messages >= self._patience.messages
-        if worn or age > self._patience.kept.total_seconds():
-            return False
-        try:
-            return self._smtp.rset()[0] == 250
-        except OSError:
-            return False
-
-    def address(self, message: Message, sender: Address, size: int) -> None:
-        """MAIL FROM and RCPT TO. Raises ``Refused`` or ``_Gone``."""
-        options = self._options(message, size)
-        _certain(*_answer(lambda: self._smtp.mail(sender.envelope, options)))
-        _certain(*_answer(lambda: self._smtp.rcpt(message.to.envelope)))
-
-    def begin(self) -> None:
-        """DATA. Nothing of the message has left yet, so that a failure here is certain."""
-        code, text = _answer(lambda: self._smtp.docmd("DATA"))
-        if code != 354:
-            _refuse(code, text)
-
-    def finish(self, body: bytes) -> None:
-        """The message. From its first byte on, only the server's answer is certain."""
-        self._messages += 1
-        try:
-            self._wait(self._patience.message)
-            self._smtp.send(_stuffed(body))
-            code, text = self._smtp.getreply()
-            self._wait(self._patience.command)
-        except OSError as error:
-            raise Unanswered(str(error) or type(error).__name__) from error
-        if not 200 <= code <= 299 and not 400 <= code <= 599:
-            raise Unanswered(f"{code} {_text(text)}")
-        _certain(code, _text(text))
-
-    def quit(self) -> None:
-        """Say goodbye, without waiting long for the answer."""
-        with contextlib.suppress(OSError):  # the server may be gone: nothing is lost with it
-            self._wait(timedelta(seconds=1))
-            self._smtp.quit()
-        self._smtp.close()
-
-    def close(self) -> None:
-        """Hang up."""
-        self._smtp.close()
-
-    def _wait(self, patience: timedelta) -> None:
-        if self._smtp.sock is not None:
-            self._smtp.sock.settimeout(patience.total_seconds())
-
-    def _options(self, message: Message, size: int) -> list[str]:
-        options = [f"SIZE={size}"] if self._smtp.has_extn("size") else []
-        if message.needs_utf8:
-            if not self._smtp.has_extn("smtputf8"):
-                raise Refused(0, "the server cannot carry this address (SMTPUTF8)", temporary=False)
-            options += ["BODY=8BITMIME", "SMTPUTF8"]
-        return options
-
-
-def _answer(step: Callable[[], tuple[int, bytes]]) -> tuple[int, str]:
-    """The server's answer to a command before the message, or ``_Gone``."""
-    try:
-        code, text = step()
-    except smtplib.SMTPResponseException as error:
-        raise _Gone(error.smtp_code, _text(error.smtp_error)) from error
-    except OSError as error:
-        raise _Gone(0, str(error) or type(error).__name__) from error
-    if code == 421:  # "closing transmission channel", in answer to anything
-        raise _Gone(code, _text(text))
-    return code, _text(text)
-
-
-def _certain(code: int, text: str) -> None:
-    if not 200 <= code <= 299:
-        _refuse(code, text)
-
-
-def _refuse(code: int, text: str) -> NoReturn:
-    raise Refused(code, text, temporary=not 500 <= code <= 599)
-
-
-def _text(answer: bytes | str) -> str:
-    return answer.decode("utf-8", "replace") if isinstance(answer, bytes) else answer
-
-
-def _stuffed(body: bytes) -> bytes:
-    """``body``, whose lines end in CRLF, as DATA wants it (RFC 5321, section 4.5.2)."""
-    stuffed = re.sub(rb"(?m)^\.", b"..", body)
-    return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")
 
 
 def _starttls(query: str) -> Security:

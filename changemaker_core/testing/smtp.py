@@ -91,6 +91,7 @@ class SmtpServer:
         implicit_tls: bool = False,
         logins: Mapping[str, str] | None = None,
         smtputf8: bool = True,
+        pipelining: bool = True,
         host: str = "127.0.0.1",
     ) -> None:
         self.host = host
@@ -100,6 +101,7 @@ class SmtpServer:
         self.tls = tls
         self.implicit_tls = implicit_tls
         self.smtputf8 = smtputf8
+        self.pipelining = pipelining
         self.port = 0
         self._log = log
         self._in_order: deque[tuple[Behaviour, ...]] = deque()
@@ -234,6 +236,13 @@ class _Conversation(SMTP):
         """Close without a word."""
         if self.transport is not None:
             self.transport.abort()  # type: ignore[attr-defined]  # declared as its base class
+
+    async def handle_EHLO(
+        self, server: SMTP, session: Any, envelope: Any, hostname: str, responses: list[str]
+    ) -> list[str]:
+        session.host_name = hostname
+        offered = ["250-PIPELINING"] if self._server.pipelining else []
+        return [*responses[:-1], *offered, responses[-1]]
 
     async def smtp_RSET(self, arg: str) -> None:
         if await self._behave("rset", self._server.plan_for_rset()):

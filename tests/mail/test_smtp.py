@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from changemaker_core.mail import Address, Refused, SmtpTransport, Unanswered
-from changemaker_core.mail.smtp import Patience, SmtpServer
+from changemaker_core.mail.connection import Patience
+from changemaker_core.mail.smtp import SmtpServer
 from changemaker_core.testing.smtp import Behaviour
 from changemaker_core.testing.smtp import SmtpServer as RealServer
 
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from changemaker_core.mail import Message
 
 IMPATIENT = Patience(command=timedelta(seconds=0.4), message=timedelta(seconds=0.4))
+
+
+@pytest.fixture(params=[True, False], ids=["pipelining", "one-by-one"])
+def smtp_server(request: pytest.FixtureRequest) -> Iterator[RealServer]:
+    with RealServer(pipelining=request.param) as server:
+        yield server
 
 
 @pytest.fixture
@@ -123,6 +130,35 @@ def test_silence_after_the_message_is_not(
     assert len(smtp_server.received) == int(accept)
     send(transport, message())
     assert len(smtp_server.received) == 1 + int(accept)
+
+
+def test_what_a_server_takes_at_once_is_said_at_once(
+    site_address: Address, message: Callable[..., Message]
+) -> None:
+    """This one answers nothing before it has heard of the recipient."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = threading.Thread(target=_answer_at_rcpt, args=(listening,))
+        server.start()
+        host, port = listening.getsockname()
+        url = SmtpServer.parse(f"smtp://{host}:{port}")
+        transport = SmtpTransport(url, site_address, patience=IMPATIENT)
+        with pytest.raises(Refused, match="Nobody"), transport.session() as session:
+            session.offer(message())
+        transport.close()
+        server.join()
+
+
+def _answer_at_rcpt(listening: socket.socket) -> None:
+    connection, _ = listening.accept()
+    with connection, connection.makefile("rwb", buffering=0) as lines:
+        lines.write(b"220 hello\r\n")
+        lines.readline()  # EHLO
+        lines.write(b"250-hello\r\n250 PIPELINING\r\n")
+        while not lines.readline().startswith(b"RCPT"):
+            pass
+        lines.write(b"250 Sender\r\n550 Nobody\r\n")
+        while lines.readline():
+            pass
 
 
 def test_connections_are_kept(

@@ -11,7 +11,8 @@ import pytest
 from changemaker_core import Plugin, Subscription, hookimpl
 from changemaker_core.jobs import CoreJob
 from changemaker_core.mail import Address, SmtpTransport
-from changemaker_core.mail.smtp import Patience, SmtpServer
+from changemaker_core.mail.connection import Patience
+from changemaker_core.mail.smtp import SmtpServer
 from changemaker_core.testing.smtp import Behaviour
 from changemaker_influence import states
 from changemaker_influence.emails import services
