@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -62,6 +63,10 @@ def _web(orders: Orders) -> None:
 
 
 def _jobs(orders: Orders) -> None:
+    from changemaker_core.cli.priority import step_back
+    from changemaker_core.config import Config
+
+    step_back(Config.read(Path(orders.site))[0].jobs_niceness)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

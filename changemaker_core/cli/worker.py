@@ -24,16 +24,19 @@ def worker(queues: str, burst: bool) -> None:
     finish; a second signal waits for nothing. While Redis is away the worker waits for it.
     """
     from changemaker_core.cli import logs
+    from changemaker_core.cli.priority import step_back
     from changemaker_core.config import Config
 
     folder = existing_site()
-    url = Config.load(folder).redis_url
+    config = Config.load(folder)
+    url = config.redis_url
     if url is None:
         raise Refusal(
             "redis_url is not set, so nobody would tell this worker of jobs.\n"
             "Set it, or let `changemaker serve` do the jobs."
         )
     logs.for_machines()
+    step_back(config.jobs_niceness)
     chosen = _chosen(folder, [name.strip() for name in queues.split(",") if name.strip()])
     os.environ[FOLDER_VARIABLE] = str(folder)  # for the horses
     say(f"Working for {folder}, queues {', '.join(chosen)}")

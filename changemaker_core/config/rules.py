@@ -190,6 +190,10 @@ def redis_needs(database_url: str) -> str | None:
     return None
 
 
+def _niceness(value: int) -> str | None:
+    return None if 0 <= value <= 19 else "must be from 0 to 19."
+
+
 RULES: dict[str, Callable[[Any], str | None]] = {
     "database_url": _database_url,
     "read_urls": _read_urls,
@@ -208,4 +212,5 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "max_body_bytes": _positive,
     "api_rate_limit": _positive,
     "cache_bytes": _not_negative,
+    "jobs_niceness": _niceness,
 }

@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -80,6 +81,21 @@ def test_no_process_outlives_a_killed_supervisor(server: Any, wait_for: Any, ali
     server.signal(signal.SIGKILL)
     server.end()
     wait_for(lambda: not [pid for pid in pids if alive(pid)])
+
+
+def test_the_runner_lets_visitors_have_the_processor_first(server: Any, wait_for: Any) -> None:
+    wait_for(lambda: _all_up(server))
+    (runner,) = server.children_of("jobs")
+    web = server.children_of("web")
+    wait_for(lambda: _niceness(runner) == _niceness(web[0]) + 10)
+    assert _niceness(web[0]) == _niceness(web[1]) == os.getpriority(os.PRIO_PROCESS, 0)
+    session = Path(f"/proc/{runner}/autogroup")
+    if session.exists() and "autogroup" in session.read_text():
+        wait_for(lambda: session.read_text().split()[-1] == "10")
+
+
+def _niceness(pid: int) -> int:
+    return os.getpriority(os.PRIO_PROCESS, pid)
 
 
 def _roll(server: Any, wait_for: Any) -> None:

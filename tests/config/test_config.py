@@ -186,6 +186,7 @@ def test_a_missing_secret_says_where_it_goes(tmp_path: Path) -> None:
         ("plugins_deny", "Not A Name"),
         ("max_body_bytes", "0"),
         ("api_rate_limit", "-1"),
+        ("jobs_niceness", "20"),
     ],
 )
 def test_values_that_are_refused(tmp_path: Path, key: str, value: str) -> None:

@@ -1,0 +1,24 @@
+"""Visitors come first: processes that do jobs step back from the processor."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+
+#: Where Linux groups what it schedules by session, a process's own niceness counts only among
+#: those of its session: between sessions this file's does (sched(7), "The autogroup feature").
+_SESSION = Path("/proc/self/autogroup")
+
+
+def step_back(niceness: int) -> None:
+    """Let other processes have the processor first, the more so the higher ``niceness`` is.
+
+    Threads inherit it: to be called before there are any that do work.
+    """
+    if niceness == 0:
+        return
+    os.nice(niceness)
+    if os.getsid(0) == os.getpid():  # else the session, a terminal's perhaps, is not ours
+        with contextlib.suppress(OSError):  # no Linux, or one that does not group so
+            _SESSION.write_text(str(niceness))
