@@ -11,7 +11,7 @@ from msgspec import Meta
 from changemaker_core import Form, Invalid, LimitReached, NotFound, Page, Redirect, Text, endpoint
 from changemaker_influence.campaigns import queries
 from changemaker_influence.campaigns.letter import Letter
-from changemaker_influence.campaigns.public import CACHED, public_card
+from changemaker_influence.campaigns.public import CACHED
 from changemaker_influence.directories.problems import LOOKUP_ERRORS, reason
 from changemaker_influence.emails.consent import CONSENT, PLEASE_AGREE
 from changemaker_influence.emails.recipients import targeted
@@ -40,7 +40,7 @@ class CampaignListPage:
     async def on_get(self, req: Request, resp: Response) -> Page:
         """The campaigns that are open."""
         wanted = queries.open_campaigns(now=self._site.clock(), limit=LISTED)
-        cards = [public_card(card) for card in await self._site.db.all(wanted)]
+        cards = await self._site.db.all(wanted)
         home = self._site.config.home_page == "/campaigns"
         return Page("influence/campaign_list.html", {"campaigns": cards, "home": home})
 
@@ -189,9 +189,8 @@ def _reject(form: Form[SendForm], invalid: Invalid) -> None:
 
 
 def _campaign(view: CampaignView, letter: Letter) -> dict[str, Any]:
-    shown = {name: getattr(view, name) for name in view.__struct_fields__}
     return {
-        **shown,
+        **msgspec.structs.asdict(view),
         "email_subject": letter.subject,
         "email_body": letter.body,
         "is_open": True,

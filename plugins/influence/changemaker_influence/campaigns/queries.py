@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime  # noqa: TC003  # Structs and queries read it when they run
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 import peewee
 
@@ -11,12 +11,15 @@ from changemaker_core import Query, compiled
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient
 from changemaker_influence.campaigns.schemas import (
     CampaignOut,
+    PublicCard,
     RecipientOut,
     Shown,
-    ShownInList,
 )
 from changemaker_influence.emails.models import EmailTally
 from changemaker_influence.states import CampaignStatus  # noqa: TC001  # as above
+
+if TYPE_CHECKING:
+    import msgspec
 
 
 class CampaignView(Shown, frozen=True, kw_only=True):
@@ -46,25 +49,20 @@ class CampaignView(Shown, frozen=True, kw_only=True):
         return self.sent if self.show_email_count else None
 
 
-class CampaignCard(ShownInList, frozen=True, kw_only=True):
-    """One campaign of the public list."""
-
-    show_email_count: bool
-    published_at: datetime
-    sent: int
-
-    @property
-    def email_count(self) -> int | None:
-        """How many were sent, where the campaign shows it."""
-        return self.sent if self.show_email_count else None
-
-
 #: More would be a mailing list and not a campaign.
 MAX_CUSTOM_RECIPIENTS: Final = 100
 
-_OUT = tuple(getattr(Campaign, name) for name in CampaignOut.__struct_fields__)
-_VIEW = tuple(getattr(Campaign, name) for name in CampaignView.__struct_fields__ if name != "sent")
-_CARD = tuple(getattr(Campaign, name) for name in CampaignCard.__struct_fields__ if name != "sent")
+
+def _columns(row: type[msgspec.Struct], *left_out: str) -> list[peewee.Field[Any]]:
+    return [getattr(Campaign, name) for name in row.__struct_fields__ if name not in left_out]
+
+
+_OUT = _columns(CampaignOut)
+_VIEW = [*_columns(CampaignView, "sent"), EmailTally.sent]
+_CARD = [
+    *_columns(PublicCard, "email_count"),
+    peewee.Case(None, [(Campaign.show_email_count, EmailTally.sent)]).alias("email_count"),
+]
 
 
 @compiled(CampaignOut)
@@ -104,7 +102,7 @@ def view_by_id(id: str) -> Query:
     return _public().where(Campaign.id == id)
 
 
-@compiled(CampaignCard)
+@compiled(PublicCard)
 def open_campaigns(
     now: datetime,
     before: datetime | None = None,
@@ -112,14 +110,14 @@ def open_campaigns(
     limit: int = 51,
     offset: int = 0,
 ) -> Query:
-    """Campaigns that take messages at ``now``, the latest first.
+    """Campaigns that take messages at ``now`` (:meth:`CampaignView.is_open`), the latest first.
 
     With ``before`` and ``before_id``: those that come after the campaign published then.
     """
     begun = Campaign.starts_at.is_null() | (Campaign.starts_at <= now)
     not_over = Campaign.ends_at.is_null() | (Campaign.ends_at > now)
     query = (
-        Campaign.select(*_CARD, EmailTally.sent)
+        Campaign.select(*_CARD)
         # Every campaign has a tally. Said with an outer join, counting can leave it out.
         .join(EmailTally, peewee.JOIN.LEFT_OUTER, on=EmailTally.campaign == Campaign.id)
         .where(Campaign.status == "ACTIVE", begun, not_over)
@@ -151,7 +149,7 @@ def custom_recipients(
 
 def _public() -> Query:
     return (
-        Campaign.select(*_VIEW, EmailTally.sent)
+        Campaign.select(*_VIEW)
         .join(EmailTally, on=EmailTally.campaign == Campaign.id)
         .where(Campaign.published_at.is_null(False))
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from changemaker_core import (
@@ -15,7 +16,7 @@ from changemaker_core import (
     page_of,
 )
 from changemaker_influence.campaigns import permissions, queries, services
-from changemaker_influence.campaigns.public import CACHED, public_card
+from changemaker_influence.campaigns.public import CACHED
 from changemaker_influence.campaigns.schemas import (
     CampaignChange,
     CampaignOut,
@@ -31,6 +32,8 @@ from changemaker_influence.campaigns.schemas import (
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site
+
+_shown = attrgetter(*Shown.__struct_fields__)
 
 
 class CampaignsResource:
@@ -136,10 +139,9 @@ class PublicCampaignsResource:
         )
         rows = await self._site.db.all(wanted)
         total = await self._site.db.count(queries.open_campaigns(now=now))
-        page = page_of(rows, query, total, cursor=self._cursor)
-        return Listing([public_card(card) for card in page.data], page.pagination)
+        return page_of(rows, query, total, cursor=self._cursor)
 
-    def _cursor(self, last: queries.CampaignCard) -> str:
+    def _cursor(self, last: PublicCard) -> str:
         return self._cursors.write(last.published_at.isoformat(), last.id)
 
 
@@ -166,9 +168,8 @@ class PublicCampaignResource:
 def _public(
     view: queries.CampaignView, recipients: list[RecipientOut], now: datetime
 ) -> PublicCampaign:
-    shown = {name: getattr(view, name) for name in Shown.__struct_fields__}
     return PublicCampaign(
-        **shown,
+        *_shown(view),
         email_count=view.email_count,
         is_open=view.is_open(now),
         custom_recipients=[

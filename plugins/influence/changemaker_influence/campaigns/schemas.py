@@ -78,7 +78,7 @@ class CampaignQuery(CursorQuery, frozen=True, kw_only=True):
     status: CampaignStatus | None = None
 
 
-class Shown(msgspec.Struct, frozen=True, kw_only=True):
+class Shown(msgspec.Struct, frozen=True):
     """What everybody may know of a published campaign, and its organisers of each."""
 
     id: str
@@ -135,8 +135,8 @@ class PublicRecipient(msgspec.Struct, frozen=True, kw_only=True):
     title: str
 
 
-class ShownInList(msgspec.Struct, frozen=True, kw_only=True):
-    """What the public list tells of a campaign."""
+class PublicCard(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign in the public list. ``email_count`` is ``None`` where it is not shown."""
 
     id: str
     slug: str
@@ -145,11 +145,7 @@ class ShownInList(msgspec.Struct, frozen=True, kw_only=True):
     email_subject: str
     cover_photo: str
     language: str
-
-
-class PublicCard(ShownInList, frozen=True, kw_only=True):
-    """A campaign in the public list. ``email_count`` is ``None`` where it is not shown."""
-
+    published_at: datetime
     email_count: int | None
 
 
