@@ -11,7 +11,7 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from changemaker_core.cli.bounded import BoundedProtocol
-from changemaker_core.http.transit import AT_ONCE
+from changemaker_core.http.transit import AT_HAND, AT_ONCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,8 +50,11 @@ class ReadyProtocol(BoundedProtocol):
     def on_headers_complete(self) -> None:
         if self._ready is None or not self._is_plain() or not self._answer(self._ready):
             super().on_headers_complete()
-            write = functools.partial(_write, self.cycle)
-            self.scope["extensions"] = {AT_ONCE: write}  # type: ignore[dict-item]  # ours is called
+            offered: Any = {
+                AT_ONCE: functools.partial(_write, self.cycle),
+                AT_HAND: functools.partial(_body, self.cycle),
+            }
+            self.scope["extensions"] = offered
 
     def on_body(self, body: bytes) -> None:
         if not self._answered:
@@ -122,3 +125,11 @@ def _write(cycle: RequestResponseCycle, status: int, headers: Headers, body: byt
     cycle.message_event.set()
     cycle.on_response()
     return True
+
+
+def _body(cycle: RequestResponseCycle) -> bytes | None:
+    """The whole body of one request, if it is there."""
+    if cycle.more_body or cycle.disconnected:
+        return None
+    body, cycle.body = bytes(cycle.body), bytearray()
+    return body

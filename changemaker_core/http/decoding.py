@@ -12,6 +12,7 @@ import msgspec
 
 from changemaker_core.http import schema
 from changemaker_core.http.errors import BadRequest, FieldError, Invalid, Problem
+from changemaker_core.http.transit import body_at_hand
 from changemaker_core.text import Text
 from changemaker_core.web.forms import Form
 
@@ -92,6 +93,11 @@ def _expect(req: Request, pattern: re.Pattern[str], expected: str) -> None:
 
 
 async def _read(req: Request) -> bytes:
+    raw = body_at_hand(req.scope, req.exchange)
+    return await _wait_for(req) if raw is None else raw
+
+
+async def _wait_for(req: Request) -> bytes:
     try:
         async with asyncio.timeout(BODY_SECONDS):
             raw = await req.stream.read()

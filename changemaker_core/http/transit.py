@@ -30,6 +30,9 @@ _BREAK = re.compile(rb"[\r\n\x00]")
 #: a whole: ``(status, headers, body) -> bool``. It is false where the answer must take the ordinary
 #: way after all; headers are lower-case, and are not checked again.
 AT_ONCE = "changemaker.at_once"
+#: The extension of a server that knows whether a body has arrived already: ``() -> bytes | None``,
+#: the whole body, or ``None`` where the rest must be waited for. It may be asked once.
+AT_HAND = "changemaker.at_hand"
 _NO_EXTENSIONS: dict[str, Any] = {}
 
 
@@ -57,6 +60,18 @@ def bounded(receive: Receive, sent: dict[bytes, bytes], exchange: Exchange) -> R
         return event
 
     return limited
+
+
+def body_at_hand(scope: dict[str, Any], exchange: Exchange) -> bytes | None:
+    """The whole body, where it has arrived already and the server tells so; else ``None``.
+
+    Raises ``TooLarge``. PERF: most bodies come with their head, and need no timer and no stream.
+    """
+    at_hand = scope.get("extensions", _NO_EXTENSIONS).get(AT_HAND)
+    body: bytes | None = None if at_hand is None else at_hand()
+    if body is not None and len(body) > exchange.body_limit:
+        raise _too_large()
+    return body
 
 
 def _too_large() -> TooLarge:

@@ -124,6 +124,58 @@ def test_a_body_of_a_get_is_read_past(wire):
     assert wire.answer()[2] == b'{"status":"ok"}'
 
 
+def login(wire, body):
+    """The head of a request that has this body."""
+
+    headers = ("Content-Type: application/json", f"Content-Length: {len(body)}")
+    return wire.request("/api/auth/refresh", *headers, method="POST")
+
+
+WRONG = b'{"refresh_token": "nonsense"}'
+
+
+def test_a_body_that_comes_with_its_head(wire):
+    for _ in range(3):
+        wire.send(login(wire, WRONG), WRONG)
+        assert wire.answer()[0] == 401
+        assert wire.ask(HEALTH)[2] == b'{"status":"ok"}'
+
+
+def test_a_body_that_comes_in_pieces(wire):
+    wire.send(login(wire, WRONG))
+    for place in range(len(WRONG)):
+        wire.connection.sendall(WRONG[place : place + 1])
+    assert wire.answer()[0] == 401
+    assert wire.ask(HEALTH)[0] == 200
+
+
+def test_bodies_of_pipelined_requests_do_not_mix(wire):
+    broken = b'{"refresh_token": '
+    bodies = [WRONG, broken, WRONG, broken]
+    wire.send(*(login(wire, body) + body for body in bodies), wire.request(HEALTH))
+    assert [wire.answer()[0] for _ in bodies] == [401, 400, 401, 400]
+    assert wire.answer()[2] == b'{"status":"ok"}'
+
+
+def test_a_chunked_body_has_the_same_limit(wire):
+    headers = ("Content-Type: application/json", "Transfer-Encoding: chunked")
+    head = wire.request("/api/auth/refresh", *headers, method="POST")
+    chunked = [b"%x\r\n%s\r\n" % (len(part), part) for part in (WRONG[:9], WRONG[9:])]
+    wire.send(head, *chunked, b"0\r\n\r\n")
+    assert wire.answer()[0] == 401
+    large = b"%x\r\n%s\r\n" % (1_000_001, b"x" * 1_000_001)
+    wire.send(head, large, b"0\r\n\r\n")
+    assert wire.answer()[0] == 413
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(wire):
+    wire.send(login(wire, WRONG).replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
+    assert wire.file.readline() == b"HTTP/1.1 100 Continue\r\n"
+    assert wire.file.readline() == b"\r\n"
+    wire.send(WRONG)
+    assert wire.answer()[0] == 401
+
+
 def test_somebody_who_is_known_gets_no_kept_answer(wire):
     wire.ask(LIST)
     assert wire.ask(LIST, "Cookie: session=1")[0] == 200

@@ -7,10 +7,14 @@ import contextlib
 
 import pytest
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from changemaker_core.cli.protocol import ReadyProtocol
 
 
-@pytest.fixture
-async def address(app):
+@pytest.fixture(params=[HttpToolsProtocol, ReadyProtocol], ids=["uvicorn", "serve"])
+async def address(app, request):
+    """Any server's way, and that of our own protocol, which offers what ASGI does not have."""
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
@@ -18,7 +22,7 @@ async def address(app):
         lifespan="off",
         log_config=None,
         proxy_headers=False,
-        http="httptools",
+        http=request.param,
         ws="none",
     )
     server = uvicorn.Server(config)
