@@ -126,7 +126,6 @@ def test_a_body_of_a_get_is_read_past(wire):
 
 def login(wire, body):
     """The head of a request that has this body."""
-
     headers = ("Content-Type: application/json", f"Content-Length: {len(body)}")
     return wire.request("/api/auth/refresh", *headers, method="POST")
 
