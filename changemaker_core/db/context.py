@@ -10,6 +10,7 @@ import peewee
 
 from changemaker_core.db.errors import OutsideUnitOfWork
 from changemaker_core.db.statements import tables_read, tables_written
+from changemaker_core.db.writes import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,6 +78,13 @@ def running(unit: Unit) -> Iterator[Unit]:
 
 class Observed(peewee.Database):
     """A peewee database that tells the running unit of work about each statement."""
+
+    def execute(self, query: Any, **options: Any) -> Any:
+        """Run a query. The SQL of a model's plain write was built by an earlier one."""
+        kept = query.kept(self) if isinstance(query, Kept) and not options else None
+        if kept is None:
+            return super().execute(query, **options)  # type: ignore[no-untyped-call]  # peewee's stub
+        return self.execute_sql(*kept)
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         """Run one statement on this thread's connection."""

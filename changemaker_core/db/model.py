@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import peewee
 
 from changemaker_core.db.cascades import forget_models, register_root
 from changemaker_core.db.context import CurrentDatabase
 from changemaker_core.db.statements import forget_statements
+from changemaker_core.db.writes import Delete, Insert, Update
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from changemaker_core.db.kept import Statement
 
 current_database = CurrentDatabase()
 
@@ -26,10 +29,31 @@ class Model(peewee.Model):
         database = current_database
         legacy_table_names = False
 
+    #: The SQL of this model's plain writes: see ``writes``.
+    kept_statements: ClassVar[dict[Any, Statement]]
+
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
+        cls.kept_statements = {}
         forget_models()
         forget_statements()
+
+    @classmethod
+    def insert(cls, data: Any = None, /, **values: Any) -> Insert:
+        """An insert of one row; ``execute()`` answers its key."""
+        if data is None and values.keys() <= cls._meta.fields.keys():
+            return Insert(cls, values)
+        return Insert(cls, cls._normalize_data(data, values))  # type: ignore[attr-defined]  # not in peewee's stubs
+
+    @classmethod
+    def update(cls, data: Any = None, /, **values: Any) -> Update:
+        """An update of the rows that ``where`` tells; ``execute()`` answers how many there were."""
+        return Update(cls, cls._normalize_data(data, values))  # type: ignore[attr-defined]  # not in peewee's stubs
+
+    @peewee.classmethod_only
+    def delete(cls: type[peewee.Model]) -> Delete:
+        """A delete of the rows that ``where`` tells; ``execute()`` answers how many there were."""
+        return Delete(cls)
 
 
 register_root(Model)

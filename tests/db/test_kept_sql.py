@@ -1,0 +1,198 @@
+"""Plain writes whose SQL is kept: always what peewee would write, on both databases."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, timedelta, timezone
+from typing import Any
+
+import peewee
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from changemaker_core.db import JSONField, Model, UtcField, UUIDField
+from changemaker_core.db.context import Unit, running
+from changemaker_core.db.dialects import COMPILERS
+from changemaker_core.db.writes import Kept
+
+ID = "01900000-0000-7000-8000-000000000001"
+
+
+class Shelf(Model):
+    name = peewee.CharField(primary_key=True)
+
+    class Meta:
+        table_name = "test_kept_shelf"
+
+
+class Note(Model):
+    id = peewee.IntegerField(primary_key=True, default=itertools.count(1).__next__)
+    text = peewee.TextField()
+
+    class Meta:
+        table_name = "test_kept_note"
+
+
+class Book(Model):
+    id = UUIDField(primary_key=True, default=lambda: ID)
+    shelf = peewee.ForeignKeyField(Shelf, lazy_load=False, null=True)
+    title = peewee.CharField(max_length=20, default="untitled", column_name="called")
+    text = peewee.TextField(null=True)
+    pages = peewee.IntegerField(default=0)
+    weight = peewee.FloatField(null=True)
+    price = peewee.DecimalField(null=True)
+    lent = peewee.BooleanField(default=False)
+    labels = JSONField(default=list)
+    more = JSONField(null=True)
+    read_at = UtcField(null=True)
+
+    class Meta:
+        table_name = "test_kept_book"
+
+
+TEXTS = st.text(max_size=5)
+NUMBERS = st.integers(-5, 5)
+VALUES: dict[str, st.SearchStrategy[Any]] = {
+    "id": st.uuids() | st.uuids().map(str),
+    "shelf": TEXTS | st.none(),
+    "title": TEXTS | NUMBERS | st.binary(max_size=3).map(bytes.hex),
+    "text": TEXTS | st.none(),
+    "pages": NUMBERS | NUMBERS.map(str) | st.booleans() | st.floats(0, 9),
+    "weight": st.floats(-1, 1) | NUMBERS | st.none(),
+    "price": st.decimals(0, 9, places=2) | st.none(),
+    "lent": st.booleans() | NUMBERS,
+    "labels": st.lists(TEXTS, max_size=2) | TEXTS | st.booleans(),
+    "more": st.none() | st.dictionaries(TEXTS, NUMBERS, max_size=2) | NUMBERS,
+    "read_at": st.none()
+    | st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=-5))]))
+    | st.just("2030-01-01T00:00:00+00:00"),
+}
+ROWS = st.fixed_dictionaries({}, optional=VALUES)
+COMPARED = sorted(VALUES.keys() - {"labels", "more"})
+
+
+@st.composite
+def comparisons(draw: st.DrawFn) -> Any:
+    name = draw(st.sampled_from(COMPARED))
+    field = getattr(Book, name)
+    match draw(st.sampled_from(["one", "many", "null", "column"])):
+        case "one":
+            compare = draw(st.sampled_from(["__eq__", "__ne__", "__lt__", "__ge__"]))
+            return getattr(field, compare)(draw(VALUES[name]))
+        case "many":
+            among = draw(st.sampled_from([list, tuple]))(draw(st.lists(VALUES[name], max_size=3)))
+            return field.in_(among) if draw(st.booleans()) else field.not_in(among)
+        case "null":
+            return field.is_null(draw(st.booleans()))
+        case _:
+            return field == getattr(Book, draw(st.sampled_from(COMPARED)))
+
+
+CONDITIONS = st.recursive(
+    comparisons(),
+    lambda inner: (
+        st.tuples(inner, inner).map(lambda two: two[0] & two[1])
+        | st.tuples(inner, inner).map(lambda two: two[0] | two[1])
+    ),
+    max_leaves=4,
+)
+COUNTED = st.fixed_dictionaries(
+    {},
+    optional={
+        "pages": NUMBERS.map(lambda number: Book.pages + number),
+        "text": st.just(Book.title),
+        "weight": NUMBERS.map(lambda number: Book.weight - (Book.pages + number)),
+    },
+)
+
+
+@st.composite
+def inserts(draw: st.DrawFn) -> Any:
+    query = Book.insert(**draw(ROWS))
+    match draw(st.sampled_from(["", "ignore", "skip", "row count", "by column"])):
+        case "ignore":
+            return query.on_conflict_ignore()
+        case "skip":
+            return query.on_conflict(action="NOTHING", conflict_target=[Book.title])
+        case "row count":
+            return query.as_rowcount()
+        case "by column":
+            return Book.insert({Book.title: draw(TEXTS), "pages": draw(NUMBERS)})
+    return query
+
+
+@st.composite
+def updates(draw: st.DrawFn) -> Any:
+    query = Book.update(**{"pages": 1, **draw(ROWS), **draw(COUNTED)})
+    return query.where(*draw(WHERE)) if draw(st.booleans()) else query
+
+
+WHERE = st.lists(CONDITIONS, min_size=1, max_size=2)
+DELETES = st.just(None).map(lambda _: Book.delete()) | WHERE.map(lambda w: Book.delete().where(*w))
+
+
+def comparable(parameters: list[Any]) -> list[Any]:
+    """Parameters with their types, since 1 equals True; JSON as what it holds."""
+    plain = [getattr(each, "adapted", each) for each in parameters]
+    return [(type(each), each) for each in plain]
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+@given(data=st.data())
+def test_it_is_what_peewee_writes(dialect, data):
+    database = COMPILERS[dialect]
+    with running(Unit(database)):
+        query = data.draw(inserts() | updates() | DELETES)
+        kept = query.kept(database)
+        sql, parameters = query.sql()
+        assert kept is not None
+        assert kept[0] == sql
+        assert comparable(kept[1]) == comparable(parameters)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        lambda: Book.insert(title=peewee.fn.LOWER("A")),
+        lambda: Book.insert(shelf=Shelf(name="a")),
+        lambda: Book.insert(title="a").returning(Book.pages),
+        lambda: Book.insert(title="a").on_conflict_replace(),
+        lambda: Book.insert(title="a").on_conflict(
+            conflict_target=[Book.title], update={Book.pages: 1}
+        ),
+        lambda: Book.insert_many([{"title": "a"}, {"title": "b"}]),
+        lambda: Book.insert_from(Shelf.select(Shelf.name), [Book.title]),
+        lambda: Book.update(title=peewee.fn.LOWER(Book.title)),
+        lambda: Book.update(pages=1).where(Shelf.name == "a"),
+        lambda: Book.update(pages=1).from_(Shelf),
+        lambda: Book.update(pages=1).where(Book.title.contains("a")),
+        lambda: Book.update(pages=1).where(Book.more["a"] == 1),
+        lambda: Book.update(pages=1).where(Book.labels == ["a"]),
+        lambda: Book.update(pages=1).where(~(Book.pages == 1)),
+        lambda: Book.update(pages=1).where(Book.shelf == Shelf(name="a")),
+        lambda: Book.delete().where(Book.shelf.in_(Shelf.select())),
+        lambda: Book.delete().where(Book.title.in_([str(number) for number in range(100)])),
+        lambda: Book.delete().where(peewee.SQL("1 = 1")),
+        lambda: Book.delete().limit(1),
+    ],
+)
+def test_what_is_not_plain_is_left_to_peewee(query):
+    database = COMPILERS["sqlite"]
+    with running(Unit(database)):
+        made = query()
+        assert not isinstance(made, Kept) or made.kept(database) is None
+
+
+def test_a_default_is_asked_for_each_row(database, make_tables):
+    make_tables(Note)
+    add = lambda tx: [Note.insert(text=text).execute() for text in "abc"]  # noqa: E731
+    first, second, third = database.sync.write(add)
+    assert [second, third] == [first + 1, first + 2]
+    written = database.sync.read(lambda: [(note.id, note.text) for note in Note.select()])
+    assert written == [(first, "a"), (second, "b"), (third, "c")]
+
+
+def test_an_unknown_column_is_said_at_once():
+    with pytest.raises(AttributeError, match="colour"):
+        Note.insert(colour="blue")
