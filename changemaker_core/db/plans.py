@@ -8,7 +8,7 @@ from changemaker_core.db.generate import generate
 from changemaker_core.db.params import Param, check_literal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from changemaker_core.db.rows import Rows
 
@@ -39,10 +39,14 @@ class Plan:
 
 
 def _binder(values: Sequence[Any], parameters: Sequence[str]) -> Callable[..., list[Any]]:
-    """``lambda a0, a1: [v0, v1(a0), a1]``: a constant, an argument converted, and one as it is."""
+    """A constant, an argument as it is, one converted, and the same once more come as
+
+    lambda a0, a1: [v0, a0, (b2 := v2(a1)), b2]
+    """
     arguments = {name: f"a{index}" for index, name in enumerate(parameters)}
     names = {f"v{index}": _known(value) for index, value in enumerate(values)}
-    written = (_written(value, f"v{index}", arguments) for index, value in enumerate(values))
+    converted: dict[tuple[str, Any], str] = {}
+    written = [_written(value, index, arguments, converted) for index, value in enumerate(values)]
     return generate(f"lambda {', '.join(arguments.values())}: [{', '.join(written)}]", names)
 
 
@@ -54,8 +58,16 @@ def _known(value: Any) -> Any:
     return value
 
 
-def _written(value: Any, known: str, arguments: dict[str, str]) -> str:
+def _written(
+    value: Any, index: int, arguments: Mapping[str, str], converted: dict[tuple[str, Any], str]
+) -> str:
     if not isinstance(value, Param):
-        return known
+        return f"v{index}"
     argument = arguments[value.name]
-    return argument if value.convert is None else f"{known}({argument})"
+    if value.convert is None:
+        return argument
+    found = converted.get((value.name, value.convert))
+    if found is not None:
+        return found
+    converted[value.name, value.convert] = f"b{index}"
+    return f"(b{index} := v{index}({argument}))"
