@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
@@ -93,6 +94,7 @@ def links(current: str, query: str, available: Sequence[str]) -> list[LanguageLi
     ]
 
 
+@lru_cache(maxsize=64)  # asked for by every page, and looked up slowly
 def own_name(code: str) -> str:
     """A language's name in itself, as a list shows it.
 

@@ -209,12 +209,12 @@ async def test_a_message_takes_allowed_steps_only(visit):
         await v.send(await v.campaign())
         row = await row_of(v)
         with pytest.raises(states.IllegalTransition):
-            await v.site.db.write(services.mark_sent, row.id)
+            await v.site.db.write(services.mark_sent, row.id, row.campaign_id)
         await v.site.db.write(services.mark_sending, row.id, "<x@y>")
         await v.site.db.write(services.mark_unknown, row.id)
-        for mark in (services.mark_sent, services.mark_failed):
+        for mark, *more in ((services.mark_sent, row.campaign_id), (services.mark_failed,)):
             with pytest.raises(states.IllegalTransition):
-                await v.site.db.write(mark, row.id)
+                await v.site.db.write(mark, row.id, *more)
         assert (await row_of(v)).status == "UNKNOWN"
 
 

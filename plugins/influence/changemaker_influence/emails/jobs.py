@@ -31,7 +31,7 @@ def send_email(run: JobRun, email_id: str) -> None:
         if not _offered(run, session, message, email_id):
             return
         run.at_risk(services.mark_sending, email_id, message.message_id)
-        _hand_over(run, session, email_id)
+        _hand_over(run, session, email)
 
 
 def _load(email_id: str) -> EmailToSend | None:
@@ -47,15 +47,15 @@ def _offered(run: JobRun, session: Session, message: Message, email_id: str) -> 
     return True
 
 
-def _hand_over(run: JobRun, session: Session, email_id: str) -> None:
+def _hand_over(run: JobRun, session: Session, email: EmailToSend) -> None:
     try:
         session.data()
     except Refused as refused:
-        _settle_refusal(run, email_id, refused)
+        _settle_refusal(run, email.id, refused)
     except Unanswered as unanswered:
-        run.unknown(without_addresses(str(unanswered)), services.mark_unknown, email_id)
+        run.unknown(without_addresses(str(unanswered)), services.mark_unknown, email.id)
     else:
-        run.done(services.mark_sent, email_id)
+        run.done(services.mark_sent, email.id, email.campaign_id)
 
 
 def _settle_refusal(run: JobRun, email_id: str, refused: Refused) -> None:

@@ -40,6 +40,7 @@ class EmailToSend(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
     body: str
     status: EmailStatus
+    campaign_id: str
     campaign_slug: str
     campaign_title: str
     language: str
@@ -72,6 +73,7 @@ def email_to_send(id: str) -> Query:
             CampaignEmail.subject,
             CampaignEmail.body,
             CampaignEmail.status,
+            Campaign.id.alias("campaign_id"),
             Campaign.slug.alias("campaign_slug"),
             Campaign.title.alias("campaign_title"),
             Campaign.language,

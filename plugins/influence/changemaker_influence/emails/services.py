@@ -180,11 +180,9 @@ def mark_sending(tx: Tx, email_id: str, message_id: str) -> None:
     _become(tx, email_id, "SENDING", message_id=message_id, sending_at=tx.now, error=None)
 
 
-def mark_sent(tx: Tx, email_id: str) -> None:
-    """The server took the message over."""
+def mark_sent(tx: Tx, email_id: str, campaign_id: str) -> None:
+    """The server took the message, one of that campaign, over."""
     _become(tx, email_id, "SENT", sent_at=tx.now)
-    of_email = CampaignEmail.select(CampaignEmail.campaign).where(CampaignEmail.id == email_id)
-    campaign_id = of_email.scalar()
     EmailTally.update(sent=EmailTally.sent + 1).where(EmailTally.campaign == campaign_id).execute()
     tx.emit(EMAIL_SENT, {"campaign_id": campaign_id, "email_id": email_id})
 
