@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -329,6 +330,28 @@ async def test_one_stall_of_the_machine_does_not_banish_a_query(sqlite_url, monk
         assert database.engine.attempt(plan, values) is None
         monkeypatch.setattr("changemaker_core.db.sqlite.LOOP_SECONDS", 10.0)
         assert len(database.engine.attempt(plan, values)) == 300
+    database.close()
+
+
+async def test_a_query_that_was_stopped_is_not_prepared_again_and_again(sqlite_url, monkeypatch):
+    database = Database.open(sqlite_url)
+    await database.write(lambda tx: tx.database.create_tables([Group, Thing]))
+    await database.write(lambda tx: [Thing.create(name=f"{n}", at=tx.now) for n in range(300)])
+    plan, values = things(limit=300).prepare("sqlite")
+    monkeypatch.setattr("changemaker_core.db.sqlite.LOOP_SECONDS", -1.0)
+    assert database.engine.attempt(plan, values) is None
+    monkeypatch.setattr("changemaker_core.db.sqlite.LOOP_SECONDS", 10.0)
+    assert len(database.engine.attempt(plan, values)) == 300
+    prepared = []
+    # SQLite asks its authoriser about whatever it prepares.
+    database.engine._local.connection.set_authorizer(
+        lambda *asked: prepared.append(asked) or sqlite3.SQLITE_OK
+    )
+    database.engine.attempt(plan, values)  # a new authoriser is asked about everything once more
+    before = len(prepared)
+    assert before > 0
+    assert len(database.engine.attempt(plan, values)) == 300
+    assert len(prepared) == before
     database.close()
 
 
