@@ -40,6 +40,7 @@ CoreJob.add_index(
     CoreJob.queue, CoreJob.due_at, where=peewee.SQL("due_at IS NOT NULL"), name="core_job_due"
 )
 CoreJob.add_index(CoreJob.due_at, where=peewee.SQL("state = 'at_risk'"), name="core_job_at_risk")
+CoreJob.add_index(CoreJob.queue, CoreJob.state, CoreJob.wanted_at, name="core_job_depth")
 
 
 class CoreHold(Model):

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 ACCEPTED = {
     "changemaker_core.jobs.holds.waiting_jobs": "groups what waits in a queue that is held",
     "changemaker_core.jobs.stats.jobs": "operators ask it; each job would pay for an index",
-    "changemaker_core.jobs.stats.queue_depths": "operators ask it; each job would pay for an index",
     "changemaker_influence.campaigns.queries.custom_recipients": "sorts a campaign's 100 at most",
     "changemaker_influence.directories.queries.lookup_counts": "a row for each kind of source",
 }
