@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from changemaker_core.cache.entries import Entry, Reply
 from changemaker_core.db import read_tables
+from changemaker_core.db.tags import told_on
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
@@ -24,9 +25,9 @@ _LARGEST_SHARE = 8
 
 
 class BytesCache:
-    """Answers of one process, each dropped when a table changes that it was read from.
+    """Answers of one process, each dropped when something changes that it was read from.
 
-    Tags are the tables themselves, collected while the answer is made, so nobody has to name or
+    Tags are tables, or rows of tables, collected while the answer is made, so nobody has to name or
     remember them. All methods belong to the event loop's thread, as ``changes`` calls back there.
     """
 
@@ -42,10 +43,10 @@ class BytesCache:
         self._clock = clock
         self._second = second
         self._entries: OrderedDict[Hashable, Entry] = OrderedDict()
-        self._by_table: dict[str, set[Hashable]] = {}
+        self._by_channel: dict[str, set[Hashable]] = {}
         self._bytes = 0
         self._flights: dict[Hashable, _Flight] = {}
-        # Counts changes heard of; `_changed_at` says which of them last touched a table.
+        # Counts changes heard of; `_changed_at` says which was last told on a channel.
         self._generation = 0
         self._changed_at: dict[str, int] = {}
         self._flushed_at = 0
@@ -97,13 +98,13 @@ class BytesCache:
 
     async def _fly(self, key: Hashable, seconds: float, fill: Fill) -> Entry | Reply:
         flight = self._flights[key] = _Flight(self._generation)
-        tables: set[str] = set()
-        token = read_tables.set(tables)
+        tags: set[str] = set()
+        token = read_tables.set(tags)
         try:
             if self._second is not None:
-                return await self._fly_over(self._second, key, seconds, fill, flight, tables)
+                return await self._fly_over(self._second, key, seconds, fill, flight, tags)
             reply = await fill()
-            return self._land(key, seconds, flight, reply, frozenset(tables))
+            return self._land(key, seconds, flight, reply, frozenset(tags))
         except Exception:
             # Each waiter finds out for themselves. (Where this one was only cancelled, they go on
             # to the next flight together.)
@@ -122,41 +123,43 @@ class BytesCache:
         seconds: float,
         fill: Fill,
         flight: _Flight,
-        tables: set[str],
+        tags: set[str],
     ) -> Entry | Reply:
         """As a plain flight, with a look at the second level first."""
         tokens = await second.begin()
         # What was heard of until now, an answer made from now on contains.
         flight.generation = self._generation
         if tokens is None:
-            return self._land(key, seconds, flight, await fill(), frozenset(tables))
+            return self._land(key, seconds, flight, await fill(), frozenset(tags))
         found = await second.find(key, tokens, seconds)
         if found is not None:
             entry, left = found
             entry.expires = self._clock() + left
             return self._share(key, flight, entry)
-        landed = self._land(key, seconds, flight, await fill(), frozenset(tables))
+        landed = self._land(key, seconds, flight, await fill(), frozenset(tags))
         if isinstance(landed, Entry):
             second.keep(key, tokens, seconds, landed)
         return landed
 
     def _land(
-        self, key: Hashable, seconds: float, flight: _Flight, reply: Reply, tables: frozenset[str]
+        self, key: Hashable, seconds: float, flight: _Flight, reply: Reply, tags: frozenset[str]
     ) -> Entry | Reply:
         if not reply.for_everybody:
             flight.unshared = True
             return reply
-        return self._share(key, flight, Entry(reply, tables, self._clock() + seconds))
+        return self._share(key, flight, Entry(reply, tags, self._clock() + seconds))
 
     def _share(self, key: Hashable, flight: _Flight, entry: Entry) -> Entry:
         # Whoever waits asked after this began, and nothing had changed then: they may have it.
         flight.shared = entry
-        if not self._changed_since(flight.generation, entry.tables):
+        if not self._changed_since(flight.generation, entry):
             self._keep(key, entry)
         return entry
 
-    def _changed_since(self, generation: int, tables: frozenset[str]) -> bool:
-        latest = max((self._changed_at.get(table, 0) for table in tables), default=0)
+    def _changed_since(self, generation: int, entry: Entry) -> bool:
+        # What the entry was read from may be known only now; that it changed was noted anyhow.
+        told = (self._changed_at.get(channel, 0) for channel in entry.channels)
+        latest = max(told, default=0)
         return max(latest, self._flushed_at) > generation
 
     def _keep(self, key: Hashable, entry: Entry) -> None:
@@ -165,8 +168,8 @@ class BytesCache:
         self._drop(key)
         self._entries[key] = entry
         self._bytes += entry.size
-        for table in entry.tables:
-            self._by_table.setdefault(table, set()).add(key)
+        for channel in entry.channels:
+            self._by_channel.setdefault(channel, set()).add(key)
         while self._bytes > self._max_bytes:
             self._drop(next(iter(self._entries)))
 
@@ -175,22 +178,22 @@ class BytesCache:
         if entry is None:
             return
         self._bytes -= entry.size
-        for table in entry.tables:
-            keys = self._by_table[table]
+        for channel in entry.channels:
+            keys = self._by_channel[channel]
             keys.discard(key)
             if not keys:
-                del self._by_table[table]
+                del self._by_channel[channel]
 
-    def _on_change(self, tables: frozenset[str] | None) -> None:
+    def _on_change(self, written: frozenset[str] | None) -> None:
         self._generation += 1
-        if tables is None:
+        if written is None:
             self._flushed_at = self._generation
             for key in list(self._entries):
                 self._drop(key)
             return
-        for table in tables:
-            self._changed_at[table] = self._generation
-            for key in list(self._by_table.get(table, ())):
+        for channel in (channel for tag in written for channel in told_on(tag)):
+            self._changed_at[channel] = self._generation
+            for key in list(self._by_channel.get(channel, ())):
                 self._drop(key)
 
 

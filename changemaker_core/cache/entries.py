@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from changemaker_core.db.tags import channels_of
+
 Headers = list[tuple[bytes, bytes]]
 
 #: What one entry costs beside its body and headers: objects, dictionary slots.
@@ -40,11 +42,13 @@ class Reply:
 class Entry:
     """An answer that is kept: what is sent for it, built once.
 
-    ``tables`` are those it was read from; it is good until ``expires`` on the cache's clock.
+    ``tags`` say what it was read from, and ``channels`` where changes of that are told; it is good
+    until ``expires`` on the cache's clock.
     """
 
     __slots__ = (
         "body",
+        "channels",
         "etag",
         "expires",
         "head",
@@ -53,19 +57,20 @@ class Entry:
         "not_modified",
         "route",
         "size",
-        "tables",
+        "tags",
     )
 
-    def __init__(self, reply: Reply, tables: frozenset[str], expires: float) -> None:
-        tagged = dict(reply.headers).get(b"etag")
-        self.etag = tagged or _etag(reply.body)
-        self.headers = reply.headers if tagged else [*reply.headers, (b"etag", self.etag)]
+    def __init__(self, reply: Reply, tags: frozenset[str], expires: float) -> None:
+        etag = dict(reply.headers).get(b"etag")
+        self.etag = etag or _etag(reply.body)
+        self.headers = reply.headers if etag else [*reply.headers, (b"etag", self.etag)]
         self.not_modified = _without_content(self.headers)
         self.head = http_head(b"200 OK", self.headers)
         self.head_not_modified = http_head(b"304 Not Modified", self.not_modified)
         self.body = reply.body
         self.route = reply.route
-        self.tables = tables
+        self.tags = tags
+        self.channels = channels_of(tags)
         self.expires = expires
         self.size = OVERHEAD + len(self.body) + sum(len(k) + len(v) for k, v in self.headers)
 

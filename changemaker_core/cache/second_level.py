@@ -1,8 +1,8 @@
 """Ready-made answers in Redis, which processes on any machine share.
 
-Nobody deletes anything there. A record says for which state of its tables it holds, by the tokens
-of their last changes (``changemaker_core.db.heard``), and is of use only to a process in which they
-are in that state. So a Redis that was emptied, restored or filled by somebody else can cost time,
+Nobody deletes anything there. A record says for which state of what it was read from it holds, by
+the tokens of the last changes (``changemaker_core.db.heard``), and is of use only to a process that
+knows of that state. So a Redis that was emptied, restored or filled by somebody else can cost time,
 and cannot show anything old or forged.
 """
 
@@ -29,11 +29,11 @@ _SEAL_BYTES = 32
 
 
 class _Record(msgspec.Struct, array_like=True, frozen=True):
-    """An answer as it lies in Redis. ``until`` is a Unix time, ``state`` that of its tables."""
+    """An answer as it lies in Redis. ``until`` is a Unix time, ``state`` that of its tags."""
 
     until: float
     state: bytes
-    tables: list[str]
+    tags: list[str]
     route: str
     headers: list[tuple[bytes, bytes]]
     body: bytes
@@ -76,23 +76,23 @@ class SecondLevel:
         # redis-py's stubs do not tell apart the answers of its two kinds of clients.
         sealed: Any = await self._store.ask(lambda client: client.get(name))
         record = self._open(name, sealed) if sealed is not None else None
-        if record is None or record.state != tokens.digest(frozenset(record.tables)):
+        if record is None or record.state != tokens.digest(frozenset(record.tags)):
             return None
         left = min(seconds, record.until - self._clock())
         if left <= 0:
             return None
         reply = Reply(200, list(record.headers), record.body, record.route)
-        return Entry(reply, frozenset(record.tables), 0.0), left
+        return Entry(reply, frozenset(record.tags), 0.0), left
 
     def keep(self, key: Hashable, tokens: Tokens, seconds: float, entry: Entry) -> None:
         """Have ``entry`` kept for ``seconds``; it was made after ``tokens`` were heard of."""
-        state = tokens.digest(entry.tables)
+        state = tokens.digest(entry.tags)
         if entry.size > LARGEST or state is None:
             return
         record = _Record(
             self._clock() + seconds,
             state,
-            sorted(entry.tables),
+            sorted(entry.tags),
             entry.route,
             entry.headers,
             entry.body,

@@ -22,6 +22,7 @@ from changemaker_core.db.migrations import MigrationFolder
 from changemaker_core.db.model import Model, check_models
 from changemaker_core.db.params import among
 from changemaker_core.db.queries import Bound, Compiled, Query, compiled
+from changemaker_core.db.tags import tables_of
 
 __all__ = [
     "Bound",
@@ -52,5 +53,6 @@ __all__ = [
     "current_actor",
     "new_id",
     "read_tables",
+    "tables_of",
     "utcnow",
 ]

@@ -27,6 +27,11 @@ def known_tables() -> frozenset[str]:
     return frozenset(_models_by_table())
 
 
+def models_of(table: str) -> list[type[peewee.Model]]:
+    """The models of ``table``, whose name is in lower case: migrations have models of their own."""
+    return _models_by_table().get(table, [])
+
+
 @lru_cache(maxsize=1)
 def _models_by_table() -> dict[str, list[type[peewee.Model]]]:
     found: dict[str, list[type[peewee.Model]]] = {}
@@ -39,24 +44,32 @@ def _models_by_table() -> dict[str, list[type[peewee.Model]]]:
     return found
 
 
+#: Statements that delete no row, and that change none.
+_KEEPING = frozenset({"INSERT", "UPDATE"})
+_STILL = frozenset({"INSERT", "DELETE"})
+
+
 @lru_cache(maxsize=1024)
-def follow_cascades(table: str) -> frozenset[str]:
-    """The tables that change by themselves when rows of ``table`` change or go, transitively."""
-    models = _models_by_table()
+def follow_cascades(table: str, verb: str) -> frozenset[str]:
+    """The tables that change by themselves when rows of ``table`` change or go, transitively.
+
+    Nothing follows an ``INSERT``, and an ``UPDATE`` is followed by ``ON UPDATE`` alone. What they
+    reach may have been changed or deleted.
+    """
     reached: set[str] = set()
-    waiting = [table]
+    waiting = _referring(table, deletes=verb not in _KEEPING, updates=verb not in _STILL)
     while waiting:
-        for name in _referring(models.get(waiting.pop(), ())):
-            if name not in reached:
-                reached.add(name)
-                waiting.append(name)
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting |= _referring(name, deletes=True, updates=True)
     return frozenset(reached)
 
 
-def _referring(models: list[type[peewee.Model]] | tuple[()]) -> set[str]:
+def _referring(table: str, *, deletes: bool, updates: bool) -> set[str]:
     return {
         referrer._meta.table_name.lower()
-        for model in models
+        for model in models_of(table)
         for field, referrer in model._meta.backrefs.items()
-        if field.on_delete or field.on_update
+        if (deletes and field.on_delete) or (updates and field.on_update)
     }

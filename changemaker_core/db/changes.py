@@ -1,4 +1,4 @@
-"""Who changed what: tells subscribers, in the event loop, which tables were written."""
+"""Who changed what: tells subscribers, in the event loop, what was written."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Changes:
-    """Committed writes, of this process and of others, by table.
+    """Committed writes, of this process and of others, by table, or by row where that is certain.
 
     A process's own writes are told before ``await db.write()`` returns. Those of others are told
     by ``check()`` on SQLite, and as they arrive on PostgreSQL.
@@ -36,7 +36,10 @@ class Changes:
         self._engine = engine
 
     def subscribe(self, callback: Callback) -> Callable[[], None]:
-        """Call ``callback`` with the tables written, or with None when any may have been.
+        """Call ``callback`` with what was written, or with None when it may be anything.
+
+        That is a set of tags: ``influence_campaign`` is a table of which any row may have changed,
+        ``influence_campaign#3f`` a part of its rows; ``tables_of`` tells the tables of both.
 
         It runs in the event loop's thread once ``start()`` was called, else in whichever thread
         wrote. Returns what ends the subscription.
@@ -64,21 +67,21 @@ class Changes:
         if self._engine is not None:
             await asyncio.to_thread(self._engine.unwatch)
 
-    def announce(self, tables: Tables) -> None:
+    def announce(self, written: Tables) -> None:
         """Tell subscribers, in the event loop's thread. May be called from any thread."""
         loop = self._loop
         if loop is None or _is_running_here(loop):
-            self._tell(tables)
+            self._tell(written)
             return
         try:
-            loop.call_soon_threadsafe(self._tell, tables)
+            loop.call_soon_threadsafe(self._tell, written)
         except RuntimeError:  # the loop was closed without stop(): nobody else is left to tell
-            self._tell(tables)
+            self._tell(written)
 
-    def _tell(self, tables: Tables) -> None:
+    def _tell(self, written: Tables) -> None:
         for callback in tuple(self._callbacks):
             try:
-                callback(tables)
+                callback(written)
             except Exception:
                 # The write is committed: a subscriber's fault must not become the writer's.
                 logger.exception("a subscriber to changes failed")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import peewee
 
 from changemaker_core.db.errors import OutsideUnitOfWork
-from changemaker_core.db.statements import tables_read, tables_written
+from changemaker_core.db.statements import tables_read, tags_written
+from changemaker_core.db.tags import coarsened
 from changemaker_core.db.writes import Kept
 
 if TYPE_CHECKING:
@@ -17,22 +18,22 @@ if TYPE_CHECKING:
 
     from changemaker_core.identity.actor import Actor
 
-#: Names of tables; None when any table may be meant.
+#: What was written: tables, or rows of tables (see ``tags``); None when it may be anything.
 Tables = frozenset[str] | None
 
 #: Who is acting: set by the edge for a request and by the executor for a job.
 current_actor: ContextVar[Actor | None] = ContextVar("current_actor", default=None)
 
-#: Where it holds a set, queries add the names of the tables they read.
+#: Where it holds a set, queries add what they read: tables, or rows of tables (see ``tags``).
 read_tables: ContextVar[set[str] | None] = ContextVar("read_tables", default=None)
 
 
 class Unit:
-    """One running unit of work: its database, and which tables it wrote so far."""
+    """One running unit of work: its database, and what it wrote so far."""
 
     __slots__ = ("changed", "database", "everything", "owner")
 
-    def __init__(self, database: peewee.Database, owner: object = None) -> None:
+    def __init__(self, database: Observed, owner: object = None) -> None:
         self.database = database
         self.owner = owner
         self.changed: set[str] = set()
@@ -40,19 +41,23 @@ class Unit:
 
     @property
     def written(self) -> Tables:
-        """The tables written; None when that cannot be told, so any table may be."""
-        return None if self.everything else frozenset(self.changed)
+        """What was written; None when that cannot be told, so it may be anything."""
+        return None if self.everything else coarsened(frozenset(self.changed))
 
-    def note(self, sql: str) -> None:
-        """Take notice of a statement that is about to run."""
-        written = tables_written(sql)
+    def note(self, sql: str, values: Any) -> None:
+        """Take notice of a statement that is about to run, and of what it reads."""
+        self.note_write(sql, values)
+        collector = read_tables.get()
+        if collector is not None:
+            collector |= tables_read(sql)
+
+    def note_write(self, sql: str, values: Any) -> None:
+        """Take notice of what a statement writes that is about to run."""
+        written = tags_written(sql, values)
         if written is None:
             self.everything = True
         elif written:
             self.changed |= written
-        collector = read_tables.get()
-        if collector is not None:
-            collector |= tables_read(sql)
 
 
 current_unit: ContextVar[Unit | None] = ContextVar("current_unit", default=None)
@@ -90,8 +95,16 @@ class Observed(peewee.Database):
         """Run one statement on this thread's connection."""
         unit = current_unit.get()
         if unit is not None:
-            unit.note(sql)
+            unit.note(sql, params)
         return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]  # peewee's stub
+
+    def fetch(self, sql: str, params: Any) -> Any:
+        """All rows of a compiled query. What they were read from is noted by whoever asks."""
+        unit = current_unit.get()
+        if unit is not None:
+            unit.note_write(sql, params)
+        cursor = super().execute_sql(sql, params)  # type: ignore[no-untyped-call]  # peewee's stub
+        return cursor.fetchall()
 
     def connection(self) -> Any:
         """This thread's connection, as the driver made it."""

@@ -12,7 +12,7 @@ from changemaker_core.db.changes import Changes
 from changemaker_core.db.context import Unit, current_actor, current_unit, read_tables
 from changemaker_core.db.errors import NestedUnitOfWork
 from changemaker_core.db.ids import utcnow
-from changemaker_core.db.queries import Bound, note_reads, run_plan
+from changemaker_core.db.queries import Bound, run_plan
 from changemaker_core.db.work import NOTHING, Work
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class Tx:
 class Database:
     """One site's database. Opens lazily: threads and connections start with the first use."""
 
-    #: Where it holds a set, queries add the tables they read.
+    #: Where it holds a set, queries add what they read: tables, or rows of tables.
     read_tables: ContextVar[set[str] | None] = read_tables
 
     def __init__(
@@ -196,14 +196,17 @@ class Database:
         return count
 
     async def _rows(self, plan: Plan, values: list[Any]) -> list[Any]:
-        note_reads(plan)
-        rows = self.engine.attempt(plan, values)
-        if rows is None:
-            work = self._plan_work(plan, values, asyncio.get_running_loop())
-            replicas = self.engine.replicas
-            if replicas is None or not await replicas.take(work, plan.tables):
-                self.engine.read(work)
-            rows = await work.future
+        try:
+            rows = self.engine.attempt(plan, values)
+            if rows is None:
+                work = self._plan_work(plan, values, asyncio.get_running_loop())
+                replicas = self.engine.replicas
+                if replicas is None or not await replicas.take(work, plan.tables):
+                    self.engine.read(work)
+                rows = await work.future
+        except BaseException:
+            plan.note_failure()
+            raise
         return rows
 
     def _work(
@@ -284,7 +287,6 @@ class SyncDatabase:
         return count
 
     def _rows(self, plan: Plan, values: list[Any]) -> list[Any]:
-        note_reads(plan)
         work = self._database._plan_work(plan, values, None)
         self._database.engine.read(work)
         rows: list[Any] = work.future.result()

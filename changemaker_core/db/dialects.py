@@ -67,4 +67,4 @@ def keep_ids_as_text(connection: Any) -> None:
 
 
 #: For building SQL without any connection.
-COMPILERS: dict[Dialect, peewee.Database] = {"sqlite": Sqlite(None), "postgresql": Postgresql(None)}
+COMPILERS: dict[Dialect, Observed] = {"sqlite": Sqlite(None), "postgresql": Postgresql(None)}

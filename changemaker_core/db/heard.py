@@ -11,6 +11,8 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from changemaker_core.db.tags import channels_of, tables_of, told_on
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,13 +24,13 @@ _PAYLOAD_BYTES = 7_900  # PostgreSQL's limit of a notification is 8,000
 
 
 class Note(NamedTuple):
-    """One notification: ``token`` is unique to the commit; ``tables`` are those it wrote.
+    """One notification: ``token`` is unique to the commit; ``written`` is what it wrote.
 
-    A note without tables is a greeting: the sender has just begun to listen.
+    A note of nothing written is a greeting: the sender has just begun to listen.
     """
 
     token: str
-    tables: Tables
+    written: Tables
 
     @classmethod
     def read(cls, payload: str) -> Note:
@@ -41,8 +43,8 @@ class Note(NamedTuple):
         return cls(token, frozenset(names.split(",") if names else ()))
 
     def write(self) -> str:
-        """The payload; tables that do not fit into it stand for all."""
-        names = ANY_TABLE if self.tables is None else ",".join(sorted(self.tables))
+        """The payload; what does not fit into it stands for everything."""
+        names = ANY_TABLE if self.written is None else ",".join(sorted(self.written))
         payload = f"{self.token}:{names}"
         fits = len(payload.encode()) <= _PAYLOAD_BYTES
         return payload if fits else f"{self.token}:{ANY_TABLE}"
@@ -73,11 +75,11 @@ class Positions:
             self._waiting.clear()
             self._known.clear()
 
-    def heard(self, tables: frozenset[str]) -> None:
-        """A commit that changed ``tables`` was heard of."""
+    def heard(self, written: frozenset[str]) -> None:
+        """A commit was heard of that changed these tables, or rows of them."""
         with self._lock:
             self._count += 1
-            self._waiting.update(dict.fromkeys(tables, self._count))
+            self._waiting.update(dict.fromkeys(tables_of(written), self._count))
 
     def mark(self) -> int:
         """To be taken before the primary is asked for its position."""
@@ -95,17 +97,18 @@ class Positions:
 
     def of(self, tables: frozenset[str]) -> int | None:
         """The position that a copy must have reached to be used for ``tables``."""
+        names = tables_of(tables)
         with self._lock:
-            if self._floor is None or not self._waiting.keys().isdisjoint(tables):
+            if self._floor is None or not self._waiting.keys().isdisjoint(names):
                 return None
-            return max([self._floor, *(self._known.get(table, 0) for table in tables)])
+            return max([self._floor, *(self._known.get(name, 0) for name in names)])
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The token of the last commit heard of for each table, beginning with an ``epoch``.
+    """The token of the last commit heard of on each channel, beginning with an ``epoch``.
 
-    Equal digests in two processes mean that both have heard of the same changes to these tables.
+    Equal digests in two processes mean that both have heard of the same changes to what was read.
     """
 
     epoch: str = ""
@@ -113,15 +116,17 @@ class Tokens:
 
     def after(self, note: Note) -> Tokens:
         """These once ``note`` was heard. What may change everything, or greets, begins anew."""
-        if not note.tables:
+        if not note.written:
             return Tokens(note.token)
-        return Tokens(self.epoch, {**self.of, **dict.fromkeys(note.tables, note.token)})
+        channels = [channel for tag in note.written for channel in told_on(tag)]
+        return Tokens(self.epoch, {**self.of, **dict.fromkeys(channels, note.token)})
 
-    def digest(self, tables: frozenset[str]) -> bytes | None:
-        """16 bytes that stand for the state of ``tables``; None while nothing is known."""
+    def digest(self, tags: frozenset[str]) -> bytes | None:
+        """16 bytes that stand for the state of ``tags``; None while nothing is known."""
         if not self.epoch:
             return None
-        told = [self.epoch, *(f"{table}={self.of.get(table, '')}" for table in sorted(tables))]
+        channels = sorted(channels_of(tags))
+        told = [self.epoch, *(f"{channel}={self.of.get(channel, '')}" for channel in channels)]
         return hashlib.blake2b("\0".join(told).encode(), digest_size=16).digest()
 
 
@@ -134,10 +139,10 @@ class Heard:
 
     def note(self, note: Note) -> None:
         """Take notice of one notification, of this process or of another."""
-        if note.tables is None:
+        if note.written is None:
             self.positions.forget()
         else:
-            self.positions.heard(note.tables)
+            self.positions.heard(note.written)
         self.tokens = self.tokens.after(note)
 
     def forget(self) -> None:

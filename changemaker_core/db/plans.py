@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from changemaker_core.db.context import read_tables
 from changemaker_core.db.generate import generate
 from changemaker_core.db.params import Param, check_literal
+from changemaker_core.db.row_reads import find_row_reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +22,7 @@ class Plan:
     order of its ``parameters``, each through the conversion of the column that it meets.
     """
 
-    __slots__ = ("bind", "name", "rows", "sql", "tables")
+    __slots__ = ("_row_reads", "bind", "name", "rows", "sql", "tables")
 
     def __init__(
         self,
@@ -35,7 +37,22 @@ class Plan:
         self.sql = sql
         self.tables = tables
         self.rows = rows
+        self._row_reads = find_row_reads(sql, tables)
         self.bind: Callable[..., list[Any]] = _binder(values, parameters)
+
+    def answer(self, values: list[Any], fetched: list[Any]) -> list[Any]:
+        """The rows that a driver fetched, typed. What they were read from is noted."""
+        collector = read_tables.get()
+        if collector is not None:
+            reads = self._row_reads
+            collector |= self.tables if reads is None else reads.tags(values, fetched)
+        return self.rows(fetched)
+
+    def note_failure(self) -> None:
+        """Note that its tables were asked in vain: who answers all the same may depend on them."""
+        collector = read_tables.get()
+        if collector is not None:
+            collector |= self.tables
 
 
 def _binder(values: Sequence[Any], parameters: Sequence[str]) -> Callable[..., list[Any]]:

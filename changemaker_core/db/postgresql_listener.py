@@ -196,7 +196,7 @@ class Listener:
         notes = [Note.read(payload) for payload in link.notifications()]
         for note in notes:
             self.heard.note(note)
-        written = join_tables(note.tables for note in notes if not self._is_own(note.token))
+        written = join_tables(note.written for note in notes if not self._is_own(note.token))
         if written != NOTHING:
             self._announce(written)
 

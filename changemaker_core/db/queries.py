@@ -12,7 +12,7 @@ import msgspec
 import peewee
 
 from changemaker_core.db.calls import caller
-from changemaker_core.db.context import Unit, read_tables, require_unit, running
+from changemaker_core.db.context import Unit, require_unit, running
 from changemaker_core.db.dialects import COMPILERS, Dialect
 from changemaker_core.db.errors import QueryRefused
 from changemaker_core.db.params import Param, annotations_of
@@ -78,19 +78,17 @@ def run_plan(unit: Unit, plan: Plan, values: list[Any]) -> list[Any]:
 
     Always fetches everything: an open cursor would pin the snapshot.
     """
-    return plan.rows(unit.database.execute_sql(plan.sql, values).fetchall())
+    try:
+        fetched = unit.database.fetch(plan.sql, values)
+    except BaseException:
+        plan.note_failure()
+        raise
+    return plan.answer(values, fetched)
 
 
 def dialect_of(unit: Unit) -> Dialect:
     """The dialect that ``unit`` speaks."""
     return "sqlite" if isinstance(unit.database, peewee.SqliteDatabase) else "postgresql"
-
-
-def note_reads(plan: Plan) -> None:
-    """Tell whoever collects the tables read."""
-    collector = read_tables.get()
-    if collector is not None:
-        collector |= plan.tables
 
 
 class Compiled(Generic[P, R]):

@@ -117,7 +117,7 @@ class SqliteEngine:
             return None
         if self._stopped:
             self._stopped.pop(plan, None)
-        return plan.rows(rows)
+        return plan.answer(values, rows)
 
     def _note_stopped(self, plan: Plan) -> None:
         """Once may be the machine's fault; twice running, the query is kept from the loop."""
@@ -162,8 +162,8 @@ class SqliteEngine:
         """Queue ``work`` for the writer thread."""
         self._writer.submit(work)
 
-    def _committed(self, works: list[Work], versions: dict[str, int]) -> None:
-        self._watcher.expect(versions)
+    def _committed(self, works: list[Work], number: int) -> None:
+        self._watcher.expect(number)
         release(works, self._announce)
 
     def _prepare(self) -> None:
@@ -181,11 +181,11 @@ class SqliteEngine:
     # Other processes
 
     def check(self) -> Tables:
-        """Tables written since the last call: one pragma, and a small read where it changed."""
+        """What was written since the last call: one pragma, and a small read where it changed."""
         return self._watcher.check()
 
     async def hear(self) -> None:
-        """Nothing: versions in the file tell of other processes, and no tokens."""
+        """Nothing: numbers in the file tell of other processes, and no tokens."""
 
     def watch(self) -> None:
         """Take the present state as known."""

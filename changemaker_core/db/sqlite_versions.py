@@ -1,11 +1,13 @@
-"""How processes on one SQLite file learn which tables the others wrote.
+"""How processes on one SQLite file learn what the others wrote.
 
-``core_table_version`` holds a number for each table, raised by the transaction that writes it.
-``PRAGMA data_version`` says, in 3 µs, whether anybody else committed at all.
+Each commit has a number, one more than the last, and ``core_table_version`` says for each table, or
+part of its rows, which commit wrote it last. ``PRAGMA data_version`` says, in 3 µs, whether anybody
+else committed at all.
 """
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any
@@ -13,15 +15,19 @@ from typing import TYPE_CHECKING, Any
 from changemaker_core.db.work import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from changemaker_core.db.context import Tables
 
-#: The name under which a write is recorded whose tables are not known.
+#: The name under which a write is recorded of which it is not known what it wrote.
 ANY_TABLE = "*"
+#: Stands for the number of a commit that was none, or wrote nothing.
+NO_COMMIT = 0
+_NEXT = "SELECT coalesce(max(version), 0) + 1 FROM core_table_version"
+_SINCE = "SELECT name, version FROM core_table_version WHERE version >= ?"
 _STAMP = (
-    "INSERT INTO core_table_version (name, version) VALUES (?, 1)"
-    " ON CONFLICT (name) DO UPDATE SET version = version + 1 RETURNING version"
+    "INSERT INTO core_table_version (name, version) SELECT value, ? FROM json_each(?) WHERE true"
+    " ON CONFLICT (name) DO UPDATE SET version = excluded.version"
 )
 
 
@@ -33,24 +39,27 @@ def has_versions(connection: Any) -> bool:
     return found.fetchone() is not None
 
 
-def stamp_versions(connection: Any, tables: Tables) -> dict[str, int]:
-    """Record a write to ``tables``, in the transaction that makes it."""
-    names = [ANY_TABLE] if tables is None else sorted(tables)
-    return {name: connection.execute(_STAMP, (name,)).fetchall()[0][0] for name in names}
+def stamp_versions(connection: Any, written: Tables) -> int:
+    """Record what the running transaction writes; returns its number."""
+    names = [ANY_TABLE] if written is None else sorted(written)
+    number: int = connection.execute(_NEXT).fetchone()[0]
+    connection.execute(_STAMP, (number, json.dumps(names)))
+    return number
 
 
 class VersionWatcher:
-    """Compares the numbers with those it saw last. May be asked from any thread."""
+    """Looks for commits after the last one that it knows. May be asked from any thread."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         self._connect = connect
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
         self._data_version = -1
-        self._known: dict[str, int] | None = None
+        #: The number of the last commit that is known; None where nothing is.
+        self._known: int | None = None
 
     def check(self) -> Tables:
-        """The tables that were written since the last call and not by this process."""
+        """What was written since the last call and not by this process."""
         with self._lock:
             if self._connection is None:
                 self._connection = self._connect()
@@ -61,30 +70,32 @@ class VersionWatcher:
             return self._compare(self._connection)
 
     def _compare(self, connection: sqlite3.Connection) -> Tables:
-        before, self._known = self._known, self._read(connection)
-        if before is None or self._known is None:
+        before = self._known
+        newer = self._read(connection, before or 0)
+        self._known = max(newer.values(), default=0) if newer is not None else None
+        # The last known commit is still the last of something, unless the numbers went back, as
+        # where an older copy was restored.
+        if before is None or newer is None or self._known is None or self._known < before:
             return None
-        changed = {name for name, version in self._known.items() if before.get(name) != version}
-        return None if ANY_TABLE in changed else frozenset(changed)
+        changed = frozenset(name for name, number in newer.items() if number > before)
+        return None if ANY_TABLE in changed else changed
 
-    def _read(self, connection: sqlite3.Connection) -> dict[str, int] | None:
+    def _read(self, connection: sqlite3.Connection, since: int) -> dict[str, int] | None:
+        """What was written by commit ``since`` or after it; None where no commits are numbered."""
         try:
-            rows = connection.execute("SELECT name, version FROM core_table_version").fetchall()
+            rows = connection.execute(_SINCE, (since,)).fetchall()
         except sqlite3.OperationalError:
             if has_versions(connection):
                 raise
             return None  # not migrated yet: every change may be to any table
         return dict(rows)
 
-    def expect(self, versions: Mapping[str, int]) -> None:
-        """This process wrote these itself and announces them itself.
+    def expect(self, number: int) -> None:
+        """This process made the commit ``number`` and announces what it wrote itself.
 
-        Only the very next number is taken as its own: where another process wrote in between,
-        the table is still reported.
+        Only the very next number is taken as its own: where another process wrote in between, all
+        is reported, its own as well.
         """
         with self._lock:
-            if self._known is None:
-                return
-            for name, version in versions.items():
-                if version == self._known.get(name, 0) + 1:
-                    self._known[name] = version
+            if self._known is not None and number == self._known + 1:
+                self._known = number

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.context import Unit
 from changemaker_core.db.errors import as_peewee_error
-from changemaker_core.db.sqlite_versions import has_versions, stamp_versions
+from changemaker_core.db.sqlite_versions import NO_COMMIT, has_versions, stamp_versions
 from changemaker_core.db.work import NOTHING, Work, check_usable, join_tables
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Writer:
         database: Sqlite,
         lock: FileLock,
         prepare: Callable[[], None],
-        committed: Callable[[list[Work], dict[str, int]], None],
+        committed: Callable[[list[Work], int], None],
         owner: object,
     ) -> None:
         self._database = database
@@ -88,11 +88,11 @@ class Writer:
         try:
             self._open()
             with self._lock.held():
-                versions = self._transaction(works, alone)
+                number = self._transaction(works, alone)
         except Exception as error:
             self._after_failure(works, as_peewee_error(error))
         else:
-            self._committed(works, versions)
+            self._committed(works, number)
 
     def _open(self) -> None:
         if self._database.is_closed():
@@ -103,12 +103,12 @@ class Writer:
         """Nothing was committed. One alone is at fault; of several, each is done again alone."""
         if len(works) == 1:
             works[0].error = works[0].error or error
-        self._committed([work for work in works if work.error is not None], {})
+        self._committed([work for work in works if work.error is not None], NO_COMMIT)
         for work in works:
             if work.error is None:
                 self._write(work, alone=True)
 
-    def _transaction(self, works: list[Work], alone: bool) -> dict[str, int]:
+    def _transaction(self, works: list[Work], alone: bool) -> int:
         """Run the first of ``works`` and those that wait, which are added, in one transaction."""
         connection = self._database.connection()
         self._database.begin("IMMEDIATE")
@@ -117,13 +117,13 @@ class Writer:
             for work in () if alone else self._waiting():
                 works.append(work)
                 self._run(connection, work)
-            versions = self._stamp(connection, works)
+            number = self._stamp(connection, works)
             self._database.commit()
         except BaseException:
             if connection.in_transaction:
                 self._database.rollback()
             raise
-        return versions
+        return number
 
     def _waiting(self) -> Iterator[Work]:
         """What is queued by now, within the bounds of a group."""
@@ -157,10 +157,10 @@ class Writer:
             unit.everything = True  # written through a door that shows no SQL
         connection.execute("RELEASE one_write")
 
-    def _stamp(self, connection: Any, works: list[Work]) -> dict[str, int]:
+    def _stamp(self, connection: Any, works: list[Work]) -> int:
         written = join_tables(work.written for work in works)
-        return {} if written == NOTHING else self.stamp(connection, written)
+        return NO_COMMIT if written == NOTHING else self.stamp(connection, written)
 
-    def stamp(self, connection: Any, tables: Tables) -> dict[str, int]:
+    def stamp(self, connection: Any, written: Tables) -> int:
         """Record a write for other processes; nothing before core's first migration."""
-        return stamp_versions(connection, tables) if has_versions(connection) else {}
+        return stamp_versions(connection, written) if has_versions(connection) else NO_COMMIT

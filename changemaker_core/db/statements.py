@@ -1,4 +1,4 @@
-"""Which tables a SQL statement reads and writes, told from its text.
+"""What a SQL statement reads and writes, told from its text: tables, or rows of a table.
 
 It errs on the safe side: a table too many costs a cache entry, one too few would show old data.
 What a trigger writes is not in the text and is not seen.
@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.cascades import follow_cascades, known_tables
+from changemaker_core.db.keys import forget_keys
+from changemaker_core.db.row_writes import RowWrites, find_row_writes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +39,7 @@ _HEAD = re.compile(
     )\s+(?:ONLY\s+)?(?:"?\w+"?\s*\.\s*)?"?(?P<table>\w+)"?""",
     re.VERBOSE | re.IGNORECASE,
 )
+_UPSERT = re.compile(r"\bDO\s+UPDATE\b", re.IGNORECASE)
 #: First words of statements that write no table.
 _HARMLESS = frozenset(
     "SELECT VALUES EXPLAIN PRAGMA SAVEPOINT RELEASE ROLLBACK BEGIN COMMIT END SET SHOW LISTEN "
@@ -46,9 +49,13 @@ _HARMLESS = frozenset(
 _NO_STATEMENT = frozenset({"FOR", "DO", "KEY", "ON"})
 
 
-def tables_written(sql: str) -> frozenset[str] | None:
-    """The tables that ``sql`` writes, cascades included; None when that cannot be told."""
-    return _remembered_writes(sql) if len(sql) <= _REMEMBERED else _find_writes(sql)
+def tags_written(sql: str, values: Any = None) -> frozenset[str] | None:
+    """What ``sql`` writes with ``values`` for parameters, cascades included: see ``tags``.
+
+    None when that cannot be told. Without ``values`` it is told by tables.
+    """
+    found = _remembered_writes(sql) if len(sql) <= _REMEMBERED else _find_tables(sql)
+    return found.tags(values) if isinstance(found, RowWrites) else found
 
 
 def tables_read(sql: str) -> frozenset[str]:
@@ -58,14 +65,19 @@ def tables_read(sql: str) -> frozenset[str]:
 
 def forget_statements() -> None:
     """Drop what was remembered: a new model may bring a new table or cascade."""
+    forget_keys()
     _remembered_writes.cache_clear()
     _remembered_reads.cache_clear()
 
 
-def _find_writes(sql: str) -> frozenset[str] | None:
+def _find_writes(sql: str) -> RowWrites | frozenset[str] | None:
+    return find_row_writes(sql) or _find_tables(sql)
+
+
+def _find_tables(sql: str) -> frozenset[str] | None:
     head = _HEAD.match(sql)
     if head is not None and not _has_with(sql) and ";" not in sql.rstrip("; \n"):
-        return _expand({(_verb(head), head["table"].lower())})
+        return _expand({(_verb(head, sql), head["table"].lower())})
     return _walk_writes(sql)
 
 
@@ -74,13 +86,14 @@ def _has_with(sql: str) -> bool:
     return "with" in sql.lower()
 
 
-def _verb(head: re.Match[str]) -> str:
+def _verb(head: re.Match[str], sql: str) -> str:
     if head["delete"]:
         return "DELETE"
     if head["update"]:
         return "UPDATE"
-    replaces = head["insert"].upper().startswith("REPLACE") or head["conflict"] is not None
-    return "REPLACE" if replaces else "INSERT"
+    if head["insert"].upper().startswith("REPLACE") or head["conflict"] is not None:
+        return "REPLACE"
+    return "UPDATE" if _UPSERT.search(sql) else "INSERT"
 
 
 def _walk_writes(sql: str) -> frozenset[str] | None:
@@ -96,8 +109,12 @@ def _walk_writes(sql: str) -> frozenset[str] | None:
         if token in _VERBS and (index == 0 or tokens[index - 1] not in _NO_STATEMENT):
             table = _target(tokens, index)
             if table is not None:
-                writes.add((token, table))
+                writes.add((_effect(token, tokens), table))
     return _expand(writes)
+
+
+def _effect(verb: str, tokens: list[str]) -> str:
+    return "UPDATE" if verb == "INSERT" and "DO" in tokens else verb
 
 
 _VERBS = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE"})
@@ -142,8 +159,7 @@ def _words(sql: str) -> Iterator[str | None]:
 def _expand(writes: set[tuple[str, str]]) -> frozenset[str]:
     tables = {table for _, table in writes}
     for verb, table in writes:
-        if verb != "INSERT":
-            tables |= follow_cascades(table)
+        tables |= follow_cascades(table, verb)
     return frozenset(tables)
 
 

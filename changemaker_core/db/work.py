@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.context import Tables, Unit, current_unit
 from changemaker_core.db.errors import DatabaseClosed
+from changemaker_core.db.tags import coarsened
 
 if TYPE_CHECKING:
     import asyncio
@@ -69,7 +70,7 @@ class Work:
 
     @property
     def written(self) -> Tables:
-        """The tables that it wrote and that are committed."""
+        """What it wrote and what is committed."""
         return NOTHING if self.unit is None or self.error is not None else self.unit.written
 
     def run(self, unit: Unit) -> None:
@@ -144,13 +145,13 @@ def _announce(works: list[Work], announce: Callable[[Tables], None]) -> None:
 
 
 def join_tables(parts: Iterable[Tables]) -> Tables:
-    """All tables of ``parts``; None as soon as one of them is None."""
+    """All that is in ``parts``; None as soon as one of them is None."""
     joined = NOTHING
     for part in parts:
         if part is None:
             return None
         joined |= part
-    return joined
+    return coarsened(joined)
 
 
 def check_usable(closed: bool, pid: int) -> None:

@@ -50,7 +50,8 @@ def test_serve_refuses_a_database_that_is_behind(cli: Any, behind: Any) -> None:
 
 
 def test_serve_refuses_a_database_that_is_ahead(cli: Any, site: Any) -> None:
-    _change_history(site, "UPDATE core_migrations SET name = '0009_later'")
+    later = "UPDATE core_migrations SET name = '0009_later' WHERE name = '0001_initial'"
+    _change_history(site, later)
     done = cli.run("serve", "--port", 0, CHANGEMAKER_SITE=str(site.folder))
     assert done.returncode == 1
     assert "ahead" in done.stderr

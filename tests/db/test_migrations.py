@@ -65,7 +65,7 @@ def empty(database_url):
 
 
 STEPS = [
-    Step("core", "0001_initial"),
+    *(Step("core", path.stem) for path in sorted(CORE.path.glob("0*.py"))),
     Step("alpha", "0001_initial"),
     Step("alpha", "0002_title"),
     Step("beta", "0001_initial"),
@@ -145,7 +145,7 @@ def test_a_migration_that_fails_leaves_what_came_before(empty, folders):
     )
     with pytest.raises(MigrationFailed, match=r"alpha.*no good"):
         migrations.apply(empty, folders)
-    assert migrations.state(empty, folders).behind == (Step("alpha", "0003_broken"), *STEPS[3:])
+    assert migrations.state(empty, folders).behind == (Step("alpha", "0003_broken"), *STEPS[-2:])
     assert "alpha_half" not in tables(empty)
     assert "alpha_parent" in tables(empty)
 

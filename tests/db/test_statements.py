@@ -6,7 +6,7 @@ import peewee
 import pytest
 
 from changemaker_core.db import Model
-from changemaker_core.db.statements import tables_read, tables_written
+from changemaker_core.db.statements import tables_read, tags_written
 
 
 class Land(Model):
@@ -74,7 +74,7 @@ ALL_OF_LAND = {"test_land", "test_town", "test_street"}
     ],
 )
 def test_tables_written(sql, tables):
-    assert tables_written(sql) == tables
+    assert tags_written(sql) == tables
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ def test_tables_written(sql, tables):
     ],
 )
 def test_what_cannot_be_told_is_everything(sql):
-    assert tables_written(sql) is None
+    assert tags_written(sql) is None
 
 
 def test_bulk_inserts_are_understood_without_reading_them_all():
     rows = ", ".join(["(?)"] * 100_000)
     head = 'INSERT INTO "test_tree" ("a") VALUES '
-    assert tables_written(head + rows) == {"test_tree"}
+    assert tags_written(head + rows) == {"test_tree"}
 
 
 def test_tables_read():
@@ -111,7 +111,7 @@ def test_tables_read():
 
 
 def test_models_defined_later_are_known():
-    assert tables_written('DELETE FROM "test_tree"') == {"test_tree"}
+    assert tags_written('DELETE FROM "test_tree"') == {"test_tree"}
 
     class Leaf(Model):
         tree = peewee.ForeignKeyField(Tree, on_delete="CASCADE")
@@ -119,4 +119,4 @@ def test_models_defined_later_are_known():
         class Meta:
             table_name = "test_leaf"
 
-    assert tables_written('DELETE FROM "test_tree"') == {"test_tree", "test_leaf"}
+    assert tags_written('DELETE FROM "test_tree"') == {"test_tree", "test_leaf"}
