@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -13,17 +14,18 @@ from changemaker_influence import states
 from changemaker_influence.addresses import canonical
 from changemaker_influence.campaigns import queries
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient
+from changemaker_influence.campaigns.schemas import CampaignOut
 from changemaker_influence.campaigns.slugs import free_slug, slugify
 from changemaker_influence.emails import placeholders
 from changemaker_influence.emails.models import EmailTally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from changemaker_core import Tx
     from changemaker_influence.campaigns.schemas import (
         CampaignChange,
-        CampaignOut,
         NewCampaign,
         NewRecipient,
         RecipientOut,
@@ -41,12 +43,19 @@ def create(tx: Tx, new: NewCampaign) -> CampaignOut:
     values = msgspec.structs.asdict(new)
     _check_dates(values)
     _check_placeholders(values)
-    values["id"] = id = new_id()
-    values["created_by"] = tx.actor.id if tx.actor else None
-    values["created_at"] = values["updated_at"] = tx.now
-    _with_free_slug(tx, new.title, lambda slug: Campaign.insert(slug=slug, **values).execute())
-    EmailTally.insert(campaign=id, sent=0).execute()
-    return find(id)
+    values |= {
+        "id": new_id(),
+        "status": "DRAFT",
+        "starts_at": _in_utc(new.starts_at),
+        "ends_at": _in_utc(new.ends_at),
+        "published_at": None,
+        "created_by": tx.actor.id if tx.actor else None,
+        "created_at": tx.now,
+        "updated_at": tx.now,
+    }
+    slug = _with_free_slug(new.title, lambda slug: _insert(slug=slug, **values))
+    EmailTally.insert(campaign=values["id"], sent=0).execute()
+    return CampaignOut(slug=slug, **values)
 
 
 def change(tx: Tx, id: str, wanted: CampaignChange) -> CampaignOut:
@@ -62,7 +71,7 @@ def change(tx: Tx, id: str, wanted: CampaignChange) -> CampaignOut:
     _check_status(now, after)
     if now.published_at is None:
         if slugify(after["title"]) != slugify(now.title):
-            _with_free_slug(tx, after["title"], lambda slug: _update(id, slug=slug))
+            _with_free_slug(after["title"], lambda slug: _rename(tx, id, slug))
         if after["status"] == "ACTIVE":
             values["published_at"] = tx.now
     _update(id, **values, updated_at=tx.now)
@@ -138,17 +147,38 @@ def _update(id: str, **values: Any) -> None:
     Campaign.update(**values).where(Campaign.id == id).execute()
 
 
-def _with_free_slug(tx: Tx, title: str, write: Callable[[str], object]) -> None:
-    """``write`` with a slug that is free. Where another transaction takes it meanwhile, again:
-    each time in vain is another's success, so that there are as many tries as rivals."""
-    for tries_left in reversed(range(MOST_RIVALS)):
-        try:
-            with tx.savepoint():
-                write(free_slug(title, _Taken()))
-            return
-        except peewee.IntegrityError:
-            if not tries_left:
-                raise
+def _with_free_slug(title: str, write: Callable[[str], bool]) -> str:
+    """The slug with which ``write`` had success.
+
+    Each time in vain is another's success, so that there are as many tries as rivals.
+    """
+    slug = slugify(title)  # nearly always free, and then nothing is looked up
+    for _ in range(MOST_RIVALS):
+        if write(slug):
+            return slug
+        slug = free_slug(title, _Taken())
+    raise RuntimeError(f"no slug stayed free for {title!r}")
+
+
+def _insert(**values: Any) -> bool:
+    """Whether the campaign was written; it was not if its slug is taken."""
+    insert = Campaign.insert(**values).on_conflict("NOTHING", conflict_target=[Campaign.slug])
+    return bool(insert.as_rowcount().execute())
+
+
+def _rename(tx: Tx, id: str, slug: str) -> bool:
+    """Whether the campaign has this slug now; it has not if the slug is taken."""
+    try:
+        with tx.savepoint():
+            _update(id, slug=slug)
+    except peewee.IntegrityError:
+        return False
+    return True
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    """As it is read again."""
+    return None if moment is None else moment.astimezone(UTC)
 
 
 class _Taken:
