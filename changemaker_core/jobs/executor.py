@@ -82,7 +82,7 @@ class Executor:
             stop.wait()
             self._site.jobs.bell.ring()
             self._join(threads, grace)
-            self._give_back(self._heartbeat.begun())
+            self.give_back_begun()
 
     def run_due(self) -> int:
         """Run everything that is due, here and now, until nothing is; answers how many runs."""
@@ -211,8 +211,12 @@ class Executor:
         if left:
             log.warning("%d jobs were still running at the end; they are given back", left)
 
+    def give_back_begun(self) -> None:
+        """Return all leases, those of running jobs too: one that is not at risk yet finds its own
+        lost, and another executor takes it at once."""
+        self._give_back(self._heartbeat.begun())
+
     def _give_back(self, cut_off: Collection[Claimed] = ()) -> None:
-        """Return leases. A job of ``cut_off`` that still runs finds its own lost."""
         unfinished = [*self._waiting, *cut_off]
         self._waiting.clear()
         if unfinished:

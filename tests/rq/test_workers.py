@@ -74,6 +74,20 @@ def test_a_job_that_does_not_end_is_cut_off_at_the_stop(
     assert worker.wait(STOP) == 0
 
 
+def test_a_job_that_is_cut_off_before_its_point_of_no_return_is_given_back(
+    serving: Fixture, working: Fixture, smtp_server: SmtpServer, senders: Fixture
+) -> None:
+    smtp_server.then(Behaviour("rcpt", hang=True))
+    first = working()
+    written = serving().write()
+    wait_until(lambda: smtp_server.connections > 0)
+    time.sleep(0.5)
+    first.terminate()
+    assert first.wait(STOP) == 0
+    working()  # long before the lease has ended
+    wait_until(lambda: senders() == [written], 20)
+
+
 def test_sigterm_while_there_is_nothing_to_do(
     ledger: JobsOnlySite, valkey: ValkeyServer, worker_command: Callable[..., list[str]]
 ) -> None:

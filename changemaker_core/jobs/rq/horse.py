@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -13,15 +14,19 @@ from changemaker_core.jobs.executor import Executor
 from changemaker_core.jobs.runner import GRACE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from changemaker_core.jobs.site import JobSite
+
+log = logging.getLogger(__name__)
 
 #: Seconds after which a horse takes no more, so that a worker turns to its other queues, and stops
 #: soon where nobody passes a signal on to its horse.
 SECONDS: Final = 5.0
 #: Jobs to claim at once.
 BATCH: Final = 10
+#: What a database that hangs may take of the end, beyond ``GRACE``.
+LAST_SECONDS: Final = 1.0
 
 
 def work_off(
@@ -30,21 +35,27 @@ def work_off(
     """Run what is due in ``queue``, for about ``SECONDS``; answers how many runs.
 
     SIGTERM makes it take no more, and ends the process once what runs has finished, or has had
-    ``GRACE`` to. To be called in the main thread of a process that it may end.
+    ``GRACE`` to and is given back. To be called in the main thread of a process that it may end.
     """
-    with _heeding_sigterm() as stop:
-        return Executor(site, [queue], threads, lease, BATCH).drain(queue, SECONDS, BATCH, stop)
+    executor = Executor(site, [queue], threads, lease, BATCH)
+    with _heeding_sigterm(executor.give_back_begun) as stop:
+        return executor.drain(queue, SECONDS, BATCH, stop)
 
 
 def end_process_within(seconds: float) -> None:
     """End this process with status 0 if it has not ended by itself then."""
-    timer = threading.Timer(seconds, os._exit, (0,))
+    _after(seconds, lambda: os._exit(0))
+
+
+def _after(seconds: float, call: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, call)
     timer.daemon = True
     timer.start()
 
 
 @contextmanager
-def _heeding_sigterm() -> Iterator[threading.Event]:
+def _heeding_sigterm(give_back: Callable[[], None]) -> Iterator[threading.Event]:
+    """Set on SIGTERM, from when on the process has ``GRACE``, and may then still ``give_back``."""
     stop = threading.Event()
 
     def told(*_: object) -> None:
@@ -52,7 +63,16 @@ def _heeding_sigterm() -> Iterator[threading.Event]:
         # the worker passes on what it gets itself.
         if not stop.is_set():
             stop.set()
-            end_process_within(GRACE.total_seconds())
+            _after(GRACE.total_seconds(), cut_off)
+            end_process_within(GRACE.total_seconds() + LAST_SECONDS)
+
+    def cut_off() -> None:
+        try:
+            give_back()
+        except Exception:  # the database is away, perhaps; the leases end by themselves
+            log.exception("running jobs could not be given back")
+        finally:
+            os._exit(0)
 
     before = signal.signal(signal.SIGTERM, told)
     try:
