@@ -100,6 +100,7 @@ async def test_a_suspended_user_is_out_at_once(signed_up):
 
     async with signed_up() as (app, client):
         session = (await login(client)).json()
+        assert (await me(client, session["access_token"])).status_code == 200
         await app.site.db.write(lambda tx: User.update(status="SUSPENDED").execute())
         assert (await me(client, session["access_token"])).status_code == 401
         assert (await refresh(client, session["refresh_token"])).status_code == 401

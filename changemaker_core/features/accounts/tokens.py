@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -13,6 +13,8 @@ import jwt
 
 ACCESS_LIFETIME: Final = timedelta(minutes=15)
 REFRESH_LIFETIME: Final = timedelta(days=7)
+#: Tokens that were found good, which a process remembers: less than a megabyte.
+REMEMBERED: Final = 4096
 _ALGORITHM: Final = "HS256"  # pinned: a token never chooses how it is verified
 _AUDIENCE: Final = "changemaker:access"
 
@@ -21,11 +23,17 @@ class BadToken(Exception):
     """The access token is not one of ours, or its time is over."""
 
 
-@dataclass(frozen=True, slots=True)
 class AccessTokens:
-    """Signs and verifies JWTs with a key derived from the site's secret."""
+    """Signs and verifies JWTs with a key derived from the site's secret.
 
-    key: bytes
+    A token that was found good is remembered by its hash, as verifying it anew would only tell the
+    same. Whether its time is over is looked at each time.
+    """
+
+    def __init__(self, key: bytes) -> None:
+        self.key = key
+        #: Whose they are and when they expire, the longest unused first.
+        self._verified: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
 
     @classmethod
     def of(cls, secret_key: str) -> AccessTokens:
@@ -38,6 +46,15 @@ class AccessTokens:
 
     def user_id(self, token: str, now: datetime) -> str:
         """Whose token this is. Raises ``BadToken``."""
+        seen = hashlib.sha256(token.encode()).digest()
+        user_id, expires = self._verified.get(seen) or self._verify(token)
+        if expires <= now.timestamp():
+            self._verified.pop(seen, None)
+            raise BadToken("expired")
+        self._remember(seen, (user_id, expires))
+        return user_id
+
+    def _verify(self, token: str) -> tuple[str, float]:
         try:
             claims = jwt.decode(
                 token,
@@ -49,9 +66,15 @@ class AccessTokens:
             )
         except jwt.InvalidTokenError as error:
             raise BadToken(str(error)) from None
-        if not isinstance(claims["exp"], int | float) or claims["exp"] <= now.timestamp():
-            raise BadToken("expired")
-        return str(claims["sub"])
+        if not isinstance(claims["exp"], int | float):
+            raise BadToken("expires at no time")
+        return str(claims["sub"]), claims["exp"]
+
+    def _remember(self, seen: bytes, told: tuple[str, float]) -> None:
+        self._verified[seen] = told
+        self._verified.move_to_end(seen)
+        if len(self._verified) > REMEMBERED:
+            self._verified.popitem(last=False)
 
 
 def new_refresh_token() -> str:
