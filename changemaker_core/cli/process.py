@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from changemaker_core.cli import logs
+from changemaker_core.cli import collector, logs
 from changemaker_core.cli.common import database_is_away, plain_errors
 from changemaker_core.cli.orders import GRACE, NOT_NOW, REFUSED, Orders
 
@@ -59,6 +59,7 @@ def _web(orders: Orders) -> None:
     from changemaker_core.cli.state import checked_app
 
     app = checked_app(orders)
+    collector.spare()
     serve_app(app, socket.socket(fileno=orders.socket), started=_tell(orders.ready))
 
 
@@ -75,6 +76,7 @@ def _jobs(orders: Orders) -> None:
     from changemaker_core.jobs import run_jobs
 
     site = checked_site(orders)
+    collector.spare()
     _tell(orders.ready)()
     try:
         run_jobs(site, stop, names=mounted_jobs(site, orders))

@@ -71,8 +71,8 @@ class ReadyProtocol(BoundedProtocol):
             and self.parser.get_http_version() == "1.1"
             and self.parser.should_keep_alive()
             and not self.flow.write_paused
-            and not any(name in _NOT_PLAIN for name, _ in self.headers)
-            and not any(name == b"connection" for name, _ in self.server_state.default_headers)
+            and _NOT_PLAIN.isdisjoint(dict(self.headers))
+            and b"connection" not in dict(self.server_state.default_headers)
         )
 
     def _answer(self, ready: Ready) -> bool:
@@ -115,7 +115,7 @@ def _write(cycle: RequestResponseCycle, status: int, headers: Headers, body: byt
         or cycle.disconnected
         or cycle.response_started
         or cycle.flow.write_paused
-        or any(name == b"connection" for name, _ in sent)
+        or b"connection" in dict(sent)
     ):
         return False
     lines = [b"%s: %s\r\n" % pair for pair in sent]
