@@ -95,7 +95,8 @@ def _column(field: peewee.Field[Any]) -> Column | None:
 @lru_cache(maxsize=1024)
 def key_of(table: str) -> Key | None:
     """The primary key of ``table``; None where it is none, or several columns, or in doubt."""
-    keys = {model._meta.primary_key for model in models_of(table)}
+    # A list: peewee cannot compare two keys of several columns, which a set might do.
+    keys = [model._meta.primary_key for model in models_of(table)]
     names = {key.column_name.lower() for key in keys if isinstance(key, peewee.Field)}
     if len(names) != 1 or not all(isinstance(key, peewee.Field) for key in keys):
         return None
