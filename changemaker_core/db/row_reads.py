@@ -40,14 +40,14 @@ class RowReads:
     given: tuple[tuple[Key, int], ...]
     found: tuple[tuple[Key, int], ...]
 
-    def tags(self, values: Sequence[Any], rows: Sequence[Sequence[Any]]) -> frozenset[str]:
+    def tags(self, values: Sequence[Any], rows: Sequence[Sequence[Any]]) -> set[str]:
         """What was read with these parameters, where the answer was ``rows``."""
-        tags = [key.tag(values[position]) for key, position in self.given]
-        if len(rows) == 1:
-            tags += [key.tag(rows[0][position]) for key, position in self.found]
-        else:
-            tags += [key.table for key, _ in self.found]
-        return self.tables.union(tags)
+        tags = {*self.tables}
+        for key, position in self.given:
+            tags.add(key.tag(values[position]))
+        for key, position in self.found:
+            tags.add(key.tag(rows[0][position]) if len(rows) == 1 else key.table)
+        return tags
 
 
 class _Source(NamedTuple):

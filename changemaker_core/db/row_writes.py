@@ -21,8 +21,11 @@ from changemaker_core.db.sqltree import conjuncts, is_name, leaves, parse, split
 from changemaker_core.db.tags import MOST_ROWS
 
 if TYPE_CHECKING:
+    from collections.abc import Set
+
     from changemaker_core.db.sqltree import Tree
 
+_BEGINNINGS = ("INSERT ", "UPDATE ", "DELETE ")
 _VERBS = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "WITH"})
 
 #: SQLite's other names of a whole-numbered key.
@@ -41,11 +44,15 @@ class RowWrites:
     parameters: int
     beside: frozenset[str]
 
-    def tags(self, values: Any) -> frozenset[str]:
+    def tags(self, values: Any) -> Set[str]:
         """What is written with these parameters."""
+        tags = {*self.beside}
         if not isinstance(values, (list, tuple)) or len(values) != self.parameters:
-            return self.beside | {self.key.table}
-        return self.beside.union([self.key.tag(values[position]) for position in self.positions])
+            tags.add(self.key.table)
+            return tags
+        for position in self.positions:
+            tags.add(self.key.tag(values[position]))
+        return tags
 
 
 class _Found(NamedTuple):
@@ -58,7 +65,7 @@ class _Found(NamedTuple):
 
 def find_row_writes(sql: str) -> RowWrites | None:
     """The rows that ``sql`` writes; None where it may write others of their table, or another."""
-    parsed = parse(sql)
+    parsed = parse(sql) if sql.startswith(_BEGINNINGS) else None
     found = _find(parsed[0]) if parsed is not None else None
     if parsed is None or found is None:
         return None

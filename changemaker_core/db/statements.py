@@ -15,7 +15,7 @@ from changemaker_core.db.keys import forget_keys
 from changemaker_core.db.row_writes import RowWrites, find_row_writes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Set
 
 _NOTHING: frozenset[str] = frozenset()
 #: Texts longer than this (bulk inserts) are looked at each time rather than remembered.
@@ -49,7 +49,7 @@ _HARMLESS = frozenset(
 _NO_STATEMENT = frozenset({"FOR", "DO", "KEY", "ON"})
 
 
-def tags_written(sql: str, values: Any = None) -> frozenset[str] | None:
+def tags_written(sql: str, values: Any = None) -> Set[str] | None:
     """What ``sql`` writes with ``values`` for parameters, cascades included: see ``tags``.
 
     None when that cannot be told. Without ``values`` it is told by tables.

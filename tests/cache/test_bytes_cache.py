@@ -77,6 +77,39 @@ async def test_it_is_dropped_when_its_table_changes_and_only_then(cache, changes
     assert cache.get("k") is None and cache.size == 0
 
 
+ROWS = [
+    ("thing#3f", "thing#3f", False),
+    ("thing#3f", "thing#40", True),
+    ("thing#3f", "thing", False),
+    ("thing", "thing#3f", False),
+    ("thing", "things#3f", True),
+    ("thing#3f", "things", True),
+]
+
+
+@pytest.mark.parametrize(("read", "written", "kept"), ROWS)
+async def test_rows_and_their_tables_concern_one_another(cache, changes, read, written, kept):
+    source = Source(read)
+    await cache.lookup_or_run("k", 60, source.fill)
+    told(changes, written)
+    assert ("k" in cache) is kept
+
+
+@pytest.mark.parametrize(("read", "written", "kept"), ROWS)
+async def test_a_row_that_changed_before_it_was_known_to_be_read(
+    cache, changes, read, written, kept
+):
+    """What an answer was read from is known when the rows are there."""
+
+    async def fill():
+        told(changes, written)
+        read_tables.get().add(read)
+        return Reply(200, [], b"old")
+
+    await cache.lookup_or_run("k", 60, fill)
+    assert ("k" in cache) is kept
+
+
 async def test_it_is_dropped_when_anything_may_have_changed(cache, changes, source):
     await cache.lookup_or_run("k", 60, source.fill)
     changes.announce(None)
