@@ -12,7 +12,7 @@ from changemaker_core.db.changes import Changes
 from changemaker_core.db.context import Unit, current_actor, current_unit, read_tables
 from changemaker_core.db.errors import NestedUnitOfWork
 from changemaker_core.db.ids import utcnow
-from changemaker_core.db.queries import Bound, run_plan
+from changemaker_core.db.queries import Bound, plan_work
 from changemaker_core.db.work import NOTHING, Work
 
 if TYPE_CHECKING:
@@ -199,26 +199,21 @@ class Database:
         try:
             rows = self.engine.attempt(plan, values)
             if rows is None:
-                work = self._plan_work(plan, values, asyncio.get_running_loop())
-                replicas = self.engine.replicas
-                if replicas is None or not await replicas.take(work, plan.tables):
-                    self.engine.read(work)
-                rows = await work.future
+                self._check_outside()
+                rows = await self.engine.answer(plan, values)
         except BaseException:
             plan.note_failure()
             raise
         return rows
 
-    def _work(
-        self,
-        call: Callable[[Work], Any],
-        loop: asyncio.AbstractEventLoop | None,
-        whole: bool = True,
-    ) -> Work:
+    def _check_outside(self) -> None:
         unit = current_unit.get()
         if unit is not None and unit.owner is self.engine:
             raise NestedUnitOfWork
-        return Work(call, loop, whole=whole)
+
+    def _work(self, call: Callable[[Work], Any], loop: asyncio.AbstractEventLoop | None) -> Work:
+        self._check_outside()
+        return Work(call, loop, whole=True)
 
     def _write_work(
         self, call: Callable[[Tx], Any], loop: asyncio.AbstractEventLoop | None
@@ -228,15 +223,6 @@ class Database:
             return call(Tx(self, work.unit, work.after))
 
         return self._work(begin, loop)
-
-    def _plan_work(
-        self, plan: Plan, values: list[Any], loop: asyncio.AbstractEventLoop | None
-    ) -> Work:
-        def fetch(work: Work) -> list[Any]:
-            assert work.unit is not None  # noqa: S101  # set by Work.run
-            return run_plan(work.unit, plan, values)
-
-        return self._work(fetch, loop, whole=False)
 
     def hash_who(self, name: str, who: str) -> str:
         """A keyed hash (32 hexadecimal digits) that stands for ``who``, in the scope ``name``."""
@@ -287,7 +273,8 @@ class SyncDatabase:
         return count
 
     def _rows(self, plan: Plan, values: list[Any]) -> list[Any]:
-        work = self._database._plan_work(plan, values, None)
+        self._database._check_outside()
+        work = plan_work(plan, values, None)
         self._database.engine.read(work)
         rows: list[Any] = work.future.result()
         return rows

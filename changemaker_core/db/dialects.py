@@ -8,7 +8,7 @@ import peewee
 import psycopg2.extensions
 
 from changemaker_core.db.context import Observed
-from changemaker_core.db.postgresql_link import patience
+from changemaker_core.db.postgresql_link import session
 
 Dialect = Literal["sqlite", "postgresql"]
 
@@ -44,14 +44,11 @@ class Postgresql(Observed, peewee.PostgresqlDatabase):
     """A PostgreSQL database. Each thread that connects has a connection of its own."""
 
     def __init__(self, url: str | None) -> None:
-        # The connection's own options, so that a session never has another time zone.
         super().__init__(
             url,
             field_types={"FLOAT": "DOUBLE PRECISION"},  # REAL would lose digits that SQLite keeps
             autoconnect=False,
-            options="-c timezone=UTC",
-            application_name="changemaker",
-            **(patience(url) if url else {}),
+            **(session(url) if url else {}),
         )
 
     def _initialize_connection(self, connection: Any) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Engine(Protocol):
-    """Runs work on threads and connections of its own."""
+    """Runs work on threads and connections of its own, and compiled reads for event loops."""
 
     dialect: Dialect
 
@@ -30,6 +30,9 @@ class Engine(Protocol):
 
     def attempt(self, plan: Plan, values: list[Any]) -> list[Any] | None:
         """The plan's rows, at once, on the calling thread; None where that cannot be done."""
+
+    async def answer(self, plan: Plan, values: list[Any]) -> list[Any]:
+        """The plan's rows when they are there."""
 
     def check(self) -> Tables:
         """The tables that other processes wrote since the last call; None: any may be."""

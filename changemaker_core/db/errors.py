@@ -79,10 +79,11 @@ class MigrationFailed(Exception):
 
 
 def as_peewee_error(error: Exception) -> Exception:
-    """The driver's exception as peewee's class of the same name, so that callers see one kind."""
-    kind = getattr(peewee, type(error).__name__, None)
-    if not (isinstance(kind, type) and issubclass(kind, peewee.PeeweeException)):
-        return error
-    known: Exception = kind(*error.args)
-    known.__cause__ = error
-    return known
+    """The driver's exception as peewee's class of that name, so that callers see one kind."""
+    for each in type(error).__mro__:  # PostgreSQL's driver has a class for each of many codes
+        kind = getattr(peewee, each.__name__, None)
+        if isinstance(kind, type) and issubclass(kind, peewee.PeeweeException):
+            known: Exception = kind(error, *error.args)
+            known.__cause__ = error
+            return known
+    return error

@@ -1,7 +1,8 @@
-"""PostgreSQL: a bounded number of threads, each with one connection that it keeps."""
+"""PostgreSQL: threads with a connection each, and connections of event loops for compiled reads."""
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import secrets
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from changemaker_core.db.dialects import Postgresql
 from changemaker_core.db.heard import Note
 from changemaker_core.db.postgresql_connections import Connections
 from changemaker_core.db.postgresql_listener import CHANNEL, Listener
+from changemaker_core.db.postgresql_loop import LoopReads
+from changemaker_core.db.postgresql_loop_connection import ROWS_A_TURN
 from changemaker_core.db.replicas import Replicas
 from changemaker_core.db.work import NOTHING, Pool, Work, release
 
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
     from changemaker_core.db.heard import Tokens
     from changemaker_core.db.plans import Plan
 
-#: Threads, and so connections, of one process.
+#: Threads of one process, and so connections besides those of its event loops.
 CONNECTIONS = 8
 #: "cm migrate", as the number of an advisory lock.
 MIGRATION_LOCK = 0x636D_6D69
@@ -48,7 +51,8 @@ class PostgresqlEngine:
         self._commits = OwnCommits()
         self._pool = Pool("postgresql", CONNECTIONS, self._run, self._connections.close)
         self.listener = Listener(url, self._commits.token, self._commits.are, announce)
-        self.replicas = Replicas(read_urls, self.listener, self.read) if read_urls else None
+        self._loop_reads = LoopReads(url, repeats=True)
+        self.replicas = Replicas(read_urls, self.listener) if read_urls else None
 
     def read(self, work: Work) -> None:
         """Run ``work`` on a free thread; again, once, if its connection turns out to be dead."""
@@ -62,6 +66,17 @@ class PostgresqlEngine:
     def attempt(self, plan: Plan, values: list[Any]) -> list[Any] | None:
         """Never: an answer of PostgreSQL has to be waited for."""
         return None
+
+    async def answer(self, plan: Plan, values: list[Any]) -> list[Any]:
+        """The rows, from a replica or the primary, through a connection of the running loop."""
+        fetched = None
+        if self.replicas is not None:
+            fetched = await self.replicas.fetch(plan, values)
+        if fetched is None:
+            fetched = await self._loop_reads.fetch(plan, values)
+        if len(fetched) <= ROWS_A_TURN:
+            return plan.answer(values, fetched)
+        return await _answer_in_turns(plan, values, fetched)
 
     def _run(self, work: Work) -> None:
         if work.abandoned:
@@ -205,11 +220,23 @@ class PostgresqlEngine:
             database.close()
 
     def close(self) -> None:
-        """Finish submitted work, end the threads and the listener."""
+        """Finish submitted work and reads, end the threads and the listener."""
         if self.replicas is not None:
             self.replicas.close()  # what they cannot finish, the primary does
+        self._loop_reads.close()
         self._pool.close()
         self.listener.stop()
+
+
+async def _answer_in_turns(
+    plan: Plan, values: list[Any], fetched: list[tuple[Any, ...]]
+) -> list[Any]:
+    """Typed rows, of many, made while others have their turns as well."""
+    rows: list[Any] = []
+    for start in range(0, len(fetched), ROWS_A_TURN):
+        rows += plan.answer(values, fetched[start : start + ROWS_A_TURN])
+        await asyncio.sleep(0)
+    return rows
 
 
 class OwnCommits:

@@ -23,10 +23,78 @@ _PATIENCE = {
 }
 
 
+#: As good as for ever, where the operator wrote that a connection may take as long as it likes.
+_A_DAY = 86_400.0
+#: What may stand in an address once for each of several hosts.
+_FOR_EACH_HOST = ("host", "hostaddr", "port")
+
+
 def patience(url: str) -> dict[str, Any]:
     """Options for a connection to ``url``, so that a server that vanished is noticed."""
     written = parse_dsn(url)
     return {name: value for name, value in _PATIENCE.items() if name not in written}
+
+
+def session(url: str) -> dict[str, Any]:
+    """Options for a connection to ``url`` that is read from and written to."""
+    # The connection's own options, so that a session never has another time zone.
+    return {"options": "-c timezone=UTC", "application_name": "changemaker", **patience(url)}
+
+
+def connect_seconds(url: str) -> float:
+    """How long a connection to one host of ``url`` may take."""
+    seconds = float(parse_dsn(url).get("connect_timeout", _PATIENCE["connect_timeout"]))
+    return seconds if seconds > 0 else _A_DAY
+
+
+def connect(url: str, seconds: float, **options: Any) -> Any:
+    """An asynchronous connection that is made: to the first host of ``url`` that is one.
+
+    Blocks, for at most ``seconds`` for each host; libpq itself knows no limit here. Raises
+    ``psycopg2.OperationalError``.
+    """
+    troubles = []
+    for host in _hosts(url):
+        try:
+            return _connect_to(url, seconds, {**options, **host})
+        except psycopg2.OperationalError as error:
+            troubles.append(str(error).strip())
+    raise psycopg2.OperationalError("; ".join(troubles))
+
+
+def _connect_to(url: str, seconds: float, options: dict[str, Any]) -> Any:
+    connection = psycopg2.connect(url, async_=True, **options)
+    try:
+        finish(connection, seconds)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _hosts(url: str) -> list[dict[str, str]]:
+    """What to put in the place of several hosts, for each of them."""
+    written = parse_dsn(url)
+    lists = {name: written[name].split(",") for name in _FOR_EACH_HOST if name in written}
+    count = max(map(len, lists.values()), default=1)
+    if any(len(values) not in (1, count) for values in lists.values()):
+        return [{}]  # which libpq complains of
+    return [
+        {name: values[number % len(values)] for name, values in lists.items()}
+        for number in range(count)
+    ]
+
+
+def finish(connection: Any, seconds: float) -> None:
+    """Wait for what an asynchronous connection is doing. Raises ``psycopg2.Error``."""
+    deadline = time.monotonic() + seconds
+    while (state := connection.poll()) != POLL_OK:
+        poller = select.poll()
+        wanted = select.POLLIN if state == POLL_READ else select.POLLOUT
+        poller.register(connection.fileno(), wanted)
+        left = deadline - time.monotonic()
+        if left <= 0 or not poller.poll(left * 1000):
+            raise psycopg2.OperationalError(f"no answer within {seconds:g} seconds")
 
 
 class Link:
@@ -37,14 +105,7 @@ class Link:
     """
 
     def __init__(self, url: str, name: str, seconds: float) -> None:
-        self._connection = psycopg2.connect(
-            url, async_=True, application_name=name, **patience(url)
-        )
-        try:
-            self._finish(seconds)
-        except BaseException:
-            self.close()
-            raise
+        self._connection = connect(url, seconds, application_name=name, **patience(url))
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +122,7 @@ class Link:
         """The rows that answer ``sql``; none for a statement that returns nothing."""
         cursor = self._connection.cursor()
         cursor.execute(sql, values)
-        self._finish(seconds)
+        finish(self._connection, seconds)
         return cursor.fetchall() if cursor.description else []
 
     def notifications(self) -> list[str]:
@@ -74,13 +135,3 @@ class Link:
     def close(self) -> None:
         """Hang up."""
         self._connection.close()
-
-    def _finish(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while (state := self._connection.poll()) != POLL_OK:
-            poller = select.poll()
-            wanted = select.POLLIN if state == POLL_READ else select.POLLOUT
-            poller.register(self._connection.fileno(), wanted)
-            left = deadline - time.monotonic()
-            if left <= 0 or not poller.poll(left * 1000):
-                raise psycopg2.OperationalError(f"no answer within {seconds:g} seconds")

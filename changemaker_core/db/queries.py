@@ -19,8 +19,10 @@ from changemaker_core.db.params import Param, annotations_of
 from changemaker_core.db.plans import Plan
 from changemaker_core.db.rows import row_maker
 from changemaker_core.db.statements import tables_read
+from changemaker_core.db.work import Work
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterator
 
 P = ParamSpec("P")
@@ -84,6 +86,16 @@ def run_plan(unit: Unit, plan: Plan, values: list[Any]) -> list[Any]:
         plan.note_failure()
         raise
     return plan.answer(values, fetched)
+
+
+def plan_work(plan: Plan, values: list[Any], loop: asyncio.AbstractEventLoop | None) -> Work:
+    """Work for a thread: the rows of a plan, in a statement of its own."""
+
+    def fetch(work: Work) -> list[Any]:
+        assert work.unit is not None  # noqa: S101  # set by Work.run
+        return run_plan(work.unit, plan, values)
+
+    return Work(fetch, loop, whole=False)
 
 
 def dialect_of(unit: Unit) -> Dialect:

@@ -12,28 +12,22 @@ import itertools
 import logging
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import peewee
 import psycopg2
 
 from changemaker_core.db.cascades import known_tables
-from changemaker_core.db.context import Unit
-from changemaker_core.db.postgresql_connections import Connections
 from changemaker_core.db.postgresql_link import Link
 from changemaker_core.db.postgresql_listener import IDENTITY, WHERE
-from changemaker_core.db.work import Pool, Work, release
+from changemaker_core.db.postgresql_loop import LoopReads
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from changemaker_core.db.context import Tables
+    from changemaker_core.db.plans import Plan
     from changemaker_core.db.postgresql_listener import Listener
 
 logger = logging.getLogger(__name__)
 
-#: Threads, and so connections, to one replica.
-CONNECTIONS = 8
 #: How often a replica is asked how far it is, and how long its answer may take.
 POLL_SECONDS = 0.25
 ANSWER_SECONDS = 0.5
@@ -85,17 +79,13 @@ class Unfit(Exception):
 
 
 class Replica:
-    """One replica: a thread that watches it, and threads that read from it."""
+    """One replica: a thread that watches it, and the connections that it is read through."""
 
-    def __init__(
-        self, number: int, url: str, listener: Listener, fall_back: Callable[[Work], None]
-    ) -> None:
+    def __init__(self, number: int, url: str, listener: Listener) -> None:
         self.number = number
         self._url = url
         self._listener = listener
-        self._fall_back = fall_back
-        self._connections = Connections(url)
-        self._pool = Pool(f"replica-{number}", CONNECTIONS, self._run, self._connections.close)
+        self._loop_reads = LoopReads(url, repeats=False)
         self._watcher: threading.Thread | None = None
         self._stop = threading.Event()
         #: The position it has replayed; -1 while it is not to be used.
@@ -130,29 +120,19 @@ class Replica:
         self.position = -1
 
     def close(self) -> None:
-        """End its threads and connections."""
+        """End its thread and connections."""
         self.stop()
-        self._pool.close()
+        self._loop_reads.close()
 
-    def read(self, work: Work) -> None:
-        """Run ``work`` here; on the primary, if anything goes wrong."""
-        self._pool.submit(work)
-
-    def _run(self, work: Work) -> None:
-        if work.abandoned:
-            return
+    async def fetch(self, plan: Plan, values: list[Any]) -> list[Any] | None:
+        """What it answers to ``plan``; None where that goes wrong: ask the primary."""
         try:
-            self._connections.connect()
-            work.run(Unit(self._connections.database, self))
-        except Exception as error:
-            work.error = error
-        if isinstance(work.error, (peewee.PeeweeException, psycopg2.Error)):
+            return await self._loop_reads.fetch(plan, values)
+        except peewee.PeeweeException as error:
             # Lost, or cancelled by what it has to replay; and what is wrong with the statement
             # itself, the primary will say as well.
-            logger.info("a read of replica %d goes to the primary: %s", self.number, work.error)
-            self._fall_back(work)
-        else:
-            release((work,), _announce_nothing)
+            logger.info("a read of replica %d goes to the primary: %s", self.number, error)
+            return None
 
     def _watch(self) -> None:
         while not self._stop.is_set():
@@ -176,19 +156,15 @@ class Replica:
         if self._trouble != trouble:
             logger.warning("replica %d is not used: %s", self.number, trouble)
         self.position, self._trouble = -1, trouble
-        self._connections.cut()
+        self._loop_reads.cut()
 
 
 class Replicas:
     """All replicas of a database."""
 
-    def __init__(
-        self, urls: tuple[str, ...], listener: Listener, fall_back: Callable[[Work], None]
-    ) -> None:
+    def __init__(self, urls: tuple[str, ...], listener: Listener) -> None:
         self._listener = listener
-        self._all = [
-            Replica(number, url, listener, fall_back) for number, url in enumerate(urls, 1)
-        ]
+        self._all = [Replica(number, url, listener) for number, url in enumerate(urls, 1)]
         self._turns = itertools.count()
 
     def start(self) -> None:
@@ -214,16 +190,14 @@ class Replicas:
         """How each was last seen."""
         return [replica.state for replica in self._all]
 
-    async def take(self, work: Work, tables: frozenset[str]) -> bool:
-        """Have a replica do ``work``, which reads ``tables``. False: none may, ask the primary."""
+    async def fetch(self, plan: Plan, values: list[Any]) -> list[Any] | None:
+        """What a replica answers to ``plan``. None: none may answer, ask the primary."""
+        tables = plan.tables
         if self._fit_for(tables) is None or not await self._listener.caught_up():
-            return False
+            return None
         # Meanwhile more was heard of: only now it is known what the answer must contain.
         replica = self._fit_for(tables)
-        if replica is None:
-            return False
-        replica.read(work)
-        return True
+        return None if replica is None else await replica.fetch(plan, values)
 
     def _fit_for(self, tables: frozenset[str]) -> Replica | None:
         # NOTE(views): what is not the table of a model may be a view, and nobody is told of its
@@ -275,7 +249,3 @@ def host_of(url: str) -> str:
     """Host and port of an address, without its password."""
     written = psycopg2.extensions.parse_dsn(url)
     return f"{written.get('host', 'localhost')}:{written.get('port', 5432)}"
-
-
-def _announce_nothing(tables: Tables) -> None:
-    """A replica cannot be written to."""

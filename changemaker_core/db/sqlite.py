@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sqlite3
 import threading
@@ -13,6 +14,7 @@ from changemaker_core.db.context import Unit
 from changemaker_core.db.dialects import Sqlite
 from changemaker_core.db.errors import DatabaseClosed, as_peewee_error
 from changemaker_core.db.filelock import FileLock
+from changemaker_core.db.queries import plan_work
 from changemaker_core.db.sqlite_versions import VersionWatcher
 from changemaker_core.db.sqlite_writer import Writer
 from changemaker_core.db.work import Pool, Work, release
@@ -118,6 +120,13 @@ class SqliteEngine:
         if self._stopped:
             self._stopped.pop(plan, None)
         return plan.answer(values, rows)
+
+    async def answer(self, plan: Plan, values: list[Any]) -> list[Any]:
+        """The rows, from a reader thread."""
+        work = plan_work(plan, values, asyncio.get_running_loop())
+        self.read(work)
+        rows: list[Any] = await work.future
+        return rows
 
     def _note_stopped(self, plan: Plan) -> None:
         """Once may be the machine's fault; twice running, the query is kept from the loop."""

@@ -1,0 +1,183 @@
+"""One connection to PostgreSQL that belongs to an event loop: a question at a time, no waiting."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+import psycopg2
+from psycopg2.extensions import POLL_OK, POLL_WRITE
+
+from changemaker_core.db.errors import as_peewee_error
+from changemaker_core.db.postgresql_errors import explain, state_of
+from changemaker_core.db.postgresql_prepared import Prepared
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from changemaker_core.db.plans import Plan
+
+#: How many rows are taken from the driver before others have a turn: a fraction of a millisecond.
+ROWS_A_TURN = 200
+#: Classes of errors that a statement may have only because it was prepared: of types (22, 42), of
+#: its name, because a pool has given us another session (26), of a table that was altered (0A).
+_OF_PREPARING = frozenset({"0A", "22", "26", "42"})
+#: The server ends the session, and closes the connection next.
+_GOODBYE = frozenset({"57P01", "57P02", "57P03"})
+
+
+class Question:
+    """A plan with its values, and the future of who awaits what the driver fetches."""
+
+    __slots__ = ("future", "plan", "repeated", "since", "values")
+
+    def __init__(self, plan: Plan, values: list[Any], loop: asyncio.AbstractEventLoop) -> None:
+        self.plan = plan
+        self.values = values
+        self.future: asyncio.Future[list[Any]] = loop.create_future()
+        #: Whether this is its second try.
+        self.repeated = False
+        #: When it began to wait for a connection.
+        self.since = 0.0
+
+    def answer(self, fetched: list[Any]) -> None:
+        """Hand over, if somebody still waits."""
+        if not self.future.done():
+            self.future.set_result(fetched)
+
+    def fail(self, error: BaseException) -> None:
+        """Hand over what went wrong."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class Owner(Protocol):
+    """Whom a connection tells of itself."""
+
+    def on_free(self, connection: LoopConnection) -> None:
+        """It can take a question."""
+
+    def on_loss(
+        self, connection: LoopConnection, question: Question | None, error: Exception
+    ) -> None:
+        """It is closed, and what it was asked has no answer."""
+
+
+class LoopConnection:
+    """Sends a question when told to, and tells its owner when the answer was handed over.
+
+    Its reader stays registered between questions, so a connection that the server closes is
+    noticed at once. A question whose asker went away is answered into the void: what the server
+    sends for it has to be read in any case.
+    """
+
+    def __init__(self, connection: Any, loop: asyncio.AbstractEventLoop, owner: Owner) -> None:
+        self._connection = connection
+        self._descriptor: int = connection.fileno()
+        self._loop = loop
+        self._owner = owner
+        self._prepared = Prepared()
+        self._question: Question | None = None
+        self._text = ""
+        self._cursor: Any = None
+        #: Whether the question is asked again as it is, having failed as a prepared statement.
+        self._plainly = False
+        self._is_writing = False
+        loop.add_reader(self._descriptor, self._advance)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it was lost, or closed."""
+        return bool(self._connection.closed)
+
+    def ask(self, question: Question) -> None:
+        """Send a question. The connection must be free."""
+        self._question = question
+        self._plainly = False
+        self._send(self._prepared.text(question.plan, question.values), question)
+
+    def close(self) -> None:
+        """Hang up; what it was asked is not answered."""
+        if not self._loop.is_closed():
+            self._loop.remove_reader(self._descriptor)
+            self._stop_writing()
+        self._connection.close()
+
+    def hang_up(self, error: Exception) -> None:
+        """Close it as if it were lost."""
+        question, self._question = self._question, None
+        self._lose(question, error)
+
+    def _send(self, text: str, question: Question) -> None:
+        self._text = text
+        # A cursor of its own, which takes the answer with it when it goes.
+        self._cursor = self._connection.cursor()
+        try:
+            self._cursor.execute(text, question.values)
+            state = self._connection.poll()
+        except Exception as error:  # also of values that cannot be written: the asker's
+            self._fail(error)
+            return
+        if state == POLL_OK:
+            self._loop.call_soon(
+                self._advance
+            )  # and not here: the next question would nest in this
+        elif state == POLL_WRITE:
+            self._is_writing = True
+            self._loop.add_writer(self._descriptor, self._advance)
+
+    def _advance(self) -> None:
+        """Go on, since something can be read or written."""
+        if self.is_closed:
+            return
+        try:
+            state = self._connection.poll()
+        except psycopg2.Error as error:
+            self._fail(error)
+            return
+        if self._is_writing and state != POLL_WRITE:
+            self._stop_writing()
+        if state == POLL_OK and self._question is not None:
+            self._take(self._question)
+
+    def _stop_writing(self) -> None:
+        if self._is_writing:
+            self._is_writing = False
+            self._loop.remove_writer(self._descriptor)
+
+    def _take(self, question: Question) -> None:
+        cursor, self._cursor, self._question = self._cursor, None, None
+        if self._plainly:
+            self._prepared.refuse(question.plan, question.values)
+        if cursor.rowcount > ROWS_A_TURN:
+            self._take_turns(question, cursor, [])
+        else:
+            question.answer(cursor.fetchall())
+            self._owner.on_free(self)
+
+    def _take_turns(self, question: Question, cursor: Any, fetched: list[Any]) -> None:
+        more = [] if question.future.done() else cursor.fetchmany(ROWS_A_TURN)
+        if more:
+            fetched += more
+            self._loop.call_soon(self._take_turns, question, cursor, fetched)
+        else:
+            question.answer(fetched)
+            self._owner.on_free(self)
+
+    def _fail(self, error: Exception) -> None:
+        question, self._question = self._question, None
+        if question is None or self.is_closed or state_of(error) in _GOODBYE:
+            self._lose(question, error)
+        elif self._may_succeed_plainly(question, error):
+            self._question, self._plainly = question, True
+            self._send(question.plan.sql, question)
+        else:
+            question.fail(explain(as_peewee_error(error), is_lost=False))
+            self._owner.on_free(self)
+
+    def _may_succeed_plainly(self, question: Question, error: Exception) -> bool:
+        code = state_of(error) or ""
+        return self._text != question.plan.sql and code[:2] in _OF_PREPARING
+
+    def _lose(self, question: Question | None, error: Exception) -> None:
+        self.close()
+        self._owner.on_loss(self, question, error)
