@@ -79,7 +79,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     #: Bytes of ready-made public answers that a web process keeps; 0 keeps none.
     cache_bytes: int = 32 * 1024 * 1024
     #: How far processes that do jobs step back behind those that answer visitors, from 0 to 19.
-    jobs_niceness: int = 10
+    jobs_niceness: int = 5
     #: Each plugin's table as it was written; :meth:`plugin_settings` gives it its types.
     plugin_tables: Mapping[str, Mapping[str, Any]] = {}
     #: Where each value was written.

@@ -87,11 +87,11 @@ def test_the_runner_lets_visitors_have_the_processor_first(server: Any, wait_for
     wait_for(lambda: _all_up(server))
     (runner,) = server.children_of("jobs")
     web = server.children_of("web")
-    wait_for(lambda: _niceness(runner) == _niceness(web[0]) + 10)
+    wait_for(lambda: _niceness(runner) == _niceness(web[0]) + 5)
     assert _niceness(web[0]) == _niceness(web[1]) == os.getpriority(os.PRIO_PROCESS, 0)
     session = Path(f"/proc/{runner}/autogroup")
     if session.exists() and "autogroup" in session.read_text():
-        wait_for(lambda: session.read_text().split()[-1] == "10")
+        wait_for(lambda: session.read_text().split()[-1] == "5")
 
 
 def _niceness(pid: int) -> int:

@@ -10,11 +10,12 @@ from changemaker_core import Backoff, Every, Job
 from changemaker_core.mail import Refused, Unanswered
 from changemaker_influence.emails import idempotency, services
 from changemaker_influence.emails.message import compose
-from changemaker_influence.emails.queries import EmailToSend, email_to_send
+from changemaker_influence.emails.queries import email_to_send
 
 if TYPE_CHECKING:
     from changemaker_core import JobRun, Tx
     from changemaker_core.mail import Message, Session
+    from changemaker_influence.emails.queries import EmailToSend
 
 QUEUE: Final = "mail"
 #: Servers like to quote addresses; errors end up in logs and lists of jobs.
@@ -23,7 +24,7 @@ _ADDRESS: Final = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 
 def send_email(run: JobRun, email_id: str) -> None:
     """Sends one message. Its row follows the job, each step in the job's own transaction."""
-    email = run.read(_load, email_id)
+    email = run.site.db.sync.one(email_to_send(id=email_id))
     if email is None or email.status != "QUEUED":
         return
     message = compose(run.site, email)
@@ -32,10 +33,6 @@ def send_email(run: JobRun, email_id: str) -> None:
             return
         run.at_risk(services.mark_sending, email_id, message.message_id)
         _hand_over(run, session, email)
-
-
-def _load(email_id: str) -> EmailToSend | None:
-    return email_to_send(id=email_id).one()
 
 
 def _offered(run: JobRun, session: Session, message: Message, email_id: str) -> bool:
