@@ -133,6 +133,10 @@ class JSONField(peewee.JSONField):
     def __init__(self, **options: Any) -> None:
         super().__init__(dumps=json.dumps, loads=json.loads, **options)
 
+    def db_value(self, value: Any) -> Any:
+        """What the current database takes for JSON; nodes of a query pass."""
+        return value if value is None or isinstance(value, peewee.Node) else self._wrap(value)
+
     def __getitem__(self, key: str | int) -> JSONPath:
         return JSONPath(self, (key,))
 

@@ -111,7 +111,9 @@ def _unchanged(convert: Any) -> type | None:
 def _unwrap(node: peewee.Node) -> tuple[str, Any]:
     """``json(?)``, which a JSON column on SQLite makes of a value, as its name and the value."""
     function = vars(node) if type(node) is peewee.Function else {}
-    match function:
-        case {"name": str(name), "arguments": (str(text),), "_filter": None, "_order_by": None}:
-            return name, text
-    raise NotPlain
+    arguments = function.get("arguments", ())
+    if len(arguments) != 1 or type(arguments[0]) is not str:
+        raise NotPlain
+    if function["_filter"] is not None or function["_order_by"] is not None:
+        raise NotPlain
+    return function["name"], arguments[0]

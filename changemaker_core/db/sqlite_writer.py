@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from changemaker_core.db.context import Unit
 from changemaker_core.db.errors import as_peewee_error
 from changemaker_core.db.sqlite_versions import NO_COMMIT, has_versions, stamp_versions
-from changemaker_core.db.work import NOTHING, Work, check_usable, join_tables
+from changemaker_core.db.work import NOTHING, Turns, Work, check_usable, join_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,6 +46,7 @@ class Writer:
         self._prepare = prepare
         self._committed = committed
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._turns = Turns(self._queue.put)
         self._start_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -55,7 +56,7 @@ class Writer:
     def submit(self, work: Work) -> None:
         """Queue ``work``; the thread starts with the first."""
         check_usable(self._closed, self._pid)
-        self._queue.put(work)
+        self._turns.add(work)
         if self._thread is None:
             self._start()
 
@@ -70,6 +71,7 @@ class Writer:
     def close(self) -> None:
         """Write what is queued, then end the thread."""
         self._closed = True
+        self._turns.end()
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join(_STOP_SECONDS)

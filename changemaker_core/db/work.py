@@ -162,6 +162,43 @@ def check_usable(closed: bool, pid: int) -> None:
         raise RuntimeError("this database was opened before a fork; open one in each process")
 
 
+class Turns:
+    """Hands on what an event loop submits, all of a turn of the loop together at its end.
+
+    The thread that is woken by the first would otherwise take the interpreter from the loop again
+    and again while it is still busy with the requests that arrived with it.
+    """
+
+    def __init__(self, put: Callable[[Work], None]) -> None:
+        self._put = put
+        self._lock = threading.Lock()
+        self._waiting: dict[asyncio.AbstractEventLoop, list[Work]] = {}
+
+    def add(self, work: Work) -> None:
+        """Hand ``work`` on: at once where its caller blocks, else at the end of the loop's turn."""
+        loop = work.loop
+        if loop is None:
+            self._put(work)
+            return
+        with self._lock:
+            waiting = self._waiting.setdefault(loop, [])
+            waiting.append(work)
+            is_first = len(waiting) == 1
+        if is_first:
+            loop.call_soon(self._end_turn, loop)
+
+    def _end_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:
+            works = self._waiting.pop(loop, ())
+        for work in works:
+            self._put(work)
+
+    def end(self) -> None:
+        """Hand on all that waits for the end of a turn."""
+        for loop in tuple(self._waiting):
+            self._end_turn(loop)
+
+
 class Pool:
     """A bounded number of threads, each with what ``open_thread`` gave it, started when needed."""
 

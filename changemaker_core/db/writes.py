@@ -8,6 +8,7 @@ builds it each time.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import peewee
@@ -19,7 +20,10 @@ from changemaker_core.db.shapes import VALUE, NotPlain, Shape, shape_of
 #: Statements that are kept of a model; one that never repeats itself begins anew.
 _MOST = 256
 _NO_VALUES = (peewee.Node, type)
+#: Types of nearly all values that rows have, in which nothing else has to be looked for.
+_USUAL = frozenset({str, int, float, bool, type(None), datetime, list, dict})
 _DO_NOTHING = frozenset({"IGNORE", "NOTHING"})
+_SKIPPING = frozenset({"_action", "_conflict_target"})
 
 
 class Kept(peewee.Query):
@@ -76,8 +80,8 @@ class Insert(Kept, peewee.ModelInsert):
         if type(row) is not dict or self._columns or self._cte_list:
             raise NotPlain
         values += row.values()
-        if any([isinstance(value, _NO_VALUES) for value in values]):
-            raise NotPlain
+        if not _USUAL.issuperset(map(type, values)):
+            _check(values)
         names = _names(row, self.model)
         return InsertForm(names, self._skips(), self._returns_key())
 
@@ -85,8 +89,8 @@ class Insert(Kept, peewee.ModelInsert):
         conflict = self._on_conflict
         if conflict is None:
             return None
-        said = {name for name, value in vars(conflict).items() if value is not None}
-        if conflict._action not in _DO_NOTHING or said - {"_action", "_conflict_target"}:
+        more = [each for name, each in vars(conflict).items() if name not in _SKIPPING]
+        if conflict._action not in _DO_NOTHING or any([each is not None for each in more]):
             raise NotPlain
         target = conflict._conflict_target
         return conflict._action, None if target is None else _own_names(target, self.model)
@@ -125,6 +129,11 @@ class Delete(Kept, peewee.ModelDelete):
 
     def _form(self, values: list[Any]) -> DeleteForm:
         return DeleteForm(self._shape_of_where(values))
+
+
+def _check(values: list[Any]) -> None:
+    if any(isinstance(value, _NO_VALUES) for value in values):
+        raise NotPlain
 
 
 def _names(row: dict[Any, Any], model: Any) -> tuple[str, ...]:

@@ -45,7 +45,8 @@ async def together(database: Database, *writes):
     first = asyncio.ensure_future(database.write(hold))
     await entered.wait()
     rest = [asyncio.ensure_future(database.write(*write)) for write in writes]
-    await asyncio.sleep(0)
+    for _ in range(2):  # each asks in one turn of the loop, and all are handed on in the next
+        await asyncio.sleep(0)
     gate.set()
     await first
     return await asyncio.gather(*rest, return_exceptions=True)

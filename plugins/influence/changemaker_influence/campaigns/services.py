@@ -201,9 +201,8 @@ def _check_dates(values: dict[str, Any]) -> None:
 
 def _check_placeholders(values: dict[str, Any]) -> None:
     """A misspelt placeholder would reach every recipient as it is."""
-    known = ", ".join(f"{{{name}}}" for name in placeholders.NAMES)
     errors = [
-        FieldError(field, _unknown_placeholder(f"{{{name}}}", known))
+        FieldError(field, _unknown_placeholder(name))
         for field in ("email_subject", "email_body")
         for name in placeholders.unknown(values.get(field, ""))
     ]
@@ -211,8 +210,10 @@ def _check_placeholders(values: dict[str, Any]) -> None:
         raise Invalid(errors)
 
 
-def _unknown_placeholder(wrong: str, known: str) -> Text:
-    return Text("Nothing is filled in for {wrong}. There are {known}.", wrong=wrong, known=known)
+def _unknown_placeholder(wrong: str) -> Text:
+    known = ", ".join(f"{{{name}}}" for name in placeholders.NAMES)
+    text = "Nothing is filled in for {wrong}. There are {known}."
+    return Text(text, wrong=f"{{{wrong}}}", known=known)
 
 
 def _check_status(now: CampaignOut, after: dict[str, Any]) -> None:

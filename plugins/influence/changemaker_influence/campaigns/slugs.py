@@ -17,10 +17,15 @@ _SPELT: Final = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ
 
 def slugify(title: str) -> str:
     """``"L'eau, c'est sacré !"`` → ``"l-eau-c-est-sacre"``; never empty, at most 80 long."""
-    decomposed = unicodedata.normalize("NFKD", title.casefold().translate(_SPELT))
-    plain = "".join(c for c in decomposed if not unicodedata.combining(c))
+    folded = title.casefold()
+    plain = folded if folded.isascii() else _without_accents(folded.translate(_SPELT))
     slug = re.sub(r"[^a-z0-9]+", "-", plain, flags=re.ASCII).strip("-")
     return slug[:MAX_SLUG].rstrip("-") or _FALLBACK
+
+
+def _without_accents(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
 def free_slug(title: str, taken: Container[str]) -> str:
