@@ -137,31 +137,30 @@ class LoopConnection:
         if self._is_writing and state != POLL_WRITE:
             self._stop_writing()
         if state == POLL_OK and self._question is not None:
-            self._take(self._question)
+            self._answer(self._question)
 
     def _stop_writing(self) -> None:
         if self._is_writing:
             self._is_writing = False
             self._loop.remove_writer(self._descriptor)
 
-    def _take(self, question: Question) -> None:
+    def _answer(self, question: Question) -> None:
         cursor, self._cursor, self._question = self._cursor, None, None
         if self._plainly:
             self._prepared.refuse(question.plan, question.values)
-        if cursor.rowcount > ROWS_A_TURN:
-            self._take_turns(question, cursor, [])
-        else:
-            question.answer(cursor.fetchall())
-            self._owner.on_free(self)
+        self._take(question, cursor, [])
 
-    def _take_turns(self, question: Question, cursor: Any, fetched: list[Any]) -> None:
-        more = [] if question.future.done() else cursor.fetchmany(ROWS_A_TURN)
-        if more:
-            fetched += more
-            self._loop.call_soon(self._take_turns, question, cursor, fetched)
+    def _take(self, question: Question, cursor: Any, fetched: list[Any]) -> None:
+        try:
+            fetched += cursor.fetchmany(ROWS_A_TURN)
+        except Exception as error:  # a value that Python has none for: the asker's
+            question.fail(as_peewee_error(error))
         else:
+            if cursor.rownumber < cursor.rowcount and not question.future.done():
+                self._loop.call_soon(self._take, question, cursor, fetched)
+                return
             question.answer(fetched)
-            self._owner.on_free(self)
+        self._owner.on_free(self)
 
     def _fail(self, error: Exception) -> None:
         question, self._question = self._question, None

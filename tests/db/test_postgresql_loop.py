@@ -1,0 +1,595 @@
+"""Compiled reads of PostgreSQL in the event loop: the same answers, and nobody left waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import os
+import random
+import socket
+import threading
+
+import msgspec
+import peewee
+import psycopg2
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from changemaker_core.db import (
+    Database,
+    DatabaseClosed,
+    DatabaseUnavailable,
+    JSONField,
+    Model,
+    NestedUnitOfWork,
+    Query,
+    UtcField,
+    UUIDField,
+    among,
+    compiled,
+    migrations,
+    new_id,
+    utcnow,
+)
+from changemaker_core.db.postgresql_loop import CONNECTIONS
+from changemaker_core.db.postgresql_loop_connection import ROWS_A_TURN
+from changemaker_core.db.postgresql_prepared import KEPT, Prepared
+from changemaker_core.testing.postgres import PostgresCluster
+
+pytestmark = pytest.mark.postgresql
+
+
+class Town(Model):
+    id = UUIDField(primary_key=True, default=new_id)
+    name = peewee.TextField(null=True)
+    people = peewee.IntegerField(default=0)
+    visitors = peewee.BigIntegerField(default=0)
+    is_open = peewee.BooleanField(default=True)
+    height = peewee.DoubleField(default=0.0)
+    facts = JSONField(null=True)
+    founded_at = UtcField(default=utcnow)
+
+    class Meta:
+        table_name = "looptest_town"
+
+
+class TownRow(msgspec.Struct):
+    id: str
+    name: str | None
+    people: int
+    visitors: int
+    is_open: bool
+    height: float
+    facts: dict[str, int] | None
+
+
+class Said(msgspec.Struct):
+    said: str
+    slept: str
+
+
+class Tally(msgspec.Struct):
+    large: object
+    kind: object
+    yes: object
+
+
+_ROW = tuple(getattr(Town, name) for name in TownRow.__struct_fields__)
+
+
+@compiled(TownRow)
+def towns(
+    name: str | None = None,
+    people: int | None = None,
+    visitors: int | None = None,
+    is_open: bool | None = None,
+    height: float | None = None,
+    limit: int = 50,
+) -> Query:
+    query = Town.select(*_ROW)
+    if name is not None:
+        query = query.where(Town.name == name)
+    if people is not None:
+        query = query.where(Town.people <= people)
+    if visitors is not None:
+        query = query.where(Town.visitors <= visitors)
+    if is_open is not None:
+        query = query.where(Town.is_open == is_open)
+    if height is not None:
+        query = query.where(Town.height <= height)
+    return query.order_by(Town.id).limit(limit)
+
+
+@compiled(str)
+def ids_among(names: list[str]) -> Query:
+    return Town.select(Town.id).where(among(Town.name, names))
+
+
+@compiled(Tally)
+def tally(over: int) -> Query:
+    """Constants beside arguments, whose types decide those of the answer."""
+    large = peewee.fn.SUM(peewee.Case(None, [(Town.people > over, 1)], 0))
+    return Town.select(
+        large.alias("large"), peewee.Value("town").alias("kind"), peewee.Value(False).alias("yes")
+    ).where(peewee.fn.MOD(peewee.fn.LENGTH(Town.name), 2) == 1)
+
+
+@compiled(Said)
+def say(text: str, milliseconds: int = 0) -> Query:
+    seconds = peewee.Cast(milliseconds, "FLOAT8") * peewee.SQL("0.001")
+    slept = peewee.Cast(peewee.fn.pg_sleep(seconds), "TEXT")
+    return peewee.Select(columns=[peewee.Cast(text, "TEXT").alias("said"), slept.alias("slept")])
+
+
+@compiled(int)
+def numbers(count: int) -> Query:
+    return peewee.Select(columns=[peewee.fn.generate_series(1, count).alias("number")])
+
+
+@compiled(int)
+def divided(by: int) -> Query:
+    return Town.select((Town.people / by).alias("part"))
+
+
+@compiled(str)
+def call_by_name(name: str) -> Query:
+    return peewee.Select(columns=[peewee.fn.looptest_call(name).alias("answer")])
+
+
+@pytest.fixture
+def postgres(postgresql_url):
+    database = Database.open(postgresql_url)
+    migrations.apply(database, [migrations.CORE])
+    database.sync.write(lambda tx: tx.database.create_tables([Town]))
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def ask(postgresql_url):
+    """``ask(sql)``, past the site, about all other connections to the database."""
+
+    def ask_(sql):
+        with contextlib.closing(psycopg2.connect(postgresql_url)) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    return ask_
+
+
+#: Sessions of the site itself, without the listener and the one who asks.
+OF_SITE = (
+    " FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'changemaker'"
+)
+
+
+@pytest.fixture
+def kill(ask):
+    """End the server's side of the site's connections."""
+    return lambda: len(ask("SELECT pg_terminate_backend(pid)" + OF_SITE))
+
+
+@pytest.fixture
+def connections(ask):
+    """How many connections the site has."""
+    return lambda: ask("SELECT count(*)" + OF_SITE)[0][0]
+
+
+async def until(condition):
+    async with asyncio.timeout(20):
+        while not await asyncio.to_thread(condition):
+            await asyncio.sleep(0.01)
+
+
+# The same answers
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=20)
+FILTERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "name": st.sampled_from(["Aylmer", "O'Hara %s 100%", "Été\\'"]) | TEXTS,
+        "people": st.integers(-(2**40), 2**40),
+        "visitors": st.integers(-(2**63), 2**63),
+        "is_open": st.booleans(),
+        "height": st.floats(allow_nan=False),
+        "limit": st.integers(0, 2**40),
+    },
+)
+
+
+def some_towns(tx):
+    for number, name in enumerate(["Aylmer", "O'Hara %s 100%", "Été\\'", None, "Bow"]):
+        Town.create(
+            name=name,
+            people=number * 10**9 // 2 - 1,
+            visitors=number * 2**61 - 2**60,
+            is_open=number % 2 == 0,
+            height=number * 1.5,
+            facts={"number": number} if number else None,
+        )
+
+
+async def test_the_loop_answers_as_threads_do(postgres):
+    """Also the second time, when a statement is prepared, and whatever the arguments are."""
+    await postgres.write(some_towns)
+
+    async def compare(bound):
+        expected = await asyncio.to_thread(postgres.sync.all, bound)
+        assert await postgres.all(bound) == expected
+        assert await postgres.all(bound) == expected
+        counted = await asyncio.to_thread(postgres.sync.count, bound)
+        assert await postgres.count(bound) == counted
+        return expected
+
+    seen = set()
+    loop = asyncio.get_running_loop()
+
+    @settings(max_examples=150, suppress_health_check=list(HealthCheck))
+    @given(filters=FILTERS)
+    def each(filters):
+        found = asyncio.run_coroutine_threadsafe(compare(towns(**filters)), loop).result(30)
+        seen.update(row.name for row in found)
+
+    await asyncio.to_thread(each)
+    assert len(seen) > 2
+
+
+async def test_types_of_constants_are_those_of_statements_that_are_written_out(postgres):
+    await postgres.write(some_towns)
+    expected = await asyncio.to_thread(postgres.sync.one, tally(5))
+    for _ in range(3):
+        answer = await postgres.one(tally(5))
+        assert answer == expected
+        assert [type(value) for value in msgspec.structs.astuple(answer)] == [int, str, bool]
+
+
+async def test_lists_of_any_length(postgres):
+    await postgres.write(some_towns)
+    for names in ([], ["Bow"], ["Bow", "Aylmer", "nowhere"]):
+        found = await postgres.all(ids_among(names))
+        assert len(found) == len({"Bow", "Aylmer"} & set(names))
+
+
+async def test_more_than_fits_into_a_socket_is_sent_and_received(postgres):
+    await postgres.write(some_towns)
+    names = [f"nowhere {number}" * 20 for number in range(20_000)]
+    async with asyncio.timeout(60):
+        assert len(await postgres.all(ids_among([*names, "Bow"]))) == 1
+        long = "x" * 5_000_000
+        assert (await postgres.one(say(long))).said == long
+        assert (await postgres.one(say("short"))).said == "short"
+
+
+async def test_many_rows_come_in_turns(postgres):
+    count, turns = ROWS_A_TURN * 50, 0
+    reading = asyncio.create_task(postgres.all(numbers(count)))
+    while not reading.done():
+        turns += 1
+        await asyncio.sleep(0)
+    assert reading.result() == list(range(1, count + 1))
+    assert turns >= 100  # once for each part that is taken, and once for each that is typed
+
+
+async def test_it_reads_what_was_committed_before(postgres):
+    for number in range(50):
+        await postgres.write(lambda tx, n=number: Town.create(name=f"town {n}").id)
+        assert (await postgres.one(towns(name=f"town {number}"))).name == f"town {number}"
+
+
+async def test_errors_are_those_of_threads(postgres, ask):
+    await postgres.write(some_towns)
+
+    async def error_of(bound):
+        errors = []
+        for _ in range(3):
+            with pytest.raises(Exception) as caught:
+                await postgres.all(bound)
+            errors.append(caught.value)
+        with pytest.raises(Exception) as caught:
+            await asyncio.to_thread(postgres.sync.all, bound)
+        assert {type(error) for error in errors} == {type(caught.value)}
+        assert {str(error) for error in errors} == {str(caught.value)}
+        return caught.value
+
+    assert isinstance(await error_of(divided(0)), peewee.DataError)
+    assert "NUL" in str(await error_of(towns(name="a\0b")))
+    ask("DROP TABLE looptest_town")
+    assert isinstance(await error_of(divided(1)), peewee.ProgrammingError)
+    assert (await postgres.one(say("still there"))).said == "still there"
+
+
+async def test_a_value_that_python_has_none_for_is_the_askers_error(postgres, ask):
+    ask("CREATE FUNCTION looptest_call(text) RETURNS text STABLE LANGUAGE sql AS 'SELECT $1'")
+    ask(
+        "INSERT INTO looptest_town VALUES (gen_random_uuid(), 'old', 0, 0, true, 0, NULL,"
+        " '0044-03-15 BC')"
+    )
+
+    @compiled(object)
+    def founded() -> Query:
+        return Town.select(Town.founded_at)
+
+    async with asyncio.timeout(10):
+        for _ in range(CONNECTIONS + 1):
+            with pytest.raises(ValueError):
+                await postgres.all(founded())
+    assert (await postgres.one(say("still there"))).said == "still there"
+
+
+async def test_within_a_unit_of_work_it_is_refused(postgres):
+    def nested():
+        return asyncio.run(postgres.all(towns()))
+
+    with pytest.raises(NestedUnitOfWork):
+        await postgres.read(nested)
+
+
+# Prepared statements
+
+
+async def test_statements_that_are_forgotten_or_outdated_are_sent_as_they_are(postgres, ask):
+    await postgres.write(some_towns)
+    ask(
+        "CREATE FUNCTION looptest_call(name text) RETURNS text LANGUAGE plpgsql AS"
+        " $$BEGIN EXECUTE name; RETURN name; END$$"
+    )
+    for _ in range(3):
+        assert (await postgres.one(towns(name="Bow"))).people == 1999999999
+    assert await postgres.one(call_by_name("DEALLOCATE ALL")) == "DEALLOCATE ALL"
+    for _ in range(3):
+        assert (await postgres.one(towns(name="Bow"))).people == 1999999999
+        assert (await postgres.one(call_by_name("SELECT 1"))) == "SELECT 1"
+    ask("ALTER TABLE looptest_town ALTER people TYPE bigint")
+    for _ in range(3):
+        assert (await postgres.one(towns(people=-1))).people == -1
+
+
+async def test_a_name_that_another_client_of_a_pool_has_given_already(postgres, ask):
+    """Behind a pool of connections, who prepares a statement may find it there."""
+    ask(
+        "CREATE FUNCTION looptest_call(name text) RETURNS text LANGUAGE plpgsql AS"
+        " $$BEGIN EXECUTE name; RETURN name; END$$"
+    )
+    plan, values = towns(name="Bow").prepare("postgresql")
+    prepare = Prepared().text(plan, values).partition("; EXECUTE")[0].replace("%%", "%")
+    assert await postgres.one(call_by_name(prepare)) == prepare
+    for _ in range(3):
+        assert await postgres.all(towns(name="Bow")) == []
+
+
+def test_no_connection_keeps_more_statements_than_it_may():
+    prepared = Prepared()
+    plan, values = towns(people=1).prepare("postgresql")
+    assert prepared.text(plan, values).startswith("PREPARE")
+    assert prepared.text(plan, values).startswith("EXECUTE")
+    for _ in range(KEPT - 1):
+        # A plan of its own for each: they are told apart by what they are.
+        other, values = compiled(TownRow)(towns._function)(people=1).prepare("postgresql")
+        assert prepared.text(other, values).startswith("PREPARE")
+    other, values = compiled(TownRow)(towns._function)(people=1).prepare("postgresql")
+    assert prepared.text(other, values) == other.sql
+    assert prepared.text(plan, values).startswith("EXECUTE")
+
+
+# Connections
+
+
+async def test_no_more_connections_than_allowed_and_those_are_kept(postgres, connections):
+    before = await asyncio.to_thread(connections)
+    for _ in range(2):
+        answers = await asyncio.gather(*[postgres.one(say(str(n), 1)) for n in range(200)])
+        assert [answer.said for answer in answers] == [str(n) for n in range(200)]
+    assert await asyncio.to_thread(connections) - before == CONNECTIONS
+
+
+async def test_a_short_read_passes_long_ones(postgres):
+    long = [asyncio.create_task(postgres.one(say("long", 2000))) for _ in range(CONNECTIONS - 1)]
+    await asyncio.sleep(0.3)
+    assert (await postgres.one(say("short"))).said == "short"
+    assert not any(task.done() for task in long)
+    await asyncio.gather(*long)
+
+
+async def test_connections_that_died_while_idle_are_replaced(postgres, kill):
+    for _ in range(5):
+        await asyncio.gather(*[postgres.one(say("x", 1)) for _ in range(50)])
+        assert await asyncio.to_thread(kill) > CONNECTIONS // 2
+        answers = await asyncio.gather(*[postgres.one(say(str(n))) for n in range(50)])
+        assert [answer.said for answer in answers] == [str(n) for n in range(50)]
+
+
+async def test_a_read_whose_connection_dies_is_repeated_once(postgres, kill):
+    reading = asyncio.create_task(postgres.one(say("twice", 1000)))
+    await asyncio.sleep(0.3)
+    await asyncio.to_thread(kill)
+    assert (await reading).said == "twice"
+    reading = asyncio.create_task(postgres.one(say("twice", 3000)))
+    await asyncio.sleep(0.3)
+    for _ in range(2):
+        await asyncio.to_thread(kill)
+        await asyncio.sleep(0.5)
+    with pytest.raises(DatabaseUnavailable):
+        await reading
+    assert (await postgres.one(say("again"))).said == "again"
+
+
+async def test_whose_caller_goes_away_leaves_nothing_behind(postgres, connections):
+    before = await asyncio.to_thread(connections)
+    tasks = [asyncio.create_task(postgres.one(say(str(n), 200))) for n in range(40)]
+    await asyncio.sleep(0.1)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    async with asyncio.timeout(20):
+        answers = await asyncio.gather(*[postgres.one(say(f"new {n}")) for n in range(40)])
+    assert [answer.said for answer in answers] == [f"new {n}" for n in range(40)]
+    assert await asyncio.to_thread(connections) - before <= CONNECTIONS
+
+
+async def test_whatever_happens_everybody_gets_their_own_answer_or_an_error(postgres, kill):
+    """Callers that go away, sessions that are ended, and answers that are long: in any order."""
+    chance = random.Random(1)  # noqa: S311  # to be the same each time
+
+    async def one(number):
+        text = f"{number}" * chance.choice([1, 1, 1, 5000])
+        return (await postgres.one(say(text, chance.choice([0, 0, 5, 30])))).said == text
+
+    outcomes = set()
+    for _ in range(12):
+        tasks = [asyncio.create_task(one(number)) for number in range(60)]
+        await asyncio.sleep(chance.random() * 0.05)
+        for task in chance.sample(tasks, 10):
+            task.cancel()
+        if chance.random() < 0.7:
+            await asyncio.to_thread(kill)
+        async with asyncio.timeout(30):
+            answers = await asyncio.gather(*tasks, return_exceptions=True)
+        outcomes.update(answer if answer is True else type(answer) for answer in answers)
+    assert outcomes <= {True, asyncio.CancelledError, DatabaseUnavailable}
+    assert {True, asyncio.CancelledError} <= outcomes
+    assert await one(1)
+
+
+async def test_a_server_that_is_not_there_is_unavailable_to_each():
+    database = Database.open("postgresql://postgres@127.0.0.1:1/nowhere")
+    answers = await asyncio.gather(
+        *[database.all(towns()) for _ in range(30)], return_exceptions=True
+    )
+    assert {type(answer) for answer in answers} == {DatabaseUnavailable}
+    await asyncio.to_thread(database.close)
+
+
+@pytest.fixture
+def deaf():
+    """The port of somebody who takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening.getsockname()[1]
+
+
+async def test_a_server_that_says_nothing_is_given_up_and_holds_up_nobody(deaf):
+    database = Database.open(f"postgresql://postgres@127.0.0.1:{deaf}/x?connect_timeout=1")
+    reads = asyncio.gather(*[database.all(towns()) for _ in range(30)], return_exceptions=True)
+    turns = 0
+    async with asyncio.timeout(20):
+        while not reads.done():
+            turns += 1
+            await asyncio.sleep(0.01)
+    assert turns > 10
+    assert {type(answer) for answer in reads.result()} == {DatabaseUnavailable}
+    await asyncio.to_thread(database.close)
+
+
+async def test_the_next_host_of_an_address_is_tried(deaf, postgresql_url):
+    at = postgresql_url.partition("@")[2]
+    url = f"postgresql://postgres@127.0.0.1:{deaf},{at}?connect_timeout=1"
+    database = Database.open(url)
+    async with asyncio.timeout(20):
+        assert (await database.one(say("found"))).said == "found"
+        await database.changes.start()
+        assert not database.engine.listener.is_deaf
+        await database.changes.stop()
+    await asyncio.to_thread(database.close)
+
+
+async def test_a_server_that_hangs_delays_and_loses_nothing():
+    server = PostgresCluster()
+    server.start()
+    database = Database.open(server.create_database() + "?connect_timeout=1")
+    try:
+        await asyncio.gather(*[database.one(say("x", 20)) for _ in range(3)])
+        server.hang()
+        reads = [asyncio.create_task(database.one(say(str(n)))) for n in range(20)]
+        await asyncio.sleep(2.5)
+        # Those who wait for a connection that cannot be made are told so; what is asked is asked.
+        failed = [task for task in reads if task.done()]
+        assert {type(task.exception()) for task in failed} == {DatabaseUnavailable}
+        assert len(failed) == 17
+        server.go_on()
+        async with asyncio.timeout(20):
+            await asyncio.wait(reads)
+            assert (await database.one(say("y"))).said == "y"
+        assert sorted(task.result().said for task in reads if task not in failed) == ["0", "1", "2"]
+    finally:
+        server.go_on()
+        await asyncio.to_thread(database.close)
+        server.stop()
+
+
+# Loops, threads and processes
+
+
+def test_each_event_loop_has_its_own_and_closed_ones_leave_none(postgres, connections):
+    async def use():
+        await asyncio.gather(*[postgres.one(say("x", 1)) for _ in range(50)])
+        return await asyncio.to_thread(connections)
+
+    counts = [asyncio.run(use()) for _ in range(4)]
+    assert max(counts) <= counts[0] + 1  # the connections of the loop before are closed
+
+
+def test_loops_of_two_threads_at_once(postgres):
+    found = []
+
+    async def use(name):
+        for _ in range(100):
+            found.append((await postgres.one(say(name))).said == name)
+
+    threads = [threading.Thread(target=asyncio.run, args=(use(n),)) for n in ("one", "two")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert found == [True] * 200
+
+
+async def test_what_was_asked_is_finished_when_it_closes(postgres, connections):
+    await postgres.one(say("warm"))
+    reads = [asyncio.create_task(postgres.one(say(str(n), 100))) for n in range(30)]
+    await asyncio.sleep(0)
+    await asyncio.to_thread(postgres.close)
+    assert await asyncio.to_thread(connections) == 0
+    answers = await asyncio.gather(*reads)
+    assert [answer.said for answer in answers] == [str(n) for n in range(30)]
+    with pytest.raises(DatabaseClosed):
+        await postgres.one(say("late"))
+
+
+async def test_it_may_be_closed_in_the_loop_itself(postgres, connections):
+    reads = [asyncio.create_task(postgres.one(say(str(n), 50))) for n in range(20)]
+    await asyncio.sleep(0.02)
+    postgres.close()
+    answers = await asyncio.gather(*reads)
+    assert [answer.said for answer in answers] == [str(n) for n in range(20)]
+    await until(lambda: connections() == 0)
+
+
+def test_a_loop_that_ends_in_the_middle_leaves_no_connection(postgres, connections):
+    async def leave():
+        task = asyncio.create_task(postgres.one(say("never heard", 100)))
+        await asyncio.sleep(0.02)
+        del task
+
+    asyncio.run(leave())
+    postgres.close()
+    gc.collect()
+    asyncio.run(until(lambda: connections() == 0))
+
+
+async def test_a_fork_leaves_the_parents_connections_alone(postgres):
+    await postgres.one(say("before"))
+    child = os.fork()
+    if child == 0:
+        try:
+            asyncio.run(postgres.one(say("in the child")))
+        except RuntimeError as error:
+            os._exit(0 if "fork" in str(error) or "running" in str(error) else 2)
+        except BaseException:
+            os._exit(3)
+        os._exit(1)
+    _, status = await asyncio.to_thread(os.waitpid, child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    assert (await postgres.one(say("after"))).said == "after"
