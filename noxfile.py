@@ -55,24 +55,26 @@ def tests(session: nox.Session) -> None:
     session.run("pytest", "-q", *_side_by_side(), *_strictness(), *session.posargs)
 
 
-#: The long forms of the suites in which servers are killed, halted and cut off.
+#: The long forms of the suites in which servers are killed, halted, cut off, and compared.
 LONG = {
     "CHANGEMAKER_KILL_MAILS": "2000",
     "CHANGEMAKER_KILLS": "40",
     "CHANGEMAKER_HANG_SECONDS": "60",
     "CHANGEMAKER_CUT_SECONDS": "30",
     "CHANGEMAKER_LEASE_SECONDS": "10",
+    "CHANGEMAKER_CACHE_WRITES": "3000",
 }
 
 
 @nox.session
 def soak(session: nox.Session) -> None:
-    """Kill, halt and cut off servers for as long as it takes: half an hour."""
+    """Kill, halt and cut off servers, and compare what they show: three quarters of an hour."""
     _install_everything(session)
     suites = [
         str(path) for path in ROOT.glob("**/tests/**/test_kill.py") if ".nox" not in str(path)
     ]
     suites += ["tests/rq/test_trouble.py", "tests/scenarios/test_machines.py"]
+    suites += ["tests/cache/test_processes.py"]
     session.run("pytest", "-q", *_strictness(), *session.posargs, *suites, env=LONG)
 
 

@@ -187,7 +187,7 @@ UPDATE = 'UPDATE "rowtest_item" SET "name" = ? WHERE ("rowtest_item"."id" = ?)'
         UPDATE.replace("= ? WHERE", "= (SELECT 1 WHERE (1 = ?)) OR ("),
         'WITH "x" AS (SELECT 1) ' + UPDATE,
         UPDATE.replace("UPDATE", "UPDATE ONLY"),
-        UPDATE + ' ; DELETE FROM "rowtest_item"',
+        "; ".join([UPDATE, 'DELETE FROM "rowtest_item"']),
         UPDATE.replace('"name" = ?', '"name" = E\'\\\' WHERE ("rowtest_item"."id" = ?)\''),
         'DELETE FROM "rowtest_item" USING "x" WHERE ("rowtest_item"."id" = ?)',
         'DELETE FROM "rowtest_item" AS "x" WHERE ("rowtest_item"."id" = ?)',

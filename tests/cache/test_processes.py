@@ -1,0 +1,130 @@
+"""Web processes of one site, over sockets: none shows what a write has changed.
+
+The long form: ``CHANGEMAKER_CACHE_WRITES=3000``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import httpx
+import pytest
+
+from changemaker_core import Config, Site
+from changemaker_core.testing.fixtures_site import migrate
+
+PROGRAM = Path(__file__).parent / "programs" / "play_site.py"
+PROCESSES = 3
+WRITES = int(os.environ.get("CHANGEMAKER_CACHE_WRITES", "150"))
+#: Seconds within which others hear of a commit to PostgreSQL. What is kept lives for a minute.
+PATIENCE = 10.0
+#: How many write at once.
+MANY = (1, 1, 2, 3)
+
+IDS = [str(uuid.UUID(int=number)) for number in range(5)]
+SLUGS = ["a", "b", "c", "d", "e", "f", "g"]
+KINDS = (
+    *(("insert",) * 4 + ("upsert", "upsert_by_slug", "rename", "rename", "move", "swap")),
+    *(("count",) * 6 + ("count_raw", "count_all", "rename_by_slug", "build", "half", "fail")),
+    *("delete", "delete_tally", "add_tally"),
+)
+PAGES = [
+    *(f"{kind}/{id}" for kind in ("id", "alone", "streets") for id in IDS),
+    *(f"slug/{slug}" for slug in SLUGS),
+    *("ranking/all", "names/all"),
+]
+
+
+@pytest.fixture
+async def start(tmp_path):
+    """``await start(database_url, redis_url)``: clients of as many processes of one site."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start_(database_url, *redis_url):
+            site = Site(Config.for_tests(tmp_path, database_url=database_url), [])
+            migrate(site)
+            site.close()
+            command = [sys.executable, PROGRAM, tmp_path, database_url, *redis_url]
+            ports = []
+            for _ in range(PROCESSES):
+                process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+                stack.callback(process.communicate)
+                stack.callback(process.terminate)
+                ports.append(int(await asyncio.to_thread(process.stdout.readline)))
+            clients = [httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") for port in ports]
+            return [await stack.enter_async_context(client) for client in clients]
+
+        yield start_
+
+
+class Play:
+    """Random writes through any process, while all are being asked; then each page is compared."""
+
+    def __init__(self, processes, at_once):
+        self.processes = processes
+        #: Whether every process knows of a write as soon as one has answered it.
+        self.at_once = at_once
+        self.chance = random.Random(11)  # noqa: S311  # not a secret
+        self.tried = self.done = 0
+
+    async def run(self, writes):
+        while self.tried < writes:
+            asking = [asyncio.create_task(self.ask()) for _ in range(6)]
+            writers = await asyncio.gather(*[self.write() for _ in range(self.chance.choice(MANY))])
+            for process in self.processes:
+                alone = [process] == writers
+                await self.compare(process, patient=not (self.at_once or alone))
+            await asyncio.gather(*asking)
+
+    async def write(self):
+        """One write through one of the processes, which is returned."""
+        self.tried += 1
+        chance, process = self.chance, self.chance.choice(self.processes)
+        id, other = chance.sample(IDS, 2)
+        order = {"what": chance.choice(KINDS), "id": id, "other": other}
+        order |= {"slug": chance.choice(SLUGS), "name": chance.choice(["shown", "seen", "hidden"])}
+        answer = await process.post("/write", json=order)
+        self.done += answer.raise_for_status().json()["done"]
+        return process
+
+    async def ask(self):
+        process, page = self.chance.choice(self.processes), self.chance.choice(PAGES)
+        await asyncio.sleep(self.chance.choice((0, 0, 0.002)))
+        await process.get(f"/kept/{page}")
+
+    async def compare(self, process, *, patient):
+        for page in self.chance.sample(PAGES, 8):
+            fresh = await process.get(f"/fresh/{page}")
+            async with asyncio.timeout(PATIENCE):
+                while not await shows(process, page, fresh):
+                    assert patient, f"{page} is old"
+                    await asyncio.sleep(0.005)
+
+
+async def shows(process, page, fresh):
+    kept = await process.get(f"/kept/{page}")
+    assert kept.status_code in (200, 404)
+    if kept.status_code != fresh.status_code:
+        return False
+    return kept.status_code == 404 or kept.json() == fresh.json()
+
+
+async def test_no_process_shows_what_was_changed(start, database_url):
+    play = Play(await start(database_url), at_once=database_url.startswith("sqlite"))
+    await play.run(WRITES)
+    assert play.done > WRITES // 2
+
+
+@pytest.mark.postgresql
+@pytest.mark.valkey
+async def test_nor_what_another_process_keeps_for_it(start, postgresql_url, valkey):
+    play = Play(await start(postgresql_url, valkey.url), at_once=False)
+    await play.run(WRITES)
+    assert play.done > WRITES // 2
