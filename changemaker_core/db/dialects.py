@@ -15,7 +15,7 @@ Dialect = Literal["sqlite", "postgresql"]
 #: How long SQLite itself waits for a lock that something else than this project holds.
 BUSY_SECONDS = 10.0
 
-_UUID, _UUIDS = 2950, 2951  # PostgreSQL's type numbers (pg_type.dat)
+_UUID, _UUIDS, _JSON, _JSONB = 2950, 2951, 114, 3802  # PostgreSQL's type numbers (pg_type.dat)
 
 
 class Sqlite(Observed, peewee.SqliteDatabase):
@@ -52,15 +52,22 @@ class Postgresql(Observed, peewee.PostgresqlDatabase):
         )
 
     def _initialize_connection(self, connection: Any) -> None:
-        keep_ids_as_text(connection)
+        keep_as_text(connection)
 
 
-def keep_ids_as_text(connection: Any) -> None:
-    """Undo, for this connection, that peewee makes ``uuid.UUID`` objects for the whole process."""
-    text = psycopg2.extensions.new_type((_UUID,), "ID", lambda value, cursor: value)
+def keep_as_text(connection: Any) -> None:
+    """Have this connection leave ids and JSON as text.
+
+    For the whole process, peewee makes ``uuid.UUID`` objects, and the driver parses JSON, slowly.
+    """
+    text = psycopg2.extensions.new_type((_UUID, _JSON, _JSONB), "TEXT", _as_it_is)
     psycopg2.extensions.register_type(text, connection)
     texts = psycopg2.extensions.new_array_type((_UUIDS,), "IDS", text)
     psycopg2.extensions.register_type(texts, connection)
+
+
+def _as_it_is(value: Any, cursor: object) -> Any:
+    return value
 
 
 #: For building SQL without any connection.

@@ -174,7 +174,9 @@ class JSONField(peewee.JSONField):
 
     @property
     def _read(self) -> Any:
-        return self._methods().make_value_reader(json.loads)
+        # PostgreSQL's own takes it that the driver has parsed it; here JSON stays text.
+        base: Any = peewee.BaseJSONMethods  # type: ignore[attr-defined]  # absent from peewee's stubs
+        return base.make_value_reader(self._methods(), json.loads)
 
     @_read.setter
     def _read(self, value: object) -> None:

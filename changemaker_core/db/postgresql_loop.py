@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg2
 
-from changemaker_core.db.dialects import keep_ids_as_text
+from changemaker_core.db.dialects import keep_as_text
 from changemaker_core.db.errors import as_peewee_error
 from changemaker_core.db.postgresql_errors import explain
 from changemaker_core.db.postgresql_link import connect, connect_seconds, session
@@ -125,7 +125,7 @@ class LoopConnections:
     def _connect(self) -> None:
         try:
             connection = connect(self._url, self._patience, **session(self._url))
-            keep_ids_as_text(connection)
+            keep_as_text(connection)
         except psycopg2.Error as error:
             self._call(self._on_failure, error)
         else:

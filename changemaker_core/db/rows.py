@@ -8,7 +8,6 @@ a Struct with these two fields comes, on PostgreSQL,
 
 from __future__ import annotations
 
-import functools
 import json
 import typing
 from datetime import UTC, datetime
@@ -133,7 +132,7 @@ def _converter(column: Any, annotation: Any, dialect: Dialect) -> Converter | No
     if isinstance(node, peewee.Field) and column._coerce:
         return _field_converter(node, annotation, dialect)
     if isinstance(node, peewee.JSONPath):
-        return _BY_TYPE.get(annotation) if _is_text(node) else _json_converter(annotation, dialect)
+        return _BY_TYPE.get(annotation) if _is_text(node) else _json_converter(annotation)
     if getattr(column, "_converter", None):
         return typing.cast("Converter", column._converter)
     return _BY_TYPE.get(plain_type(annotation))
@@ -149,7 +148,7 @@ def _field_converter(field: Any, annotation: Any, dialect: Dialect) -> Converter
     if type(field) in _READY:
         return None
     if isinstance(field, JSONField):
-        return _json_converter(annotation, dialect)
+        return _json_converter(annotation)
     if isinstance(field, UtcField):
         return read_utc
     if isinstance(field, peewee.BooleanField):
@@ -157,13 +156,9 @@ def _field_converter(field: Any, annotation: Any, dialect: Dialect) -> Converter
     return typing.cast("Converter", field.python_value)
 
 
-def _json_converter(annotation: Any, dialect: Dialect) -> Converter | None:
-    """JSON checked against the Struct's annotation. psycopg2 has parsed it already."""
-    if dialect == "sqlite":
-        if annotation is Any:
-            return json.loads
-        return msgspec.json.Decoder(annotation).decode
-    return None if annotation is Any else functools.partial(msgspec.convert, type=annotation)
+def _json_converter(annotation: Any) -> Converter:
+    """JSON, which comes as text, checked against the Struct's annotation."""
+    return json.loads if annotation is Any else msgspec.json.Decoder(annotation).decode
 
 
 _BY_TYPE: dict[Any, Converter] = {datetime: read_utc, bool: bool, int: int, float: float}
