@@ -46,7 +46,7 @@ class Endpoint:
     response: Any = None
     status: int = 200
     rate_limit: Rate | None = None
-    #: Seconds for which the answer may be kept, if no table that it was read from changes.
+    #: Seconds for which the answer may be kept, if nothing that it was read from changes.
     cache: float | None = None
     #: The largest body in bytes; ``None`` is the site's ``max_body_bytes``.
     max_body: int | None = None
@@ -99,7 +99,7 @@ def endpoint(
     - ``rate_limit="10/minute"`` is counted for each address and protects our own CPU; processes
       share it where Redis is configured.
     - ``cache=60`` lets answers of public GETs be kept for that many seconds; they are dropped at
-      once when a table changes that they were read from. Such an answer may depend on path, query
+      once when something changes that they were read from. Such an answer may depend on path, query
       and language only.
 
     The responder returns a Struct, dict or list (JSON), a ``Page`` or a ``Redirect``, bytes (with
