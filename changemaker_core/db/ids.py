@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 import time
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from datetime import UTC, datetime
 _TAIL_BITS = 74  # what UUIDv7 leaves beside 48 bits of time, the version and the variant
 _TAIL_LIMIT = 1 << _TAIL_BITS
 _RAND_B_MASK = (1 << 62) - 1
+_DRAWN_BYTES = 1024
 
 
 def utcnow() -> datetime:
@@ -25,6 +25,7 @@ class _Sequence:
         self._lock = threading.Lock()
         self._milliseconds = 0
         self._tail = 0
+        self._random = b""
 
     def next(self) -> int:
         """The next 128-bit number, version and variant included."""
@@ -37,12 +38,21 @@ class _Sequence:
     def _advance(self, now: int) -> None:
         if now > self._milliseconds:
             # The highest bit starts at zero, which leaves room to count upwards.
-            self._milliseconds, self._tail = now, secrets.randbits(_TAIL_BITS - 1)
+            self._milliseconds, self._tail = now, self._draw(_TAIL_BITS - 1)
             return
         # Same millisecond, or a clock that was set back: count on from the last one.
-        self._tail += 1 + secrets.randbits(32)
+        self._tail += 1 + self._draw(32)
         if self._tail >= _TAIL_LIMIT:
             self._milliseconds, self._tail = self._milliseconds + 1, 0
+
+    def _draw(self, bits: int) -> int:
+        """Random bits. The system is asked for many at once: each call gives the interpreter away
+        to another thread, while this one holds up all who want an id."""
+        length = -(-bits // 8)
+        if len(self._random) < length:
+            self._random = os.urandom(_DRAWN_BYTES)
+        drawn, self._random = self._random[:length], self._random[length:]
+        return int.from_bytes(drawn) & (1 << bits) - 1
 
 
 _sequence = _Sequence()

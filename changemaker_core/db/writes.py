@@ -74,6 +74,7 @@ class Insert(Kept, peewee.ModelInsert):
     _insert: Any
     _columns: Any
     _on_conflict: Any
+    _return_cursor: bool
 
     def _form(self, values: list[Any]) -> InsertForm:
         row = self._insert
@@ -84,6 +85,16 @@ class Insert(Kept, peewee.ModelInsert):
             _check(values)
         names = _names(row, self.model)
         return InsertForm(names, self._skips(), self._returns_key())
+
+    def _get_cursor_wrapper(self, cursor: Any) -> Any:
+        """The key that was asked for by itself, without peewee's search for what it might be."""
+        if self._return_cursor or self._columns or not isinstance(self._insert, dict):
+            return super()._get_cursor_wrapper(cursor)  # type: ignore[misc]  # not in peewee's stubs
+        keys = self._returning
+        return [
+            tuple([key.python_value(value) for key, value in zip(keys, row, strict=True)])
+            for row in cursor.fetchall()
+        ]
 
     def _skips(self) -> tuple[str, tuple[str, ...] | None] | None:
         conflict = self._on_conflict

@@ -34,6 +34,15 @@ class Note(Model):
         table_name = "test_kept_note"
 
 
+class Tagged(Model):
+    shelf = peewee.CharField()
+    word = peewee.CharField()
+
+    class Meta:
+        table_name = "test_kept_tagged"
+        primary_key = peewee.CompositeKey("shelf", "word")
+
+
 class Book(Model):
     id = UUIDField(primary_key=True, default=lambda: ID)
     shelf = peewee.ForeignKeyField(Shelf, lazy_load=False, null=True)
@@ -196,3 +205,23 @@ def test_a_default_is_asked_for_each_row(database, make_tables):
 def test_an_unknown_column_is_said_at_once():
     with pytest.raises(AttributeError, match="colour"):
         Note.insert(colour="blue")
+
+
+def test_an_insert_answers_the_key(database, make_tables):
+    make_tables(Note, Shelf, Tagged)
+
+    def work(tx):
+        skipped = Shelf.insert(name="a").on_conflict_ignore()
+        return (
+            Shelf.insert(name="a").execute(),
+            Note.insert(id=70, text="a").execute(),
+            Note.insert(id=71, text="b").as_rowcount().execute(),
+            skipped.as_rowcount().execute(),
+            [*Note.insert(id=72, text="c").returning(Note.text).tuples().execute()],
+            Tagged.insert(shelf="a", word="b").execute(),
+        )
+
+    shelf, *others, both = database.sync.write(work)
+    assert others == [70, 1, 0, [("c",)]]
+    if database.dialect == "postgresql":  # SQLite tells the row's number where the key is a text
+        assert (shelf, both) == ("a", ("a", "b"))
