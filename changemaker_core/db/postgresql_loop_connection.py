@@ -82,21 +82,17 @@ class LoopConnection:
         #: Whether the question is asked again as it is, having failed as a prepared statement.
         self._plainly = False
         self._is_writing = False
+        #: Whether it was closed, or lost.
+        self.is_closed = False
         loop.add_reader(self._descriptor, self._advance)
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether it was lost, or closed."""
-        return bool(self._connection.closed)
 
     def ask(self, question: Question) -> None:
         """Send a question. The connection must be free."""
-        self._question = question
-        self._plainly = False
-        self._send(self._prepared.text(question.plan, question.values), question)
+        self._send(question, plainly=False)
 
     def close(self) -> None:
         """Hang up; what it was asked is not answered."""
+        self.is_closed = True
         if not self._loop.is_closed():
             self._loop.remove_reader(self._descriptor)
             self._stop_writing()
@@ -107,20 +103,20 @@ class LoopConnection:
         question, self._question = self._question, None
         self._lose(question, error)
 
-    def _send(self, text: str, question: Question) -> None:
-        self._text = text
-        # A cursor of its own, which takes the answer with it when it goes.
-        self._cursor = self._connection.cursor()
+    def _send(self, question: Question, *, plainly: bool) -> None:
+        self._question, self._plainly = question, plainly
+        plan, values = question.plan, question.values
         try:
-            self._cursor.execute(text, question.values)
+            self._text = plan.sql if plainly else self._prepared.text(plan, values)
+            # A cursor of its own, which takes the answer with it when it goes.
+            self._cursor = self._connection.cursor()
+            self._cursor.execute(self._text, values)
             state = self._connection.poll()
         except Exception as error:  # also of values that cannot be written: the asker's
             self._fail(error)
             return
-        if state == POLL_OK:
-            self._loop.call_soon(
-                self._advance
-            )  # and not here: the next question would nest in this
+        if state == POLL_OK:  # there already; not here, where the next question would nest
+            self._loop.call_soon(self._advance)
         elif state == POLL_WRITE:
             self._is_writing = True
             self._loop.add_writer(self._descriptor, self._advance)
@@ -164,14 +160,13 @@ class LoopConnection:
 
     def _fail(self, error: Exception) -> None:
         question, self._question = self._question, None
-        if question is None or self.is_closed or state_of(error) in _GOODBYE:
+        if question is None or self._connection.closed or state_of(error) in _GOODBYE:
             self._lose(question, error)
         elif self._may_succeed_plainly(question, error):
-            self._question, self._plainly = question, True
-            self._send(question.plan.sql, question)
+            self._send(question, plainly=True)
         else:
             question.fail(explain(as_peewee_error(error), is_lost=False))
-            self._owner.on_free(self)
+            self._loop.call_soon(self._owner.on_free, self)  # not here, where failures would nest
 
     def _may_succeed_plainly(self, question: Question, error: Exception) -> bool:
         code = state_of(error) or ""

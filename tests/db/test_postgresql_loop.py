@@ -302,6 +302,14 @@ async def test_errors_are_those_of_threads(postgres, ask):
     assert (await postgres.one(say("still there"))).said == "still there"
 
 
+async def test_many_that_cannot_be_asked_at_once(postgres):
+    bounds = [towns(name="a\0b") for _ in range(1500)]
+    reads = [postgres.all(bound) for bound in (*bounds, say("fine"))]
+    *refused, fine = await asyncio.gather(*reads, return_exceptions=True)
+    assert {type(error) for error in refused} == {ValueError}
+    assert [row.said for row in fine] == ["fine"]
+
+
 async def test_a_value_that_python_has_none_for_is_the_askers_error(postgres, ask):
     ask("CREATE FUNCTION looptest_call(text) RETURNS text STABLE LANGUAGE sql AS 'SELECT $1'")
     ask(
@@ -551,7 +559,7 @@ async def test_what_was_asked_is_finished_when_it_closes(postgres, connections):
     reads = [asyncio.create_task(postgres.one(say(str(n), 100))) for n in range(30)]
     await asyncio.sleep(0)
     await asyncio.to_thread(postgres.close)
-    assert await asyncio.to_thread(connections) == 0
+    await until(lambda: connections() == 0)
     answers = await asyncio.gather(*reads)
     assert [answer.said for answer in answers] == [str(n) for n in range(30)]
     with pytest.raises(DatabaseClosed):
