@@ -41,6 +41,12 @@ STOP = 10
 THREADS = 4
 
 
+def test_a_worker_lets_visitors_have_the_processor_first(working: Fixture) -> None:
+    worker = working()
+    nice = os.nice(0) + 5
+    wait_until(lambda: os.getpriority(os.PRIO_PROCESS, worker.pid) == nice)
+
+
 def test_sigterm_finishes_what_has_begun_and_gives_the_rest_back(
     serving: Fixture, working: Fixture, smtp_server: SmtpServer, senders: Fixture
 ) -> None:
