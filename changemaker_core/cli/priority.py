@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import time
 from pathlib import Path
 
 #: Where Linux groups what it schedules by session, a process's own niceness counts only among
 #: those of its session: between sessions this file's does (sched(7), "The autogroup feature").
 _SESSION = Path("/proc/self/autogroup")
+#: Without privileges, ten such changes are taken in a second, of the whole machine.
+_TRIES, _PAUSE_SECONDS = 10, 0.11
 
 
 def step_back(niceness: int) -> None:
@@ -21,4 +24,14 @@ def step_back(niceness: int) -> None:
     os.nice(niceness)
     if os.getsid(0) == os.getpid():  # else the session, a terminal's perhaps, is not ours
         with contextlib.suppress(OSError):  # no Linux, or one that does not group so
+            _weigh_session(niceness)
+
+
+def _weigh_session(niceness: int) -> None:
+    for _ in range(_TRIES):
+        try:
             _SESSION.write_text(str(niceness))
+        except BlockingIOError:
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return
