@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 #: How many rows are taken from the driver before others have a turn: a fraction of a millisecond.
 ROWS_A_TURN = 200
+#: An answer of more rows takes its cursor with it. Others stay until the next one comes, since a
+#: new cursor costs a tenth of a read.
+ROWS_KEPT = 10
 #: Classes of errors that a statement may have only because it was prepared: of types (22, 42), of
 #: its name, because a pool has given us another session (26), of a table that was altered (0A).
 _OF_PREPARING = frozenset({"0A", "22", "26", "42"})
@@ -78,7 +81,7 @@ class LoopConnection:
         self._prepared = Prepared()
         self._question: Question | None = None
         self._text = ""
-        self._cursor: Any = None
+        self._cursor: Any = connection.cursor()
         #: Whether the question is asked again as it is, having failed as a prepared statement.
         self._plainly = False
         self._is_writing = False
@@ -86,9 +89,22 @@ class LoopConnection:
         self.is_closed = False
         loop.add_reader(self._descriptor, self._advance)
 
-    def ask(self, question: Question) -> None:
-        """Send a question. The connection must be free."""
-        self._send(question, plainly=False)
+    def ask(self, question: Question, *, plainly: bool = False) -> None:
+        """Send a question; ``plainly``: not as a prepared statement. The connection is free."""
+        self._question, self._plainly = question, plainly
+        plan, values = question.plan, question.values
+        try:
+            self._text = plan.sql if plainly else self._prepared.text(plan, values)
+            self._cursor.execute(self._text, values)
+            state = self._connection.poll()
+        except Exception as error:  # also of values that cannot be written: the asker's
+            self._fail(error)
+            return
+        if state == POLL_OK:  # there already; not here, where the next question would nest
+            self._loop.call_soon(self._advance)
+        elif state == POLL_WRITE:
+            self._is_writing = True
+            self._loop.add_writer(self._descriptor, self._advance)
 
     def close(self) -> None:
         """Hang up; what it was asked is not answered."""
@@ -102,24 +118,6 @@ class LoopConnection:
         """Close it as if it were lost."""
         question, self._question = self._question, None
         self._lose(question, error)
-
-    def _send(self, question: Question, *, plainly: bool) -> None:
-        self._question, self._plainly = question, plainly
-        plan, values = question.plan, question.values
-        try:
-            self._text = plan.sql if plainly else self._prepared.text(plan, values)
-            # A cursor of its own, which takes the answer with it when it goes.
-            self._cursor = self._connection.cursor()
-            self._cursor.execute(self._text, values)
-            state = self._connection.poll()
-        except Exception as error:  # also of values that cannot be written: the asker's
-            self._fail(error)
-            return
-        if state == POLL_OK:  # there already; not here, where the next question would nest
-            self._loop.call_soon(self._advance)
-        elif state == POLL_WRITE:
-            self._is_writing = True
-            self._loop.add_writer(self._descriptor, self._advance)
 
     def _advance(self) -> None:
         """Go on, since something can be read or written."""
@@ -141,9 +139,11 @@ class LoopConnection:
             self._loop.remove_writer(self._descriptor)
 
     def _answer(self, question: Question) -> None:
-        cursor, self._cursor, self._question = self._cursor, None, None
+        cursor, self._question = self._cursor, None
         if self._plainly:
             self._prepared.refuse(question.plan, question.values)
+        if cursor.rowcount > ROWS_KEPT:
+            self._cursor = self._connection.cursor()
         self._take(question, cursor, [])
 
     def _take(self, question: Question, cursor: Any, fetched: list[Any]) -> None:
@@ -163,7 +163,7 @@ class LoopConnection:
         if question is None or self._connection.closed or state_of(error) in _GOODBYE:
             self._lose(question, error)
         elif self._may_succeed_plainly(question, error):
-            self._send(question, plainly=True)
+            self.ask(question, plainly=True)
         else:
             question.fail(explain(as_peewee_error(error), is_lost=False))
             self._loop.call_soon(self._owner.on_free, self)  # not here, where failures would nest
