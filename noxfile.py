@@ -139,9 +139,6 @@ def minimum(session: nox.Session) -> None:
     _install_everything(session, "--resolution", "lowest-direct")
     marks = "not packaging and not performance and not browser"
     leave = ["-m", marks, "-k", "not kill", "--ignore=tests/scenarios"]
-    # With these versions a socket is left to the garbage collector, in whichever test that comes
-    # by. Whose it is was not found: it may be ours. The session `tests` still fails on such a one.
-    leave += ["-W", "default::pytest.PytestUnraisableExceptionWarning"]
     session.run("pytest", "-q", *_side_by_side(), *leave, *_strictness(), *session.posargs)
 
 
