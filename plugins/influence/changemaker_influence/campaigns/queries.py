@@ -118,7 +118,7 @@ def open_campaigns(
     not_over = Campaign.ends_at.is_null() | (Campaign.ends_at > now)
     query = (
         Campaign.select(*_CARD)
-        # Every campaign has a tally. Said with an outer join, counting can leave it out.
+        # Every one of these has a tally. Said with an outer join, counting can leave it out.
         .join(EmailTally, peewee.JOIN.LEFT_OUTER, on=EmailTally.campaign == Campaign.id)
         .where(Campaign.status == "ACTIVE", begun, not_over)
         .order_by(Campaign.published_at.desc(), Campaign.id.desc())

@@ -54,7 +54,6 @@ def create(tx: Tx, new: NewCampaign) -> CampaignOut:
         "updated_at": tx.now,
     }
     slug = _with_free_slug(new.title, lambda slug: _insert(slug=slug, **values))
-    EmailTally.insert(campaign=values["id"], sent=0).execute()
     return CampaignOut(slug=slug, **values)
 
 
@@ -74,6 +73,7 @@ def change(tx: Tx, id: str, wanted: CampaignChange) -> CampaignOut:
             _with_free_slug(after["title"], lambda slug: _rename(tx, id, slug))
         if after["status"] == "ACTIVE":
             values["published_at"] = tx.now
+            EmailTally.insert(campaign=id, sent=0).on_conflict("NOTHING").execute()
     _update(id, **values, updated_at=tx.now)
     return find(id)
 

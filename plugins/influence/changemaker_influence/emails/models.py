@@ -50,7 +50,10 @@ class CampaignEmail(Model):
 
 
 class EmailTally(Model):
-    """How many messages of a campaign were sent: counting a million rows takes too long."""
+    """How many messages of a campaign were sent: counting a million rows takes too long.
+
+    A campaign has it from the moment when it is first published.
+    """
 
     campaign = peewee.ForeignKeyField(
         Campaign, lazy_load=False, primary_key=True, on_delete="CASCADE"
