@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import peewee
-import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from changemaker_core.db.context import Unit
@@ -125,8 +124,11 @@ class PostgresqlEngine:
     # Writing
 
     def _write(self, work: Work) -> None:
-        self._begin()
+        self._connections.connect()
+        self._database.begin_with_next()
         unit = self._inside(work)
+        if not self._database.has_begun():
+            return
         if work.error is not None:
             self._rollback()
             return
@@ -136,17 +138,6 @@ class PostgresqlEngine:
         except Exception:
             self._rollback()
             raise
-
-    def _begin(self) -> None:
-        """Begin a transaction. Nothing ran yet, so on a dead connection this may be repeated."""
-        self._connections.connect()
-        try:
-            self._database.begin()
-        except (peewee.PeeweeException, psycopg2.Error):
-            if not self._connections.is_dead():
-                raise
-            self._connections.connect()
-            self._database.begin()
 
     def _check_sound(self) -> None:
         """COMMIT of a failed transaction rolls back and reports success."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from changemaker_core.db.dialects import Postgresql
+from changemaker_core.db.postgresql_begin import BeginsLate
 from changemaker_core.db.postgresql_errors import explain
 
 
@@ -12,11 +12,11 @@ class Connections:
     """The connections of a pool of threads, each kept until it turns out to be dead."""
 
     def __init__(self, url: str) -> None:
-        self.database = Postgresql(url)
+        self.database = BeginsLate(url)
 
     def raw(self) -> Any:
         """The driver's connection of the calling thread."""
-        return self.database.connection()
+        return self.database.raw()
 
     def is_dead(self) -> bool:
         """Whether this thread's connection is lost."""
