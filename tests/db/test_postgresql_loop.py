@@ -14,6 +14,7 @@ import msgspec
 import peewee
 import psycopg2
 import pytest
+import uvloop
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -138,6 +139,12 @@ def call_by_name(name: str) -> Query:
     return peewee.Select(columns=[peewee.fn.looptest_call(name).alias("answer")])
 
 
+@pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def run(request):
+    """Run a coroutine in the library's event loop, and in that of ``serve``."""
+    return request.param
+
+
 @pytest.fixture
 def postgres(postgresql_url):
     database = Database.open(postgresql_url)
@@ -254,14 +261,17 @@ async def test_lists_of_any_length(postgres):
         assert len(found) == len({"Bow", "Aylmer"} & set(names))
 
 
-async def test_more_than_fits_into_a_socket_is_sent_and_received(postgres):
-    await postgres.write(some_towns)
-    names = [f"nowhere {number}" * 20 for number in range(20_000)]
-    async with asyncio.timeout(60):
-        assert len(await postgres.all(ids_among([*names, "Bow"]))) == 1
-        long = "x" * 5_000_000
-        assert (await postgres.one(say(long))).said == long
-        assert (await postgres.one(say("short"))).said == "short"
+def test_more_than_fits_into_a_socket_is_sent_and_received(postgres, run):
+    async def story():
+        await postgres.write(some_towns)
+        names = [f"nowhere {number}" * 20 for number in range(20_000)]
+        async with asyncio.timeout(60):
+            assert len(await postgres.all(ids_among([*names, "Bow"]))) == 1
+            long = "x" * 5_000_000
+            assert (await postgres.one(say(long))).said == long
+            assert (await postgres.one(say("short"))).said == "short"
+
+    run(story())
 
 
 async def test_many_rows_come_in_turns(postgres):
@@ -308,6 +318,18 @@ async def test_many_that_cannot_be_asked_at_once(postgres):
     *refused, fine = await asyncio.gather(*reads, return_exceptions=True)
     assert {type(error) for error in refused} == {ValueError}
     assert [row.said for row in fine] == ["fine"]
+
+
+async def test_sessions_are_those_of_threads_and_notices_are_nothing(postgres, ask):
+    ask(
+        "CREATE FUNCTION looptest_call(name text) RETURNS text LANGUAGE plpgsql AS $$BEGIN"
+        " FOR i IN 1..200 LOOP RAISE NOTICE 'heard %', i; END LOOP;"
+        " RETURN current_setting(name); END$$"
+    )
+    for name in ("TimeZone", "application_name", "DateStyle", "transaction_isolation"):
+        expected = await asyncio.to_thread(postgres.sync.one, call_by_name(name))
+        assert [await postgres.one(call_by_name(name)) for _ in range(2)] == [expected] * 2
+    assert await postgres.one(call_by_name("TimeZone")) == "UTC"
 
 
 async def test_a_value_that_python_has_none_for_is_the_askers_error(postgres, ask):
@@ -402,12 +424,15 @@ async def test_a_short_read_passes_long_ones(postgres):
     await asyncio.gather(*long)
 
 
-async def test_connections_that_died_while_idle_are_replaced(postgres, kill):
-    for _ in range(5):
-        await asyncio.gather(*[postgres.one(say("x", 1)) for _ in range(50)])
-        assert await asyncio.to_thread(kill) > CONNECTIONS // 2
-        answers = await asyncio.gather(*[postgres.one(say(str(n))) for n in range(50)])
-        assert [answer.said for answer in answers] == [str(n) for n in range(50)]
+def test_connections_that_died_while_idle_are_replaced(postgres, kill, run):
+    async def story():
+        for _ in range(5):
+            await asyncio.gather(*[postgres.one(say("x", 1)) for _ in range(50)])
+            assert await asyncio.to_thread(kill) > CONNECTIONS // 2
+            answers = await asyncio.gather(*[postgres.one(say(str(n))) for n in range(50)])
+            assert [answer.said for answer in answers] == [str(n) for n in range(50)]
+
+    run(story())
 
 
 async def test_a_read_whose_connection_dies_is_repeated_once(postgres, kill):
@@ -425,41 +450,48 @@ async def test_a_read_whose_connection_dies_is_repeated_once(postgres, kill):
     assert (await postgres.one(say("again"))).said == "again"
 
 
-async def test_whose_caller_goes_away_leaves_nothing_behind(postgres, connections):
-    before = await asyncio.to_thread(connections)
-    tasks = [asyncio.create_task(postgres.one(say(str(n), 200))) for n in range(40)]
-    await asyncio.sleep(0.1)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
-    async with asyncio.timeout(20):
-        answers = await asyncio.gather(*[postgres.one(say(f"new {n}")) for n in range(40)])
-    assert [answer.said for answer in answers] == [f"new {n}" for n in range(40)]
-    assert await asyncio.to_thread(connections) - before <= CONNECTIONS
-
-
-async def test_whatever_happens_everybody_gets_their_own_answer_or_an_error(postgres, kill):
-    """Callers that go away, sessions that are ended, and answers that are long: in any order."""
-    chance = random.Random(1)  # noqa: S311  # to be the same each time
-
-    async def one(number):
-        text = f"{number}" * chance.choice([1, 1, 1, 5000])
-        return (await postgres.one(say(text, chance.choice([0, 0, 5, 30])))).said == text
-
-    outcomes = set()
-    for _ in range(12):
-        tasks = [asyncio.create_task(one(number)) for number in range(60)]
-        await asyncio.sleep(chance.random() * 0.05)
-        for task in chance.sample(tasks, 10):
+def test_whose_caller_goes_away_leaves_nothing_behind(postgres, connections, run):
+    async def story():
+        before = await asyncio.to_thread(connections)
+        tasks = [asyncio.create_task(postgres.one(say(str(n), 200))) for n in range(40)]
+        await asyncio.sleep(0.1)
+        for task in tasks:
             task.cancel()
-        if chance.random() < 0.7:
-            await asyncio.to_thread(kill)
-        async with asyncio.timeout(30):
-            answers = await asyncio.gather(*tasks, return_exceptions=True)
-        outcomes.update(answer if answer is True else type(answer) for answer in answers)
-    assert outcomes <= {True, asyncio.CancelledError, DatabaseUnavailable}
-    assert {True, asyncio.CancelledError} <= outcomes
-    assert await one(1)
+        await asyncio.gather(*tasks, return_exceptions=True)
+        async with asyncio.timeout(20):
+            answers = await asyncio.gather(*[postgres.one(say(f"new {n}")) for n in range(40)])
+        assert [answer.said for answer in answers] == [f"new {n}" for n in range(40)]
+        assert await asyncio.to_thread(connections) - before <= CONNECTIONS
+
+    run(story())
+
+
+def test_whatever_happens_everybody_gets_their_own_answer_or_an_error(postgres, kill, run):
+    """Callers that go away, sessions that are ended, and answers that are long: in any order."""
+
+    async def story():
+        chance = random.Random(1)  # noqa: S311  # to be the same each time
+
+        async def one(number):
+            text = f"{number}" * chance.choice([1, 1, 1, 5000])
+            return (await postgres.one(say(text, chance.choice([0, 0, 5, 30])))).said == text
+
+        outcomes = set()
+        for _ in range(12):
+            tasks = [asyncio.create_task(one(number)) for number in range(60)]
+            await asyncio.sleep(chance.random() * 0.05)
+            for task in chance.sample(tasks, 10):
+                task.cancel()
+            if chance.random() < 0.7:
+                await asyncio.to_thread(kill)
+            async with asyncio.timeout(30):
+                answers = await asyncio.gather(*tasks, return_exceptions=True)
+            outcomes.update(answer if answer is True else type(answer) for answer in answers)
+        assert outcomes <= {True, asyncio.CancelledError, DatabaseUnavailable}
+        assert {True, asyncio.CancelledError} <= outcomes
+        assert await one(1)
+
+    run(story())
 
 
 async def test_a_server_that_is_not_there_is_unavailable_to_each():
