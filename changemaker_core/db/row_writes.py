@@ -79,21 +79,14 @@ def find_row_writes(sql: str) -> RowWrites | None:
 
 
 def _find(tree: Tree) -> _Found | None:
+    if tree[:3] == ["INSERT", "OR", "IGNORE"]:
+        tree = ["INSERT", *tree[3:]]
     match tree:
         case ["UPDATE", str(table), "SET", *rest] if key := _key(table):
             return _find_update(key, rest)
         case ["DELETE", "FROM", str(table), "WHERE", list(condition), *rest] if key := _key(table):
             return _Found(key, _positions(key, condition), ("DELETE",)) if _ends(rest) else None
-        case ["INSERT", "INTO", str(table), list(columns), "VALUES", *rest] | [
-            "INSERT",
-            "OR",
-            "IGNORE",
-            "INTO",
-            str(table),
-            list(columns),
-            "VALUES",
-            *rest,
-        ] if key := _key(table):
+        case ["INSERT", "INTO", str(table), list(columns), "VALUES", *rest] if key := _key(table):
             return _find_insert(key, columns, rest)
     return None
 
