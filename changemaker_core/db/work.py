@@ -208,6 +208,7 @@ class Pool:
         self._run = run
         self._leave = leave
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
+        self._turns = Turns(self._put)
         self._idle = threading.Semaphore(0)
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
@@ -217,6 +218,9 @@ class Pool:
     def submit(self, work: Work) -> None:
         """Run ``work`` on the next free thread."""
         check_usable(self._closed, self._pid)
+        self._turns.add(work)
+
+    def _put(self, work: Work) -> None:
         self._queue.put(work)
         if not self._idle.acquire(blocking=False):
             self._grow()
@@ -248,6 +252,7 @@ class Pool:
 
     def close(self) -> None:
         """Let what was submitted finish, then end the threads."""
+        self._turns.end()
         with self._lock:
             self._closed = True
             threads = list(self._threads)

@@ -191,6 +191,26 @@ async def test_a_caught_error_needs_a_savepoint(database, entries):
     assert entries() == {"same", "other"}
 
 
+def test_savepoints_within_savepoints_fail_alone(database, entries):
+    def work(tx):
+        with contextlib.suppress(ValueError), tx.savepoint():
+            add(tx, "outer, undone")
+            with contextlib.suppress(ValueError), tx.savepoint():
+                add(tx, "inner, undone")
+                raise ValueError
+            raise ValueError
+        with tx.savepoint():
+            with contextlib.suppress(ValueError), tx.savepoint():
+                add(tx, "inner, undone")
+                raise ValueError
+            with tx.savepoint():
+                add(tx, "inner")
+            add(tx, "outer")
+
+    database.sync.write(work)
+    assert entries() == {"inner", "outer"}
+
+
 def test_tx_knows_the_time_and_the_actor(database_url):
     moment = datetime(2030, 5, 1, 12, tzinfo=UTC)
     database = Database.open(database_url, clock=lambda: moment)
