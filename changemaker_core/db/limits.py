@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
+import msgspec
 import peewee
 
 from changemaker_core.db.errors import LimitReached
 from changemaker_core.db.fields import UtcField, UUIDField
 from changemaker_core.db.ids import new_id
 from changemaker_core.db.model import Model
+from changemaker_core.db.queries import Query, compiled
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from changemaker_core.db.database import Tx
 
 
@@ -29,6 +29,19 @@ class Taken(Model):
     class Meta:
         table_name = "core_window"
         indexes = ((("key", "at"), False),)
+
+
+class Use(msgspec.Struct, frozen=True):
+    """So much was taken at that moment."""
+
+    at: datetime
+    amount: int
+
+
+@compiled(Use)
+def uses(key: str) -> Query:
+    """What was taken of a window, the oldest first."""
+    return Taken.select(Taken.at, Taken.amount).where(Taken.key == key).order_by(Taken.at)
 
 
 class SlidingWindow:
@@ -49,23 +62,18 @@ class SlidingWindow:
         _take_turns(tx, key)
         now = tx.db.clock()  # not tx.now: another may have had the turn since
         Taken.delete().where(Taken.key == key, Taken.at <= now - self.period).execute()
-        taken = self._taken(key)
-        if sum(amount for _, amount in taken) + count > self.limit:
+        taken = uses(key=key).all()
+        if sum(use.amount for use in taken) + count > self.limit:
             raise LimitReached(self.name, self._wait(taken, count, now))
-        Taken.create(key=key, at=now, amount=count)
+        Taken.insert(key=key, at=now, amount=count).execute()
 
-    def _taken(self, key: str) -> list[tuple[datetime, int]]:
-        query = Taken.select(Taken.at, Taken.amount).where(Taken.key == key)
-        rows: Any = query.order_by(Taken.at, Taken.id).tuples()
-        return list(rows)
-
-    def _wait(self, taken: list[tuple[datetime, int]], count: int, now: datetime) -> timedelta:
+    def _wait(self, taken: list[Use], count: int, now: datetime) -> timedelta:
         """How long until enough of what was taken has left the window."""
-        excess = sum(amount for _, amount in taken) + count - self.limit
-        for at, amount in taken:
-            excess -= amount
+        excess = sum(use.amount for use in taken) + count - self.limit
+        for use in taken:
+            excess -= use.amount
             if excess <= 0:
-                return max(at + self.period - now, timedelta(0))
+                return max(use.at + self.period - now, timedelta(0))
         return self.period  # more than the limit at once never fits
 
 
