@@ -1,7 +1,7 @@
 """What is said to have been written or read: a table, or some rows of it.
 
-A tag is a table's name, or ``table#3f``: the rows of the table whose primary keys fall into one of
-256 buckets. So there are never many tags, however many rows there are, and whatever counts changes
+A tag is a table's name, or ``table#03f``: the rows of the table whose primary keys fall into one of
+1,024 buckets. So there are never many tags, however many rows there are, and whatever counts changes
 by tag stays small. A row's bucket is the same in every process.
 """
 
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-BUCKETS = 256
+BUCKETS = 1024
 #: Of a transaction that wrote more rows of one table than this, it is said that it wrote the table.
 MOST_ROWS = 16
 
@@ -22,7 +22,7 @@ MOST_ROWS = 16
 @lru_cache(maxsize=1024)
 def row_tags(table: str) -> tuple[str, ...]:
     """The tags of the rows of ``table``, by bucket."""
-    return tuple(f"{table}#{bucket:02x}" for bucket in range(BUCKETS))
+    return tuple(f"{table}#{bucket:03x}" for bucket in range(BUCKETS))
 
 
 def table_of(tag: str) -> str:
