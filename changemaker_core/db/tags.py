@@ -1,8 +1,8 @@
 """What is said to have been written or read: a table, or some rows of it.
 
 A tag is a table's name, or ``table#03f``: the rows of the table whose primary keys fall into one of
-1,024 buckets. So there are never many tags, however many rows there are, and whatever counts changes
-by tag stays small. A row's bucket is the same in every process.
+1,024 buckets. So there are never many tags, however many rows there are, and whatever counts
+changes by tag stays small. A row's bucket is the same in every process.
 """
 
 from __future__ import annotations
