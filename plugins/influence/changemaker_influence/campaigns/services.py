@@ -212,8 +212,9 @@ def _check_placeholders(values: dict[str, Any]) -> None:
 
 def _unknown_placeholder(wrong: str) -> Text:
     known = ", ".join(f"{{{name}}}" for name in placeholders.NAMES)
-    text = "Nothing is filled in for {wrong}. There are {known}."
-    return Text(text, wrong=f"{{{wrong}}}", known=known)
+    return Text(
+        "Nothing is filled in for {wrong}. There are {known}.", wrong=f"{{{wrong}}}", known=known
+    )
 
 
 def _check_status(now: CampaignOut, after: dict[str, Any]) -> None:
