@@ -113,13 +113,16 @@ class PostgresCluster:
 
     def hang(self) -> None:
         """Have it accept connections and answer nothing, until ``go_on``."""
-        for pid in _members(self.pid):
-            os.kill(pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
         """Have it answer again."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
         for pid in _members(self.pid):
-            os.kill(pid, signal.SIGCONT)
+            with contextlib.suppress(ProcessLookupError):  # a session that has just ended
+                os.kill(pid, number)
 
     @property
     def pid(self) -> int:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+import peewee
+import psycopg2
 import pytest
+import uvloop
+
+from changemaker_core.db import Query, compiled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -46,3 +54,61 @@ def run_program() -> Iterator[Callable[..., subprocess.Popen[str]]]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+class Said(msgspec.Struct):
+    """What a session of PostgreSQL says when it is asked to, after a while."""
+
+    said: str
+    slept: str
+
+
+@compiled(Said)
+def _say(text: str, milliseconds: int = 0) -> Query:
+    seconds = peewee.Cast(milliseconds, "FLOAT8") * peewee.SQL("0.001")
+    slept = peewee.Cast(peewee.fn.pg_sleep(seconds), "TEXT")
+    return peewee.Select(columns=[peewee.Cast(text, "TEXT").alias("said"), slept.alias("slept")])
+
+
+@pytest.fixture
+def say():
+    """``say(text, milliseconds=0)``: a compiled query that answers with the text, after a while."""
+    return _say
+
+
+@pytest.fixture(params=[asyncio.run, uvloop.run], ids=["asyncio", "uvloop"])
+def run(request):
+    """Run a coroutine in the library's event loop, and in that of ``serve``."""
+    return request.param
+
+
+@pytest.fixture
+def ask(postgresql_url):
+    """``ask(sql)``, past the site, about all other connections to the database."""
+
+    def ask_(sql):
+        with contextlib.closing(psycopg2.connect(postgresql_url)) as connection:
+            connection.autocommit = True
+            cursor = connection.cursor()
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+
+    return ask_
+
+
+#: Sessions of the site itself, without the listener and the one who asks.
+OF_SITE = (
+    " FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'changemaker'"
+)
+
+
+@pytest.fixture
+def kill(ask):
+    """End the server's side of the site's connections."""
+    return lambda: len(ask("SELECT pg_terminate_backend(pid)" + OF_SITE))
+
+
+@pytest.fixture
+def connections(ask):
+    """How many connections the site has."""
+    return lambda: ask("SELECT count(*)" + OF_SITE)[0][0]
