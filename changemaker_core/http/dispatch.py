@@ -79,4 +79,21 @@ async def stream(
         resp.__dict__.update(filled.__dict__)
 
     exchange.found = (filled, {scope["method"]: take_over}, {}, exchange.route)
-    await app(scope, receive, send)
+    await app(scope, _without_body(receive), send)
+
+
+def _without_body(receive: Receive) -> Receive:
+    """``receive`` for Falcon, which begins with the body: that was for the responder to read.
+
+    Another event may come only when the client goes away, and then nobody would close the stream.
+    """
+    asked = False
+
+    async def events() -> dict[str, Any]:
+        nonlocal asked
+        if asked:
+            return await receive()
+        asked = True
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    return events

@@ -83,7 +83,11 @@ class Edge:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = perf_counter()
-        arrival = scope.pop(_ARRIVAL, None) or self._arrive(scope)
+        arrival = scope.pop(_ARRIVAL, None)
+        if arrival is None:
+            arrival = self._arrive(scope)
+        elif arrival.scope is not scope:  # a proxy's: copied before the server had offered anything
+            arrival.scope["extensions"] = scope.get("extensions", {})
         entry = self._kept(arrival.key) if arrival.key is not None else None
         if entry is None:
             await self._handle(arrival, receive, send, began)

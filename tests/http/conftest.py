@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import pytest
 import pytest_asyncio
@@ -69,6 +69,7 @@ class Seen:
             "actor": req.actor and req.actor.id,
             "acting": actor and actor.id,
             "request_id": req.request_id,
+            "extensions": sorted(req.scope.get("extensions", ())),
         }
 
 
@@ -98,6 +99,30 @@ class FormPage:
     @endpoint(public=True)
     async def on_get(self, req, resp):
         return Redirect(req.get_param("to") or "/thanks")
+
+
+class Export:
+    """What is asked for in a body, and sent bit by bit."""
+
+    @endpoint(public=True, body=Letter)
+    async def on_post(self, req, resp, *, body):
+        resp.stream = File([body.name.encode(), b", ", body.email.encode()])
+
+
+class File:
+    """Parts as an open file gives them; ``opened`` are those that nobody has closed."""
+
+    opened: ClassVar[list[File]] = []
+
+    def __init__(self, parts):
+        self._parts = parts
+        self.opened.append(self)
+
+    async def read(self, size):
+        return self._parts.pop(0) if self._parts else b""
+
+    async def close(self):
+        self.opened.remove(self)
 
 
 class Upload:
@@ -138,6 +163,7 @@ class ProbePlugin(Plugin):
             Route("/seen", Seen()),
             Route("/api/fails/{how}", Fails()),
             Route("/form", FormPage()),
+            Route("/api/export", Export()),
             Route("/api/upload", Upload()),
             Route("/api/seldom", Seldom()),
         ]
@@ -150,6 +176,12 @@ class ProbePlugin(Plugin):
 @pytest.fixture
 def probe():
     return ProbePlugin
+
+
+@pytest.fixture
+def open_files():
+    File.opened.clear()
+    return File.opened
 
 
 @pytest.fixture

@@ -194,6 +194,14 @@ async def test_an_answer_that_breaks_off_breaks_the_connection(app, exchange_wit
         await exchange_with(app, path="/api/fails/late")
 
 
+async def test_a_stream_is_closed_where_the_client_has_gone(app, exchange_with, open_files):
+    body = b'{"name": "Ada", "email": "ada@example.org"}'
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    whole = {"type": "http.request", "body": body, "more_body": False}
+    await exchange_with(app, method="POST", path="/api/export", headers=headers, events=[whole])
+    assert open_files == []
+
+
 @pytest.mark.parametrize(
     ("path", "accept", "html"),
     [

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 
 import pytest
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from changemaker_core.cli.protocol import ReadyProtocol
+from changemaker_core.http.transit import AT_HAND, AT_ONCE
 
 
 @pytest.fixture(params=[HttpToolsProtocol, ReadyProtocol], ids=["uvicorn", "serve"])
 async def address(app, request):
     """Any server's way, and that of our own protocol, which offers what ASGI does not have."""
+    async with serving(app, request.param) as address:
+        yield address
+
+
+@contextlib.asynccontextmanager
+async def serving(app, protocol):
     config = uvicorn.Config(
         app,
         host="127.0.0.1",
@@ -22,19 +30,19 @@ async def address(app, request):
         lifespan="off",
         log_config=None,
         proxy_headers=False,
-        http=request.param,
+        http=protocol,
         ws="none",
     )
     server = uvicorn.Server(config)
     with contextlib.ExitStack() as kept:
         # The server's own handlers of signals are for a process, not for a test.
         server.capture_signals = lambda: kept
-        serving = asyncio.create_task(server.serve())
+        running = asyncio.create_task(server.serve())
         while not server.started:
             await asyncio.sleep(0.01)
         yield server.servers[0].sockets[0].getsockname()
         server.should_exit = True
-        await serving
+        await running
 
 
 async def answer_to(address, *chunks, pause=0.0):
@@ -116,6 +124,29 @@ async def test_an_answer_that_breaks_off_is_not_taken_for_whole(address):
     answer = await answer_to(address, request)
     assert b"first" in answer
     assert not answer.endswith(b"0\r\n\r\n")
+
+
+async def test_a_proxy_takes_nothing_from_what_our_protocol_offers(open_app, probe):
+    request = b"GET /api/seen HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.5\r\n\r\n"
+    async with (
+        open_app(probe, trusted_proxies=("127.0.0.1/32",)) as app,
+        serving(app, ReadyProtocol) as address,
+    ):
+        answer = await answer_to(address, request)
+    seen = json.loads(answer.partition(b"\r\n\r\n")[2])
+    assert seen["client_ip"] == "203.0.113.5"
+    assert seen["extensions"] == [AT_HAND, AT_ONCE]
+
+
+@pytest.mark.parametrize("size", [5, 500], ids=["in pieces", "whole"])
+async def test_a_body_may_be_answered_with_a_stream(address, size):
+    body = b'{"name": "Ada", "email": "ada@example.org"}'
+    request = post("/api/export", f"Content-Length: {len(body)}")
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    answer = await answer_to(address, request, *pieces, pause=0.01)
+    assert answer.startswith(b"HTTP/1.1 200")
+    assert answer.endswith(b"0\r\n\r\n")
+    assert b"ada@example.org" in answer
 
 
 @pytest.mark.parametrize(
