@@ -69,7 +69,8 @@ class Connection:
 
         Raises ``Refused``, or ``Gone`` where the connection is of no use any more.
         """
-        mail = f"MAIL FROM:<{sender.envelope}>{self._options(message, size)}"
+        options = self._options(size, utf8=message.needs_utf8 or sender.needs_utf8)
+        mail = f"MAIL FROM:<{sender.envelope}>{options}"
         rcpt = f"RCPT TO:<{message.to.envelope}>"
         rset = ("RSET",) if self._is_used else ()
         self._is_used = True
@@ -113,10 +114,10 @@ class Connection:
         self._smtp.close()
 
     def _ask(self, *commands: str) -> Iterator[tuple[int, str]]:
-        """The answer to each command, or ``Gone``; once read on, commands that follow a refusal
-        are not given.
+        """The answer to each command, or ``Gone``.
 
-        A server that pipelines is told all at once (RFC 2920), and all that it says is read.
+        A server that pipelines is told all at once (RFC 2920), and all that it says is read. Any
+        other is given a command when its answer is asked for: after a refusal, no more of them.
         """
         if self._pipelines:
             self._tell(*commands)
@@ -147,9 +148,9 @@ class Connection:
         if self._smtp.sock is not None:
             self._smtp.sock.settimeout(patience.total_seconds())
 
-    def _options(self, message: Message, size: int) -> str:
+    def _options(self, size: int, *, utf8: bool) -> str:
         options = f" SIZE={size}" if self._smtp.has_extn("size") else ""
-        if not message.needs_utf8:
+        if not utf8:
             return options
         if not self._smtp.has_extn("smtputf8"):
             raise Refused(0, "the server cannot carry this address (SMTPUTF8)", temporary=False)

@@ -86,6 +86,11 @@ class Address:
         return f"{self.email.rpartition('@')[0]}@{self.domain}"
 
     @property
+    def needs_utf8(self) -> bool:
+        """Whether only servers with SMTPUTF8 (RFC 6531) know it."""
+        return not self.envelope.isascii()
+
+    @property
     def header(self) -> str:
         """As a header holds it, folded."""
         name = self.name.strip(" ")
@@ -130,13 +135,13 @@ class Message:
 
     @property
     def needs_utf8(self) -> bool:
-        """Whether only servers with SMTPUTF8 (RFC 6531) can carry it."""
-        return not all(a.envelope.isascii() for a in (self.to, self.reply_to) if a)
+        """Whether only servers with SMTPUTF8 (RFC 6531) can carry it, whoever sends it."""
+        return any(a.needs_utf8 for a in (self.to, self.reply_to) if a)
 
     def as_bytes(self, mail_from: Address, *, at: datetime | None = None) -> bytes:
         """The message in MIME form, dated ``at`` or now: lines of seven bits that end in CRLF.
 
-        Seven bits survive every relay. Only the headers of one that ``needs_utf8`` hold others.
+        Seven bits survive every relay. Only addresses that need SMTPUTF8 hold others.
         """
         headers = self._headers(mail_from, at or datetime.now(UTC))
         head = "".join(f"{name}: {value}\r\n" for name, value in headers).encode()
@@ -194,15 +199,15 @@ def _phrase(name: str) -> str:
 
 
 def _unstructured(name: str, text: str) -> str:
-    words = text.split(" ")
-    plain = text.isascii() and "=?" not in text and max(map(len, words)) <= _LONGEST_WORD
-    return _folded(name, text.strip()) if plain else _encoded_words(name, text)
+    words = re.findall(r" *[^ ]+", text.strip(" "))
+    plain = text.isascii() and "=?" not in text and all(len(w) <= _LONGEST_WORD for w in words)
+    return _folded(name, words) if plain else _encoded_words(name, text)
 
 
-def _folded(name: str, text: str) -> str:
+def _folded(name: str, words: list[str]) -> str:
     """Broken before words, so that each line has at most 78 characters where words allow it."""
     lines, used = [""], len(name) + 2
-    for word in re.findall(r" *[^ ]+", text):
+    for word in words:
         if lines != [""] and used + len(word) > _LINE:
             lines.append("")
             used = 0

@@ -79,6 +79,7 @@ body = st.lists(
 ).map("".join)
 
 
+@example(subject="a" + " " * 1500 + "b", name="", text="", html=None)
 @given(subject=line | tricky, name=line | tricky, text=body, html=body | st.none())
 def test_the_wire_is_seven_bit_in_short_lines_that_end_in_crlf(
     subject: str, name: str, text: str, html: str | None

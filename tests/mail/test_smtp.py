@@ -269,15 +269,28 @@ def test_addresses_of_other_alphabets(
     ]
 
 
+@pytest.mark.parametrize(
+    ("mail_from", "to"),
+    [("site@example.org", "zoë@example.org"), ("zoë@example.org", "mina@example.org")],
+)
 def test_a_server_without_smtputf8_cannot_carry_them(
-    site_address: Address, message: Callable[..., Message]
+    message: Callable[..., Message], mail_from: str, to: str
 ) -> None:
     with RealServer(smtputf8=False) as server:
-        transport = SmtpTransport(SmtpServer.parse(server.url), site_address)
-        with pytest.raises(Refused) as refused:
-            send(transport, message(to=Address("", "zoë@example.org")))
+        transport = SmtpTransport(SmtpServer.parse(server.url), Address("", mail_from))
+        with pytest.raises(Refused, match="SMTPUTF8") as refused:
+            send(transport, message(to=Address("", to)))
         assert not refused.value.temporary
         transport.close()
+
+
+def test_a_sites_own_address_may_be_of_another_alphabet(
+    smtp_server: RealServer, message: Callable[..., Message]
+) -> None:
+    transport = SmtpTransport(SmtpServer.parse(smtp_server.url), Address("", "zoë@example.org"))
+    send(transport, message())
+    assert [mail.sender for mail in smtp_server.received] == ["zoë@example.org"]
+    transport.close()
 
 
 @pytest.fixture(scope="module")
