@@ -7,9 +7,10 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from changemaker_influence.campaigns import services
+from changemaker_influence.campaigns import queries, services
 from changemaker_influence.campaigns.models import Campaign
 from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
+from changemaker_influence.emails.models import EmailTally
 from changemaker_influence.plugin import InfluencePlugin
 
 NEWFOUNDLAND = timezone(timedelta(hours=-2, minutes=-30))
@@ -54,3 +55,23 @@ def test_a_campaign_is_renamed_beside_others(site):
 
     assert site.db.sync.write(rename, "Rivers") == "rivers"
     assert site.db.sync.write(rename, "Rivers!") == "rivers-2"
+
+
+@pytest.mark.parametrize("tallied", [True, False], ids=["made by an older version", "new"])
+@pytest.mark.parametrize(
+    "steps", [["ACTIVE"], ["ARCHIVED", "PAUSED", "ACTIVE"], ["ACTIVE", "PAUSED", "ACTIVE"]]
+)
+def test_whatever_was_published_is_counted(site, steps, tallied):
+    made = site.db.sync.write(services.create, NEW)
+    if tallied:
+        site.db.sync.write(lambda tx: EmailTally.insert(campaign=made.id, sent=0).execute())
+    for status in steps:
+        site.db.sync.write(services.change, made.id, CampaignChange(status=status))
+    assert site.db.sync.one(queries.view_by_id(id=made.id)).sent == 0
+
+
+def test_a_tally_goes_with_its_campaign(site):
+    made = site.db.sync.write(services.create, NEW)
+    site.db.sync.write(services.change, made.id, CampaignChange(status="ACTIVE"))
+    site.db.sync.write(services.delete, made.id)
+    assert site.db.sync.read(lambda: EmailTally.select().count()) == 0
