@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar
 
 import pytest
 import pytest_asyncio
+from falcon.asgi import SSEvent
 from msgspec import Meta
 
 from changemaker_core import (
@@ -101,6 +102,31 @@ class FormPage:
         return Redirect(req.get_param("to") or "/thanks")
 
 
+class Live:
+    """What is not whole when its responder has ended."""
+
+    told: ClassVar[list[str]] = []
+
+    @endpoint(public=True)
+    async def on_get(self, req, resp):
+        resp.status = 202
+        resp.set_header("X-Thing", "a")
+        resp.set_cookie("seen", "1")
+        resp.sse = self._events()
+
+    async def _events(self):
+        yield SSEvent(text="first")
+        yield SSEvent(text="second")
+
+    @endpoint(public=True, status=202)
+    async def on_post(self, req, resp):
+        resp.schedule(self._tell)
+        return {"later": True}
+
+    async def _tell(self):
+        self.told.append("it")
+
+
 class Export:
     """What is asked for in a body, and sent bit by bit."""
 
@@ -163,6 +189,7 @@ class ProbePlugin(Plugin):
             Route("/seen", Seen()),
             Route("/api/fails/{how}", Fails()),
             Route("/form", FormPage()),
+            Route("/api/live", Live()),
             Route("/api/export", Export()),
             Route("/api/upload", Upload()),
             Route("/api/seldom", Seldom()),
@@ -176,6 +203,12 @@ class ProbePlugin(Plugin):
 @pytest.fixture
 def probe():
     return ProbePlugin
+
+
+@pytest.fixture
+def told():
+    Live.told.clear()
+    return Live.told
 
 
 @pytest.fixture

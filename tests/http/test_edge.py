@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 
@@ -192,6 +193,22 @@ async def test_what_nobody_foresaw_is_not_told(client, caplog):
 async def test_an_answer_that_breaks_off_breaks_the_connection(app, exchange_with):
     with pytest.raises(ConnectionAbortedError):
         await exchange_with(app, path="/api/fails/late")
+
+
+async def test_events_come_with_what_their_responder_said(client):
+    answer = await client.get("/api/live")
+    assert answer.status_code == 202
+    assert (answer.headers["x-thing"], answer.cookies["seen"]) == ("a", "1")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert "content-security-policy" in answer.headers
+    assert [line for line in answer.text.splitlines() if line] == ["data: first", "data: second"]
+
+
+async def test_what_is_scheduled_is_done_after_the_answer(client, told):
+    answer = await client.post("/api/live")
+    assert (answer.status_code, answer.json()) == (202, {"later": True})
+    await asyncio.sleep(0)
+    assert told == ["it"]
 
 
 async def test_a_stream_is_closed_where_the_client_has_gone(app, exchange_with, open_files):
