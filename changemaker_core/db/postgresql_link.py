@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Self
 import psycopg2
 from psycopg2.extensions import POLL_OK, POLL_READ, parse_dsn
 
+from changemaker_core.db.postgresql_errors import said
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -85,10 +87,23 @@ def _hosts(url: str) -> list[dict[str, str]]:
     ]
 
 
+def poll(connection: Any) -> int:
+    """Go on with what an asynchronous connection is doing; says what it waits for.
+
+    Raises ``psycopg2.Error``.
+    """
+    try:
+        state: int = connection.poll()
+    except UnicodeDecodeError as error:
+        # A server of another language and encoding refuses a session before it knows ours.
+        raise psycopg2.OperationalError(said(error)) from error
+    return state
+
+
 def finish(connection: Any, seconds: float) -> None:
     """Wait for what an asynchronous connection is doing. Raises ``psycopg2.Error``."""
     deadline = time.monotonic() + seconds
-    while (state := connection.poll()) != POLL_OK:
+    while (state := poll(connection)) != POLL_OK:
         poller = select.poll()
         wanted = select.POLLIN if state == POLL_READ else select.POLLOUT
         poller.register(connection.fileno(), wanted)

@@ -118,15 +118,15 @@ class LoopConnections:
         """Open connections for those who wait."""
         wanted = len(self._waiting) + len(self._again)
         while self._opening < wanted and len(self._open) + self._opening < CONNECTIONS:
-            self._opening += 1
             # Names of hosts are looked up, and a server may be slow: not in the loop.
             threading.Thread(target=self._connect, name="postgresql-connect", daemon=True).start()
+            self._opening += 1  # not before: the system may have no thread left
 
     def _connect(self) -> None:
         try:
             connection = connect(self._url, self._patience, **session(self._url))
             keep_as_text(connection)
-        except psycopg2.Error as error:
+        except Exception as error:  # whatever it is, somebody waits
             self._call(self._on_failure, error)
         else:
             if not self._call(self._on_open, connection):

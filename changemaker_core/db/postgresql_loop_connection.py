@@ -9,6 +9,7 @@ from psycopg2.extensions import POLL_OK, POLL_WRITE
 
 from changemaker_core.db.errors import as_peewee_error
 from changemaker_core.db.postgresql_errors import explain, state_of
+from changemaker_core.db.postgresql_link import poll
 from changemaker_core.db.postgresql_prepared import Prepared
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class LoopConnection:
         try:
             self._text = plan.sql if plainly else self._prepared.text(plan, values)
             self._cursor.execute(self._text, values)
-            state = self._connection.poll()
+            state = poll(self._connection)
         except Exception as error:  # also of values that cannot be written: the asker's
             self._fail(error)
             return
@@ -124,7 +125,7 @@ class LoopConnection:
         if self.is_closed:
             return
         try:
-            state = self._connection.poll()
+            state = poll(self._connection)
         except psycopg2.Error as error:
             self._fail(error)
             return
