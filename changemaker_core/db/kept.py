@@ -53,7 +53,7 @@ class Statement:
 
     def bind(self, database: peewee.Database, values: list[Any]) -> tuple[str, list[Any]]:
         """The SQL and its parameters. Raises ``NotPlain``."""
-        values += [each() if callable(each) else each for each in self._defaults]
+        values += self._made_defaults()
         bound = []
         wrapped: Wrapped = ()
         for number, unchanged, convert in self._slots:
@@ -65,6 +65,12 @@ class Statement:
                     wrapped += ((number, function),)
             bound.append(value)
         return self._texts.get(wrapped) or self._text(database, wrapped), bound
+
+    def _made_defaults(self) -> list[Any]:
+        made = [each() if callable(each) else each for each in self._defaults]
+        if any([isinstance(each, peewee.Node) for each in made]):
+            raise NotPlain  # to be written as SQL, and no value to be converted
+        return made
 
     def _text(self, database: peewee.Database, wrapped: Wrapped) -> str:
         sql, _ = self._build(database, wrapped)

@@ -34,6 +34,13 @@ class Note(Model):
         table_name = "test_kept_note"
 
 
+class Draft(Model):
+    text = peewee.TextField(default=lambda: peewee.fn.LOWER("New"))
+
+    class Meta:
+        table_name = "test_kept_draft"
+
+
 class Tagged(Model):
     shelf = peewee.CharField()
     word = peewee.CharField()
@@ -165,6 +172,7 @@ def test_it_is_what_peewee_writes(dialect, data):
     [
         lambda: Book.insert(title=peewee.fn.LOWER("A")),
         lambda: Book.insert(shelf=Shelf(name="a")),
+        lambda: Draft.insert(),
         lambda: Book.insert(title="a").returning(Book.pages),
         lambda: Book.insert(title="a").on_conflict_replace(),
         lambda: Book.insert(title="a").on_conflict(
