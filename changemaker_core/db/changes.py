@@ -39,7 +39,7 @@ class Changes:
         """Call ``callback`` with what was written, or with None when it may be anything.
 
         That is a set of tags: ``influence_campaign`` is a table of which any row may have changed,
-        ``influence_campaign#3f`` a part of its rows; ``tables_of`` tells the tables of both.
+        ``influence_campaign#03f`` a part of its rows; ``tables_of`` tells the tables of both.
 
         It runs in the event loop's thread once ``start()`` was called, else in whichever thread
         wrote. Returns what ends the subscription.
