@@ -151,7 +151,10 @@ class LoopConnection:
         try:
             fetched += cursor.fetchmany(ROWS_A_TURN)
         except Exception as error:  # a value that Python has none for: the asker's
-            question.fail(as_peewee_error(error))
+            if self.is_closed:  # lost since the answer came, with what was not yet taken
+                self._owner.on_loss(self, question, error)
+            else:
+                question.fail(as_peewee_error(error))
         else:
             if cursor.rownumber < cursor.rowcount and not question.future.done():
                 self._loop.call_soon(self._take, question, cursor, fetched)

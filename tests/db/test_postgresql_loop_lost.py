@@ -9,13 +9,26 @@ import random
 import socket
 import threading
 
+import peewee
 import pytest
 
-from changemaker_core.db import Database, DatabaseClosed, DatabaseUnavailable
+from changemaker_core.db import (
+    Database,
+    DatabaseClosed,
+    DatabaseUnavailable,
+    Query,
+    compiled,
+)
 from changemaker_core.db.postgresql_loop import CONNECTIONS
 from changemaker_core.testing.postgres import PostgresCluster
 
 pytestmark = pytest.mark.postgresql
+
+
+@compiled(int)
+def series(count: int) -> Query:
+    """Numbers from 1 to ``count``."""
+    return peewee.Select(columns=[peewee.fn.generate_series(1, count).alias("number")])
 
 
 @pytest.fixture
@@ -71,6 +84,16 @@ async def test_a_read_whose_connection_dies_is_repeated_once(postgres, kill, say
     with pytest.raises(DatabaseUnavailable):
         await reading
     assert (await postgres.one(say("again"))).said == "again"
+
+
+async def test_a_connection_that_dies_while_many_rows_are_taken_loses_none(postgres, kill):
+    rows = 40_000
+    await postgres.all(series(rows))
+    for hundredths in range(12):
+        reading = asyncio.create_task(postgres.all(series(rows)))
+        await asyncio.sleep(hundredths / 100)
+        await asyncio.to_thread(kill)
+        assert await reading == list(range(1, rows + 1))
 
 
 def test_whose_caller_goes_away_leaves_nothing_behind(postgres, connections, run, say):
