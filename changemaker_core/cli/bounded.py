@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from changemaker_core.cli.idle import IdleProtocol
 
 if TYPE_CHECKING:
     import asyncio
@@ -17,7 +17,7 @@ _TOO_LONG = "431 Request Header Fields Too Large"
 _TOO_LATE = "408 Request Timeout"
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class BoundedProtocol(IdleProtocol):
     """Refuses heads that are too long, and closes connections whose request never comes.
 
     uvicorn does neither with httptools: one header without an end would fill the memory, and one

@@ -68,6 +68,13 @@ class Cli:
         return Server(process, Path(out.name))
 
 
+def _children_of_thread(task: Path) -> list[str]:
+    try:
+        return (task / "children").read_text().split()
+    except FileNotFoundError:  # the thread has ended since it was listed; its children are another's
+        return []
+
+
 @dataclass(frozen=True)
 class Server:
     """A running ``serve`` or ``demo``."""
@@ -90,7 +97,7 @@ class Server:
         return [
             int(pid)
             for task in path.iterdir()
-            for pid in (task / "children").read_text().split()
+            for pid in _children_of_thread(task)
             if alive(int(pid))
         ]
 
