@@ -71,7 +71,7 @@ class Cli:
 def _children_of_thread(task: Path) -> list[str]:
     try:
         return (task / "children").read_text().split()
-    except FileNotFoundError:  # the thread has ended since it was listed; its children are another's
+    except FileNotFoundError:  # the thread has ended since; its children are another's now
         return []
 
 
