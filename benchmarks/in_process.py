@@ -24,6 +24,7 @@ from uvicorn.server import ServerState
 
 from changemaker_core import Config, Plugin, Request, Response, Route, endpoint, hookimpl
 from changemaker_core.app import App, create_app
+from changemaker_core.cache.entries import http_head
 from changemaker_core.cli.protocol import ReadyProtocol
 from changemaker_core.http.transit import AT_ONCE
 from changemaker_influence.campaigns.schemas import PublicCampaign
@@ -84,6 +85,7 @@ class Bare:
     def __init__(self, body: bytes) -> None:
         self._body = body
         self._headers = [*_HEADERS, (b"content-length", b"%d" % len(body))]
+        self._head = http_head(b"200 OK", self._headers)
 
     def ready(self, scope: dict[str, Any]) -> None:
         """Nothing is kept."""
@@ -92,7 +94,7 @@ class Bare:
         """Send it, at once where that is offered."""
         at_once = scope.get("extensions", {}).get(AT_ONCE)
         if at_once is not None:
-            at_once(200, self._headers, self._body)
+            at_once(self._head, self._body)
             return
         start = {"type": "http.response.start", "status": 200, "headers": self._headers}
         await send(start)

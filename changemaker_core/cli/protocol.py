@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from changemaker_core.cli.bounded import BoundedProtocol
 from changemaker_core.http.transit import AT_HAND, AT_ONCE
@@ -24,9 +24,6 @@ log = logging.getLogger(__name__)
 
 #: Headers of a request that has a body, or asks for more than an answer.
 _NOT_PLAIN = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
-
-#: Headers of an answer that say how it goes on.
-_NOT_WHOLE = frozenset({b"connection", b"transfer-encoding"})
 
 
 class ReadyProtocol(BoundedProtocol):
@@ -88,8 +85,7 @@ class ReadyProtocol(BoundedProtocol):
         if found is None:
             return False
         head, body = found
-        added = [b"%s: %s\r\n" % pair for pair in self.server_state.default_headers]
-        self.transport.write(b"".join((head, *added, b"\r\n", body)))
+        self.transport.write(_joined(head, self.server_state.default_headers, body))
         self._answered = True
         self.server_state.total_requests += 1
         self.rest()
@@ -137,24 +133,27 @@ class ReadyProtocol(BoundedProtocol):
         self.scope["query_string"] = url.query or b""
 
 
-def _write(cycle: RequestResponseCycle, status: int, headers: Headers, body: bytes) -> bool:
+def _write(cycle: RequestResponseCycle, head: bytes, body: bytes) -> bool:
     """Write the answer to one request; ``False`` where uvicorn has more to look after."""
-    sent = [*cycle.default_headers, *headers]
     if (
         not cycle.keep_alive
         or cycle.disconnected
         or cycle.response_started
         or cycle.flow.write_paused
-        or not _NOT_WHOLE.isdisjoint(dict(sent))
+        or b"connection" in dict(cycle.default_headers)
     ):
         return False
-    lines = [b"%s: %s\r\n" % pair for pair in sent]
-    cycle.transport.write(b"".join((STATUS_LINE[status], *lines, b"\r\n", body)))
+    cycle.transport.write(_joined(head, cycle.default_headers, body))
     cycle.waiting_for_100_continue = False
     cycle.response_started = cycle.response_complete = True
     cycle.message_event.set()
     cycle.on_response()
     return True
+
+
+def _joined(head: bytes, added: Headers, body: bytes) -> bytes:
+    """An answer as it is written, with the headers that the server adds."""
+    return b"".join((head, *[b"%s: %s\r\n" % pair for pair in added], b"\r\n", body))
 
 
 def _body(cycle: RequestResponseCycle) -> bytes | None:

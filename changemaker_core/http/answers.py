@@ -26,7 +26,7 @@ HTML = "text/html; charset=utf-8"
 #: Characters that an address may hold as they are; what is not here is percent-encoded.
 _IN_ADDRESS = "/:?#[]@!$&'()*+,;=%~-._"
 
-_STATUS_LINES = {code: falcon.code_to_http_status(code) for code in range(200, 600)}
+STATUS_LINES = {code: falcon.code_to_http_status(code) for code in range(200, 600)}
 
 
 class Answer(NamedTuple):
@@ -69,7 +69,7 @@ def _encoder(translations: Translations, locale: str) -> msgspec.json.Encoder:
 def _set_status(resp: Response, status: int) -> None:
     # What a responder has set itself stays; 200 is what Falcon begins with.
     if status != 200 and resp.status_code == 200:
-        resp.status = _STATUS_LINES[status]
+        resp.status = STATUS_LINES[status]
 
 
 def _page(req: Request, resp: Response, page: Page) -> None:
@@ -80,14 +80,14 @@ def _page(req: Request, resp: Response, page: Page) -> None:
         root_path=req.root_path,
         query=req.query_string,
     )
-    resp.status = _STATUS_LINES[page.status]
+    resp.status = STATUS_LINES[page.status]
     resp.data = text.encode()
     resp.content_type = HTML
     _add_headers(resp, page.headers)
 
 
 def _redirect(req: Request, resp: Response, redirect: Redirect) -> None:
-    resp.status = _STATUS_LINES[redirect.status]
+    resp.status = STATUS_LINES[redirect.status]
     resp.data = b""
     _add_headers(resp, redirect.headers)
     resp.set_header("Location", location(redirect.location, req.root_path))

@@ -13,6 +13,7 @@ import falcon
 from changemaker_core.cache import Reply
 from changemaker_core.http.errors import BadRequest, NotFound
 from changemaker_core.http.request import Request, Response
+from changemaker_core.http.transit import BODILESS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[dict[str, Any]]]
     Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-#: Statuses whose answers have no body, and so no type of one.
-_BODILESS = frozenset({100, 101, 204, 304})
 #: What a response is filled with, beside what stands in its ``__dict__``.
 _FILLED = tuple(name for name in Response.__slots__ if name != "__dict__")
 
@@ -57,13 +56,14 @@ def is_whole(resp: Response) -> bool:
 async def reply_of(resp: Response, route: str, method: str) -> Reply:
     """The whole answer, with the headers that its responder gave it."""
     status = resp.status_code
-    if status in _BODILESS:
+    if status in BODILESS:
         return Reply(status, resp._asgi_headers(), b"", route)
     body = resp.data if resp.text is None else None
     if body is None:
         body = await resp.render_body() or b""
-    if method != "HEAD" or resp.get_header("Content-Length") is None:
-        resp.set_header("Content-Length", str(len(body)))
+    if method != "HEAD":
+        # Only who answers HEAD without a body knows better than the body how long it is.
+        resp.delete_header("Content-Length")
     headers = resp._asgi_headers(resp.options.default_media_type)
     return Reply(status, headers, body, route)
 

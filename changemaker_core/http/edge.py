@@ -73,15 +73,9 @@ class Edge:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or run the lifespan."""
-        if scope["type"] == "http":
-            await self._http(scope, receive, send)
-        elif scope["type"] == "lifespan":
-            await self._falcon(scope, receive, send)
-        else:
-            # Live updates are server-sent events: there is nothing to open a socket to.
-            await send({"type": "websocket.close", "code": 1008, "reason": ""})
-
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._other(scope, receive, send)
+            return
         began = perf_counter()
         arrival = scope.pop(_ARRIVAL, None)
         if arrival is None:
@@ -95,6 +89,13 @@ class Edge:
         # PERF(cached): nothing of what follows for other requests is needed here.
         status = await send_entry(entry, arrival, send)
         self._note_kept(entry, arrival, scope["method"], status, perf_counter() - began)
+
+    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._falcon(scope, receive, send)
+        else:
+            # Live updates are server-sent events: there is nothing to open a socket to.
+            await send({"type": "websocket.close", "code": 1008, "reason": ""})
 
     def ready(self, scope: Scope) -> tuple[bytes, bytes] | None:
         """The answer to a request where it is kept: head and body, as HTTP/1.1 writes them.
@@ -153,6 +154,7 @@ class Edge:
         return self._cache.get(key)
 
     async def _handle(self, arrival: Arrival, receive: Receive, send: Send, began: float) -> None:
+        """Answer whatever happens."""
         exchange = Exchange(
             site=self.site,
             request_id=arrival.request_id.decode(),
@@ -165,7 +167,11 @@ class Edge:
         inner = {"path": arrival.path, "root_path": arrival.prefix, SCOPE_KEY: exchange}
         transit = Transit({**arrival.scope, **inner}, send, exchange)
         try:
-            await self._answer(arrival, receive, transit)
+            await self._pass_on(arrival, receive, transit)
+        except ClientGone:
+            pass  # nobody waits for an answer
+        except Exception as error:
+            await transit.send_problem(problem_of(error, exchange))
         finally:
             self._note(transit, exchange, perf_counter() - began)
 
@@ -175,15 +181,6 @@ class Edge:
         self._metrics.observe_request(method, exchange.route, status, seconds)
         request_id = exchange.request_id.encode()
         self.access_log.add(method, exchange.route, status, seconds, request_id, user_of(exchange))
-
-    async def _answer(self, arrival: Arrival, receive: Receive, transit: Transit) -> None:
-        """Answer whatever happens."""
-        try:
-            await self._pass_on(arrival, receive, transit)
-        except ClientGone:
-            return
-        except Exception as error:
-            await transit.send_problem(problem_of(error, transit.exchange))
 
     async def _pass_on(self, arrival: Arrival, receive: Receive, transit: Transit) -> None:
         scope, exchange = transit.scope, transit.exchange

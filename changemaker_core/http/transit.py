@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from changemaker_core.cache import Reply
+from changemaker_core.cache.entries import http_head
 from changemaker_core.http import answers
 from changemaker_core.http.errors import BadRequest, TooLarge
 from changemaker_core.http.headers import ASK_EACH_TIME, NOT_KEPT, VARY, secured
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from changemaker_core.cache import Entry
     from changemaker_core.http.answers import Answer
@@ -27,13 +29,17 @@ if TYPE_CHECKING:
 #: Characters that end a header; Falcon lets them pass.
 _BREAK = re.compile(rb"[\r\n\x00]")
 #: The extension of ASGI that a server offers in ``scope["extensions"]`` where it takes an answer as
-#: a whole: ``(status, headers, body) -> bool``. It is false where the answer must take the ordinary
-#: way after all; headers are lower-case, and are not checked again.
+#: a whole: ``(head, body) -> bool``. ``head`` is written as by HTTP/1.1, and lacks only what the
+#: server adds itself and the empty line. It is false where the answer must take the ordinary way.
 AT_ONCE = "changemaker.at_once"
 #: The extension of a server that knows whether a body has arrived already: ``() -> bytes | None``,
 #: the whole body, or ``None`` where the rest must be waited for. It may be asked once.
 AT_HAND = "changemaker.at_hand"
 _NO_EXTENSIONS: dict[str, Any] = {}
+#: Statuses whose answers have no body, and so no length or type of one.
+BODILESS = frozenset({100, 101, 204, 304})
+#: Headers that say how the connection or the body goes on.
+_NOT_WHOLE = frozenset({b"connection", b"transfer-encoding"})
 
 
 def bounded(receive: Receive, sent: dict[bytes, bytes], exchange: Exchange) -> Receive:
@@ -98,8 +104,9 @@ class Transit:
     async def forward(self, event: dict[str, Any]) -> None:
         """Falcon's ``send``: headers are added, and HEAD gets no body."""
         if event["type"] == "http.response.start":
-            headers = self._begin(event["status"], event["headers"])
-            event = {**event, "headers": headers}
+            head = self._head(event["status"], event["headers"])
+            self.status = head.status
+            event = {**event, "headers": [*head.headers, *self._own()]}
         elif self.method == "HEAD":
             event = {**event, "body": b""}
         await self.raw_send(event)
@@ -118,54 +125,90 @@ class Transit:
     async def send_answer(self, answer: Answer) -> None:
         """Send a whole answer that no responder has a part in."""
         listed = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
-        listed.append((b"content-length", b"%d" % len(answer.body)))
         await self.send_reply(Reply(answer.status, listed, answer.body))
 
     async def send_reply(self, reply: Reply) -> None:
         """Send a whole answer."""
-        headers = self._begin(reply.status, reply.headers)
+        head = self._head(reply.status, reply.headers)
+        self.status = reply.status
         body = b"" if self.method == "HEAD" else reply.body
-        await send_whole(self.scope, self.raw_send, reply.status, headers, body)
+        ends = [*sized(reply), *self._own()]
+        await send_whole(self.scope, self.raw_send, head, ends, body)
 
-    def _begin(self, status: int, headers: list[Header]) -> list[Header]:
-        own = [*headers, *self.exchange.headers]
+    def _head(self, status: int, headers: list[Header]) -> Head:
         if status == 405 or self.method == "OPTIONS":
-            own = [_with_head(each) for each in own]
-        _refuse_breaks(own)
-        own = secured(own, secure=self.secure, defaults=(NOT_KEPT,))
-        own.append((b"x-request-id", self.exchange.request_id.encode()))
-        self.status = status
-        return own
+            headers = [_with_head(each) for each in headers]
+        return head_of(status, tuple(headers), self.secure)
+
+    def _own(self) -> list[Header]:
+        """Headers of this answer alone. We made them, or looked at what they hold."""
+        return [*self.exchange.headers, (b"x-request-id", self.exchange.request_id.encode())]
+
+
+class Head(NamedTuple):
+    """What answers of one kind begin with; ``lines`` are status and headers as HTTP/1.1 has them.
+
+    ``lines`` are ``None`` where the headers say how the connection goes on: that is the server's.
+    """
+
+    status: int
+    headers: list[Header]
+    lines: bytes | None
+
+
+@lru_cache(maxsize=256)
+def head_of(status: int, own: tuple[Header, ...], secure: bool) -> Head:
+    """The responder's ``own`` headers and those of every answer. Raises ``ValueError`` for a break.
+
+    PERF: a site's answers begin in few different ways, so that this is nearly always known.
+    """
+    _refuse_breaks(own)
+    headers = secured(list(own), secure=secure, defaults=(NOT_KEPT,))
+    whole = _NOT_WHOLE.isdisjoint(dict(headers))
+    return Head(
+        status,
+        headers,
+        http_head(answers.STATUS_LINES[status].encode(), headers) if whole else None,
+    )
 
 
 async def send_whole(
-    scope: dict[str, Any], send: Send, status: int, headers: list[Header], body: bytes
+    scope: dict[str, Any], send: Send, head: Head, ends: list[Header], body: bytes
 ) -> None:
     """Send an answer at once, where the server can take it so, or else in ASGI's two messages."""
     at_once = scope.get("extensions", _NO_EXTENSIONS).get(AT_ONCE)
-    if at_once is not None and at_once(status, headers, body):
-        return
-    await send({"type": "http.response.start", "status": status, "headers": headers})
+    if at_once is not None and head.lines is not None:
+        lines = b"".join([head.lines, *[b"%s: %s\r\n" % each for each in ends]])
+        if at_once(lines, body):
+            return
+    headers = [*head.headers, *ends]
+    await send({"type": "http.response.start", "status": head.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
 async def send_entry(entry: Entry, arrival: Arrival, send: Send) -> int:
     """Send what is kept, which has its headers already; the answer's status."""
-    status, headers, body = 200, entry.headers, entry.body
+    head, body = Head(200, entry.headers, entry.head), entry.body
     if arrival.knows(entry):
-        status, headers, body = 304, entry.not_modified, b""
+        head, body = Head(304, entry.not_modified, entry.head_not_modified), b""
     elif arrival.scope["method"] == "HEAD":
         body = b""
-    marked = [*headers, (b"x-request-id", arrival.request_id)]
-    await send_whole(arrival.scope, send, status, marked, body)
-    return status
+    await send_whole(arrival.scope, send, head, [(b"x-request-id", arrival.request_id)], body)
+    return head.status
+
+
+def sized(reply: Reply) -> list[Header]:
+    """How long the answer is, where it may have a body and does not say so itself."""
+    if reply.status in BODILESS or b"content-length" in dict(reply.headers):
+        return []
+    return [(b"content-length", b"%d" % len(reply.body))]
 
 
 def for_everybody(reply: Reply, *, secure: bool) -> Reply:
     """``reply`` as it may be kept: with all headers but those of its visitor."""
     _refuse_breaks(reply.headers)
     defaults = (ASK_EACH_TIME, VARY) if reply.status == 200 else (NOT_KEPT,)
-    own = secured(reply.headers, secure=secure, defaults=defaults)
+    own = secured([*reply.headers, *sized(reply)], secure=secure, defaults=defaults)
     return Reply(reply.status, own, reply.body, reply.route)
 
 
@@ -177,7 +220,7 @@ def _with_head(header: Header) -> Header:
     return header
 
 
-def _refuse_breaks(own: list[Header]) -> None:
+def _refuse_breaks(own: Sequence[Header]) -> None:
     if _BREAK.search(b"".join(chain.from_iterable(own))) is not None:
         names = [name.decode() for name, value in own if _BREAK.search(name + value)]
         raise ValueError(f"a line would end before its end in the header {names[0]!r}")
