@@ -133,6 +133,19 @@ class LoopConnection:
             self._stop_writing()
         if state == POLL_OK and self._question is not None:
             self._answer(self._question)
+        else:
+            self._loop.call_soon(self._watch_again)
+
+    def _watch_again(self) -> None:
+        """uvloop calls a reader once for an error of the socket, and then never again, though
+        there may be something to read before the error, and the end to be noticed after it."""
+        if self.is_closed:
+            return
+        self._loop.remove_reader(self._descriptor)
+        self._loop.add_reader(self._descriptor, self._advance)
+        if self._is_writing:
+            self._loop.remove_writer(self._descriptor)
+            self._loop.add_writer(self._descriptor, self._advance)
 
     def _stop_writing(self) -> None:
         if self._is_writing:
