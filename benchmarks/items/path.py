@@ -14,11 +14,10 @@ from benchmarks.load import Gets
 from benchmarks.results import Measurement, Result
 
 if TYPE_CHECKING:
-    from benchmarks.contenders import Contender, Running
+    from benchmarks.contenders import Running
 
-SQLITE = "Where the time of one campaign goes, SQLite"
-POSTGRESQL = "Where the time of one campaign goes, PostgreSQL"
-SOCKETS = "sockets, event loop, threads"
+TITLE = "Where the time of one campaign goes, SQLite, cache off"
+SOCKETS = "sockets and event loop"
 _STEPS = (
     in_process.UVICORN,
     in_process.PROTOCOL,
@@ -29,19 +28,10 @@ _STEPS = (
 _SO_FAR, _STEP = "µs until here", "µs of this step"
 
 
-def sqlite(bench: Bench) -> Result:
-    """On SQLite."""
-    return _path(bench, "path-sqlite", SQLITE, who.OURS_UNCACHED)
-
-
-def postgresql(bench: Bench) -> Result:
-    """On PostgreSQL."""
-    return _path(bench, "path-postgresql", POSTGRESQL, who.OURS_POSTGRESQL_UNCACHED)
-
-
-def _path(bench: Bench, name: str, title: str, contender: Contender) -> Result:
-    result = bench.result(name, title, main=_STEP)
-    with bench.running((contender,)) as running:
+def path(bench: Bench) -> Result:
+    """Levels without sockets, each of which does one thing more; then the whole, over sockets."""
+    result = bench.result("path", TITLE, main=_STEP)
+    with bench.running((who.OURS_UNCACHED,)) as running:
         over_sockets = _over_sockets(bench, running)
         (ours,) = running
         levels = _levels(ours)
@@ -69,10 +59,7 @@ def _measured(name: str, step: float, so_far: float | None = None) -> Measuremen
 
 
 def _over_sockets(bench: Bench, running: list[Running]) -> float:
-    server = [bench.postgresql.pid] if bench.postgresql else []
-    (seen,) = rounds.alternate(
-        running, lambda each: Gets(each.get_paths), bench.effort, missing={}, others=server
-    )
+    (seen,) = rounds.alternate(running, lambda each: Gets(each.get_paths), bench.effort, missing={})
     return seen.median("CPU µs/request")
 
 
@@ -86,7 +73,4 @@ def _levels(ours: Running) -> dict[str, float]:
     return found
 
 
-ITEMS = (
-    Item("path-sqlite", SQLITE, sqlite),
-    Item("path-postgresql", POSTGRESQL, postgresql, needs_postgresql=True),
-)
+ITEMS = (Item("path", TITLE, path),)
