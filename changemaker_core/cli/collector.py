@@ -6,7 +6,7 @@ import gc
 
 #: How many more objects are made than went before the youngest are looked through for cycles.
 #: Python's 700 are fewer than a few dozen requests hold at once, none of which is garbage yet.
-YOUNG_OBJECTS = 10_000
+YOUNG_OBJECTS = 50_000
 
 
 def spare() -> None:
