@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from changemaker_core.cache.entries import Entry, Reply
 from changemaker_core.db import read_tables
-from changemaker_core.db.tags import told_on
+from changemaker_core.db.tracking.tags import told_on
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
     from changemaker_core.cache.second_level import SecondLevel
-    from changemaker_core.db.changes import Changes
+    from changemaker_core.db.tracking.changes import Changes
 
     Fill = Callable[[], Awaitable[Reply]]
 

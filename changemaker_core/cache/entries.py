@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from changemaker_core.db.tags import channels_of
+from changemaker_core.db.tracking.tags import channels_of
 
 Headers = list[tuple[bytes, bytes]]
 

@@ -1,9 +1,9 @@
 """Ready-made answers in Redis, which processes on any machine share.
 
-Nobody deletes anything there. A record says for which state of what it was read from it holds, by
-the tokens of the last changes (``changemaker_core.db.heard``), and is of use only to a process that
-knows of that state. So a Redis that was emptied, restored or filled by somebody else can cost time,
-and cannot show anything old or forged.
+Nothing is deleted there. A record names the state of the tables and rows it was read from, by the
+tokens of their last changes (``db.tracking.notifications``), and only a process that knows that
+state uses it. So a Redis that was emptied, restored or filled by another system costs time, and
+never shows an outdated or forged response.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
     from changemaker_core.cache.redis_store import RedisStore
-    from changemaker_core.db.heard import Tokens
+    from changemaker_core.db.tracking.notifications import Tokens
 
 #: Larger answers stay in the memory of the process that made them.
 LARGEST = 256 * 1024

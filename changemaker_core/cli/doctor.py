@@ -169,7 +169,7 @@ def _replicas(site: Surveyed) -> Iterator[Finding]:
         return
     import psycopg2
 
-    from changemaker_core.db import replicas
+    from changemaker_core.db.postgresql import replicas
 
     try:
         states = replicas.inspect(site.config.read_urls, site.config.database_url, PATIENCE)

@@ -17,12 +17,12 @@ from changemaker_core.db.errors import (
 )
 from changemaker_core.db.fields import JSONField, UtcField, UUIDField
 from changemaker_core.db.ids import new_id, utcnow
-from changemaker_core.db.limits import SlidingWindow
 from changemaker_core.db.migrations import MigrationFolder
 from changemaker_core.db.model import Model, check_models
-from changemaker_core.db.params import among
-from changemaker_core.db.queries import Bound, Compiled, Query, compiled
-from changemaker_core.db.tags import tables_of
+from changemaker_core.db.reads.params import among
+from changemaker_core.db.reads.queries import Bound, Compiled, Query, compiled
+from changemaker_core.db.sliding_window import SlidingWindow
+from changemaker_core.db.tracking.tags import tables_of
 
 __all__ = [
     "Bound",

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import peewee
 
 from changemaker_core.db.errors import OutsideUnitOfWork
-from changemaker_core.db.statements import tables_read, tags_written
-from changemaker_core.db.tags import coarsened
-from changemaker_core.db.writes import Kept
+from changemaker_core.db.tracking.statements import tables_read, tags_written
+from changemaker_core.db.tracking.tags import coarsened
+from changemaker_core.db.writes.queries import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,11 +11,11 @@ from urllib.parse import unquote
 
 import peewee
 
-from changemaker_core.db.changes import Changes
 from changemaker_core.db.context import Unit, current_actor, current_unit, read_tables
 from changemaker_core.db.errors import NestedUnitOfWork
 from changemaker_core.db.ids import utcnow
-from changemaker_core.db.queries import Bound, plan_work
+from changemaker_core.db.reads.queries import Bound, plan_work
+from changemaker_core.db.tracking.changes import Changes
 from changemaker_core.db.work import NOTHING, Work
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from changemaker_core.db.context import Tables
     from changemaker_core.db.dialects import Dialect
     from changemaker_core.db.engine import Engine
-    from changemaker_core.db.plans import Plan
+    from changemaker_core.db.reads.plans import Plan
     from changemaker_core.identity.actor import Actor
     from changemaker_core.plugin.types import Job
 
@@ -292,13 +292,13 @@ def open_engine(
 ) -> Engine:
     """The engine that a URL asks for."""
     if url.startswith(("postgresql://", "postgres://")):
-        from changemaker_core.db.postgresql import PostgresqlEngine
+        from changemaker_core.db.postgresql.engine import PostgresqlEngine
 
         return PostgresqlEngine(_postgresql(url), announce, tuple(map(_postgresql, read_urls)))
     if read_urls:
         raise ValueError("read replicas (read_urls) need PostgreSQL")
     if url.startswith("sqlite:///") and url.removeprefix("sqlite:///") not in ("", ":memory:"):
-        from changemaker_core.db.sqlite import SqliteEngine
+        from changemaker_core.db.sqlite.engine import SqliteEngine
 
         path = Path(unquote(url.removeprefix("sqlite:///")))
         return SqliteEngine(path.absolute(), announce)

@@ -8,7 +8,7 @@ import peewee
 import psycopg2.extensions
 
 from changemaker_core.db.context import Observed
-from changemaker_core.db.postgresql_link import session
+from changemaker_core.db.postgresql.link import session
 
 Dialect = Literal["sqlite", "postgresql"]
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from changemaker_core.db.context import Tables
     from changemaker_core.db.dialects import Dialect
-    from changemaker_core.db.heard import Tokens
-    from changemaker_core.db.plans import Plan
-    from changemaker_core.db.replicas import Replicas
+    from changemaker_core.db.postgresql.replicas import Replicas
+    from changemaker_core.db.reads.plans import Plan
+    from changemaker_core.db.tracking.notifications import Tokens
     from changemaker_core.db.work import Work
 
 

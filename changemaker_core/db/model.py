@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import peewee
 
-from changemaker_core.db.cascades import forget_models, register_root
 from changemaker_core.db.context import CurrentDatabase
-from changemaker_core.db.statements import forget_statements
-from changemaker_core.db.writes import Delete, Insert, Update
+from changemaker_core.db.tracking.cascades import forget_models, register_root
+from changemaker_core.db.tracking.statements import forget_statements
+from changemaker_core.db.writes.queries import Delete, Insert, Update
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from changemaker_core.db.kept import Statement
+    from changemaker_core.db.writes.statements import Statement
 
 current_database = CurrentDatabase()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.context import Tables, Unit, current_unit
 from changemaker_core.db.errors import DatabaseClosed
-from changemaker_core.db.tags import coarsened
+from changemaker_core.db.tracking.tags import coarsened
 
 if TYPE_CHECKING:
     import asyncio

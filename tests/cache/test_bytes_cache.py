@@ -8,7 +8,7 @@ import pytest
 
 from changemaker_core.cache import BytesCache, Entry, Reply
 from changemaker_core.db import read_tables
-from changemaker_core.db.changes import Changes
+from changemaker_core.db.tracking.changes import Changes
 
 
 class Clock:

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from changemaker_core.db import JSONField, Model, Query, QueryRefused, UtcField, compiled
-from changemaker_core.db.calls import caller
 from changemaker_core.db.fields import read_utc
-from changemaker_core.db.params import Param
-from changemaker_core.db.plans import Plan
-from changemaker_core.db.rows import row_maker
+from changemaker_core.db.reads.calls import caller
+from changemaker_core.db.reads.params import Param
+from changemaker_core.db.reads.plans import Plan
+from changemaker_core.db.reads.rows import row_maker
 
 
 class Sample(Model):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from changemaker_core.db import JSONField, Model, UtcField, UUIDField
 from changemaker_core.db.context import Unit, running
 from changemaker_core.db.dialects import COMPILERS
-from changemaker_core.db.writes import Kept
+from changemaker_core.db.writes.queries import Kept
 
 ID = "01900000-0000-7000-8000-000000000001"
 

@@ -151,7 +151,7 @@ def test_a_migration_that_fails_leaves_what_came_before(empty, folders):
 
 
 def test_core_tables_have_the_columns_of_their_models(empty):
-    from changemaker_core.db.limits import Taken
+    from changemaker_core.db.sliding_window import Taken
 
     migrations.apply(empty, [CORE])
     with empty.engine.peek() as raw:

@@ -26,9 +26,9 @@ from changemaker_core.db import (
     new_id,
     utcnow,
 )
-from changemaker_core.db.postgresql_loop import CONNECTIONS
-from changemaker_core.db.postgresql_loop_connection import ROWS_A_TURN
-from changemaker_core.db.postgresql_prepared import KEPT, Prepared
+from changemaker_core.db.postgresql.loop import CONNECTIONS
+from changemaker_core.db.postgresql.loop_connection import ROWS_A_TURN
+from changemaker_core.db.postgresql.prepared import KEPT, Prepared
 
 pytestmark = pytest.mark.postgresql
 

@@ -19,7 +19,7 @@ from changemaker_core.db import (
     Query,
     compiled,
 )
-from changemaker_core.db.postgresql_loop import CONNECTIONS
+from changemaker_core.db.postgresql.loop import CONNECTIONS
 from changemaker_core.testing.postgres import PostgresCluster
 
 pytestmark = pytest.mark.postgresql

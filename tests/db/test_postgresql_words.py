@@ -9,8 +9,8 @@ import psycopg2
 import pytest
 
 from changemaker_core.db import Database, DatabaseUnavailable, Model, Query, compiled
-from changemaker_core.db.postgresql_link import Link
-from changemaker_core.db.postgresql_loop import CONNECTIONS
+from changemaker_core.db.postgresql.link import Link
+from changemaker_core.db.postgresql.loop import CONNECTIONS
 
 WORDS = "le système de bases de données s'arrête"
 REFUSED = r"le syst.+me de bases de donn.+es"

@@ -326,9 +326,9 @@ async def test_one_stall_of_the_machine_does_not_banish_a_query(sqlite_url, monk
     await database.write(lambda tx: [Thing.create(name=f"{n}", at=tx.now) for n in range(300)])
     plan, values = things(limit=300).prepare("sqlite")
     for _ in range(3):
-        monkeypatch.setattr("changemaker_core.db.sqlite.LOOP_SECONDS", -1.0)
+        monkeypatch.setattr("changemaker_core.db.sqlite.engine.LOOP_SECONDS", -1.0)
         assert database.engine.attempt(plan, values) is None
-        monkeypatch.setattr("changemaker_core.db.sqlite.LOOP_SECONDS", 10.0)
+        monkeypatch.setattr("changemaker_core.db.sqlite.engine.LOOP_SECONDS", 10.0)
         assert len(database.engine.attempt(plan, values)) == 300
     database.close()
 
@@ -338,9 +338,9 @@ async def test_a_query_that_was_stopped_is_not_prepared_again_and_again(sqlite_u
     await database.write(lambda tx: tx.database.create_tables([Group, Thing]))
     await database.write(lambda tx: [Thing.create(name=f"{n}", at=tx.now) for n in range(300)])
     plan, values = things(limit=300).prepare("sqlite")
-    monkeypatch.setattr("changemaker_core.db.sqlite.LOOP_SECONDS", -1.0)
+    monkeypatch.setattr("changemaker_core.db.sqlite.engine.LOOP_SECONDS", -1.0)
     assert database.engine.attempt(plan, values) is None
-    monkeypatch.setattr("changemaker_core.db.sqlite.LOOP_SECONDS", 10.0)
+    monkeypatch.setattr("changemaker_core.db.sqlite.engine.LOOP_SECONDS", 10.0)
     assert len(database.engine.attempt(plan, values)) == 300
     prepared = []
     # SQLite asks its authoriser about whatever it prepares.

@@ -10,8 +10,8 @@ import pytest
 
 from changemaker_core.db import Model, Query, UUIDField, among, compiled, new_id, read_tables
 from changemaker_core.db.context import current_unit
-from changemaker_core.db.keys import key_of
-from changemaker_core.db.tags import channels_of, told_on
+from changemaker_core.db.tracking.keys import key_of
+from changemaker_core.db.tracking.tags import channels_of, told_on
 
 JOIN = peewee.JOIN
 

@@ -8,9 +8,9 @@ import pytest
 from changemaker_core.db import JSONField, Model, UUIDField, new_id
 from changemaker_core.db.context import Unit, running
 from changemaker_core.db.dialects import COMPILERS
-from changemaker_core.db.keys import key_of
-from changemaker_core.db.statements import tags_written
-from changemaker_core.db.tags import MOST_ROWS, coarsened, tables_of
+from changemaker_core.db.tracking.keys import key_of
+from changemaker_core.db.tracking.statements import tags_written
+from changemaker_core.db.tracking.tags import MOST_ROWS, coarsened, tables_of
 
 
 class Item(Model):

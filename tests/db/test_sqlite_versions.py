@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from changemaker_core.db import Database, migrations
-from changemaker_core.db.sqlite_versions import ANY_TABLE, VersionWatcher, stamp_versions
+from changemaker_core.db.sqlite.versions import ANY_TABLE, VersionWatcher, stamp_versions
 
 
 @pytest.fixture

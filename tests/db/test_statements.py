@@ -6,7 +6,7 @@ import peewee
 import pytest
 
 from changemaker_core.db import Model
-from changemaker_core.db.statements import tables_read, tags_written
+from changemaker_core.db.tracking.statements import tables_read, tags_written
 
 
 class Land(Model):

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from changemaker_core.db.context import Unit
 from changemaker_core.db.dialects import Sqlite
 from changemaker_core.db.errors import DatabaseClosed, as_peewee_error
-from changemaker_core.db.filelock import FileLock
-from changemaker_core.db.queries import plan_work
-from changemaker_core.db.sqlite_versions import VersionWatcher
-from changemaker_core.db.sqlite_writer import Writer
+from changemaker_core.db.reads.queries import plan_work
+from changemaker_core.db.sqlite.filelock import FileLock
+from changemaker_core.db.sqlite.versions import VersionWatcher
+from changemaker_core.db.sqlite.writer import Writer
 from changemaker_core.db.work import Pool, Work, release
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from changemaker_core.db.context import Tables
     from changemaker_core.db.dialects import Dialect
-    from changemaker_core.db.plans import Plan
+    from changemaker_core.db.reads.plans import Plan
 
 logger = logging.getLogger(__name__)
 

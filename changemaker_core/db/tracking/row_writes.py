@@ -15,15 +15,15 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from changemaker_core.db.cascades import follow_cascades
-from changemaker_core.db.keys import Key, key_of
-from changemaker_core.db.sqltree import conjuncts, is_name, leaves, parse, split
-from changemaker_core.db.tags import MOST_ROWS
+from changemaker_core.db.tracking.cascades import follow_cascades
+from changemaker_core.db.tracking.keys import Key, key_of
+from changemaker_core.db.tracking.sqltree import conjuncts, is_name, leaves, parse, split
+from changemaker_core.db.tracking.tags import MOST_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Set
 
-    from changemaker_core.db.sqltree import Tree
+    from changemaker_core.db.tracking.sqltree import Tree
 
 _BEGINNINGS = ("INSERT ", "UPDATE ", "DELETE ")
 _VERBS = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "WITH"})

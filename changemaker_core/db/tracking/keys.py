@@ -9,8 +9,8 @@ from zlib import crc32
 
 import peewee
 
-from changemaker_core.db.cascades import models_of
-from changemaker_core.db.tags import BUCKETS, row_tags
+from changemaker_core.db.tracking.cascades import models_of
+from changemaker_core.db.tracking.tags import BUCKETS, row_tags
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,9 +10,9 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core.db.cascades import follow_cascades, known_tables
-from changemaker_core.db.keys import forget_keys
-from changemaker_core.db.row_writes import RowWrites, find_row_writes
+from changemaker_core.db.tracking.cascades import follow_cascades, known_tables
+from changemaker_core.db.tracking.keys import forget_keys
+from changemaker_core.db.tracking.row_writes import RowWrites, find_row_writes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Set

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import peewee
 
-from changemaker_core.db.shapes import NotPlain
+from changemaker_core.db.writes.expressions import NotPlain
 
 #: Makes what stands for the next value, given its converter; without one the column's is taken.
 NextMark = Callable[[Any], Any]

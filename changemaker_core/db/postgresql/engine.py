@@ -13,12 +13,12 @@ from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from changemaker_core.db.context import Unit
 from changemaker_core.db.dialects import Postgresql
-from changemaker_core.db.heard import Note
-from changemaker_core.db.postgresql_connections import Connections
-from changemaker_core.db.postgresql_listener import CHANNEL, Listener
-from changemaker_core.db.postgresql_loop import LoopReads
-from changemaker_core.db.postgresql_loop_connection import ROWS_A_TURN
-from changemaker_core.db.replicas import Replicas
+from changemaker_core.db.postgresql.connections import Connections
+from changemaker_core.db.postgresql.listener import CHANNEL, Listener
+from changemaker_core.db.postgresql.loop import LoopReads
+from changemaker_core.db.postgresql.loop_connection import ROWS_A_TURN
+from changemaker_core.db.postgresql.replicas import Replicas
+from changemaker_core.db.tracking.notifications import Note
 from changemaker_core.db.work import NOTHING, Pool, Work, release
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from changemaker_core.db.context import Tables
     from changemaker_core.db.dialects import Dialect
-    from changemaker_core.db.heard import Tokens
-    from changemaker_core.db.plans import Plan
+    from changemaker_core.db.reads.plans import Plan
+    from changemaker_core.db.tracking.notifications import Tokens
 
 #: Threads of one process, and so connections besides those of its event loops.
 CONNECTIONS = 8

@@ -13,9 +13,9 @@ from typing import Any
 
 import peewee
 
-from changemaker_core.db.forms import DeleteForm, InsertForm, UpdateForm
-from changemaker_core.db.kept import Form, Statement
-from changemaker_core.db.shapes import VALUE, NotPlain, Shape, shape_of
+from changemaker_core.db.writes.expressions import VALUE, NotPlain, Shape, shape_of
+from changemaker_core.db.writes.kinds import DeleteForm, InsertForm, UpdateForm
+from changemaker_core.db.writes.statements import Form, Statement
 
 #: Statements that are kept of a model; one that never repeats itself begins anew.
 _MOST = 256

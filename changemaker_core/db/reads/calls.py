@@ -6,7 +6,7 @@ import typing
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.errors import QueryRefused
-from changemaker_core.db.generate import generate
+from changemaker_core.db.reads.generate import generate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from changemaker_core.db.postgresql_begin import BeginsLate
-from changemaker_core.db.postgresql_errors import explain
+from changemaker_core.db.postgresql.begin import BeginsLate
+from changemaker_core.db.postgresql.errors import explain
 
 
 class Connections:

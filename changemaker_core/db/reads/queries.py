@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 import msgspec
 import peewee
 
-from changemaker_core.db.calls import caller
 from changemaker_core.db.context import Unit, require_unit, running
 from changemaker_core.db.dialects import COMPILERS, Dialect
 from changemaker_core.db.errors import QueryRefused
-from changemaker_core.db.params import Param, annotations_of
-from changemaker_core.db.plans import Plan
-from changemaker_core.db.rows import row_maker
-from changemaker_core.db.statements import tables_read
+from changemaker_core.db.reads.calls import caller
+from changemaker_core.db.reads.params import Param, annotations_of
+from changemaker_core.db.reads.plans import Plan
+from changemaker_core.db.reads.rows import row_maker
+from changemaker_core.db.tracking.statements import tables_read
 from changemaker_core.db.work import Work
 
 if TYPE_CHECKING:

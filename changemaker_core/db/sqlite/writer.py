@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.context import Unit
 from changemaker_core.db.errors import as_peewee_error
-from changemaker_core.db.sqlite_versions import NO_COMMIT, has_versions, stamp_versions
+from changemaker_core.db.sqlite.versions import NO_COMMIT, has_versions, stamp_versions
 from changemaker_core.db.work import NOTHING, Turns, Work, check_usable, join_tables
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from changemaker_core.db.context import Tables
     from changemaker_core.db.dialects import Sqlite
-    from changemaker_core.db.filelock import FileLock
+    from changemaker_core.db.sqlite.filelock import FileLock
 
 #: How many writes share a commit at most, and how long other processes wait for them.
 GROUP_SIZE = 100

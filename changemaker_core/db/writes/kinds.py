@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import peewee
 
-from changemaker_core.db.shapes import VALUE, Shape, node_of
+from changemaker_core.db.writes.expressions import VALUE, Shape, node_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from changemaker_core.db.kept import NextMark
+    from changemaker_core.db.writes.statements import NextMark
 
 
 class InsertForm(NamedTuple):

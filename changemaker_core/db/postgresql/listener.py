@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import psycopg2
 
-from changemaker_core.db.heard import Heard, Note
-from changemaker_core.db.postgresql_link import Link
+from changemaker_core.db.postgresql.link import Link
+from changemaker_core.db.tracking.notifications import Heard, Note
 from changemaker_core.db.work import NOTHING, join_tables
 
 if TYPE_CHECKING:

@@ -8,14 +8,14 @@ import psycopg2
 from psycopg2.extensions import POLL_OK, POLL_WRITE
 
 from changemaker_core.db.errors import as_peewee_error
-from changemaker_core.db.postgresql_errors import explain, state_of
-from changemaker_core.db.postgresql_link import poll
-from changemaker_core.db.postgresql_prepared import Prepared
+from changemaker_core.db.postgresql.errors import explain, state_of
+from changemaker_core.db.postgresql.link import poll
+from changemaker_core.db.postgresql.prepared import Prepared
 
 if TYPE_CHECKING:
     import asyncio
 
-    from changemaker_core.db.plans import Plan
+    from changemaker_core.db.reads.plans import Plan
 
 #: How many rows are taken from the driver before others have a turn: a fraction of a millisecond.
 ROWS_A_TURN = 200

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 import peewee
 import psycopg2
 
-from changemaker_core.db.cascades import known_tables
-from changemaker_core.db.postgresql_link import Link
-from changemaker_core.db.postgresql_listener import IDENTITY, WHERE
-from changemaker_core.db.postgresql_loop import LoopReads
+from changemaker_core.db.postgresql.link import Link
+from changemaker_core.db.postgresql.listener import IDENTITY, WHERE
+from changemaker_core.db.postgresql.loop import LoopReads
+from changemaker_core.db.tracking.cascades import known_tables
 
 if TYPE_CHECKING:
-    from changemaker_core.db.plans import Plan
-    from changemaker_core.db.postgresql_listener import Listener
+    from changemaker_core.db.postgresql.listener import Listener
+    from changemaker_core.db.reads.plans import Plan
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ import peewee
 
 from changemaker_core.db.errors import QueryRefused
 from changemaker_core.db.fields import JSONField, UtcField, UUIDField, read_utc
-from changemaker_core.db.generate import generate
-from changemaker_core.db.params import plain_type
+from changemaker_core.db.reads.generate import generate
+from changemaker_core.db.reads.params import plain_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence

@@ -11,7 +11,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from changemaker_core.db.tags import channels_of, tables_of, told_on
+from changemaker_core.db.tracking.tags import channels_of, tables_of, told_on
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

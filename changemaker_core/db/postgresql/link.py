@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import psycopg2
 from psycopg2.extensions import POLL_OK, POLL_READ, parse_dsn
 
-from changemaker_core.db.postgresql_errors import said
+from changemaker_core.db.postgresql.errors import said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from changemaker_core.db.cascades import known_tables
-from changemaker_core.db.keys import Key, columns_of, key_of
-from changemaker_core.db.sqltree import conjuncts, is_name, leaves, parse, split
+from changemaker_core.db.tracking.cascades import known_tables
+from changemaker_core.db.tracking.keys import Key, columns_of, key_of
+from changemaker_core.db.tracking.sqltree import conjuncts, is_name, leaves, parse, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from changemaker_core.db.sqltree import Tree
+    from changemaker_core.db.tracking.sqltree import Tree
 
     #: The position of a parameter, or a source's name and a column of it; and two that are equal.
     Place = int | tuple[str, str]

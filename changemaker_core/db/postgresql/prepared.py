@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from changemaker_core.db.plans import Plan
+    from changemaker_core.db.reads.plans import Plan
 
 #: How many statements a connection has its server keep. What comes after is sent as it is.
 KEPT = 200

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.context import read_tables
-from changemaker_core.db.generate import generate
-from changemaker_core.db.params import Param, check_literal
-from changemaker_core.db.row_reads import find_row_reads
+from changemaker_core.db.reads.generate import generate
+from changemaker_core.db.reads.params import Param, check_literal
+from changemaker_core.db.tracking.row_reads import find_row_reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from changemaker_core.db.rows import Rows
+    from changemaker_core.db.reads.rows import Rows
 
 
 class Plan:

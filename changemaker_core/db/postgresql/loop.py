@@ -18,15 +18,15 @@ import psycopg2
 
 from changemaker_core.db.dialects import keep_as_text
 from changemaker_core.db.errors import as_peewee_error
-from changemaker_core.db.postgresql_errors import explain
-from changemaker_core.db.postgresql_link import connect, connect_seconds, session
-from changemaker_core.db.postgresql_loop_connection import LoopConnection, Question
+from changemaker_core.db.postgresql.errors import explain
+from changemaker_core.db.postgresql.link import connect, connect_seconds, session
+from changemaker_core.db.postgresql.loop_connection import LoopConnection, Question
 from changemaker_core.db.work import check_usable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from changemaker_core.db.plans import Plan
+    from changemaker_core.db.reads.plans import Plan
 
 logger = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""The PostgreSQL engine: threads, reads in the event loop, the listener, read replicas."""

@@ -1,0 +1,1 @@
+"""Compiled queries: functions that build a query, turned into SQL once and run many times."""

@@ -1,0 +1,1 @@
+"""The SQLite engine: reader threads, one writer thread, and versions of tables."""

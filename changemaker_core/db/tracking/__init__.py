@@ -1,0 +1,1 @@
+"""Which tables and rows a statement reads and writes, and who is notified of a write."""

@@ -1,0 +1,1 @@
+"""Compiled writes: inserts, updates and deletes whose SQL is built once."""
