@@ -26,8 +26,8 @@ from uvicorn.server import ServerState
 from changemaker_core import Config, Plugin, Request, Response, Route, endpoint, hookimpl
 from changemaker_core.app import App, create_app
 from changemaker_core.cache.entries import http_head
-from changemaker_core.cli.protocol import ReadyProtocol
 from changemaker_core.http.transit import AT_ONCE
+from changemaker_core.server.protocol import ReadyProtocol
 from changemaker_influence.campaigns.queries import view_by_slug
 from changemaker_influence.campaigns.schemas import PublicCampaign
 from changemaker_influence.plugin import InfluencePlugin

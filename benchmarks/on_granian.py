@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from changemaker_core import Config
 from changemaker_core.app import create_app
-from changemaker_core.cli import logs
+from changemaker_core.server import logs
 
 logs.for_machines()
 app = create_app(Config.load())

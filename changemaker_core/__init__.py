@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from changemaker_core.http.lists import page_of as page_of
     from changemaker_core.http.request import Request as Request
     from changemaker_core.http.request import Response as Response
-    from changemaker_core.http.schema import Email as Email
-    from changemaker_core.http.schema import PlainLine as PlainLine
+    from changemaker_core.http.validation.schema import Email as Email
+    from changemaker_core.http.validation.schema import PlainLine as PlainLine
     from changemaker_core.identity import Actor as Actor
     from changemaker_core.jobs import JobFailed as JobFailed
     from changemaker_core.jobs import JobRun as JobRun
@@ -84,7 +84,7 @@ _ROOMS = {
     " TooManyRequests Unauthorized Unavailable",
     "http.lists": "CursorQuery Cursors Listing ListQuery Pagination page_of",
     "http.request": "Request Response",
-    "http.schema": "Email PlainLine",
+    "http.validation.schema": "Email PlainLine",
     "identity": "Actor",
     "jobs": "JobFailed JobRun LeaseLost",
     "plugin.base": "Plugin",

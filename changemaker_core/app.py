@@ -77,7 +77,7 @@ class App(Edge):
                 runner.start()
                 stack.push_async_callback(asyncio.to_thread, runner.stop)
             if site.config.redis_url is not None:
-                from changemaker_core.jobs.rq.relay import Relay
+                from changemaker_core.shared.relay import Relay
 
                 relay = Relay(site, site.config.redis_url)
                 relay.start()

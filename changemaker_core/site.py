@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import msgspec
 
     from changemaker_core.cache import BytesCache
-    from changemaker_core.cache.redis_store import RedisStore
-    from changemaker_core.cache.second_level import SecondLevel
     from changemaker_core.config import Config
     from changemaker_core.mail import Transport
     from changemaker_core.metrics import Metrics
@@ -30,6 +28,8 @@ if TYPE_CHECKING:
     from changemaker_core.plugin.errors import PluginError
     from changemaker_core.plugin.loaded import Contribution, Loaded
     from changemaker_core.plugin.types import Job, Subscription
+    from changemaker_core.shared.second_level import SecondLevel
+    from changemaker_core.shared.store import RedisStore
     from changemaker_core.web import StaticFiles, Templates, Translations
 
 Settings = TypeVar("Settings", bound="msgspec.Struct")
@@ -146,7 +146,7 @@ class Site:
     def _second_level(self) -> SecondLevel | None:
         if self.redis_store is None:
             return None
-        from changemaker_core.cache.second_level import SecondLevel
+        from changemaker_core.shared.second_level import SecondLevel
 
         config = self.config
         plugins = [(p.name, p.distribution, p.version) for p in self.loaded.plugins]
@@ -163,7 +163,7 @@ class Site:
         """Redis, for what the site can do without; None where none is configured."""
         if self.config.redis_url is None or self.db.dialect != "postgresql":
             return None
-        from changemaker_core.cache.redis_store import RedisStore
+        from changemaker_core.shared.store import RedisStore
 
         return RedisStore(self.config.redis_url)
 

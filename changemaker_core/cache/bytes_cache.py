@@ -14,8 +14,8 @@ from changemaker_core.db.tracking.tags import told_on
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
-    from changemaker_core.cache.second_level import SecondLevel
     from changemaker_core.db.tracking.changes import Changes
+    from changemaker_core.shared.second_level import SecondLevel
 
     Fill = Callable[[], Awaitable[Reply]]
 

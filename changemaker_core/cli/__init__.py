@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from changemaker_core.cli.common import Refusal, plain_errors, site_option
+from changemaker_core.cli.common import site_option
+from changemaker_core.server.refusals import Refusal, plain_errors
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

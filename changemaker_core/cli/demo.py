@@ -33,8 +33,8 @@ def demo(port: int, folder: Path) -> None:
 
     Mail is kept in a folder and shown on a page: nothing leaves this machine.
     """
-    from changemaker_core.cli import logs
-    from changemaker_core.cli.listening import address_of, listen
+    from changemaker_core.server import logs
+    from changemaker_core.server.listening import address_of, listen
 
     logs.for_people()
     listening = listen("127.0.0.1", port)
@@ -47,7 +47,7 @@ def demo(port: int, folder: Path) -> None:
         click.echo(f"  Mail that it sends: {address}/mailbox")
         click.echo(f"\n{sign_in}\n\n  Ctrl-C stops it.")
 
-    from changemaker_core.cli.server import serve_app
+    from changemaker_core.server.web import serve_app
 
     serve_app(_app(_configuration(folder, address)), listening, started=announce)
 

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 import click
 
-from changemaker_core.cli.common import Refusal, opened_site, say, site_option
+from changemaker_core.cli.common import opened_site, say, site_option
+from changemaker_core.server.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -237,8 +237,8 @@ def _redis(site: Surveyed) -> Iterator[Finding]:
         return
     from redis.exceptions import RedisError
 
-    from changemaker_core.jobs.rq.tickets import living_workers
-    from changemaker_core.redis import connect, server_version
+    from changemaker_core.shared.connection import connect, server_version
+    from changemaker_core.shared.tickets import living_workers
 
     client = connect(url, connect_seconds=PATIENCE, answer_seconds=PATIENCE)
     try:

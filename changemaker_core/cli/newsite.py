@@ -9,7 +9,8 @@ import secrets
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from changemaker_core.cli.common import Refusal, opened_site
+from changemaker_core.cli.common import opened_site
+from changemaker_core.server.refusals import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -7,15 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from changemaker_core.cli.common import (
-    Refusal,
-    holds_site,
-    no_site,
-    say,
-    site_folder,
-    site_option,
-)
+from changemaker_core.cli.common import holds_site, no_site, say, site_folder, site_option
 from changemaker_core.cli.survey import Surveyed, surveyed
+from changemaker_core.server.refusals import Refusal
 
 if TYPE_CHECKING:
     from changemaker_core.plugin.loaded import LoadedPlugin, Skipped

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from changemaker_core.cli.common import Refusal, opened_site, say, site_option
+from changemaker_core.cli.common import opened_site, say, site_option
+from changemaker_core.server.refusals import Refusal
 
 if TYPE_CHECKING:
     from datetime import datetime

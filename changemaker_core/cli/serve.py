@@ -55,9 +55,9 @@ def serve(
     Where redis_url is set, `changemaker worker` does the jobs, and this command tells the workers
     of them. With --runner it does jobs beside them, even while Redis is away.
     """
-    from changemaker_core.cli.listening import address_of, listen
-    from changemaker_core.cli.orders import Orders
-    from changemaker_core.cli.supervisor import Supervisor
+    from changemaker_core.server.listening import address_of, listen
+    from changemaker_core.server.orders import Orders
+    from changemaker_core.server.supervisor import Supervisor
 
     folder = existing_site()
     config = _configuration(folder)

@@ -7,7 +7,8 @@ import sys
 
 import click
 
-from changemaker_core.cli.common import Refusal, opened_site, site_option
+from changemaker_core.cli.common import opened_site, site_option
+from changemaker_core.server.refusals import Refusal
 
 
 @click.group()

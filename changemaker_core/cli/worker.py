@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from changemaker_core.cli.common import FOLDER_VARIABLE, Refusal, existing_site, say, site_option
+from changemaker_core.cli.common import FOLDER_VARIABLE, existing_site, say, site_option
+from changemaker_core.server.refusals import Refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,9 +24,9 @@ def worker(queues: str, burst: bool) -> None:
     Needs redis_url. Start as many as there is work for. What a worker has begun gets 10 seconds to
     finish; a second signal waits for nothing. While Redis is away the worker waits for it.
     """
-    from changemaker_core.cli import logs
-    from changemaker_core.cli.priority import step_back
     from changemaker_core.config import Config
+    from changemaker_core.server import logs
+    from changemaker_core.server.priority import step_back
 
     folder = existing_site()
     config = Config.load(folder)
@@ -41,7 +42,7 @@ def worker(queues: str, burst: bool) -> None:
     os.environ[FOLDER_VARIABLE] = str(folder)  # for the horses
     say(f"Working for {folder}, queues {', '.join(chosen)}")
 
-    from changemaker_core.jobs.rq.worker import work
+    from changemaker_core.shared.worker import work
 
     work(url, chosen, burst=burst)
 
@@ -52,9 +53,9 @@ def _chosen(folder: Path, wanted: list[str]) -> list[str]:
     Loads the site with all of its plugins and checks its database, so that what is wrong is said
     once and at the start, and so that horses find every module imported.
     """
-    from changemaker_core.cli.orders import Orders
-    from changemaker_core.cli.state import checked_site
     from changemaker_core.jobs.queues import known_queues
+    from changemaker_core.server.orders import Orders
+    from changemaker_core.server.state import checked_site
 
     site = checked_site(Orders(kind="jobs", site=str(folder)))
     try:

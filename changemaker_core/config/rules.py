@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from changemaker_core import redis
+from changemaker_core.config import redis_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +66,7 @@ def _read_urls(values: tuple[str, ...]) -> str | None:
 
 def _redis_url(value: str) -> str | None:
     unprintable = _CONTROL.search(value) or " " in value
-    return redis.ALLOWED if unprintable else redis.refusal(value)
+    return redis_url.ALLOWED if unprintable else redis_url.refusal(value)
 
 
 def _secret_key(value: str) -> str | None:
@@ -182,7 +182,7 @@ def redis_needs(database_url: str) -> str | None:
             "needs PostgreSQL: workers and web processes of several machines share one database. "
             "Set database_url to postgresql://…, or leave redis_url out."
         )
-    if missing := redis.missing_packages():
+    if missing := redis_url.missing_packages():
         return (
             f"needs packages that are not installed ({', '.join(missing)}): "
             "`pip install 'changemaker-core[redis]'`, or leave redis_url out."

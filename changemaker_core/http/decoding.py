@@ -10,9 +10,9 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from changemaker_core.http import schema
 from changemaker_core.http.errors import BadRequest, FieldError, Invalid, Problem
 from changemaker_core.http.transit import body_at_hand
+from changemaker_core.http.validation import schema
 from changemaker_core.text import Text
 from changemaker_core.web.forms import Form
 

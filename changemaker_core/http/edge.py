@@ -20,13 +20,13 @@ from changemaker_core.http.arrivals import (
 from changemaker_core.http.decoding import ClientGone
 from changemaker_core.http.endpoint import declared
 from changemaker_core.http.errors import BadRequest
-from changemaker_core.http.limits import Rate
 from changemaker_core.http.proxies import Proxies, seen_from_outside
 from changemaker_core.http.refusals import problem_of
 from changemaker_core.http.request import SCOPE_KEY, Exchange
-from changemaker_core.http.shared_limits import window_for
 from changemaker_core.http.transit import Transit, bounded, for_everybody, send_entry
 from changemaker_core.http.turns import OncePerTurn
+from changemaker_core.limits.memory import Rate
+from changemaker_core.shared.windows import window_for
 from changemaker_core.web import languages
 from changemaker_core.web.pages import Redirect
 

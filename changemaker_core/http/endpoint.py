@@ -13,8 +13,8 @@ import msgspec
 
 from changemaker_core.db import current_actor
 from changemaker_core.http import answers, decoding, guards
-from changemaker_core.http.limits import MemoryWindow, Rate
-from changemaker_core.http.shared_limits import window_for
+from changemaker_core.limits.memory import MemoryWindow, Rate
+from changemaker_core.shared.windows import window_for
 
 if TYPE_CHECKING:
     from changemaker_core.http.request import Request, Response

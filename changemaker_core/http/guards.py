@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from changemaker_core.http.errors import Forbidden, TooManyRequests, Unauthorized
-from changemaker_core.http.limits import visitor
+from changemaker_core.limits.memory import visitor
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
-    from changemaker_core.http.limits import MemoryWindow
     from changemaker_core.http.request import Exchange, Request
+    from changemaker_core.limits.memory import MemoryWindow
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import falcon.asgi
 
-from changemaker_core.http.limits import visitor
+from changemaker_core.limits.memory import visitor
 
 if TYPE_CHECKING:
     from changemaker_core.identity.actor import Actor

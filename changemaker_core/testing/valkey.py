@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from changemaker_core.redis import connect
+from changemaker_core.shared.connection import connect
 from changemaker_core.testing.ports import free_port
 
 if TYPE_CHECKING:

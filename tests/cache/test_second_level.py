@@ -27,8 +27,8 @@ from changemaker_core import (
     new_id,
 )
 from changemaker_core.app import create_app
-from changemaker_core.cache.redis_store import RedisStore
 from changemaker_core.db import Database
+from changemaker_core.shared.store import RedisStore
 from changemaker_core.testing.fixtures_site import migrate
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.valkey]

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from changemaker_core import Job, Plugin, Subscription, hookimpl
-from changemaker_core.cli.common import Refusal
-from changemaker_core.cli.orders import Orders
-from changemaker_core.cli.state import mounted_jobs, refuse_unknown
 from changemaker_core.jobs import Executor
+from changemaker_core.server.orders import Orders
+from changemaker_core.server.refusals import Refusal
+from changemaker_core.server.state import mounted_jobs, refuse_unknown
 
 done: list[str] = []
 

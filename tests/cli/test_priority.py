@@ -12,7 +12,7 @@ import pytest
 SESSION = Path("/proc/self/autogroup")
 _STEP_BACK = f"""
 import os
-from changemaker_core.cli.priority import step_back
+from changemaker_core.server.priority import step_back
 step_back(7)
 print(os.nice(0))
 print(open({str(SESSION)!r}).read() if os.path.exists({str(SESSION)!r}) else "")

@@ -10,8 +10,8 @@ import pytest
 import uvicorn
 
 from changemaker_core.app import create_app
-from changemaker_core.cli import bounded
-from changemaker_core.cli.protocol import ReadyProtocol
+from changemaker_core.server import bounded
+from changemaker_core.server.protocol import ReadyProtocol
 from changemaker_core.testing.server import OperatedSite
 
 HEALTH = "/api/health/live"  # never kept

@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changemaker_core import redis
-from changemaker_core.config import Config, ConfigError
+from changemaker_core.config import Config, ConfigError, redis_url
 from changemaker_core.config.convert import describe
 from changemaker_core.config.rules import RULES
 from changemaker_core.config.sources import key_of, variable_of
@@ -245,7 +244,7 @@ def test_redis_needs_postgresql(tmp_path: Path, url: str) -> None:
 
 
 def test_redis_needs_its_packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redis, "_PACKAGES", ("redis", "not_installed_anywhere"))
+    monkeypatch.setattr(redis_url, "_PACKAGES", ("redis", "not_installed_anywhere"))
     (found,) = problems(tmp_path, REDIS_URL="redis://h", DATABASE_URL="postgresql://h/name")
     assert "(not_installed_anywhere)" in found
     assert "changemaker-core[redis]" in found

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from changemaker_core.http.client import (
+from changemaker_core.outgoing.client import (
     AnswerTooLarge,
     Limits,
     Outgoing,

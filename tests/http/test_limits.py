@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from changemaker_core.http.limits import REMEMBERED, MemoryWindow, Rate, visitor
+from changemaker_core.limits.memory import REMEMBERED, MemoryWindow, Rate, visitor
 
 
 class Clock:

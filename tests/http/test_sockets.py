@@ -10,8 +10,8 @@ import pytest
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from changemaker_core.cli.protocol import ReadyProtocol
 from changemaker_core.http.transit import AT_HAND, AT_ONCE
+from changemaker_core.server.protocol import ReadyProtocol
 
 
 @pytest.fixture(params=[HttpToolsProtocol, ReadyProtocol], ids=["uvicorn", "serve"])

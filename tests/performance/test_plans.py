@@ -48,7 +48,7 @@ def _modules(package: ModuleType) -> Iterator[ModuleType]:
     for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         if found.name.endswith("__main__") or ".migrations" in found.name:
             continue
-        if not found.name.startswith((*_LEFT_OUT, "changemaker_core.jobs.rq")):
+        if not found.name.startswith((*_LEFT_OUT, "changemaker_core.shared")):
             yield importlib.import_module(found.name)
 
 

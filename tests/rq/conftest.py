@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from changemaker_core.db import migrations
-from changemaker_core.jobs.rq.tickets import living_workers
 from changemaker_core.plugin.types import Every, Job
+from changemaker_core.shared.tickets import living_workers
 from changemaker_core.testing.jobs import JobsOnlySite
 from changemaker_core.testing.kill import wait_until
 from changemaker_core.testing.server import OperatedSite

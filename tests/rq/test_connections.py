@@ -14,9 +14,9 @@ import pytest
 from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as ConnectionLost
 
-from changemaker_core.jobs.rq.horse import SECONDS
-from changemaker_core.jobs.rq.relay import Relay
-from changemaker_core.redis import connect, server_version
+from changemaker_core.shared.connection import connect, server_version
+from changemaker_core.shared.horse import SECONDS
+from changemaker_core.shared.relay import Relay
 from changemaker_core.testing.kill import wait_until
 from changemaker_core.testing.ports import free_port
 from changemaker_core.testing.valkey import ValkeyServer

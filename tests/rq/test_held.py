@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from changemaker_core.jobs.holds import hold
-from changemaker_core.jobs.rq.relay import _due
+from changemaker_core.shared.relay import _due
 
 if TYPE_CHECKING:
     from changemaker_core.testing.jobs import JobsOnlySite

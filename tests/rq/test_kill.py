@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from changemaker_core.jobs import CoreJob
-from changemaker_core.jobs.rq.relay import Relay
+from changemaker_core.shared.relay import Relay
 from changemaker_core.testing.kill import (
     drain_to_the_end,
     judge,

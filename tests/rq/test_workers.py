@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from redis.exceptions import RedisError
 from rq import Queue
 
-from changemaker_core.jobs.rq import tickets
-from changemaker_core.jobs.rq.relay import Relay
-from changemaker_core.jobs.rq.tickets import Tickets, living_workers
-from changemaker_core.jobs.rq.worker import OnceAMinute
+from changemaker_core.shared import tickets
+from changemaker_core.shared.relay import Relay
+from changemaker_core.shared.tickets import Tickets, living_workers
+from changemaker_core.shared.worker import OnceAMinute
 from changemaker_core.testing.kill import wait_until
 from changemaker_core.testing.smtp import Behaviour
 

@@ -11,8 +11,8 @@ import sys
 
 from runner_process import LEASE, Sender, make_site
 
-from changemaker_core.jobs.rq.horse import work_off
-from changemaker_core.jobs.rq.worker import work
+from changemaker_core.shared.horse import work_off
+from changemaker_core.shared.worker import work
 
 #: What a horse needs to know.
 VARIABLES = ("TEST_DATABASE_URL", "TEST_SMTP_URL", "TEST_TICK_SECONDS")

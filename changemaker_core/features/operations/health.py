@@ -124,7 +124,7 @@ async def redis_answers(site: Site) -> None:
 
 
 def _ping(url: str) -> None:
-    from changemaker_core.redis import connect
+    from changemaker_core.shared.connection import connect
 
     with connect(url) as client:
         client.ping()

@@ -29,7 +29,7 @@ from changemaker_core import (
     new_id,
 )
 from changemaker_core.app import create_app
-from changemaker_core.cli.server import serve_app
+from changemaker_core.server.web import serve_app
 
 OFTEN = "1000000/minute"
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from changemaker_core import LimitReached, SlidingWindow
-from changemaker_core.http.client import Limits, Outgoing, OutgoingError
+from changemaker_core.outgoing.client import Limits, Outgoing, OutgoingError
 from changemaker_influence.directories.directory import (
     Directory,
     DirectoryUnavailable,
@@ -23,7 +23,7 @@ from changemaker_influence.directories.represent_shape import NotRepresent, read
 
 if TYPE_CHECKING:
     from changemaker_core import Database
-    from changemaker_core.http.client import Fetched
+    from changemaker_core.outgoing.client import Fetched
     from changemaker_influence.config import InfluenceConfig
     from changemaker_influence.directories.representatives import Answer
 

@@ -10,7 +10,7 @@ def drain(queue: str) -> int:
     own: nothing of them may exist before RQ's worker forks.
     """
     from changemaker_core.config import Config
-    from changemaker_core.jobs.rq.horse import work_off
+    from changemaker_core.shared.horse import work_off
     from changemaker_core.site import Site
 
     site = Site(Config.load())

@@ -8,7 +8,7 @@ import signal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from changemaker_core.cli.orders import Orders
+    from changemaker_core.server.orders import Orders
 
 
 class Child:

@@ -7,14 +7,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core.http.limits import MemoryWindow, Rate, Standing
+from changemaker_core.limits.memory import MemoryWindow, Rate, Standing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from redis import Redis
 
-    from changemaker_core.cache.redis_store import RedisStore
+    from changemaker_core.shared.store import RedisStore
     from changemaker_core.site import Site
 
 #: Counts that may wait to be told; beyond it, requests are counted by this process alone.

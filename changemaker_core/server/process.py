@@ -1,4 +1,4 @@
-"""A child process of ``serve``: ``python -m changemaker_core.cli.process web|jobs ORDERS``."""
+"""A child process of ``serve``: ``python -m changemaker_core.server.process web|jobs ORDERS``."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from changemaker_core.cli import collector, logs
-from changemaker_core.cli.common import database_is_away, plain_errors
-from changemaker_core.cli.orders import GRACE, NOT_NOW, REFUSED, Orders
+from changemaker_core.server import collector, logs
+from changemaker_core.server.orders import GRACE, NOT_NOW, REFUSED, Orders
+from changemaker_core.server.refusals import database_is_away, plain_errors
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,8 +55,8 @@ def _tell(ready: int) -> Callable[[], None]:
 
 
 def _web(orders: Orders) -> None:
-    from changemaker_core.cli.server import serve_app
-    from changemaker_core.cli.state import checked_app
+    from changemaker_core.server.state import checked_app
+    from changemaker_core.server.web import serve_app
 
     app = checked_app(orders)
     collector.spare()
@@ -64,16 +64,16 @@ def _web(orders: Orders) -> None:
 
 
 def _jobs(orders: Orders) -> None:
-    from changemaker_core.cli.priority import step_back
     from changemaker_core.config import Config
+    from changemaker_core.server.priority import step_back
 
     step_back(Config.read(Path(orders.site))[0].jobs_niceness)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
-    from changemaker_core.cli.state import checked_site, mounted_jobs
     from changemaker_core.jobs import run_jobs
+    from changemaker_core.server.state import checked_site, mounted_jobs
 
     site = checked_site(orders)
     collector.spare()

@@ -17,8 +17,15 @@ import msgspec
 from marshmallow import RAISE
 from msgspec import Meta, inspect
 
-from changemaker_core.http.fields import Listed, Mapped, Nested, Value, choice_text, invalid_text
-from changemaker_core.http.rules import rules_of
+from changemaker_core.http.validation.constraints import rules_of
+from changemaker_core.http.validation.fields import (
+    Listed,
+    Mapped,
+    Nested,
+    Value,
+    choice_text,
+    invalid_text,
+)
 from changemaker_core.text import Text
 
 # `$` would let a line end pass behind it; this does not, in Python and in JSON Schema alike.

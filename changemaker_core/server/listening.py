@@ -9,7 +9,7 @@ import socket
 import struct
 import sys
 
-from changemaker_core.cli.common import Refusal
+from changemaker_core.server.refusals import Refusal
 
 BACKLOG = 2048
 #: asm-generic/socket.h; Python has no name for it.

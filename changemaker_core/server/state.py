@@ -6,13 +6,13 @@ import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from changemaker_core.cli.common import Refusal
+from changemaker_core.server.refusals import Refusal
 
 if TYPE_CHECKING:
     from changemaker_core.app import App
-    from changemaker_core.cli.orders import Orders
     from changemaker_core.db.migrations import Step
     from changemaker_core.plugin.loaded import LoadedPlugin
+    from changemaker_core.server.orders import Orders
     from changemaker_core.site import Site
 
 #: Migrations that are named before the rest is only counted.

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from changemaker_core.cli.listening import BACKLOG
-from changemaker_core.cli.protocol import ReadyProtocol
+from changemaker_core.server.listening import BACKLOG
+from changemaker_core.server.protocol import ReadyProtocol
 
 if TYPE_CHECKING:
     import socket

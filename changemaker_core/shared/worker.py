@@ -15,8 +15,8 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 from rq.worker.base import DequeueStrategy
 
-from changemaker_core.jobs.rq.horse import end_process_within
-from changemaker_core.redis import connect
+from changemaker_core.shared.connection import connect
+from changemaker_core.shared.horse import end_process_within
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from redis import RedisError
 
-from changemaker_core.redis import connect
+from changemaker_core.shared.connection import connect
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -20,8 +20,8 @@ from changemaker_core.cache.entries import Entry, Reply
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
-    from changemaker_core.cache.redis_store import RedisStore
     from changemaker_core.db.tracking.notifications import Tokens
+    from changemaker_core.shared.store import RedisStore
 
 #: Larger answers stay in the memory of the process that made them.
 LARGEST = 256 * 1024

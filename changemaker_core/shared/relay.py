@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from changemaker_core.jobs.model import CoreHold, CoreJob
 from changemaker_core.jobs.queues import known_queues
-from changemaker_core.jobs.rq.tickets import DRAIN, Tickets
 from changemaker_core.jobs.schedule import Scheduler
-from changemaker_core.redis import connect
+from changemaker_core.shared.connection import connect
+from changemaker_core.shared.tickets import DRAIN, Tickets
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -11,8 +11,8 @@ from urllib.parse import unquote
 import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from changemaker_core.cli.bounded import BoundedProtocol
 from changemaker_core.http.transit import AT_HAND, AT_ONCE
+from changemaker_core.server.bounded import BoundedProtocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -36,7 +36,7 @@ class Orders:
         """The command line of a process under these orders."""
         orders = asdict(replace(self, ready=ready, alive=alive))
         kind = orders.pop("kind")
-        return [sys.executable, "-m", "changemaker_core.cli.process", kind, json.dumps(orders)]
+        return [sys.executable, "-m", "changemaker_core.server.process", kind, json.dumps(orders)]
 
     @classmethod
     def parse(cls, arguments: list[str]) -> Orders:

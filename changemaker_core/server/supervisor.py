@@ -13,15 +13,15 @@ import os
 import signal
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core.cli.child import Child
-from changemaker_core.cli.listening import let_nobody_in
-from changemaker_core.cli.orders import GRACE, REFUSED
+from changemaker_core.server.child import Child
+from changemaker_core.server.listening import let_nobody_in
+from changemaker_core.server.orders import GRACE, REFUSED
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Coroutine, Sequence
 
-    from changemaker_core.cli.orders import Orders
+    from changemaker_core.server.orders import Orders
 
 #: Seconds to wait before a dead child is replaced: the first time, and at most.
 FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core.cli.idle import IdleProtocol
+from changemaker_core.server.idle import IdleProtocol
 
 if TYPE_CHECKING:
     import asyncio

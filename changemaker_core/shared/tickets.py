@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from redis import Redis
 
 #: What a worker calls: ``drain(queue)``, by its dotted name.
-DRAIN: Final = "changemaker_core.cli.drain.drain"
+DRAIN: Final = "changemaker_core.server.drain.drain"
 #: Tickets that may wait in one queue. More would tell nobody more: as many workers are busy.
 WAITING: Final = 5
 #: Seconds for which RQ remembers a ticket whose worker was killed.

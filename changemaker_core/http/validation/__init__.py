@@ -1,0 +1,1 @@
+"""Validation: a Struct's rules as a marshmallow schema that reports every error."""

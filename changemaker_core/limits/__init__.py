@@ -1,0 +1,1 @@
+"""Limits that protect this process: so many requests of an address in a period."""

@@ -1,0 +1,1 @@
+"""The process that serves: supervisor, children, HTTP protocol, readiness, logs."""
