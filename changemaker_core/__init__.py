@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from changemaker_core.http.lists import page_of as page_of
     from changemaker_core.http.request import Request as Request
     from changemaker_core.http.request import Response as Response
+    from changemaker_core.http.routing import RouteInfo as RouteInfo
     from changemaker_core.http.validation.schema import Email as Email
     from changemaker_core.http.validation.schema import PlainLine as PlainLine
     from changemaker_core.identity import Actor as Actor
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from changemaker_core.plugin.base import Plugin as Plugin
     from changemaker_core.plugin.hookspecs import hookimpl as hookimpl
     from changemaker_core.plugin.hookspecs import hookspec as hookspec
+    from changemaker_core.plugin.loaded import PluginInfo as PluginInfo
     from changemaker_core.plugin.types import Authenticator as Authenticator
     from changemaker_core.plugin.types import Backoff as Backoff
     from changemaker_core.plugin.types import Every as Every
@@ -84,11 +86,13 @@ _ROOMS = {
     " TooManyRequests Unauthorized Unavailable",
     "http.lists": "CursorQuery Cursors Listing ListQuery Pagination page_of",
     "http.request": "Request Response",
+    "http.routing": "RouteInfo",
     "http.validation.schema": "Email PlainLine",
     "identity": "Actor",
     "jobs": "JobFailed JobRun LeaseLost",
     "plugin.base": "Plugin",
     "plugin.hookspecs": "hookimpl hookspec",
+    "plugin.loaded": "PluginInfo",
     "plugin.types": "Authenticator Backoff Every HealthCheck Job Metric Permission Role Route"
     " Sample Subscription",
     "site": "Site",

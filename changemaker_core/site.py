@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from changemaker_core.db import Database, check_models, utcnow
 from changemaker_core.db.migrations import MigrationFolder
-from changemaker_core.http.routing import misdeclared
+from changemaker_core.http.routing import misdeclared, route_table
 from changemaker_core.identity import Identity
 from changemaker_core.jobs import Outbox, core_jobs, subscription_job
 from changemaker_core.plugin import manager
 from changemaker_core.plugin.errors import BootFailed, PluginInvalid
+from changemaker_core.plugin.loaded import PluginInfo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from changemaker_core.cache import BytesCache
     from changemaker_core.config import Config
+    from changemaker_core.http.routing import RouteInfo
     from changemaker_core.mail import Transport
     from changemaker_core.metrics import Metrics
     from changemaker_core.plugin.base import Plugin
@@ -73,6 +75,20 @@ class Site:
     def settings(self, of: type[Settings]) -> Settings:
         """A plugin's configuration, by the Struct that it declared as ``config``."""
         return self.loaded.settings_of(of)
+
+    def routes(self) -> list[RouteInfo]:
+        """Return every method of every route that is contributed, in load order of the plugins.
+
+        A process that mounts only some plugins (``serve --only``) returns the others' routes too.
+        """
+        return route_table(self.loaded.contributions("routes"), self.config.max_body_bytes)
+
+    def plugins(self) -> list[PluginInfo]:
+        """Return the loaded plugins, core's own features first, in load order."""
+        return [
+            PluginInfo(each.name, each.version, each.distribution, each.core)
+            for each in self.loaded.plugins
+        ]
 
     def folder(self, plugin: str) -> Path:
         """The plugin's own data folder, made where it is missing."""

@@ -1,5 +1,8 @@
 """The ``changemaker`` command. Each subcommand is a module of its own, loaded when needed.
 
+Authors of commands (entry-point group ``changemaker.commands``) import ``site_option``,
+``opened_site``, ``say`` and ``Refusal`` from here; everything else below is private.
+
 Exit status: 0 done; 1 refused or failed, with the reason on standard error; 2 the command line was
 wrong; 128 + N stopped at once by a second signal N.
 """
@@ -11,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from changemaker_core.cli.common import site_option
+from changemaker_core.cli.common import opened_site, say, site_option
 from changemaker_core.server.refusals import Refusal, plain_errors
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
+
+__all__ = ["Refusal", "main", "opened_site", "say", "site_option"]
 
 ENTRY_POINTS = "changemaker.commands"
 
@@ -30,7 +35,10 @@ COMMANDS = {
     "plugins": ("changemaker_core.cli.plugins:plugins", "List and explain plugins."),
     "doctor": ("changemaker_core.cli.doctor:doctor", "Say what is wrong with the site."),
     "queues": ("changemaker_core.cli.queues:queues", "List, hold and release queues of jobs."),
-    "routes": ("changemaker_core.cli.routes:routes", "List every route and who may use it."),
+    "routes": (
+        "changemaker_core.cli.routes:routes",
+        "List every route and the permission it requires.",
+    ),
     "deploy": ("changemaker_core.cli.deploy:deploy", "Write nginx, systemd or compose files."),
     "openapi": ("changemaker_core.cli.openapi:openapi", "Print the site's OpenAPI document."),
 }

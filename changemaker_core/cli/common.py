@@ -23,7 +23,7 @@ FOLDER_VARIABLE = "CHANGEMAKER_SITE"
 
 
 def site_option(command: Command) -> Command:
-    """Let a command take ``--site DIR`` after its name, as the group does before it."""
+    """Add ``--site DIR`` to a command. ``changemaker`` takes it before the command's name too."""
     option = click.option(
         "--site",
         type=click.Path(file_okay=False, path_type=Path),
@@ -79,7 +79,11 @@ def load_config() -> Config:
 
 @contextlib.contextmanager
 def opened_site(config: Config | None = None) -> Iterator[Site]:
-    """The site with all of its plugins, closed afterwards."""
+    """Open the site that the command is about, with all of its plugins, and close it afterwards.
+
+    Raises ``Refusal``, ``ConfigError`` or ``BootFailed`` where it cannot be built; the command
+    line prints each of them without a traceback.
+    """
     from changemaker_core.site import Site
 
     site = Site(config or load_config())
@@ -90,5 +94,5 @@ def opened_site(config: Config | None = None) -> Iterator[Site]:
 
 
 def say(message: str) -> None:
-    """Print for a person. Results for machines go to standard output by ``click.echo``."""
+    """Print ``message`` to standard error. Results go to standard output, by ``click.echo``."""
     click.echo(message, err=True)

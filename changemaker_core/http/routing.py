@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import falcon
@@ -23,6 +24,21 @@ if TYPE_CHECKING:
     from changemaker_core.site import Site
 
 _PARAMETER = re.compile(r"\{[^}]*\}")
+
+
+@dataclass(frozen=True, slots=True)
+class RouteInfo:
+    """One method of a route, as ``site.routes()`` returns it.
+
+    ``plugin`` is the name of the plugin that contributes it. ``permission`` is ``None`` where the
+    endpoint is public. ``max_body`` is the largest body in bytes.
+    """
+
+    method: str
+    path: str
+    plugin: str
+    permission: str | None
+    max_body: int
 
 
 class _Router(CompiledRouter):
@@ -84,6 +100,21 @@ def mounted(
 def responders_of(route: Route) -> dict[str, Any]:
     """A route's responders by method; raises Falcon's error for a suffix that none has."""
     return dict(map_http_methods(route.resource, route.suffix))
+
+
+def route_table(routes: Sequence[Contribution[Route]], max_body: int) -> list[RouteInfo]:
+    """Describe every method of ``routes``, whose declarations have been checked.
+
+    ``max_body`` is the limit, in bytes, of endpoints that declare none.
+    """
+    return [
+        RouteInfo(
+            method, each.item.path, each.plugin.name, spec.permission, spec.max_body or max_body
+        )
+        for each in routes
+        for method, responder in responders_of(each.item).items()
+        if (spec := declared(responder)) is not None
+    ]
 
 
 def misdeclared(

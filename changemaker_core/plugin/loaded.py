@@ -55,6 +55,20 @@ class LoadedPlugin:
 
 
 @dataclass(frozen=True, slots=True)
+class PluginInfo:
+    """A loaded plugin, as ``site.plugins()`` returns it.
+
+    ``distribution`` and ``version`` are ``None`` where no installed distribution provides it.
+    ``core`` marks core's own features.
+    """
+
+    name: str
+    version: str | None
+    distribution: str | None
+    core: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Skipped:
     """A plugin that is installed, or asked for, and does not run in this app; and why."""
 

@@ -23,7 +23,7 @@ EXPECTED = (
 
 
 class Refusal(click.ClickException):
-    """Something that the operator can mend: printed without a traceback, exit status 1."""
+    """An error that the operator can fix: printed without a traceback, with exit status 1."""
 
     exit_code = 1
 

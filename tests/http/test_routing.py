@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from changemaker_core import Plugin, Route, endpoint, hookimpl
+from changemaker_core import Plugin, PluginInfo, Route, RouteInfo, endpoint, hookimpl
 from changemaker_core.app import create_app
 from changemaker_core.plugin.errors import BootFailed, PluginConflict, PluginInvalid
 from changemaker_core.testing.fixtures_site import client_of
@@ -93,3 +93,23 @@ async def test_only_and_except_choose_whose_routes_are_mounted(make_config, opti
         assert {name for name, each in answers.items() if each.status_code == 200} == mounted
         assert (await client.get("/api/health/live")).status_code == 200
     app.site.close()
+
+
+def test_a_site_lists_its_plugins_and_every_method_of_every_route(make_site):
+    class Letters:
+        @endpoint(permission="accounts.me.read")
+        async def on_get(self, req, resp, *, id):
+            return {}
+
+        @endpoint(public=True, max_body=5_000_000)
+        async def on_post(self, req, resp, *, id):
+            return {}
+
+    site = make_site(plugin("letters", Route("/letters/{id}", Letters())), max_body_bytes=900)
+    assert [each for each in site.routes() if each.plugin == "letters"] == [
+        RouteInfo("GET", "/letters/{id}", "letters", "accounts.me.read", 900),
+        RouteInfo("POST", "/letters/{id}", "letters", None, 5_000_000),
+    ]
+    assert "operations" in {each.plugin for each in site.routes()}
+    assert site.plugins()[-1] == PluginInfo("letters", None, None, core=False)
+    assert all(each.core for each in site.plugins()[:-1])

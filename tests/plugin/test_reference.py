@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 import changemaker_core
-from changemaker_core import testing
+from changemaker_core import cli, testing
 from changemaker_core.config import Config
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +19,7 @@ HOOKS = (ROOT / "docs" / "reference" / "hooks.md").read_text()
 GUIDE = (ROOT / "docs" / "guides" / "write-a-plugin.md").read_text()
 NAMES = (ROOT / "docs" / "reference" / "names.md").read_text()
 TEST_KIT = (ROOT / "docs" / "reference" / "testing.md").read_text()
+COMMANDS = (ROOT / "docs" / "reference" / "command-line.md").read_text()
 CONFIGURATION = (ROOT / "docs" / "reference" / "configuration.md").read_text()
 SPEC_FILES = [
     ROOT / "changemaker_core" / "plugin" / "hookspecs.py",
@@ -118,6 +119,12 @@ def test_the_test_kit_is_told_of() -> None:
         assert re.search(rf"^\| `(await )?{name}\b", TEST_KIT, re.M), name
     with pytest.raises(AttributeError, match="no attribute 'Campaign'"):
         testing.Campaign  # noqa: B018
+
+
+def test_the_names_for_authors_of_commands_are_documented() -> None:
+    for name in set(cli.__all__) - {"main"}:
+        assert getattr(cli, name) is not None
+        assert f"| `{name}` |" in COMMANDS
 
 
 def test_type_checkers_see_the_same_public_names() -> None:
