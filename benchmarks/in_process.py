@@ -25,7 +25,7 @@ from uvicorn.server import ServerState
 
 from changemaker_core import Config, Plugin, Request, Response, Route, endpoint, hookimpl
 from changemaker_core.app import App, create_app
-from changemaker_core.cache.entries import http_head
+from changemaker_core.cache.responses import http_head
 from changemaker_core.http.transit import AT_ONCE
 from changemaker_core.server.protocol import ReadyProtocol
 from changemaker_influence.campaigns.queries import view_by_slug

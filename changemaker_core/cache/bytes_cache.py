@@ -7,7 +7,7 @@ import time
 from collections import OrderedDict
 from typing import TYPE_CHECKING
 
-from changemaker_core.cache.entries import Entry, Reply
+from changemaker_core.cache.responses import CachedResponse, CompleteResponse
 from changemaker_core.db import read_tables
 from changemaker_core.db.tracking.tags import told_on
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from changemaker_core.db.tracking.changes import Changes
     from changemaker_core.shared.second_level import SecondLevel
 
-    Fill = Callable[[], Awaitable[Reply]]
+    Fill = Callable[[], Awaitable[CompleteResponse]]
 
 DEFAULT_MAX_BYTES = 32 * 1024 * 1024
 #: No single entry may take more than this share of the cache.
@@ -42,7 +42,7 @@ class BytesCache:
         self._max_bytes = max_bytes
         self._clock = clock
         self._second = second
-        self._entries: OrderedDict[Hashable, Entry] = OrderedDict()
+        self._entries: OrderedDict[Hashable, CachedResponse] = OrderedDict()
         self._by_channel: dict[str, set[Hashable]] = {}
         self._bytes = 0
         self._flights: dict[Hashable, _Flight] = {}
@@ -63,7 +63,7 @@ class BytesCache:
     def __contains__(self, key: object) -> bool:
         return key in self._entries
 
-    def get(self, key: Hashable) -> Entry | None:
+    def get(self, key: Hashable) -> CachedResponse | None:
         """What is kept under ``key`` and still good."""
         entry = self._entries.get(key)
         if entry is None:
@@ -74,7 +74,9 @@ class BytesCache:
         self._entries.move_to_end(key)
         return entry
 
-    async def lookup_or_run(self, key: Hashable, seconds: float, fill: Fill) -> Entry | Reply:
+    async def lookup_or_run(
+        self, key: Hashable, seconds: float, fill: Fill
+    ) -> CachedResponse | CompleteResponse:
         """What is kept under ``key``, or what ``fill()`` answers, kept for ``seconds``.
 
         Of many callers that miss at once, one runs ``fill`` and the others wait for it, unless
@@ -96,7 +98,9 @@ class BytesCache:
         """Forget everything, as when it is not known what changed."""
         self._on_change(None)
 
-    async def _fly(self, key: Hashable, seconds: float, fill: Fill) -> Entry | Reply:
+    async def _fly(
+        self, key: Hashable, seconds: float, fill: Fill
+    ) -> CachedResponse | CompleteResponse:
         flight = self._flights[key] = _Flight(self._generation)
         tags: set[str] = set()
         token = read_tables.set(tags)
@@ -124,7 +128,7 @@ class BytesCache:
         fill: Fill,
         flight: _Flight,
         tags: set[str],
-    ) -> Entry | Reply:
+    ) -> CachedResponse | CompleteResponse:
         """As a plain flight, with a look at the second level first."""
         tokens = await second.begin()
         # What was heard of until now, an answer made from now on contains.
@@ -137,32 +141,37 @@ class BytesCache:
             entry.expires = self._clock() + left
             return self._share(key, flight, entry)
         landed = self._land(key, seconds, flight, await fill(), frozenset(tags))
-        if isinstance(landed, Entry):
+        if isinstance(landed, CachedResponse):
             second.keep(key, tokens, seconds, landed)
         return landed
 
     def _land(
-        self, key: Hashable, seconds: float, flight: _Flight, reply: Reply, tags: frozenset[str]
-    ) -> Entry | Reply:
-        if not reply.for_everybody:
+        self,
+        key: Hashable,
+        seconds: float,
+        flight: _Flight,
+        reply: CompleteResponse,
+        tags: frozenset[str],
+    ) -> CachedResponse | CompleteResponse:
+        if not reply.is_shareable:
             flight.unshared = True
             return reply
-        return self._share(key, flight, Entry(reply, tags, self._clock() + seconds))
+        return self._share(key, flight, CachedResponse(reply, tags, self._clock() + seconds))
 
-    def _share(self, key: Hashable, flight: _Flight, entry: Entry) -> Entry:
+    def _share(self, key: Hashable, flight: _Flight, entry: CachedResponse) -> CachedResponse:
         # Whoever waits asked after this began, and nothing had changed then: they may have it.
         flight.shared = entry
         if not self._changed_since(flight.generation, entry):
             self._keep(key, entry)
         return entry
 
-    def _changed_since(self, generation: int, entry: Entry) -> bool:
+    def _changed_since(self, generation: int, entry: CachedResponse) -> bool:
         # What the entry was read from may be known only now; that it changed was noted anyhow.
         told = (self._changed_at.get(channel, 0) for channel in entry.channels)
         latest = max(told, default=0)
         return max(latest, self._flushed_at) > generation
 
-    def _keep(self, key: Hashable, entry: Entry) -> None:
+    def _keep(self, key: Hashable, entry: CachedResponse) -> None:
         if entry.size > self._max_bytes // _LARGEST_SHARE:
             return
         self._drop(key)
@@ -204,11 +213,11 @@ class _Flight:
 
     def __init__(self, generation: int) -> None:
         self.generation = generation
-        self.shared: Entry | None = None
+        self.shared: CachedResponse | None = None
         self.unshared = False
         self._waiting: asyncio.Future[None] | None = None
 
-    async def result(self) -> Entry | None:
+    async def result(self) -> CachedResponse | None:
         """The answer, when it is made; ``None`` where there is none to share."""
         if self._waiting is None:
             self._waiting = asyncio.get_running_loop().create_future()

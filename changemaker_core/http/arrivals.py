@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from changemaker_core.web.languages import COOKIE
 
 if TYPE_CHECKING:
-    from changemaker_core.cache import Entry
+    from changemaker_core.cache import CachedResponse
     from changemaker_core.web import Translations
 
 #: Headers, beside cookies, that say who is asking.
@@ -92,10 +92,10 @@ class Arrival:
     #: Under which its answer may be kept; ``None`` where it is this visitor's alone.
     key: tuple[Any, ...] | None
 
-    def knows(self, entry: Entry) -> bool:
+    def knows(self, entry: CachedResponse) -> bool:
         """Whether the visitor says that they have this answer already."""
         tag = self.sent.get(b"if-none-match")
-        return tag is not None and entry.is_known_by(tag)
+        return tag is not None and entry.matches(tag)
 
 
 def inner_path(scope: dict[str, Any]) -> tuple[str, str]:

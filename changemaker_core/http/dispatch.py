@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import falcon
 
-from changemaker_core.cache import Reply
+from changemaker_core.cache import CompleteResponse
 from changemaker_core.http.errors import BadRequest, NotFound
 from changemaker_core.http.request import Request, Response
 from changemaker_core.http.transit import BODILESS
@@ -53,11 +53,11 @@ def is_whole(resp: Response) -> bool:
     return not (resp.stream or resp.sse or resp._registered_callbacks)
 
 
-async def reply_of(resp: Response, route: str, method: str) -> Reply:
+async def reply_of(resp: Response, route: str, method: str) -> CompleteResponse:
     """The whole answer, with the headers that its responder gave it."""
     status = resp.status_code
     if status in BODILESS:
-        return Reply(status, resp._asgi_headers(), b"", route)
+        return CompleteResponse(status, resp._asgi_headers(), b"", route)
     body = resp.data if resp.text is None else None
     if body is None:
         body = await resp.render_body() or b""
@@ -65,7 +65,7 @@ async def reply_of(resp: Response, route: str, method: str) -> Reply:
         # Only who answers HEAD without a body knows better than the body how long it is.
         resp.delete_header("Content-Length")
     headers = resp._asgi_headers(resp.options.default_media_type)
-    return Reply(status, headers, body, route)
+    return CompleteResponse(status, headers, body, route)
 
 
 async def stream(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core.cache import Entry, Reply
+from changemaker_core.cache import CachedResponse, CompleteResponse
 from changemaker_core.http import answers, dispatch, guards
 from changemaker_core.http.access_log import AccessLog, user_of
 from changemaker_core.http.arrivals import (
@@ -23,7 +23,7 @@ from changemaker_core.http.errors import BadRequest
 from changemaker_core.http.proxies import Proxies, seen_from_outside
 from changemaker_core.http.refusals import problem_of
 from changemaker_core.http.request import SCOPE_KEY, Exchange
-from changemaker_core.http.transit import Transit, bounded, for_everybody, send_entry
+from changemaker_core.http.transit import Transit, bounded, send_entry, shareable
 from changemaker_core.http.turns import OncePerTurn
 from changemaker_core.limits.memory import Rate
 from changemaker_core.shared.windows import window_for
@@ -120,7 +120,7 @@ class Edge:
         return b"%sx-request-id: %s\r\n" % (head, arrival.request_id), body
 
     def _note_kept(
-        self, entry: Entry, arrival: Arrival, method: str, status: int, seconds: float
+        self, entry: CachedResponse, arrival: Arrival, method: str, status: int, seconds: float
     ) -> None:
         self._metrics.observe_request(method, entry.route, status, seconds)
         self.access_log.add(
@@ -146,7 +146,7 @@ class Edge:
             scope, sent, path, prefix, client_ip, locale, known, accepted or self._ids.new(), key
         )
 
-    def _kept(self, key: object) -> Entry | None:
+    def _kept(self, key: object) -> CachedResponse | None:
         """What is ready for this request, once it is known what changed meanwhile."""
         if key not in self._cache:
             return None
@@ -213,17 +213,17 @@ class Edge:
     async def _pass_on_cached(
         self, arrival: Arrival, scope: Scope, receive: Receive, transit: Transit, seconds: float
     ) -> None:
-        async def fill() -> Reply:
+        async def fill() -> CompleteResponse:
             exchange = transit.exchange
             resp = await dispatch.respond(self._falcon, exchange, scope, receive)
             if not dispatch.is_whole(resp):
                 raise TypeError(f"{exchange.route}: an answer that is kept cannot be a stream")
             reply = await dispatch.reply_of(resp, exchange.route, scope["method"])
-            return for_everybody(reply, secure=transit.secure)
+            return shareable(reply, secure=transit.secure)
 
         self._changes.check()
         kept = await self._cache.lookup_or_run(arrival.key, seconds, fill)
-        if isinstance(kept, Entry):
+        if isinstance(kept, CachedResponse):
             transit.status = await send_entry(kept, arrival, transit.raw_send)
         else:
             await transit.send_reply(kept)

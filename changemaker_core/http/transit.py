@@ -7,8 +7,8 @@ from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from changemaker_core.cache import Reply
-from changemaker_core.cache.entries import http_head
+from changemaker_core.cache import CompleteResponse
+from changemaker_core.cache.responses import http_head
 from changemaker_core.http import answers
 from changemaker_core.http.errors import BadRequest, TooLarge
 from changemaker_core.http.headers import ASK_EACH_TIME, NOT_KEPT, VARY, secured
@@ -16,7 +16,7 @@ from changemaker_core.http.headers import ASK_EACH_TIME, NOT_KEPT, VARY, secured
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from changemaker_core.cache import Entry
+    from changemaker_core.cache import CachedResponse
     from changemaker_core.http.answers import Answer
     from changemaker_core.http.arrivals import Arrival
     from changemaker_core.http.errors import Problem
@@ -125,9 +125,9 @@ class Transit:
     async def send_answer(self, answer: Answer) -> None:
         """Send a whole answer that no responder has a part in."""
         listed = [(name.lower().encode(), value.encode()) for name, value in answer.headers]
-        await self.send_reply(Reply(answer.status, listed, answer.body))
+        await self.send_reply(CompleteResponse(answer.status, listed, answer.body))
 
-    async def send_reply(self, reply: Reply) -> None:
+    async def send_reply(self, reply: CompleteResponse) -> None:
         """Send a whole answer."""
         head = self._head(reply.status, reply.headers)
         self.status = reply.status
@@ -186,7 +186,7 @@ async def send_whole(
     await send({"type": "http.response.body", "body": body})
 
 
-async def send_entry(entry: Entry, arrival: Arrival, send: Send) -> int:
+async def send_entry(entry: CachedResponse, arrival: Arrival, send: Send) -> int:
     """Send what is kept, which has its headers already; the answer's status."""
     head, body = Head(200, entry.headers, entry.head), entry.body
     if arrival.knows(entry):
@@ -197,19 +197,19 @@ async def send_entry(entry: Entry, arrival: Arrival, send: Send) -> int:
     return head.status
 
 
-def sized(reply: Reply) -> list[Header]:
+def sized(reply: CompleteResponse) -> list[Header]:
     """How long the answer is, where it may have a body and does not say so itself."""
     if reply.status in BODILESS or b"content-length" in dict(reply.headers):
         return []
     return [(b"content-length", b"%d" % len(reply.body))]
 
 
-def for_everybody(reply: Reply, *, secure: bool) -> Reply:
+def shareable(reply: CompleteResponse, *, secure: bool) -> CompleteResponse:
     """``reply`` as it may be kept: with all headers but those of its visitor."""
     _refuse_breaks(reply.headers)
     defaults = (ASK_EACH_TIME, VARY) if reply.status == 200 else (NOT_KEPT,)
     own = secured([*reply.headers, *sized(reply)], secure=secure, defaults=defaults)
-    return Reply(reply.status, own, reply.body, reply.route)
+    return CompleteResponse(reply.status, own, reply.body, reply.route)
 
 
 def _with_head(header: Header) -> Header:

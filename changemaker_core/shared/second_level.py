@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from changemaker_core.cache.entries import Entry, Reply
+from changemaker_core.cache.responses import CachedResponse, CompleteResponse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
@@ -69,7 +69,7 @@ class SecondLevel:
 
     async def find(
         self, key: Hashable, tokens: Tokens, seconds: float
-    ) -> tuple[Entry, float] | None:
+    ) -> tuple[CachedResponse, float] | None:
         """The answer under ``key`` that holds for ``tokens``, with the seconds that it is good for
         (at most ``seconds``). Its ``expires`` is for the caller to set."""
         name = self._name(key)
@@ -81,10 +81,10 @@ class SecondLevel:
         left = min(seconds, record.until - self._clock())
         if left <= 0:
             return None
-        reply = Reply(200, list(record.headers), record.body, record.route)
-        return Entry(reply, frozenset(record.tags), 0.0), left
+        reply = CompleteResponse(200, list(record.headers), record.body, record.route)
+        return CachedResponse(reply, frozenset(record.tags), 0.0), left
 
-    def keep(self, key: Hashable, tokens: Tokens, seconds: float, entry: Entry) -> None:
+    def keep(self, key: Hashable, tokens: Tokens, seconds: float, entry: CachedResponse) -> None:
         """Have ``entry`` kept for ``seconds``; it was made after ``tokens`` were heard of."""
         state = tokens.digest(entry.tags)
         if entry.size > LARGEST or state is None:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from changemaker_core.cache import BytesCache, Entry, Reply
+from changemaker_core.cache import BytesCache, CachedResponse, CompleteResponse
 from changemaker_core.db import read_tables
 from changemaker_core.db.tracking.changes import Changes
 
@@ -36,7 +36,7 @@ class Source:
             tables.add(self.table)
         value = self.value
         await self.gate.wait()
-        return Reply(self.status, self.headers, str(value).encode())
+        return CompleteResponse(self.status, self.headers, str(value).encode())
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ async def test_a_row_that_changed_before_it_was_known_to_be_read(
     async def fill():
         told(changes, written)
         read_tables.get().add(read)
-        return Reply(200, [], b"old")
+        return CompleteResponse(200, [], b"old")
 
     await cache.lookup_or_run("k", 60, fill)
     assert ("k" in cache) is kept
@@ -219,7 +219,7 @@ async def test_memory_is_bounded(changes):
 def entry(etag=None):
     headers = [(b"content-type", b"text/html"), (b"content-length", b"1"), (b"vary", b"Cookie")]
     tagged = [(b"etag", etag)] if etag else []
-    return Entry(Reply(200, [*headers, *tagged], b"x"), frozenset(), 60.0)
+    return CachedResponse(CompleteResponse(200, [*headers, *tagged], b"x"), frozenset(), 60.0)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +234,7 @@ def entry(etag=None):
     ],
 )
 def test_a_client_knows_an_answer_by_its_tag(sent, known):
-    assert entry(b'"a"').is_known_by(sent) is known
+    assert entry(b'"a"').matches(sent) is known
 
 
 def test_a_304_says_nothing_of_the_content():

@@ -1,4 +1,4 @@
-"""An answer as bytes, and the form in which it is kept."""
+"""A complete response as bytes, and the form in which it is cached."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ _OF_NOT_MODIFIED = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """A whole answer: status, lower-case headers, body.
+class CompleteResponse:
+    """A whole response in memory: status, lower-case headers, body.
 
-    ``route`` is the path template of the route that made it, under which it is counted.
+    What a responder fills is Falcon's ``Response``; this is what becomes of it, or of an error or
+    a redirect, before it is sent or cached. ``route`` is the path template it is counted under.
     """
 
     status: int
@@ -30,20 +31,20 @@ class Reply:
     route: str = ""
 
     @property
-    def for_everybody(self) -> bool:
-        """Whether others may get the same answer: all is well, it sets nobody's cookie, and does
-        not say itself that it is not to be stored."""
+    def is_shareable(self) -> bool:
+        """Whether it can be sent to any visitor: a 200 that sets no cookie and is not
+        ``no-store``."""
         return self.status == 200 and not any(
             name == b"set-cookie" or (name == b"cache-control" and b"no-store" in value)
             for name, value in self.headers
         )
 
 
-class Entry:
-    """An answer that is kept: what is sent for it, built once.
+class CachedResponse:
+    """A response in the cache, with the bytes that are sent for it built once.
 
-    ``tags`` say what it was read from, and ``channels`` where changes of that are told; it is good
-    until ``expires`` on the cache's clock.
+    ``tags`` are the tables and rows that it was read from, ``channels`` where their changes are
+    published; it is valid until ``expires`` on the cache's clock.
     """
 
     __slots__ = (
@@ -60,7 +61,7 @@ class Entry:
         "tags",
     )
 
-    def __init__(self, reply: Reply, tags: frozenset[str], expires: float) -> None:
+    def __init__(self, reply: CompleteResponse, tags: frozenset[str], expires: float) -> None:
         etag = dict(reply.headers).get(b"etag")
         self.etag = etag or _etag(reply.body)
         self.headers = reply.headers if etag else [*reply.headers, (b"etag", self.etag)]
@@ -74,8 +75,8 @@ class Entry:
         self.expires = expires
         self.size = OVERHEAD + len(self.body) + sum(len(k) + len(v) for k, v in self.headers)
 
-    def is_known_by(self, if_none_match: bytes) -> bool:
-        """Whether the client already has this answer (weak comparison, as RFC 9110 asks)."""
+    def matches(self, if_none_match: bytes) -> bool:
+        """Whether an ``If-None-Match`` header names this response (weak comparison, RFC 9110)."""
         if if_none_match == self.etag:
             return True
         listed = [each.strip() for each in if_none_match.split(b",")]
