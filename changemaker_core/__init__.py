@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from changemaker_core.db import compiled as compiled
     from changemaker_core.db import new_id as new_id
     from changemaker_core.db import utcnow as utcnow
+    from changemaker_core.diagnostics import Check as Check
+    from changemaker_core.diagnostics import Finding as Finding
     from changemaker_core.http.endpoint import Body as Body
     from changemaker_core.http.endpoint import endpoint as endpoint
     from changemaker_core.http.errors import BadRequest as BadRequest
@@ -81,6 +83,7 @@ _ROOMS = {
     "config": "Config ConfigError",
     "db": "Database JSONField LimitReached Model Query SlidingWindow Tx UtcField UUIDField among"
     " compiled new_id utcnow",
+    "diagnostics": "Check Finding",
     "http.endpoint": "Body endpoint",
     "http.errors": "BadRequest Conflict FieldError Forbidden Invalid NotFound Problem"
     " TooManyRequests Unauthorized Unavailable",

@@ -46,7 +46,7 @@ def test_hold_and_release(queues: Any, cli: Any, site: Any, waiting: None) -> No
     assert "HELD" in listed
     assert "we are moving" in listed
     told = cli.run("doctor", "--site", site.folder).stdout
-    assert "WARNING  queues: core is held" in told
+    assert "WARNING  queues: core has been held since" in told
 
     refused = queues("release", "core", stdin="n\n")
     assert refused.returncode == 1

@@ -54,8 +54,8 @@ def as_json(finished: subprocess.CompletedProcess[str]) -> Any:
 
 
 def findings(finished: subprocess.CompletedProcess[str], name: str) -> list[tuple[str, str]]:
-    """The status and message of the checks of this name."""
-    return [(f["status"], f["message"]) for f in as_json(finished) if f["name"] == name]
+    """The status and detail of the checks of this name."""
+    return [(f["status"], f["detail"]) for f in as_json(finished) if f["name"] == name]
 
 
 @pytest.fixture
@@ -105,13 +105,53 @@ def test_doctor_tells_of_all_that_is_broken(broken: Shelf) -> None:
     finished = run(broken, "doctor", "--json")
     assert finished.returncode == 1
     assert [status for status, _ in findings(finished, "plugins")] == ["error"] * 6
-    assert all(finding["mend"] for finding in as_json(finished) if finding["status"] == "error")
+    assert all(finding["fix"] for finding in as_json(finished) if finding["status"] == "error")
     told = run(broken, "doctor")
     assert (
         "ERROR    plugins: aimport (changemaker-aimport 1.2.3): It cannot be imported"
         in told.stdout
     )
     assert told.returncode == 1
+
+
+CHECKS = """
+@hookimpl
+def operations_register_checks(self):
+    from changemaker_core import Check, Finding
+    return [
+        Check("parks.benches", lambda site: [Finding("warning", "One is wet.", "Dry it.")]),
+        Check("parks.gates", lambda site: [1 / 0]),
+        Check("parks.hedges", lambda site: ["a hedge"]),
+        Check("parks.lawns", lambda site: [Finding("ok", "Mown.")], requires=("parks.gates",)),
+        Check("parks.trees", lambda site: [Finding("ok", "Tall.")], requires=("migrations",)),
+    ]
+"""
+
+
+def test_doctor_runs_a_plugins_checks(shelf: Shelf) -> None:
+    shelf.toml("")
+    shelf.plugin("parks", CHECKS)
+    assert run(shelf, "migrate").returncode == 0
+    shelf.plugin("zoo", "@hookimpl\ndef operations_register_checks(self): return ['zebra']")
+    finished = run(shelf, "doctor", "--json")
+    assert findings(finished, "parks.benches") == [("warning", "One is wet.")]
+    ((status, detail),) = findings(finished, "parks.gates")
+    assert (status, "parks (changemaker-parks 1.2.3)" in detail) == ("error", True)
+    assert "ZeroDivisionError" in detail
+    ((status, detail),) = findings(finished, "parks.hedges")
+    assert (status, "'a hedge' is not a Finding" in detail) == ("error", True)
+    assert findings(finished, "parks.lawns") == []  # the gates are broken
+    assert findings(finished, "parks.trees") == [("ok", "Tall.")]
+    ((status, detail),) = findings(finished, "plugins")
+    assert (status, "zoo (changemaker-zoo 1.2.3)" in detail) == ("error", True)
+
+
+def test_doctor_reads_tables_only_of_a_database_that_is_migrated(shelf: Shelf) -> None:
+    shelf.toml("")
+    shelf.plugin("parks", CHECKS)
+    finished = run(shelf, "doctor", "--json")
+    assert findings(finished, "parks.benches") == [("warning", "One is wet.")]
+    assert findings(finished, "parks.trees") == findings(finished, "queues") == []
 
 
 def test_explain_says_place_contributions_and_collisions(broken: Shelf) -> None:

@@ -31,8 +31,8 @@ def run(site: Path, *arguments: str, **environ: str) -> Result:
 
 
 def findings(result: Result, name: str) -> list[tuple[str, str]]:
-    """The status and message of the checks of this name."""
-    return [(f["status"], f["message"]) for f in json.loads(result.stdout) if f["name"] == name]
+    """The status and detail of the checks of this name."""
+    return [(f["status"], f["detail"]) for f in json.loads(result.stdout) if f["name"] == name]
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_doctor_of_a_site_in_order(site: Path) -> None:
     assert {finding["status"] for finding in json.loads(finished.stdout)} == {"ok"}
     names = {finding["name"] for finding in json.loads(finished.stdout)}
     checks = {"configuration", "plugins", "database", "migrations", "queues", "mail", "secret"}
-    assert names == checks | {"files", "base url", "disk"}
+    assert names == checks | {"files", "base url", "disk", "influence.directory"}
 
 
 def test_a_folder_without_a_site(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_a_folder_without_a_site(tmp_path: Path) -> None:
 
 def test_a_database_that_is_not_there_or_behind(site: Path) -> None:
     finished = run(site, "doctor", "--json")
-    assert findings(finished, "database") == [("error", "The file of database_url is not there.")]
+    assert findings(finished, "database") == [("error", "The file of database_url does not exist.")]
     (site / "site.db").write_bytes(b"")
     ((status, message),) = findings(run(site, "doctor", "--json"), "migrations")
     assert status == "error"
@@ -94,7 +94,7 @@ def test_a_database_that_is_ahead(site: Path) -> None:
 def test_a_file_that_is_no_database(site: Path) -> None:
     (site / "site.db").write_text("not a database " * 100)
     ((status, message),) = findings(run(site, "doctor", "--json"), "database")
-    assert (status, "does not answer" in message) == ("error", True)
+    assert (status, "cannot be read" in message) == ("error", True)
 
 
 def unused_port() -> int:
@@ -106,7 +106,7 @@ def unused_port() -> int:
 def test_a_postgresql_server_that_is_down(site: Path) -> None:
     url = f"postgresql://nobody@127.0.0.1:{unused_port()}/site"
     ((status, message),) = findings(run(site, "doctor", "--json", DATABASE_URL=url), "database")
-    assert (status, message.startswith("Nothing answers at 127.0.0.1")) == ("error", True)
+    assert (status, message.startswith("No server responds at 127.0.0.1")) == ("error", True)
 
 
 def test_a_mail_server_that_is_down(site: Path) -> None:
@@ -162,3 +162,18 @@ def test_who_can_read_secrets(site: Path, mode: int, status: str) -> None:
     dotenv.chmod(mode)
     ((found, _),) = findings(run(site, "doctor", "--json"), "files")
     assert found == status
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, "ok"),
+        ({"INFLUENCE__DIRECTORY": "file"}, "warning"),
+        ({"INFLUENCE__DIRECTORY": "file", "DEVELOPMENT": "1"}, "ok"),
+    ],
+)
+def test_a_live_site_that_shows_fictional_people(
+    site: Path, environ: dict[str, str], expected: str
+) -> None:
+    ((status, _),) = findings(run(site, "doctor", "--json", **environ), "influence.directory")
+    assert status == expected

@@ -222,7 +222,7 @@ def test_doctor_and_health_tell_of_replicas(primary, replica, operated, person):
     found = {each["name"]: each for each in json.loads(site.run("doctor", "--json").stdout)}
     assert found["replica 1"]["status"] == "ok"
     assert found["replica 2"]["status"] == "warning"
-    assert "127.0.0.1:1" in found["replica 2"]["message"]
+    assert "127.0.0.1:1" in found["replica 2"]["detail"]
     assert "hidden" not in str(found)
     with site.serve() as address:
         client = person(address).client

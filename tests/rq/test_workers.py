@@ -248,4 +248,4 @@ def health(writing: Fixture) -> tuple[int, str]:
 def doctor(operated: OperatedSite) -> tuple[str, str]:
     found = json.loads(operated.run("doctor", "--json", check=False).stdout)
     (redis,) = (finding for finding in found if finding["name"] == "redis")
-    return redis["status"], redis["message"]
+    return redis["status"], redis["detail"]

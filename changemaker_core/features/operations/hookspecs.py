@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from changemaker_core import hookspec
+from changemaker_core import Check, HealthCheck, hookspec
 
 if TYPE_CHECKING:
-    from changemaker_core import HealthCheck, Site
+    from changemaker_core import Site
 
 
 class OperationsHooks:
@@ -20,4 +20,16 @@ class OperationsHooks:
         >>> @hookimpl
         ... def operations_register_health_checks(self):
         ...     return [HealthCheck("hello.greeter", greeter_answers)]
+        """
+
+    @hookspec
+    def operations_register_checks(self, site: Site) -> list[Check]:  # type: ignore[empty-body]  # a hookspec has no body
+        """What ``changemaker doctor`` looks at, and how to fix what it finds.
+
+        Also called while the database or another plugin is broken: build the checks without using
+        either.
+
+        >>> @hookimpl
+        ... def operations_register_checks(self):
+        ...     return [Check("hello.greeter", check_greeter)]
         """

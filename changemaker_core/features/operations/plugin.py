@@ -9,7 +9,7 @@ from changemaker_core import HealthCheck, Metric, Permission, Plugin, Route, Tex
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from changemaker_core import Site
+    from changemaker_core import Check, Site
 
 
 class OperationsPlugin(Plugin):
@@ -54,6 +54,22 @@ class OperationsPlugin(Plugin):
         if site.config.redis_url is not None:
             checks.append(HealthCheck("redis", redis_answers, vital=False))
         return checks
+
+    @hookimpl
+    def operations_register_checks(self, site: Site) -> list[Check]:
+        from changemaker_core.config import checks as config
+        from changemaker_core.db import checks as database
+        from changemaker_core.jobs import checks as jobs
+        from changemaker_core.mail import checks as mail
+        from changemaker_core.shared import checks as shared
+
+        return [
+            *database.checks(site),
+            *jobs.checks(),
+            *mail.checks(),
+            *shared.checks(),
+            *config.checks(),
+        ]
 
     @hookimpl
     def cm_register_metrics(self) -> list[Metric]:

@@ -11,7 +11,7 @@ from changemaker_influence.config import InfluenceConfig
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from changemaker_core import Job, Metric, Model, Permission, Role, Site
+    from changemaker_core import Check, Job, Metric, Model, Permission, Role, Site
     from changemaker_influence.directories.directory import Directory
     from changemaker_influence.directories.lookup import Lookups
 
@@ -87,6 +87,13 @@ class InfluencePlugin(Plugin):
         from changemaker_influence.campaigns.permissions import ROLES
 
         return ROLES
+
+    @hookimpl
+    def operations_register_checks(self) -> list[Check]:
+        from changemaker_core import Check
+        from changemaker_influence.directories.checks import check_directory
+
+        return [Check("influence.directory", check_directory)]
 
     @hookimpl
     def influence_register_directories(self, site: Site) -> list[Directory]:

@@ -1,0 +1,93 @@
+"""What ``changemaker doctor`` checks of the database: reachable, migrated, replicas."""
+
+from __future__ import annotations
+
+import functools
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from changemaker_core.db import migrations
+from changemaker_core.diagnostics import TIMEOUT, Check, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from changemaker_core.site import Site
+
+
+def checks(site: Site) -> list[Check]:
+    """Return the checks of this room."""
+    return [
+        Check("database", check_database),
+        Check("migrations", check_migrations, requires=("database",)),
+        *(
+            Check(
+                f"replica {number}",
+                functools.partial(check_replica, url=url),
+                requires=("database",),
+            )
+            for number, url in enumerate(site.config.read_urls, 1)
+        ),
+    ]
+
+
+def check_database(site: Site) -> Iterator[Finding]:
+    """Read from the database, without creating it and without waiting long for its server."""
+    if missing := _missing(site):
+        yield missing
+        return
+    try:
+        site.db.sync.read(lambda: None)
+    except Exception as error:
+        detail = f"It cannot be read: {type(error).__name__}: {' '.join(str(error).split())}."
+        yield Finding("error", detail, "Check database_url, and the database server and its log.")
+    else:
+        yield Finding("ok", f"{site.db.dialect} responds.")
+
+
+def _missing(site: Site) -> Finding | None:
+    url = site.config.database_url
+    if url.startswith("sqlite:///"):
+        if Path(url.removeprefix("sqlite:///")).is_file():
+            return None
+        fix = f"Create it: `changemaker --site {site.config.site_dir} migrate`"
+        return Finding("error", "The file of database_url does not exist.", fix)
+    parts = urlsplit(url)
+    if not parts.hostname:  # a local socket
+        return None
+    port = parts.port or 5432
+    try:
+        socket.create_connection((parts.hostname, port), timeout=TIMEOUT).close()
+    except OSError as error:
+        detail = f"No server responds at {parts.hostname}:{port}: {error or type(error).__name__}."
+        return Finding("error", detail, "Start PostgreSQL, or correct database_url.")
+    return None
+
+
+def check_migrations(site: Site) -> Iterator[Finding]:
+    """Compare the migrations that the database has with those of the installed code."""
+    state = migrations.state(site.db, site.migration_folders())
+    if state.ahead:
+        detail = f"The database is ahead of the installed code by {len(state.ahead)} migrations."
+        fix = "Install the newer packages that added them, or restore a backup from before."
+        yield Finding("error", detail, fix)
+    elif state.behind:
+        detail = f"The database is behind the installed code by {len(state.behind)} migrations."
+        fix = f"Make a backup, then run `changemaker --site {site.config.site_dir} migrate`."
+        yield Finding("error", detail, fix)
+    else:
+        yield Finding("ok", "The database matches the installed code.")
+
+
+def check_replica(site: Site, url: str) -> Iterator[Finding]:
+    """Report a replica's lag, or why it cannot be used. Reads go to the primary meanwhile."""
+    from changemaker_core.db.postgresql import replicas
+
+    (state,) = replicas.inspect((url,), site.config.database_url, TIMEOUT)
+    if state.concern:
+        fix = "Check its server. Until then, reads go to the primary."
+        yield Finding("warning", f"{state.host} cannot be used: {state.concern}.", fix)
+    else:
+        yield Finding("ok", f"{state.host} is {state.lag:.1f} s behind the primary.")

@@ -1,0 +1,40 @@
+"""What ``changemaker doctor`` runs and what it reports: ``Check`` and ``Finding``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from changemaker_core.site import Site
+
+#: Seconds to wait for a server to respond: doctor is run while something is down.
+TIMEOUT: Final = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One result of a check: ``detail`` says what was found, ``fix`` what the operator can do.
+
+    ``error`` is for what keeps the site from working; it makes ``doctor`` exit with status 1.
+    """
+
+    status: Literal["ok", "warning", "error"]
+    detail: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A look at a site that ``changemaker doctor`` takes.
+
+    ``name`` begins with the plugin's name and a dot. ``run(site)`` returns the findings, none where
+    the check does not apply; an exception is reported as an error of this check alone. ``requires``
+    names checks that must find no error first: ``("migrations",)`` for one that reads tables.
+    """
+
+    name: str
+    run: Callable[[Site], Iterable[Finding]]
+    requires: tuple[str, ...] = ()

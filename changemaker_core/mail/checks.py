@@ -1,0 +1,47 @@
+"""What ``changemaker doctor`` checks of mail: whether it can leave the site."""
+
+from __future__ import annotations
+
+import smtplib
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from changemaker_core.diagnostics import TIMEOUT, Check, Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from changemaker_core.site import Site
+
+
+def checks() -> list[Check]:
+    """Return the checks of this room."""
+    return [Check("mail", check_mail)]
+
+
+def check_mail(site: Site) -> Iterator[Finding]:
+    """Report where mail goes, and whether the mail server responds. Sends nothing."""
+    config = site.config
+    if config.smtp_url is not None:
+        if config.mail_from == "noreply@localhost":
+            detail = "mail_from is still noreply@localhost, which mail servers reject."
+            yield Finding("warning", detail, "Set mail_from to an address of your organisation.")
+        yield _greet(config.smtp_url)
+    elif config.development:
+        yield Finding("ok", "Mail goes to a folder, as intended in development.")
+    else:
+        fix = "Set smtp_url, such as smtp://user:password@mail.example.org:587."
+        yield Finding("warning", "No mail leaves the site: smtp_url is not set.", fix)
+
+
+def _greet(url: str) -> Finding:
+    parts = urlsplit(url)
+    secure = parts.scheme == "smtps"
+    host, port = parts.hostname or "", parts.port or (465 if secure else 25)
+    try:
+        with (smtplib.SMTP_SSL if secure else smtplib.SMTP)(host, port, timeout=TIMEOUT) as server:
+            server.ehlo()
+    except (OSError, smtplib.SMTPException) as error:
+        detail = f"{host}:{port} does not respond as a mail server: {error}."
+        return Finding("error", detail, "Start the mail server, or correct smtp_url.")
+    return Finding("ok", f"{host}:{port} responds. (Nothing was sent.)")
