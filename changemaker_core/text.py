@@ -1,8 +1,12 @@
-"""Text that a person will read, kept translatable until somebody reads it."""
+"""Text that a person reads: translated when it is rendered, and suggestions for misspelt names."""
 
 from __future__ import annotations
 
-from typing import Any
+import difflib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class Text(str):
@@ -26,3 +30,9 @@ class Text(str):
         text.message = message
         text.params = params
         return text
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `` Did you mean 'base_url'?``, with a leading space, or an empty string."""
+    close = difflib.get_close_matches(word, sorted(known), n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

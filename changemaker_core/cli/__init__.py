@@ -16,6 +16,7 @@ import click
 
 from changemaker_core.cli.common import opened_site, say, site_option
 from changemaker_core.server.refusals import Refusal, plain_errors
+from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -60,6 +61,14 @@ class Commands(click.Group):
             return _as_command(getattr(importlib.import_module(module), name))
         entry_point = _third_parties().get(cmd_name)
         return None if entry_point is None else _load(entry_point)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if not (name := args[0]).startswith("-") and self.get_command(ctx, name) is None:
+            hint = did_you_mean(name, self.list_commands(ctx))
+            ctx.fail(f"No such command {name!r}.{hint}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, summary) for name, (_, summary) in COMMANDS.items()]

@@ -96,12 +96,12 @@ def explain(name: str, as_json: bool) -> None:
 
 def explained(found: Surveyed, name: str) -> dict[str, Any]:
     """All that is known about one plugin. Raises ``Refusal`` where there is none of this name."""
-    from changemaker_core.config.convert import suggestion
+    from changemaker_core.text import did_you_mean
 
     survey = found.plugins
     rows = {row["name"]: row for row in listed(survey)}
     if name not in rows:
-        raise Refusal(f"No plugin called {name!r} is installed.{suggestion(name, rows)}")
+        raise Refusal(f"No plugin called {name!r} is installed.{did_you_mean(name, rows)}")
     plugin = survey.loaded.plugin(name)
     return rows[name] | {
         "position": survey.loaded.plugins.index(plugin) + 1 if plugin else None,

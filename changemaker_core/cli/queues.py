@@ -8,6 +8,7 @@ import click
 
 from changemaker_core.cli.common import opened_site, say, site_option
 from changemaker_core.server.refusals import Refusal
+from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -94,7 +95,8 @@ def _check_known(site: Site, queue: str) -> None:
 
     known = known_queues(site, site.job_names())
     if queue not in known:
-        raise Refusal(f"There is no queue {queue}; the site has {', '.join(known)}.")
+        hint = did_you_mean(queue, known)
+        raise Refusal(f"No queue is called {queue!r}.{hint} The site has {', '.join(known)}.")
 
 
 def _counted(queue: str, waiting: list[WaitingJobs]) -> str:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from changemaker_core.config.convert import convert, describe, suggestion
+from changemaker_core.config.convert import convert, describe
 from changemaker_core.config.errors import ConfigError, ConfigProblem
 from changemaker_core.config.rules import (
     PLUGIN_NAME,
@@ -30,6 +30,7 @@ from changemaker_core.config.sources import (
     read_toml,
     variable_of,
 )
+from changemaker_core.text import did_you_mean
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -258,7 +259,7 @@ def _converted(
 
 
 def _unknown(key: KeyPath, where: str, known: Iterable[str]) -> ConfigProblem:
-    message = f"is not a key that exists.{suggestion(key[-1], known)}"
+    message = f"is not a key that exists.{did_you_mean(key[-1], known)}"
     return ConfigProblem(".".join(key), where, message)
 
 

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec import inspect
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
 
 _LISTS = (inspect.CollectionType, inspect.TupleType)
 _TABLES = (inspect.DictType, inspect.StructType, inspect.DataclassType, inspect.TypedDictType)
@@ -97,9 +93,3 @@ def _describe_structure(info: inspect.Type) -> str:
     if isinstance(info, _TABLES):
         return "a table"
     return _PLAIN_NAMES.get(type(info), "another value")
-
-
-def suggestion(word: str, known: Iterable[str], quote: Callable[[str], str] = repr) -> str:
-    """`` Did you mean 'base_url'?``, with a leading space, or nothing."""
-    close = difflib.get_close_matches(word, sorted(known), n=1)
-    return f" Did you mean {quote(close[0])}?" if close else ""

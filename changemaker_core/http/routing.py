@@ -11,10 +11,10 @@ import falcon.asgi
 from falcon.routing import CompiledRouter, map_http_methods
 from falcon.routing.util import SuffixedMethodNotFoundError
 
-from changemaker_core.config.convert import suggestion
 from changemaker_core.http.endpoint import declared
 from changemaker_core.http.request import Request, Response
 from changemaker_core.plugin.errors import BootFailed, PluginConflict, PluginError, PluginInvalid
+from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -143,7 +143,7 @@ def _unregistered(
             name = f"{type(route.resource).__name__}.{responder.__name__}"
             problem = f"{name} at {route.path} asks for {wanted!r}, which nobody registers."
             hook = "accounts_register_permissions"
-            mend = f"Answer {hook} with it, or correct it.{suggestion(wanted, permissions)}"
+            mend = f"Answer {hook} with it, or correct it.{did_you_mean(wanted, permissions)}"
             yield plugin.error(PluginInvalid, problem, mend)
 
 

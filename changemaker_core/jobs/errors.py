@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import TYPE_CHECKING
+
+from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,9 +14,7 @@ class UnknownJob(LookupError):
     """A job was enqueued that no loaded plugin has."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
-        near = difflib.get_close_matches(name, list(known), n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        super().__init__(f"no loaded plugin has a job named {name!r}{hint}")
+        super().__init__(f"No loaded plugin has a job named {name!r}.{did_you_mean(name, known)}")
         self.name = name
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from changemaker_core.config.convert import suggestion
 from changemaker_core.plugin.base import Plugin
 from changemaker_core.plugin.errors import (
     PluginConflict,
@@ -25,6 +24,7 @@ from changemaker_core.plugin.errors import (
 )
 from changemaker_core.plugin.loaded import Skipped
 from changemaker_core.plugin.wording import exception_line, leave_out
+from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -137,7 +137,7 @@ def _misspelt(
             mend = "Take it off the list; what it offers cannot be left out."
             problem = "plugins.deny names it, and it is a part of core."
             problems.append(PluginNotFound(name, CORE, core_version(), problem, mend))
-        elif name not in names and suggestion(name, names):
+        elif name not in names and did_you_mean(name, names):
             # NOTE(uninstalled): an absent plugin may stay denied, but a slip of the pen would
             # let in the plugin that was meant.
             problems.append(_absent(name, "plugins.deny", names))
@@ -155,7 +155,7 @@ def _table(config: Config, name: str) -> str:
 
 
 def _absent(name: str, who: str, names: Iterable[str]) -> PluginError:
-    problem = f"{who} names it, and no plugin of that name is installed.{suggestion(name, names)}"
+    problem = f"{who} names it, and no plugin of that name is installed.{did_you_mean(name, names)}"
     mend = "Correct the name, install the plugin, or take the name out of the configuration."
     return PluginNotFound(name, None, None, problem, mend)
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from changemaker_core.config import ConfigError
-from changemaker_core.config.convert import suggestion
 from changemaker_core.plugin import checks, types
 from changemaker_core.plugin.errors import (
     BootFailed,
@@ -26,6 +25,7 @@ from changemaker_core.plugin.errors import (
 from changemaker_core.plugin.hookspecs import PROJECT, CoreHooks
 from changemaker_core.plugin.loaded import Contribution
 from changemaker_core.plugin.wording import exception_line, leave_out
+from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -128,7 +128,7 @@ class Hooks:
         """Every answer, in the order of ``plugins``, and everything that is wrong with them."""
         spec = self.specs().get(hook)
         if spec is None:
-            raise LookupError(f"No hook is called {hook!r}.{suggestion(hook, self.specs())}")
+            raise LookupError(f"No hook is called {hook!r}.{did_you_mean(hook, self.specs())}")
         found: list[Contribution[Any]] = []
         problems: list[PluginError] = []
         for plugin in plugins:
@@ -242,7 +242,7 @@ def _unmarked(name: str, specs: Mapping[str, Spec]) -> tuple[str, str] | None:
     problem = f"The method {name} has no @hookimpl, so nothing would ever call it."
     if name in specs:
         return problem, "Mark it with @hookimpl, also where it overrides a method that is marked."
-    wanted = suggestion(name, specs)
+    wanted = did_you_mean(name, specs)
     return (
         f"{problem} Nor is there a hook of this name.{wanted}",
         "Mark it, or give it another name.",
@@ -255,7 +255,7 @@ def _misfit(
     """The problem and mend of a marked method that fits no hook."""
     spec = specs.get(hook)
     if spec is None:
-        known = suggestion(hook, specs)
+        known = did_you_mean(hook, specs)
         mend = "Correct the name; if it is a hook of another plugin, name that one in `after`."
         return f"No hook is called {hook!r}.{known}", mend
     if options.get("wrapper") or options.get("hookwrapper"):

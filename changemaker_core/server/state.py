@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from changemaker_core.server.refusals import Refusal
+from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
     from changemaker_core.app import App
@@ -47,11 +47,10 @@ def refuse_unknown(site: Site, orders: Orders) -> None:
     others = [plugin.name for plugin in site.loaded.plugins if not plugin.core]
     for name in (*orders.only, *orders.except_):
         if name in core:
-            raise Refusal(f"{option}: {name} is part of the core, which every process mounts.")
+            raise Refusal(f"{option}: {name!r} is part of core, which every process mounts.")
         if name not in others:
-            near = difflib.get_close_matches(name, others, n=1)
-            meant = f" Did you mean {near[0]}?" if near else ""
-            raise Refusal(f"{option}: There is no plugin {name} that is loaded.{meant}")
+            hint = did_you_mean(name, others)
+            raise Refusal(f"{option}: no plugin called {name!r} is loaded.{hint}")
 
 
 def mounted_jobs(site: Site, orders: Orders) -> frozenset[str] | None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from changemaker_core.text import did_you_mean
 from changemaker_core.web.folders import CORE, package_folders
 
 if TYPE_CHECKING:
@@ -87,9 +87,7 @@ class StaticFiles:
         """
         file = self._files.get(path)
         if file is None:
-            near = get_close_matches(path, self._files, n=1)
-            hint = f"; is it {near[0]!r}?" if near else ""
-            raise LookupError(f"no static file is called {path!r}{hint}")
+            raise LookupError(f"No static file {path!r}.{did_you_mean(path, self._files)}")
         return f"/static/{path}?v={file.version}"
 
     def answer(

@@ -43,7 +43,8 @@ def test_every_command_in_help_can_be_loaded(cli: Any) -> None:
 
 
 def test_a_wrong_command_line_exits_with_2(cli: Any) -> None:
-    assert cli.run("serv").returncode == 2
+    mistyped = cli.run("serv")
+    assert (mistyped.returncode, "Did you mean 'serve'?" in mistyped.stderr) == (2, True)
     assert cli.run("serve", "--workers", "0").returncode == 2
 
 

@@ -95,9 +95,9 @@ def test_both_do_the_jobs_of_core(site: Any) -> None:
 @pytest.mark.parametrize(
     ("chosen", "said"),
     [
-        ({"only": ("rigt",)}, "Did you mean right?"),
-        ({"except_": ("nothing",)}, "There is no plugin nothing"),
-        ({"only": ("left", "accounts")}, "accounts is part of the core"),
+        ({"only": ("rigt",)}, "Did you mean 'right'?"),
+        ({"except_": ("nothing",)}, "no plugin called 'nothing'"),
+        ({"only": ("left", "accounts")}, "'accounts' is part of core"),
     ],
 )
 def test_a_name_that_means_nothing_is_refused(site: Any, chosen: Any, said: str) -> None:
@@ -114,7 +114,7 @@ def test_known_names_pass(site: Any) -> None:
 def test_serve_refuses_a_name_that_means_nothing(cli: Any, site_folder: Any) -> None:
     ended = cli.run("serve", "--site", site_folder, "--port", 0, "--only", "influense")
     assert ended.returncode == 1
-    assert "There is no plugin influense" in ended.stderr
+    assert "no plugin called 'influense' is loaded." in ended.stderr
     assert "http://" not in ended.stdout
 
 

@@ -63,7 +63,7 @@ def test_hold_and_release(queues: Any, cli: Any, site: Any, waiting: None) -> No
 def test_a_slip_of_the_keyboard(queues: Any) -> None:
     done = queues("hold", "coer")
     assert done.returncode == 1
-    assert "There is no queue coer; the site has core" in done.stderr
+    assert "No queue is called 'coer'. Did you mean 'core'? The site has core" in done.stderr
     done = queues("release", "core")
     assert done.returncode == 1
     assert "core is not held." in done.stderr

@@ -78,7 +78,7 @@ def test_a_job_belongs_to_its_transaction(make_site: Fixture, rows: Fixture) -> 
 
 def test_a_job_that_no_plugin_has(make_site: Fixture, put: Fixture) -> None:
     site = make_site(Job("test.send", nothing))
-    with pytest.raises(UnknownJob, match=r"did you mean 'test\.send'"):
+    with pytest.raises(UnknownJob, match=r"Did you mean 'test\.send'"):
         put(site, "test.sent")
     with pytest.raises(UnknownJob):
         site.db.sync.write(lambda tx: tx.enqueue(Job("other.job", nothing), {}))

@@ -92,5 +92,5 @@ def test_no_path_but_its_own_finds_a_file(files: StaticFiles, parts: list[str]) 
 
 
 def test_a_misspelt_file_is_an_error_with_a_suggestion(files: StaticFiles) -> None:
-    with pytest.raises(LookupError, match=r"is it 'garden/css/a\.css'"):
+    with pytest.raises(LookupError, match=r"Did you mean 'garden/css/a\.css'"):
         files.url("garden/css/b.css")
