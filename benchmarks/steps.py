@@ -22,8 +22,6 @@ import msgspec
 import psycopg2
 
 from changemaker_core import Config, Site, Tx
-from changemaker_core.testing.kill import smtp_process, wait_until
-from changemaker_core.testing.load import Load
 from changemaker_core.testing.postgres import PostgresCluster
 from changemaker_core.testing.server import OperatedSite
 from changemaker_core.testing.valkey import ValkeyServer
@@ -32,6 +30,9 @@ from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
 from changemaker_influence.emails import services
 from changemaker_influence.emails.models import CampaignEmail
 from changemaker_influence.emails.recipients import Recipient
+from tests.bench.kill import smtp_process
+from tests.bench.load import Load
+from tests.bench.processes import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from changemaker_core.testing.clock import Clock as Clock
     from changemaker_core.testing.fixtures_site import client_of as client_of
     from changemaker_core.testing.fixtures_site import migrate as migrate
     from changemaker_core.testing.fixtures_site import run_jobs as run_jobs
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from changemaker_core.testing.smtp import SmtpServer as SmtpServer
 
 _NAMES = {
+    "Clock": "clock",
     "PostgresCluster": "postgres",
     "SmtpServer": "smtp",
     "client_of": "fixtures_site",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from changemaker_core.testing.left_out import LeftOut
+from changemaker_core.testing.left_out import leave_out
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -41,11 +41,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the browser's tests where there is no browser."""
-    browsing = [item for item in items if item.get_closest_marker("browser")]
-    if browsing and chromium() is None:
-        config.stash[LeftOut.KEY].suite("browser", "no Chromium found; apt-get install chromium")
-        config.hook.pytest_deselected(items=browsing)
-        items[:] = [item for item in items if item not in browsing]
+    absent = "no Chromium found; apt-get install chromium"
+    leave_out(config, items, "browser", lambda: None if chromium() else absent)
 
 
 def chromium() -> str | None:

@@ -1,14 +1,17 @@
-"""Suites that cannot run here are left out, and said to be, instead of being skipped one by one."""
+"""Suites that cannot run here are left out and announced, instead of being skipped one by one."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class LeftOut:
-    """What this run leaves out, and why."""
+    """The suites that this run leaves out, with reasons."""
 
     KEY: pytest.StashKey[LeftOut] = pytest.StashKey()
 
@@ -22,19 +25,37 @@ class LeftOut:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """Hear of it from the processes in which pytest-xdist runs tests side by side."""
+        """Collect the reasons of the processes in which pytest-xdist runs tests side by side."""
         self._reasons.update(getattr(node, "workeroutput", {}).get("changemaker_left_out", {}))
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Tell the first process, from one of the others; fail where nothing may be left out."""
-        told: dict[str, object] | None = getattr(session.config, "workeroutput", None)
-        if told is not None:
-            told["changemaker_left_out"] = self._reasons
+        """Report to the first process, or fail in it where nothing may be left out."""
+        report: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+        if report is not None:
+            report["changemaker_left_out"] = self._reasons
         elif self._forbidden and self._reasons:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """Say it plainly, at the end."""
+        """List them at the end."""
         for name, reason in self._reasons.items():
             line = f"left out: the {name} suite ({reason})"
             terminalreporter.write_line(line, red=self._forbidden, yellow=not self._forbidden)
+
+
+def leave_out(
+    config: pytest.Config,
+    items: list[pytest.Item],
+    marker: str,
+    why_absent: Callable[[], str | None],
+) -> None:
+    """Leave out the tests marked ``marker`` where ``why_absent()`` gives a reason.
+
+    It is called only where there are such tests.
+    """
+    marked = [item for item in items if item.get_closest_marker(marker)]
+    reason = why_absent() if marked else None
+    if reason is not None:
+        config.stash[LeftOut.KEY].suite(marker, reason)
+        config.hook.pytest_deselected(items=marked)
+        items[:] = [item for item in items if item not in marked]

@@ -19,11 +19,9 @@ if TYPE_CHECKING:
 #: Modules whose fixtures the plugin offers, each imported when pytest is configured.
 FIXTURES = (
     "changemaker_core.testing.fixtures_database",
-    "changemaker_core.testing.fixtures_mail",
     "changemaker_core.testing.fixtures_site",
-    "changemaker_core.testing.fixtures_valkey",
+    "changemaker_core.testing.fixtures_servers",
     "changemaker_core.testing.fixtures_browser",
-    "changemaker_core.testing.fixtures_machines",
 )
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from changemaker_core.db import Model, Tx, migrations
 from changemaker_core.jobs import CoreJob
-from changemaker_core.testing.jobs import Clock, JobsOnlySite
+from changemaker_core.testing import Clock
+from tests.bench.jobs_only_site import JobsOnlySite
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

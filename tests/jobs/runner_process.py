@@ -15,7 +15,8 @@ from changemaker_core.jobs import JobRun, run_jobs
 from changemaker_core.mail import Address, Message, Refused, SmtpTransport, Unanswered
 from changemaker_core.mail.smtp import SmtpServer
 from changemaker_core.plugin.types import Backoff, Every, Job
-from changemaker_core.testing.jobs import JobsOnlySite
+from tests.bench.jobs_only_site import JobsOnlySite
+from tests.bench.processes import READY
 
 LEASE = timedelta(seconds=2)
 
@@ -91,6 +92,7 @@ def main(database_url: str, smtp_url: str, tick_seconds: str = "") -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     sender = Sender(smtp_url)
     site = make_site(database_url, sender, tick_seconds)
+    print(READY, flush=True)
     run_jobs(site, stop, workers=4, lease=LEASE)
     sender.transport.close()
     site.db.close()

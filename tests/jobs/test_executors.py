@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import threading
 import time
@@ -24,7 +23,8 @@ from changemaker_core.jobs import (
     queue_depths,
 )
 from changemaker_core.plugin.types import Backoff, Job
-from changemaker_core.testing.kill import wait_until
+from tests.bench import processes
+from tests.bench.processes import wait_until
 
 if TYPE_CHECKING:
     from changemaker_core.jobs import JobRun
@@ -42,19 +42,17 @@ def test_each_job_runs_once_whoever_asks(
 
     sites = [make_site(Job("test.note", write_note, queue="notes"), clock=utcnow) for _ in "four"]
     command = [sys.executable, str(SCRIPT), database_url, "smtp://127.0.0.1:1"]
-    processes = [subprocess.Popen(command) for _ in range(2)]
     threads = [threading.Thread(target=Executor(site, batch=3).run_due) for site in sites]
-    sites[0].db.sync.write(
-        lambda tx: [tx.enqueue("test.note", {"number": number}) for number in range(1000)]
-    )
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    wait_until(lambda: all(row.state == "done" for row in rows(sites[0])))
-    for process in processes:
-        process.terminate()
-        assert process.wait(30) == 0
+    with processes.running(command) as one, processes.running(command) as other:
+        sites[0].db.sync.write(
+            lambda tx: [tx.enqueue("test.note", {"number": number}) for number in range(1000)]
+        )
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        wait_until(lambda: all(row.state == "done" for row in rows(sites[0])))
+        assert [processes.stop(process) for process in (one, other)] == [0, 0]
     assert Counter(notes(sites[0])) == Counter(str(number) for number in range(1000))
     assert {row.attempts for row in rows(sites[0])} == {1}
 
@@ -76,13 +74,9 @@ def test_due_times_are_one_row_for_all_processes(
 ) -> None:
     site = make_site(clock=utcnow)
     command = [sys.executable, str(SCRIPT), database_url, "smtp://127.0.0.1:1", "0.5"]
-    processes = [subprocess.Popen(command) for _ in range(2)]
-    try:
+    with processes.running(command) as one, processes.running(command) as other:
         wait_until(lambda: notes(site).count("tick") >= 3)
-    finally:
-        for process in processes:
-            process.terminate()
-            process.wait(30)
+        assert [processes.stop(process) for process in (one, other)] == [0, 0]
     due = [row.wanted_at for row in rows(site)]
     assert len(due) == len(set(due)) >= 3
 

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from changemaker_core.jobs import JobRun
-    from changemaker_core.testing.jobs import Clock, JobsOnlySite
+    from changemaker_core.testing import Clock
+    from tests.bench.jobs_only_site import JobsOnlySite
 
 Fixture = Any
 DAY = timedelta(hours=24)

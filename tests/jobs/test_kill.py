@@ -6,8 +6,8 @@ The long form: ``CHANGEMAKER_KILL_MAILS=5000 CHANGEMAKER_KILLS=60 CHANGEMAKER_KI
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,19 +15,16 @@ import pytest
 
 from changemaker_core.jobs import CoreJob
 from changemaker_core.plugin.types import Job
-from changemaker_core.testing.kill import (
-    drain_to_the_end,
-    judge,
-    kill_while_draining,
-    smtp_process,
-    wait_until,
-)
 from changemaker_core.testing.smtp import read_log
+from tests.bench import processes
+from tests.bench.kill import drain_to_the_end, judge, kill_while_draining, smtp_process
+from tests.bench.processes import wait_until
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
 
-    from changemaker_core.testing.jobs import JobsOnlySite
+    from tests.bench.jobs_only_site import JobsOnlySite
 
 Fixture = Any
 
@@ -61,7 +58,7 @@ def smtp_port(smtp_log: Path) -> Iterator[int]:
 @pytest.fixture
 def start(database_url: str, smtp_port: int) -> Callable[[], subprocess.Popen[str]]:
     command = [sys.executable, str(SCRIPT), database_url, f"smtp://127.0.0.1:{smtp_port}"]
-    return lambda: subprocess.Popen(command, text=True)
+    return partial(processes.start, command)
 
 
 def enqueue(tx: Fixture, payloads: list[dict[str, object]]) -> None:
@@ -127,10 +124,7 @@ def test_a_server_that_is_away_keeps_mail_waiting(
 ) -> None:
     command = [sys.executable, str(SCRIPT), database_url, "smtp://127.0.0.1:1"]
     site.db.sync.write(enqueue, [{"number": 1}])
-    process = subprocess.Popen(command, text=True)
-    try:
+    with processes.running(command) as process:
         wait_until(lambda: rows(site)[0].error is not None)
-    finally:
-        process.terminate()
-        assert process.wait(30) == 0
+        assert processes.stop(process) == 0
     assert rows(site)[0].state in ("queued", "running")

@@ -9,8 +9,8 @@ import psycopg2
 import pytest
 
 from changemaker_core.testing.postgres import PostgresCluster
-from changemaker_core.testing.postgres_replica import PostgresReplica
 from changemaker_core.testing.server import OperatedSite
+from tests.bench.postgres_replica import PostgresReplica
 
 
 def pytest_collection_modifyitems(items):

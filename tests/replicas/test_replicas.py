@@ -11,7 +11,7 @@ import peewee
 import pytest
 
 from changemaker_core.db import Database, Model, Query, UUIDField, compiled, migrations, new_id
-from changemaker_core.testing.kill import wait_until
+from tests.bench.processes import wait_until
 
 ROUNDS = 100
 

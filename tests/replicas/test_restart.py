@@ -11,7 +11,7 @@ from collections import Counter
 
 import httpx
 
-from changemaker_core.testing.kill import wait_until
+from tests.bench.processes import wait_until
 
 #: Seconds after its return within which a site is as it was.
 RECOVERY = 5

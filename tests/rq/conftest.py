@@ -17,9 +17,9 @@ import pytest
 from changemaker_core.db import migrations
 from changemaker_core.plugin.types import Every, Job
 from changemaker_core.shared.tickets import living_workers
-from changemaker_core.testing.jobs import JobsOnlySite
-from changemaker_core.testing.kill import wait_until
 from changemaker_core.testing.server import OperatedSite
+from tests.bench.jobs_only_site import JobsOnlySite
+from tests.bench.processes import wait_until
 
 if TYPE_CHECKING:
     import subprocess

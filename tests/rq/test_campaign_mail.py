@@ -6,7 +6,7 @@ import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core.testing.kill import wait_until
+from tests.bench.processes import wait_until
 
 if TYPE_CHECKING:
     from changemaker_core.testing.smtp import SmtpServer

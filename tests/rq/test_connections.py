@@ -17,15 +17,15 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from changemaker_core.shared.connection import connect, server_version
 from changemaker_core.shared.horse import SECONDS
 from changemaker_core.shared.relay import Relay
-from changemaker_core.testing.kill import wait_until
 from changemaker_core.testing.ports import free_port
 from changemaker_core.testing.valkey import ValkeyServer
+from tests.bench.processes import running, stop, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from changemaker_core.testing.jobs import JobsOnlySite
+    from tests.bench.jobs_only_site import JobsOnlySite
 
 Fixture = Any
 
@@ -43,13 +43,10 @@ class Parts:
         """A relay and a worker on the server at ``url``, meanwhile."""
         with (
             Relay(self._site, url, function="worker_process.drain"),
-            subprocess.Popen(self._command(url)) as worker,
+            running(self._command(url), ready=None) as worker,
         ):
-            try:
-                yield
-            finally:
-                worker.terminate()
-                assert worker.wait(10) == 0
+            yield
+            assert stop(worker, 10) == 0
 
     def note_goes_through(self) -> None:
         self._number += 1
@@ -148,13 +145,10 @@ def sentinel(folder: Path, port_of_first: int, password: str) -> Iterator[int]:
     config = folder / "sentinel.conf"
     config.write_text("\n".join(lines) + "\n")
     command = [program, str(config), "--sentinel"]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            client = connect(f"redis://127.0.0.1:{port}")
-            wait_until(lambda: answers(client))
-            yield port
-        finally:
-            process.kill()
+    with running(command, ready=None, stdout=subprocess.DEVNULL):
+        client = connect(f"redis://127.0.0.1:{port}")
+        wait_until(lambda: answers(client))
+        yield port
 
 
 def answers(client: Any) -> bool:

@@ -8,7 +8,7 @@ from changemaker_core.jobs.holds import hold
 from changemaker_core.shared.relay import _due
 
 if TYPE_CHECKING:
-    from changemaker_core.testing.jobs import JobsOnlySite
+    from tests.bench.jobs_only_site import JobsOnlySite
 
 
 def test_a_held_queue_has_no_tickets(ledger: JobsOnlySite) -> None:

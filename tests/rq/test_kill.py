@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +15,20 @@ import pytest
 
 from changemaker_core.jobs import CoreJob
 from changemaker_core.shared.relay import Relay
-from changemaker_core.testing.kill import (
+from changemaker_core.testing.smtp import read_log
+from tests.bench.kill import (
     drain_to_the_end,
     judge,
     kill_while_draining,
     smtp_process,
 )
-from changemaker_core.testing.smtp import read_log
+from tests.bench.processes import start
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from changemaker_core.testing.jobs import JobsOnlySite
     from changemaker_core.testing.valkey import ValkeyServer
+    from tests.bench.jobs_only_site import JobsOnlySite
 
 Fixture = Any
 
@@ -44,7 +44,7 @@ class Team:
     """Several workers that are started, killed and stopped as if they were one process."""
 
     def __init__(self, command: list[str], before_kill: Callable[[], None]) -> None:
-        self._workers = [subprocess.Popen(command, text=True) for _ in range(WORKERS)]
+        self._workers = [start(command) for _ in range(WORKERS)]
         self._before_kill = before_kill
         self.horses_killed = 0
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from changemaker_core.testing.kill import wait_until
+from tests.bench.processes import wait_until
 
 if TYPE_CHECKING:
     from changemaker_core.testing.valkey import ValkeyServer

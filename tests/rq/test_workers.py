@@ -19,18 +19,18 @@ from changemaker_core.shared import tickets
 from changemaker_core.shared.relay import Relay
 from changemaker_core.shared.tickets import Tickets, living_workers
 from changemaker_core.shared.worker import OnceAMinute
-from changemaker_core.testing.kill import wait_until
 from changemaker_core.testing.smtp import Behaviour
+from tests.bench.processes import running, stop, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import pytest
 
-    from changemaker_core.testing.jobs import JobsOnlySite
     from changemaker_core.testing.server import OperatedSite
     from changemaker_core.testing.smtp import SmtpServer
     from changemaker_core.testing.valkey import ValkeyServer
+    from tests.bench.jobs_only_site import JobsOnlySite
 
 Fixture = Any
 
@@ -99,12 +99,11 @@ def test_sigterm_while_there_is_nothing_to_do(
 ) -> None:
     for trouble in (lambda: None, valkey.kill, valkey.hang):
         valkey.restart_empty()
-        with subprocess.Popen(worker_command(valkey.url)) as worker:
+        with running(worker_command(valkey.url), ready=None) as worker:
             wait_until(lambda: living_workers(valkey.client) == 1)
             trouble()
             time.sleep(1)
-            worker.terminate()
-            assert worker.wait(STOP) == 0
+            assert stop(worker, STOP) == 0
 
 
 def test_plain_rq_as_the_guide_says(
@@ -116,10 +115,9 @@ def test_plain_rq_as_the_guide_says(
     environment = {**os.environ, **operated.environment, "CHANGEMAKER_SITE": str(operated.folder)}
     writing = serving()
     written = [writing.write() for _ in range(3)]
-    with subprocess.Popen(command, env=environment, cwd=Path(__file__).parent) as process:
+    with running(command, ready=None, env=environment, cwd=Path(__file__).parent) as process:
         wait_until(lambda: len(senders()) == 3, 30)
-        process.terminate()
-        assert process.wait(STOP) == 0
+        assert stop(process, STOP) == 0
     assert sorted(senders()) == sorted(written)
 
 
@@ -153,7 +151,7 @@ def test_scheduled_jobs_run_where_there_are_only_workers_whatever_valkey_does(
 ) -> None:
     with (
         Relay(ledger, valkey.url, function="worker_process.drain"),
-        subprocess.Popen(worker_command(valkey.url)) as worker,
+        running(worker_command(valkey.url), ready=None) as worker,
     ):
         wait_until(lambda: ticks(ledger) >= 2)
         for trouble in (valkey.restart_empty, valkey.hang, valkey.kill):
@@ -165,8 +163,7 @@ def test_scheduled_jobs_run_where_there_are_only_workers_whatever_valkey_does(
                 valkey.start()
             wait_until(lambda before=before: ticks(ledger) >= before + 2)
             assert living_workers(valkey.client) == 1, f"after {trouble.__name__}"
-        worker.terminate()
-        assert worker.wait(STOP) == 0
+        assert stop(worker, STOP) == 0
 
 
 def test_tickets_are_few(valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch) -> None:

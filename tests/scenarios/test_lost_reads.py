@@ -9,8 +9,8 @@ import peewee
 import pytest
 
 from changemaker_core.db import Database, DatabaseUnavailable, Query, compiled
-from changemaker_core.testing.netns import machines
 from changemaker_core.testing.postgres import PostgresCluster
+from tests.bench.netns import machines
 
 pytestmark = [pytest.mark.netns, pytest.mark.postgresql]
 

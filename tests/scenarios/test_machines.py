@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -20,11 +19,13 @@ import httpx
 import psycopg2
 import pytest
 
-from changemaker_core.testing.kill import judge, smtp_process, wait_until
-from changemaker_core.testing.netns import machines
 from changemaker_core.testing.postgres import PostgresCluster
 from changemaker_core.testing.server import OperatedSite
 from changemaker_core.testing.smtp import read_log
+from tests.bench import processes
+from tests.bench.kill import judge, smtp_process
+from tests.bench.netns import machines
+from tests.bench.processes import wait_until
 
 pytestmark = [pytest.mark.netns, pytest.mark.postgresql]
 
@@ -79,21 +80,13 @@ class Place:
     @contextlib.contextmanager
     def working(self):
         """The worker's runner, on the worker's machine."""
-        with self.net.inside("worker"):
-            process = subprocess.Popen(
-                [sys.executable, str(RUNNER), str(self.worker.folder), str(LEASE)],
-                env={**_plain_environment(), **self.worker.environment},
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-        try:
-            assert process.stdout.readline() == "running\n"
+        command = [sys.executable, RUNNER, self.worker.folder, LEASE]
+        environment = {**_plain_environment(), **self.worker.environment}
+        with contextlib.ExitStack() as stack:
+            with self.net.inside("worker"):
+                process = stack.enter_context(processes.running(command, env=environment))
             yield process
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
-        finally:
-            process.kill()
-            process.communicate()
+            assert processes.stop(process) == 0
 
 
 def _plain_environment():
@@ -177,7 +170,7 @@ def test_work_goes_on_elsewhere_while_the_worker_is_away(place, organiser_at):
             wait_until(lambda: place.left() == 0, 60 + LETTERS / 10 + 2 * LEASE)
             time.sleep(max(0.0, at + CUT - time.monotonic()))
         finally:
-            place.net.mend("worker")
+            place.net.fix("worker")
         finished = place.ledger()
         assert place.taken_over() > 0, "the worker held nothing: this shows nothing"
         # What the worker still thought that it held, it finds lost.
@@ -202,7 +195,7 @@ def test_work_goes_on_afterwards_where_nobody_else_does_it(place, organiser_at):
             assert httpx.get(f"{address}/api/health").status_code == 200
         time.sleep(CUT - 1)
         assert place.left() == left
-        place.net.mend("worker")
+        place.net.fix("worker")
         wait_until(lambda: place.left() == 0, 60 + LETTERS / 10 + 2 * LEASE)
     judged(place, HANDS)
 

@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from changemaker_core.jobs import CoreJob
-from changemaker_core.testing.kill import wait_until
-from changemaker_core.testing.load import Load
 from changemaker_core.testing.server import OperatedSite
 from changemaker_core.testing.smtp import Behaviour
+from tests.bench.load import Load
+from tests.bench.processes import wait_until
 
 RATE = 200
 #: Seconds of load before and after the signal.

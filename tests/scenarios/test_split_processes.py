@@ -11,9 +11,9 @@ import httpx
 import pytest
 
 from changemaker_core.testing import nginx
-from changemaker_core.testing.kill import wait_until
 from changemaker_core.testing.ports import free_port
 from changemaker_core.testing.server import OperatedSite
+from tests.bench.processes import wait_until
 
 pytestmark = pytest.mark.nginx
 

@@ -10,13 +10,14 @@ from pathlib import Path
 
 from changemaker_core import Config, Site
 from changemaker_core.jobs import run_jobs
+from tests.bench.processes import READY
 
 
 def main(folder: str, lease: str) -> None:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     site = Site(Config.load(Path(folder)))
-    print("running", flush=True)
+    print(READY, flush=True)
     try:
         run_jobs(site, stop, lease=timedelta(seconds=float(lease)))
     finally:

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from changemaker_core.testing.kill import (
-    drain_to_the_end,
-    judge,
-    kill_while_draining,
-    smtp_process,
-)
 from changemaker_core.testing.smtp import read_log
 from changemaker_influence.campaigns import services as campaigns
 from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
@@ -23,11 +17,18 @@ from changemaker_influence.emails import services
 from changemaker_influence.emails.models import CampaignEmail, EmailTally
 from changemaker_influence.emails.recipients import Recipient
 from changemaker_influence.plugin import InfluencePlugin
+from tests.bench import processes
+from tests.bench.kill import (
+    drain_to_the_end,
+    judge,
+    kill_while_draining,
+    smtp_process,
+)
 
 MAILS = int(os.environ.get("CHANGEMAKER_KILL_MAILS", "500"))
 KILLS = int(os.environ.get("CHANGEMAKER_KILLS", "10"))
 SEED = int(os.environ.get("CHANGEMAKER_KILL_SEED", "20260501"))
-SCRIPT = Path(__file__).with_name("runner_process.py")
+RUNNER = Path(__file__).parent / "programs" / "letters_runner.py"
 OPEN = ("QUEUED", "SENDING")
 NEW = {
     "title": "Clean water",
@@ -73,12 +74,9 @@ def test_ten_kills(site, database_url, tmp_path):
     log = tmp_path / "accepted.jsonl"
     # Slow enough that the queue outlasts the kills, before a message is taken over and after.
     with smtp_process(log, delay=0.03, reply_delay=0.03) as port:
-        command = [sys.executable, str(SCRIPT), str(tmp_path), database_url]
+        command = [sys.executable, str(RUNNER), str(tmp_path), database_url]
         command.append(f"smtp://127.0.0.1:{port}")
-
-        def start():
-            return subprocess.Popen(command, text=True)
-
+        start = partial(processes.start, command)
         left_at_kills = kill_while_draining(
             start, lambda: left(site), KILLS, longest=0.5, seed=SEED
         )

@@ -11,6 +11,7 @@ from pathlib import Path
 from changemaker_core import Config, Site
 from changemaker_core.jobs import run_jobs
 from changemaker_influence.plugin import InfluencePlugin
+from tests.bench.processes import READY
 
 #: A job whose runner is gone for so long is taken over, or unknown.
 LEASE = timedelta(seconds=2)
@@ -26,6 +27,7 @@ def main(site_dir, database_url, smtp_url):
         plugin_tables={"influence": {"directory": "file"}},
     )
     site = Site(config, [InfluencePlugin])
+    print(READY, flush=True)
     try:
         run_jobs(site, stop, lease=LEASE)
     finally:

@@ -1,4 +1,4 @@
-"""Killing a runner while it drains a queue of mail, and telling what became of each message.
+"""Kill a runner while it drains a queue of mail, then judge the fate of each message.
 
 The scenario: a queue is full, a server accepts mail slowly, the runner is killed with SIGKILL at
 random moments and started again, and in the end the server's log and the ledger are compared.
@@ -16,6 +16,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tests.bench.processes import PATIENCE, wait_until
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
@@ -23,9 +25,6 @@ if TYPE_CHECKING:
 
     #: Starts a runner.
     Start: TypeAlias = Callable[[], subprocess.Popen[str]]
-
-#: Seconds until a start or a message must have happened, on a slow machine.
-PATIENCE = 60.0
 
 
 @contextlib.contextmanager
@@ -38,7 +37,7 @@ def smtp_process(
     """
     options = ["--log", str(log), "--delay", str(delay), "--reply-delay", str(reply_delay)]
     options += ["--host", host]
-    process = subprocess.Popen(  # noqa: S603  # our own module
+    process = subprocess.Popen(
         [sys.executable, "-m", "changemaker_core.testing.smtp", *options],
         stdout=subprocess.PIPE,
         text=True,
@@ -55,7 +54,7 @@ def kill_while_draining(
 ) -> list[int]:
     """Start the runner, let it get somewhere, kill it within ``longest`` seconds, ``kills`` times.
 
-    ``left()`` says how many messages are unfinished; answers how many were left at each kill. A
+    ``left()`` says how many messages are unfinished; returns how many were left at each kill. A
     run of the scenario whose last number is 0 has shown nothing.
     """
     moments = random.Random(seed)  # noqa: S311  # no secret
@@ -74,7 +73,7 @@ def kill_while_draining(
 
 
 def drain_to_the_end(start: Start, left: Callable[[], int], seconds: float) -> int:
-    """Start the runner, wait until nothing is left, stop it; answers its exit status."""
+    """Start the runner, wait until nothing is left, stop it; returns its exit status."""
     process = start()
     try:
         wait_until(lambda: left() == 0, seconds)
@@ -116,12 +115,3 @@ def judge(states: Mapping[str, str], accepted: Iterable[str], sent: str, unknown
         once=sum(times[i] == 1 for i, state in states.items() if state == sent),
         unknown=sum(state == unknown for state in states.values()),
     )
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE) -> None:
-    """Look again and again; ``TimeoutError`` when ``seconds`` are over."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"it did not happen within {seconds} s")
-        time.sleep(0.02)

@@ -54,10 +54,10 @@ class Machines:
                 _enter(here.fileno())
 
     def cut(self, name: str) -> None:
-        """Pull every cable of the machine: what it sends is lost, and nobody tells it."""
+        """Pull every cable of the machine: what it sends is lost without an error."""
         self._set(name, "down")
 
-    def mend(self, name: str) -> None:
+    def fix(self, name: str) -> None:
         """Plug them in again."""
         self._set(name, "up")
 
@@ -106,7 +106,7 @@ def machines(*names: str) -> Iterator[Machines]:
 
 
 def why_not() -> str | None:
-    """Why there can be no machines here; None where there can."""
+    """The reason why there can be no machines here; None where there can."""
     if shutil.which("ip", path=_PATH) is None:
         return "no ip command found; apt-get install iproute2"
     if os.geteuid() != 0:
@@ -134,4 +134,4 @@ def _ip() -> str:
 
 
 def _run(*arguments: str) -> None:
-    subprocess.run([_ip(), *arguments], check=True, capture_output=True, text=True)  # noqa: S603
+    subprocess.run([_ip(), *arguments], check=True, capture_output=True, text=True)

@@ -1,8 +1,7 @@
-"""A site of a database and jobs, and nothing else; and a clock that a test moves."""
+"""A site of a database and jobs, and nothing else."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,22 +10,9 @@ from changemaker_core.jobs import Outbox, subscription_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
 
     from changemaker_core.plugin.types import Job, Subscription
-
-
-class Clock:
-    """Stands still until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 5, 1, 12, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def forward(self, **by: float) -> None:
-        """Move on, by what ``timedelta`` takes."""
-        self.now += timedelta(**by)
 
 
 class JobsOnlySite:
