@@ -26,7 +26,7 @@ from uvicorn.server import ServerState
 from changemaker_core import Config, Plugin, Request, Response, Route, endpoint, hookimpl
 from changemaker_core.app import App, create_app
 from changemaker_core.cache.responses import http_head
-from changemaker_core.http.transit import AT_ONCE
+from changemaker_core.http.response import WRITE_RESPONSE
 from changemaker_core.server.protocol import ReadyProtocol
 from changemaker_influence.campaigns.queries import view_by_slug
 from changemaker_influence.campaigns.schemas import PublicCampaign
@@ -89,12 +89,12 @@ class Bare:
         self._headers = [*_HEADERS, (b"content-length", b"%d" % len(body))]
         self._head = http_head(b"200 OK", self._headers)
 
-    def ready(self, scope: dict[str, Any]) -> None:
+    def cached_response(self, scope: dict[str, Any]) -> None:
         """Nothing is kept."""
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
         """Send it, at once where that is offered."""
-        at_once = scope.get("extensions", {}).get(AT_ONCE)
+        at_once = scope.get("extensions", {}).get(WRITE_RESPONSE)
         if at_once is not None:
             at_once(self._head, self._body)
             return

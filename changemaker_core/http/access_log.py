@@ -1,6 +1,6 @@
-"""The access log: one JSON object a line, of which many go to the logger at once.
+"""The access log: one JSON object a line, passed to the logger in batches.
 
-It holds no address, no query, no name: the path is the route's template, the person an id.
+It holds no personal data: the path is the route's template, and the user an id.
 """
 
 from __future__ import annotations
@@ -9,35 +9,31 @@ import asyncio
 import logging
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import msgspec
 
-if TYPE_CHECKING:
-    from changemaker_core.http.request import Exchange
-
 log = logging.getLogger("changemaker.access")
 
-#: Seconds for which lines are gathered, and how many at most: a record of Python's logging costs
-#: more than many a request.
-GATHER_SECONDS = 0.2
-GATHER_LINES = 200
+#: Seconds for which lines are buffered, and how many at most: a record of Python's logging costs
+#: more than many requests.
+BUFFER_SECONDS = 0.2
+BUFFER_LINES = 200
 
-_Noted = tuple[float, str, str, int, float, bytes, str | None, bool]
-_LINE = (
+_Line = tuple[float, str, str, int, float, bytes, str | None, bool]
+_FORMAT = (
     '{"time":%.3f,"method":"%s","route":%s,"status":%d,"ms":%.3f,'
     '"request_id":"%s","user":%s,"cached":%s}'
 )
 
 
 class AccessLog:
-    """Gathers lines and hands them to the logger ``changemaker.access``, level INFO.
+    """Buffers lines and passes them to the logger ``changemaker.access`` at level INFO.
 
-    Where that is switched off, nothing is gathered.
+    Nothing is buffered where that level is off.
     """
 
     def __init__(self) -> None:
-        self._lines: list[_Noted] = []
+        self._lines: list[_Line] = []
         self._timer: asyncio.TimerHandle | None = None
 
     def add(
@@ -50,18 +46,18 @@ class AccessLog:
         user: str | None = None,
         cached: bool = False,
     ) -> None:
-        """Note one request."""
+        """Add the line of one request; ``user`` is an id."""
         if not log.isEnabledFor(logging.INFO):
             return
         self._lines.append((time.time(), method, route, status, seconds, request_id, user, cached))
         if self._timer is None:
             loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(GATHER_SECONDS, self.flush)
-        elif len(self._lines) >= GATHER_LINES:
+            self._timer = loop.call_later(BUFFER_SECONDS, self.flush)
+        elif len(self._lines) >= BUFFER_LINES:
             self.flush()
 
     def flush(self) -> None:
-        """Write what is gathered."""
+        """Write the buffered lines."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -70,16 +66,11 @@ class AccessLog:
             log.info("%s", "\n".join(map(_written, lines)))
 
 
-def user_of(exchange: Exchange) -> str | None:
-    """Who asked, as the log may know them: an id."""
-    return exchange.actor.id if exchange.actor is not None else None
-
-
-def _written(line: _Noted) -> str:
+def _written(line: _Line) -> str:
     # PERF(cached): a third of what an encoder of the whole takes. What could hold a quote is
     # encoded; method and request id cannot.
     at, method, route, status, seconds, request_id, user, cached = line
-    return _LINE % (
+    return _FORMAT % (
         at,
         method,
         _quoted(route),

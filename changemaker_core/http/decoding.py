@@ -1,4 +1,4 @@
-"""What a request carries, read within limits and turned into Structs."""
+"""Bodies, forms and queries: read within limits and converted to Structs."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
-from changemaker_core.http.errors import BadRequest, FieldError, Invalid, Problem
-from changemaker_core.http.transit import body_at_hand
+from changemaker_core.http.errors import (
+    BadRequest,
+    ClientDisconnected,
+    FieldError,
+    Invalid,
+    Problem,
+)
 from changemaker_core.http.validation import schema
 from changemaker_core.text import Text
 from changemaker_core.web.forms import Form
@@ -27,18 +32,14 @@ FORM_TYPE = "application/x-www-form-urlencoded"
 #: Seconds within which a whole body must have arrived.
 BODY_SECONDS = 30
 #: Fields of one form; more is an attack on the parser.
-MOST_FIELDS = 1_000
+MAX_FIELDS = 1_000
 _JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json")
-#: PostgreSQL's text cannot hold it, and nobody means it.
+#: PostgreSQL's text cannot hold it.
 _NUL = "\x00"
 
 
-class ClientGone(Exception):
-    """The client went away in the middle of its request: nobody waits for an answer."""
-
-
 async def body(req: Request, struct: type[T]) -> T:
-    """The JSON body as ``struct``.
+    """Return the JSON body as ``struct``.
 
     Raises ``Problem`` (400, 408, 413, 415) or ``Invalid`` with every error.
     """
@@ -57,16 +58,19 @@ async def body(req: Request, struct: type[T]) -> T:
 
 
 async def form(req: Request, struct: type[T]) -> Form[T]:
-    """The urlencoded body as a form, with its errors; raises ``Problem`` (400, 408, 413, 415)."""
+    """Return the urlencoded body as a form, with its errors.
+
+    Raises ``Problem`` (400, 408, 413, 415).
+    """
     _expect(req, re.compile(re.escape(FORM_TYPE)), FORM_TYPE)
     return Form.parse(struct, _pairs(await _read(req)), schema.errors_of)
 
 
 def query(req: Request, struct: type[T]) -> T:
-    """The query string as ``struct``; raises ``Invalid``.
+    """Return the query string as ``struct``; raises ``Invalid``.
 
-    Parameters that ``struct`` does not know are ignored (campaign trackers add theirs), and a
-    parameter without a value is one that was not given.
+    Parameters that ``struct`` does not have are ignored (campaign trackers add theirs), and so is a
+    parameter without a value.
     """
     data = _gather(_pairs(req.query_string.encode()), schema.list_fields(struct))
     known = {name: value for name, value in data.items() if name in schema.names(struct)}
@@ -93,11 +97,9 @@ def _expect(req: Request, pattern: re.Pattern[str], expected: str) -> None:
 
 
 async def _read(req: Request) -> bytes:
-    raw = body_at_hand(req.scope, req.exchange)
-    return await _wait_for(req) if raw is None else raw
-
-
-async def _wait_for(req: Request) -> bytes:
+    buffered = req.buffered_body()
+    if buffered is not None:
+        return buffered
     try:
         async with asyncio.timeout(BODY_SECONDS):
             raw = await req.stream.read()
@@ -109,13 +111,13 @@ async def _wait_for(req: Request) -> bytes:
             headers=[("Connection", "close")],
         ) from None
     # Falcon ends the stream as if the body were complete; half a form must never be acted on.
-    if req.exchange.disconnected:
-        raise ClientGone
+    if req.disconnected:
+        raise ClientDisconnected
     return raw
 
 
 def _plain(raw: bytes) -> Any:
-    """The body with no types asked for. It was JSON enough to fail on its types only."""
+    """Return the body without types. It was valid JSON enough to fail on its types only."""
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -130,7 +132,7 @@ def _malformed(error: Exception) -> Problem:
 def _invalid(
     struct: type[msgspec.Struct], data: Any, first: str, *, where: str = "body"
 ) -> Invalid:
-    """Every error of ``data``; msgspec's own ``first`` one where a rule in code refused it."""
+    """Return every error of ``data``; msgspec's ``first`` one where a rule in code rejected it."""
     found = schema.errors_of(struct, data, strict=where == "body")
     listed = [FieldError(path, text, where) for path, texts in found.items() for text in texts]
     return Invalid(listed or [FieldError("", first.partition(" - at `")[0], where)])
@@ -142,7 +144,7 @@ def _pairs(raw: bytes) -> list[tuple[str, str]]:
             raw.decode("ascii"),
             keep_blank_values=True,
             errors="strict",
-            max_num_fields=MOST_FIELDS,
+            max_num_fields=MAX_FIELDS,
         )
     except ValueError:
         raise BadRequest(Text("The form or query is not written as it should be.")) from None

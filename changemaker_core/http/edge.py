@@ -1,276 +1,272 @@
-"""The one ASGI callable in front of Falcon: what middlewares would do in ten passes, in one."""
+"""The ASGI callable in front of Falcon: one pass does what ten middlewares would do."""
 
 from __future__ import annotations
 
+import asyncio
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core.cache import CachedResponse, CompleteResponse
-from changemaker_core.http import answers, dispatch, guards
-from changemaker_core.http.access_log import AccessLog, user_of
-from changemaker_core.http.arrivals import (
+from changemaker_core.cache import CachedResponse
+from changemaker_core.http import guards, rendering
+from changemaker_core.http.access_log import AccessLog
+from changemaker_core.http.endpoint import declared
+from changemaker_core.http.errors import BadRequest, ClientDisconnected
+from changemaker_core.http.proxies import Proxies, seen_from_outside
+from changemaker_core.http.request import (
     CREDENTIALS,
+    NO_ROUTE,
     REMEMBERED_BYTES,
-    Arrival,
+    Request,
     RequestIds,
     Visitors,
     inner_path,
     tidy_path,
 )
-from changemaker_core.http.decoding import ClientGone
-from changemaker_core.http.endpoint import declared
-from changemaker_core.http.errors import BadRequest
-from changemaker_core.http.proxies import Proxies, seen_from_outside
-from changemaker_core.http.refusals import problem_of
-from changemaker_core.http.request import SCOPE_KEY, Exchange
-from changemaker_core.http.transit import Transit, bounded, send_entry, shareable
-from changemaker_core.http.turns import OncePerTurn
+from changemaker_core.http.response import Sender, cacheable, is_not_modified, send_cached
 from changemaker_core.limits.memory import Rate
 from changemaker_core.shared.windows import window_for
 from changemaker_core.web import languages
 from changemaker_core.web.pages import Redirect
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Callable
 
+    from changemaker_core.cache import CompleteResponse
     from changemaker_core.http.endpoint import Endpoint
-    from changemaker_core.http.routing import FalconApp
+    from changemaker_core.http.falcon_app import FalconApp
+    from changemaker_core.http.request import Receive, Send
     from changemaker_core.site import Site
 
     Scope = dict[str, Any]
-    Receive = Callable[[], Awaitable[dict[str, Any]]]
-    Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 _READS = frozenset({"GET", "HEAD"})
 #: Methods that are counted by name; whatever else a client makes up is one kind.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-#: A visitor is never at these addresses: an operator is, or a proxy that nobody configured.
+#: Never a visitor's address: an operator's, or that of a proxy that is not configured.
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
-#: How a request is counted whose client went away before there was an answer.
-_GONE = 499
-#: Where ``ready`` leaves what it found out about a request, in a server's scope.
-_ARRIVAL = "changemaker.arrival"
-#: The route of a request that none answers.
-NO_ROUTE = "(none)"
+#: The status that is counted where the client went away before a response was sent.
+_CLIENT_CLOSED = 499
+#: Where ``cached_response`` leaves the request for ``__call__``, in the server's scope.
+_PARSED = "changemaker.parsed"
+#: Seconds after which ``OncePerTurn`` checks again though the loop has not turned: within one
+#: process, as in a test, code may write without yielding to the loop, but no write is faster.
+_LONGEST_TURN = 0.0001
 
 
 class Edge:
-    """Answers for a site: ``await edge(scope, receive, send)``."""
+    """A site as an ASGI application: ``await edge(scope, receive, send)``.
+
+    In order: the cache, redirects, limits, the route's responder, and for every response its
+    headers, the access log and metrics.
+    """
 
     def __init__(self, falcon_app: FalconApp, site: Site) -> None:
         self.site = site
         self.access_log = AccessLog()
         self._falcon = falcon_app
-        self._router = falcon_app.router
         self._cache = site.cache
-        self._keeps_answers = site.config.cache_bytes > 0
+        self._caches = site.config.cache_bytes > 0
         self._changes = OncePerTurn(site.db.changes.check)
-        self._metrics = site.metrics
         self._proxies = Proxies(site.config.trusted_proxies)
         self._ids = RequestIds()
         self._visitors = Visitors(site.translations)
         self._api_window = window_for(site, Rate(site.config.api_rate_limit, 60), "api")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or run the lifespan."""
-        if scope["type"] != "http":
-            await self._other(scope, receive, send)
-            return
-        began = perf_counter()
-        arrival = scope.pop(_ARRIVAL, None)
-        if arrival is None:
-            arrival = self._arrive(scope)
-        elif arrival.scope is not scope:  # a proxy's: copied before the server had offered anything
-            arrival.scope["extensions"] = scope.get("extensions", {})
-        entry = self._kept(arrival.key) if arrival.key is not None else None
-        if entry is None:
-            await self._handle(arrival, receive, send, began)
-            return
-        # PERF(cached): nothing of what follows for other requests is needed here.
-        status = await send_entry(entry, arrival, send)
-        self._note_kept(entry, arrival, scope["method"], status, perf_counter() - began)
-
-    async def _other(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Respond to one request, or run the lifespan."""
         if scope["type"] == "lifespan":
             await self._falcon(scope, receive, send)
-        else:
+            return
+        if scope["type"] != "http":
             # Live updates are server-sent events: there is nothing to open a socket to.
             await send({"type": "websocket.close", "code": 1008, "reason": ""})
+            return
+        began = perf_counter()
+        req: Request | None = scope.pop(_PARSED, None)
+        if req is None:
+            req = self._parse(scope)
+        elif req.scope is not scope:  # a proxy's: copied before the server had offered anything
+            req.scope["extensions"] = scope.get("extensions", {})
+        cached = self._cached(req) if req.cache_key is not None else None
+        if cached is not None:
+            # PERF(cached): nothing of what follows for other requests is needed here.
+            status = await send_cached(cached, req, req.method, send)
+            self._record(req, req.method, cached.route, status, began, cached=True)
+            return
+        req.scope = {**req.scope, "path": req.path, "root_path": req.root_path}
+        sender = Sender(req, send)
+        try:
+            await self._respond(req, receive, sender)
+        except ClientDisconnected:
+            pass
+        except Exception as error:
+            await sender.send_problem(rendering.problem_of(error, req))
+        finally:
+            method = sender.method if sender.method in _METHODS else "other"
+            self._record(req, method, req.route, sender.status or _CLIENT_CLOSED, began)
 
-    def ready(self, scope: Scope) -> tuple[bytes, bytes] | None:
-        """The answer to a request where it is kept: head and body, as HTTP/1.1 writes them.
+    def cached_response(self, scope: Scope) -> tuple[bytes, bytes] | None:
+        """Return the head and body of a cached response, as HTTP/1.1 writes them.
 
-        ``None`` where the request must take the ordinary way. A server that asks this first spares
-        a cached answer ASGI's messages and task; the head lacks only what the server adds itself,
-        and the empty line after it.
+        ``None`` where the application must be called. A server that asks this first saves ASGI's
+        messages and a task; the head lacks only what the server adds itself, and the empty line.
         """
         if scope["method"] != "GET":
             return None
         began = perf_counter()
-        arrival = self._arrive(scope)
-        entry = self._kept(arrival.key) if arrival.key is not None else None
-        if entry is None:
-            # PERF(once): what was found out is not found out again on the ordinary way.
-            scope[_ARRIVAL] = arrival
+        req = self._parse(scope)
+        cached = self._cached(req) if req.cache_key is not None else None
+        if cached is None:
+            # PERF(once): the application need not parse it again.
+            scope[_PARSED] = req
             return None
-        status, head, body = 200, entry.head, entry.body
-        if arrival.knows(entry):
-            status, head, body = 304, entry.head_not_modified, b""
-        self._note_kept(entry, arrival, "GET", status, perf_counter() - began)
-        return b"%sx-request-id: %s\r\n" % (head, arrival.request_id), body
+        status, head, body = 200, cached.head, cached.body
+        if is_not_modified(req, cached):
+            status, head, body = 304, cached.head_not_modified, b""
+        self._record(req, "GET", cached.route, status, began, cached=True)
+        return b"%sx-request-id: %s\r\n" % (head, req.id_bytes), body
 
-    def _note_kept(
-        self, entry: CachedResponse, arrival: Arrival, method: str, status: int, seconds: float
-    ) -> None:
-        self._metrics.observe_request(method, entry.route, status, seconds)
-        self.access_log.add(
-            method, entry.route, status, seconds, arrival.request_id, None, cached=True
-        )
-
-    def _arrive(self, scope: Scope) -> Arrival:
+    def _parse(self, scope: Scope) -> Request:
         client_ip, proxied = self._proxies.origin(scope)
         if proxied:
             scope = {**scope, **seen_from_outside(scope)}
-        sent = dict(scope["headers"])
-        locale, known = self._visitors.of(sent.get(b"accept-language"), sent.get(b"cookie"))
-        # Where a header came twice, one of them is not in `sent`: take no chances.
-        known = known or len(sent) != len(scope["headers"]) or not CREDENTIALS.isdisjoint(sent)
-        accepted = RequestIds.accept(sent.get(b"x-request-id")) if proxied else None
-        prefix, path = inner_path(scope)
-        key = None
-        if self._keeps_answers and not known and scope["method"] in _READS:
-            host, query = sent.get(b"host", b""), scope["query_string"]
-            if len(host) + len(query) + len(path) <= REMEMBERED_BYTES:
-                key = (path, query, locale, prefix, scope.get("scheme"), host)
-        return Arrival(
-            scope, sent, path, prefix, client_ip, locale, known, accepted or self._ids.new(), key
+        headers = dict(scope["headers"])
+        locale, identified = self._visitors.of(
+            headers.get(b"accept-language"), headers.get(b"cookie")
         )
+        req = Request.__new__(Request, scope)
+        req.scope, req.raw_headers, req.site = scope, headers, self.site
+        req.client_ip, req.locale, req.actor = client_ip, locale, None
+        req.method = method = scope["method"]
+        req.root_path, req.path = prefix, path = inner_path(scope)
+        # Where a header came twice, one of them is not in `headers`: take no chances.
+        req.has_credentials = (
+            identified
+            or len(headers) != len(scope["headers"])
+            or not CREDENTIALS.isdisjoint(headers)
+        )
+        accepted = RequestIds.accept(headers.get(b"x-request-id")) if proxied else None
+        req.id_bytes = accepted or self._ids.new()
+        req.cache_key = None
+        if self._caches and method in _READS and not req.has_credentials:
+            host, query = headers.get(b"host", b""), scope["query_string"]
+            if len(host) + len(query) + len(path) <= REMEMBERED_BYTES:
+                req.cache_key = (path, query, locale, prefix, scope.get("scheme"), host)
+        return req
 
-    def _kept(self, key: object) -> CachedResponse | None:
-        """What is ready for this request, once it is known what changed meanwhile."""
-        if key not in self._cache:
+    def _cached(self, req: Request) -> CachedResponse | None:
+        """Return the cached response, after dropping what changed until now."""
+        if req.cache_key not in self._cache:
             return None
         self._changes.check()
-        return self._cache.get(key)
+        return self._cache.get(req.cache_key)
 
-    async def _handle(self, arrival: Arrival, receive: Receive, send: Send, began: float) -> None:
-        """Answer whatever happens."""
-        exchange = Exchange(
-            site=self.site,
-            request_id=arrival.request_id.decode(),
-            client_ip=arrival.client_ip,
-            locale=arrival.locale,
-            body_limit=self.site.config.max_body_bytes,
-            has_credentials=arrival.known,
-            route=NO_ROUTE,
-        )
-        inner = {"path": arrival.path, "root_path": arrival.prefix, SCOPE_KEY: exchange}
-        transit = Transit({**arrival.scope, **inner}, send, exchange)
-        try:
-            await self._pass_on(arrival, receive, transit)
-        except ClientGone:
-            pass  # nobody waits for an answer
-        except Exception as error:
-            await transit.send_problem(problem_of(error, exchange))
-        finally:
-            self._note(transit, exchange, perf_counter() - began)
-
-    def _note(self, transit: Transit, exchange: Exchange, seconds: float) -> None:
-        method = transit.method if transit.method in _METHODS else "other"
-        status = transit.status or _GONE
-        self._metrics.observe_request(method, exchange.route, status, seconds)
-        request_id = exchange.request_id.encode()
-        self.access_log.add(method, exchange.route, status, seconds, request_id, user_of(exchange))
-
-    async def _pass_on(self, arrival: Arrival, receive: Receive, transit: Transit) -> None:
-        scope, exchange = transit.scope, transit.exchange
-        found = exchange.found = self._find(arrival.path)
-        exchange.route = (found[3] if found else None) or NO_ROUTE
-        if scope["method"] in _READS and (elsewhere := self._elsewhere(scope, found)):
-            await transit.send_answer(elsewhere)
-            return
-        self._limit_api(arrival.path, exchange)
-        scope, spec = _method_of(scope, found)
-        if spec is not None and spec.max_body is not None:
-            exchange.body_limit = spec.max_body
-        _check_query(scope)
-        receive = bounded(receive, arrival.sent, exchange)
-        if arrival.key is not None and spec is not None and spec.cache is not None:
-            await self._pass_on_cached(arrival, scope, receive, transit, spec.cache)
-            return
-        resp = await dispatch.respond(self._falcon, exchange, scope, receive)
-        if dispatch.is_whole(resp):
-            await transit.send_reply(await dispatch.reply_of(resp, exchange.route, scope["method"]))
-        else:
-            await dispatch.stream(self._falcon, resp, exchange, scope, receive, transit.forward)
-
-    def _find(self, path: str) -> Any:
+    async def _respond(self, req: Request, receive: Receive, sender: Sender) -> None:
+        """Find the route and send its response; raises what the responder raises."""
+        req.body_limit = self.site.config.max_body_bytes
+        req.extra_headers, req.disconnected = [], False
         # PostgreSQL's text cannot hold U+0000: nothing has such a name. And Falcon overlooks
         # slashes at the beginning: //api/… would be the API, and no rule for /api/ would see it.
-        odd = "\x00" in path or path.startswith("//")
-        return None if odd else self._router.find(path)
+        odd = "\x00" in req.path or req.path.startswith("//")
+        req.matched = None if odd else self._falcon.router.find(req.path)
+        req.route = (req.matched[3] if req.matched else None) or NO_ROUTE
+        if req.method in _READS and (redirect := self._redirect(req)) is not None:
+            await sender.send(rendering.redirection(req, redirect))
+            return
+        if req.path.startswith("/api/") and req.client_ip not in _LOOPBACK:
+            guards.limit(req, self._api_window, "api")
+        spec = _declaration(req)
+        if spec is not None and spec.max_body is not None:
+            req.body_limit = spec.max_body
+        try:  # Falcon decodes it before anything could handle what goes wrong.
+            req.scope["query_string"].decode()
+        except UnicodeDecodeError:
+            raise BadRequest from None
+        receive = req.limited(receive)
+        if req.cache_key is None or spec is None or spec.cache is None:
+            response = await self._falcon.respond(req, receive, sender.forward)
+            if response is not None:
+                await sender.send(response)
+            return
 
-    async def _pass_on_cached(
-        self, arrival: Arrival, scope: Scope, receive: Receive, transit: Transit, seconds: float
-    ) -> None:
         async def fill() -> CompleteResponse:
-            exchange = transit.exchange
-            resp = await dispatch.respond(self._falcon, exchange, scope, receive)
-            if not dispatch.is_whole(resp):
-                raise TypeError(f"{exchange.route}: an answer that is kept cannot be a stream")
-            reply = await dispatch.reply_of(resp, exchange.route, scope["method"])
-            return shareable(reply, secure=transit.secure)
+            response = await self._falcon.respond(req, receive, sender.forward)
+            if response is None:
+                raise TypeError(f"{req.route}: a response that is cached cannot be a stream")
+            return cacheable(response, secure=req.is_secure)
 
         self._changes.check()
-        kept = await self._cache.lookup_or_run(arrival.key, seconds, fill)
-        if isinstance(kept, CachedResponse):
-            transit.status = await send_entry(kept, arrival, transit.raw_send)
+        found = await self._cache.lookup_or_run(req.cache_key, spec.cache, fill)
+        if isinstance(found, CachedResponse):
+            await sender.send_cached(found)
         else:
-            await transit.send_reply(kept)
+            await sender.send(found)
 
-    def _limit_api(self, path: str, exchange: Exchange) -> None:
-        if path.startswith("/api/") and exchange.client_ip not in _LOOPBACK:
-            guards.limit(exchange, self._api_window, "api")
-
-    def _elsewhere(self, scope: Scope, found: object) -> answers.Answer | None:
-        """Where to look instead: without ``?lang=``, or at the address as it should be written."""
-        path: str = scope["path"]
-        prefix: str = scope["root_path"]
-        query = scope["query_string"].decode("latin-1")
-        if "lang=" in query and not path.startswith("/api/"):
+    def _redirect(self, req: Request) -> Redirect | None:
+        """Return where to go instead: without ``?lang=``, or to the address as it is written."""
+        query = req.scope["query_string"].decode("latin-1")
+        if "lang=" in query and not req.path.startswith("/api/"):
             redirect = languages.switch(
-                path,
+                req.path,
                 query,
                 available=self.site.translations.locales,
-                root_path=prefix,
-                secure=scope.get("scheme") == "https",
+                root_path=req.root_path,
+                secure=req.is_secure,
             )
             if redirect is not None:
-                return answers.redirection(redirect, prefix)
-        if found is not None:
-            return None
-        tidy = tidy_path(path)
-        if tidy != path and self._router.find(tidy) is not None:
-            target = f"{tidy}?{query}" if query else tidy
-            return answers.redirection(Redirect(target, status=308), prefix)
+                return redirect
+        if req.matched is None:
+            tidy = tidy_path(req.path)
+            if tidy != req.path and self._falcon.router.find(tidy) is not None:
+                return Redirect(f"{tidy}?{query}" if query else tidy, status=308)
         return None
 
+    def _record(
+        self,
+        req: Request,
+        method: str,
+        route: str,
+        status: int,
+        began: float,
+        *,
+        cached: bool = False,
+    ) -> None:
+        """Count the request and write it to the access log."""
+        seconds = perf_counter() - began
+        self.site.metrics.observe_request(method, route, status, seconds)
+        user = None if req.actor is None else req.actor.id
+        self.access_log.add(method, route, status, seconds, req.id_bytes, user, cached)
 
-def _method_of(scope: Scope, found: Any) -> tuple[Scope, Endpoint | None]:
-    """The responder's declaration; HEAD is answered by the responder of GET."""
-    if found is None:
-        return scope, None
-    responders = found[1]
-    method = scope["method"]
-    if method == "HEAD" and declared(responders.get("HEAD")) is None:
-        method = "GET"
-        scope = {**scope, "method": method}
-    return scope, declared(responders.get(method))
+
+def _declaration(req: Request) -> Endpoint | None:
+    """Return the responder's declaration; the responder of GET serves HEAD."""
+    if req.matched is None:
+        return None
+    responders = req.matched[1]
+    if req.method == "HEAD" and declared(responders.get("HEAD")) is None:
+        req.method = req.scope["method"] = "GET"
+    return declared(responders.get(req.method))
 
 
-def _check_query(scope: Scope) -> None:
-    # Falcon decodes it before anything could handle what goes wrong.
-    try:
-        scope["query_string"].decode()
-    except UnicodeDecodeError:
-        raise BadRequest from None
+class OncePerTurn:
+    """Calls ``check`` at most once in a turn of the event loop.
+
+    Whatever runs before the end of the turn was waiting already when the check was made: its
+    request had arrived by then, and can depend on no later write. So a check is as good for it as
+    one of its own, and under load dozens of requests share one.
+    """
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        self._check = check
+        self._valid_until = 0.0
+
+    def check(self) -> None:
+        """Make sure that a check was made since this request arrived."""
+        now = perf_counter()
+        if now >= self._valid_until:
+            self._check()
+            asyncio.get_running_loop().call_soon(self._end)
+            self._valid_until = now + _LONGEST_TURN
+
+    def _end(self) -> None:
+        self._valid_until = 0.0

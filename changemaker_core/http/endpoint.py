@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 import msgspec
 
 from changemaker_core.db import current_actor
-from changemaker_core.http import answers, decoding, guards
+from changemaker_core.http import decoding, guards, rendering
 from changemaker_core.limits.memory import MemoryWindow, Rate
 from changemaker_core.shared.windows import window_for
 
@@ -161,12 +161,11 @@ def _guarded(responder: Responder, spec: Endpoint) -> Responder:
 
     @functools.wraps(responder)
     async def guarded(resource: Any, req: Request, resp: Response, **params: Any) -> None:
-        exchange = req.exchange
         if windows is not None:
-            guards.limit(exchange, windows.of(req), "route")
+            guards.limit(req, windows.of(req), "route")
         if req.method not in guards.SAFE_METHODS:
             guards.refuse_foreign_sites(req)
-        if spec.permission is not None or exchange.has_credentials:
+        if spec.permission is not None or req.has_credentials:
             await guards.authorise(req, spec.permission)
         if spec.query is not None:
             params["query"] = decoding.query(req, spec.query)
@@ -174,12 +173,12 @@ def _guarded(responder: Responder, spec: Endpoint) -> Responder:
             params["body"] = await decoding.body(req, spec.body)
         elif spec.form is not None:
             params["form"] = await decoding.form(req, spec.form)
-        token = current_actor.set(exchange.actor)
+        token = current_actor.set(req.actor)
         try:
-            answer = await responder(resource, req, resp, **params)
+            value = await responder(resource, req, resp, **params)
         finally:
             current_actor.reset(token)
-        answers.fill(req, resp, answer, spec.status)
+        rendering.fill(req, resp, value, spec.status)
 
     setattr(guarded, ATTRIBUTE, spec)
     return guarded  # type: ignore[return-value]  # same call, from Falcon's side

@@ -64,6 +64,10 @@ class Problem(Exception):
         self.headers = tuple(headers)
 
 
+class ClientDisconnected(Exception):
+    """The client went away in the middle of its request: there is no response to send."""
+
+
 class _Known(Problem):
     """A problem whose status, code and title its class tells."""
 

@@ -6,20 +6,19 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from changemaker_core.http.errors import Forbidden, TooManyRequests, Unauthorized
-from changemaker_core.limits.memory import visitor
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
-    from changemaker_core.http.request import Exchange, Request
+    from changemaker_core.http.request import Request
     from changemaker_core.limits.memory import MemoryWindow
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
-def limit(exchange: Exchange, window: MemoryWindow, name: str) -> None:
+def limit(req: Request, window: MemoryWindow, name: str) -> None:
     """Count this request; raises ``TooManyRequests`` when it is one too many."""
-    standing = window.take(visitor(exchange.client_ip))
-    exchange.headers.extend(standing.headers(name))
+    standing = window.take(req.visitor)
+    req.extra_headers.extend(standing.headers(name))
     if standing.exceeded:
         raise TooManyRequests(standing.wait)
 
@@ -30,7 +29,7 @@ async def authorise(req: Request, permission: str | None) -> None:
     Raises ``Unauthorized`` or ``Forbidden``.
     """
     try:
-        req.exchange.actor = await req.site.identity.find(req)
+        req.actor = await req.site.identity.find(req)
     except Unauthorized:
         if permission is not None:
             raise

@@ -1,92 +1,233 @@
-"""The request and the response that responders get."""
+"""One request: Falcon's object, with what the edge found out before a responder is called."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+import itertools
+import re
+import secrets
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import falcon.asgi
 
+from changemaker_core.http.errors import BadRequest, TooLarge
 from changemaker_core.limits.memory import visitor
+from changemaker_core.web.languages import COOKIE
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from changemaker_core.identity.actor import Actor
     from changemaker_core.site import Site
+    from changemaker_core.web import Translations
 
-#: Where the edge leaves its knowledge of a request in the ASGI scope.
-SCOPE_KEY = "changemaker"
+    Receive = Callable[[], Awaitable[dict[str, Any]]]
+    Send = Callable[[dict[str, Any]], Awaitable[None]]
 
+#: What responders fill. A response that is sent or cached is a ``CompleteResponse`` of the cache.
 Response = falcon.asgi.Response
 
-
-@dataclass(slots=True, kw_only=True)
-class Exchange:
-    """One request and its answer, as the edge and the endpoint both see it."""
-
-    site: Site
-    request_id: str
-    client_ip: str
-    locale: str
-    #: The largest body that may be read, in bytes.
-    body_limit: int
-    #: Whether the request carries anything that says who is asking.
-    has_credentials: bool = False
-    actor: Actor | None = None
-    #: Path template of the route that answers: the only form of a path that is counted or logged.
-    route: str = ""
-    #: What the router found for the path: Falcon need not look again.
-    found: Any = None
-    #: The client went away before its body was complete.
-    disconnected: bool = False
-    #: Headers that the endpoint wants on the answer, whatever it turns out to be.
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+#: The key of the ASGI scope under which Falcon finds the request that the edge has made already.
+SCOPE_KEY = "changemaker.request"
+#: The ASGI extension of a server that has the whole body in memory: ``() -> bytes | None``,
+#: ``None`` where the rest must be waited for. It may be called once.
+BUFFERED_BODY = "changemaker.buffered_body"
+#: The route of a request that matches none.
+NO_ROUTE = "(none)"
+#: Headers, beside cookies, that may identify the visitor.
+CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"signature"})
+#: Longer headers and addresses are not cached: visitors choose them, and could fill the memory.
+REMEMBERED_BYTES = 1_000
+_SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
+_NO_EXTENSIONS: dict[str, Any] = {}
 
 
 class Request(falcon.asgi.Request):
-    """Falcon's request, with what the edge found out about it."""
+    """Falcon's request, with what the edge found out about it.
 
-    @property
-    def exchange(self) -> Exchange:
-        """What the edge and the endpoint share about this request."""
-        exchange: Exchange = self.scope[SCOPE_KEY]
-        return exchange
+    The edge makes it from the ASGI scope for every request, cached ones included; Falcon's own
+    part is filled by :meth:`open`, only when a responder is called.
+    """
 
-    @property
-    def site(self) -> Site:
-        """The site that answers."""
-        return self.exchange.site
+    __slots__ = (
+        "actor",
+        "body_limit",
+        "cache_key",
+        "client_ip",
+        "disconnected",
+        "extra_headers",
+        "has_credentials",
+        "id_bytes",
+        "locale",
+        "matched",
+        "raw_headers",
+        "root_path",
+        "route",
+        "site",
+    )
+
+    #: The site that responds.
+    site: Site
+    #: The visitor's address, seen through trusted proxies only.
+    client_ip: str
+    #: The prefix below which the site is mounted; ``""`` at the root.
+    root_path: str
+    #: The language to respond in, such as ``en`` or ``fr``.
+    locale: str
+    #: Who is asking; ``None`` is an anonymous visitor.
+    actor: Actor | None
+    #: Path template of the route: the only form of a path that is counted or logged.
+    route: str
+    #: Whether the request carries anything that may identify the visitor.
+    has_credentials: bool
+    #: The largest body that may be read, in bytes.
+    body_limit: int
+    #: Whether the client went away before its body was complete.
+    disconnected: bool
+    #: Headers by lower-case name; of repeated ones the last.
+    raw_headers: dict[bytes, bytes]
+    #: Headers to add to the response, whatever it turns out to be.
+    extra_headers: list[tuple[bytes, bytes]]
+    #: The key of the cached response; ``None`` where the response is this visitor's alone.
+    cache_key: tuple[Any, ...] | None
+    #: What the router found for the path, as Falcon's routers return it.
+    matched: Any
+    id_bytes: bytes
+
+    def __new__(cls, scope: dict[str, Any], *args: Any, **kwargs: Any) -> Request:
+        """Return the edge's request where the scope has it: Falcon then initialises the same."""
+        made: Request | None = scope.get(SCOPE_KEY)
+        return object.__new__(cls) if made is None else made
+
+    def open(self, receive: Receive, options: falcon.RequestOptions) -> None:
+        """Fill Falcon's part: the request is about to be passed to a responder."""
+        super().__init__(self.scope, receive, options=options)
 
     @property
     def request_id(self) -> str:
-        """Unique; in the answer's ``X-Request-ID``, in logs and in problems."""
-        return self.exchange.request_id
-
-    @property
-    def client_ip(self) -> str:
-        """The visitor's address, seen through trusted proxies only."""
-        return self.exchange.client_ip
+        """The unique id in the response's ``X-Request-ID``, in logs and in problems."""
+        return self.id_bytes.decode()
 
     @property
     def visitor(self) -> str:
         """Whom limits count: the address, or an IPv6 address's whole /64, which is one host's."""
-        return visitor(self.exchange.client_ip)
+        return visitor(self.client_ip)
 
     @property
-    def locale(self) -> str:
-        """The language to answer in, such as ``en`` or ``fr``."""
-        return self.exchange.locale
+    def is_secure(self) -> bool:
+        """Whether the visitor's connection is encrypted."""
+        return self.scope.get("scheme") == "https"
 
-    @property
-    def actor(self) -> Actor | None:
-        """Who is asking; ``None`` is an anonymous visitor."""
-        return self.exchange.actor
+    def buffered_body(self) -> bytes | None:
+        """Return the whole body where it has arrived and the server offers it, else ``None``.
 
-    @property
-    def root_path(self) -> str:
-        """The prefix below which the site is mounted; ``""`` at the root."""
-        prefix: str = self.scope.get("root_path", "")
-        return prefix
+        Raises ``TooLarge``. PERF: most bodies come with their head, and need no timer or stream.
+        """
+        take = self.scope.get("extensions", _NO_EXTENSIONS).get(BUFFERED_BODY)
+        body: bytes | None = None if take is None else take()
+        if body is not None and len(body) > self.body_limit:
+            raise _too_large()
+        return body
+
+    def limited(self, receive: Receive) -> Receive:
+        """Return a ``receive`` that refuses a body over the limit, with or without a length.
+
+        Raises ``TooLarge`` at once where the length is declared, ``BadRequest`` for a wrong one.
+        """
+        declared = self.raw_headers.get(b"content-length", b"0")
+        if not declared.isdigit():
+            raise BadRequest
+        if int(declared) > self.body_limit:
+            raise _too_large()
+        received = 0
+
+        async def limited() -> dict[str, Any]:
+            nonlocal received
+            event = await receive()
+            if event["type"] == "http.request":
+                received += len(event.get("body", b""))
+                if received > self.body_limit:
+                    raise _too_large()
+            else:
+                self.disconnected = True
+            return event
+
+        return limited
 
     def __repr__(self) -> str:
-        context: dict[str, Any] = {"method": self.method, "path": self.path}
-        return f"<Request {context}>"
+        return f"<Request {self.method} {self.path}>"
+
+
+def _too_large() -> TooLarge:
+    # The rest of the body is not read, so that the connection cannot be used again.
+    return TooLarge(headers=[("connection", "close")])
+
+
+class RequestIds:
+    """Ids that are unique over processes: a random prefix and a counter. They are not secret."""
+
+    def __init__(self) -> None:
+        self._prefix = secrets.token_hex(6).encode()
+        self._count = itertools.count(1)
+
+    def new(self) -> bytes:
+        """Return the next id: letters, digits and a dash."""
+        return b"%s-%x" % (self._prefix, next(self._count))
+
+    @staticmethod
+    def accept(sent: bytes | None) -> bytes | None:
+        """Return an id that a trusted proxy sent, if it is harmless in a header and a log."""
+        return sent if sent is not None and _SAFE_ID.fullmatch(sent) else None
+
+
+class Visitor(NamedTuple):
+    """``locale`` to respond in; ``identified`` where a cookie may identify the visitor."""
+
+    locale: str
+    identified: bool
+
+
+class Visitors:
+    """Reads language and cookies; results for the few usual combinations are cached."""
+
+    def __init__(self, translations: Translations) -> None:
+        self._translations = translations
+        self.remembered = lru_cache(maxsize=4096)(self._read)
+
+    def of(self, accept_language: bytes | None, cookie: bytes | None) -> Visitor:
+        """Return what the two headers say."""
+        if len(accept_language or b"") + len(cookie or b"") > REMEMBERED_BYTES:
+            return self._read(accept_language, cookie)
+        return self.remembered(accept_language, cookie)
+
+    def _read(self, accept_language: bytes | None, cookie: bytes | None) -> Visitor:
+        cookies = (cookie or b"").decode("latin-1").split(";")
+        pairs = [each.strip().partition("=") for each in cookies]
+        chosen = next((value for name, _, value in pairs if name == COOKIE), None)
+        accept = None if accept_language is None else accept_language.decode("latin-1")
+        locale = self._translations.negotiate(accept, chosen)
+        return Visitor(locale, any(name not in (COOKIE, "") for name, _, _ in pairs))
+
+
+def inner_path(scope: dict[str, Any]) -> tuple[str, str]:
+    """Return the mount prefix, and the path below it.
+
+    Servers and frameworks differ in whether ``path`` still has the prefix; both are understood.
+    """
+    path: str = scope["path"] or "/"
+    prefix: str = scope.get("root_path", "")
+    if not prefix:
+        return "", path
+    prefix = prefix.rstrip("/")
+    if prefix and (path == prefix or path.startswith(prefix + "/")):
+        path = path[len(prefix) :] or "/"
+    return prefix, path
+
+
+def tidy_path(path: str) -> str:
+    """Return ``path`` without doubled slashes and without one at its end.
+
+    >>> tidy_path("//campaigns///parks/")
+    '/campaigns/parks'
+    """
+    return "/" + "/".join(part for part in path.split("/") if part)

@@ -6,13 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import falcon
-import falcon.asgi
-from falcon.routing import CompiledRouter, map_http_methods
+from falcon.routing import map_http_methods
 from falcon.routing.util import SuffixedMethodNotFoundError
 
 from changemaker_core.http.endpoint import declared
-from changemaker_core.http.request import Request, Response
+from changemaker_core.http.falcon_app import FalconApp
 from changemaker_core.plugin.errors import BootFailed, PluginConflict, PluginError, PluginInvalid
 from changemaker_core.text import did_you_mean
 
@@ -39,24 +37,6 @@ class RouteInfo:
     plugin: str
     permission: str | None
     max_body: int
-
-
-class _Router(CompiledRouter):
-    """Falcon's router, which answers Falcon with what the edge has already asked it."""
-
-    def find(self, uri: str, req: falcon.Request | None = None) -> Any:
-        if req is not None:
-            return req.exchange.found  # type: ignore[attr-defined]  # the app makes our Request
-        return super().find(uri)
-
-
-class FalconApp(falcon.asgi.App[Request, Response]):
-    """Falcon's app, with its router in sight: the edge asks it what a path leads to."""
-
-    def __init__(self, lifespan_handler: Any) -> None:
-        self.router = _Router()
-        handlers = [] if lifespan_handler is None else [lifespan_handler]
-        super().__init__(request_type=Request, router=self.router, middleware=handlers)
 
 
 def build_falcon_app(

@@ -11,7 +11,8 @@ from urllib.parse import unquote
 import httptools
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from changemaker_core.http.transit import AT_HAND, AT_ONCE
+from changemaker_core.http.request import BUFFERED_BODY
+from changemaker_core.http.response import WRITE_RESPONSE
 from changemaker_core.server.bounded import BoundedProtocol
 
 if TYPE_CHECKING:
@@ -27,10 +28,10 @@ _NOT_PLAIN = frozenset({b"content-length", b"transfer-encoding", b"expect", b"up
 
 
 class ReadyProtocol(BoundedProtocol):
-    """Writes what ``app.ready(scope)`` gives at once, without a task, an event or a message.
+    """Writes what ``app.cached_response(scope)`` returns, without a task or a message.
 
     What is not ready, the application makes in a task, as with uvicorn alone, and may hand over as
-    a whole (``AT_ONCE``) instead of in messages whose every header is looked at once more.
+    a whole (``WRITE_RESPONSE``) instead of in messages whose every header is looked at once more.
 
     Everything else, and whatever is not plain about a request, goes uvicorn's own way: another
     request of the connection still being answered, a body, a connection that is to be closed, a
@@ -39,7 +40,7 @@ class ReadyProtocol(BoundedProtocol):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._ready: Ready | None = getattr(self.config.app, "ready", None)
+        self._ready: Ready | None = getattr(self.config.app, "cached_response", None)
         self._answered = False
 
     def on_message_begin(self) -> None:
@@ -118,8 +119,8 @@ class ReadyProtocol(BoundedProtocol):
     def _offer(self, cycle: RequestResponseCycle) -> None:
         """Say in the scope what the application may use beside ASGI."""
         offered: Any = {
-            AT_ONCE: functools.partial(_write, cycle),
-            AT_HAND: functools.partial(_body, cycle),
+            WRITE_RESPONSE: functools.partial(_write, cycle),
+            BUFFERED_BODY: functools.partial(_body, cycle),
         }
         cycle.scope["extensions"] = offered
 

@@ -23,7 +23,7 @@ from changemaker_core import (
     new_id,
 )
 from changemaker_core.app import create_app
-from changemaker_core.http.arrivals import Visitors
+from changemaker_core.http.request import Visitors
 from changemaker_core.testing.fixtures_site import client_of
 
 
@@ -269,7 +269,7 @@ async def test_what_a_stranger_makes_long_is_not_remembered(app, client):
 async def test_languages_and_cookies_are_remembered_up_to_a_length(app):
     visitors = Visitors(app.site.translations)
     for n in range(3):
-        assert visitors.of(b"fr", b"a=%d; cm_lang=en" % n + b"x" * 1_000).known
+        assert visitors.of(b"fr", b"a=%d; cm_lang=en" % n + b"x" * 1_000).identified
         assert visitors.of(b"fr," + b"x" * 1_000, None).locale == "fr"
     assert visitors.remembered.cache_info().currsize == 0
     assert visitors.of(b"fr", b"cm_lang=en") == ("en", False)

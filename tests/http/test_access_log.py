@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from changemaker_core.http.access_log import GATHER_LINES, AccessLog, log
+from changemaker_core.http.access_log import BUFFER_LINES, AccessLog, log
 
 
 @pytest.fixture
@@ -18,11 +18,11 @@ def heard(caplog):
 
 async def test_many_lines_are_one_record(heard):
     access = AccessLog()
-    for number in range(GATHER_LINES):
+    for number in range(BUFFER_LINES):
         access.add("GET", "/x", 200, 0.0015, b"id-%d" % number)
     [record] = heard.records
     lines = [json.loads(line) for line in record.getMessage().splitlines()]
-    assert len(lines) == GATHER_LINES
+    assert len(lines) == BUFFER_LINES
     assert lines[0]["request_id"] == "id-0" and lines[0]["ms"] == 1.5
     assert lines[0]["user"] is None and lines[0]["cached"] is False
 

@@ -10,7 +10,8 @@ import pytest
 import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from changemaker_core.http.transit import AT_HAND, AT_ONCE
+from changemaker_core.http.request import BUFFERED_BODY
+from changemaker_core.http.response import WRITE_RESPONSE
 from changemaker_core.server.protocol import ReadyProtocol
 
 
@@ -135,7 +136,7 @@ async def test_a_proxy_takes_nothing_from_what_our_protocol_offers(open_app, pro
         answer = await answer_to(address, request)
     seen = json.loads(answer.partition(b"\r\n\r\n")[2])
     assert seen["client_ip"] == "203.0.113.5"
-    assert seen["extensions"] == [AT_HAND, AT_ONCE]
+    assert seen["extensions"] == [BUFFERED_BODY, WRITE_RESPONSE]
 
 
 @pytest.mark.parametrize("size", [5, 500], ids=["in pieces", "whole"])

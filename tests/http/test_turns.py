@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from changemaker_core.http import turns
-from changemaker_core.http.turns import OncePerTurn
+from changemaker_core.http import edge
+from changemaker_core.http.edge import OncePerTurn
 
 
 class Counted:
@@ -22,7 +22,7 @@ class Counted:
 @pytest.fixture
 def counted(monkeypatch):
     # Only the turn shall count, however slow the machine is at the moment.
-    monkeypatch.setattr(turns, "_LONGEST_TURN", 60)
+    monkeypatch.setattr(edge, "_LONGEST_TURN", 60)
     return Counted()
 
 

@@ -1,0 +1,206 @@
+"""Rendering: what a responder returned or raised, as status, headers and bytes."""
+
+from __future__ import annotations
+
+import logging
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import falcon
+import msgspec
+
+from changemaker_core.cache import CompleteResponse
+from changemaker_core.db import DatabaseUnavailable, InvalidId, LimitReached
+from changemaker_core.http.errors import NotFound, Problem, TooManyRequests, Unavailable
+from changemaker_core.text import Text
+from changemaker_core.web.pages import Page, Redirect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from changemaker_core.http.request import Request, Response
+    from changemaker_core.web import Translations
+
+log = logging.getLogger(__name__)
+
+JSON = "application/json"
+PROBLEM_JSON = "application/problem+json"
+HTML = "text/html; charset=utf-8"
+#: Characters that an address may hold as they are; what is not here is percent-encoded.
+_IN_ADDRESS = "/:?#[]@!$&'()*+,;=%~-._"
+
+#: Seconds after which a retry is worthwhile while a database restarts.
+_DATABASE_RETRY = "2"
+#: Codes and titles for what Falcon itself rejects.
+_OF_FALCON = {
+    400: ("bad_request", Text("The request could not be understood.")),
+    404: ("not_found", Text("There is nothing here.")),
+    405: ("method_not_allowed", Text("This cannot be done here.")),
+    413: ("too_large", Text("The request is too large.")),
+    415: ("unsupported_media_type", Text("This kind of content is not understood.")),
+}
+
+STATUS_LINES = {code: falcon.code_to_http_status(code) for code in range(200, 600)}
+
+
+def fill(req: Request, resp: Response, value: Any, status: int) -> None:
+    """Fill Falcon's response with the value that a responder returned."""
+    if isinstance(value, Page):
+        _page(req, resp, value)
+        return
+    if isinstance(value, Redirect):
+        _redirect(req, resp, value)
+        return
+    # A status that the responder has set itself stays; 200 is what Falcon begins with.
+    if status != 200 and resp.status_code == 200:
+        resp.status = STATUS_LINES[status]
+    if isinstance(value, bytes):
+        resp.data = value
+    elif value is not None:
+        resp.data = _encoder(req.site.translations, req.locale).encode(value)
+        resp.content_type = JSON
+
+
+@lru_cache(maxsize=64)
+def _encoder(translations: Translations, locale: str) -> msgspec.json.Encoder:
+    """Return an encoder that translates each ``Text`` into the reader's language."""
+
+    def translate(value: Any) -> str:
+        if isinstance(value, Text):
+            return translations.translate(value, locale)
+        raise NotImplementedError(f"{type(value).__name__} cannot be written as JSON")
+
+    return msgspec.json.Encoder(enc_hook=translate)
+
+
+def _page(req: Request, resp: Response, page: Page) -> None:
+    text = req.site.templates.render(
+        page.template,
+        page.context,
+        locale=req.locale,
+        root_path=req.root_path,
+        query=req.query_string,
+    )
+    resp.status = STATUS_LINES[page.status]
+    resp.data = text.encode()
+    resp.content_type = HTML
+    _add_headers(resp, page.headers)
+
+
+def _redirect(req: Request, resp: Response, redirect: Redirect) -> None:
+    resp.status = STATUS_LINES[redirect.status]
+    resp.data = b""
+    _add_headers(resp, redirect.headers)
+    resp.set_header("Location", location(redirect.location, req.root_path))
+
+
+def _add_headers(resp: Response, headers: tuple[tuple[str, str], ...]) -> None:
+    for name, value in headers:
+        if name.lower() == "set-cookie":
+            resp.append_header(name, value)
+        else:
+            resp.set_header(name, value)
+
+
+def location(target: str, root_path: str) -> str:
+    """Return an address for a ``Location`` header: a path of this site gets the mount prefix.
+
+    A path that a browser would read as another site's address (``//elsewhere``, ``/\\elsewhere``)
+    stays within this one.
+    """
+    if target.startswith(("/", "\\")):
+        target = root_path + "/" + target.lstrip("/\\")
+    return quote(target, safe=_IN_ADDRESS)
+
+
+def redirection(req: Request, redirect: Redirect) -> CompleteResponse:
+    """Return a redirect that the edge itself decides on."""
+    target = ("location", location(redirect.location, req.root_path))
+    return _complete(redirect.status, (target, *redirect.headers), b"")
+
+
+def problem(req: Request, error: Problem) -> CompleteResponse:
+    """Return an error as RFC 9457 JSON, or as a page for people, in the reader's language."""
+    headers = (("vary", "Accept, Accept-Language"), ("cache-control", "no-store"), *error.headers)
+    accept = req.raw_headers.get(b"accept", b"").decode("latin-1")
+    if wants_html(accept, req.path) and (page := _error_page(req, error)) is not None:
+        return _complete(error.status, (("content-type", HTML), *headers), page.encode())
+
+    def translated(text: str) -> str:
+        return req.site.translations.translate(text, req.locale)
+
+    details: dict[str, Any] = {
+        "type": "about:blank",
+        "title": translated(error.title),
+        "status": error.status,
+        "code": error.code,
+        "request_id": req.request_id,
+    }
+    if error.detail:
+        details["detail"] = translated(error.detail)
+    if error.errors:
+        details["errors"] = [
+            {"in": each.where, "field": each.field, "message": translated(each.message)}
+            for each in error.errors
+        ]
+    body = msgspec.json.encode(details)
+    return _complete(error.status, (("content-type", PROBLEM_JSON), *headers), body)
+
+
+def _complete(status: int, headers: Iterable[tuple[str, str]], body: bytes) -> CompleteResponse:
+    pairs = [(name.lower().encode(), value.encode()) for name, value in headers]
+    return CompleteResponse(status, pairs, body)
+
+
+def problem_of(error: Exception, req: Request) -> Problem:
+    """Return ``error`` as the visitor may see it; an unexpected one is logged, and is a 500."""
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, LimitReached):
+        return TooManyRequests(error.retry_after.total_seconds())
+    if isinstance(error, InvalidId):
+        # `{id}` in a path may be any text; nothing is there under one that is no id.
+        return NotFound()
+    if isinstance(error, DatabaseUnavailable):
+        log.warning("the database is away: %s", error, extra={"request_id": req.request_id})
+        headers = [("Retry-After", _DATABASE_RETRY)]
+        return Unavailable(code="database_unavailable", headers=headers)
+    if isinstance(error, falcon.HTTPError):
+        code = re.sub(r"[^a-z0-9]+", "_", error.title.lower()).strip("_")
+        code, title = _OF_FALCON.get(error.status_code, (code, error.title))
+        headers = list(dict(error.headers or {}).items())
+        return Problem(error.status_code, code, title, detail=error.description, headers=headers)
+    log.error("a request failed", exc_info=error, extra={"request_id": req.request_id})
+    return Problem(500, "internal_error", Text("Something went wrong on our side."))
+
+
+def _error_page(req: Request, error: Problem) -> str | None:
+    context = {
+        "status": error.status,
+        "title": error.title,
+        "detail": error.detail,
+        "errors": error.errors,
+        "request_id": req.request_id,
+    }
+    try:
+        return req.site.templates.render(
+            "error.html", context, locale=req.locale, root_path=req.root_path
+        )
+    except Exception:
+        # Whatever is wrong with the page, the error itself must still be reported: as JSON.
+        log.exception("the error page failed", extra={"request_id": req.request_id})
+        return None
+
+
+def wants_html(accept: str, path: str) -> bool:
+    """Return whether an error is shown as a page: as Accept prefers, else by the path.
+
+    >>> wants_html("*/*", "/campaigns"), wants_html("*/*", "/api/campaigns")
+    (True, False)
+    """
+    html, json = accept.find("text/html"), accept.find("json")
+    if html != json:
+        return json == -1 or -1 < html < json
+    return path != "/api" and not path.startswith("/api/")
