@@ -21,7 +21,7 @@ from benchmarks.load import paced, percentile
 from benchmarks.recording import campaign_ids, orders, take
 from benchmarks.results import Measurement, Result, Target
 from changemaker_core import Config, Site, Tx
-from changemaker_core.jobs.holds import hold
+from changemaker_core.jobs import hold_queue
 from changemaker_influence.emails.jobs import QUEUE
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _record(folder: Path, letters: int) -> tuple[float, float]:
             site.db.sync.write(_enqueue)
         enqueued = letters / (time.perf_counter() - began)
         site.db.sync.write(_empty)
-        site.db.sync.write(hold, QUEUE, "operator")
+        site.db.sync.write(hold_queue, QUEUE, "operator")
         return enqueued, letters / asyncio.run(_record_all(site, letters))
     finally:
         os.sched_setaffinity(0, before)

@@ -13,8 +13,7 @@ from changemaker_core.text import did_you_mean
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from changemaker_core.jobs import Hold, QueueDepth
-    from changemaker_core.jobs.holds import WaitingJobs
+    from changemaker_core.jobs import Hold, QueueDepth, WaitingJobs
     from changemaker_core.site import Site
 
 
@@ -63,7 +62,7 @@ def _shown(depths: list[QueueDepth], held: list[Hold]) -> list[str]:
 @click.option("--note", default="", help="Why, for whoever looks later.")
 def hold(queue: str, note: str) -> None:
     """Do nothing of QUEUE from now on; what is past its point of no return is finished."""
-    from changemaker_core.jobs.holds import hold as hold_queue
+    from changemaker_core.jobs import hold_queue
 
     with opened_site() as site:
         _check_known(site, queue)
@@ -77,7 +76,7 @@ def hold(queue: str, note: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def release(queue: str, yes: bool) -> None:
     """Say what waits in QUEUE, and let it be done."""
-    from changemaker_core.jobs.holds import holds, waiting_jobs
+    from changemaker_core.jobs import holds, waiting_jobs
 
     with opened_site() as site:
         if queue not in {hold.queue for hold in site.db.sync.all(holds())}:
@@ -91,7 +90,7 @@ def release(queue: str, yes: bool) -> None:
 
 def _check_known(site: Site, queue: str) -> None:
     """Raises ``Refusal`` for a queue that nobody has: a slip of the keyboard would hold nothing."""
-    from changemaker_core.jobs.queues import known_queues
+    from changemaker_core.jobs import known_queues
 
     known = known_queues(site, site.job_names())
     if queue not in known:

@@ -53,7 +53,7 @@ def _chosen(folder: Path, wanted: list[str]) -> list[str]:
     Loads the site with all of its plugins and checks its database, so that what is wrong is said
     once and at the start, and so that horses find every module imported.
     """
-    from changemaker_core.jobs.queues import known_queues
+    from changemaker_core.jobs import known_queues
     from changemaker_core.server.orders import Orders
     from changemaker_core.server.state import checked_site
 

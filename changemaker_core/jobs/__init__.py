@@ -1,8 +1,13 @@
-"""Work outside of requests: an outbox of rows, and executors that claim, run and settle them.
+"""Jobs: work outside of requests. An outbox of rows, and executors that claim, run and settle them.
 
-Nothing is lost, because a job is inserted in the transaction of the data it belongs to. Nothing is
-done twice, because every step of a run is refused once its lease is lost, and because a run whose
-outcome nobody knows is never repeated by itself.
+No job is lost, because it is inserted in the transaction of the data that it belongs to. No job
+runs twice, because every step of a run is refused once its lease is lost, and because a run of
+unknown outcome is never repeated by itself.
+
+A job's way through this room: ``outbox`` enqueues it, or ``schedule`` when its time has come;
+``executor`` claims and runs it; ``job_run`` settles it; ``leases`` renews its lease meanwhile, and
+reclaims it if its process dies; ``purge`` deletes it. The SQL of each step is in ``statements``.
+``held_queues`` stops claims of a whole queue.
 """
 
 from __future__ import annotations
@@ -14,13 +19,20 @@ from changemaker_core.jobs.errors import (
     UnknownJob,
 )
 from changemaker_core.jobs.executor import Executor
-from changemaker_core.jobs.holds import REASONS, Hold, holds
-from changemaker_core.jobs.job import JobRun
-from changemaker_core.jobs.model import CoreJob
+from changemaker_core.jobs.held_queues.hold import (
+    REASONS,
+    Hold,
+    WaitingJobs,
+    hold_queue,
+    holds,
+    waiting_jobs,
+)
+from changemaker_core.jobs.job_run import JobRun
+from changemaker_core.jobs.models import CoreJob
 from changemaker_core.jobs.outbox import Outbox, subscription_job
+from changemaker_core.jobs.purge import core_jobs
+from changemaker_core.jobs.queries import JobView, QueueDepth, jobs, known_queues, queue_depths
 from changemaker_core.jobs.runner import RunnerThread, run_jobs
-from changemaker_core.jobs.stats import JobView, QueueDepth, jobs, queue_depths
-from changemaker_core.jobs.tidy import core_jobs
 
 __all__ = [
     "REASONS",
@@ -36,10 +48,14 @@ __all__ = [
     "QueueDepth",
     "RunnerThread",
     "UnknownJob",
+    "WaitingJobs",
     "core_jobs",
+    "hold_queue",
     "holds",
     "jobs",
+    "known_queues",
     "queue_depths",
     "run_jobs",
     "subscription_job",
+    "waiting_jobs",
 ]

@@ -1,4 +1,4 @@
-"""What can go wrong with a job."""
+"""Errors about jobs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class UnknownJob(LookupError):
-    """A job was enqueued that no loaded plugin has."""
+    """A job was enqueued that no loaded plugin registers."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(f"No loaded plugin has a job named {name!r}.{did_you_mean(name, known)}")
@@ -23,13 +23,13 @@ class PayloadRefused(ValueError):
 
 
 class JobFailed(Exception):
-    """Raised by a job's function: it has certainly failed, and trying again would not help."""
+    """Raised by a job's function: the job has certainly failed, and must not be retried."""
 
 
 class LeaseLost(Exception):
-    """The run has been given up for dead, and its job may be another's now.
+    """The run has lost its lease, and another executor may have claimed its job.
 
-    Nothing that the step would have written was written. Let it pass through.
+    Nothing that the step would have written was written. Do not catch it.
     """
 
     def __init__(self, job_id: str) -> None:

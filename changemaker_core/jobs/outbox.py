@@ -1,15 +1,15 @@
-"""The way in: jobs and events become rows of the transaction that they belong to."""
+"""The outbox: jobs and events become rows in the transaction that they belong to."""
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db import new_id
 from changemaker_core.jobs import payload as payloads
-from changemaker_core.jobs import store
-from changemaker_core.jobs.bell import Bell
+from changemaker_core.jobs import statements
 from changemaker_core.jobs.errors import UnknownJob
-from changemaker_core.jobs.guard import Guard
+from changemaker_core.jobs.held_queues.guard import Guard
 from changemaker_core.plugin.types import Job
 
 if TYPE_CHECKING:
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from changemaker_core.db import Tx
-    from changemaker_core.jobs.site import JobSite
     from changemaker_core.plugin.types import Subscription
+    from changemaker_core.site import Site
 
 
 class Outbox:
-    """A site's outbox: what ``tx.enqueue`` and ``tx.emit`` write to."""
+    """A site's outbox, which ``tx.enqueue`` and ``tx.emit`` write to."""
 
-    def __init__(self, site: JobSite) -> None:
+    def __init__(self, site: Site) -> None:
         self._site = site
-        #: Rung when something of this process was enqueued and committed.
-        self.bell = Bell()
-        #: What holds queues after a restore or a long silence.
+        #: Notified when this process has committed new jobs.
+        self.wake_up = WakeUp()
+        #: Holds queues after a restore or a long silence.
         self.guard = Guard(site)
 
     def enqueue(
@@ -40,37 +40,58 @@ class Outbox:
         due_at: datetime | None = None,
         key: str | None = None,
     ) -> str:
-        """Insert a job; returns its id.
+        """Insert a job and return its id.
 
-        ``key``: where a job of this key is waiting or running, nothing is inserted and its id is
-        returned. Raises ``UnknownJob`` and ``PayloadRefused``.
+        Where an unfinished job has the same ``key``, nothing is inserted and its id is returned.
+        Raises ``UnknownJob`` and ``PayloadRefused``.
         """
-        known = self._known(job if isinstance(job, str) else job.name)
+        name = job if isinstance(job, str) else job.name
+        known = self._site.job(name)
+        if known is None:
+            raise UnknownJob(name, self._site.job_names())
         text = payloads.encode(payload)
         while True:
             job_id = new_id()
             due = due_at or tx.now
-            if store.insert(tx, job_id, known.name, known.queue, text, due, key):
-                tx.after_commit(self.bell.ring)
+            if statements.insert(tx, job_id, known.name, known.queue, text, due, key):
+                tx.after_commit(self.wake_up.notify)
                 return job_id
-            # Between the two statements the job may have ended and let go of its key.
-            holder = store.holder(key) if key is not None else None
-            if holder is not None:
-                return holder
+            # NOTE(race): between the two statements the job may have ended and freed its key.
+            existing = statements.id_of_key(key) if key is not None else None
+            if existing is not None:
+                return existing
 
     def emit(self, tx: Tx, event: str, payload: Mapping[str, Any]) -> None:
         """Insert one job for each subscriber of ``event``."""
         for subscription in self._site.subscriptions(event):
             self.enqueue(tx, subscription_job(subscription), payload)
 
-    def _known(self, name: str) -> Job:
-        job = self._site.job(name)
-        if job is None:
-            raise UnknownJob(name, self._site.job_names())
-        return job
+
+class WakeUp:
+    """Wakes the executors of this process after a commit that enqueued a job.
+
+    A waiting thread passes the ``count`` that it saw before it looked for work, so that it misses
+    no notification.
+    """
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        #: How many notifications there were.
+        self.count = 0
+
+    def notify(self) -> None:
+        """Wake every waiting thread."""
+        with self._condition:
+            self.count += 1
+            self._condition.notify_all()
+
+    def wait(self, seen: int, seconds: float) -> None:
+        """Return once ``count`` differs from ``seen``, at the latest after ``seconds``."""
+        with self._condition:
+            self._condition.wait_for(lambda: self.count != seen, seconds)
 
 
 def subscription_job(subscription: Subscription) -> Job:
-    """The job as which ``subscription`` hears of its event; named after both."""
+    """Return the job that calls the subscriber, named after the event and the function."""
     func = subscription.func
     return Job(f"{subscription.event}>{func.__module__}.{func.__qualname__}", func, queue="events")

@@ -1,4 +1,4 @@
-"""A job's arguments as they are stored: JSON, small, and the same when they come back."""
+"""A job's arguments as stored: JSON text that decodes to what was encoded."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from typing import Any
 
 from changemaker_core.jobs.errors import PayloadRefused
 
-#: Bytes. A payload names things by their ids; the things themselves are in the database.
-LARGEST = 64 * 1024
+#: Bytes. A payload refers to data by id; the data itself is in the database.
+MAX_BYTES = 64 * 1024
 
 
 def encode(payload: Mapping[str, Any]) -> str:
-    """``payload`` as JSON text. Raises ``PayloadRefused`` naming the part that cannot be stored."""
+    """Return ``payload`` as JSON text. Raises ``PayloadRefused``, which names the part at fault."""
     _check(payload, "payload")
     text = json.dumps(_plain(payload), separators=(",", ":"))
-    if len(text) > LARGEST:
+    if len(text) > MAX_BYTES:
         raise PayloadRefused(
-            f"the payload has {len(text)} bytes of JSON, {LARGEST} are allowed: "
+            f"the payload has {len(text)} bytes of JSON, {MAX_BYTES} are allowed: "
             "store the data in a table and pass its id"
         )
     return text
 
 
 def decode(text: str) -> dict[str, Any]:
-    """What ``encode`` stored."""
+    """Return the payload that ``encode`` was given."""
     payload: dict[str, Any] = json.loads(text)
     return payload
 
@@ -54,7 +54,7 @@ def _check_mapping(mapping: Mapping[Any, Any], path: str) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Mappings and sequences of other kinds as dicts and lists."""
+    """Convert mappings and sequences of other kinds to dicts and lists."""
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):

@@ -13,16 +13,16 @@ from changemaker_core.jobs.schedule import Scheduler
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from changemaker_core.jobs.site import JobSite
+    from changemaker_core.site import Site
 
 log = logging.getLogger(__name__)
 
-#: What is left of the ten seconds that a graceful stop may take.
+#: How long running jobs have to finish; a graceful stop takes at most ten seconds in all.
 GRACE = timedelta(seconds=8)
 
 
 def run_jobs(
-    site: JobSite,
+    site: Site,
     stop: threading.Event,
     *,
     queues: Collection[str] | None = None,
@@ -32,7 +32,7 @@ def run_jobs(
     names: Collection[str] | None = None,
     grace: timedelta = GRACE,
 ) -> None:
-    """Run due jobs, and enqueue scheduled ones, until ``stop`` is set. Blocks."""
+    """Run due jobs and enqueue scheduled ones until ``stop`` is set. Blocks."""
     executor = Executor(site, queues, workers, lease, batch, names=names)
     scheduling = threading.Thread(
         target=_schedule, args=(Scheduler(site, names), stop), name="job-schedule", daemon=True
@@ -43,19 +43,20 @@ def run_jobs(
 
 
 class RunnerThread:
-    """A runner inside of another process: demonstrations, tests.
+    """A runner on a thread of another process, for demonstrations and tests.
 
-    ``with RunnerThread(site): …`` runs it meanwhile; ``options`` are those of ``run_jobs``.
+    ``with RunnerThread(site): …`` runs it while the block runs; ``options`` are those of
+    ``run_jobs``.
     """
 
-    def __init__(self, site: JobSite, **options: object) -> None:
+    def __init__(self, site: Site, **options: object) -> None:
         self._stop = threading.Event()
         self._thread = threading.Thread(
             target=run_jobs, args=(site, self._stop), kwargs=options, name="job-runner", daemon=True
         )
 
     def start(self) -> None:
-        """Begin. Once only."""
+        """Start the thread. To be called once."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -74,8 +75,8 @@ class RunnerThread:
 def _schedule(scheduler: Scheduler, stop: threading.Event) -> None:
     while True:
         try:
-            scheduler.tick()
-        except Exception:  # the database is away, perhaps; it may be back
+            scheduler.enqueue_due()
+        except Exception:  # the database may be away for now
             log.exception("scheduled jobs could not be enqueued")
         if stop.wait(POLL_SECONDS):
             return

@@ -1,8 +1,8 @@
-"""Jobs that are due again and again.
+"""Scheduled jobs: enqueued at each due time, once for all processes.
 
-Each due time of a job is one row, whose id is made of the job's name and that time: whichever
-process inserts it first has done it for all. After a pause only the latest due time is made up
-for, and while one run of a job waits or works, its next ones are left out.
+Each due time of a job is one row, whose id is derived from the job's name and that time, so that
+the first process that inserts it has done so for all. After a pause only the latest due time is
+caught up on, and while one run of a job waits or runs, its next ones are skipped.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from changemaker_core.jobs import store
+from changemaker_core.jobs import statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from changemaker_core.db import Tx
-    from changemaker_core.jobs.site import JobSite
     from changemaker_core.plugin.types import Every, Job
+    from changemaker_core.site import Site
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def latest_due(schedule: Every, now: datetime) -> datetime:
-    """The last multiple of the interval since 1970 that is not after ``now``."""
+    """Return the last multiple of the interval since 1970 that is not after ``now``."""
     return _EPOCH + (now - _EPOCH) // schedule.interval * schedule.interval
 
 
 def slot_id(name: str, due: datetime) -> str:
-    """The id of the row for that due time: a UUID of version 8 that sorts by time as UUIDv7 do."""
+    """Return the id of the row for a due time: a UUIDv8 that sorts by time as UUIDv7 do."""
     digest = int.from_bytes(hashlib.sha256(f"{name} {due.isoformat()}".encode()).digest()[:10])
     milliseconds = int(due.timestamp() * 1000)
     number = milliseconds << 80 | 0x8 << 76 | (digest >> 68) << 64
@@ -38,26 +38,26 @@ def slot_id(name: str, due: datetime) -> str:
 
 
 class Scheduler:
-    """Inserts the rows of jobs that have come due. Cheap to ask often."""
+    """Enqueues scheduled jobs. Calling it often costs little."""
 
-    def __init__(self, site: JobSite, names: Iterable[str] | None = None) -> None:
+    def __init__(self, site: Site, names: Iterable[str] | None = None) -> None:
         jobs = map(site.job, site.job_names() if names is None else names)
         self._site = site
         self._jobs = [job for job in jobs if job is not None and job.schedule is not None]
-        self._seen: dict[str, datetime] = {}
+        self._enqueued: dict[str, datetime] = {}
 
-    def tick(self) -> int:
-        """Insert what has come due since the last call; answers how many rows were new."""
+    def enqueue_due(self) -> int:
+        """Insert the rows that came due since the last call; return how many were new."""
         now = self._site.clock()
         slots = {job.name: latest_due(job.schedule, now) for job in self._jobs if job.schedule}
-        fresh = [job for job in self._jobs if self._seen.get(job.name) != slots[job.name]]
+        fresh = [job for job in self._jobs if self._enqueued.get(job.name) != slots[job.name]]
         inserted = self._site.db.sync.write(_insert, fresh, slots) if fresh else 0
-        self._seen.update(slots)
+        self._enqueued.update(slots)
         return inserted
 
 
-def current_slots(site: JobSite, now: datetime) -> list[str]:
-    """Ids that must be remembered, finished or not, lest their due time is made up for again."""
+def current_slots(site: Site, now: datetime) -> list[str]:
+    """Return the ids of rows that must not be purged, lest their due time is caught up on again."""
     jobs = [job for job in map(site.job, site.job_names()) if job is not None]
     return [slot_id(job.name, latest_due(job.schedule, now)) for job in jobs if job.schedule]
 
@@ -68,4 +68,4 @@ def _insert(tx: Tx, jobs: Iterable[Job], slots: dict[str, datetime]) -> int:
 
 def _insert_slot(tx: Tx, job: Job, due: datetime) -> bool:
     key = f"schedule:{job.name}"
-    return store.insert(tx, slot_id(job.name, due), job.name, job.queue, "{}", due, key)
+    return statements.insert(tx, slot_id(job.name, due), job.name, job.queue, "{}", due, key)

@@ -1,32 +1,268 @@
-"""Statements in SQL, on the connection of the unit of work.
+"""The SQL statements on ``core_job``, each one round trip, run inside a unit of work.
 
-They are SQL rather than peewee's queries because every job takes some of them: building the queries
-would cost more than running them.
+They are SQL text rather than peewee queries because every job runs several of them: building the
+queries would cost more than running them.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from changemaker_core.jobs.model import CoreJob
+from changemaker_core.db.fields import read_utc, utc_text
+from changemaker_core.jobs.errors import LeaseLost
+from changemaker_core.jobs.models import CoreJob
+from changemaker_core.jobs.payload import decode
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from datetime import datetime
+
+    from changemaker_core.db import Tx
+
+#: A finished row has no key, so that the same key can be enqueued again.
+_FINISH = """
+UPDATE core_job SET state = ?, error = ?, finished_at = ?, updated_at = ?,
+  due_at = NULL, lease = NULL, dedupe_key = NULL
+WHERE id = ? AND lease = ? AND state = ?"""
+
+_AT_RISK = """
+UPDATE core_job SET state = 'at_risk', due_at = ?, updated_at = ?
+WHERE id = ? AND lease = ? AND state = ?"""
+
+_REQUEUE = """
+UPDATE core_job SET state = 'queued', due_at = ?, error = ?, updated_at = ?, lease = NULL
+WHERE id = ? AND lease = ? AND state = ?"""
+
+_IS_LEASED = "SELECT 1 FROM core_job WHERE id = ? AND lease = ? AND state = ?"
+
+_INSERT = """
+INSERT INTO core_job (id, name, queue, payload, state, attempts, wanted_at, due_at, dedupe_key,
+  actor, created_at, updated_at)
+VALUES (?, ?, ?, ?, 'queued', 0, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+
+#: Both parameters ``queue`` have the same value: a subquery that does not depend on the row is run
+#: only once.
+_DUE = """
+SELECT id FROM core_job
+WHERE queue = ? AND due_at <= ? AND state <> 'at_risk' AND name IN ({names})
+  AND NOT EXISTS (SELECT 1 FROM core_hold WHERE core_hold.queue = ?)
+ORDER BY due_at LIMIT ?"""
+
+_CLAIM = """
+UPDATE core_job SET state = 'running', attempts = attempts + 1, lease = ?, due_at = ?,
+  updated_at = ?
+WHERE id {chosen} RETURNING id, name, payload, attempts, wanted_at, created_at"""
+
+#: Of all queues, so that the small index on rows at risk is used and not the one on due rows.
+_EXPIRED = """
+SELECT id, name, payload, lease FROM core_job
+WHERE due_at <= ? AND state = 'at_risk' AND name IN ({names})
+ORDER BY due_at LIMIT 100"""
+
+_MARK_UNKNOWN = """
+UPDATE core_job SET state = 'unknown', error = ?, finished_at = ?, updated_at = ?,
+  due_at = NULL, lease = NULL, dedupe_key = NULL
+WHERE id = ? AND lease = ? AND state = 'at_risk' AND due_at <= ?"""
+
+_POSTPONE = "UPDATE core_job SET due_at = ? WHERE id = ? AND lease = ? AND state = 'at_risk'"
+
+_RENEW = """
+UPDATE core_job SET due_at = ?
+WHERE id IN ({ids}) AND lease IN ({leases}) AND state IN ('running', 'at_risk')"""
+
+_RELEASE = """
+UPDATE core_job SET state = 'queued', attempts = attempts - 1, due_at = ?, lease = NULL,
+  updated_at = ?
+WHERE id IN ({ids}) AND lease IN ({leases}) AND state = 'running'"""
 
 
-def run(sql: str, *values: Any) -> Any:
-    """Run a statement whose values are marked ``?``; answers the cursor."""
-    database = _database()
-    return database.execute_sql(_marked(sql, database.param), values)
+@dataclass(frozen=True, slots=True)
+class ClaimedJob:
+    """A job that this process has leased. ``attempts`` counts this one."""
+
+    id: str
+    name: str
+    payload: dict[str, Any]
+    attempts: int
+    wanted_at: datetime
+    created_at: datetime
+    lease: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fence:
+    """The condition of a run's next step: the job has this lease and this state.
+
+    It fails where the lease was lost, and where a commit succeeded whose confirmation was lost.
+    """
+
+    job_id: str
+    lease: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiredJob:
+    """A job that passed its point of no return and whose lease then expired."""
+
+    id: str
+    name: str
+    payload: dict[str, Any]
+    lease: str
+
+
+def execute(sql: str, *values: Any) -> Any:
+    """Run a statement with ``?`` as its placeholders, and return the cursor."""
+    database = CoreJob._meta.database
+    return database.execute_sql(_with_placeholder(sql, database.param), values)
 
 
 def is_postgresql() -> bool:
-    """Whether that is the database."""
-    return bool(_database().param == "%s")
+    """Return whether the unit of work runs on PostgreSQL."""
+    return bool(CoreJob._meta.database.param == "%s")
 
 
-def _database() -> Any:
-    return CoreJob._meta.database
+def insert(
+    tx: Tx,
+    job_id: str,
+    name: str,
+    queue: str,
+    payload: str,
+    due_at: datetime,
+    key: str | None,
+) -> bool:
+    """Insert a job; return False when its id or its key exists already."""
+    now, due = utc_text(tx.now), utc_text(due_at)
+    actor = f"{tx.actor.kind}:{tx.actor.id}" if tx.actor else None
+    cursor = execute(_INSERT, job_id, name, queue, payload, due, due, key, actor, now, now)
+    return bool(cursor.rowcount == 1)
+
+
+def id_of_key(key: str) -> str | None:
+    """Return the id of the unfinished job that has ``key``."""
+    row = execute("SELECT id FROM core_job WHERE dedupe_key = ?", key).fetchone()
+    return None if row is None else str(row[0])
+
+
+def is_due(queue: str, names: Collection[str], now: datetime) -> bool:
+    """Return whether a claim would find a job, without any lock. A held queue has none."""
+    sql = _DUE.format(names=_placeholders(names))
+    return execute(sql, queue, utc_text(now), *names, queue, 1).fetchone() is not None
+
+
+def prefer_due_index() -> None:
+    """Have PostgreSQL read the index on due jobs in its order until the transaction ends.
+
+    NOTE(planner): before its statistics have caught up with a burst of new jobs, PostgreSQL takes
+    them for few, and fetches and sorts all of them for each claim.
+    """
+    if is_postgresql():
+        execute("SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
+
+
+def queues_in_use() -> list[str]:
+    """Return the queues that have unfinished jobs."""
+    rows = execute("SELECT DISTINCT queue FROM core_job WHERE due_at IS NOT NULL").fetchall()
+    return [str(queue) for (queue,) in rows]
+
+
+def claim(
+    tx: Tx, queue: str, names: Collection[str], limit: int, lease: str, until: datetime
+) -> list[ClaimedJob]:
+    """Lease up to ``limit`` due jobs, the longest waiting first; none of a held queue."""
+    prefer_due_index()
+    found = _DUE.format(names=_placeholders(names))
+    # NOTE(planner): an array is computed once; IN (… LIMIT) may be planned as a join.
+    chosen = f"= ANY(ARRAY({found} FOR UPDATE SKIP LOCKED))" if is_postgresql() else f"IN ({found})"
+    now = utc_text(tx.now)
+    values = (lease, utc_text(until), now, queue, now, *names, queue, limit)
+    rows = execute(_CLAIM.format(chosen=chosen), *values).fetchall()
+    claimed = [
+        ClaimedJob(
+            str(id_), name, decode(text), attempts, read_utc(wanted), read_utc(created), lease
+        )
+        for id_, name, text, attempts, wanted, created in rows
+    ]
+    return sorted(claimed, key=lambda job: (job.wanted_at, job.id))
+
+
+def expired(names: Collection[str], now: datetime) -> list[ExpiredJob]:
+    """Return jobs at risk whose lease has ended, at most 100."""
+    sql = _EXPIRED.format(names=_placeholders(names))
+    rows = execute(sql, utc_text(now), *names).fetchall()
+    return [ExpiredJob(str(id_), name, decode(text), lease) for id_, name, text, lease in rows]
+
+
+def mark_unknown(tx: Tx, job: ExpiredJob, error: str) -> bool:
+    """Finish a job as unknown; return False where it was renewed or settled meanwhile."""
+    now = utc_text(tx.now)
+    cursor = execute(_MARK_UNKNOWN, _storable(error), now, now, job.id, job.lease, now)
+    return bool(cursor.rowcount == 1)
+
+
+def postpone(tx: Tx, job: ExpiredJob, until: datetime) -> None:
+    """Have an expired job found again at ``until``."""
+    execute(_POSTPONE, utc_text(until), job.id, job.lease)
+
+
+def require_lease(fence: Fence) -> None:
+    """Raise ``LeaseLost`` unless the job is leased, and keep it so until the transaction ends."""
+    lock = " FOR UPDATE" if is_postgresql() else ""  # SQLite has one writer anyway
+    if execute(_IS_LEASED + lock, fence.job_id, fence.lease, fence.state).fetchone() is None:
+        raise LeaseLost(fence.job_id)
+
+
+def mark_at_risk(tx: Tx, fence: Fence, until: datetime) -> None:
+    """Record that the point of no return is passed. Raises ``LeaseLost``."""
+    _execute_fenced(fence, _AT_RISK, utc_text(until), utc_text(tx.now))
+
+
+def requeue(tx: Tx, fence: Fence, due_at: datetime, error: str) -> None:
+    """End the lease and have the job claimed again at ``due_at``. Raises ``LeaseLost``."""
+    _execute_fenced(fence, _REQUEUE, utc_text(due_at), _storable(error), utc_text(tx.now))
+
+
+def finish(tx: Tx, fence: Fence, state: str, error: str | None) -> None:
+    """End the lease and the job. Raises ``LeaseLost``."""
+    now = utc_text(tx.now)
+    _execute_fenced(fence, _FINISH, state, _storable(error), now, now)
+
+
+def renew(tx: Tx, jobs: Collection[ClaimedJob], until: datetime) -> None:
+    """Prolong the leases that are not lost."""
+    execute(_for_jobs(_RENEW, jobs), utc_text(until), *_ids_and_leases(jobs))
+
+
+def release(tx: Tx, jobs: Collection[ClaimedJob]) -> None:
+    """End the leases of jobs that are not at risk, which are queued as if never claimed."""
+    now = utc_text(tx.now)
+    execute(_for_jobs(_RELEASE, jobs), now, now, *_ids_and_leases(jobs))
+
+
+def _execute_fenced(fence: Fence, sql: str, *values: Any) -> None:
+    if execute(sql, *values, fence.job_id, fence.lease, fence.state).rowcount != 1:
+        raise LeaseLost(fence.job_id)
+
+
+def _for_jobs(sql: str, jobs: Collection[ClaimedJob]) -> str:
+    return sql.format(ids=_placeholders(jobs), leases=_placeholders({job.lease for job in jobs}))
+
+
+def _ids_and_leases(jobs: Collection[ClaimedJob]) -> list[str]:
+    return [*(job.id for job in jobs), *sorted({job.lease for job in jobs})]
+
+
+def _storable(error: str | None) -> str | None:
+    """Shorten a text, and remove NUL, which PostgreSQL cannot store."""
+    return None if error is None else error.replace("\0", "")[:2000]
+
+
+def _placeholders(values: Collection[Any]) -> str:
+    return ", ".join("?" * len(values))
 
 
 @lru_cache(maxsize=256)
-def _marked(sql: str, mark: str) -> str:
-    return sql.replace("?", mark)
+def _with_placeholder(sql: str, placeholder: str) -> str:
+    return sql.replace("?", placeholder)

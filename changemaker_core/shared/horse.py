@@ -16,7 +16,7 @@ from changemaker_core.jobs.runner import GRACE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from changemaker_core.jobs.site import JobSite
+    from changemaker_core.site import Site
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ LAST_SECONDS: Final = 1.0
 
 
 def work_off(
-    site: JobSite, queue: str, *, lease: timedelta = timedelta(seconds=60), threads: int = 4
+    site: Site, queue: str, *, lease: timedelta = timedelta(seconds=60), threads: int = 4
 ) -> int:
     """Run what is due in ``queue``, for about ``SECONDS``; answers how many runs.
 
@@ -38,8 +38,8 @@ def work_off(
     ``GRACE`` to and is given back. To be called in the main thread of a process that it may end.
     """
     executor = Executor(site, [queue], threads, lease, BATCH)
-    with _heeding_sigterm(executor.give_back_begun) as stop:
-        return executor.drain(queue, SECONDS, BATCH, stop)
+    with _heeding_sigterm(executor.release_all) as stop:
+        return executor.drain(SECONDS, stop)
 
 
 def end_process_within(seconds: float) -> None:

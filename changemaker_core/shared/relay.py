@@ -7,8 +7,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core.jobs.model import CoreHold, CoreJob
-from changemaker_core.jobs.queues import known_queues
+from changemaker_core.jobs import known_queues
+from changemaker_core.jobs.models import CoreHold, CoreJob
 from changemaker_core.jobs.schedule import Scheduler
 from changemaker_core.shared.connection import connect
 from changemaker_core.shared.tickets import DRAIN, Tickets
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from changemaker_core.jobs.site import JobSite
+    from changemaker_core.site import Site
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ class Relay:
     database is away, jobs wait in the outbox; that is logged once, and so is the end of it.
     """
 
-    def __init__(self, site: JobSite, url: str, *, function: str = DRAIN) -> None:
+    def __init__(self, site: Site, url: str, *, function: str = DRAIN) -> None:
         self._site = site
         self._client = connect(url)
         self._tickets = Tickets(self._client, function)
@@ -55,7 +55,7 @@ class Relay:
     def stop(self) -> None:
         """End, within ``STOP_SECONDS`` whatever Redis does."""
         self._stop.set()
-        self._site.jobs.bell.ring()
+        self._site.jobs.wake_up.notify()
         self._thread.join(STOP_SECONDS)
         self._client.close()
 
@@ -67,19 +67,19 @@ class Relay:
         self.stop()
 
     def _run(self) -> None:
-        bell = self._site.jobs.bell
+        wake_up = self._site.jobs.wake_up
         while not self._stop.is_set():
-            heard = bell.rings
+            seen = wake_up.count
             try:
                 self._hand_in()
                 self._is_back()
             except Exception as error:  # Redis or the database is away, and may be back
                 self._is_away(error)
             self._stop.wait(PAUSE_SECONDS)
-            bell.wait(heard, EVERY_SECONDS)
+            wake_up.wait(seen, EVERY_SECONDS)
 
     def _hand_in(self) -> None:
-        self._scheduler.tick()
+        self._scheduler.enqueue_due()
         self._queues = self._queues or known_queues(self._site, self._names)
         now = self._site.clock()
         for queue in self._site.db.sync.read(_due, self._queues, self._names, now):

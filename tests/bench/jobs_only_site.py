@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from changemaker_core.db import Database, utcnow
 from changemaker_core.jobs import Outbox, subscription_job
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from changemaker_core.plugin.types import Job, Subscription
+    from changemaker_core.site import Site
 
 
 class JobsOnlySite:
@@ -28,7 +29,7 @@ class JobsOnlySite:
     ) -> None:
         self.clock = clock
         self.run_folder = run_folder
-        self.jobs = Outbox(self)
+        self.jobs = Outbox(cast("Site", self))
         self.db = Database.open(url, clock=clock, effects=self.jobs)
         self._subscriptions = list(subscriptions)
         self._jobs = {job.name: job for job in jobs}

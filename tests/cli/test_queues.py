@@ -12,7 +12,7 @@ import pytest
 JOB = """
 INSERT INTO core_job (id, name, queue, payload, state, attempts, wanted_at, due_at, created_at,
   updated_at)
-VALUES (?, 'core.tidy', 'core', '{}', 'queued', 0, ?, ?, ?, ?)
+VALUES (?, 'core.purge', 'core', '{}', 'queued', 0, ?, ?, ?, ?)
 """
 MAY = "2026-05-01 12:00:00.000000+00:00"
 
@@ -51,7 +51,7 @@ def test_hold_and_release(queues: Any, cli: Any, site: Any, waiting: None) -> No
     refused = queues("release", "core", stdin="n\n")
     assert refused.returncode == 1
     assert "Jobs that wait in core and will be done: 3" in refused.stderr
-    assert "3 core.tidy, since 2026-05-01 12:00 UTC" in refused.stderr
+    assert "3 core.purge, since 2026-05-01 12:00 UTC" in refused.stderr
     assert json.loads(queues("list", "--json").stdout)["held"] != []
 
     released = queues("release", "core", "--yes")

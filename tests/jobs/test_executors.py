@@ -63,7 +63,7 @@ def test_a_job_that_was_claimed_and_never_begun_keeps_its_only_attempt(
     runs = []
     site = make_site(Job("test.job", lambda run: runs.append(run.id), retries=Backoff(attempts=1)))
     put(site, "test.job")
-    assert Executor(site)._take(10)
+    assert Executor(site)._claim()
     clock.forward(seconds=60)
     Executor(site).run_due()
     assert (len(runs), rows(site)[0].state) == (1, "done")
@@ -185,7 +185,7 @@ def test_a_lapsed_lease_is_taken_over(
     site = make_site(Job("test.job", lambda run: runs.append(run.attempt)))
     put(site, "test.job")
     lost = Executor(site)
-    lost._take(10)  # claims, and is never heard of again
+    lost._claim()  # claims, and is never heard of again
     assert Executor(site).run_due() == 0
     clock.forward(seconds=60)
     assert Executor(site).run_due() == 1
@@ -211,7 +211,7 @@ def test_a_job_that_ends_its_process_each_time_dies(
     )
     put(site, "test.job")
     for _ in range(2 + executor.LAPSES):
-        assert Executor(site)._take(10)
+        assert Executor(site)._claim()
         clock.forward(seconds=60)
     Executor(site).run_due()
     assert (runs, rows(site)[0].state, notes(site)) == ([], "dead", ["dead"])

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changemaker_core.jobs import Executor, RunnerThread, beats, holds
-from changemaker_core.jobs.countfile import CountFile
-from changemaker_core.jobs.holds import hold, waiting_jobs
+from changemaker_core.jobs import Executor, RunnerThread, hold_queue, holds, waiting_jobs
+from changemaker_core.jobs.held_queues.counter_file import CounterFile
+from changemaker_core.jobs.held_queues.guard import read_heartbeat
 from changemaker_core.plugin.types import Backoff, Job
 from changemaker_core.testing.snapshots import take
 
@@ -90,8 +90,8 @@ def test_a_held_queue_is_left_alone_and_others_go_on(
     site = start()
     put(site, "send", to="a")
     put(site, "other", to="b")
-    assert site.db.sync.write(hold, "mail", "operator", "moving")
-    assert not site.db.sync.write(hold, "mail", "silence")
+    assert site.db.sync.write(hold_queue, "mail", "operator", "moving")
+    assert not site.db.sync.write(hold_queue, "mail", "silence")
     Executor(site).run_due()
     assert post.sent == ["b"]
     (held,) = site.db.sync.all(holds())
@@ -110,7 +110,7 @@ def test_a_job_that_was_claimed_does_not_pass_its_point_of_no_return(
     site = start()
     for number in range(5):
         put(site, "send", to=str(number))
-    post.first = lambda: site.db.sync.write(hold, "mail", "operator")
+    post.first = lambda: site.db.sync.write(hold_queue, "mail", "operator")
     Executor(site).run_due()
     assert post.sent == ["0"]
     release(site)
@@ -124,7 +124,7 @@ def test_retries_have_their_whole_time_after_a_release(
 ) -> None:
     site = start()
     put(site, "refuse")
-    site.db.sync.write(hold, "mail", "operator")
+    site.db.sync.write(hold_queue, "mail", "operator")
     clock.forward(days=3)
     release(site)
     Executor(site).run_due()
@@ -393,7 +393,7 @@ def test_a_runner_at_rest_writes_once_in_half_a_minute(start: Fixture, clock: Cl
         clock.forward(seconds=1)
         for executor in executors:
             executor.run_due()
-    assert site.db.sync.read(beats.read, "mail").number == 4
+    assert site.db.sync.read(read_heartbeat, "mail").number == 4
 
 
 # The file
@@ -402,16 +402,16 @@ def test_a_runner_at_rest_writes_once_in_half_a_minute(start: Fixture, clock: Cl
 @given(st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=20))
 def test_a_count_only_grows(tmp_path_factory: pytest.TempPathFactory, numbers: list[int]) -> None:
     path = tmp_path_factory.mktemp("count") / "run" / "count"
-    assert CountFile(path).read() == 0
+    assert CounterFile(path).read() == 0
     with ThreadPoolExecutor(4) as threads:
-        list(threads.map(CountFile(path).raise_to, numbers))
-    assert CountFile(path).read() == max(numbers)
+        list(threads.map(CounterFile(path).raise_to, numbers))
+    assert CounterFile(path).read() == max(numbers)
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 21, b"1234567890x"])
 def test_a_broken_count_file_says_nothing(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "count").write_bytes(content)
-    file = CountFile(tmp_path / "count")
+    file = CounterFile(tmp_path / "count")
     assert file.read() == 0
     file.raise_to(7)
     assert file.read() == 7

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from changemaker_core.identity.actor import Actor
 from changemaker_core.jobs import Executor, JobRun, PayloadRefused, UnknownJob
-from changemaker_core.jobs.payload import LARGEST, decode, encode
+from changemaker_core.jobs.payload import MAX_BYTES, decode, encode
 from changemaker_core.plugin.types import Job, Subscription
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Colour(enum.Enum):
         ({"colour": Colour.RED}, "payload.colour is of type Colour"),
         ({"counts": {1: 2}}, "payload.counts has the key 1"),
         ({"ratio": float("nan")}, "payload.ratio is nan"),
-        ({"text": "x" * LARGEST}, "are allowed"),
+        ({"text": "x" * MAX_BYTES}, "are allowed"),
     ],
 )
 def test_what_is_not_json_is_named(payload: dict[str, Any], part: str) -> None:

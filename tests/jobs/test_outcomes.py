@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from changemaker_core.db import current_actor
 from changemaker_core.identity.actor import SYSTEM
 from changemaker_core.jobs import Executor, JobFailed
-from changemaker_core.jobs.job import wait
+from changemaker_core.jobs.job_run import delay
 from changemaker_core.plugin.types import Backoff, Job
 
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ def test_queues(make_site: Fixture, put: Fixture) -> None:
     assert ran.index("test.b", 1) <= 6  # its turn came, though the other queue was longer
     put(site, "test.a")
     put(site, "test.b")
-    assert Executor(site).drain("a", seconds=5, batch=20) == 1
+    assert Executor(site, queues=["a"], batch=20).drain(seconds=5) == 1
 
 
 def test_jobs_are_run_in_the_order_in_which_they_are_due(
@@ -270,5 +270,5 @@ def test_jobs_are_run_in_the_order_in_which_they_are_due(
 )
 def test_the_wait_doubles_within_bounds(attempt: int, first: timedelta, longest: timedelta) -> None:
     expected = min(first * 2.0 ** min(attempt - 1, 20), longest)
-    waited = wait(Backoff(first=first, longest=longest), attempt)
+    waited = delay(Backoff(first=first, longest=longest), attempt)
     assert expected * 0.79 <= waited <= expected * 1.21

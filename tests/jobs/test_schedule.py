@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from changemaker_core.jobs import Executor
+from changemaker_core.jobs.purge import core_jobs
 from changemaker_core.jobs.schedule import Scheduler, latest_due, slot_id
-from changemaker_core.jobs.tidy import core_jobs
 from changemaker_core.plugin.types import Every, Job
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ def test_a_due_time_is_one_row_whoever_looks(
     runs: list[str] = []
     one, other = make_site(tick_job(runs)), make_site(tick_job(runs))
     schedulers = [Scheduler(one), Scheduler(other)]
-    assert [scheduler.tick() for scheduler in schedulers * 2] == [1, 0, 0, 0]
+    assert [scheduler.enqueue_due() for scheduler in schedulers * 2] == [1, 0, 0, 0]
     Executor(one).run_due()
-    assert Scheduler(other).tick() == 0  # finished, and remembered
+    assert Scheduler(other).enqueue_due() == 0  # finished, and remembered
     clock.forward(minutes=59)
-    assert [scheduler.tick() for scheduler in schedulers] == [0, 0]
+    assert [scheduler.enqueue_due() for scheduler in schedulers] == [0, 0]
     clock.forward(minutes=1)
-    assert [scheduler.tick() for scheduler in schedulers] == [1, 0]
+    assert [scheduler.enqueue_due() for scheduler in schedulers] == [1, 0]
     assert len(rows(one)) == 2
     Executor(other).run_due()
     assert len(runs) == 2
@@ -64,10 +64,10 @@ def test_a_due_time_is_one_row_whoever_looks(
 def test_only_the_latest_is_made_up_for(make_site: Fixture, rows: Fixture, clock: Fixture) -> None:
     runs: list[str] = []
     site = make_site(tick_job(runs))
-    Scheduler(site).tick()
+    Scheduler(site).enqueue_due()
     Executor(site).run_due()
     clock.forward(days=3, minutes=10)
-    Scheduler(site).tick()
+    Scheduler(site).enqueue_due()
     assert len(rows(site)) == 2
     assert rows(site)[1].due_at == clock() - timedelta(minutes=10)
 
@@ -77,7 +77,7 @@ def test_runs_of_one_job_do_not_pile_up(make_site: Fixture, rows: Fixture, clock
     site = make_site(tick_job(runs))
     scheduler = Scheduler(site)
     for _ in range(5):
-        scheduler.tick()
+        scheduler.enqueue_due()
         clock.forward(hours=1)
     assert len(rows(site)) == 1
 
@@ -95,20 +95,20 @@ def test_old_rows_go_and_due_times_stay_remembered(
     for name in ("test.job", "test.fail"):
         put(site, name)
     put(site, "test.job", due_at=clock() + timedelta(days=300))
-    Scheduler(site).tick()
+    Scheduler(site).enqueue_due()
     Executor(site).run_due()
     assert len(rows(site)) == 5
     clock.forward(days=4)
-    Scheduler(site).tick()
+    Scheduler(site).enqueue_due()
     Executor(site).run_due()
     left = sorted((row.name, row.state) for row in rows(site))
     assert left == [
-        ("core.tidy", "done"),
+        ("core.purge", "done"),
         ("test.fail", "dead"),
         ("test.job", "queued"),
         ("test.monthly", "done"),
     ]
     clock.forward(days=100)
-    Scheduler(site).tick()
+    Scheduler(site).enqueue_due()
     Executor(site).run_due()
     assert "test.fail" not in [row.name for row in rows(site)]

@@ -10,7 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from changemaker_core import HealthCheck, Job, Plugin, hookimpl
 from changemaker_core.features.accounts import api
-from changemaker_core.jobs.holds import hold
+from changemaker_core.jobs import hold_queue
 from changemaker_core.mail import Address, Message
 from changemaker_core.testing.fixtures_site import client_of
 
@@ -107,8 +107,8 @@ async def test_queues_are_for_those_who_may_see_them(open_app):
 
 async def test_a_held_queue_is_told_everywhere_and_fails_nothing(open_app):
     async with open_app() as app, client_of(app) as client:
-        await app.site.db.write(hold, "mail", "restore")
-        await app.site.db.write(hold, "core", "operator", "moving")
+        await app.site.db.write(hold_queue, "mail", "restore")
+        await app.site.db.write(hold_queue, "core", "operator", "moving")
         token = await signed_in(app, client, "SUPER_ADMIN")
         headers = {"Authorization": f"Bearer {token}", "Accept-Language": "fr"}
         core, mail = (await client.get("/api/queues", headers=headers)).json()["held"]

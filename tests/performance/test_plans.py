@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 #: What may look at all rows, or sort them, and why.
 ACCEPTED = {
-    "changemaker_core.jobs.holds.waiting_jobs": "groups what waits in a queue that is held",
-    "changemaker_core.jobs.stats.jobs": "operators ask it; each job would pay for an index",
+    "changemaker_core.jobs.held_queues.hold.waiting_jobs": "groups what waits in a held queue",
+    "changemaker_core.jobs.queries.jobs": "operators ask it; each job would pay for an index",
     "changemaker_influence.campaigns.queries.custom_recipients": "sorts a campaign's 100 at most",
     "changemaker_influence.directories.queries.lookup_counts": "a row for each kind of source",
 }

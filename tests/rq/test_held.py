@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from changemaker_core.jobs.holds import hold
+from changemaker_core.jobs import hold_queue
 from changemaker_core.shared.relay import _due
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def test_a_held_queue_has_no_tickets(ledger: JobsOnlySite) -> None:
         return ledger.db.sync.read(_due, ["mail", "notes"], names, ledger.clock())
 
     assert sorted(due()) == ["mail", "notes"]
-    ledger.db.sync.write(hold, "mail", "operator")
+    ledger.db.sync.write(hold_queue, "mail", "operator")
     assert due() == ["notes"]
     ledger.db.sync.write(ledger.jobs.guard.release, "mail")
     assert sorted(due()) == ["mail", "notes"]

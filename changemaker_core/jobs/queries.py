@@ -1,18 +1,25 @@
-"""How much work there is, and what became of each piece."""
+"""Reads of the outbox for operators: depths of queues, lists of jobs, known queues."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 import peewee
 
 from changemaker_core.db import Query, compiled
-from changemaker_core.jobs.model import CoreJob
+from changemaker_core.jobs import statements
+from changemaker_core.jobs.models import CoreJob
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from changemaker_core.site import Site
 
 
 class QueueDepth(msgspec.Struct, frozen=True):
-    """How many jobs of a queue are in a state, and since when the oldest of them was wanted."""
+    """How many jobs of a queue are in a state, and the earliest time one of them was to start."""
 
     queue: str
     state: str
@@ -22,7 +29,7 @@ class QueueDepth(msgspec.Struct, frozen=True):
 
 @compiled(QueueDepth)
 def queue_depths() -> Query:
-    """One row for each queue and state that there is, read from an index that holds all of it."""
+    """Return one row for each queue and state, read from a covering index."""
     return (
         CoreJob.select(
             CoreJob.queue,
@@ -36,8 +43,7 @@ def queue_depths() -> Query:
 
 
 class JobView(msgspec.Struct, frozen=True):
-    """One job, without its payload. ``state`` is as ``CoreJob`` says; ``wanted_at`` is when it was
-    first to start, ``due_at`` when it may be claimed next, if ever."""
+    """One job, without its payload; the fields are those of ``CoreJob``."""
 
     id: str
     name: str
@@ -62,7 +68,7 @@ def jobs(
     limit: int = 51,
     offset: int = 0,
 ) -> Query:
-    """Jobs that are kept, newest first; those enqueued before the one of the id ``before``."""
+    """Return jobs, newest first; with ``before``, those enqueued before the job of that id."""
     query = CoreJob.select(*_VIEW)
     if queue is not None:
         query = query.where(CoreJob.queue == queue)
@@ -71,3 +77,9 @@ def jobs(
     if before is not None:
         query = query.where(CoreJob.id < before)
     return query.order_by(CoreJob.id.desc()).limit(limit).offset(offset)
+
+
+def known_queues(site: Site, names: Iterable[str]) -> list[str]:
+    """Return the queues of the jobs of these ``names``, and those with unfinished rows; sorted."""
+    found = {job.queue for job in map(site.job, names) if job is not None}
+    return sorted(found.union(site.db.sync.read(statements.queues_in_use)))

@@ -1,4 +1,4 @@
-"""Held queues: nothing is claimed from them until an operator releases them."""
+"""Holds of queues: made, listed and deleted; and the jobs that wait in a held queue."""
 
 from __future__ import annotations
 
@@ -9,24 +9,22 @@ import msgspec
 import peewee
 
 from changemaker_core.db import Query, compiled
-from changemaker_core.jobs.model import CoreHold, CoreJob
+from changemaker_core.jobs.models import CoreHold, CoreJob
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
     from changemaker_core.db import Tx
 
-#: Why a queue may be held, as a person is told.
+#: Why a queue may be held, in words for operators.
 REASONS: Final = {
     "operator": Text("An operator holds this queue."),
-    "silence": Text("Nobody had done this queue's jobs for a long time."),
-    "restore": Text(
-        "The database has been restored: jobs that wait here may have been done before."
-    ),
+    "silence": Text("No runner or worker had run this queue's jobs for a long time."),
+    "restore": Text("The database was restored: jobs that wait here may have run before."),
 }
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """A held queue. ``reason`` is a key of ``REASONS``, ``note`` an operator's own words."""
+    """A held queue. ``reason`` is a key of ``REASONS``, ``note`` the operator's own words."""
 
     queue: str
     since: datetime
@@ -35,7 +33,7 @@ class Hold(msgspec.Struct, frozen=True):
 
 
 class WaitingJobs(msgspec.Struct, frozen=True):
-    """How many unfinished jobs of a name a queue has, and when the oldest was enqueued."""
+    """How many waiting jobs of a name a queue has, and when the oldest was enqueued."""
 
     name: str
     jobs: int
@@ -44,7 +42,7 @@ class WaitingJobs(msgspec.Struct, frozen=True):
 
 @compiled(Hold)
 def holds() -> Query:
-    """Every held queue."""
+    """Return every held queue."""
     return CoreHold.select(CoreHold.queue, CoreHold.since, CoreHold.reason, CoreHold.note).order_by(
         CoreHold.queue
     )
@@ -52,7 +50,7 @@ def holds() -> Query:
 
 @compiled(WaitingJobs)
 def waiting_jobs(queue: str) -> Query:
-    """What would be done if ``queue`` were released."""
+    """Return the jobs that a release of ``queue`` would let run, counted by name."""
     return (
         CoreJob.select(
             CoreJob.name,
@@ -66,20 +64,21 @@ def waiting_jobs(queue: str) -> Query:
 
 
 def is_waiting() -> peewee.Expression:
-    """A job that will be run, or run again, unless somebody keeps it from that."""
+    """Return the condition of jobs that will run, or run again, unless their queue is held."""
     return CoreJob.due_at.is_null(False) & (CoreJob.state != "at_risk")
 
 
-def hold(tx: Tx, queue: str, reason: str, note: str = "") -> bool:
-    """Hold a queue; False, and nothing is changed, where it is held already."""
+def hold_queue(tx: Tx, queue: str, reason: str, note: str = "") -> bool:
+    """Hold a queue; return False, and change nothing, where it is held already."""
     insert = CoreHold.insert(queue=queue, since=tx.now, reason=reason, note=note)
     return bool(insert.on_conflict_ignore().as_rowcount().execute())
 
 
-def drop_hold(tx: Tx, queue: str) -> bool:
-    """Let jobs be claimed again; False where the queue is not held.
+def delete_hold(tx: Tx, queue: str) -> bool:
+    """Let jobs be claimed again; return False where the queue is not held.
 
-    Their time for retries begins anew: nobody has tried while they were held.
+    The deadline of their retries starts anew: they were not tried while the queue was held.
+    ``Guard.release`` is what operators' commands call.
     """
     if not CoreHold.delete().where(CoreHold.queue == queue).execute():
         return False

@@ -8,12 +8,12 @@ from changemaker_core.db import Model, UtcField, UUIDField, new_id
 
 
 class CoreJob(Model):
-    """One job: waiting, running, or finished and kept for a while to be looked at.
+    """One job: waiting, running, or finished and not yet purged.
 
     ``state``: ``queued``, ``running``, ``at_risk`` (past its point of no return), and finally
     ``done``, ``dead`` or ``unknown``. ``due_at`` alone decides when a row may be claimed next: its
-    start while it waits, its lease's end while it runs, nothing once it is finished.
-    ``wanted_at`` is when it was first to start. ``dedupe_key`` is held while the job lives.
+    start while it waits, its lease's end while it runs, null once it is finished. ``wanted_at`` is
+    when the job was first to start. ``dedupe_key`` is null once the job is finished.
     """
 
     id = UUIDField(primary_key=True, default=new_id)
@@ -44,7 +44,7 @@ CoreJob.add_index(CoreJob.queue, CoreJob.state, CoreJob.wanted_at, name="core_jo
 
 
 class CoreHold(Model):
-    """A queue from which nothing is claimed until an operator releases it."""
+    """A queue from which no job is claimed until an operator releases it."""
 
     queue = peewee.TextField(primary_key=True)
     since = UtcField()
@@ -56,8 +56,8 @@ class CoreHold(Model):
 
 
 class CoreBeat(Model):
-    """What has been done for a guarded queue: a number that only grows, and when somebody last
-    said to be working for it; null where nobody ever has."""
+    """The heartbeat of a guarded queue: a number that only grows, and the time of the last
+    heartbeat; null where there was none. ``held_queues.guard`` explains it."""
 
     queue = peewee.TextField(primary_key=True)
     number = peewee.BigIntegerField(default=0)

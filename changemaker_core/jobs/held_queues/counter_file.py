@@ -1,4 +1,4 @@
-"""A number in a file of this machine, which only grows."""
+"""A counter in a file of this machine, which only grows."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: As many digits are written each time, in place: no longer number leaves a digit behind.
+#: Each write has this many digits, in place, so that it overwrites every digit of the last one.
 DIGITS = 20
 
 
-class CountFile:
-    """Any thread of any process may read and raise it. One that holds no number counts as 0.
+class CounterFile:
+    """A counter that any thread of any process may read and raise; 0 where the file has no number.
 
     A process that is killed leaves the old number or the new one. After a power cut the number may
-    be one of some seconds before, since nothing waits for the disk.
+    be some seconds old, since no write waits for the disk.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
 
     def read(self) -> int:
-        """The number; 0 where there is none."""
+        """Return the number; 0 where there is none."""
         try:
             with _locked(self._path, os.O_RDONLY, fcntl.LOCK_SH) as handle:
                 return _number(handle)
@@ -34,7 +34,7 @@ class CountFile:
             return 0
 
     def raise_to(self, number: int) -> None:
-        """Make it ``number`` unless it is more. Makes the file, and its folder."""
+        """Set the number unless it is higher already. Creates the file and its folder."""
         try:
             self._raise_to(number)
         except FileNotFoundError:
@@ -49,7 +49,8 @@ class CountFile:
 
 @contextmanager
 def _locked(path: Path, flags: int, lock: int) -> Iterator[int]:
-    """The file's descriptor. Each has its own, so that threads wait for each other too."""
+    """Open and lock the file. Each call has its own descriptor, so that threads exclude each
+    other too."""
     handle = os.open(path, flags | os.O_CLOEXEC, 0o666)
     try:
         fcntl.flock(handle, lock)

@@ -1,0 +1,48 @@
+"""Core's own job: finished jobs are deleted after some days."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from changemaker_core.jobs.models import CoreJob
+from changemaker_core.jobs.schedule import current_slots
+from changemaker_core.plugin.types import Every, Job
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from changemaker_core.db import Tx
+    from changemaker_core.jobs.job_run import JobRun
+
+#: How long a finished job can be looked at, for each state.
+RETENTION = {
+    "done": timedelta(days=3),
+    "dead": timedelta(days=90),
+    "unknown": timedelta(days=90),
+}
+_BATCH = 1000  # other writers wait while these are deleted
+
+
+def purge(run: JobRun) -> None:
+    """Delete jobs that finished before their retention period, in batches."""
+    now = run.site.clock()
+    slots = current_slots(run.site, now)
+    for state, period in RETENTION.items():
+        while run.write(_purge, state, now - period, slots) == _BATCH:
+            pass
+
+
+def _purge(tx: Tx, state: str, before: datetime, slots: list[str]) -> int:
+    old = (
+        CoreJob.select(CoreJob.id)
+        .where((CoreJob.state == state) & (CoreJob.finished_at < before))
+        .where(CoreJob.id.not_in(slots))
+        .limit(_BATCH)
+    )
+    return int(CoreJob.delete().where(CoreJob.id.in_(old)).execute())
+
+
+def core_jobs() -> list[Job]:
+    """Return the jobs that a site has without any plugin."""
+    return [Job("core.purge", purge, queue="core", schedule=Every(timedelta(hours=1)))]
