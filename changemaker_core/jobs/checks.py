@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from changemaker_core.diagnostics import Check, Finding
-from changemaker_core.jobs.holds import REASONS, holds
+from changemaker_core.jobs.held_queues.hold import REASONS, holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
