@@ -110,7 +110,9 @@ def plugin(session: nox.Session, name: str) -> None:
     for folder in (dist, copy):
         shutil.rmtree(folder, ignore_errors=True)
     core, wheel = (_built(session, source, dist) for source in (ROOT, ROOT / "plugins" / name))
-    session.install("--force-reinstall", f"{core}[testing]", str(wheel))
+    declared = nox.project.load_toml(ROOT / "plugins" / name / "pyproject.toml")
+    needed = declared.get("dependency-groups", {}).get("tests", ())
+    session.install("--force-reinstall", f"{core}[testing]", str(wheel), *needed)
     shutil.copytree(ROOT / "plugins" / name / "tests", copy)
     with session.chdir(copy):
         options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(copy)]

@@ -40,9 +40,11 @@ COMMANDS = {
         "changemaker_core.cli.routes:routes",
         "List every route and the permission it requires.",
     ),
-    "deploy": ("changemaker_core.cli.deploy:deploy", "Write nginx, systemd or compose files."),
     "openapi": ("changemaker_core.cli.openapi:openapi", "Print the site's OpenAPI document."),
 }
+
+#: Commands of this project's other distributions: where each comes from.
+COMPANIONS = {"deploy": "changemaker-deploy"}
 
 
 class Commands(click.Group):
@@ -59,8 +61,12 @@ class Commands(click.Group):
         if cmd_name in COMMANDS:
             module, _, name = COMMANDS[cmd_name][0].partition(":")
             return _as_command(getattr(importlib.import_module(module), name))
-        entry_point = _third_parties().get(cmd_name)
-        return None if entry_point is None else _load(entry_point)
+        if (entry_point := _third_parties().get(cmd_name)) is not None:
+            return _load(entry_point)
+        if cmd_name in COMPANIONS and not ctx.resilient_parsing:
+            name = COMPANIONS[cmd_name]
+            raise Refusal(f"`changemaker {cmd_name}` is not installed: pip install {name}")
+        return None
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from changemaker_core import cli as changemaker_cli
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -40,6 +42,16 @@ def test_every_command_in_help_can_be_loaded(cli: Any) -> None:
         done = cli.run(name, "--help")
         assert done.returncode == 0, done.stderr
         assert "Usage: " in done.stdout
+
+
+def test_a_command_of_a_distribution_that_is_absent_names_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(changemaker_cli, "_third_parties", dict)
+    with pytest.raises(SystemExit) as ended:
+        changemaker_cli.main(["deploy", "nginx"])
+    assert ended.value.code == 1
+    assert "pip install changemaker-deploy" in capsys.readouterr().err
 
 
 def test_a_wrong_command_line_exits_with_2(cli: Any) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from changemaker_core.cli import COMMANDS, main
+from changemaker_core.cli import COMMANDS, COMPANIONS, main
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -19,6 +19,7 @@ PAGES = [
     *sorted(ROOT.glob("plugins/*/README.md")),
     *sorted(ROOT.glob("examples/*/README.md")),
 ]
+NAMES = {*COMMANDS, *COMPANIONS}
 DECISIONS = DOCS / "explanation" / "decisions"
 
 
@@ -41,7 +42,7 @@ def _changemaker_lines() -> list[tuple[str, str]]:
 @pytest.mark.parametrize(("page", "line"), _changemaker_lines())
 def test_documented_commands_parse(page: str, line: str) -> None:
     words = iter(shlex.split(line)[1:])
-    name = next(word for word in words if word in COMMANDS)
+    name = next(word for word in words if word in NAMES)
     command = main.get_command(main.make_context("changemaker", [name]), name)
     assert command is not None
     command.make_context(name, list(words))
@@ -49,7 +50,7 @@ def test_documented_commands_parse(page: str, line: str) -> None:
 
 def test_the_reference_names_every_command() -> None:
     text = (ROOT / "docs" / "reference" / "command-line.md").read_text()
-    assert [name for name in COMMANDS if f"| `{name}" not in text] == []
+    assert [name for name in NAMES if f"| `{name}" not in text] == []
 
 
 def test_every_decision_is_listed_and_complete() -> None:

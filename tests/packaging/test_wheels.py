@@ -21,7 +21,21 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 PACKAGES = {
     "changemaker_core": ROOT,
+    "changemaker_deploy": ROOT / "plugins" / "deploy",
     "changemaker_influence": ROOT / "plugins" / "influence",
+}
+#: What each wheel holds beside its modules.
+_EVERY = (r"^\w+/py\.typed$", r"\.dist-info/licenses/LICENSE$", r"\.dist-info/entry_points\.txt$")
+_PLUGIN = (
+    r"/templates/.+\.html$",
+    r"/static/.+\.css$",
+    r"/locale/fr/LC_MESSAGES/\w+\.po$",
+    r"/migrations/0001_\w+\.py$",
+)
+FILES = {
+    "changemaker_core": (*_EVERY, *_PLUGIN),
+    "changemaker_deploy": (*_EVERY, r"/templates/nginx\.conf\.j2$"),
+    "changemaker_influence": (*_EVERY, *_PLUGIN),
 }
 PATIENCE = 60.0
 
@@ -58,15 +72,7 @@ def test_a_wheel_holds_what_its_source_holds(wheels: dict[str, Path], package: s
 def test_a_wheel_holds_every_kind_of_file(wheels: dict[str, Path], package: str) -> None:
     with zipfile.ZipFile(wheels[package]) as wheel:
         names = wheel.namelist()
-    for pattern in (
-        r"/templates/.+\.html$",
-        r"/static/.+\.css$",
-        r"/locale/fr/LC_MESSAGES/\w+\.po$",
-        r"/migrations/0001_\w+\.py$",
-        r"^\w+/py\.typed$",
-        r"\.dist-info/licenses/LICENSE$",
-        r"\.dist-info/entry_points\.txt$",
-    ):
+    for pattern in FILES[package]:
         assert [name for name in names if re.search(pattern, name)], pattern
     assert not [name for name in names if re.search(r"(^|/)(tests?|docs|\.ci)/", name)]
 
@@ -152,6 +158,11 @@ def test_migrate_finds_every_distributions_migrations(
         (copy / name).write_bytes((Path(site["site"]) / name).read_bytes())
     steps = json.loads(installed.run("--site", str(copy), "migrate", "--json"))
     assert {"core", "accounts", "influence"} <= {step["plugin"] for step in steps}
+
+
+def test_a_wheels_command_is_added_to_cores(installed: Installed, site: dict[str, str]) -> None:
+    assert "deploy     From changemaker-deploy 0.1.0." in installed.run("--help")
+    assert "proxy_pass" in installed.run("--site", site["site"], "deploy", "nginx")
 
 
 def test_pages_are_served_in_both_languages(address: str) -> None:

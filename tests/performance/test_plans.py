@@ -36,7 +36,7 @@ ACCEPTED = {
     "changemaker_influence.directories.queries.lookup_counts": "a row for each kind of source",
 }
 #: Rooms without queries that need more than a site does, such as a browser.
-_LEFT_OUT = ("changemaker_core.testing", "changemaker_core.cli", "changemaker_core.deploy")
+_LEFT_OUT = ("changemaker_core.testing", "changemaker_core.cli")
 #: In SQLite's plan: every row of a table or index is visited, or all are sorted.
 _SQLITE = re.compile(r"SCAN (?!\(subquery|counted|CONSTANT)(?!.* USING .*INDEX)|TEMP B-TREE")
 #: The same in PostgreSQL's.

@@ -1,9 +1,10 @@
-"""The generated nginx configuration, in a real nginx, before processes that tell what they got."""
+"""The generated nginx configuration, in a real nginx in front of servers that echo requests."""
 
 from __future__ import annotations
 
 import contextlib
 import json
+import subprocess
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
@@ -12,12 +13,12 @@ import httpx
 import pytest
 from falcon.routing import CompiledRouter
 
-from changemaker_core import Route, endpoint
-from changemaker_core.deploy import nginx as target
-from changemaker_core.deploy.rules import rules_of
-from changemaker_core.deploy.topology import Topology, Upstream
+from changemaker_core import RouteInfo
 from changemaker_core.testing import nginx
 from changemaker_core.testing.ports import free_port
+from changemaker_deploy import nginx as target
+from changemaker_deploy.locations import locations_of
+from changemaker_deploy.topology import Topology, Upstream
 
 pytestmark = pytest.mark.nginx
 
@@ -41,7 +42,7 @@ ROUTES = {
     "/v1.0/photos": "media",
     "/été/{id}": "maps",
 }
-ASKED = [
+PATHS = [
     "/",
     "/static/core/base.css",
     "/campaigns",
@@ -61,33 +62,21 @@ ASKED = [
 ]
 
 
-class Page:
-    @endpoint(public=True)
-    async def on_get(self, req, resp):
-        return {}
-
-
-class Upload(Page):
-    @endpoint(public=True, max_body=64 * MEBIBYTE)
-    async def on_post(self, req, resp):
-        return {}
-
-
-class Told(BaseHTTPRequestHandler):
-    """Answers with what it was asked."""
+class Echo(BaseHTTPRequestHandler):
+    """Responds with a description of the request."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
         body = self.rfile.read(int(self.headers["Content-Length"] or 0))
-        self.server.counts.append(self.path)
-        told = {
+        self.server.requests.append(self.path)
+        request = {
             "name": self.server.name,
             "path": self.path,
             "headers": {name.lower(): value for name, value in self.headers.items()},
             "body": len(body),
         }
-        text = json.dumps(told).encode()
+        text = json.dumps(request).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(text)))
         if self.path.startswith("/static/"):
@@ -102,9 +91,9 @@ class Told(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def process(name):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Told)
-    server.name, server.counts, server.daemon_threads = name, [], True
+def echo_server(name):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Echo)
+    server.name, server.requests, server.daemon_threads = name, [], True
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
@@ -118,7 +107,7 @@ def process(name):
 @pytest.fixture
 def processes():
     """The main process and two that were split off."""
-    with process("main") as main, process("maps") as maps, process("media") as media:
+    with echo_server("main") as main, echo_server("maps") as maps, echo_server("media") as media:
         yield {"main": main, "maps": maps, "media": media}
 
 
@@ -133,50 +122,48 @@ def topology(processes):
 def front(topology, tmp_path):
     """The address of nginx in front of them."""
     routes = [
-        SimpleNamespace(
-            item=Route(path, Upload() if path == "/api/media" else Page()),
-            plugin=SimpleNamespace(name=plugin),
-        )
+        RouteInfo("GET", path, plugin, permission=None, max_body=MEBIBYTE)
         for path, plugin in ROUTES.items()
     ]
+    routes.append(RouteInfo("POST", "/api/media", "media", None, max_body=64 * MEBIBYTE))
     port = free_port()
-    front = target.Front(
+    server = target.VirtualServer(
         server_names=("_",), listen=(f"127.0.0.1:{port}",), cache=str(tmp_path / "cache")
     )
-    rules = rules_of(routes, topology, MEBIBYTE)
-    (file,) = target.nginx(topology, rules, front, max_body=MEBIBYTE)
+    locations = locations_of(routes, topology, MEBIBYTE)
+    (file,) = target.nginx(topology, locations, server, max_body=MEBIBYTE)
     configuration = tmp_path / file.name
     configuration.write_text(file.text)
     with nginx.running(configuration, port, tmp_path / "nginx") as address:
         yield address
 
 
-def test_each_path_reaches_who_has_its_route(front, topology, processes):
+def test_each_path_reaches_the_process_that_has_its_route(front, topology, processes):
     router = CompiledRouter()
     for path, plugin in ROUTES.items():
         router.add_route(path, SimpleNamespace(plugin=plugin))
-    asked = {path: router.find(path)[0].plugin for path in ASKED}
-    assert set(asked) == {path for path in ASKED if router.find(path)}
-    expected = {path: topology.serves(plugin).name for path, plugin in asked.items()}
+    found = {path: router.find(path)[0].plugin for path in PATHS}
+    assert set(found) == {path for path in PATHS if router.find(path)}
+    expected = {path: topology.upstream_of(plugin).name for path, plugin in found.items()}
     with httpx.Client(base_url=front) as client:
-        answered = {path: client.get(path).json()["name"] for path in ASKED}
-    assert answered == expected
-    assert set(answered.values()) == {"main", "maps", "media"}
+        received = {path: client.get(path).json()["name"] for path in PATHS}
+    assert received == expected
+    assert set(received.values()) == {"main", "maps", "media"}
 
 
 @pytest.mark.parametrize("path", ["/campaigns//parks/map", "/campaigns/%70arks/map?a=/static/"])
-def test_paths_written_otherwise_reach_it_too_and_are_left_as_they_are(front, path):
-    told = httpx.get(front + path).json()
-    assert (told["name"], told["path"]) == ("maps", path)
+def test_paths_that_are_not_normalised_reach_it_unchanged(front, path):
+    echo = httpx.get(front + path).json()
+    assert (echo["name"], echo["path"]) == ("maps", path)
 
 
-def test_a_slash_at_the_end_is_left_to_the_site(front):
+def test_a_trailing_slash_is_left_to_the_site(front):
     for path, name in (("/campaigns-archive/", "media"), ("/api/media/7/places/", "maps")):
-        answer = httpx.get(front + path)
-        assert (answer.status_code, answer.json()["name"]) == (200, name)
+        response = httpx.get(front + path)
+        assert (response.status_code, response.json()["name"]) == (200, name)
 
 
-def test_the_site_is_told_who_asks(front):
+def test_the_site_learns_the_visitors_address_from_nginx(front):
     sent = {
         "X-Forwarded-For": "203.0.113.9",
         "X-Forwarded-Host": "evil.example",
@@ -188,7 +175,7 @@ def test_the_site_is_told_who_asks(front):
     assert headers["host"] == "site.example:8080"
     assert headers["x-forwarded-host"] == "site.example:8080"
     assert headers["x-forwarded-proto"] == "http"
-    # Only the last is nginx's word, and the site reads from there.
+    # The last address is the one that nginx saw; the site reads the list from there.
     assert headers["x-forwarded-for"] == "203.0.113.9, 127.0.0.1"
     assert len(headers["x-request-id"]) == 32
     assert headers.get("connection") != "close"
@@ -196,7 +183,7 @@ def test_the_site_is_told_who_asks(front):
 
 def test_usual_bodies_are_bounded_and_large_ones_pass_where_declared(front):
     large = b"x" * (20 * MEBIBYTE)
-    near = b"x" * (MEBIBYTE + 1000)  # a little too much is the site's own to refuse
+    near = b"x" * (MEBIBYTE + 1000)  # slightly too large: the site itself responds with 413
     with httpx.Client(base_url=front, timeout=60) as client:
         assert client.post("/campaigns", content=near).json()["body"] == len(near)
         assert client.post("/campaigns", content=large).status_code == 413
@@ -204,7 +191,7 @@ def test_usual_bodies_are_bounded_and_large_ones_pass_where_declared(front):
         assert client.post("/api/media", content=large).json()["body"] == len(large)
 
 
-def test_a_large_body_is_not_kept_on_disk_first(front, processes, tmp_path):
+def test_a_large_body_is_not_buffered_on_disk(front, processes, tmp_path):
     written = (tmp_path / "nginx" / "body", tmp_path / "nginx" / "proxy")
     with httpx.Client(base_url=front, timeout=60) as client:
         client.post("/api/media", content=b"x" * (20 * MEBIBYTE))
@@ -213,23 +200,51 @@ def test_a_large_body_is_not_kept_on_disk_first(front, processes, tmp_path):
     assert not [file for folder in written for file in folder.rglob("*") if file.is_file()]
 
 
-def test_static_files_are_asked_for_once(front, processes):
+def test_static_files_are_requested_once(front, processes):
     path = "/static/core/base.css?v=abc"
-    answers = [httpx.get(front + path) for _ in range(5)]
-    assert {answer.status_code for answer in answers} == {200}
-    assert processes["main"].counts == [path]
+    responses = [httpx.get(front + path) for _ in range(5)]
+    assert {each.status_code for each in responses} == {200}
+    assert processes["main"].requests == [path]
     assert httpx.get(f"{front}/static/core/base.css?v=def").json()["path"].endswith("def")
 
 
-def test_a_process_that_is_away_is_gone_around(tmp_path):
-    """Several addresses of one upstream: a GET is tried at the next."""
-    with process("main") as works:
+def test_a_request_goes_to_the_next_process_when_one_is_down(tmp_path):
+    """An upstream with several addresses: a GET is sent to the next one."""
+    with echo_server("main") as works:
         dead = f"127.0.0.1:{free_port()}"
         topology = Topology(Upstream("main", (dead, f"127.0.0.1:{works.server_port}")))
         port = free_port()
-        front = target.Front(server_names=("_",), listen=(f"127.0.0.1:{port}",), cache=None)
-        (file,) = target.nginx(topology, [], front, max_body=MEBIBYTE)
+        server = target.VirtualServer(
+            server_names=("_",), listen=(f"127.0.0.1:{port}",), cache=None
+        )
+        (file,) = target.nginx(topology, [], server, max_body=MEBIBYTE)
         (tmp_path / file.name).write_text(file.text)
         with nginx.running(tmp_path / file.name, port, tmp_path / "nginx") as address:
-            answers = [httpx.get(f"{address}/campaigns") for _ in range(6)]
-    assert {answer.status_code for answer in answers} == {200}
+            responses = [httpx.get(f"{address}/campaigns") for _ in range(6)]
+    assert {each.status_code for each in responses} == {200}
+
+
+def test_nginx_accepts_the_file_with_tls(generated, tmp_path):
+    """``nginx -t``, with a certificate made for it."""
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    subprocess.run(
+        [
+            *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"),
+            *("-nodes", "-subj", "/CN=site.example", "-keyout", str(key), "-out", str(chain)),
+        ],
+        check=True,
+        capture_output=True,
+    )
+    options = ["--certificate", str(chain), "--key", str(key), "--cache", str(tmp_path / "cache")]
+    files = generated("nginx", "--server-name", "site.example", "--split", "petitions", *options)
+    main = tmp_path / "nginx.conf"
+    included = files["changemaker.conf"]
+    main.write_text(
+        f"pid {tmp_path}/pid; error_log {tmp_path}/log;\nevents {{}}\n"
+        f"http {{ access_log off; include {included}; }}\n"
+    )
+    command = [nginx.find(), "-t", "-c", str(main), "-e", str(tmp_path / "log")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "[warn]" not in done.stderr
+    assert "return 308 https://" in included.read_text()

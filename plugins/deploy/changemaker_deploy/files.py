@@ -1,4 +1,4 @@
-"""Files made from the templates of this package."""
+"""Generated files: rendered from this package's templates, and written all or none."""
 
 from __future__ import annotations
 
@@ -15,35 +15,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class GeneratedFile:
-    """A file's name, without a folder, and what it says."""
+    """A file's name, without a folder, and its content."""
 
     name: str
     text: str
 
 
 def render(template: str, **context: Any) -> str:
-    """The text of a template of this package; a name that it asks for and lacks is an error."""
+    """Render a template of this package. Raises ``UndefinedError`` for a name it is not given."""
     return _environment().get_template(template).render(**context)
 
 
 def write(files: Iterable[GeneratedFile], folder: Path, *, force: bool) -> list[Path]:
-    """Write all files, or none: raises ``FileExistsError`` where one is there, unless ``force``."""
-    wanted = [(folder / file.name, file.text) for file in files]
-    there = [path for path, _ in wanted if path.exists()]
-    if there and not force:
-        raise FileExistsError(str(there[0]))
+    """Write all files into ``folder`` and return their paths.
+
+    Raises ``FileExistsError``, and writes none, where one exists already and ``force`` is false.
+    """
+    texts = {folder / file.name: file.text for file in files}
+    if existing := [path for path in texts if path.exists() and not force]:
+        raise FileExistsError(str(existing[0]))
     folder.mkdir(parents=True, exist_ok=True)
-    for path, text in wanted:
+    for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
-    return [path for path, _ in wanted]
+    return list(texts)
 
 
 @cache
 def _environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    return Environment(  # noqa: S701  # configuration files, which are no HTML
-        loader=PackageLoader("changemaker_core.deploy"),
+    return Environment(  # noqa: S701  # configuration files are not HTML
+        loader=PackageLoader("changemaker_deploy"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

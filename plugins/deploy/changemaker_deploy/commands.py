@@ -1,4 +1,4 @@
-"""``changemaker deploy``: what stands around a site, derived from its routes."""
+"""``changemaker deploy``: configuration for the programs around a site, derived from its routes."""
 
 from __future__ import annotations
 
@@ -9,17 +9,15 @@ from urllib.parse import urlsplit
 
 import click
 
-from changemaker_core.cli.common import opened_site, say, site_option
-from changemaker_core.server.refusals import Refusal
+from changemaker_core.cli import Refusal, opened_site, say, site_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from changemaker_core.config import Config
-    from changemaker_core.deploy.files import GeneratedFile
-    from changemaker_core.deploy.rules import Rule
-    from changemaker_core.deploy.topology import Topology
-    from changemaker_core.site import Site
+    from changemaker_core import Config, Site
+    from changemaker_deploy.files import GeneratedFile
+    from changemaker_deploy.locations import Location
+    from changemaker_deploy.topology import Topology
 
     Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -28,15 +26,14 @@ if TYPE_CHECKING:
 def deploy() -> None:
     """Write configuration for nginx, systemd or docker compose.
 
-    It is derived from the site's plugins and routes: make it again when these change. Without
-    --into it is printed.
+    It is derived from the site's plugins and routes: run the command again when they change.
+    Without --into it is printed.
     """
 
 
-def _shared(command: Command) -> Command:
-    """The options of every target."""
+def _shared_options(command: Command) -> Command:
     for option in (
-        click.option("--force", is_flag=True, help="Replace files that are there."),
+        click.option("--force", is_flag=True, help="Replace existing files."),
         click.option(
             "--into",
             type=click.Path(file_okay=False, path_type=Path),
@@ -47,7 +44,7 @@ def _shared(command: Command) -> Command:
             "splits",
             multiple=True,
             metavar="PLUGINS[=ADDRESSES]",
-            help="Plugins (a,b) that are served by a process of their own, and where.",
+            help="Plugins (a,b) with processes of their own, and where these listen.",
         ),
         site_option,
     ):
@@ -60,7 +57,7 @@ _upstreams = click.option(
     "upstreams",
     multiple=True,
     metavar="HOST:PORT",
-    help="Where the main process listens [127.0.0.1:4000]. Several share the work.",
+    help="Where the main processes listen [127.0.0.1:4000]; several share the load.",
 )
 _processes = click.option(
     "--workers",
@@ -70,19 +67,19 @@ _processes = click.option(
     help="Web processes of each service.",
 )
 _server_names = click.option(
-    "--server-name", "server_names", multiple=True, help="The site's name [that of base_url]."
+    "--server-name", "server_names", multiple=True, help="The site's host name [from base_url]."
 )
 
 
 @deploy.command()
-@_shared
+@_shared_options
 @_upstreams
 @_server_names
-@click.option("--listen", multiple=True, help="Where nginx listens [80, or 443 for TLS].")
-@click.option("--certificate", help="The file with the certificate's chain, for TLS.")
+@click.option("--listen", multiple=True, help="Where nginx listens [80, or 443 with TLS].")
+@click.option("--certificate", help="The file with the certificate chain, for TLS.")
 @click.option("--key", help="The file with the certificate's key.")
-@click.option("--cache", help="A folder for copies of static files.")
-@click.option("--no-cache", is_flag=True, help="Keep no copies of static files.")
+@click.option("--cache", help="A folder for cached static files.")
+@click.option("--no-cache", is_flag=True, help="Cache no static files.")
 def nginx(
     splits: tuple[str, ...],
     upstreams: tuple[str, ...],
@@ -95,32 +92,33 @@ def nginx(
     into: Path | None,
     force: bool,
 ) -> None:
-    """An nginx server in front of the site: changemaker.conf."""
-    from changemaker_core.deploy import nginx as target
+    """Write changemaker.conf: an nginx server in front of the site."""
+    from changemaker_deploy import nginx as target
 
     with opened_site() as site:
         topology, config = _topology(site, upstreams, splits), site.config
-        rules = _rules(site, topology)
+        locations = _locations(site, topology)
     try:
-        front = target.Front(
+        server = target.VirtualServer(
             server_names=server_names or _own_name(config),
             listen=listen,
             certificate=certificate,
             key=key,
-            cache=None if no_cache else cache or target.CACHE,
+            cache=None if no_cache else cache or target.DEFAULT_CACHE,
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    _hand_out(target.nginx(topology, rules, front, max_body=config.max_body_bytes), into, force)
+    files = target.nginx(topology, locations, server, max_body=config.max_body_bytes)
+    _output(files, into, force)
     if not config.trusted_proxies:
-        say("Set trusted_proxies to nginx's address: without it all visitors have that address.")
+        say("Set trusted_proxies to nginx's address: without it, all visitors share that address.")
 
 
 @deploy.command()
-@_shared
+@_shared_options
 @_upstreams
 @_processes
-@click.option("--user", default="changemaker", show_default=True, help="Whom to run as.")
+@click.option("--user", default="changemaker", show_default=True, help="The account to run as.")
 def systemd(
     splits: tuple[str, ...],
     upstreams: tuple[str, ...],
@@ -129,28 +127,28 @@ def systemd(
     into: Path | None,
     force: bool,
 ) -> None:
-    """systemd services: changemaker.service, and one more for each split."""
-    from changemaker_core.deploy import systemd as target
+    """Write systemd services: changemaker.service, and one more for each split."""
+    from changemaker_deploy import systemd as target
 
     with opened_site() as site:
         topology, config = _topology(site, upstreams, splits), site.config
     try:
-        machine = target.Machine(
+        installation = target.Installation(
             site=config.site_dir,
             executable=Path(sys.executable).with_name("changemaker"),
             user=user,
             processes=workers,
             writable=_database_folder(config),
-            queue=config.redis_url is not None,
+            worker=config.redis_url is not None,
         )
-        files = target.systemd(topology, machine)
+        files = target.systemd(topology, installation)
     except ValueError as error:
         raise Refusal(str(error)) from error
-    _hand_out(files, into, force)
+    _output(files, into, force)
 
 
 @deploy.command()
-@_shared
+@_shared_options
 @_processes
 @_server_names
 def compose(
@@ -160,36 +158,36 @@ def compose(
     into: Path | None,
     force: bool,
 ) -> None:
-    """Containers for docker compose: PostgreSQL, Valkey, web, worker and nginx."""
-    from changemaker_core.deploy import compose as target
+    """Write a docker compose project: PostgreSQL, Valkey, web processes, a worker and nginx."""
+    from changemaker_deploy import compose as target
 
     with opened_site() as site:
-        topology = target.in_containers(_topology(site, (), splits))
+        topology = target.container_topology(_topology(site, (), splits))
         files = target.compose(
             topology,
-            _rules(site, topology),
+            _locations(site, topology),
             server_names=server_names or _own_name(site.config),
-            packages=target.packages_of(site.loaded.plugins),
+            packages=target.requirements_of(site.plugins()),
             processes=workers,
             max_body=site.config.max_body_bytes,
         )
-    _hand_out(files, into, force)
+    _output(files, into, force)
 
 
 def _topology(site: Site, upstreams: Sequence[str], splits: Sequence[str]) -> Topology:
-    from changemaker_core.deploy.topology import TopologyRefused, parse
+    from changemaker_deploy.topology import InvalidTopology, parse_topology
 
-    plugins = [plugin.name for plugin in site.loaded.plugins if not plugin.core]
+    plugins = [plugin.name for plugin in site.plugins() if not plugin.core]
     try:
-        return parse(upstreams, splits, plugins)
-    except TopologyRefused as error:
+        return parse_topology(upstreams, splits, plugins)
+    except InvalidTopology as error:
         raise Refusal(str(error)) from error
 
 
-def _rules(site: Site, topology: Topology) -> list[Rule]:
-    from changemaker_core.deploy.rules import rules_of
+def _locations(site: Site, topology: Topology) -> list[Location]:
+    from changemaker_deploy.locations import locations_of
 
-    return rules_of(site.loaded.contributions("routes"), topology, site.config.max_body_bytes)
+    return locations_of(site.routes(), topology, site.config.max_body_bytes)
 
 
 def _own_name(config: Config) -> tuple[str, ...]:
@@ -197,7 +195,7 @@ def _own_name(config: Config) -> tuple[str, ...]:
 
 
 def _database_folder(config: Config) -> tuple[Path, ...]:
-    """The folder of an SQLite database, where it is not in the site's own."""
+    """The folder of an SQLite database that is outside of the site's own folder."""
     scheme, _, path = config.database_url.partition(":///")
     folder = Path(path).parent
     if scheme != "sqlite" or folder.is_relative_to(config.site_dir):
@@ -205,9 +203,9 @@ def _database_folder(config: Config) -> tuple[Path, ...]:
     return (folder,)
 
 
-def _hand_out(files: Sequence[GeneratedFile], into: Path | None, force: bool) -> None:
-    """Print the files, or write them where they were asked for."""
-    from changemaker_core.deploy.files import write
+def _output(files: Sequence[GeneratedFile], into: Path | None, force: bool) -> None:
+    """Print the files, or write them into a folder."""
+    from changemaker_deploy.files import write
 
     if into is None:
         for file in files:
@@ -218,6 +216,6 @@ def _hand_out(files: Sequence[GeneratedFile], into: Path | None, force: bool) ->
     try:
         written = write(files, into, force=force)
     except FileExistsError as error:
-        raise Refusal(f"{error} is there already; --force replaces it.") from error
+        raise Refusal(f"{error} exists already; --force replaces it.") from error
     for path in written:
         say(f"Wrote {path}")

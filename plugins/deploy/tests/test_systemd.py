@@ -1,0 +1,74 @@
+"""The generated systemd units: their commands, their hardening, and their quoting."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+from changemaker_deploy.systemd import Installation, systemd
+from changemaker_deploy.topology import Topology, Upstream
+
+
+def test_units_listen_where_nginx_expects_them(site, run, generated):
+    units = generated("systemd", "--split", "petitions", "--workers", "3")
+    assert sorted(units) == ["changemaker-petitions.service", "changemaker.service"]
+    main = units["changemaker.service"].read_text()
+    split = units["changemaker-petitions.service"].read_text()
+    option = f"--site {site.folder}"
+    command = f"{option} serve --host 127.0.0.1 --port 4000 --workers 3 --except petitions\n"
+    assert command in main
+    assert f"{option} serve --host 127.0.0.1 --port 4100 --workers 3 --only petitions\n" in split
+    assert "server 127.0.0.1:4100;" in run("nginx", "--split", "petitions").stdout
+    assert f"ReadWritePaths={site.folder}\n" in main
+
+
+def test_a_site_with_redis_has_a_unit_for_its_worker(generated):
+    environment = {
+        "CHANGEMAKER_DATABASE_URL": "postgresql://changemaker@127.0.0.1/changemaker",
+        "CHANGEMAKER_REDIS_URL": "redis://127.0.0.1:6379/0",
+    }
+    units = generated("systemd", **environment)
+    assert sorted(units) == ["changemaker-worker.service", "changemaker.service"]
+    worker = units["changemaker-worker.service"].read_text()
+    assert re.search(r"^ExecStart=.* worker$", worker, re.MULTILINE)
+    assert "ExecReload" not in worker
+
+
+def test_systemd_accepts_the_units(generated):
+    program = shutil.which("systemd-analyze")
+    units = generated("systemd", "--split", "petitions", "--user", "root")
+    for unit in units.values():
+        _check_structure(unit.read_text())
+        if program is None:  # the structure alone was checked
+            continue
+        verified = subprocess.run([program, "verify", unit], capture_output=True, text=True)
+        assert (verified.returncode, verified.stderr) == (0, "")
+        hardened = [program, "security", "--offline=true", "--threshold=25", unit]
+        assert subprocess.run(hardened, capture_output=True).returncode == 0
+
+
+def _check_structure(text):
+    """Sections in their order, and nothing but keys with values in them."""
+    sections = re.findall(r"^\[(\w+)\]$", text, re.MULTILINE)
+    assert sections == ["Unit", "Service", "Install"]
+    lines = [line for line in text.splitlines() if line and line[0] not in "#["]
+    assert all(re.fullmatch(r"[A-Z][A-Za-z]+=.*", line) for line in lines), lines
+
+
+def test_processes_may_lower_their_own_priority(generated):
+    """Core calls ``setpriority``, which the group @resources denies: it is allowed afterwards."""
+    for unit in generated("systemd", "--split", "petitions").values():
+        filters = re.findall(r"^SystemCallFilter=(.+)$", unit.read_text(), re.MULTILINE)
+        assert filters == ["@system-service", "~@privileged @resources", "setpriority"]
+
+
+def test_paths_with_spaces_and_specifiers_are_quoted():
+    installation = Installation(
+        site=Path("/srv/a 100% $ite"), executable=Path("/opt/my venv/changemaker")
+    )
+    (unit,) = systemd(Topology(Upstream("main", ("[::1]:4000",))), installation)
+    assert 'ExecStart="/opt/my venv/changemaker" --site "/srv/a 100%% $$ite" serve' in unit.text
+    assert "--host ::1 --port 4000" in unit.text
+    assert 'ReadWritePaths="/srv/a 100%% $ite"\n' in unit.text
