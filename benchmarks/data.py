@@ -13,9 +13,8 @@ import psycopg2.extras
 from benchmarks import places
 from changemaker_core import Config, Site, Tx
 from changemaker_influence.campaigns import services
-from changemaker_influence.campaigns.models import Campaign
+from changemaker_influence.campaigns.models import Campaign, EmailTally
 from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
-from changemaker_influence.emails.models import EmailTally
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -28,7 +28,7 @@ from changemaker_core.app import App, create_app
 from changemaker_core.cache.responses import http_head
 from changemaker_core.http.response import WRITE_RESPONSE
 from changemaker_core.server.protocol import ReadyProtocol
-from changemaker_influence.campaigns.queries import view_by_slug
+from changemaker_influence.campaigns.queries import published_by_slug
 from changemaker_influence.campaigns.schemas import PublicCampaign
 from changemaker_influence.plugin import InfluencePlugin
 
@@ -210,7 +210,7 @@ async def levels(folder: Path, slug: str) -> dict[str, float]:
 
 def _driver(app: App, slug: str) -> float:
     """The page's statement without anything of ours around it."""
-    plan, values = view_by_slug(slug=slug).prepare("sqlite")
+    plan, values = published_by_slug(slug=slug).prepare("sqlite")
     file = app.site.config.database_url.removeprefix("sqlite:///")
     connection = sqlite3.connect(file, isolation_level=None)
     best = float("inf")

@@ -16,19 +16,18 @@ from changemaker_core import Config, Site, Tx
 from changemaker_influence.campaigns.models import Campaign
 from changemaker_influence.emails import services
 from changemaker_influence.emails.recipients import Recipient
-from changemaker_influence.emails.services import Consent, Order
+from changemaker_influence.emails.services import Submission
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_CONSENT = Consent(text="I agree that this is sent.", version="benchmark", language="en")
 _RECIPIENT = Recipient(key="mayor", name="Robin Sample", email="mayor@town.example.ca")
 
 
-def orders(campaigns: Iterable[str], senders: str) -> Iterator[Order]:
+def orders(campaigns: Iterable[str], senders: str) -> Iterator[Submission]:
     """Letters of ever new senders, to each campaign in turn."""
     for number, campaign in enumerate(itertools.cycle(campaigns)):
-        yield Order(
+        yield Submission(
             campaign_id=campaign,
             sender_name=f"Sender {number}",
             sender_email=f"sender-{senders}-{number}@example.org",
@@ -36,7 +35,9 @@ def orders(campaigns: Iterable[str], senders: str) -> Iterator[Order]:
             recipients=(_RECIPIENT,),
             subject="Please protect the wetland",
             body="Dear {recipient_name}, please vote to protect the wetland near {postal_code}.",
-            consent=_CONSENT,
+            consent_text="I agree that this is sent.",
+            consent_version="benchmark",
+            consent_language="en",
         )
 
 
@@ -45,9 +46,9 @@ def campaign_ids(site: Site) -> list[str]:
     return site.db.sync.read(lambda: [each.id for each in Campaign.select(Campaign.id)])
 
 
-def take(tx: Tx, order: Order) -> None:
+def take(tx: Tx, order: Submission) -> None:
     """Record one letter and the job that sends it, as the API does."""
-    services.take(tx, order, (), None)
+    services.record(tx, order, (), None)
 
 
 def main(folder: str, rate: float) -> None:

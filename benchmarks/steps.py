@@ -133,7 +133,7 @@ def _campaign(tx: Tx) -> str:
 
 
 def _take(tx: Tx, campaign_id: str, number: int) -> None:
-    order = services.Order(
+    submission = services.Submission(
         campaign_id=campaign_id,
         sender_name=f"Sender {number}",
         sender_email=f"sender{number}@example.org",
@@ -141,9 +141,11 @@ def _take(tx: Tx, campaign_id: str, number: int) -> None:
         recipients=[AVERY],
         subject=NEW["email_subject"],
         body=NEW["email_body"],
-        consent=services.Consent(text="I agree.", version="1", language="en"),
+        consent_text="I agree.",
+        consent_version="1",
+        consent_language="en",
     )
-    services.take(tx, order, (), None)
+    services.record(tx, submission, (), None)
 
 
 def _letters(

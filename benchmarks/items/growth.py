@@ -19,8 +19,8 @@ from benchmarks.results import Measurement, Result, Target
 from benchmarks.servers import running
 from changemaker_core import Config, Model, Site, Tx, new_id
 from changemaker_core.testing.server import OperatedSite
-from changemaker_influence.campaigns.models import Campaign
-from changemaker_influence.emails.models import CampaignEmail, EmailTally
+from changemaker_influence.campaigns.models import Campaign, EmailTally
+from changemaker_influence.emails.models import CampaignEmail
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -12,9 +12,10 @@ import pytest
 
 from changemaker_core.testing.smtp import read_log
 from changemaker_influence.campaigns import services as campaigns
+from changemaker_influence.campaigns.models import EmailTally
 from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
 from changemaker_influence.emails import services
-from changemaker_influence.emails.models import CampaignEmail, EmailTally
+from changemaker_influence.emails.models import CampaignEmail
 from changemaker_influence.emails.recipients import Recipient
 from changemaker_influence.plugin import InfluencePlugin
 from tests.bench import processes
@@ -48,9 +49,8 @@ def fill(tx):
     """A published campaign in which many have written."""
     campaign = campaigns.create(tx, msgspec.convert(NEW, NewCampaign))
     campaigns.change(tx, campaign.id, CampaignChange(status="ACTIVE"))
-    consent = services.Consent(text="Yes", version="1", language="en")
     for number in range(MAILS):
-        order = services.Order(
+        submission = services.Submission(
             campaign_id=campaign.id,
             sender_name=f"Sender {number}",
             sender_email=f"sender{number}@example.org",
@@ -58,9 +58,11 @@ def fill(tx):
             recipients=[AVERY],
             subject=campaign.email_subject,
             body=campaign.email_body,
-            consent=consent,
+            consent_text="Yes.",
+            consent_version="1",
+            consent_language="en",
         )
-        services.take(tx, order, (), None)
+        services.record(tx, submission, (), None)
 
 
 def left(site):

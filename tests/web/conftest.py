@@ -254,7 +254,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         status_context("SENT", "FAILED", "UNKNOWN"),
     ),
     "not-open": (
-        "influence/campaign_not_open.html",
+        "influence/campaign_closed.html",
         {"campaign": CAMPAIGN, "reason": "paused"},
     ),
     "error": (

@@ -1,16 +1,13 @@
-"""What other plugins may import of influence. Everything else is private."""
+"""The public names of influence. Other plugins import nothing else of it."""
 
 from __future__ import annotations
 
-from changemaker_influence.directories.directory import (
-    Directory,
-    DirectoryUnavailable,
-    NobodyKnown,
-)
+from changemaker_influence.directories.directory import Directory
+from changemaker_influence.directories.errors import DirectoryUnavailable, PostalCodeUnknown
 from changemaker_influence.directories.levels import LEVELS, Level, level_of
 from changemaker_influence.directories.postal_codes import PostalCodeInvalid
 from changemaker_influence.directories.representatives import (
-    Answer,
+    DirectoryEntry,
     Office,
     Representative,
     representative,
@@ -18,13 +15,13 @@ from changemaker_influence.directories.representatives import (
 
 __all__ = [
     "LEVELS",
-    "Answer",
     "Directory",
+    "DirectoryEntry",
     "DirectoryUnavailable",
     "Level",
-    "NobodyKnown",
     "Office",
     "PostalCodeInvalid",
+    "PostalCodeUnknown",
     "Representative",
     "level_of",
     "representative",

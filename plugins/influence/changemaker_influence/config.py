@@ -1,4 +1,4 @@
-"""What an operator may set in the ``[influence]`` table of ``changemaker.toml``."""
+"""Configuration: the ``[influence]`` table of ``changemaker.toml``."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class InfluenceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """Defaults suit a site in Canada.
 
     ``directory``: ``represent``, ``file``, or the name of one that a plugin registers.
-    ``represent_url``: where Represent answers, without ``/postcodes/``.
+    ``represent_url``: the address of Represent, without ``/postcodes/``.
     ``represent_requests_per_minute``: for the whole site; the service allows 60.
     ``directory_file``: for ``file``; relative paths are relative to the site folder. ``sample`` is
-    a set of fictional people for trying things out.
-    ``directory_cache_days``: how long a directory's answer is used before it is asked again.
+    a set of fictional people to try things out with.
+    ``directory_cache_days``: how long an entry is used before it is fetched again.
     ``directory_timeout_seconds``: how long a visitor waits for the directory at most.
     ``send_limit_per_hour``: messages, not requests, from one sender and from one IP address.
     """

@@ -1,7 +1,6 @@
-"""Campaigns for a demonstration site; their causes and everybody in them are fictional.
+"""Campaigns of a demonstration site; their causes and all people in them are fictional.
 
-They are meant for the sample directory, whose postal codes are L5G 4L3, K1A 0A1, T5J 2R7 and
-V0N 1B0.
+They fit the sample directory, whose postal codes are L5G 4L3, K1A 0A1, T5J 2R7 and V0N 1B0.
 """
 
 from __future__ import annotations
@@ -95,7 +94,7 @@ CLEAN_WATER: Final = NewCampaign(
 
 
 def seed(tx: Tx) -> None:
-    """Makes and publishes the three campaigns where they are missing."""
+    """Create and publish the three campaigns where they are missing."""
     wetland = _publish(tx, WETLAND)
     if wetland is not None:
         services.add_recipient(tx, wetland, CONSERVATION)
@@ -104,9 +103,9 @@ def seed(tx: Tx) -> None:
 
 
 def _publish(tx: Tx, campaign: NewCampaign) -> str | None:
-    """The id of the new campaign; ``None`` where it was there."""
+    """Return the id of the new campaign; ``None`` where it existed."""
     if Campaign.select().where(Campaign.slug == slugify(campaign.title)).exists():
         return None
-    made = services.create(tx, campaign)
-    services.change(tx, made.id, CampaignChange(status="ACTIVE"))
-    return made.id
+    created = services.create(tx, campaign)
+    services.change(tx, created.id, CampaignChange(status="ACTIVE"))
+    return created.id

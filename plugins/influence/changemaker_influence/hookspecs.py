@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 
 class InfluenceHooks:
-    """Where representatives are found."""
+    """Hooks about directories of representatives."""
 
     @hookspec
     def influence_register_directories(self, site: Site) -> list[Directory]:  # type: ignore[empty-body]  # a hookspec has no body
-        """Directories of representatives, one of which the configuration's ``directory`` names.
+        """Return directories of representatives; ``directory`` in the configuration names one.
 
         >>> @hookimpl
         ... def influence_register_directories(self, site):

@@ -27,26 +27,26 @@ class InfluencePlugin(Plugin):
 
     @hookimpl
     def cm_register_models(self) -> list[type[Model]]:
-        from changemaker_influence.campaigns.models import Campaign, CustomRecipient
-        from changemaker_influence.directories.models import LookupCount, PostalCode
+        from changemaker_influence.campaigns import models as campaigns
+        from changemaker_influence.directories import models as directories
         from changemaker_influence.emails import models as emails
 
         return [
-            Campaign,
-            CustomRecipient,
+            campaigns.Campaign,
+            campaigns.CustomRecipient,
+            campaigns.EmailTally,
             emails.CampaignEmail,
-            emails.EmailTally,
             emails.EmailRepeat,
-            emails.IdempotentAnswer,
-            PostalCode,
-            LookupCount,
+            emails.IdempotencyKey,
+            directories.PostalCode,
+            directories.LookupCount,
         ]
 
     @hookimpl
     def cm_register_routes(self, site: Site) -> list[Route]:
         from changemaker_influence.routes import routes
 
-        return routes(site, self._open_lookups(site))
+        return routes(site, self._lookups_of(site))
 
     @hookimpl
     def cm_register_jobs(self) -> list[Job]:
@@ -56,10 +56,9 @@ class InfluencePlugin(Plugin):
 
     @hookimpl
     def cm_register_metrics(self) -> list[Metric]:
-        from changemaker_influence.directories import metrics as directories
-        from changemaker_influence.emails import metrics as emails
+        from changemaker_influence.metrics import metrics
 
-        return [*emails.metrics(), *directories.metrics()]
+        return metrics()
 
     @hookimpl
     @contextlib.asynccontextmanager
@@ -67,7 +66,7 @@ class InfluencePlugin(Plugin):
         try:
             yield
         finally:
-            await self._open_lookups(site).close()
+            await self._lookups_of(site).close()
 
     @hookimpl
     def cm_bootstrap_site(self, site: Site, options: Mapping[str, Any]) -> None:
@@ -97,11 +96,11 @@ class InfluencePlugin(Plugin):
 
     @hookimpl
     def influence_register_directories(self, site: Site) -> list[Directory]:
-        from changemaker_influence.directories import shipped
+        from changemaker_influence.directories.lookup import shipped_directories
 
-        return shipped.directories(site)
+        return shipped_directories(site)
 
-    def _open_lookups(self, site: Site) -> Lookups:
+    def _lookups_of(self, site: Site) -> Lookups:
         if self._lookups is None:
             from changemaker_influence.directories.lookup import Lookups
 

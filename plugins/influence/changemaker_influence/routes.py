@@ -1,14 +1,15 @@
-"""Where everything is."""
+"""The routes of influence."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from changemaker_core import Route
-from changemaker_influence.campaigns import pages, resources
+from changemaker_influence.campaigns import resources
+from changemaker_influence.campaigns.pages import CampaignListPage
 from changemaker_influence.directories.resources import RepresentativesResource
 from changemaker_influence.emails import resources as emails
-from changemaker_influence.emails.pages import EmailStatusPage
+from changemaker_influence.emails.pages import CampaignPage, EmailStatusPage
 from changemaker_influence.emails.sending import Sending
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def routes(site: Site, lookups: Lookups) -> list[Route]:
-    """The organiser's API, the public one, and the pages."""
+    """Return the organiser's API, the public one, and the pages."""
     sending = Sending(site, lookups)
     return [
         Route("/api/campaigns", resources.CampaignsResource(site)),
@@ -29,7 +30,7 @@ def routes(site: Site, lookups: Lookups) -> list[Route]:
         Route("/api/public/campaigns/{slug}", resources.PublicCampaignResource(site)),
         Route("/api/public/representatives", RepresentativesResource(lookups)),
         Route("/api/public/emails/{id}", emails.PublicEmailResource(site)),
-        Route("/campaigns", pages.CampaignListPage(site)),
-        Route("/campaigns/{slug}", pages.CampaignPage(site, lookups, sending)),
+        Route("/campaigns", CampaignListPage(site)),
+        Route("/campaigns/{slug}", CampaignPage(site, lookups, sending)),
         Route("/emails/{id}", EmailStatusPage(site)),
     ]

@@ -1,4 +1,4 @@
-"""What may follow what: the only place that says so."""
+"""The statuses of campaigns and messages, and which may follow which."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ CAMPAIGN: Final[Mapping[CampaignStatus, frozenset[CampaignStatus]]] = {
 }
 
 #: ``QUEUED`` follows itself after a try that failed before anything was handed over. ``SENDING``
-#: goes back to ``QUEUED`` only where the server certainly did not take the message. Nothing
-#: leaves ``UNKNOWN`` by itself: a second try might be a second mail.
+#: returns to ``QUEUED`` only where the server certainly did not accept the message. ``UNKNOWN`` is
+#: final: a second try might be a second mail.
 EMAIL: Final[Mapping[EmailStatus, frozenset[EmailStatus]]] = {
     "QUEUED": frozenset({"QUEUED", "SENDING", "FAILED"}),
     "SENDING": frozenset({"QUEUED", "SENT", "FAILED", "UNKNOWN"}),
@@ -28,25 +28,25 @@ EMAIL: Final[Mapping[EmailStatus, frozenset[EmailStatus]]] = {
     "FAILED": frozenset(),
     "UNKNOWN": frozenset(),
 }
-#: The status page need not look again.
+#: Statuses that do not change by themselves.
 FINAL: Final = frozenset({"SENT", "FAILED", "UNKNOWN"})
 
 
 class IllegalTransition(Exception):
-    """Something tried to go from one state to another that does not follow it."""
+    """A change from one status to another that may not follow it."""
 
-    def __init__(self, what: str, now: str, wanted: str) -> None:
-        super().__init__(f"{what} is {now} and cannot become {wanted}")
+    def __init__(self, subject: str, now: str, wanted: str) -> None:
+        super().__init__(f"{subject} is {now} and cannot become {wanted}")
         self.now = now
         self.wanted = wanted
 
 
 def check_campaign(now: CampaignStatus, wanted: CampaignStatus) -> None:
-    """Raises ``IllegalTransition``. To stay as it is may always happen."""
+    """Raise ``IllegalTransition`` unless ``wanted`` may follow ``now`` or is the same."""
     if wanted != now and wanted not in CAMPAIGN[now]:
         raise IllegalTransition("the campaign", now, wanted)
 
 
-def may_become(wanted: EmailStatus) -> frozenset[EmailStatus]:
-    """The states from which an email may become ``wanted``."""
+def statuses_before(wanted: EmailStatus) -> frozenset[EmailStatus]:
+    """Return the statuses that ``wanted`` may follow."""
     return frozenset(now for now, following in EMAIL.items() if wanted in following)

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from changemaker_core import Database
 from changemaker_influence.config import InfluenceConfig
-from changemaker_influence.directories.directory import DirectoryUnavailable
+from changemaker_influence.directories.errors import DirectoryUnavailable
 from changemaker_influence.directories.represent import Represent
 
 

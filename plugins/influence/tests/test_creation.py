@@ -8,9 +8,8 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from changemaker_influence.campaigns import queries, services
-from changemaker_influence.campaigns.models import Campaign
+from changemaker_influence.campaigns.models import Campaign, EmailTally
 from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
-from changemaker_influence.emails.models import EmailTally
 from changemaker_influence.plugin import InfluencePlugin
 
 NEWFOUNDLAND = timezone(timedelta(hours=-2, minutes=-30))
@@ -67,7 +66,7 @@ def test_whatever_was_published_is_counted(site, steps, tallied):
         site.db.sync.write(lambda tx: EmailTally.insert(campaign=made.id, sent=0).execute())
     for status in steps:
         site.db.sync.write(services.change, made.id, CampaignChange(status=status))
-    assert site.db.sync.one(queries.view_by_id(id=made.id)).sent == 0
+    assert site.db.sync.one(queries.published_by_id(id=made.id)).sent == 0
 
 
 def test_a_tally_goes_with_its_campaign(site):

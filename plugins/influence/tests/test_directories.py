@@ -7,7 +7,7 @@ import pytest
 from changemaker_core import Plugin, hookimpl
 from changemaker_core.plugin.errors import BootFailed, PluginConfigError
 from changemaker_core.testing.fixtures_site import client_of
-from changemaker_influence.api import Answer, Directory, PostalCodeInvalid, representative
+from changemaker_influence.api import Directory, DirectoryEntry, PostalCodeInvalid, representative
 from changemaker_influence.plugin import InfluencePlugin
 
 
@@ -22,11 +22,11 @@ class Villages(Directory):
             raise PostalCodeInvalid("Enter the name of a village.")
         return typed.casefold()
 
-    def spaced(self, code):
+    def format_code(self, code):
         return code.title()
 
     async def find(self, code):
-        return Answer(
+        return DirectoryEntry(
             city=code,
             representatives=(
                 representative(name="Ana", elected_office="Mayor", email="ana@village.example"),
@@ -81,7 +81,7 @@ async def test_another_plugins_directory_is_used(open_app, tables):
     [
         ((), "vilages", {}, "there are: file, represent, villages"),
         ((HamletsPlugin,), "villages", {}, "hamlets and villages both offer"),
-        ((), "file", {"directory_file": "nowhere.csv"}, "there is no "),
+        ((), "file", {"directory_file": "nowhere.csv"}, "does not exist"),
     ],
 )
 def test_a_directory_that_cannot_be_used_is_refused_at_boot(

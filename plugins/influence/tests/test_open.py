@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from changemaker_influence.campaigns import queries
-from changemaker_influence.campaigns.models import Campaign
-from changemaker_influence.emails.models import EmailTally
+from changemaker_influence.campaigns.models import Campaign, EmailTally
 from changemaker_influence.plugin import InfluencePlugin
 
 NOW = datetime(2026, 3, 4, 5, 6, 7, 8, tzinfo=UTC)
@@ -57,11 +56,11 @@ def site(make_site):
 
 def test_a_campaign_says_whether_it_is_open_and_why_not(site):
     for number, case in enumerate(CASES):
-        view = site.db.sync.one(queries.view_by_slug(slug=str(number)))
+        view = site.db.sync.one(queries.published_by_slug(slug=str(number)))
         if case[0] == "DRAFT":
             assert view is None, "only what was published is seen"
         else:
-            assert view.why_closed(NOW) == expected(*case), case
+            assert view.closed_reason(NOW) == expected(*case), case
             assert view.is_open(NOW) == (expected(*case) is None), case
 
 

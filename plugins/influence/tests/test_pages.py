@@ -93,7 +93,7 @@ async def test_what_was_typed_comes_back_with_what_is_wrong(visit):
         assert 'value="Sacha Supporter"' in answer.text
         assert re.search(rf'value="{chosen}" checked', answer.text)
         assert 'aria-invalid="true"' in answer.text
-        assert "Please agree" in answer.text
+        assert "Please tick this box" in answer.text
         nobody = await post(v, campaign)
         assert nobody.status_code == 422
         assert "Choose at least one recipient" in nobody.text

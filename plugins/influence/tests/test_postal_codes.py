@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from changemaker_influence.directories.postal_codes import (
     MAX_TYPED,
     PostalCodeInvalid,
+    format_code,
     normalise,
-    spaced,
 )
 
 FIRST, LATER, DIGIT = "ABCEGHJKLMNPRSTVXY", "ABCEGHJKLMNPRSTVWXYZ", "0123456789"
@@ -28,8 +28,8 @@ def test_any_case_and_spacing_is_the_same_code(code, between):
 
 @given(codes)
 def test_the_spaced_form_is_the_same_code(code):
-    assert normalise(spaced(code)) == code
-    assert spaced(code)[3] == " "
+    assert normalise(format_code(code)) == code
+    assert format_code(code)[3] == " "
 
 
 @given(st.text(max_size=40))

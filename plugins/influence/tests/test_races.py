@@ -31,8 +31,8 @@ def publish(tx):
     return campaigns.change(tx, made.id, CampaignChange(status="ACTIVE")).id
 
 
-def order(campaign_id):
-    return emails.Order(
+def submission(campaign_id):
+    return emails.Submission(
         campaign_id=campaign_id,
         sender_name="Sacha",
         sender_email="sacha@example.org",
@@ -40,12 +40,14 @@ def order(campaign_id):
         recipients=[Recipient(key="a", name="Avery", email="avery@parl.example.ca")],
         subject="Water",
         body="Now.",
-        consent=emails.Consent(text="Yes.", version="1", language="en"),
+        consent_text="Yes.",
+        consent_version="1",
+        consent_language="en",
     )
 
 
 def take(tx, campaign_id):
-    return emails.take(tx, order(campaign_id), [], None)
+    return emails.record(tx, submission(campaign_id), [], None)
 
 
 class Begun:

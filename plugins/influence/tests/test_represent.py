@@ -239,7 +239,7 @@ async def test_the_page_says_what_is_wrong(ask, represent):
         represent.behaviour = "unavailable"
         page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=K1A0A1")
         assert page.status_code == 200
-        assert "cannot be reached" in page.text
+        assert "cannot look up representatives" in page.text
         represent.behaviour = "good"
         page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=K1A0A1")
         assert "Sam Sample" in page.text

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changemaker_influence.directories.directory import NobodyKnown
+from changemaker_influence.directories.errors import PostalCodeUnknown
 from changemaker_influence.directories.files import FileDirectory, FileUnreadable
-from changemaker_influence.directories.represent_shape import NotRepresent, read_answer
+from changemaker_influence.directories.represent_format import NotRepresentFormat, read_entry
 from changemaker_influence.directories.representatives import clean_address, representative
 
 
@@ -56,7 +56,7 @@ async def test_several_for_one_office_are_ambiguous_and_empty_addresses_are_none
 
 
 async def test_a_code_without_a_file_is_not_known(sample):
-    with pytest.raises(NobodyKnown):
+    with pytest.raises(PostalCodeUnknown):
         await sample("X0A0H0")
 
 
@@ -75,14 +75,14 @@ async def test_a_code_without_a_file_is_not_known(sample):
     ],
 )
 def test_what_is_no_answer_of_represents(content):
-    with pytest.raises(NotRepresent):
-        read_answer(content)
+    with pytest.raises(NotRepresentFormat):
+        read_entry(content)
 
 
 def test_null_and_unknown_keys_are_no_trouble():
     person = {"name": "A", "elected_office": None, "email": None, "offices": None, "new": [1]}
     content = {"code": "L5G4L3", "city": None, "representatives_concordance": [person], "x": {}}
-    (found,) = read_answer(json.dumps(content).encode()).representatives
+    (found,) = read_entry(json.dumps(content).encode()).representatives
     assert (found.name, found.level, found.can_email) == ("A", None, False)
 
 
@@ -103,9 +103,9 @@ def test_merging_loses_nobody_and_repeats_nobody(centroid, concordance, random):
     both = [*centroid, *concordance]
     random.shuffle(both)
     content = {"code": "", "representatives_centroid": both, "representatives_concordance": both}
-    found = read_answer(json.dumps(content).encode()).representatives
+    found = read_entry(json.dumps(content).encode()).representatives
     once = {"code": "", "representatives_centroid": both}
-    assert found == read_answer(json.dumps(once).encode()).representatives
+    assert found == read_entry(json.dumps(once).encode()).representatives
     assert len({each.key for each in found}) == len(found)
     for each in found:
         assert each.can_email == (each.email is not None)
@@ -165,7 +165,7 @@ async def test_a_table_serves_codes_their_beginnings_and_everybody(table):
 
 
 async def test_a_table_without_a_row_for_a_code_knows_nobody(table):
-    with pytest.raises(NobodyKnown):
+    with pytest.raises(PostalCodeUnknown):
         await FileDirectory(table("K1A,Dan,MP,,,,")).find("L5G4L3")
 
 

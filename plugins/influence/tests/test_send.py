@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from changemaker_influence.emails import consent, idempotency
+from changemaker_influence.emails import idempotency, sending
 from changemaker_influence.emails.models import CampaignEmail, EmailRepeat
 
 AVERY = "avery.tremblay@parl.example.ca"
@@ -60,9 +60,9 @@ async def test_the_row_holds_what_was_agreed_to(visit):
         campaign = await v.campaign()
         await v.send(campaign, headers={"Accept-Language": "fr"})
         (row,) = await ledger(v)
-        assert row.consent_version == consent.CONSENT_VERSION
+        assert row.consent_version == sending.CONSENT_VERSION
         assert row.consent_language == "fr"
-        assert row.consent_text == v.site.translations.translate(consent.CONSENT, "fr")
+        assert row.consent_text == v.site.translations.translate(sending.CONSENT, "fr")
         assert abs(row.consented_at - v.clock()) < timedelta(minutes=1)
         assert row.subject == "Clean water"
         assert row.body == (
@@ -254,7 +254,7 @@ async def test_a_repeated_request_has_its_answer_when_the_campaign_is_over(visit
         await v.change(campaign["id"], status="ARCHIVED")
         assert (await v.send(campaign, headers=key)).text == first.text
         v.clock.ahead += timedelta(hours=25)
-        await v.site.db.write(idempotency.forget)
+        await v.site.db.write(idempotency.delete_expired)
         assert (await v.send(campaign, headers=key)).status_code == 409
 
 

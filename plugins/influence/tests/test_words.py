@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from changemaker_influence import states
+from changemaker_influence.campaigns.placeholders import NAMES, fill, unknown
 from changemaker_influence.campaigns.slugs import MAX_SLUG, free_slug, slugify
 from changemaker_influence.emails.jobs import without_addresses
-from changemaker_influence.emails.placeholders import NAMES, fill, unknown
 
 
 @pytest.mark.parametrize(

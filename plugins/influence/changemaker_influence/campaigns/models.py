@@ -1,4 +1,4 @@
-"""Campaigns and the people whom they add to write to."""
+"""Campaigns, their own recipients, and their counts of messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from changemaker_core import JSONField, Model, UtcField, UUIDField, new_id
 
 
 class Campaign(Model):
-    """One call to write. ``target_government_levels`` is a list of ``directories.levels.Level``."""
+    """A call to write to representatives.
+
+    ``target_government_levels`` is a list of ``directories.levels.Level``.
+    """
 
     id = UUIDField(primary_key=True, default=new_id)
     slug = peewee.CharField(max_length=80, unique=True)
@@ -37,14 +40,14 @@ class Campaign(Model):
         table_name = "influence_campaign"
         indexes = (
             (("status", "id"), False),
-            # The public list in its order, and all that it asks of a campaign before it is shown:
-            # rows are long, and counting must not read them.
+            # Covers the order and the conditions of the public list: rows are long, and counting
+            # must not read them.
             (("status", "published_at", "id", "starts_at", "ends_at"), False),
         )
 
 
 class CustomRecipient(Model):
-    """Somebody whom a campaign may be sent to who is in no directory."""
+    """A recipient that a campaign adds to those in the directory."""
 
     id = UUIDField(primary_key=True, default=new_id)
     campaign = peewee.ForeignKeyField(Campaign, lazy_load=False, on_delete="CASCADE", index=False)
@@ -56,3 +59,18 @@ class CustomRecipient(Model):
     class Meta:
         table_name = "influence_custom_recipient"
         indexes = ((("campaign", "email"), True),)
+
+
+class EmailTally(Model):
+    """The number of sent messages of a campaign, because counting a million rows takes too long.
+
+    The row is created when the campaign is first published.
+    """
+
+    campaign = peewee.ForeignKeyField(
+        Campaign, lazy_load=False, primary_key=True, on_delete="CASCADE"
+    )
+    sent = peewee.BigIntegerField(default=0)
+
+    class Meta:
+        table_name = "influence_email_tally"

@@ -1,4 +1,4 @@
-"""What an organiser may be allowed to do."""
+"""Permissions and the role of organisers."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ DELETE: Final = "influence.campaign.delete"
 READ_EMAILS: Final = "influence.email.read"
 
 PERMISSIONS: Final = [
-    Permission(READ, Text("See campaigns, drafts too")),
-    Permission(WRITE, Text("Make, change and publish campaigns")),
-    Permission(DELETE, Text("Remove campaigns in which nobody has written")),
+    Permission(READ, Text("See all campaigns, including drafts")),
+    Permission(WRITE, Text("Create, edit and publish campaigns")),
+    Permission(DELETE, Text("Delete campaigns that have no messages")),
     Permission(READ_EMAILS, Text("See who wrote to whom in a campaign")),
 ]
 ROLES: Final = [

@@ -8,33 +8,39 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import peewee
 
 from changemaker_core import Query, compiled
-from changemaker_influence.campaigns.models import Campaign, CustomRecipient
+from changemaker_influence.campaigns.models import Campaign, CustomRecipient, EmailTally
 from changemaker_influence.campaigns.schemas import (
+    CampaignCard,
+    CampaignFields,
     CampaignOut,
-    PublicCard,
     RecipientOut,
-    Shown,
 )
-from changemaker_influence.emails.models import EmailTally
 from changemaker_influence.states import CampaignStatus  # noqa: TC001  # as above
 
 if TYPE_CHECKING:
     import msgspec
 
 
-class CampaignView(Shown, frozen=True, kw_only=True):
-    """What the public side needs to know of a campaign; ``sent`` counts its messages."""
+#: More recipients would be a mailing list and not a campaign.
+MAX_CUSTOM_RECIPIENTS: Final = 100
+#: How long a public response is cached while nothing is written: a campaign starts and ends at a
+#: time, which no write announces.
+CACHE_SECONDS: Final = 30
+
+
+class PublishedCampaign(CampaignFields, frozen=True, kw_only=True):
+    """A campaign that was published; ``sent`` counts its messages."""
 
     status: CampaignStatus
     allow_custom_recipients: bool
     sent: int
 
     def is_open(self, now: datetime) -> bool:
-        """Whether messages are taken at ``now``."""
-        return self.why_closed(now) is None
+        """Return whether the campaign accepts messages at ``now``."""
+        return self.closed_reason(now) is None
 
-    def why_closed(self, now: datetime) -> Literal["ended", "paused", "not_started"] | None:
-        """Why no messages are taken at ``now``; ``None`` where they are."""
+    def closed_reason(self, now: datetime) -> Literal["ended", "paused", "not_started"] | None:
+        """Return why the campaign accepts no messages at ``now``; ``None`` where it does."""
         if self.status == "ARCHIVED" or (self.ends_at is not None and self.ends_at <= now):
             return "ended"
         if self.status != "ACTIVE":
@@ -45,29 +51,25 @@ class CampaignView(Shown, frozen=True, kw_only=True):
 
     @property
     def email_count(self) -> int | None:
-        """How many were sent, where the campaign shows it."""
+        """The number of messages sent, where the campaign shows it."""
         return self.sent if self.show_email_count else None
 
 
-#: More would be a mailing list and not a campaign.
-MAX_CUSTOM_RECIPIENTS: Final = 100
-
-
-def _columns(row: type[msgspec.Struct], *left_out: str) -> list[peewee.Field[Any]]:
-    return [getattr(Campaign, name) for name in row.__struct_fields__ if name not in left_out]
+def _columns(row: type[msgspec.Struct], *excluded: str) -> list[peewee.Field[Any]]:
+    return [getattr(Campaign, name) for name in row.__struct_fields__ if name not in excluded]
 
 
 _OUT = _columns(CampaignOut)
-_VIEW = [*_columns(CampaignView, "sent"), EmailTally.sent]
+_PUBLISHED = [*_columns(PublishedCampaign, "sent"), EmailTally.sent]
 _CARD = [
-    *_columns(PublicCard, "email_count"),
+    *_columns(CampaignCard, "email_count"),
     peewee.Case(None, [(Campaign.show_email_count, EmailTally.sent)]).alias("email_count"),
 ]
 
 
 @compiled(CampaignOut)
 def campaign_by_id(id: str) -> Query:
-    """A campaign for its organisers."""
+    """Return a campaign for its organisers."""
     return Campaign.select(*_OUT).where(Campaign.id == id)
 
 
@@ -75,7 +77,7 @@ def campaign_by_id(id: str) -> Query:
 def campaigns(
     status: str | None = None, before: str | None = None, limit: int = 51, offset: int = 0
 ) -> Query:
-    """Every campaign, newest first; those that were made before the one of the id ``before``."""
+    """Return all campaigns, newest first; with ``before``, those older than that id."""
     query = Campaign.select(*_OUT)
     if status is not None:
         query = query.where(Campaign.status == status)
@@ -86,23 +88,23 @@ def campaigns(
 
 @compiled(str)
 def id_of_slug(slug: str) -> Query:
-    """The campaign that has this address, public or not."""
+    """Return the id of the campaign with this slug, published or not."""
     return Campaign.select(Campaign.id).where(Campaign.slug == slug)
 
 
-@compiled(CampaignView)
-def view_by_slug(slug: str) -> Query:
-    """A campaign that the public may see, under its address."""
-    return _public().where(Campaign.slug == slug)
+@compiled(PublishedCampaign)
+def published_by_slug(slug: str) -> Query:
+    """Return a published campaign by its slug."""
+    return _published().where(Campaign.slug == slug)
 
 
-@compiled(CampaignView)
-def view_by_id(id: str) -> Query:
-    """A campaign that the public may see."""
-    return _public().where(Campaign.id == id)
+@compiled(PublishedCampaign)
+def published_by_id(id: str) -> Query:
+    """Return a published campaign."""
+    return _published().where(Campaign.id == id)
 
 
-@compiled(PublicCard)
+@compiled(CampaignCard)
 def open_campaigns(
     now: datetime,
     before: datetime | None = None,
@@ -110,17 +112,18 @@ def open_campaigns(
     limit: int = 51,
     offset: int = 0,
 ) -> Query:
-    """Campaigns that take messages at ``now`` (:meth:`CampaignView.is_open`), the latest first.
+    """Return the campaigns that accept messages at ``now``, latest first.
 
-    With ``before`` and ``before_id``: those that come after the campaign published then.
+    The rule is that of :meth:`PublishedCampaign.is_open`. With ``before`` and ``before_id``, those
+    that follow the campaign that was published then.
     """
-    begun = Campaign.starts_at.is_null() | (Campaign.starts_at <= now)
-    not_over = Campaign.ends_at.is_null() | (Campaign.ends_at > now)
+    started = Campaign.starts_at.is_null() | (Campaign.starts_at <= now)
+    not_ended = Campaign.ends_at.is_null() | (Campaign.ends_at > now)
     query = (
         Campaign.select(*_CARD)
-        # Every one of these has a tally. Said with an outer join, counting can leave it out.
+        # NOTE(performance): each of these has a tally; with an outer join, COUNT can leave it out.
         .join(EmailTally, peewee.JOIN.LEFT_OUTER, on=EmailTally.campaign == Campaign.id)
-        .where(Campaign.status == "ACTIVE", begun, not_over)
+        .where(Campaign.status == "ACTIVE", started, not_ended)
         .order_by(Campaign.published_at.desc(), Campaign.id.desc())
         .limit(limit)
         .offset(offset)
@@ -135,7 +138,7 @@ def open_campaigns(
 def custom_recipients(
     campaign_id: str, limit: int = MAX_CUSTOM_RECIPIENTS, offset: int = 0
 ) -> Query:
-    """Those whom a campaign adds, by name."""
+    """Return a campaign's own recipients, by name."""
     return (
         CustomRecipient.select(
             CustomRecipient.id, CustomRecipient.name, CustomRecipient.title, CustomRecipient.email
@@ -147,9 +150,9 @@ def custom_recipients(
     )
 
 
-def _public() -> Query:
+def _published() -> Query:
     return (
-        Campaign.select(*_VIEW)
+        Campaign.select(*_PUBLISHED)
         .join(EmailTally, on=EmailTally.campaign == Campaign.id)
         .where(Campaign.published_at.is_null(False))
     )

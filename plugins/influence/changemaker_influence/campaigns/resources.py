@@ -16,24 +16,23 @@ from changemaker_core import (
     page_of,
 )
 from changemaker_influence.campaigns import permissions, queries, services
-from changemaker_influence.campaigns.public import CACHED
 from changemaker_influence.campaigns.schemas import (
+    CampaignCard,
     CampaignChange,
+    CampaignFields,
     CampaignOut,
     CampaignQuery,
     NewCampaign,
     NewRecipient,
     PublicCampaign,
-    PublicCard,
     PublicRecipient,
     RecipientOut,
-    Shown,
 )
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site
 
-_shown = attrgetter(*Shown.__struct_fields__)
+_public_fields = attrgetter(*CampaignFields.__struct_fields__)
 
 
 class CampaignsResource:
@@ -47,7 +46,7 @@ class CampaignsResource:
     async def on_get(
         self, req: Request, resp: Response, *, query: CampaignQuery
     ) -> Listing[CampaignOut]:
-        """Every campaign, newest first."""
+        """List all campaigns, newest first."""
         after = self._cursors.after(query)
         wanted = queries.campaigns(
             status=query.status,
@@ -61,10 +60,10 @@ class CampaignsResource:
 
     @endpoint(permission=permissions.WRITE, body=NewCampaign, response=CampaignOut, status=201)
     async def on_post(self, req: Request, resp: Response, *, body: NewCampaign) -> CampaignOut:
-        """Make a campaign; it begins as a draft."""
-        made = await self._db.write(services.create, body)
-        resp.set_header("Location", f"{req.root_path}/api/campaigns/{made.id}")
-        return made
+        """Create a campaign as a draft."""
+        created = await self._db.write(services.create, body)
+        resp.set_header("Location", f"{req.root_path}/api/campaigns/{created.id}")
+        return created
 
 
 class CampaignResource:
@@ -75,7 +74,7 @@ class CampaignResource:
 
     @endpoint(permission=permissions.READ, response=CampaignOut)
     async def on_get(self, req: Request, resp: Response, *, id: str) -> CampaignOut:
-        """One campaign."""
+        """Return a campaign."""
         return await self._db.read(services.find, id)
 
     @endpoint(permission=permissions.WRITE, body=CampaignChange, response=CampaignOut)
@@ -87,7 +86,7 @@ class CampaignResource:
 
     @endpoint(permission=permissions.DELETE, status=204)
     async def on_delete(self, req: Request, resp: Response, *, id: str) -> None:
-        """Remove a campaign in which nobody has written yet."""
+        """Delete a campaign in which no message was sent."""
         await self._db.write(services.delete, id)
 
 
@@ -101,7 +100,7 @@ class RecipientsResource:
     async def on_get(
         self, req: Request, resp: Response, *, id: str, query: ListQuery
     ) -> Listing[RecipientOut]:
-        """Those whom a campaign adds to the representatives, by name."""
+        """List a campaign's own recipients, by name."""
         await self._db.read(services.find, id)
         wanted = queries.custom_recipients(
             campaign_id=id, limit=query.limit + 1, offset=query.offset
@@ -112,7 +111,7 @@ class RecipientsResource:
     async def on_post(
         self, req: Request, resp: Response, *, id: str, body: NewRecipient
     ) -> RecipientOut:
-        """Add somebody whom the campaign may be sent to."""
+        """Add a recipient to a campaign."""
         return await self._db.write(services.add_recipient, id, body)
 
 
@@ -123,11 +122,13 @@ class PublicCampaignsResource:
         self._site = site
         self._cursors = Cursors(site.config.secret_key, "influence.public_campaigns")
 
-    @endpoint(public=True, query=CursorQuery, response=Listing[PublicCard], cache=CACHED)
+    @endpoint(
+        public=True, query=CursorQuery, response=Listing[CampaignCard], cache=queries.CACHE_SECONDS
+    )
     async def on_get(
         self, req: Request, resp: Response, *, query: CursorQuery
-    ) -> Listing[PublicCard]:
-        """Campaigns that take messages, the latest first."""
+    ) -> Listing[CampaignCard]:
+        """List the campaigns that accept messages, latest first."""
         now = self._site.clock()
         before, before_id = self._cursors.after(query) or (None, None)
         wanted = queries.open_campaigns(
@@ -141,7 +142,7 @@ class PublicCampaignsResource:
         total = await self._site.db.count(queries.open_campaigns(now=now))
         return page_of(rows, query, total, cursor=self._cursor)
 
-    def _cursor(self, last: PublicCard) -> str:
+    def _cursor(self, last: CampaignCard) -> str:
         return self._cursors.write(last.published_at.isoformat(), last.id)
 
 
@@ -151,28 +152,22 @@ class PublicCampaignResource:
     def __init__(self, site: Site) -> None:
         self._site = site
 
-    @endpoint(public=True, response=PublicCampaign, cache=CACHED)
+    @endpoint(public=True, response=PublicCampaign, cache=queries.CACHE_SECONDS)
     async def on_get(self, req: Request, resp: Response, *, slug: str) -> PublicCampaign:
-        """One campaign, as everybody may see it."""
-        view = await self._site.db.one(queries.view_by_slug(slug=slug))
-        if view is None:
+        """Return a published campaign."""
+        campaign = await self._site.db.one(queries.published_by_slug(slug=slug))
+        if campaign is None:
             raise NotFound
-        return _public(view, await self._recipients(view), self._site.clock())
-
-    async def _recipients(self, view: queries.CampaignView) -> list[RecipientOut]:
-        if not view.allow_custom_recipients:
-            return []
-        return await self._site.db.all(queries.custom_recipients(campaign_id=view.id))
-
-
-def _public(
-    view: queries.CampaignView, recipients: list[RecipientOut], now: datetime
-) -> PublicCampaign:
-    return PublicCampaign(
-        *_shown(view),
-        email_count=view.email_count,
-        is_open=view.is_open(now),
-        custom_recipients=[
-            PublicRecipient(key=each.id, name=each.name, title=each.title) for each in recipients
-        ],
-    )
+        recipients: list[RecipientOut] = []
+        if campaign.allow_custom_recipients:
+            wanted = queries.custom_recipients(campaign_id=campaign.id)
+            recipients = await self._site.db.all(wanted)
+        return PublicCampaign(
+            *_public_fields(campaign),
+            email_count=campaign.email_count,
+            is_open=campaign.is_open(self._site.clock()),
+            custom_recipients=[
+                PublicRecipient(key=each.id, name=each.name, title=each.title)
+                for each in recipients
+            ],
+        )

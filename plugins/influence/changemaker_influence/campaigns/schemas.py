@@ -1,4 +1,4 @@
-"""What the API takes and gives about campaigns."""
+"""Requests and responses of the API about campaigns."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _Time = Annotated[datetime, Meta(tz=True)]
 
 
 class NewCampaign(Body, frozen=True):
-    """A campaign to be made; it begins as a draft."""
+    """A new campaign, which is created as a draft."""
 
     title: Title
     email_subject: Subject
@@ -52,7 +52,7 @@ class NewCampaign(Body, frozen=True):
 
 
 class CampaignChange(Body, frozen=True):
-    """What is to be changed of a campaign; what is left out stays."""
+    """Changes to a campaign; fields that are left out stay as they are."""
 
     title: Title | UnsetType = UNSET
     email_subject: Subject | UnsetType = UNSET
@@ -73,13 +73,13 @@ class CampaignChange(Body, frozen=True):
 
 
 class CampaignQuery(CursorQuery, frozen=True, kw_only=True):
-    """Which campaigns."""
+    """A filter of the list of campaigns."""
 
     status: CampaignStatus | None = None
 
 
-class Shown(msgspec.Struct, frozen=True):
-    """What everybody may know of a published campaign, and its organisers of each."""
+class CampaignFields(msgspec.Struct, frozen=True):
+    """The fields that are public in a published campaign."""
 
     id: str
     slug: str
@@ -99,8 +99,8 @@ class Shown(msgspec.Struct, frozen=True):
     ends_at: datetime | None
 
 
-class CampaignOut(Shown, frozen=True, kw_only=True):
-    """A campaign, as its organisers see it."""
+class CampaignOut(CampaignFields, frozen=True, kw_only=True):
+    """A campaign, for its organisers."""
 
     status: CampaignStatus
     allow_custom_recipients: bool
@@ -111,7 +111,7 @@ class CampaignOut(Shown, frozen=True, kw_only=True):
 
 
 class RecipientOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A campaign's own recipient, as its organisers see them."""
+    """A campaign's own recipient, for its organisers."""
 
     id: str
     name: str
@@ -120,7 +120,7 @@ class RecipientOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NewRecipient(Body, frozen=True):
-    """Somebody whom the campaign adds to those who may be written to."""
+    """A recipient that a campaign adds to the representatives."""
 
     name: Annotated[PlainLine, Meta(min_length=1, max_length=200)]
     email: Email
@@ -128,14 +128,14 @@ class NewRecipient(Body, frozen=True):
 
 
 class PublicRecipient(msgspec.Struct, frozen=True, kw_only=True):
-    """A campaign's own recipient, as everybody sees them: without their address."""
+    """A campaign's own recipient without the address, which is not public."""
 
     key: str
     name: str
     title: str
 
 
-class PublicCard(msgspec.Struct, frozen=True, kw_only=True):
+class CampaignCard(msgspec.Struct, frozen=True, kw_only=True):
     """A campaign in the public list. ``email_count`` is ``None`` where it is not shown."""
 
     id: str
@@ -149,8 +149,8 @@ class PublicCard(msgspec.Struct, frozen=True, kw_only=True):
     email_count: int | None
 
 
-class PublicCampaign(Shown, frozen=True, kw_only=True):
-    """A campaign, as everybody sees it. ``email_count`` is ``None`` where it is not shown."""
+class PublicCampaign(CampaignFields, frozen=True, kw_only=True):
+    """A published campaign. ``email_count`` is ``None`` where it is not shown."""
 
     email_count: int | None
     is_open: bool

@@ -1,4 +1,4 @@
-"""What may be done with campaigns."""
+"""Creating, changing and deleting campaigns."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from changemaker_core import Conflict, FieldError, Invalid, NotFound, Text, new_
 from changemaker_core.mail import HeaderInjection, InvalidAddress
 from changemaker_influence import states
 from changemaker_influence.addresses import canonical
-from changemaker_influence.campaigns import queries
-from changemaker_influence.campaigns.models import Campaign, CustomRecipient
+from changemaker_influence.campaigns import placeholders, queries
+from changemaker_influence.campaigns.models import Campaign, CustomRecipient, EmailTally
 from changemaker_influence.campaigns.schemas import CampaignOut
 from changemaker_influence.campaigns.slugs import free_slug, slugify
-from changemaker_influence.emails import placeholders
-from changemaker_influence.emails.models import EmailTally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,15 +29,15 @@ if TYPE_CHECKING:
         RecipientOut,
     )
 
-#: Years beyond which no campaign is meant, and some time zone has no date.
-FIRST: Final = 1900
-LAST: Final = 2999
-#: Campaigns of one title that are made at the same moment.
-MOST_RIVALS: Final = 100
+#: Dates outside of these years are mistakes, and do not exist in every time zone.
+FIRST_YEAR: Final = 1900
+LAST_YEAR: Final = 2999
+#: The number of campaigns of one title that may be created at the same moment.
+SLUG_ATTEMPTS: Final = 100
 
 
 def create(tx: Tx, new: NewCampaign) -> CampaignOut:
-    """A draft from ``new``; raises ``Invalid`` where its dates or its letter do not fit."""
+    """Create a draft. Raises ``Invalid`` for dates or placeholders that are wrong."""
     values = msgspec.structs.asdict(new)
     _check_dates(values)
     _check_placeholders(values)
@@ -58,9 +56,10 @@ def create(tx: Tx, new: NewCampaign) -> CampaignOut:
 
 
 def change(tx: Tx, id: str, wanted: CampaignChange) -> CampaignOut:
-    """The campaign with what ``wanted`` names changed; its status follows ``states.CAMPAIGN``.
+    """Change the fields that ``wanted`` sets; the status follows ``states.CAMPAIGN``.
 
-    The slug follows the title until the campaign is first published; then it stays.
+    The slug follows the title until the campaign is first published; then it stays. Raises
+    ``NotFound``, ``Invalid``, or ``Conflict`` for a status that cannot follow.
     """
     now = _lock(id)
     values = _named(wanted)
@@ -79,12 +78,12 @@ def change(tx: Tx, id: str, wanted: CampaignChange) -> CampaignOut:
 
 
 def delete(tx: Tx, id: str) -> None:
-    """Removes a campaign that nobody has written in; others are archived instead."""
+    """Delete a campaign that has no messages. Raises ``Conflict`` for others: archive them."""
     _lock(id)
     try:
         Campaign.delete().where(Campaign.id == id).execute()
     except peewee.IntegrityError:
-        # The database says so, as it knows of those who are just writing, too.
+        # The foreign key decides, because it also sees messages that are being written now.
         raise Conflict(
             Text("Messages were sent in this campaign. Archive it instead."),
             code="campaign_has_emails",
@@ -92,15 +91,16 @@ def delete(tx: Tx, id: str) -> None:
 
 
 def add_recipient(tx: Tx, campaign_id: str, new: NewRecipient) -> RecipientOut:
-    """Adds somebody to those who may be written to; ``Conflict`` when they were there."""
+    """Add a recipient. Raises ``Conflict`` for one that exists, or for too many."""
     _lock(campaign_id)
     email = _mailable(new)
-    there = queries.custom_recipients(campaign_id=campaign_id).all()
-    if len(there) >= queries.MAX_CUSTOM_RECIPIENTS:
-        raise Conflict(Text("This campaign has as many recipients as it may have."))
-    if any(recipient.email == email for recipient in there):
+    recipients = queries.custom_recipients(campaign_id=campaign_id).all()
+    if len(recipients) >= queries.MAX_CUSTOM_RECIPIENTS:
+        raise Conflict(Text("This campaign has reached its maximum number of recipients."))
+    if any(recipient.email == email for recipient in recipients):
         raise Conflict(
-            Text("This campaign has a recipient with this address."), code="recipient_exists"
+            Text("This campaign already has a recipient with this address."),
+            code="recipient_exists",
         )
     id = new_id()
     CustomRecipient.insert(
@@ -111,12 +111,12 @@ def add_recipient(tx: Tx, campaign_id: str, new: NewRecipient) -> RecipientOut:
         email=email,
         created_at=tx.now,
     ).execute()
-    there = queries.custom_recipients(campaign_id=campaign_id).all()
-    return next(recipient for recipient in there if recipient.id == id)
+    recipients = queries.custom_recipients(campaign_id=campaign_id).all()
+    return next(recipient for recipient in recipients if recipient.id == id)
 
 
 def _mailable(new: NewRecipient) -> str:
-    """The recipient's address in its canonical form; ``Invalid`` where no mail can go to it."""
+    """Return the recipient's canonical address. Raises ``Invalid`` for one that is no address."""
     try:
         return canonical(new.email)
     except (InvalidAddress, HeaderInjection):
@@ -125,7 +125,7 @@ def _mailable(new: NewRecipient) -> str:
 
 
 def find(id: str) -> CampaignOut:
-    """The campaign, inside a unit of work; raises ``NotFound``."""
+    """Return the campaign, inside a unit of work. Raises ``NotFound``."""
     found = queries.campaign_by_id(id=id).one()
     if found is None:
         raise NotFound
@@ -133,7 +133,7 @@ def find(id: str) -> CampaignOut:
 
 
 def _lock(id: str) -> CampaignOut:
-    """The campaign, which nobody else changes until this transaction ends."""
+    """Return the campaign and lock its row until this transaction ends."""
     Campaign.update(updated_at=Campaign.updated_at).where(Campaign.id == id).execute()
     return find(id)
 
@@ -148,26 +148,26 @@ def _update(id: str, **values: Any) -> None:
 
 
 def _with_free_slug(title: str, write: Callable[[str], bool]) -> str:
-    """The slug with which ``write`` had success.
+    """Return the slug that ``write`` could store: ``write(slug)`` is False where it is taken.
 
-    Each time in vain is another's success, so that there are as many tries as rivals.
+    Each failure is another transaction's success, so that rivals limit the attempts.
     """
     slug = slugify(title)  # nearly always free, and then nothing is looked up
-    for _ in range(MOST_RIVALS):
+    for _ in range(SLUG_ATTEMPTS):
         if write(slug):
             return slug
-        slug = free_slug(title, _Taken())
+        slug = free_slug(title, _TakenSlugs())
     raise RuntimeError(f"no slug stayed free for {title!r}")
 
 
 def _insert(**values: Any) -> bool:
-    """Whether the campaign was written; it was not if its slug is taken."""
+    """Return whether the campaign was inserted; False where its slug is taken."""
     insert = Campaign.insert(**values).on_conflict("NOTHING", conflict_target=[Campaign.slug])
     return bool(insert.as_rowcount().execute())
 
 
 def _rename(tx: Tx, id: str, slug: str) -> bool:
-    """Whether the campaign has this slug now; it has not if the slug is taken."""
+    """Return whether the campaign was renamed; False where the slug is taken."""
     try:
         with tx.savepoint():
             _update(id, slug=slug)
@@ -177,30 +177,34 @@ def _rename(tx: Tx, id: str, slug: str) -> bool:
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:
-    """As it is read again."""
+    """Return the moment as the database returns it."""
     return None if moment is None else moment.astimezone(UTC)
 
 
-class _Taken:
-    """The slugs of all campaigns, each looked up by itself: nearly always the first is free."""
+class _TakenSlugs:
+    """The slugs of all campaigns as a container that looks each one up."""
 
     def __contains__(self, slug: object) -> bool:
         return queries.id_of_slug(slug=str(slug)).one() is not None
 
 
 def _check_dates(values: dict[str, Any]) -> None:
-    problem = Text("Enter a date between the years {first} and {last}.", first=FIRST, last=LAST)
+    problem = Text(
+        "Enter a date between the years {first} and {last}.", first=FIRST_YEAR, last=LAST_YEAR
+    )
     dated = [(name, values[name]) for name in ("starts_at", "ends_at") if values[name] is not None]
-    if errors := [FieldError(name, problem) for name, at in dated if not FIRST <= at.year <= LAST]:
+    if errors := [
+        FieldError(name, problem) for name, at in dated if not FIRST_YEAR <= at.year <= LAST_YEAR
+    ]:
         raise Invalid(errors)
     starts, ends = values["starts_at"], values["ends_at"]
     if starts is not None and ends is not None and ends <= starts:
-        problem = Text("A campaign ends after it has begun.")
+        problem = Text("The end must be after the start.")
         raise Invalid([FieldError("ends_at", problem)])
 
 
 def _check_placeholders(values: dict[str, Any]) -> None:
-    """A misspelt placeholder would reach every recipient as it is."""
+    """Reject misspelt placeholders, which would reach every recipient as they are."""
     errors = [
         FieldError(field, _unknown_placeholder(name))
         for field in ("email_subject", "email_body")
@@ -212,9 +216,7 @@ def _check_placeholders(values: dict[str, Any]) -> None:
 
 def _unknown_placeholder(wrong: str) -> Text:
     known = ", ".join(f"{{{name}}}" for name in placeholders.NAMES)
-    return Text(
-        "Nothing is filled in for {wrong}. There are {known}.", wrong=f"{{{wrong}}}", known=known
-    )
+    return Text("{wrong} is not a placeholder. Use {known}.", wrong=f"{{{wrong}}}", known=known)
 
 
 def _check_status(now: CampaignOut, after: dict[str, Any]) -> None:
@@ -222,12 +224,12 @@ def _check_status(now: CampaignOut, after: dict[str, Any]) -> None:
         states.check_campaign(now.status, after["status"])
     except states.IllegalTransition as illegal:
         problem = Text(
-            "A campaign that is {now} cannot become {wanted}.",
+            "A campaign cannot go from {now} to {wanted}.",
             now=illegal.now,
             wanted=illegal.wanted,
         )
         raise Conflict(problem, code="illegal_transition") from None
-    somebody = after["target_government_levels"] or after["allow_custom_recipients"]
-    if after["status"] == "ACTIVE" and not somebody:
-        problem = Text("Choose whom the campaign writes to before it is published.")
+    targets = after["target_government_levels"] or after["allow_custom_recipients"]
+    if after["status"] == "ACTIVE" and not targets:
+        problem = Text("Choose who the campaign writes to before you publish it.")
         raise Invalid([FieldError("target_government_levels", problem)])

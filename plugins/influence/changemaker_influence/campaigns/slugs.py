@@ -1,4 +1,4 @@
-"""A campaign's name in its address."""
+"""Slugs: a campaign's title in its URL."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 MAX_SLUG: Final = 80
 _FALLBACK: Final = "campaign"
-#: Letters that are no letter with an accent.
-_SPELT: Final = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d", "ß": "ss"})
+#: Letters that do not decompose into a letter and an accent.
+_LETTERS: Final = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d", "ß": "ss"})
 
 
 def slugify(title: str) -> str:
     """``"L'eau, c'est sacré !"`` → ``"l-eau-c-est-sacre"``; never empty, at most 80 long."""
     folded = title.casefold()
-    plain = folded if folded.isascii() else _without_accents(folded.translate(_SPELT))
+    plain = folded if folded.isascii() else _without_accents(folded.translate(_LETTERS))
     slug = re.sub(r"[^a-z0-9]+", "-", plain, flags=re.ASCII).strip("-")
     return slug[:MAX_SLUG].rstrip("-") or _FALLBACK
 
@@ -29,7 +29,7 @@ def _without_accents(text: str) -> str:
 
 
 def free_slug(title: str, taken: Container[str]) -> str:
-    """The title's slug, numbered from 2 where it is taken."""
+    """Return the title's slug, numbered from 2 where it is taken."""
     slug, number = slugify(title), 1
     candidate = slug
     while candidate in taken:

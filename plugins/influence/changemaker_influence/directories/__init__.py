@@ -1,1 +1,1 @@
-"""Who represents whom: directories of representatives."""
+"""Directories of representatives."""

@@ -1,4 +1,4 @@
-"""A directory read from files: a folder of Represent's answers, or one CSV table."""
+"""A directory in files: a folder of Represent's responses, or one CSV table."""
 
 from __future__ import annotations
 
@@ -8,80 +8,84 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from changemaker_influence.config import SAMPLE
-from changemaker_influence.directories.directory import Directory, NobodyKnown
-from changemaker_influence.directories.represent_shape import read_answer
+from changemaker_influence.directories.directory import Directory
+from changemaker_influence.directories.errors import PostalCodeUnknown
+from changemaker_influence.directories.represent_format import read_entry
 from changemaker_influence.directories.representatives import (
-    Answer,
+    DirectoryEntry,
     Office,
     Representative,
-    one_line,
+    deduplicated,
     representative,
-    without_doubles,
+    single_line,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _SAMPLE_FOLDER: Final = Path(__file__).parent.parent / "sample_data"
-#: A postal code, or its beginning: ``L5G`` serves all codes that begin with it, ``*`` every code.
-_CODES: Final = "postal_code"
+#: The column of a postal code or its beginning: ``L5G`` covers all codes that begin with it, ``*``
+#: every code.
+_CODE_COLUMN: Final = "postal_code"
 _EVERYWHERE: Final = "*"
 
 
 class FileUnreadable(ValueError):
-    """The directory's file is not there, or is no table of representatives."""
+    """The directory's file does not exist, or is not a table of representatives."""
 
 
 class FileDirectory(Directory):
     """Representatives from ``path``: a folder with a ``L5G4L3.json`` for each postal code, in the
-    shape of Represent's answers, or a CSV file (UTF-8, with a header) with the columns
+    format of Represent's responses, or a CSV file (UTF-8, with a header) with the columns
     ``postal_code, name, elected_office`` and as many as wanted of ``email, district_name,
     party_name, photo_url, url, tel, postal, city, province, representative_set_name``.
     """
 
     name = "file"
-    #: It is on our own disk already.
+    #: The files are on this machine's own disk.
     cached = False
 
     def __init__(self, path: str) -> None:
         self._path = _SAMPLE_FOLDER if path == SAMPLE else Path(path)
         if not self._path.exists():
-            raise FileUnreadable(f"there is no {self._path}")
+            raise FileUnreadable(f"{self._path} does not exist")
         self._rows = None if self._path.is_dir() else _read_table(self._path)
 
-    async def find(self, code: str) -> Answer:
+    async def find(self, code: str) -> DirectoryEntry:
         if self._rows is None:
             return await asyncio.to_thread(self._find_in_folder, code)
         return _find_in_table(self._rows, code)
 
-    def _find_in_folder(self, code: str) -> Answer:
+    def _find_in_folder(self, code: str) -> DirectoryEntry:
         try:
-            return read_answer((self._path / f"{code}.json").read_bytes())
+            return read_entry((self._path / f"{code}.json").read_bytes())
         except FileNotFoundError:
-            raise NobodyKnown("no file for this code") from None
+            raise PostalCodeUnknown("no file for this code") from None
 
 
 def _read_table(path: Path) -> list[dict[str, str]]:
     with path.open(encoding="utf-8-sig", newline="") as file:
         table = csv.DictReader(file, restkey="", restval="")
-        missing = {_CODES, "name", "elected_office"} - set(table.fieldnames or ())
+        missing = {_CODE_COLUMN, "name", "elected_office"} - set(table.fieldnames or ())
         if missing:
-            raise FileUnreadable(f"{path}: no column {', '.join(sorted(missing))}")
-        return [{**row, _CODES: row[_CODES].replace(" ", "").upper()} for row in table]
+            raise FileUnreadable(f"{path} has no column {', '.join(sorted(missing))}")
+        return [{**row, _CODE_COLUMN: row[_CODE_COLUMN].replace(" ", "").upper()} for row in table]
 
 
-def _find_in_table(rows: list[dict[str, str]], code: str) -> Answer:
-    serving = [row for row in rows if _serves(row[_CODES], code)]
-    if not serving:
-        raise NobodyKnown("no row for this code")
-    return Answer(
-        city=one_line(next((row["city"] for row in serving if row.get("city")), "")),
-        province=one_line(next((row["province"] for row in serving if row.get("province")), "")),
-        representatives=without_doubles(map(_person, serving)),
+def _find_in_table(rows: list[dict[str, str]], code: str) -> DirectoryEntry:
+    covering = [row for row in rows if _covers(row[_CODE_COLUMN], code)]
+    if not covering:
+        raise PostalCodeUnknown("no row for this code")
+    return DirectoryEntry(
+        city=single_line(next((row["city"] for row in covering if row.get("city")), "")),
+        province=single_line(
+            next((row["province"] for row in covering if row.get("province")), "")
+        ),
+        representatives=deduplicated(map(_person, covering)),
     )
 
 
-def _serves(prefix: str, code: str) -> bool:
+def _covers(prefix: str, code: str) -> bool:
     return prefix == _EVERYWHERE or bool(prefix and code.startswith(prefix))
 
 

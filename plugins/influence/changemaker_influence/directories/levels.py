@@ -1,4 +1,4 @@
-"""Levels of government, told from the office that somebody was elected to."""
+"""Levels of government, recognised by the title of an elected office."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Final, Literal, get_args
 Level = Literal["FEDERAL", "PROVINCIAL", "MUNICIPAL", "SCHOOL_BOARD"]
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 
-#: Words of an office's title, accents and case aside, and the level that they tell. Looked through
-#: in this order, because a "school board chair" is no municipal chair.
+#: Words in an office's title, without accents and case, by the level they belong to. Searched in
+#: this order, because a "school board chair" is not a municipal chair.
 _WORDS: Final[tuple[tuple[Level, frozenset[str]], ...]] = (
     ("SCHOOL_BOARD", frozenset({"trustee", "school", "scolaire"})),
     ("PROVINCIAL", frozenset({"mla", "mpp", "mna", "mha", "provincial", "legislative"})),
@@ -26,13 +26,13 @@ _WORDS: Final[tuple[tuple[Level, frozenset[str]], ...]] = (
 
 
 def level_of(elected_office: str) -> Level | None:
-    """The level of ``elected_office`` as directories write it; ``None`` where it is not known.
+    """Return the level of an office as directories write it; ``None`` where it is not recognised.
 
     >>> level_of("MPP"), level_of("Conseillère"), level_of("Deputy Mayor"), level_of("Sheriff")
     ('PROVINCIAL', 'MUNICIPAL', 'MUNICIPAL', None)
     """
     words = set(re.findall(r"[a-z]+", _plain(elected_office)))
-    return next((level for level, telling in _WORDS if words & telling), None)
+    return next((level for level, known in _WORDS if words & known), None)
 
 
 def _plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Looking somebody up: the cache first, then the directory, then what is left of the cache."""
+"""Lookups of representatives: the cache, then the directory, then an older cached entry."""
 
 from __future__ import annotations
 
@@ -6,32 +6,37 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from changemaker_influence.config import InfluenceConfig
+from changemaker_influence.config import SAMPLE, InfluenceConfig
 from changemaker_influence.directories import services
-from changemaker_influence.directories.directory import Directory, DirectoryUnavailable
-from changemaker_influence.directories.queries import KeptAnswer, kept_answer
-from changemaker_influence.directories.shipped import SHIPPED
+from changemaker_influence.directories.errors import DirectoryUnavailable
+from changemaker_influence.directories.queries import CachedEntry, cached_entry
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from changemaker_core import Site
-    from changemaker_influence.directories.representatives import Answer
+    from changemaker_influence.directories.directory import Directory
+    from changemaker_influence.directories.representatives import DirectoryEntry
     from changemaker_influence.directories.services import Source
 
 log = logging.getLogger(__name__)
 
+SHIPPED: Final = ("file", "represent")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """An answer, where it came from, and how old it is; ``cached_at`` is ``None`` for answers that
-    are not kept."""
+class LookupResult:
+    """The entry of a postal code, its source and its age.
+
+    ``code`` is normalised and ``formatted_code`` as people write it. ``cached_at`` is ``None`` for
+    an entry that is not cached.
+    """
 
     code: str
-    spaced: str
-    answer: Answer
+    formatted_code: str
+    entry: DirectoryEntry
     source: Source
     cached_at: datetime | None
 
@@ -43,13 +48,13 @@ class Lookups:
         self._site = site
         self._directory = directory
         self._max_age = timedelta(days=site.settings(InfluenceConfig).directory_cache_days)
-        self._under_way: dict[str, asyncio.Task[Found]] = {}
+        self._running: dict[str, asyncio.Task[LookupResult]] = {}
 
     @classmethod
     def of(cls, site: Site) -> Lookups:
-        """In the directory that the configuration names.
+        """Return the lookups in the directory that the configuration names.
 
-        Raises ``ConfigError`` where nobody registers it, or two plugins do.
+        Raises ``ConfigError`` where no plugin registers it, or two plugins do.
         """
         name = site.settings(InfluenceConfig).directory
         contributed = site.sweep("influence_register_directories", site=site)
@@ -63,72 +68,91 @@ class Lookups:
             raise site.config.wrong("influence", "directory", problem)
         return cls(site, named[0].item)
 
-    def spaced(self, typed: str) -> str:
-        """A postal code as people write it; ``PostalCodeInvalid`` for no code."""
-        return self._directory.spaced(self._directory.normalise(typed))
+    def format_code(self, typed: str) -> str:
+        """Return a typed postal code as people write it. Raises ``PostalCodeInvalid``."""
+        return self._directory.format_code(self._directory.normalise(typed))
 
-    async def find(self, typed: str) -> Found:
-        """Who represents the postal code that somebody typed.
+    async def find(self, typed: str) -> LookupResult:
+        """Return the representatives of the postal code that a visitor typed.
 
-        Raises ``PostalCodeInvalid``; ``NobodyKnown`` or ``DirectoryUnavailable`` where there is no
-        answer, not even an old one.
+        Raises ``PostalCodeInvalid``; ``PostalCodeUnknown`` or ``DirectoryUnavailable`` where there
+        is no entry, not even an old one.
         """
         code = self._directory.normalise(typed)
-        task = self._under_way.get(code)
+        task = self._running.get(code)
         if task is None:
             task = asyncio.create_task(self._look_up(code))
-            self._under_way[code] = task
-            task.add_done_callback(lambda done: self._landed(code, done))
+            self._running[code] = task
+            task.add_done_callback(lambda done: self._finished(code, done))
         # Shielded: a visitor who goes away must not cancel the others' lookup.
         return await asyncio.shield(task)
 
     async def close(self) -> None:
-        """Lets go of what the directory holds open."""
+        """Close the directory."""
         await self._directory.close()
 
-    def _landed(self, code: str, task: asyncio.Task[Found]) -> None:
-        del self._under_way[code]
+    def _finished(self, code: str, task: asyncio.Task[LookupResult]) -> None:
+        del self._running[code]
         if not task.cancelled():
             task.exception()  # all who asked may have gone; that is no error
 
-    async def _look_up(self, code: str) -> Found:
-        if not self._directory.cached:
-            return await self._look_up_now(code)
-        kept = await self._site.db.one(kept_answer(directory=self._directory.name, code=code))
-        if kept is not None and kept.cached_at > self._site.clock() - self._max_age:
-            return await self._from_cache(code, kept, "cache")
+    async def _look_up(self, code: str) -> LookupResult:
+        directory, db = self._directory, self._site.db
+        cached: CachedEntry | None = None
+        if directory.cached:
+            cached = await db.one(cached_entry(directory=directory.name, code=code))
+            if cached is not None and cached.cached_at > self._site.clock() - self._max_age:
+                return await self._counted(code, cached.entry, "cache", cached.cached_at)
         try:
-            answer = await self._directory.find(code)
+            entry = await directory.find(code)
         except DirectoryUnavailable as unavailable:
-            log.warning("no live answer from %s: %s", self._directory.name, unavailable.reason)
-            if kept is None:
-                await self._count(services.NONE)
+            if directory.cached:
+                log.warning("no live result from %s: %s", directory.name, unavailable.reason)
+            if cached is None:
+                await db.write(services.count_lookup, services.NO_SOURCE)
                 raise
-            return await self._from_cache(code, kept, "cache_stale")
-        await self._site.db.write(services.keep, self._directory.name, code, answer)
-        return self._found(code, answer, "live", self._site.clock())
+            return await self._counted(code, cached.entry, "cache_stale", cached.cached_at)
+        if not directory.cached:
+            return await self._counted(code, entry, "live", None)
+        await db.write(services.cache_live_entry, directory.name, code, entry)
+        return self._result(code, entry, "live", self._site.clock())
 
-    async def _look_up_now(self, code: str) -> Found:
-        try:
-            answer = await self._directory.find(code)
-        except DirectoryUnavailable:
-            await self._count(services.NONE)
-            raise
-        await self._count("live")
-        return self._found(code, answer, "live", None)
+    async def _counted(
+        self, code: str, entry: DirectoryEntry, source: Source, cached_at: datetime | None
+    ) -> LookupResult:
+        await self._site.db.write(services.count_lookup, source)
+        return self._result(code, entry, source, cached_at)
 
-    async def _from_cache(self, code: str, kept: KeptAnswer, source: Source) -> Found:
-        await self._count(source)
-        return self._found(code, kept.answer, source, kept.cached_at)
-
-    async def _count(self, source: str) -> None:
-        await self._site.db.write(services.count, source)
-
-    def _found(self, code: str, answer: Answer, source: Source, at: datetime | None) -> Found:
-        return Found(
+    def _result(
+        self, code: str, entry: DirectoryEntry, source: Source, cached_at: datetime | None
+    ) -> LookupResult:
+        return LookupResult(
             code=code,
-            spaced=self._directory.spaced(code),
-            answer=answer,
+            formatted_code=self._directory.format_code(code),
+            entry=entry,
             source=source,
-            cached_at=at,
+            cached_at=cached_at,
         )
+
+
+def shipped_directories(site: Site) -> list[Directory]:
+    """Return the shipped directory that is configured, if one is.
+
+    Only that one is built: a file must exist to be read, and an HTTP client takes time to import.
+    """
+    config = site.settings(InfluenceConfig)
+    if config.directory == "represent":
+        from changemaker_influence.directories.represent import Represent
+
+        return [Represent(site.db, config)]
+    if config.directory != "file":
+        return []
+    from changemaker_influence.directories.files import FileDirectory, FileUnreadable
+
+    file = config.directory_file
+    if file == SAMPLE and not site.config.development:
+        log.warning("visitors see fictional people: [influence] directory_file is not set")
+    try:
+        return [FileDirectory(file if file == SAMPLE else str(site.config.site_dir / file))]
+    except FileUnreadable as error:
+        raise site.config.wrong("influence", "directory_file", f"cannot be used: {error}") from None

@@ -1,4 +1,4 @@
-"""What directories answered, and how often they were asked."""
+"""Cached directory entries, and counts of lookups."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from changemaker_core import JSONField, Model, UtcField
 
 
 class PostalCode(Model):
-    """A directory's last answer about a postal code."""
+    """The last entry that a directory returned for a postal code."""
 
     directory = peewee.CharField(max_length=64)
     code = peewee.CharField(max_length=100)
-    answer = JSONField()
+    entry = JSONField()
     cached_at = UtcField()
 
     class Meta:
@@ -21,7 +21,7 @@ class PostalCode(Model):
 
 
 class LookupCount(Model):
-    """Lookups answered so far, by where the answer came from."""
+    """The number of lookups so far, by the source of the result."""
 
     source = peewee.CharField(max_length=16, primary_key=True)
     count = peewee.BigIntegerField()

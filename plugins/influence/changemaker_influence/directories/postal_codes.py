@@ -15,12 +15,12 @@ _CODE: Final = re.compile(
     r"[ABCEGHJ-NPRSTVXY][0-9][ABCEGHJ-NPRSTV-Z][0-9][ABCEGHJ-NPRSTV-Z][0-9]", re.ASCII
 )
 _BETWEEN: Final = re.compile(r"[\s\-\u2010-\u2015]+")
-#: Longer than any code with generous spacing; nothing longer is looked at.
+#: The length of a code with generous spacing; longer input is rejected unread.
 MAX_TYPED: Final = 20
 
 
 class PostalCodeInvalid(ValueError):
-    """What was typed is no postal code. ``reason`` says what one looks like, to the reader."""
+    """The typed text is not a postal code. ``reason`` tells the visitor the format."""
 
     def __init__(self, reason: Text) -> None:
         super().__init__(reason)
@@ -31,12 +31,10 @@ def normalise(typed: str) -> str:
     """``l5g 4l3`` → ``L5G4L3``. Any case, spacing or hyphen; else ``PostalCodeInvalid``."""
     code = _BETWEEN.sub("", typed[: MAX_TYPED + 1]).upper()
     if len(typed) > MAX_TYPED or not _CODE.fullmatch(code):
-        raise PostalCodeInvalid(
-            Text("Enter a Canadian postal code: letter digit letter, digit letter digit (A1A 1A1).")
-        )
+        raise PostalCodeInvalid(Text("Enter a Canadian postal code, such as K1A 0A1."))
     return code
 
 
-def spaced(code: str) -> str:
+def format_code(code: str) -> str:
     """``L5G4L3`` → ``L5G 4L3``, as people write it."""
     return f"{code[:3]} {code[3:]}" if len(code) == 6 else code

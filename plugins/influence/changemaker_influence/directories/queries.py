@@ -1,4 +1,4 @@
-"""Reads of the caches of directories."""
+"""Reads of cached directory entries and of counts."""
 
 from __future__ import annotations
 
@@ -8,31 +8,31 @@ import msgspec
 
 from changemaker_core import Query, compiled
 from changemaker_influence.directories.models import LookupCount, PostalCode
-from changemaker_influence.directories.representatives import Answer
+from changemaker_influence.directories.representatives import DirectoryEntry
 
 
-class KeptAnswer(msgspec.Struct, frozen=True):
-    """A directory's last answer about a postal code."""
+class CachedEntry(msgspec.Struct, frozen=True):
+    """The last entry that a directory returned for a postal code."""
 
-    answer: Answer
+    entry: DirectoryEntry
     cached_at: datetime
 
 
 class SourceCount(msgspec.Struct, frozen=True):
-    """Lookups answered so far from one source."""
+    """The number of lookups so far whose result came from one source."""
 
     source: str
     count: int
 
 
-@compiled(KeptAnswer)
-def kept_answer(directory: str, code: str) -> Query:
-    """What ``directory`` last answered about ``code``."""
-    query = PostalCode.select(PostalCode.answer, PostalCode.cached_at)
+@compiled(CachedEntry)
+def cached_entry(directory: str, code: str) -> Query:
+    """Return the cached entry of ``code`` in ``directory``."""
+    query = PostalCode.select(PostalCode.entry, PostalCode.cached_at)
     return query.where(PostalCode.directory == directory, PostalCode.code == code)
 
 
 @compiled(SourceCount)
 def lookup_counts() -> Query:
-    """Lookups answered so far, by source."""
+    """Return the number of lookups so far, by source."""
     return LookupCount.select(LookupCount.source, LookupCount.count)

@@ -1,7 +1,7 @@
-"""OpenNorth's Represent: who represents a Canadian postal code.
+"""OpenNorth's Represent: the representatives of a Canadian postal code.
 
-https://represent.opennorth.ca/api/ allows 60 requests a minute and answers for free; this client
-stays below that for the whole site, however many processes it has.
+https://represent.opennorth.ca/api/ is free and allows 60 requests a minute; this client stays below
+that for the whole site, in however many processes it runs.
 """
 
 from __future__ import annotations
@@ -14,35 +14,33 @@ from urllib.parse import urlsplit
 
 from changemaker_core import LimitReached, SlidingWindow
 from changemaker_core.outgoing.client import Limits, Outgoing, OutgoingError
-from changemaker_influence.directories.directory import (
-    Directory,
-    DirectoryUnavailable,
-    NobodyKnown,
-)
-from changemaker_influence.directories.represent_shape import NotRepresent, read_answer
+from changemaker_influence.directories.directory import Directory
+from changemaker_influence.directories.errors import DirectoryUnavailable, PostalCodeUnknown
+from changemaker_influence.directories.represent_format import NotRepresentFormat, read_entry
 
 if TYPE_CHECKING:
     from changemaker_core import Database
     from changemaker_core.outgoing.client import Fetched
     from changemaker_influence.config import InfluenceConfig
-    from changemaker_influence.directories.representatives import Answer
+    from changemaker_influence.directories.representatives import DirectoryEntry
 
 MINUTE: Final = timedelta(minutes=1)
 LATENESS: Final = timedelta(seconds=5)
 MAX_BYTES: Final = 2_000_000
-#: After this many failures in a row the service is left alone for a while.
+#: After this many failures in a row no request is sent for a while.
 FAILURES: Final = 5
 PAUSE: Final = timedelta(seconds=15)
 LONGEST_PAUSE: Final = timedelta(minutes=1)
-#: How long to wait, as a service says it; more digits are no time that anybody means.
+#: A Retry-After in seconds; longer numbers are mistakes.
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 
 
 class Represent(Directory):
-    """Asks ``config.represent_url``, so many times in each ``period`` as the configuration says.
+    """The directory at ``config.represent_url``, within the configured number of requests.
 
-    ``lateness`` is how long a request may take from being counted to arriving at the server; half
-    of it may be spent on waiting for our database and half on connecting.
+    That number is for each ``period``. ``lateness`` is the time that a request may take from being
+    counted to arriving at the server; half of it may be spent on waiting for our database and half
+    on connecting.
     """
 
     name = "represent"
@@ -59,36 +57,36 @@ class Represent(Directory):
         self._url = config.represent_url.rstrip("/")
         self._deadline = config.directory_timeout_seconds
         self._half_late = lateness.total_seconds() / 2
-        # Counted when they leave, but limited as they arrive: the window is longer by the time
-        # that a request may be under way.
+        # NOTE(limits): requests are counted when they leave, and limited by the server as they
+        # arrive: the window is longer by the time that a request may be on its way.
         self._window = SlidingWindow(
             "influence.represent", config.represent_requests_per_minute, period + lateness
         )
         self._host = urlsplit(self._url).netloc
-        self._trouble = Trouble()
+        self._breaker = CircuitBreaker()
         self._client: Outgoing | None = None
 
-    async def find(self, code: str) -> Answer:
-        self._trouble.check()
-        await self._take_turn()
+    async def find(self, code: str) -> DirectoryEntry:
+        self._breaker.check()
+        await self._count_request()
         try:
-            answer = await self._ask(code)
-        except NobodyKnown:
-            self._trouble.forget()
+            entry = await self._fetch(code)
+        except PostalCodeUnknown:
+            self._breaker.record_success()
             raise
         except DirectoryUnavailable as unavailable:
-            self._trouble.note(unavailable)
+            self._breaker.record_failure(unavailable)
             raise
-        self._trouble.forget()
-        return answer
+        self._breaker.record_success()
+        return entry
 
     async def close(self) -> None:
         client, self._client = self._client, None
         if client is not None:
             await client.close()
 
-    async def _take_turn(self) -> None:
-        """Counts the request, for the whole site; ``DirectoryUnavailable`` where it is too many."""
+    async def _count_request(self) -> None:
+        """Count the request for the whole site. Raises ``DirectoryUnavailable`` above the limit."""
         began = time.monotonic()
         try:
             await self._db.write(self._window.take, self._host)
@@ -99,17 +97,17 @@ class Represent(Directory):
         if time.monotonic() - began > self._half_late:
             raise DirectoryUnavailable("waited too long for the database")
 
-    async def _ask(self, code: str) -> Answer:
+    async def _fetch(self, code: str) -> DirectoryEntry:
         try:
             fetched = await self._open_client().request("GET", f"{self._url}/postcodes/{code}/")
             if fetched.status == 404:
-                raise NobodyKnown("404")
+                raise PostalCodeUnknown("404")
             if fetched.status != 200:
                 raise DirectoryUnavailable(
                     f"status {fetched.status}", retry_after=_retry_after(fetched)
                 )
-            return read_answer(fetched.expect("application/json"))
-        except (OutgoingError, NotRepresent) as error:
+            return read_entry(fetched.expect("application/json"))
+        except (OutgoingError, NotRepresentFormat) as error:
             raise DirectoryUnavailable(f"{type(error).__name__}: {error}") from None
 
     def _open_client(self) -> Outgoing:
@@ -124,34 +122,34 @@ class Represent(Directory):
         return self._client
 
 
-class Trouble:
-    """A short memory of failures, so that visitors do not all wait for a service that is down."""
+class CircuitBreaker:
+    """Fails at once after repeated failures: visitors need not wait for a server that is down."""
 
     def __init__(self) -> None:
         self._failures = 0
         self._until = 0.0
 
     def check(self) -> None:
-        """Raises ``DirectoryUnavailable`` while the service is to be left alone."""
+        """Raise ``DirectoryUnavailable`` while the breaker is open."""
         left = self._until - time.monotonic()
         if left > 0:
             raise DirectoryUnavailable(
                 "it failed a moment ago", retry_after=timedelta(seconds=left)
             )
 
-    def note(self, failure: DirectoryUnavailable) -> None:
-        """Remembers ``failure``. One that names a time is taken at its word, within limits."""
+    def record_failure(self, failure: DirectoryUnavailable) -> None:
+        """Count ``failure``; its ``retry_after``, up to ``LONGEST_PAUSE``, opens the breaker."""
         self._failures += 1
         if failure.retry_after is not None:
-            self._leave_alone(min(failure.retry_after, LONGEST_PAUSE))
+            self._open_for(min(failure.retry_after, LONGEST_PAUSE))
         elif self._failures >= FAILURES:
-            self._leave_alone(PAUSE)
+            self._open_for(PAUSE)
 
-    def forget(self) -> None:
-        """It works."""
+    def record_success(self) -> None:
+        """Start counting again."""
         self._failures = 0
 
-    def _leave_alone(self, period: timedelta) -> None:
+    def _open_for(self, period: timedelta) -> None:
         self._until = time.monotonic() + period.total_seconds()
 
 

@@ -1,4 +1,4 @@
-"""Representatives, as every directory tells them and as the API shows them."""
+"""Representatives, as all directories return them and as the API shows them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Office(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Representative(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody in public office. ``email`` is lower case, and ``None`` where there is none."""
+    """A person in public office. ``email`` is lower case, and ``None`` where there is none."""
 
     name: str
     email: str | None = None
@@ -47,13 +47,13 @@ class Representative(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """Stands for this representative in a form; the same for the same person in one office."""
-        who = "\n".join((self.email or "", self.name, self.elected_office, self.district_name))
-        return hashlib.sha256(who.encode()).hexdigest()[:16]
+        """Identifies the representative in a form: the same for one person in one office."""
+        identity = "\n".join((self.email or "", self.name, self.elected_office, self.district_name))
+        return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What a directory knows about one postal code."""
+class DirectoryEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """The city, province and representatives of one postal code."""
 
     city: str = ""
     province: str = ""
@@ -61,7 +61,7 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def ambiguous(self) -> bool:
-        """Whether the code spans districts: one office is held for several of them."""
+        """Whether the code lies in several districts: one office has people of several."""
         districts = defaultdict(set)
         for person in self.representatives:
             office = (person.level, person.elected_office, person.representative_set_name)
@@ -81,29 +81,29 @@ def representative(
     offices: Iterable[Office] = (),
     representative_set_name: str = "",
 ) -> Representative:
-    """A representative from a directory's own words, which are tidied and checked."""
+    """Return a representative from a directory's text, which is cleaned and checked."""
     address = clean_address(email)
     return Representative(
-        name=one_line(name),
+        name=single_line(name),
         email=address,
         can_email=address is not None,
         level=level_of(elected_office),
-        elected_office=one_line(elected_office),
-        district_name=one_line(district_name),
-        party_name=one_line(party_name),
+        elected_office=single_line(elected_office),
+        district_name=single_line(district_name),
+        party_name=single_line(party_name),
         photo_url=_web_address(photo_url),
         url=_web_address(url),
         offices=tuple(map(_office, offices)),
-        representative_set_name=one_line(representative_set_name),
+        representative_set_name=single_line(representative_set_name),
     )
 
 
-def without_doubles(people: Iterable[Representative]) -> tuple[Representative, ...]:
-    """Each once, in the order of their first appearance."""
-    first: dict[str, Representative] = {}
+def deduplicated(people: Iterable[Representative]) -> tuple[Representative, ...]:
+    """Return each person once, in the order of their first appearance."""
+    by_key: dict[str, Representative] = {}
     for person in people:
-        first.setdefault(person.key, person)
-    return tuple(first.values())
+        by_key.setdefault(person.key, person)
+    return tuple(by_key.values())
 
 
 def clean_address(written: str) -> str | None:
@@ -114,21 +114,21 @@ def clean_address(written: str) -> str | None:
         return None
 
 
-def one_line(written: str) -> str:
-    """``written`` on one line of at most 200 characters, all of which can be printed.
+def single_line(written: str) -> str:
+    """Return ``written`` on one line of at most 200 printable characters.
 
-    Names end up in the headers of a mail, and no database takes U+0000.
+    Names end up in the headers of a mail, and PostgreSQL rejects U+0000.
     """
     printable = "".join(c if c.isprintable() else " " for c in written)
     return _BLANKS.sub(" ", printable).strip()[:_MAX_LINE].rstrip()
 
 
-def _office(told: Office) -> Office:
+def _office(raw: Office) -> Office:
     return Office(
-        type=one_line(told.type),
-        tel=one_line(told.tel),
-        fax=one_line(told.fax),
-        postal="\n".join(map(one_line, told.postal.splitlines())),
+        type=single_line(raw.type),
+        tel=single_line(raw.tel),
+        fax=single_line(raw.fax),
+        postal="\n".join(map(single_line, raw.postal.splitlines())),
     )
 
 

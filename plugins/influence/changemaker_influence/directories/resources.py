@@ -1,16 +1,43 @@
-"""Representatives over HTTP."""
+"""``/api/public/representatives``: the representatives of a postal code."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec import Meta
 
 from changemaker_core import endpoint
-from changemaker_influence.directories.problems import LOOKUP_ERRORS, problem_of
-from changemaker_influence.directories.schemas import RepresentativeQuery, Representatives
+from changemaker_influence.directories.errors import LOOKUP_ERRORS, problem_for
+from changemaker_influence.directories.representatives import Representative
+from changemaker_influence.directories.services import Source
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Response
     from changemaker_influence.directories.lookup import Lookups
+
+
+class RepresentativeQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """A postal code in any case and spacing."""
+
+    postal_code: Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class Representatives(msgspec.Struct, frozen=True, kw_only=True):
+    """The representatives of a postal code.
+
+    ``source`` is ``live``, ``cache``, or ``cache_stale`` where the directory is unavailable;
+    ``ambiguous`` means that the code lies in several districts.
+    """
+
+    data: tuple[Representative, ...]
+    postal_code: str
+    city: str
+    province: str
+    source: Source
+    cached_at: datetime | None
+    ambiguous: bool
 
 
 class RepresentativesResource:
@@ -25,18 +52,18 @@ class RepresentativesResource:
     async def on_get(
         self, req: Request, resp: Response, *, query: RepresentativeQuery
     ) -> Representatives:
-        """Who represents a postal code."""
+        """Return the representatives of a postal code."""
         resp.set_header("Cache-Control", "no-store")
         try:
             found = await self._lookups.find(query.postal_code)
         except LOOKUP_ERRORS as error:
-            raise problem_of(error, "query") from None
+            raise problem_for(error, "query") from None
         return Representatives(
-            data=found.answer.representatives,
+            data=found.entry.representatives,
             postal_code=found.code,
-            city=found.answer.city,
-            province=found.answer.province,
+            city=found.entry.city,
+            province=found.entry.province,
             source=found.source,
             cached_at=found.cached_at,
-            ambiguous=found.answer.ambiguous,
+            ambiguous=found.entry.ambiguous,
         )

@@ -1,7 +1,7 @@
-"""One answer for one ``Idempotency-Key``, however often the request arrives.
+"""The ``Idempotency-Key`` header: a repeated request gets the first one's response.
 
-After draft-ietf-httpapi-idempotency-key-header: the key belongs to one request, and the answer is
-kept for a day.
+After draft-ietf-httpapi-idempotency-key-header: a key belongs to one request, and its response is
+stored for a day.
 """
 
 from __future__ import annotations
@@ -13,64 +13,70 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from changemaker_core import Problem, Text
-from changemaker_influence.emails.models import IdempotentAnswer
+from changemaker_influence.emails.models import IdempotencyKey
 
 if TYPE_CHECKING:
     from changemaker_core import Tx
 
-KEPT_FOR: Final = timedelta(hours=24)
+LIFETIME: Final = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
-    """A request that is to be done once. Both are keyed hashes: requests hold personal data."""
+class IdempotentRequest:
+    """A request that must take effect once.
+
+    Both fields are keyed hashes, because keys and requests hold personal data.
+    """
 
     key: str
     request: str
 
     @classmethod
-    def of(cls, secret: str, key: str, scope: str, request: bytes) -> Once:
-        """``key`` is good within ``scope`` and for these bytes only."""
+    def of(cls, secret: str, key: str, scope: str, request: bytes) -> IdempotentRequest:
+        """Return the request that sent ``key``, which is valid in ``scope`` for these bytes."""
         return cls(_hash(secret, f"{scope}\n{key}".encode()), _hash(secret, request))
 
 
-def find(once: Once) -> Any | None:
-    """The answer that was given before, inside a unit of work; ``None`` where there is none.
+def find_response(idempotent: IdempotentRequest) -> Any | None:
+    """Return the stored response, inside a unit of work; ``None`` for a new key.
 
     Raises ``Problem`` (422) where the key was used for another request.
     """
-    kept = IdempotentAnswer.get_or_none(IdempotentAnswer.key == once.key)
-    if kept is None:
+    stored = IdempotencyKey.get_or_none(IdempotencyKey.key == idempotent.key)
+    if stored is None:
         return None
-    if kept.request != once.request:
+    if stored.request != idempotent.request:
         raise Problem(
             422,
             "idempotency_key_reused",
             Text("This Idempotency-Key was used for another request."),
         )
-    return kept.answer
+    return stored.response
 
 
-def begin(tx: Tx, once: Once) -> Any | None:
-    """As ``find``; and where this request is the first, others with its key wait for it."""
-    first = (
-        IdempotentAnswer.insert(key=once.key, request=once.request, answer=None, created_at=tx.now)
+def claim(tx: Tx, idempotent: IdempotentRequest) -> Any | None:
+    """Return the stored response, or ``None`` and make other requests with this key wait."""
+    claimed = (
+        IdempotencyKey.insert(
+            key=idempotent.key, request=idempotent.request, response=None, created_at=tx.now
+        )
         .on_conflict_ignore()
         .as_rowcount()
         .execute()
     )
-    return None if first else find(once)
+    return None if claimed else find_response(idempotent)
 
 
-def finish(once: Once, answer: Any) -> None:
-    """Keeps the answer, in the transaction of what was done."""
-    IdempotentAnswer.update(answer=answer).where(IdempotentAnswer.key == once.key).execute()
+def store_response(idempotent: IdempotentRequest, response: Any) -> None:
+    """Store the response in the transaction that did the work."""
+    update = IdempotencyKey.update(response=response)
+    update.where(IdempotencyKey.key == idempotent.key).execute()
 
 
-def forget(tx: Tx) -> None:
-    """Drops the answers that are older than a day."""
-    old = IdempotentAnswer.created_at < tx.now - KEPT_FOR
-    IdempotentAnswer.delete().where(old).execute()
+def delete_expired(tx: Tx) -> None:
+    """Delete the keys that are older than ``LIFETIME``."""
+    expired = IdempotencyKey.created_at < tx.now - LIFETIME
+    IdempotencyKey.delete().where(expired).execute()
 
 
 def _hash(secret: str, value: bytes) -> str:

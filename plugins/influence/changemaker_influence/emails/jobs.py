@@ -7,14 +7,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from changemaker_core import Backoff, Every, Job
-from changemaker_core.mail import Refused, Unanswered
+from changemaker_core.mail import Address, Message, Refused, Unanswered
+from changemaker_core.web.filters import paragraphs
 from changemaker_influence.emails import idempotency, services
-from changemaker_influence.emails.message import compose
 from changemaker_influence.emails.queries import email_to_send
 
 if TYPE_CHECKING:
-    from changemaker_core import JobRun, Tx
-    from changemaker_core.mail import Message, Session
+    from changemaker_core import JobRun, Site, Tx
     from changemaker_influence.emails.queries import EmailToSend
 
 QUEUE: Final = "mail"
@@ -23,44 +22,59 @@ _ADDRESS: Final = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 
 
 def send_email(run: JobRun, email_id: str) -> None:
-    """Sends one message. Its row follows the job, each step in the job's own transaction."""
+    """Send one message. Its row follows the job, each step in the job's own transaction."""
     email = run.site.db.sync.one(email_to_send(id=email_id))
     if email is None or email.status != "QUEUED":
         return
     message = compose(run.site, email)
     with run.site.mail.session() as session:
-        if not _offered(run, session, message, email_id):
-            return
-        run.at_risk(services.mark_sending, email_id, message.message_id)
-        _hand_over(run, session, email)
+        try:
+            session.offer(message)
+            run.at_risk(services.mark_sending, email_id, message.message_id)
+            session.data()
+        except Refused as refused:
+            error = without_addresses(str(refused))
+            if refused.temporary:
+                run.retry(error, services.requeue, email_id, error)
+            else:
+                run.dead(error, services.mark_failed, email_id, error)
+        except Unanswered as unanswered:
+            run.unknown(without_addresses(str(unanswered)), services.mark_unknown, email_id)
+        else:
+            run.done(services.mark_sent, email_id, email.campaign_id)
 
 
-def _offered(run: JobRun, session: Session, message: Message, email_id: str) -> bool:
-    try:
-        session.offer(message)
-    except Refused as refused:
-        _settle_refusal(run, email_id, refused)
-        return False
-    return True
+def compose(site: Site, email: EmailToSend) -> Message:
+    """Return the mail in the campaign's language, with a text and an HTML part.
 
-
-def _hand_over(run: JobRun, session: Session, email: EmailToSend) -> None:
-    try:
-        session.data()
-    except Refused as refused:
-        _settle_refusal(run, email.id, refused)
-    except Unanswered as unanswered:
-        run.unknown(without_addresses(str(unanswered)), services.mark_unknown, email.id)
-    else:
-        run.done(services.mark_sent, email.id, email.campaign_id)
-
-
-def _settle_refusal(run: JobRun, email_id: str, refused: Refused) -> None:
-    error = without_addresses(str(refused))
-    if refused.temporary:
-        run.retry(error, services.requeue, email_id, error)
-    else:
-        run.dead(error, services.mark_failed, email_id, error)
+    From is the site's own address, whose domain authenticates it (DMARC); replies go to the
+    sender. The message id is derived from the ledger's, so that a server can recognise a message
+    that it has seen.
+    """
+    context = {
+        "campaign": {"slug": email.campaign_slug, "title": email.campaign_title},
+        "sender": {
+            "name": email.sender_name,
+            "email": email.sender_email,
+            "postal_code": email.postal_code,
+        },
+        "recipient": {"name": email.recipient_name, "elected_office": email.recipient_office},
+        "body_paragraphs": paragraphs(email.body),
+    }
+    text, html = (
+        site.templates.render(
+            f"influence/mail/representative.{part}", context, locale=email.language
+        )
+        for part in ("txt", "html")
+    )
+    return Message(
+        to=Address(email.recipient_name, email.recipient_email),
+        reply_to=Address(email.sender_name, email.sender_email),
+        subject=email.subject,
+        text=text,
+        html=html,
+        message_id=f"<{email.id}@{site.mail.mail_from.domain}>",
+    )
 
 
 def without_addresses(text: str) -> str:
@@ -68,23 +82,23 @@ def without_addresses(text: str) -> str:
     return _ADDRESS.sub("…", text)
 
 
-def gave_up(tx: Tx, email_id: str) -> None:
-    """The executor tried for as long as it may."""
+def on_dead(tx: Tx, email_id: str) -> None:
+    """Follow the job whose retries have ended."""
     services.mark_failed(tx, email_id)
 
 
-def lost_sight(tx: Tx, email_id: str) -> None:
-    """The runner ended between handing over and hearing the answer."""
+def on_unknown(tx: Tx, email_id: str) -> None:
+    """Follow the job whose runner ended after the message was handed over."""
     services.mark_unknown(tx, email_id)
 
 
-def tidy(run: JobRun) -> None:
-    """Drops what is kept for a day only."""
-    run.write(idempotency.forget)
+def delete_expired(run: JobRun) -> None:
+    """Delete expired idempotency keys."""
+    run.write(idempotency.delete_expired)
 
 
 def jobs() -> list[Job]:
-    """What influence does outside of requests."""
+    """Return the jobs of influence."""
     return [
         Job(
             services.SEND_EMAIL,
@@ -93,9 +107,9 @@ def jobs() -> list[Job]:
             retries=Backoff(
                 first=timedelta(minutes=1), longest=timedelta(hours=6), within=timedelta(hours=24)
             ),
-            on_unknown=lost_sight,
-            on_dead=gave_up,
+            on_unknown=on_unknown,
+            on_dead=on_dead,
             hold_after=timedelta(hours=24),
         ),
-        Job("influence.tidy", tidy, schedule=Every(timedelta(days=1))),
+        Job("influence.delete_expired", delete_expired, schedule=Every(timedelta(days=1))),
     ]

@@ -9,10 +9,10 @@ from changemaker_influence.campaigns.models import Campaign
 
 
 class CampaignEmail(Model):
-    """A message from one supporter to one recipient, and what became of it.
+    """A message from one supporter to one recipient, and its status.
 
-    Messages that were sent off together share an ``action_id``. Addresses are lower case. What the
-    sender agreed to is kept word for word, with its version, language and time.
+    Messages of one submission share an ``action_id``. Addresses are lower case. The consent of the
+    sender is stored word for word, with its version, language and time.
     """
 
     id = UUIDField(primary_key=True, default=new_id)
@@ -49,23 +49,11 @@ class CampaignEmail(Model):
         )
 
 
-class EmailTally(Model):
-    """How many messages of a campaign were sent: counting a million rows takes too long.
-
-    A campaign has it from the moment when it is first published.
-    """
-
-    campaign = peewee.ForeignKeyField(
-        Campaign, lazy_load=False, primary_key=True, on_delete="CASCADE"
-    )
-    sent = peewee.BigIntegerField(default=0)
-
-    class Meta:
-        table_name = "influence_email_tally"
-
-
 class EmailRepeat(Model):
-    """A request to send what had been sent: its answer is a new id, which tells nobody so."""
+    """A request to send a message that exists.
+
+    Its response holds a new id, so that it does not reveal that the sender had written before.
+    """
 
     id = UUIDField(primary_key=True, default=new_id)
     email = peewee.ForeignKeyField(CampaignEmail, lazy_load=False, on_delete="CASCADE")
@@ -76,13 +64,13 @@ class EmailRepeat(Model):
         table_name = "influence_email_repeat"
 
 
-class IdempotentAnswer(Model):
-    """What was answered to a request that carried an ``Idempotency-Key``."""
+class IdempotencyKey(Model):
+    """The response to a request with an ``Idempotency-Key``; both keys are keyed hashes."""
 
     key = peewee.CharField(max_length=64, primary_key=True)
     request = peewee.CharField(max_length=64)
-    answer = JSONField(null=True)
+    response = JSONField(null=True)
     created_at = UtcField(index=True)
 
     class Meta:
-        table_name = "influence_idempotent_answer"
+        table_name = "influence_idempotency_key"

@@ -1,16 +1,157 @@
-"""The page that tells what became of a message."""
+"""The page on which a visitor writes, and the page that shows the status of their messages."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
-from changemaker_core import NotFound, Page, Text, endpoint
+import msgspec
+from msgspec import Meta
+
+from changemaker_core import Form, Invalid, LimitReached, NotFound, Page, Redirect, Text, endpoint
 from changemaker_core.web.qr import qr_svg
-from changemaker_influence.emails.status import state_of, states_with
+from changemaker_influence.campaigns.queries import (
+    CACHE_SECONDS,
+    custom_recipients,
+    published_by_slug,
+)
+from changemaker_influence.directories.errors import LOOKUP_ERRORS, reason_for
+from changemaker_influence.emails.preview import MessagePreview
+from changemaker_influence.emails.queries import state_of, states_with
+from changemaker_influence.emails.recipients import targeted
+from changemaker_influence.emails.schemas import SendEmail, SendForm
+from changemaker_influence.emails.sending import CONSENT, CONSENT_MISSING
 from changemaker_influence.states import FINAL
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site
+    from changemaker_influence.campaigns.queries import PublishedCampaign
+    from changemaker_influence.directories.lookup import LookupResult, Lookups
+    from changemaker_influence.directories.representatives import Representative
+    from changemaker_influence.emails.sending import Sending
+
+#: For pages that show what one visitor typed.
+NO_STORE: Final = ("Cache-Control", "no-store")
+
+
+class PageQuery(msgspec.Struct, frozen=True):
+    """The query of a campaign's page: a postal code as typed."""
+
+    postal_code: Annotated[str, Meta(max_length=100)] = ""
+
+
+class CampaignPage:
+    """``/campaigns/{slug}``"""
+
+    def __init__(self, site: Site, lookups: Lookups, sending: Sending) -> None:
+        self._site = site
+        self._lookups = lookups
+        self._sending = sending
+
+    @endpoint(public=True, query=PageQuery, cache=CACHE_SECONDS)
+    async def on_get(self, req: Request, resp: Response, *, slug: str, query: PageQuery) -> Page:
+        """Show a campaign: find representatives, choose, read the message, send it."""
+        campaign = await self._campaign(slug)
+        if not campaign.is_open(self._site.clock()):
+            return self._closed(campaign)
+        return await self._page(campaign, query.postal_code.strip())
+
+    @endpoint(public=True, form=SendForm)
+    async def on_post(
+        self, req: Request, resp: Response, *, slug: str, form: Form[SendForm]
+    ) -> Page | Redirect:
+        """Submit the message and redirect to the page of its status."""
+        campaign = await self._campaign(slug)
+        if not campaign.is_open(self._site.clock()):
+            return self._closed(campaign, status=409)
+        if form.value is not None and form.value.website:
+            form.reject("website", Text("Leave this field empty. It is there to stop robots."))
+        if form.value is None:
+            # Beside what the schema found, so that every error is shown at once.
+            if not form.data.get("consent") and "consent" not in form.errors:
+                form.reject("consent", CONSENT_MISSING)
+            typed = form.data.get("postal_code", "")
+            typed = typed.strip() if isinstance(typed, str) else ""
+            return await self._page(campaign, typed, form, status=422)
+        value, editable = form.value, campaign.allow_email_editing
+        wanted = SendEmail(
+            sender_name=value.sender_name,
+            sender_email=value.sender_email,
+            postal_code=value.postal_code,
+            recipient_keys=value.recipients,
+            consent=value.consent,
+            subject=value.subject if editable else None,
+            body=value.body if editable else None,
+        )
+        status = 422
+        headers: tuple[tuple[str, str], ...] = ()
+        try:
+            accepted = await self._sending.submit(
+                campaign, wanted, visitor=req.visitor, locale=req.locale
+            )
+            return Redirect(f"/emails/{accepted[0].id}")
+        except Invalid as invalid:
+            _show_errors(form, invalid)
+        except LimitReached as reached:
+            form.reject("", Text("You have sent many messages. Please try again later."))
+            seconds = max(1, math.ceil(reached.retry_after.total_seconds()))
+            status, headers = 429, (("Retry-After", str(seconds)),)
+        except LOOKUP_ERRORS:
+            pass  # the page looks the code up again and shows the error beside its field
+        return await self._page(campaign, value.postal_code, form, status=status, headers=headers)
+
+    async def _campaign(self, slug: str) -> PublishedCampaign:
+        campaign = await self._site.db.one(published_by_slug(slug=slug))
+        if campaign is None:
+            raise NotFound
+        return campaign
+
+    def _closed(self, campaign: PublishedCampaign, status: int = 200) -> Page:
+        context = {"campaign": campaign, "reason": campaign.closed_reason(self._site.clock())}
+        return Page("influence/campaign_closed.html", context, status=status)
+
+    async def _page(
+        self,
+        campaign: PublishedCampaign,
+        typed: str,
+        form: Form[SendForm] | None = None,
+        *,
+        status: int = 200,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> Page:
+        found, problem = None, None
+        if typed:
+            try:
+                found = await self._lookups.find(typed)
+            except LOOKUP_ERRORS as error:
+                problem = reason_for(error)
+        code = found.formatted_code if found else ""
+        preview = MessagePreview(campaign, code, self._site.translations.translate)
+        custom = []
+        if campaign.allow_custom_recipients:
+            # Their addresses are not public, so there is no link to an email app.
+            custom = [
+                {"key": each.id, "name": each.name, "title": each.title, "mailto": None}
+                for each in await self._site.db.all(custom_recipients(campaign_id=campaign.id))
+            ]
+        context = {
+            "campaign": {
+                **msgspec.structs.asdict(campaign),
+                "email_subject": preview.subject,
+                "email_body": preview.body,
+                "is_open": True,
+            },
+            "email_count": campaign.email_count,
+            "postal_code": code or typed,
+            "lookup": found and _lookup(campaign, found, preview),
+            "lookup_problem": problem,
+            "custom_recipients": custom,
+            "form": form,
+            "consent": CONSENT,
+        }
+        if typed or form is not None:
+            headers = (*headers, NO_STORE)
+        return Page("influence/campaign.html", context, status=status, headers=headers)
 
 
 class EmailStatusPage:
@@ -21,7 +162,7 @@ class EmailStatusPage:
 
     @endpoint(public=True)
     async def on_get(self, req: Request, resp: Response, *, id: str) -> Page:
-        """What became of the messages that somebody sent off together."""
+        """Show the status of all messages of one submission."""
         now = self._site.clock()
         state = await state_of(self._site.db, id, now)
         if state is None:
@@ -29,7 +170,7 @@ class EmailStatusPage:
         emails = await states_with(self._site.db, state, now)
         share_url = f"{self._site.config.base_url}/campaigns/{state.campaign_slug}"
         title = self._site.translations.translate(
-            Text("QR code: the address of this campaign"), req.locale
+            Text("QR code with the link to this campaign"), req.locale
         )
         context = {
             "emails": emails,
@@ -38,5 +179,39 @@ class EmailStatusPage:
             "share_url": share_url,
             "qr_svg": qr_svg(share_url, title),
         }
-        headers = (("Cache-Control", "no-store"),)
-        return Page("influence/email_status.html", context, headers=headers)
+        return Page("influence/email_status.html", context, headers=(NO_STORE,))
+
+
+def _show_errors(form: Form[SendForm], invalid: Invalid) -> None:
+    """Show what the services found beside the form's own fields."""
+    for error in invalid.errors:
+        field = error.field.partition("[")[0]
+        name = "recipients" if field == "recipient_keys" else field
+        if error.message not in form.errors.get(name, ()):
+            form.reject(name, error.message)
+
+
+def _lookup(
+    campaign: PublishedCampaign, found: LookupResult, preview: MessagePreview
+) -> dict[str, Any]:
+    """Return the result of a lookup, with the representatives that the campaign targets."""
+    entry = found.entry
+    people = [each for each in entry.representatives if targeted(campaign, each)]
+    return {
+        "postal_code": found.formatted_code,
+        "city": entry.city,
+        "province": entry.province,
+        "source": found.source,
+        "cached_at": found.cached_at,
+        "ambiguous": entry.ambiguous,
+        "representatives": [_person(campaign, each, preview) for each in people],
+    }
+
+
+def _person(
+    campaign: PublishedCampaign, person: Representative, preview: MessagePreview
+) -> dict[str, Any]:
+    mailto = None
+    if person.email is not None and campaign.allow_mailto_link:
+        mailto = preview.mailto(person.email, person.name)
+    return {**msgspec.structs.asdict(person), "key": person.key, "targeted": True, "mailto": mailto}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -10,12 +11,21 @@ from changemaker_core import Query, compiled
 from changemaker_influence.campaigns.models import Campaign
 from changemaker_influence.emails.models import CampaignEmail, EmailRepeat
 from changemaker_influence.emails.schemas import EmailOut
-from changemaker_influence.states import EmailStatus
+from changemaker_influence.states import FINAL, EmailStatus
+
+if TYPE_CHECKING:
+    from changemaker_core import Database
+
+#: A repeated message must seem to take as long as a new one, or its status would tell a stranger
+#: that this sender had written to this recipient before.
+REPEAT_DELAY: Final = timedelta(seconds=2)
 
 
 class EmailState(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a message. ``repeated_at`` where this id answers a request that repeats
-    another."""
+    """The status of a message, as its sender sees it.
+
+    ``repeated_at`` is set where this id belongs to a repetition of an earlier request.
+    """
 
     id: str
     action_id: str
@@ -28,7 +38,7 @@ class EmailState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EmailToSend(msgspec.Struct, frozen=True, kw_only=True):
-    """A message with all that its mail is made of."""
+    """A message, with everything that its mail contains."""
 
     id: str
     sender_name: str
@@ -60,7 +70,7 @@ _REPEATED = (EmailRepeat.id, EmailRepeat.action_id, EmailRepeat.created_at.alias
 
 @compiled(EmailToSend)
 def email_to_send(id: str) -> Query:
-    """A message, for the job that sends it."""
+    """Return a message for the job that sends it."""
     return (
         CampaignEmail.select(
             CampaignEmail.id,
@@ -85,26 +95,26 @@ def email_to_send(id: str) -> Query:
 
 @compiled(EmailState)
 def state_of_email(id: str) -> Query:
-    """What became of the message with this id."""
+    """Return the state of the message with this id."""
     return CampaignEmail.select(*_FIRST).join(Campaign).where(CampaignEmail.id == id)
 
 
 @compiled(EmailState)
 def state_of_repeat(id: str) -> Query:
-    """What became of the message that a repeated request asked for."""
+    """Return the state of the message that a repeated request asked for."""
     return _repeats().where(EmailRepeat.id == id)
 
 
 @compiled(EmailState)
 def states_of_action(action_id: str) -> Query:
-    """Every message that was sent off together."""
+    """Return the states of all messages of one submission."""
     query = CampaignEmail.select(*_FIRST).join(Campaign)
     return query.where(CampaignEmail.action_id == action_id)
 
 
 @compiled(EmailState)
 def repeats_of_action(action_id: str) -> Query:
-    """Every message that was asked for together, and had been sent before."""
+    """Return the states of all messages of one submission that repeat earlier ones."""
     return _repeats().where(EmailRepeat.action_id == action_id)
 
 
@@ -116,7 +126,7 @@ def emails_of_campaign(
     limit: int = 51,
     offset: int = 0,
 ) -> Query:
-    """A campaign's messages, newest first; those that came before the one of the id ``before``."""
+    """Return a campaign's messages, newest first; with ``before``, those older than that id."""
     query = CampaignEmail.select(*_OUT).where(CampaignEmail.campaign == campaign_id)
     if status is not None:
         query = query.where(CampaignEmail.status == status)
@@ -131,3 +141,30 @@ def _repeats() -> Query:
         .join(CampaignEmail)
         .join(Campaign, on=CampaignEmail.campaign == Campaign.id)
     )
+
+
+async def state_of(db: Database, id: str, now: datetime) -> EmailState | None:
+    """Return the state at ``now`` of the message that was accepted under ``id``."""
+    state = await db.one(state_of_email(id=id))
+    if state is None:
+        state = await db.one(state_of_repeat(id=id))
+    return None if state is None else _as_new(state, now)
+
+
+async def states_with(db: Database, state: EmailState, now: datetime) -> list[EmailState]:
+    """Return the states of everything in the same submission, by the recipients' names."""
+    first = await db.all(states_of_action(action_id=state.action_id))
+    repeated = await db.all(repeats_of_action(action_id=state.action_id))
+    states = [_as_new(each, now) for each in (*first, *repeated)]
+    return sorted(states, key=lambda each: (each.recipient_name, each.id))
+
+
+def _as_new(state: EmailState, now: datetime) -> EmailState:
+    """Make a repeated message look like a new one: queued at first, and sent after its request."""
+    if state.repeated_at is None or state.status not in FINAL:
+        return state
+    ready = state.repeated_at + REPEAT_DELAY
+    if now < ready:
+        return msgspec.structs.replace(state, status="QUEUED", sent_at=None)
+    sent_at = max(state.sent_at, ready) if state.sent_at else None
+    return msgspec.structs.replace(state, sent_at=sent_at)

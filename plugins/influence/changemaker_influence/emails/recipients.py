@@ -1,4 +1,4 @@
-"""Whom a sender may write to: their own representatives, and those whom a campaign adds."""
+"""Recipients of a sender: their own representatives, and those that a campaign adds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from changemaker_influence.addresses import canonical
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from changemaker_influence.campaigns.queries import CampaignView
+    from changemaker_influence.campaigns.queries import PublishedCampaign
     from changemaker_influence.campaigns.schemas import RecipientOut
     from changemaker_influence.directories.representatives import Representative
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """Somebody to write to. ``key`` stands for them where their address is not shown."""
+    """A person to write to. ``key`` identifies them where their address is not shown."""
 
     key: str
     name: str
@@ -28,17 +28,17 @@ class Recipient:
     level: str | None = None
 
 
-def targeted(campaign: CampaignView, person: Representative) -> bool:
-    """Whether ``campaign`` is for representatives such as ``person``."""
+def targeted(campaign: PublishedCampaign, person: Representative) -> bool:
+    """Return whether ``campaign`` targets the level of ``person``."""
     return person.level is not None and person.level in campaign.target_government_levels
 
 
 def reachable(
-    campaign: CampaignView,
+    campaign: PublishedCampaign,
     representatives: Iterable[Representative],
     custom: Iterable[RecipientOut],
 ) -> list[Recipient]:
-    """Everybody whom the people's sender may write to in ``campaign``."""
+    """Return all whom the sender may write to in ``campaign``."""
     elected = [
         Recipient(
             key=person.key,
@@ -60,21 +60,24 @@ def reachable(
 def choose(
     people: Sequence[Recipient], *, emails: Sequence[str] = (), keys: Sequence[str] = ()
 ) -> list[Recipient]:
-    """Those of ``people`` who were named, each address once. Raises ``Invalid`` for others."""
+    """Return those of ``people`` who were named, each address once.
+
+    Raises ``Invalid`` for anyone else, and where no one is named.
+    """
     by_email = {person.email: person for person in reversed(people)}
     by_key = {person.key: person for person in people}
-    chosen, errors = _pick(by_email, map(_known_as, emails), "recipient_emails")
+    chosen, errors = _pick(by_email, map(_canonical_or_empty, emails), "recipient_emails")
     more, more_errors = _pick(by_key, keys, "recipient_keys")
     if errors or more_errors:
         raise Invalid([*errors, *more_errors])
-    once = {person.email: person for person in [*chosen, *more]}
-    if not once:
+    unique = {person.email: person for person in [*chosen, *more]}
+    if not unique:
         raise Invalid([FieldError("recipient_keys", Text("Choose at least one recipient."))])
-    return list(once.values())
+    return list(unique.values())
 
 
-def _known_as(email: str) -> str:
-    """How an address of ours would be written; what is no address is nobody's."""
+def _canonical_or_empty(email: str) -> str:
+    """Return the canonical address; an empty one, which matches no one, for what is no address."""
     try:
         return canonical(email)
     except (InvalidAddress, HeaderInjection):
@@ -84,7 +87,7 @@ def _known_as(email: str) -> str:
 def _pick(
     people: Mapping[str, Recipient], names: Iterable[str], field: str
 ) -> tuple[list[Recipient], list[FieldError]]:
-    problem = Text("This is not one of your representatives for this campaign.")
-    chosen = [(place, people.get(name)) for place, name in enumerate(names)]
-    errors = [FieldError(f"{field}[{place}]", problem) for place, found in chosen if found is None]
+    problem = Text("This person is not one of your representatives for this campaign.")
+    chosen = [(index, people.get(name)) for index, name in enumerate(names)]
+    errors = [FieldError(f"{field}[{index}]", problem) for index, found in chosen if found is None]
     return [found for _, found in chosen if found is not None], errors

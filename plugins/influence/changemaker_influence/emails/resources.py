@@ -1,4 +1,4 @@
-"""Messages over HTTP."""
+"""Messages over HTTP: the public API to send one, and the organiser's list."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from changemaker_core import (
     page_of,
 )
 from changemaker_influence.campaigns import permissions
-from changemaker_influence.campaigns.queries import view_by_id
+from changemaker_influence.campaigns.queries import published_by_id
 from changemaker_influence.campaigns.services import find as find_campaign
-from changemaker_influence.directories.problems import LOOKUP_ERRORS, problem_of
-from changemaker_influence.emails.idempotency import Once
-from changemaker_influence.emails.queries import emails_of_campaign
+from changemaker_influence.directories.errors import LOOKUP_ERRORS, problem_for
+from changemaker_influence.emails.idempotency import IdempotentRequest
+from changemaker_influence.emails.queries import emails_of_campaign, state_of
 from changemaker_influence.emails.schemas import (
     EmailOut,
     EmailQuery,
@@ -30,12 +30,10 @@ from changemaker_influence.emails.schemas import (
     QueuedEmail,
     SendEmail,
 )
-from changemaker_influence.emails.status import state_of
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site
     from changemaker_influence.emails.sending import Sending
-    from changemaker_influence.emails.services import TakenEmail
 
 MAX_IDEMPOTENCY_KEY = 255
 
@@ -49,32 +47,43 @@ class SendEmailResource:
 
     @endpoint(public=True, body=SendEmail, response=Queued, status=202)
     async def on_post(self, req: Request, resp: Response, *, id: str, body: SendEmail) -> Queued:
-        """Write to one's representatives. The message is sent soon after the answer.
+        """Write to one's representatives. The message is sent soon after the response.
 
-        With an ``Idempotency-Key`` header, the same request has the same answer for a day.
+        With an ``Idempotency-Key`` header, the same request gets the same response for a day.
         """
-        campaign = await self._site.db.one(view_by_id(id=id))
+        campaign = await self._site.db.one(published_by_id(id=id))
         try:
-            taken = await self._sending.take(
+            accepted = await self._sending.submit(
                 campaign,
                 body,
                 visitor=req.visitor,
                 locale=req.locale,
-                once=self._once(req, id, body),
+                idempotent=self._idempotent(req, id, body),
             )
         except LOOKUP_ERRORS as error:
-            raise problem_of(error) from None
-        return Queued(emails=[_queued(req, each) for each in taken])
+            raise problem_for(error) from None
+        return Queued(
+            emails=[
+                QueuedEmail(
+                    id=email.id,
+                    recipient_name=email.recipient_name,
+                    status="QUEUED",
+                    status_url=f"{req.root_path}/api/public/emails/{email.id}",
+                )
+                for email in accepted
+            ]
+        )
 
-    def _once(self, req: Request, id: str, body: SendEmail) -> Once | None:
+    def _idempotent(self, req: Request, id: str, body: SendEmail) -> IdempotentRequest | None:
         key = req.get_header("Idempotency-Key")
         if key is None:
             return None
         if not 0 < len(key) <= MAX_IDEMPOTENCY_KEY:
-            problem = Text("An Idempotency-Key has at most 255 characters.")
+            problem = Text("An Idempotency-Key must have 1 to 255 characters.")
             raise Invalid([FieldError("Idempotency-Key", problem, "header")])
         secret = self._site.config.secret_key
-        return Once.of(secret, key, scope=id, request=msgspec.json.encode(body))
+        request = msgspec.json.encode(body)
+        return IdempotentRequest.of(secret, key, scope=id, request=request)
 
 
 class PublicEmailResource:
@@ -85,7 +94,7 @@ class PublicEmailResource:
 
     @endpoint(public=True, response=PublicEmail)
     async def on_get(self, req: Request, resp: Response, *, id: str) -> PublicEmail:
-        """What became of a message, for whoever knows its id."""
+        """Return the status of a message, to anyone who knows its id."""
         resp.set_header("Cache-Control", "no-store")
         state = await state_of(self._site.db, id, self._site.clock())
         if state is None:
@@ -104,7 +113,7 @@ class CampaignEmailsResource:
     async def on_get(
         self, req: Request, resp: Response, *, id: str, query: EmailQuery
     ) -> Listing[EmailOut]:
-        """A campaign's messages, newest first."""
+        """List a campaign's messages, newest first."""
         await self._db.read(find_campaign, id)
         after = self._cursors.after(query)
         wanted = emails_of_campaign(
@@ -117,12 +126,3 @@ class CampaignEmailsResource:
         rows = await self._db.all(wanted)
         total = await self._db.count(emails_of_campaign(campaign_id=id, status=query.status))
         return page_of(rows, query, total, cursor=lambda last: self._cursors.write(last.id))
-
-
-def _queued(req: Request, taken: TakenEmail) -> QueuedEmail:
-    return QueuedEmail(
-        id=taken.id,
-        recipient_name=taken.recipient_name,
-        status="QUEUED",
-        status_url=f"{req.root_path}/api/public/emails/{taken.id}",
-    )

@@ -1,4 +1,4 @@
-"""What the API takes and gives about messages."""
+"""Requests and responses of the API about messages."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from changemaker_core import Body, CursorQuery, Email, PlainLine
 from changemaker_influence.campaigns.schemas import MessageBody, Subject
 from changemaker_influence.states import EmailStatus
 
-#: Nobody has more representatives.
+#: More than any postal code has representatives.
 MAX_RECIPIENTS = 30
 _Name = Annotated[PlainLine, Meta(min_length=1, max_length=200)]
 _Typed = Annotated[PlainLine, Meta(min_length=1, max_length=100)]
@@ -42,7 +42,7 @@ class SendEmail(Body, frozen=True):
 
 
 class SendForm(msgspec.Struct, frozen=True, kw_only=True):
-    """The same, as the campaign page sends it: recipients are keys. ``website`` is for robots."""
+    """The same message as the form of the campaign page; ``website`` is a honeypot."""
 
     sender_name: _Name
     sender_email: Email
@@ -57,13 +57,13 @@ class SendForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EmailQuery(CursorQuery, frozen=True, kw_only=True):
-    """Which of a campaign's messages."""
+    """A filter of a campaign's messages."""
 
     status: EmailStatus | None = None
 
 
 class QueuedEmail(msgspec.Struct, frozen=True, kw_only=True):
-    """One message that is on its way."""
+    """A message that will be sent soon."""
 
     id: str
     recipient_name: str
@@ -72,13 +72,13 @@ class QueuedEmail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Queued(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to a message that was taken."""
+    """The messages that were accepted."""
 
     emails: list[QueuedEmail]
 
 
 class PublicEmail(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a message; no names, no addresses."""
+    """The status of a message, without names and addresses."""
 
     id: str
     status: EmailStatus
@@ -86,7 +86,7 @@ class PublicEmail(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EmailOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A message, as the campaign's organisers see it."""
+    """A message, for the campaign's organisers."""
 
     id: str
     sender_name: str

@@ -1,17 +1,16 @@
-"""Taking a message, from what was typed to the ledger: what the API and the page share."""
+"""Submitting a message, from what was typed to the ledger: shared by the API and the page."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from changemaker_core import FieldError, Invalid, SlidingWindow, Text
 from changemaker_core.mail import Address, HeaderInjection, InvalidAddress, Message
 from changemaker_influence.addresses import canonical
-from changemaker_influence.campaigns.queries import CampaignView, custom_recipients
+from changemaker_influence.campaigns.queries import PublishedCampaign, custom_recipients
 from changemaker_influence.config import InfluenceConfig
-from changemaker_influence.emails import services
-from changemaker_influence.emails.consent import CONSENT, CONSENT_VERSION, PLEASE_AGREE
+from changemaker_influence.emails import idempotency, services
 from changemaker_influence.emails.recipients import choose, reachable
 
 if TYPE_CHECKING:
@@ -20,16 +19,22 @@ if TYPE_CHECKING:
     from changemaker_core import Site
     from changemaker_influence.directories.lookup import Lookups
     from changemaker_influence.directories.representatives import Representative
-    from changemaker_influence.emails.idempotency import Once
-    from changemaker_influence.emails.recipients import Recipient
+    from changemaker_influence.emails.idempotency import IdempotentRequest
     from changemaker_influence.emails.schemas import SendEmail
-    from changemaker_influence.emails.services import TakenEmail
+    from changemaker_influence.emails.services import AcceptedEmail
 
-HOUR = timedelta(hours=1)
+HOUR: Final = timedelta(hours=1)
+#: The text that a sender consents to. A change of the wording is a new version.
+CONSENT_VERSION: Final = "1"
+CONSENT: Final = Text(
+    "I agree that my name, email address and postal code are sent with my message to the people I "
+    "chose, and stored so that the message can be delivered."
+)
+CONSENT_MISSING: Final = Text("Please tick this box so that we can send your message.")
 
 
 class Sending:
-    """Takes messages for a site's campaigns."""
+    """Submits messages to a site's campaigns."""
 
     def __init__(self, site: Site, lookups: Lookups) -> None:
         limit = site.settings(InfluenceConfig).send_limit_per_hour
@@ -38,39 +43,33 @@ class Sending:
         self._by_sender = SlidingWindow("influence.sender", limit, HOUR)
         self._by_visitor = SlidingWindow("influence.visitor", limit, HOUR)
 
-    async def take(
+    async def submit(
         self,
-        campaign: CampaignView | None,
+        campaign: PublishedCampaign | None,
         wanted: SendEmail,
         *,
         visitor: str,
         locale: str,
-        once: Once | None = None,
-    ) -> list[TakenEmail]:
-        """Takes a message to those of ``wanted``'s recipients who are the sender's own.
+        idempotent: IdempotentRequest | None = None,
+    ) -> list[AcceptedEmail]:
+        """Queue a message to the chosen recipients, all of whom the sender may write to.
 
-        Raises the problems of ``services.take``, ``Invalid`` for what does not fit the campaign,
-        and the problems of a lookup.
+        Raises the problems of ``services.record``, ``Invalid`` for a message that does not fit the
+        campaign, and ``LOOKUP_ERRORS``.
         """
-        if once is not None:
-            before = await self._site.db.read(services.taken_before, once)
-            if before is not None:
-                return before
+        if idempotent is not None:
+            stored = await self._site.db.read(idempotency.find_response, idempotent)
+            if stored is not None:
+                return services.accepted_from(stored)
         campaign = services.check_open(campaign, self._site.clock())
         _check(campaign, wanted)
-        order = await self._order(campaign, wanted, locale)
-        limits = (
-            services.Limit(self._by_sender, order.sender_email),
-            services.Limit(self._by_visitor, visitor),
-        )
-        return await self._site.db.write(services.take, order, limits, once)
-
-    async def _order(
-        self, campaign: CampaignView, wanted: SendEmail, locale: str
-    ) -> services.Order:
-        postal_code = self._lookups.spaced(wanted.postal_code)
-        people = await self._reachable(campaign, postal_code)
-        return services.Order(
+        postal_code = self._lookups.format_code(wanted.postal_code)
+        representatives: Sequence[Representative] = ()
+        if campaign.target_government_levels:
+            representatives = (await self._lookups.find(postal_code)).entry.representatives
+        custom = await self._site.db.all(custom_recipients(campaign_id=campaign.id))
+        people = reachable(campaign, representatives, custom)
+        submission = services.Submission(
             campaign_id=campaign.id,
             sender_name=wanted.sender_name,
             sender_email=canonical(wanted.sender_email),
@@ -78,44 +77,33 @@ class Sending:
             recipients=choose(people, emails=wanted.recipient_emails, keys=wanted.recipient_keys),
             subject=wanted.subject or campaign.email_subject,
             body=wanted.body or campaign.email_body,
-            consent=self._consent(locale),
+            consent_text=self._site.translations.translate(CONSENT, locale),
+            consent_version=CONSENT_VERSION,
+            consent_language=locale,
         )
-
-    async def _reachable(self, campaign: CampaignView, postal_code: str) -> list[Recipient]:
-        """Whom somebody at ``postal_code`` may write to."""
-        representatives: Sequence[Representative] = ()
-        if campaign.target_government_levels:
-            representatives = (await self._lookups.find(postal_code)).answer.representatives
-        custom = await self._site.db.all(custom_recipients(campaign_id=campaign.id))
-        return reachable(campaign, representatives, custom)
-
-    def _consent(self, locale: str) -> services.Consent:
-        wording = self._site.translations.translate(CONSENT, locale)
-        return services.Consent(text=wording, version=CONSENT_VERSION, language=locale)
+        limits = [(self._by_sender, submission.sender_email), (self._by_visitor, visitor)]
+        return await self._site.db.write(services.record, submission, limits, idempotent)
 
 
-def _check(campaign: CampaignView, wanted: SendEmail) -> None:
-    errors = [*_editing_errors(campaign, wanted), *_mail_errors(campaign, wanted)]
+def _check(campaign: PublishedCampaign, wanted: SendEmail) -> None:
+    """Raise ``Invalid`` with every error of the message, before anything is looked up."""
+    errors = []
+    if not campaign.allow_email_editing:
+        own = {"subject": campaign.email_subject, "body": campaign.email_body}
+        errors += [
+            FieldError(field, Text("The message of this campaign cannot be changed."))
+            for field, text in own.items()
+            if getattr(wanted, field) not in (None, text)
+        ]
+    errors += _mail_errors(campaign, wanted)
     if not wanted.consent:
-        errors.append(FieldError("consent", PLEASE_AGREE))
+        errors.append(FieldError("consent", CONSENT_MISSING))
     if errors:
         raise Invalid(errors)
 
 
-def _editing_errors(campaign: CampaignView, wanted: SendEmail) -> list[FieldError]:
-    if campaign.allow_email_editing:
-        return []
-    own = {"subject": campaign.email_subject, "body": campaign.email_body}
-    problem = Text("The message of this campaign cannot be changed.")
-    return [
-        FieldError(field, problem)
-        for field, text in own.items()
-        if getattr(wanted, field) not in (None, text)
-    ]
-
-
-def _mail_errors(campaign: CampaignView, wanted: SendEmail) -> list[FieldError]:
-    """What would stop the mail from being written, found before anything is promised."""
+def _mail_errors(campaign: PublishedCampaign, wanted: SendEmail) -> list[FieldError]:
+    """Return what would make the mail impossible to write."""
     fields = {"name": "sender_name", "email": "sender_email", "subject": "subject"}
     try:
         sender = Address(wanted.sender_name, canonical(wanted.sender_email))
@@ -128,5 +116,6 @@ def _mail_errors(campaign: CampaignView, wanted: SendEmail) -> list[FieldError]:
         problem = Text("Enter an email address such as name@example.org.")
         return [FieldError("sender_email", problem)]
     except UnicodeEncodeError:
-        return [FieldError("body", Text("This text holds characters that no mail can carry."))]
+        problem = Text("This text contains characters that cannot be sent by email.")
+        return [FieldError("body", problem)]
     return []

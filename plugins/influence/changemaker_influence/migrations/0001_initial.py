@@ -111,20 +111,20 @@ class EmailRepeat(Model):
         table_name = "influence_email_repeat"
 
 
-class IdempotentAnswer(Model):
+class IdempotencyKey(Model):
     key = peewee.CharField(max_length=64, primary_key=True)
     request = peewee.CharField(max_length=64)
-    answer = JSONField(null=True)
+    response = JSONField(null=True)
     created_at = UtcField(index=True)
 
     class Meta:
-        table_name = "influence_idempotent_answer"
+        table_name = "influence_idempotency_key"
 
 
 class PostalCode(Model):
     directory = peewee.CharField(max_length=64)
     code = peewee.CharField(max_length=100)
-    answer = JSONField()
+    entry = JSONField()
     cached_at = UtcField()
 
     class Meta:
@@ -146,7 +146,7 @@ TABLES = [
     CampaignEmail,
     EmailTally,
     EmailRepeat,
-    IdempotentAnswer,
+    IdempotencyKey,
     PostalCode,
     LookupCount,
 ]

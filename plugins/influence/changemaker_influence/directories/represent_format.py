@@ -1,6 +1,6 @@
-"""The answer of OpenNorth's Represent API about a postal code.
+"""The response of OpenNorth's Represent API about a postal code.
 
-Shape: https://represent.opennorth.ca/api/ (``/postcodes/A1A1A1/``). Keys are left out at will: a
+Format: https://represent.opennorth.ca/api/ (``/postcodes/A1A1A1/``). Keys are left out at will: a
 code may have either list of representatives, both, or neither.
 """
 
@@ -11,19 +11,19 @@ from typing import Final
 import msgspec
 
 from changemaker_influence.directories.representatives import (
-    Answer,
+    DirectoryEntry,
     Office,
     Representative,
-    one_line,
+    deduplicated,
     representative,
-    without_doubles,
+    single_line,
 )
 
-_TOLD_BY: Final = ("code", "city", "representatives_centroid", "representatives_concordance")
+_EXPECTED_KEYS: Final = ("code", "city", "representatives_centroid", "representatives_concordance")
 
 
-class NotRepresent(ValueError):
-    """These bytes are no answer of Represent's."""
+class NotRepresentFormat(ValueError):
+    """These bytes are not a response of Represent."""
 
 
 class _Office(msgspec.Struct):
@@ -32,7 +32,7 @@ class _Office(msgspec.Struct):
     fax: str | None = None
     postal: str | None = None
 
-    def read(self) -> Office:
+    def to_office(self) -> Office:
         return Office(
             type=self.type or "", tel=self.tel or "", fax=self.fax or "", postal=self.postal or ""
         )
@@ -49,7 +49,7 @@ class _Person(msgspec.Struct):
     representative_set_name: str | None = None
     offices: list[_Office] | None = None
 
-    def read(self) -> Representative:
+    def to_representative(self) -> Representative:
         return representative(
             name=self.name,
             elected_office=self.elected_office or "",
@@ -58,7 +58,7 @@ class _Person(msgspec.Struct):
             party_name=self.party_name or "",
             photo_url=self.photo_url or "",
             url=self.url or "",
-            offices=[office.read() for office in self.offices or ()],
+            offices=[office.to_office() for office in self.offices or ()],
             representative_set_name=self.representative_set_name or "",
         )
 
@@ -70,18 +70,18 @@ class _PostalCode(msgspec.Struct):
     representatives_concordance: list[_Person] | None = None
 
 
-def read_answer(content: bytes) -> Answer:
-    """Both lists merged, each person once. Raises ``NotRepresent``."""
+def read_entry(content: bytes) -> DirectoryEntry:
+    """Return both lists merged, each person once. Raises ``NotRepresentFormat``."""
     try:
         raw = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
-        if not any(key in raw for key in _TOLD_BY):
-            raise NotRepresent("none of the expected keys")
+        if not any(key in raw for key in _EXPECTED_KEYS):
+            raise NotRepresentFormat("none of the expected keys")
         found = msgspec.json.decode(content, type=_PostalCode)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NotRepresent(str(error)) from None
+        raise NotRepresentFormat(str(error)) from None
     people = [*(found.representatives_centroid or ()), *(found.representatives_concordance or ())]
-    return Answer(
-        city=one_line(found.city or ""),
-        province=one_line(found.province or ""),
-        representatives=without_doubles(person.read() for person in people),
+    return DirectoryEntry(
+        city=single_line(found.city or ""),
+        province=single_line(found.province or ""),
+        representatives=deduplicated(person.to_representative() for person in people),
     )

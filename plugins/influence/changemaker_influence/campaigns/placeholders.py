@@ -1,4 +1,4 @@
-"""``{recipient_name}`` and its like in a campaign's message."""
+"""Placeholders of a campaign's message, such as ``{recipient_name}``."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ NAMES: Final = ("recipient_name", "sender_name", "postal_code")
 _PLACEHOLDER: Final = re.compile(
     rf"\{{\{{ ?({'|'.join(NAMES)}) ?\}}\}}|\{{({'|'.join(NAMES)})\}}", re.ASCII
 )
-#: What looks as if somebody meant one.
-_MEANT: Final = re.compile(r"\{\{? ?([A-Za-z_]\w*) ?\}", re.ASCII)
+#: Looks like a placeholder.
+_CANDIDATE: Final = re.compile(r"\{\{? ?([A-Za-z_]\w*) ?\}", re.ASCII)
 
 
 def unknown(text: str) -> list[str]:
-    """Names in braces that nothing is filled in for: misspelt, most likely.
+    """Return the names in braces that are no placeholders, most likely misspelt.
 
     >>> unknown("Dear {recipent_name} of {postal_code}, {} {1}")
     ['recipent_name']
     """
-    return [name for name in _MEANT.findall(text) if name not in NAMES]
+    return [name for name in _CANDIDATE.findall(text) if name not in NAMES]
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """``text`` with its placeholders replaced, once: a value is never looked through again.
+    """Return ``text`` with its placeholders replaced; values are not searched for more of them.
 
     >>> fill("Dear {recipient_name}, {x}", {"recipient_name": "{sender_name}"})
     'Dear {sender_name}, {x}'

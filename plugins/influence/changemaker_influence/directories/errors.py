@@ -1,0 +1,56 @@
+"""Failures of a lookup, and the problem that the API and the pages report for each."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from changemaker_core import FieldError, Invalid, Problem, Text, Unavailable
+from changemaker_influence.directories.postal_codes import PostalCodeInvalid
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+
+class DirectoryUnavailable(Exception):
+    """The directory gave no result now. Nothing is cached; an older entry may be used instead.
+
+    ``reason`` is for logs: it never holds what a visitor typed.
+    """
+
+    def __init__(self, reason: str, *, retry_after: timedelta | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class PostalCodeUnknown(DirectoryUnavailable):
+    """The directory has no entry for this postal code."""
+
+
+#: Everything that a lookup raises.
+LOOKUP_ERRORS = (PostalCodeInvalid, DirectoryUnavailable)
+_RETRY_SECONDS = 30
+
+
+def reason_for(error: Exception) -> Text:
+    """Return the sentence that tells a visitor why their lookup failed."""
+    if isinstance(error, PostalCodeInvalid):
+        return error.reason
+    if isinstance(error, PostalCodeUnknown):
+        return Text("We found no representatives for this postal code.")
+    return Text("We cannot look up representatives right now. Please try again in a moment.")
+
+
+def problem_for(error: Exception, location: str = "body") -> Problem:
+    """Return the problem to respond with after a failed lookup of ``postal_code``.
+
+    ``location`` is the part of the request that holds the code: ``body`` or ``query``.
+    """
+    if isinstance(error, PostalCodeInvalid):
+        return Invalid([FieldError("postal_code", error.reason, location)])
+    unknown = isinstance(error, PostalCodeUnknown)
+    code = "no_representatives_known" if unknown else "directory_unavailable"
+    wait = getattr(error, "retry_after", None)
+    seconds = max(1, math.ceil(wait.total_seconds())) if wait else _RETRY_SECONDS
+    return Unavailable(reason_for(error), code=code, headers=[("Retry-After", str(seconds))])
