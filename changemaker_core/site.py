@@ -64,6 +64,7 @@ class Site:
             clock=clock,
             effects=self.jobs,
             secret=config.secret_key,
+            row_tags=config.row_tags,
         )
         self.loaded: Loaded = manager.load(
             plugins, config, self, features=_features(), safe_mode=safe_mode
@@ -171,7 +172,7 @@ class Site:
         # Machines that are being brought up to date one by one must not show each other's pages.
         maker = repr((plugins, shown, settings))
         return SecondLevel(
-            self.redis_store, self.db.engine.hear, secret=config.secret_key, maker=maker
+            self.redis_store, self.db.engine.latest_tokens, secret=config.secret_key, maker=maker
         )
 
     @cached_property

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from changemaker_core.cache.responses import CachedResponse, CompleteResponse
 from changemaker_core.db import read_tables
-from changemaker_core.db.tracking.tags import told_on
+from changemaker_core.db.tracking import channels_to_notify
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
-    from changemaker_core.db.tracking.changes import Changes
+    from changemaker_core.db.tracking import Changes
     from changemaker_core.shared.second_level import SecondLevel
 
     Fill = Callable[[], Awaitable[CompleteResponse]]
@@ -200,7 +200,7 @@ class BytesCache:
             for key in list(self._entries):
                 self._drop(key)
             return
-        for channel in (channel for tag in written for channel in told_on(tag)):
+        for channel in channels_to_notify(written):
             self._changed_at[channel] = self._generation
             for key in list(self._by_channel.get(channel, ())):
                 self._drop(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from changemaker_core.db.tracking.tags import channels_of
+from changemaker_core.db.tracking import channels_to_listen
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -71,7 +71,7 @@ class CachedResponse:
         self.body = reply.body
         self.route = reply.route
         self.tags = tags
-        self.channels = channels_of(tags)
+        self.channels = channels_to_listen(tags)
         self.expires = expires
         self.size = OVERHEAD + len(self.body) + sum(len(k) + len(v) for k, v in self.headers)
 

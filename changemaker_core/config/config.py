@@ -79,6 +79,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     api_rate_limit: int = 300
     #: Bytes of ready-made public answers that a web process keeps; 0 keeps none.
     cache_bytes: int = 32 * 1024 * 1024
+    #: Whether a write invalidates cached responses by row where possible; if not, by table.
+    row_tags: bool = True
     #: How far processes that do jobs step back behind those that answer visitors, from 0 to 19.
     jobs_niceness: int = 5
     #: Each plugin's table as it was written; :meth:`plugin_settings` gives it its types.

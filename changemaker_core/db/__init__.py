@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from changemaker_core.db.context import current_actor, read_tables
+from changemaker_core.db.context import read_tables
 from changemaker_core.db.database import Database, Effects, SyncDatabase, Tx
 from changemaker_core.db.errors import (
     DatabaseClosed,
@@ -22,7 +22,7 @@ from changemaker_core.db.model import Model, check_models
 from changemaker_core.db.reads.params import among
 from changemaker_core.db.reads.queries import Bound, Compiled, Query, compiled
 from changemaker_core.db.sliding_window import SlidingWindow
-from changemaker_core.db.tracking.tags import tables_of
+from changemaker_core.db.tracking import tables_of
 
 __all__ = [
     "Bound",
@@ -50,7 +50,6 @@ __all__ = [
     "among",
     "check_models",
     "compiled",
-    "current_actor",
     "new_id",
     "read_tables",
     "tables_of",

@@ -1,29 +1,28 @@
-"""The database of a site: units of work, compiled queries, and news of changes."""
+"""A site's database: units of work, compiled queries, and notification of changes."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
-from urllib.parse import unquote
 
 import peewee
 
-from changemaker_core.db.context import Unit, current_actor, current_unit, read_tables
+from changemaker_core.db.context import Unit, current_unit, read_tables
+from changemaker_core.db.engine import open_engine
 from changemaker_core.db.errors import NestedUnitOfWork
 from changemaker_core.db.ids import utcnow
 from changemaker_core.db.reads.queries import Bound, plan_work
-from changemaker_core.db.tracking.changes import Changes
-from changemaker_core.db.work import NOTHING, Work
+from changemaker_core.db.tracking import NOTHING, Changes
+from changemaker_core.db.work import Work
+from changemaker_core.identity.actor import current_actor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from contextvars import ContextVar
     from datetime import datetime
 
-    from changemaker_core.db.context import Tables
     from changemaker_core.db.dialects import Dialect
     from changemaker_core.db.engine import Engine
     from changemaker_core.db.reads.plans import Plan
@@ -154,15 +153,18 @@ class Database:
         clock: Callable[[], datetime] = utcnow,
         effects: Effects | None = None,
         secret: str = "",
+        row_tags: bool = True,
     ) -> Database:
-        """The database at ``url``: ``sqlite:///<path>`` or ``postgresql://…``.
+        """Return the database at ``url``: ``sqlite:///<path>`` or ``postgresql://…``.
 
         ``read_urls`` are replicas of a PostgreSQL database, which compiled queries are read from
         while they are up to date. ``secret`` keys the hashes under which limits store who was
-        counted.
+        counted. Without ``row_tags``, reads and writes are tracked by table only.
         """
         changes = Changes()
-        database = cls(open_engine(url, changes.announce, read_urls), changes, clock, secret)
+        engine = open_engine(url, changes.notify, read_urls)
+        engine.row_tags = row_tags
+        database = cls(engine, changes, clock, secret)
         database.effects = effects
         return database
 
@@ -204,12 +206,12 @@ class Database:
 
     async def _rows(self, plan: Plan, values: list[Any]) -> list[Any]:
         try:
-            rows = self.engine.attempt(plan, values)
+            rows = self.engine.fetch_now(plan, values)
             if rows is None:
                 self._check_outside()
-                rows = await self.engine.answer(plan, values)
+                rows = await self.engine.fetch(plan, values)
         except BaseException:
-            plan.note_failure()
+            plan.record_failure()
             raise
         return rows
 
@@ -260,7 +262,7 @@ class SyncDatabase:
         self._database.engine.write(work)
         value: T = work.future.result()
         if work.written != NOTHING:
-            self._database.changes.announce(work.written)
+            self._database.changes.notify(work.written)
         return value
 
     def one(self, bound: Bound[R]) -> R | None:
@@ -285,25 +287,3 @@ class SyncDatabase:
         self._database.engine.read(work)
         rows: list[Any] = work.future.result()
         return rows
-
-
-def open_engine(
-    url: str, announce: Callable[[Tables], None], read_urls: tuple[str, ...] = ()
-) -> Engine:
-    """The engine that a URL asks for."""
-    if url.startswith(("postgresql://", "postgres://")):
-        from changemaker_core.db.postgresql.engine import PostgresqlEngine
-
-        return PostgresqlEngine(_postgresql(url), announce, tuple(map(_postgresql, read_urls)))
-    if read_urls:
-        raise ValueError("read replicas (read_urls) need PostgreSQL")
-    if url.startswith("sqlite:///") and url.removeprefix("sqlite:///") not in ("", ":memory:"):
-        from changemaker_core.db.sqlite.engine import SqliteEngine
-
-        path = Path(unquote(url.removeprefix("sqlite:///")))
-        return SqliteEngine(path.absolute(), announce)
-    raise ValueError(f"a database URL is sqlite:///<path> or postgresql://…, not {url!r}")
-
-
-def _postgresql(url: str) -> str:
-    return "postgresql" + url[url.index("://") :]

@@ -1,4 +1,4 @@
-"""peewee's two databases, as this project uses them: one meaning of a column on both."""
+"""peewee's two databases as this project uses them: tracked, a column means the same on both."""
 
 from __future__ import annotations
 
@@ -7,18 +7,53 @@ from typing import Any, Literal
 import peewee
 import psycopg2.extensions
 
-from changemaker_core.db.context import Observed
+from changemaker_core.db.context import current_unit
 from changemaker_core.db.postgresql.link import session
+from changemaker_core.db.writes.queries import Kept
 
 Dialect = Literal["sqlite", "postgresql"]
 
-#: How long SQLite itself waits for a lock that something else than this project holds.
+#: How long SQLite itself waits for a lock that another program holds.
 BUSY_SECONDS = 10.0
 
 _UUID, _UUIDS, _JSON, _JSONB = 2950, 2951, 114, 3802  # PostgreSQL's type numbers (pg_type.dat)
 
 
-class Sqlite(Observed, peewee.SqliteDatabase):
+class TrackedDatabase(peewee.Database):
+    """A peewee database that reports each statement to the running unit of work."""
+
+    def execute(self, query: Any, **options: Any) -> Any:
+        """Run a query. A plain write whose SQL was built before is not built again."""
+        kept = query.kept(self) if isinstance(query, Kept) and not options else None
+        if kept is None:
+            return super().execute(query, **options)  # type: ignore[no-untyped-call]  # peewee's stub
+        return self.execute_sql(*kept)
+
+    def execute_sql(self, sql: str, params: Any = None) -> Any:
+        """Run one statement on this thread's connection."""
+        unit = current_unit.get()
+        if unit is not None:
+            unit.note(sql, params)
+        return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]  # peewee's stub
+
+    def fetch(self, sql: str, params: Any) -> Any:
+        """Return all rows of a compiled query, which itself records what they were read from."""
+        unit = current_unit.get()
+        if unit is not None:
+            unit.note_write(sql, params)
+        cursor = super().execute_sql(sql, params)  # type: ignore[no-untyped-call]  # peewee's stub
+        return cursor.fetchall()
+
+    def connection(self) -> Any:
+        """This thread's connection, as the driver made it."""
+        return super().connection()  # type: ignore[no-untyped-call]  # peewee's stub
+
+    def leave_transaction(self) -> None:
+        """Undo ``push_transaction``."""
+        self.pop_transaction()  # type: ignore[no-untyped-call]  # peewee's stub
+
+
+class Sqlite(TrackedDatabase, peewee.SqliteDatabase):
     """A SQLite file. Each thread that connects has a connection of its own."""
 
     def __init__(self, path: str | None) -> None:
@@ -34,13 +69,13 @@ class Sqlite(Observed, peewee.SqliteDatabase):
         )
 
     def open_reader(self) -> Any:
-        """A connection that is not this thread's, with peewee's functions, that cannot write."""
+        """Return a read-only connection, with peewee's functions, that is bound to no thread."""
         connection = self._connect()  # type: ignore[attr-defined]  # absent from peewee's stubs
         connection.execute("PRAGMA query_only = 1")
         return connection
 
 
-class Postgresql(Observed, peewee.PostgresqlDatabase):
+class Postgresql(TrackedDatabase, peewee.PostgresqlDatabase):
     """A PostgreSQL database. Each thread that connects has a connection of its own."""
 
     def __init__(self, url: str | None) -> None:
@@ -56,9 +91,9 @@ class Postgresql(Observed, peewee.PostgresqlDatabase):
 
 
 def keep_as_text(connection: Any) -> None:
-    """Have this connection leave ids and JSON as text.
+    """Make this connection leave ids and JSON as text.
 
-    For the whole process, peewee makes ``uuid.UUID`` objects, and the driver parses JSON, slowly.
+    Without it, peewee makes ``uuid.UUID`` objects, and the driver parses JSON, slowly.
     """
     text = psycopg2.extensions.new_type((_UUID, _JSON, _JSONB), "TEXT", _as_it_is)
     psycopg2.extensions.register_type(text, connection)
@@ -71,4 +106,4 @@ def _as_it_is(value: Any, cursor: object) -> Any:
 
 
 #: For building SQL without any connection.
-COMPILERS: dict[Dialect, Observed] = {"sqlite": Sqlite(None), "postgresql": Postgresql(None)}
+COMPILERS: dict[Dialect, TrackedDatabase] = {"sqlite": Sqlite(None), "postgresql": Postgresql(None)}

@@ -1,15 +1,19 @@
-"""What the façade asks of an engine: one class for each database behind the same few methods."""
+"""The interface of the two engines, and the choice between them."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
+from urllib.parse import unquote
 
 if TYPE_CHECKING:
-    from changemaker_core.db.context import Tables
+    from collections.abc import Callable
+
     from changemaker_core.db.dialects import Dialect
+    from changemaker_core.db.postgresql.notifications import Tokens
     from changemaker_core.db.postgresql.replicas import Replicas
     from changemaker_core.db.reads.plans import Plan
-    from changemaker_core.db.tracking.notifications import Tokens
+    from changemaker_core.db.tracking import Tags
     from changemaker_core.db.work import Work
 
 
@@ -17,6 +21,8 @@ class Engine(Protocol):
     """Runs work on threads and connections of its own, and compiled reads for event loops."""
 
     dialect: Dialect
+    #: Whether reads and writes are tracked by row where possible; if not, by table.
+    row_tags: bool
 
     @property
     def replicas(self) -> Replicas | None:
@@ -26,35 +32,55 @@ class Engine(Protocol):
         """Run ``work`` where it cannot write; in one snapshot if it is ``whole``."""
 
     def write(self, work: Work) -> None:
-        """Run ``work`` in one transaction; its answer is handed over after the commit."""
+        """Run ``work`` in one transaction; its caller gets the result after the commit."""
 
-    def attempt(self, plan: Plan, values: list[Any]) -> list[Any] | None:
-        """The plan's rows, at once, on the calling thread; None where that cannot be done."""
+    def fetch_now(self, plan: Plan, values: list[Any]) -> list[Any] | None:
+        """Return the plan's rows, read on the calling thread; None where that cannot be done."""
 
-    async def answer(self, plan: Plan, values: list[Any]) -> list[Any]:
-        """The plan's rows when they are there."""
+    async def fetch(self, plan: Plan, values: list[Any]) -> list[Any]:
+        """Return the plan's rows."""
 
-    def check(self) -> Tables:
-        """The tables that other processes wrote since the last call; None: any may be."""
+    def check(self) -> Tags:
+        """Return what other processes wrote since the last call; None: anything may be written."""
 
-    async def hear(self) -> Tokens | None:
-        """The tokens of the last change of each table, once every commit was heard of that anybody
-        was told of. None where other processes cannot be heard of in that way."""
+    async def latest_tokens(self) -> Tokens | None:
+        """Return the token of the last commit on each channel, up to now: a commit that returned
+        anywhere before this call is included. None where notifications are not available."""
 
     def watch(self) -> None:
-        """Begin to hear of other processes' writes. Blocks until nothing more can be missed."""
+        """Begin to listen to other processes. Blocks until nothing more can be missed."""
 
     def unwatch(self) -> None:
-        """Stop hearing of them."""
+        """Stop listening."""
 
     def exclusive(self) -> Any:
-        """A context manager: a connected peewee database, alone among all processes that migrate.
+        """Return a context manager: a connected peewee database, alone among all processes that
+        migrate. The connection belongs to the calling thread."""
 
-        The connection belongs to the calling thread.
-        """
-
-    def peek(self) -> Any:
-        """A context manager: a connected peewee database for looking at the schema."""
+    def shared(self) -> Any:
+        """Return a context manager: a connected peewee database for looking at the schema."""
 
     def close(self) -> None:
         """Finish what was submitted and end all threads and connections."""
+
+
+def open_engine(
+    url: str, notify: Callable[[Tags], None], read_urls: tuple[str, ...] = ()
+) -> Engine:
+    """Return the engine for a URL. Raises ``ValueError`` for a URL that it does not know."""
+    if url.startswith(("postgresql://", "postgres://")):
+        from changemaker_core.db.postgresql.engine import PostgresqlEngine
+
+        return PostgresqlEngine(_postgresql(url), notify, tuple(map(_postgresql, read_urls)))
+    if read_urls:
+        raise ValueError("read replicas (read_urls) need PostgreSQL")
+    if url.startswith("sqlite:///") and url.removeprefix("sqlite:///") not in ("", ":memory:"):
+        from changemaker_core.db.sqlite.engine import SqliteEngine
+
+        path = Path(unquote(url.removeprefix("sqlite:///")))
+        return SqliteEngine(path.absolute(), notify)
+    raise ValueError(f"a database URL is sqlite:///<path> or postgresql://…, not {url!r}")
+
+
+def _postgresql(url: str) -> str:
+    return "postgresql" + url[url.index("://") :]

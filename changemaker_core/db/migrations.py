@@ -68,7 +68,7 @@ def state(db: Database, folders: Sequence[MigrationFolder]) -> State:
     """Compare the database with the migrations in ``folders``. Changes nothing."""
     behind: list[Step] = []
     ahead: list[Step] = []
-    with db.engine.peek() as database:
+    with db.engine.shared() as database:
         for folder in folders:
             for migration in _runner(database, folder).status():
                 step = Step(folder.plugin, migration.name)

@@ -6,15 +6,56 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import peewee
 
-from changemaker_core.db.context import CurrentDatabase
-from changemaker_core.db.tracking.cascades import forget_models, register_root
-from changemaker_core.db.tracking.statements import forget_statements
+from changemaker_core.db.context import current_unit, require_unit
+from changemaker_core.db.errors import OutsideUnitOfWork
+from changemaker_core.db.tracking import register_model
 from changemaker_core.db.writes.queries import Delete, Insert, Update
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from changemaker_core.db.writes.statements import Statement
+
+
+class CurrentDatabase(peewee.DatabaseProxy):
+    """Every model's ``Meta.database``: that of the running unit of work.
+
+    Outside of a unit of work it raises, so a model can never meet another site's database.
+    """
+
+    def __init__(self) -> None:
+        self._callbacks: list[Any] = []
+
+    @property
+    def obj(self) -> peewee.Database | None:
+        unit = current_unit.get()
+        return None if unit is None else unit.database
+
+    @obj.setter
+    def obj(self, value: object) -> None:
+        raise TypeError("the current database follows the unit of work; it cannot be set")
+
+    def connection(self) -> Any:
+        """The driver's connection. Its use cannot be tracked: any table may be written."""
+        return self._untracked().connection()
+
+    def cursor(self, named_cursor: Any = None) -> Any:
+        """A driver's cursor. Its use cannot be tracked: any table may be written."""
+        return self._untracked().cursor(named_cursor)
+
+    def _untracked(self) -> peewee.Database:
+        unit = require_unit("A connection was used")
+        unit.everything = True
+        return unit.database
+
+    def __getattr__(self, attr: str) -> Any:
+        unit = current_unit.get()
+        if unit is not None:
+            return getattr(unit.database, attr)
+        if attr.startswith("__"):
+            raise AttributeError(attr)  # copy and inspect look for these
+        raise OutsideUnitOfWork
+
 
 current_database = CurrentDatabase()
 
@@ -35,8 +76,7 @@ class Model(peewee.Model):
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
         cls.kept_statements = {}
-        forget_models()
-        forget_statements()
+        register_model(cls)
 
     @classmethod
     def insert(cls, data: Any = None, /, **values: Any) -> Insert:
@@ -55,8 +95,6 @@ class Model(peewee.Model):
         """A delete of the rows that ``where`` tells; ``execute()`` answers how many there were."""
         return Delete(cls)
 
-
-register_root(Model)
 
 #: Fields of peewee that do not mean the same on SQLite and PostgreSQL, and what to use instead.
 _REFUSED: tuple[tuple[type[peewee.Field[Any]], str], ...] = (

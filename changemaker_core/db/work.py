@@ -11,9 +11,9 @@ import threading
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core.db.context import Tables, Unit, current_unit
+from changemaker_core.db.context import Unit, current_unit
 from changemaker_core.db.errors import DatabaseClosed
-from changemaker_core.db.tracking.tags import coarsened
+from changemaker_core.db.tracking import NOTHING, Tags, merge
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-NOTHING: frozenset[str] = frozenset()
 _STOP_SECONDS = 10.0
 
 
@@ -69,7 +68,7 @@ class Work:
         return bool(self.future.cancelled())
 
     @property
-    def written(self) -> Tables:
+    def written(self) -> Tags:
         """What it wrote and what is committed."""
         return NOTHING if self.unit is None or self.error is not None else self.unit.written
 
@@ -116,7 +115,7 @@ class Work:
                 logger.exception("what was to be called after a commit failed")
 
 
-def release(works: Iterable[Work], announce: Callable[[Tables], None]) -> None:
+def release(works: Iterable[Work], announce: Callable[[Tags], None]) -> None:
     """Hand over answers. An event loop is woken once for all of its own."""
     by_loop: dict[asyncio.AbstractEventLoop, list[Work]] = {}
     for work in works:
@@ -132,26 +131,16 @@ def release(works: Iterable[Work], announce: Callable[[Tables], None]) -> None:
             _announce(group, announce)
 
 
-def _settle(works: list[Work], announce: Callable[[Tables], None]) -> None:
+def _settle(works: list[Work], announce: Callable[[Tags], None]) -> None:
     _announce(works, announce)
     for work in works:
         work.settle()
 
 
-def _announce(works: list[Work], announce: Callable[[Tables], None]) -> None:
-    written = join_tables(work.written for work in works)
+def _announce(works: list[Work], announce: Callable[[Tags], None]) -> None:
+    written = merge(work.written for work in works)
     if written != NOTHING:
         announce(written)
-
-
-def join_tables(parts: Iterable[Tables]) -> Tables:
-    """All that is in ``parts``; None as soon as one of them is None."""
-    joined = NOTHING
-    for part in parts:
-        if part is None:
-            return None
-        joined |= part
-    return coarsened(joined)
 
 
 def check_usable(closed: bool, pid: int) -> None:

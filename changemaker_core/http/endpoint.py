@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from changemaker_core.db import current_actor
 from changemaker_core.http import decoding, guards, rendering
+from changemaker_core.identity.actor import current_actor
 from changemaker_core.limits.memory import MemoryWindow, Rate
 from changemaker_core.shared.windows import window_for
 

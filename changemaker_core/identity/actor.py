@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 
@@ -28,3 +29,6 @@ class Actor:
 
 #: The site acting on its own: jobs, the command line, seed data.
 SYSTEM = Actor("system", "", "system", frozenset({EVERYTHING}))
+
+#: Who is acting here: set by the edge for a request and by the executor for a job.
+current_actor: ContextVar[Actor | None] = ContextVar("current_actor", default=None)

@@ -17,8 +17,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from changemaker_core.db import current_actor
-from changemaker_core.identity.actor import SYSTEM
+from changemaker_core.identity.actor import SYSTEM, current_actor
 from changemaker_core.jobs import statements
 from changemaker_core.jobs.errors import JobFailed, LeaseLost
 from changemaker_core.jobs.job_run import JobRun

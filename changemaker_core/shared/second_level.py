@@ -1,7 +1,7 @@
 """Ready-made answers in Redis, which processes on any machine share.
 
 Nothing is deleted there. A record names the state of the tables and rows it was read from, by the
-tokens of their last changes (``db.tracking.notifications``), and only a process that knows that
+tokens of their last changes (``db.postgresql.notifications``), and only a process that knows that
 state uses it. So a Redis that was emptied, restored or filled by another system costs time, and
 never shows an outdated or forged response.
 """
@@ -20,7 +20,7 @@ from changemaker_core.cache.responses import CachedResponse, CompleteResponse
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
 
-    from changemaker_core.db.tracking.notifications import Tokens
+    from changemaker_core.db.postgresql.notifications import Tokens
     from changemaker_core.shared.store import RedisStore
 
 #: Larger answers stay in the memory of the process that made them.

@@ -8,7 +8,7 @@ import pytest
 
 from changemaker_core.cache import BytesCache, CachedResponse, CompleteResponse
 from changemaker_core.db import read_tables
-from changemaker_core.db.tracking.changes import Changes
+from changemaker_core.db.tracking import Changes
 
 
 class Clock:
@@ -60,7 +60,7 @@ async def source():
 
 
 def told(changes, *tables):
-    changes.announce(frozenset(tables))
+    changes.notify(frozenset(tables))
 
 
 async def test_an_answer_is_made_once(cache, source):
@@ -112,7 +112,7 @@ async def test_a_row_that_changed_before_it_was_known_to_be_read(
 
 async def test_it_is_dropped_when_anything_may_have_changed(cache, changes, source):
     await cache.lookup_or_run("k", 60, source.fill)
-    changes.announce(None)
+    changes.notify(None)
     assert cache.get("k") is None
 
 

@@ -44,14 +44,14 @@ PAGES = [
 
 @pytest.fixture
 async def start(tmp_path):
-    """``await start(database_url, redis_url)``: clients of as many processes of one site."""
+    """``await start(database_url, …)``: clients of as many processes of one site."""
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start_(database_url, *redis_url):
+        async def start_(database_url, redis_url="", *, row_tags=True):
             site = Site(Config.for_tests(tmp_path, database_url=database_url), [])
             migrate(site)
             site.close()
-            command = [sys.executable, PROGRAM, tmp_path, database_url, *redis_url]
+            command = [sys.executable, PROGRAM, tmp_path, database_url, redis_url, str(row_tags)]
             ports = []
             for _ in range(PROCESSES):
                 process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
@@ -120,6 +120,12 @@ async def test_no_process_shows_what_was_changed(start, database_url):
     play = Play(await start(database_url), at_once=database_url.startswith("sqlite"))
     await play.run(WRITES)
     assert play.done > WRITES // 2
+
+
+async def test_nor_without_row_tags(start, sqlite_url):
+    play = Play(await start(sqlite_url, row_tags=False), at_once=True)
+    await play.run(WRITES // 3)
+    assert play.done > WRITES // 6
 
 
 @pytest.mark.postgresql

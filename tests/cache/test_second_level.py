@@ -156,7 +156,7 @@ async def test_what_one_process_made_another_need_not_make(pair, valkey):
     # It is in the other's memory now, and goes from there when its table changes.
     assert await other.text() == "one"
     await one.db.write(put, "a", "two")
-    await other.db.engine.hear()
+    await other.db.engine.latest_tokens()
     assert await other.text() == "two"
 
 

@@ -178,7 +178,7 @@ def converted(value):
 )
 def test_values_are_constants_and_arguments_converted(values):
     arguments = {"a": 1, "b": "two", "c": None}
-    plan = Plan("sample", "SELECT 1", values, list(arguments), frozenset(), list)
+    plan = Plan("sample", "SELECT 1", values, list(arguments), list)
     expected = []
     for value in values:
         if isinstance(value, Param):

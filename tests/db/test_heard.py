@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from changemaker_core.db.tracking.notifications import Heard, Note, Positions, Tokens
+from changemaker_core.db.postgresql.notifications import Heard, Note, Positions, Tokens
 
 READ = frozenset({"thing#3f", "other"})
 

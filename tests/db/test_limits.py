@@ -83,7 +83,7 @@ def test_who_is_not_in_the_table_and_the_key_depends_on_the_secret(limited, data
     assert other.hash_who("test.sends", "ann") != limited.hash_who("test.sends", "ann")
     assert limited.hash_who("test.other", "ann") != limited.hash_who("test.sends", "ann")
     other.close()
-    with limited.engine.peek() as raw:
+    with limited.engine.shared() as raw:
         rows = raw.execute_sql("SELECT * FROM core_window").fetchall()
     assert len(rows) == 1
     assert "ann" not in str(rows)

@@ -74,7 +74,7 @@ STEPS = [
 
 
 def tables(database):
-    with database.engine.peek() as raw:
+    with database.engine.shared() as raw:
         return {name for name in raw.get_tables() if not name.startswith("sqlite_")}
 
 
@@ -133,7 +133,7 @@ def test_rows_survive_a_table_that_is_rebuilt(empty, folders):
     empty.sync.write(fill)
     (folders[1].path / "later").rename(folders[1].path / "0002_title.py")
     migrations.apply(empty, folders[:2])
-    with empty.engine.peek() as raw:
+    with empty.engine.shared() as raw:
         assert raw.execute_sql("SELECT COUNT(*) FROM alpha_child").fetchone() == (1,)
 
 
@@ -154,7 +154,7 @@ def test_core_tables_have_the_columns_of_their_models(empty):
     from changemaker_core.db.sliding_window import Taken
 
     migrations.apply(empty, [CORE])
-    with empty.engine.peek() as raw:
+    with empty.engine.shared() as raw:
         columns = {column.name for column in raw.get_columns("core_window")}
         jobs = {index.name: index for index in raw.get_indexes("core_job")}
     assert columns == {field.column_name for field in Taken._meta.sorted_fields}
@@ -173,5 +173,5 @@ def test_writes_work_before_and_after(empty):
     empty.sync.write(lambda tx: tx.database.execute_sql("INSERT INTO early VALUES (1)"))
     migrations.apply(empty, [CORE])
     empty.sync.write(lambda tx: tx.database.execute_sql("INSERT INTO early VALUES (2)"))
-    with empty.engine.peek() as raw:
+    with empty.engine.shared() as raw:
         assert raw.execute_sql("SELECT COUNT(*) FROM early").fetchone() == (2,)

@@ -307,16 +307,16 @@ async def test_a_slow_query_leaves_the_event_loop_alone(sqlite_url):
     ticker = asyncio.ensure_future(tick())
     await asyncio.sleep(0)
     plan, values = slow(limit=1).prepare("sqlite")
-    assert database.engine.attempt(plan, values) is None, "stopped after a millisecond"
+    assert database.engine.fetch_now(plan, values) is None, "stopped after a millisecond"
     assert (await database.one(slow(limit=1))).total == 400_000
-    assert database.engine.attempt(plan, values) is None, "stopped again"
+    assert database.engine.fetch_now(plan, values) is None, "stopped again"
     began = time.perf_counter()
-    assert all(database.engine.attempt(plan, values) is None for _ in range(1000))
+    assert all(database.engine.fetch_now(plan, values) is None for _ in range(1000))
     assert time.perf_counter() - began < 0.5, "not even begun any more"
     ticker.cancel()
     assert len(ticks) > 5
     fast_plan, fast_values = things().prepare("sqlite")
-    assert database.engine.attempt(fast_plan, fast_values), "others are still answered in the loop"
+    assert database.engine.fetch_now(fast_plan, fast_values), "others still run in the loop"
     database.close()
 
 
@@ -327,9 +327,9 @@ async def test_one_stall_of_the_machine_does_not_banish_a_query(sqlite_url, monk
     plan, values = things(limit=300).prepare("sqlite")
     for _ in range(3):
         monkeypatch.setattr("changemaker_core.db.sqlite.engine.LOOP_SECONDS", -1.0)
-        assert database.engine.attempt(plan, values) is None
+        assert database.engine.fetch_now(plan, values) is None
         monkeypatch.setattr("changemaker_core.db.sqlite.engine.LOOP_SECONDS", 10.0)
-        assert len(database.engine.attempt(plan, values)) == 300
+        assert len(database.engine.fetch_now(plan, values)) == 300
     database.close()
 
 
@@ -339,18 +339,18 @@ async def test_a_query_that_was_stopped_is_not_prepared_again_and_again(sqlite_u
     await database.write(lambda tx: [Thing.create(name=f"{n}", at=tx.now) for n in range(300)])
     plan, values = things(limit=300).prepare("sqlite")
     monkeypatch.setattr("changemaker_core.db.sqlite.engine.LOOP_SECONDS", -1.0)
-    assert database.engine.attempt(plan, values) is None
+    assert database.engine.fetch_now(plan, values) is None
     monkeypatch.setattr("changemaker_core.db.sqlite.engine.LOOP_SECONDS", 10.0)
-    assert len(database.engine.attempt(plan, values)) == 300
+    assert len(database.engine.fetch_now(plan, values)) == 300
     prepared = []
     # SQLite asks its authoriser about whatever it prepares.
     database.engine._local.connection.set_authorizer(
         lambda *asked: prepared.append(asked) or sqlite3.SQLITE_OK
     )
-    database.engine.attempt(plan, values)  # a new authoriser is asked about everything once more
+    database.engine.fetch_now(plan, values)  # a new authoriser is asked about everything once more
     before = len(prepared)
     assert before > 0
-    assert len(database.engine.attempt(plan, values)) == 300
+    assert len(database.engine.fetch_now(plan, values)) == 300
     assert len(prepared) == before
     database.close()
 

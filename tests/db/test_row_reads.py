@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 
 import msgspec
@@ -10,8 +11,8 @@ import pytest
 
 from changemaker_core.db import Model, Query, UUIDField, among, compiled, new_id, read_tables
 from changemaker_core.db.context import current_unit
-from changemaker_core.db.tracking.keys import key_of
-from changemaker_core.db.tracking.tags import channels_of, told_on
+from changemaker_core.db.tracking import channels_to_listen, channels_to_notify
+from changemaker_core.db.tracking.models import key_of
 
 JOIN = peewee.JOIN
 
@@ -347,14 +348,37 @@ class Play:
                     self.write().execute()
             except peewee.IntegrityError:
                 continue
-            told = {channel for tag in unit.written for channel in told_on(tag)}
+            notified = channels_to_notify(unit.written)
             for bound, (answer, tags) in zip(bounds, before, strict=True):
                 if bound.all() != answer:
-                    assert not told.isdisjoint(channels_of(tags)), (bound, unit.written, tags)
+                    listening = channels_to_listen(tags)
+                    assert not notified.isdisjoint(listening), (bound, unit.written, tags)
                     changed += 1
         return changed
 
 
+@pytest.mark.parametrize("row_tags", [True, False])
 @pytest.mark.parametrize("seed", range(3))
-def test_whoever_reads_what_changed_is_told(tables, seed):
+def test_a_reader_of_what_changed_is_notified(tables, seed, row_tags):
+    tables.engine.row_tags = row_tags
     assert tables.sync.write(Play(seed).run, 400) > 100
+
+
+def test_without_row_tags_tables_are_read_and_written(tables):
+    id = new_id()
+
+    def write(tx):
+        Town.insert(id=id, slug="a").execute()
+        return reads(by_id(id))[1], current_unit.get().written
+
+    by_row = key_of(TOWN).tag(id)
+    assert tables.sync.write(write) == ({by_row}, {by_row})
+    tables.sync.write(lambda tx: Town.delete().execute())
+    tables.engine.row_tags = False
+    assert tables.sync.write(write) == ({TOWN}, {TOWN})
+    collected = set()
+    token = read_tables.set(collected)
+    tables.sync.one(by_id(id))
+    asyncio.run(tables.one(by_id(id)))
+    read_tables.reset(token)
+    assert collected == {TOWN}

@@ -8,9 +8,9 @@ import pytest
 from changemaker_core.db import JSONField, Model, UUIDField, new_id
 from changemaker_core.db.context import Unit, running
 from changemaker_core.db.dialects import COMPILERS
-from changemaker_core.db.tracking.keys import key_of
-from changemaker_core.db.tracking.statements import tags_written
-from changemaker_core.db.tracking.tags import MOST_ROWS, coarsened, tables_of
+from changemaker_core.db.tracking import merge, statement_writes, tables_of
+from changemaker_core.db.tracking.models import key_of
+from changemaker_core.db.tracking.tags import MOST_ROWS
 
 
 class Item(Model):
@@ -139,7 +139,7 @@ QUERIES = [
 @pytest.mark.parametrize(("query", "tags"), QUERIES)
 def test_what_peewee_writes(query, tags, dialect):
     with running(Unit(COMPILERS[dialect])):
-        assert tags_written(*query().sql()) == tags
+        assert statement_writes(*query().sql()) == tags
 
 
 @pytest.mark.parametrize("number", [MOST_ROWS, MOST_ROWS + 1])
@@ -148,7 +148,7 @@ def test_many_rows_are_the_table(number):
     with running(Unit(COMPILERS["sqlite"])):
         sql, values = Item.insert_many([{"id": id, "name": id} for id in ids]).sql()
     rows = {tag(ITEM, id) for id in ids}
-    assert tags_written(sql, values) == (rows if number == MOST_ROWS else {ITEM})
+    assert statement_writes(sql, values) == (rows if number == MOST_ROWS else {ITEM})
 
 
 UPDATE = 'UPDATE "rowtest_item" SET "name" = ? WHERE ("rowtest_item"."id" = ?)'
@@ -202,13 +202,13 @@ UPDATE = 'UPDATE "rowtest_item" SET "name" = ? WHERE ("rowtest_item"."id" = ?)'
     ],
 )
 def test_what_is_not_exactly_so_writes_the_table(sql):
-    written = tags_written(sql, [ID] * sql.replace("%s", "?").count("?"))
+    written = statement_writes(sql, [ID] * sql.replace("%s", "?").count("?"))
     assert written is None or (ITEM in written and not any("#" in tag for tag in written))
 
 
 @pytest.mark.parametrize("values", [None, (), (ID,), [ID] * 3, {"id": ID}, "ab", [ID, None]])
 def test_parameters_that_do_not_fit_write_the_table(values):
-    assert tags_written(UPDATE, values) == {ITEM}
+    assert statement_writes(UPDATE, values) == {ITEM}
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_value_in_doubt_is_the_table(table, value):
 
 
 def test_another_model_of_a_table_with_another_key_puts_it_in_doubt():
-    assert tags_written(UPDATE, [ID, ID]) == {tag(ITEM, ID)}
+    assert statement_writes(UPDATE, [ID, ID]) == {tag(ITEM, ID)}
 
     class Elsewhere(Model):
         name = peewee.TextField(primary_key=True)
@@ -248,7 +248,7 @@ def test_another_model_of_a_table_with_another_key_puts_it_in_doubt():
             table_name = "rowtest_twice"
 
     sql = 'UPDATE "rowtest_twice" SET "x" = ? WHERE ("rowtest_twice"."name" = ?)'
-    assert tags_written(sql, ["a", "b"]) == {tag("rowtest_twice", "b")}
+    assert statement_writes(sql, ["a", "b"]) == {tag("rowtest_twice", "b")}
 
     class Again(Model):
         number = peewee.IntegerField(primary_key=True)
@@ -256,7 +256,7 @@ def test_another_model_of_a_table_with_another_key_puts_it_in_doubt():
         class Meta:
             table_name = "rowtest_twice"
 
-    assert tags_written(sql, ["a", "b"]) == {"rowtest_twice"}
+    assert statement_writes(sql, ["a", "b"]) == {"rowtest_twice"}
 
 
 def test_very_many_rows_of_one_table_are_the_table():
@@ -264,7 +264,7 @@ def test_very_many_rows_of_one_table_are_the_table():
         {f"{name}#{n:02x}" for n in range(count)}
         for name, count in (("few", MOST_ROWS), ("many", MOST_ROWS + 1))
     )
-    assert coarsened(frozenset(few)) == few
-    assert coarsened(frozenset(few | many | {"third"})) == few | {"many", "third"}
-    assert coarsened(frozenset(few | many | {"few"})) == {"few", "many"}
+    assert merge([frozenset(few)]) == few
+    assert merge([frozenset(few), frozenset(many | {"third"})]) == few | {"many", "third"}
+    assert merge([frozenset(few | many | {"few"})]) == {"few", "many"}
     assert tables_of(few | {"third"}) == {"few", "third"}

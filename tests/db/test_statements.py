@@ -6,7 +6,7 @@ import peewee
 import pytest
 
 from changemaker_core.db import Model
-from changemaker_core.db.tracking.statements import tables_read, tags_written
+from changemaker_core.db.tracking import statement_reads, statement_writes
 
 
 class Land(Model):
@@ -74,7 +74,7 @@ ALL_OF_LAND = {"test_land", "test_town", "test_street"}
     ],
 )
 def test_tables_written(sql, tables):
-    assert tags_written(sql) == tables
+    assert statement_writes(sql) == tables
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ def test_tables_written(sql, tables):
     ],
 )
 def test_what_cannot_be_told_is_everything(sql):
-    assert tags_written(sql) is None
+    assert statement_writes(sql) is None
 
 
 def test_bulk_inserts_are_understood_without_reading_them_all():
     rows = ", ".join(["(?)"] * 100_000)
     head = 'INSERT INTO "test_tree" ("a") VALUES '
-    assert tags_written(head + rows) == {"test_tree"}
+    assert statement_writes(head + rows) == {"test_tree"}
 
 
 def test_tables_read():
@@ -106,12 +106,12 @@ def test_tables_read():
         ' INNER JOIN "test_town" AS "t2" ON ("t2"."land_id" = "t1"."id"), test_street'
         " WHERE EXISTS (SELECT 1 FROM unmodelled)"
     )
-    assert tables_read(sql) >= ALL_OF_LAND | {"test_tree", "unmodelled"}
-    assert "test_town" not in tables_read('SELECT * FROM "test_land"')
+    assert statement_reads(sql).tables >= ALL_OF_LAND | {"test_tree", "unmodelled"}
+    assert "test_town" not in statement_reads('SELECT * FROM "test_land"').tables
 
 
 def test_models_defined_later_are_known():
-    assert tags_written('DELETE FROM "test_tree"') == {"test_tree"}
+    assert statement_writes('DELETE FROM "test_tree"') == {"test_tree"}
 
     class Leaf(Model):
         tree = peewee.ForeignKeyField(Tree, on_delete="CASCADE")
@@ -119,4 +119,4 @@ def test_models_defined_later_are_known():
         class Meta:
             table_name = "test_leaf"
 
-    assert tags_written('DELETE FROM "test_tree"') == {"test_tree", "test_leaf"}
+    assert statement_writes('DELETE FROM "test_tree"') == {"test_tree", "test_leaf"}

@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 import peewee
 import pytest
 
-from changemaker_core.db import Database, Model, Tx, current_actor
+from changemaker_core.db import Database, Model, Tx
+from changemaker_core.identity.actor import current_actor
 
 
 class Entry(Model):

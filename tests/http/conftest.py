@@ -26,7 +26,7 @@ from changemaker_core import (
     hookimpl,
 )
 from changemaker_core.app import create_app
-from changemaker_core.db import current_actor
+from changemaker_core.identity.actor import current_actor
 from changemaker_core.testing.fixtures_site import client_of, migrate
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changemaker_core.identity.actor import Actor
+from changemaker_core.identity.actor import Actor, current_actor
 from changemaker_core.jobs import Executor, JobRun, PayloadRefused, UnknownJob
 from changemaker_core.jobs.payload import MAX_BYTES, decode, encode
 from changemaker_core.plugin.types import Job, Subscription
@@ -114,7 +114,6 @@ def test_a_key_is_held_by_one_of_many_writers(
 
 
 def test_who_enqueued_is_kept(make_site: Fixture, put: Fixture, rows: Fixture) -> None:
-    from changemaker_core.db import current_actor
 
     site = make_site(Job("test.job", nothing))
     token = current_actor.set(Actor("user", "42", "Zoë", frozenset()))

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changemaker_core.db import current_actor
-from changemaker_core.identity.actor import SYSTEM
+from changemaker_core.identity.actor import SYSTEM, current_actor
 from changemaker_core.jobs import Executor, JobFailed
 from changemaker_core.jobs.job_run import delay
 from changemaker_core.plugin.types import Backoff, Job

@@ -61,11 +61,11 @@ async def test_a_primary_that_hangs_is_noticed_and_heard_again(crashing, databas
     try:
         await until(lambda: database.engine.listener.is_deaf)
         assert None in told  # nothing that was kept is believed any more
-        assert await database.engine.hear() is None
+        assert await database.engine.latest_tokens() is None
     finally:
         crashing.go_on()
     await until(lambda: not database.engine.listener.is_deaf)
-    assert await database.engine.hear() is not None
+    assert await database.engine.latest_tokens() is not None
 
 
 async def test_a_commit_whose_answer_was_lost_is_news(url, database, ask):

@@ -17,17 +17,18 @@ from changemaker_core.db.postgresql.connections import Connections
 from changemaker_core.db.postgresql.listener import CHANNEL, Listener
 from changemaker_core.db.postgresql.loop import LoopReads
 from changemaker_core.db.postgresql.loop_connection import ROWS_A_TURN
+from changemaker_core.db.postgresql.notifications import Note
 from changemaker_core.db.postgresql.replicas import Replicas
-from changemaker_core.db.tracking.notifications import Note
-from changemaker_core.db.work import NOTHING, Pool, Work, release
+from changemaker_core.db.tracking import NOTHING
+from changemaker_core.db.work import Pool, Work, release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from changemaker_core.db.context import Tables
     from changemaker_core.db.dialects import Dialect
+    from changemaker_core.db.postgresql.notifications import Tokens
     from changemaker_core.db.reads.plans import Plan
-    from changemaker_core.db.tracking.notifications import Tokens
+    from changemaker_core.db.tracking import Tags
 
 #: Threads of one process, and so connections besides those of its event loops.
 CONNECTIONS = 8
@@ -39,9 +40,10 @@ class PostgresqlEngine:
     """The engine of one PostgreSQL database, and of its read replicas."""
 
     dialect: Dialect = "postgresql"
+    row_tags = True
 
     def __init__(
-        self, url: str, announce: Callable[[Tables], None], read_urls: tuple[str, ...] = ()
+        self, url: str, announce: Callable[[Tags], None], read_urls: tuple[str, ...] = ()
     ) -> None:
         self._url = url
         self._announce = announce
@@ -62,11 +64,11 @@ class PostgresqlEngine:
         work.writes = True
         self._pool.submit(work)
 
-    def attempt(self, plan: Plan, values: list[Any]) -> list[Any] | None:
+    def fetch_now(self, plan: Plan, values: list[Any]) -> list[Any] | None:
         """Never: an answer of PostgreSQL has to be waited for."""
         return None
 
-    async def answer(self, plan: Plan, values: list[Any]) -> list[Any]:
+    async def fetch(self, plan: Plan, values: list[Any]) -> list[Any]:
         """The rows, from a replica or the primary, through a connection of the running loop."""
         fetched = None
         if self.replicas is not None:
@@ -74,8 +76,19 @@ class PostgresqlEngine:
         if fetched is None:
             fetched = await self._loop_reads.fetch(plan, values)
         if len(fetched) <= ROWS_A_TURN:
-            return plan.answer(values, fetched)
-        return await _answer_in_turns(plan, values, fetched)
+            return plan.make_rows(values, fetched, self.row_tags)
+        return await self._rows_in_turns(plan, values, fetched)
+
+    async def _rows_in_turns(
+        self, plan: Plan, values: list[Any], fetched: list[tuple[Any, ...]]
+    ) -> list[Any]:
+        """Return typed rows, of many, made while other tasks have their turns as well."""
+        rows: list[Any] = []
+        for start in range(0, len(fetched), ROWS_A_TURN):
+            part = fetched[start : start + ROWS_A_TURN]
+            rows += plan.make_rows(values, part, self.row_tags)
+            await asyncio.sleep(0)
+        return rows
 
     def _run(self, work: Work) -> None:
         if work.abandoned:
@@ -101,7 +114,7 @@ class PostgresqlEngine:
     def _read_once(self, work: Work) -> None:
         self._connections.connect()
         if not work.whole:
-            work.run(Unit(self._database, self))
+            work.run(Unit(self._database, self, row_tags=self.row_tags))
             return
         try:
             self._database.execute_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -113,7 +126,7 @@ class PostgresqlEngine:
 
     def _inside(self, work: Work) -> Unit:
         """Run ``work`` where peewee knows that a transaction is open."""
-        unit = Unit(self._database, self)
+        unit = Unit(self._database, self, row_tags=self.row_tags)
         self._database.push_transaction(unit)
         try:
             work.run(unit)
@@ -168,11 +181,11 @@ class PostgresqlEngine:
 
     # Other processes
 
-    def check(self) -> Tables:
+    def check(self) -> Tags:
         """Nothing, since news arrives by itself; anything, while the listener is cut off."""
         return None if self.listener.is_deaf else NOTHING
 
-    async def hear(self) -> Tokens | None:
+    async def latest_tokens(self) -> Tokens | None:
         """What the listener knows when it has caught up; None while it is cut off."""
         return self.listener.heard.tokens if await self.listener.caught_up() else None
 
@@ -191,7 +204,7 @@ class PostgresqlEngine:
     @contextmanager
     def exclusive(self) -> Iterator[Postgresql]:
         """A connection of the calling thread under an advisory lock of the database."""
-        with self.peek() as database:
+        with self.shared() as database:
             database.execute_sql("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
             try:
                 yield database
@@ -201,7 +214,7 @@ class PostgresqlEngine:
                 self._announce(None)
 
     @contextmanager
-    def peek(self) -> Iterator[Postgresql]:
+    def shared(self) -> Iterator[Postgresql]:
         """A connection of the calling thread; its end gives up all its locks."""
         database = Postgresql(self._url)
         database.connect()
@@ -217,17 +230,6 @@ class PostgresqlEngine:
         self._loop_reads.close()
         self._pool.close()
         self.listener.stop()
-
-
-async def _answer_in_turns(
-    plan: Plan, values: list[Any], fetched: list[tuple[Any, ...]]
-) -> list[Any]:
-    """Typed rows, of many, made while others have their turns as well."""
-    rows: list[Any] = []
-    for start in range(0, len(fetched), ROWS_A_TURN):
-        rows += plan.answer(values, fetched[start : start + ROWS_A_TURN])
-        await asyncio.sleep(0)
-    return rows
 
 
 class OwnCommits:

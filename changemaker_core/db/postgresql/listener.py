@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 import psycopg2
 
 from changemaker_core.db.postgresql.link import Link
-from changemaker_core.db.tracking.notifications import Heard, Note
-from changemaker_core.db.work import NOTHING, join_tables
+from changemaker_core.db.postgresql.notifications import Heard, Note
+from changemaker_core.db.tracking import NOTHING, merge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from changemaker_core.db.context import Tables
+    from changemaker_core.db.tracking import Tags
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Listener:
         url: str,
         new_token: Callable[[], str],
         is_own: Callable[[str], bool],
-        announce: Callable[[Tables], None],
+        announce: Callable[[Tags], None],
     ) -> None:
         self.heard = Heard()
         #: Whether it should listen and cannot.
@@ -196,7 +196,7 @@ class Listener:
         notes = [Note.read(payload) for payload in link.notifications()]
         for note in notes:
             self.heard.note(note)
-        written = join_tables(note.written for note in notes if not self._is_own(note.token))
+        written = merge(note.written for note in notes if not self._is_own(note.token))
         if written != NOTHING:
             self._announce(written)
 

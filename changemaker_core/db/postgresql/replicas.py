@@ -20,7 +20,6 @@ import psycopg2
 from changemaker_core.db.postgresql.link import Link
 from changemaker_core.db.postgresql.listener import IDENTITY, WHERE
 from changemaker_core.db.postgresql.loop import LoopReads
-from changemaker_core.db.tracking.cascades import known_tables
 
 if TYPE_CHECKING:
     from changemaker_core.db.postgresql.listener import Listener
@@ -192,18 +191,17 @@ class Replicas:
 
     async def fetch(self, plan: Plan, values: list[Any]) -> list[Any] | None:
         """What a replica answers to ``plan``. None: none may answer, ask the primary."""
-        tables = plan.tables
-        if self._fit_for(tables) is None or not await self._listener.caught_up():
+        # NOTE(views): nothing notifies of a view's changes under its name.
+        tables = plan.reads.tables
+        if not plan.reads.of_models or self._fit_for(tables) is None:
+            return None
+        if not await self._listener.caught_up():
             return None
         # Meanwhile more was heard of: only now it is known what the answer must contain.
         replica = self._fit_for(tables)
         return None if replica is None else await replica.fetch(plan, values)
 
     def _fit_for(self, tables: frozenset[str]) -> Replica | None:
-        # NOTE(views): what is not the table of a model may be a view, and nobody is told of its
-        # changes under that name.
-        if not tables or not tables <= known_tables():
-            return None
         needed = self._listener.heard.positions.of(tables)
         if needed is None:
             return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from changemaker_core.db.context import read_tables
 from changemaker_core.db.reads.generate import generate
 from changemaker_core.db.reads.params import Param, check_literal
-from changemaker_core.db.tracking.row_reads import find_row_reads
+from changemaker_core.db.tracking import statement_reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +22,7 @@ class Plan:
     order of its ``parameters``, each through the conversion of the column that it meets.
     """
 
-    __slots__ = ("_row_reads", "bind", "name", "rows", "sql", "tables")
+    __slots__ = ("_make", "bind", "name", "reads", "sql")
 
     def __init__(
         self,
@@ -30,29 +30,27 @@ class Plan:
         sql: str,
         values: Sequence[Any],
         parameters: Sequence[str],
-        tables: frozenset[str],
-        rows: Rows,
+        make: Rows,
     ) -> None:
         self.name = name
         self.sql = sql
-        self.tables = tables
-        self.rows = rows
-        self._row_reads = find_row_reads(sql, tables)
+        #: The tables, and where possible the rows, that it reads.
+        self.reads = statement_reads(sql)
+        self._make = make
         self.bind: Callable[..., list[Any]] = _binder(values, parameters)
 
-    def answer(self, values: list[Any], fetched: list[Any]) -> list[Any]:
-        """The rows that a driver fetched, typed. What they were read from is noted."""
+    def make_rows(self, values: list[Any], fetched: list[Any], row_tags: bool) -> list[Any]:
+        """Return the rows that a driver fetched, typed; record what they were read from."""
         collector = read_tables.get()
         if collector is not None:
-            reads = self._row_reads
-            collector |= self.tables if reads is None else reads.tags(values, fetched)
-        return self.rows(fetched)
+            collector |= self.reads.tags(values, fetched, row_tags=row_tags)
+        return self._make(fetched)
 
-    def note_failure(self) -> None:
-        """Note that its tables were asked in vain: who answers all the same may depend on them."""
+    def record_failure(self) -> None:
+        """Record that its tables were read in vain: a response may depend on the failure."""
         collector = read_tables.get()
         if collector is not None:
-            collector |= self.tables
+            collector |= self.reads.tables
 
 
 def _binder(values: Sequence[Any], parameters: Sequence[str]) -> Callable[..., list[Any]]:

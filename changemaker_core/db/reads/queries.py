@@ -6,7 +6,7 @@ import functools
 import inspect
 from contextlib import contextmanager
 from inspect import Parameter
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, cast
 
 import msgspec
 import peewee
@@ -18,12 +18,13 @@ from changemaker_core.db.reads.calls import caller
 from changemaker_core.db.reads.params import Param, annotations_of
 from changemaker_core.db.reads.plans import Plan
 from changemaker_core.db.reads.rows import row_maker
-from changemaker_core.db.tracking.statements import tables_read
 from changemaker_core.db.work import Work
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Callable, Iterator
+
+    from changemaker_core.db.dialects import TrackedDatabase
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -80,12 +81,13 @@ def run_plan(unit: Unit, plan: Plan, values: list[Any]) -> list[Any]:
 
     Always fetches everything: an open cursor would pin the snapshot.
     """
+    database = cast("TrackedDatabase", unit.database)
     try:
-        fetched = unit.database.fetch(plan.sql, values)
+        fetched = database.fetch(plan.sql, values)
     except BaseException:
-        plan.note_failure()
+        plan.record_failure()
         raise
-    return plan.answer(values, fetched)
+    return plan.make_rows(values, fetched, unit.row_tags)
 
 
 def plan_work(plan: Plan, values: list[Any], loop: asyncio.AbstractEventLoop | None) -> Work:
@@ -166,7 +168,7 @@ class Compiled(Generic[P, R]):
         rows = row_maker(self.row, _selected(query), dialect)
         if counting:
             sql, rows = _counting(sql, COMPILERS[dialect].param), _first_column
-        return Plan(self.name, sql, values, self._names, tables_read(sql), rows)
+        return Plan(self.name, sql, values, self._names, rows)
 
     def _caller(self) -> Callable[..., Bound[R]]:
         unknown = self._shape - self._signature.parameters.keys()

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from changemaker_core.db.context import Tables
     from changemaker_core.db.dialects import Dialect
     from changemaker_core.db.reads.plans import Plan
+    from changemaker_core.db.tracking import Tags
 
 logger = logging.getLogger(__name__)
 
@@ -45,11 +45,12 @@ class SqliteEngine:
     """The engine of one SQLite file."""
 
     dialect: Dialect = "sqlite"
+    row_tags = True
     replicas = None
 
-    def __init__(self, path: Path, announce: Callable[[Tables], None]) -> None:
+    def __init__(self, path: Path, notify: Callable[[Tags], None]) -> None:
         self._path = path
-        self._announce = announce
+        self._notify = notify
         self._database = Sqlite(str(path))
         self._lock_path = path.with_name(path.name + ".lock")
         self._prepare_lock = threading.Lock()
@@ -61,8 +62,11 @@ class SqliteEngine:
         self._watcher = VersionWatcher(self._open_reader)
         self._pool = Pool("sqlite-reader", READER_THREADS, self._run_read, self._database.close)
         self._writer = Writer(
-            self._database, FileLock(self._lock_path), self._prepare, self._committed, self
+            self._database, FileLock(self._lock_path), self._prepare, self._committed, self._unit
         )
+
+    def _unit(self) -> Unit:
+        return Unit(self._database, self, row_tags=self.row_tags)
 
     # Reading
 
@@ -78,7 +82,7 @@ class SqliteEngine:
             self._read_unit(work)
         except Exception as error:
             work.error = error
-        release((work,), self._announce)
+        release((work,), self._notify)
 
     def _connect_reader(self) -> None:
         if self._database.is_closed():
@@ -87,7 +91,7 @@ class SqliteEngine:
             self._database.execute_sql("PRAGMA query_only = 1")
 
     def _read_unit(self, work: Work) -> None:
-        unit = Unit(self._database, self)
+        unit = self._unit()
         if not work.whole:
             return work.run(unit)
         self._database.begin("DEFERRED")
@@ -101,7 +105,7 @@ class SqliteEngine:
 
     # Reading in the event loop
 
-    def attempt(self, plan: Plan, values: list[Any]) -> list[Any] | None:
+    def fetch_now(self, plan: Plan, values: list[Any]) -> list[Any] | None:
         """The rows, or None when the query has to be finished, or begun, on a thread."""
         if self._stopped and self._is_exiled(plan):
             return None
@@ -122,9 +126,9 @@ class SqliteEngine:
             return None
         if self._stopped:
             self._stopped.pop(plan, None)
-        return plan.answer(values, rows)
+        return plan.make_rows(values, rows, self.row_tags)
 
-    async def answer(self, plan: Plan, values: list[Any]) -> list[Any]:
+    async def fetch(self, plan: Plan, values: list[Any]) -> list[Any]:
         """The rows, from a reader thread."""
         work = plan_work(plan, values, asyncio.get_running_loop())
         self.read(work)
@@ -177,7 +181,7 @@ class SqliteEngine:
 
     def _committed(self, works: list[Work], number: int) -> None:
         self._watcher.expect(number)
-        release(works, self._announce)
+        release(works, self._notify)
 
     def _prepare(self) -> None:
         """Once a process: write-ahead logging, which is a property of the file."""
@@ -193,12 +197,12 @@ class SqliteEngine:
 
     # Other processes
 
-    def check(self) -> Tables:
+    def check(self) -> Tags:
         """What was written since the last call: one pragma, and a small read where it changed."""
         return self._watcher.check()
 
-    async def hear(self) -> None:
-        """Nothing: numbers in the file tell of other processes, and no tokens."""
+    async def latest_tokens(self) -> None:
+        """Return None: SQLite has version numbers in the file, and no tokens."""
 
     def watch(self) -> None:
         """Take the present state as known."""
@@ -216,10 +220,10 @@ class SqliteEngine:
                 yield database
             finally:  # what came before a failure stays
                 self._writer.stamp(database.connection(), None)
-                self._announce(None)
+                self._notify(None)
 
     @contextmanager
-    def peek(self) -> Iterator[Sqlite]:
+    def shared(self) -> Iterator[Sqlite]:
         """A connection of the calling thread that can only read."""
         self._prepare()
         with self._connected() as database:

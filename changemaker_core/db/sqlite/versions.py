@@ -12,12 +12,12 @@ import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core.db.work import NOTHING
+from changemaker_core.db.tracking import NOTHING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from changemaker_core.db.context import Tables
+    from changemaker_core.db.tracking import Tags
 
 #: The name under which a write is recorded of which it is not known what it wrote.
 ANY_TABLE = "*"
@@ -39,7 +39,7 @@ def has_versions(connection: Any) -> bool:
     return found.fetchone() is not None
 
 
-def stamp_versions(connection: Any, written: Tables) -> int:
+def stamp_versions(connection: Any, written: Tags) -> int:
     """Record what the running transaction writes; returns its number."""
     names = [ANY_TABLE] if written is None else sorted(written)
     number: int = connection.execute(_NEXT).fetchone()[0]
@@ -58,7 +58,7 @@ class VersionWatcher:
         #: The number of the last commit that is known; None where nothing is.
         self._known: int | None = None
 
-    def check(self) -> Tables:
+    def check(self) -> Tags:
         """What was written since the last call and not by this process."""
         with self._lock:
             if self._connection is None:
@@ -69,7 +69,7 @@ class VersionWatcher:
             self._data_version = version
             return self._compare(self._connection)
 
-    def _compare(self, connection: sqlite3.Connection) -> Tables:
+    def _compare(self, connection: sqlite3.Connection) -> Tags:
         before = self._known
         newer = self._read(connection, before or 0)
         self._known = max(newer.values(), default=0) if newer is not None else None

@@ -8,17 +8,18 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core.db.context import Unit
 from changemaker_core.db.errors import as_peewee_error
 from changemaker_core.db.sqlite.versions import NO_COMMIT, has_versions, stamp_versions
-from changemaker_core.db.work import NOTHING, Turns, Work, check_usable, join_tables
+from changemaker_core.db.tracking import NOTHING, merge
+from changemaker_core.db.work import Turns, Work, check_usable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from changemaker_core.db.context import Tables
+    from changemaker_core.db.context import Unit
     from changemaker_core.db.dialects import Sqlite
     from changemaker_core.db.sqlite.filelock import FileLock
+    from changemaker_core.db.tracking import Tags
 
 #: How many writes share a commit at most, and how long other processes wait for them.
 GROUP_SIZE = 100
@@ -39,7 +40,7 @@ class Writer:
         lock: FileLock,
         prepare: Callable[[], None],
         committed: Callable[[list[Work], int], None],
-        owner: object,
+        new_unit: Callable[[], Unit],
     ) -> None:
         self._database = database
         self._lock = lock
@@ -51,7 +52,7 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._pid = os.getpid()
-        self._owner = owner
+        self._new_unit = new_unit
 
     def submit(self, work: Work) -> None:
         """Queue ``work``; the thread starts with the first."""
@@ -143,7 +144,7 @@ class Writer:
         """Run one write in a savepoint. Its failure is its own, unless SQLite gave up on all."""
         if work.abandoned:
             return
-        unit = Unit(self._database, self._owner)
+        unit = self._new_unit()
         changes = connection.total_changes
         connection.execute("SAVEPOINT one_write")
         self._database.push_transaction(unit)
@@ -160,9 +161,9 @@ class Writer:
         connection.execute("RELEASE one_write")
 
     def _stamp(self, connection: Any, works: list[Work]) -> int:
-        written = join_tables(work.written for work in works)
+        written = merge(work.written for work in works)
         return NO_COMMIT if written == NOTHING else self.stamp(connection, written)
 
-    def stamp(self, connection: Any, written: Tables) -> int:
+    def stamp(self, connection: Any, written: Tags) -> int:
         """Record a write for other processes; nothing before core's first migration."""
         return stamp_versions(connection, written) if has_versions(connection) else NO_COMMIT

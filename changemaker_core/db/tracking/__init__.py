@@ -1,1 +1,45 @@
-"""Which tables and rows a statement reads and writes, and who is notified of a write."""
+"""Which tables and rows a statement reads and writes, and who is notified of a write.
+
+Four functions and a class are the face of this package; everything else is private to it.
+
+- :func:`statement_reads` returns what a SQL statement reads, :func:`statement_writes` what it
+  writes, both as *tags*: names of tables, or of parts of a table's rows (``tags.py``).
+- A reader of some tags listens on :func:`channels_to_listen`; a write of some tags notifies
+  :func:`channels_to_notify`. The reader is outdated exactly where the two have a channel in common.
+- :class:`Changes` notifies subscribers of committed writes, of this process and of others.
+
+The models that are defined say which tables, keys and cascades there are: ``register_model`` is
+called for each. ``Tags``, ``NOTHING``, ``merge`` and ``tables_of`` are for handling tags.
+"""
+
+from __future__ import annotations
+
+from changemaker_core.db.tracking.changes import Changes
+from changemaker_core.db.tracking.models import register_model
+from changemaker_core.db.tracking.statements import (
+    StatementReads,
+    statement_reads,
+    statement_writes,
+)
+from changemaker_core.db.tracking.tags import (
+    NOTHING,
+    Tags,
+    channels_to_listen,
+    channels_to_notify,
+    merge,
+    tables_of,
+)
+
+__all__ = [
+    "NOTHING",
+    "Changes",
+    "StatementReads",
+    "Tags",
+    "channels_to_listen",
+    "channels_to_notify",
+    "merge",
+    "register_model",
+    "statement_reads",
+    "statement_writes",
+    "tables_of",
+]

@@ -1,8 +1,8 @@
-"""Queries whose rows of a table are certainly those of known primary keys.
+"""Queries that certainly read only rows with known primary keys of a table.
 
 A key is known from a parameter (``WHERE ("t1"."id" = ?)``), also by way of a join. Or it is known
-from the answer: where a query can have one row at most, and has one, then nothing but a change of
-the very rows that it was made of can change it. Whatever is not understood reads the table.
+from the result: where a query can have one row at most, and has one, then nothing but a change of
+the very rows that it was made of can change it. Everything else reads the table.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from changemaker_core.db.tracking.cascades import known_tables
-from changemaker_core.db.tracking.keys import Key, columns_of, key_of
-from changemaker_core.db.tracking.sqltree import conjuncts, is_name, leaves, parse, split
+from changemaker_core.db.tracking.models import Key, columns_of, key_of, known_tables
+from changemaker_core.db.tracking.syntax import conjuncts, is_name, leaves, parse, split
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from changemaker_core.db.tracking.sqltree import Tree
+    from changemaker_core.db.tracking.syntax import Tree
 
     #: The position of a parameter, or a source's name and a column of it; and two that are equal.
     Place = int | tuple[str, str]
@@ -30,10 +29,10 @@ _VERBS = frozenset("insert update delete replace merge with".split())
 
 @dataclass(frozen=True, slots=True)
 class RowReads:
-    """What a query reads: rows whose keys are parameters or in the answer, and whole ``tables``.
+    """Rows whose keys are parameters or in the result of a query, and whole ``tables``.
 
-    ``given`` and ``found`` are keys with the positions of their values among the parameters, and
-    among the columns of the answer.
+    ``given`` and ``found`` are keys with the positions of their values: in the parameters, and in
+    the columns of the result.
     """
 
     tables: frozenset[str]
@@ -41,7 +40,7 @@ class RowReads:
     found: tuple[tuple[Key, int], ...]
 
     def tags(self, values: Sequence[Any], rows: Sequence[Sequence[Any]]) -> set[str]:
-        """What was read with these parameters, where the answer was ``rows``."""
+        """Return what was read with these parameters, where the result was ``rows``."""
         tags = {*self.tables}
         for key, position in self.given:
             tags.add(key.tag(values[position]))
@@ -54,7 +53,7 @@ class _Source(NamedTuple):
     """A table after ``FROM`` or ``JOIN``, under the name ``alias``.
 
     ``pairs`` are the equalities of an outer join: they hold for each row of the table that is used,
-    and not for each row of the answer.
+    and not for each row of the result.
     """
 
     table: str
@@ -63,8 +62,8 @@ class _Source(NamedTuple):
 
 
 class _Select(NamedTuple):
-    """A query that was understood. ``columns`` has None for what is no plain column; ``pairs`` are
-    the equalities that hold for each row of the answer."""
+    """A query that was understood. ``columns`` has None for anything but a plain column; ``pairs``
+    are the equalities that hold for each row of the result."""
 
     columns: list[Place | None]
     sources: list[_Source]
@@ -72,8 +71,8 @@ class _Select(NamedTuple):
 
 
 def find_row_reads(sql: str, tables: frozenset[str]) -> RowReads | None:
-    """The rows that ``sql`` reads of its ``tables``; None where it reads whole tables only."""
-    # NOTE(views): what is no model's table may be a view of a table that is.
+    """Return the rows of ``tables`` that ``sql`` reads; None where it reads whole tables only."""
+    # NOTE(views): a name that is no model's table may be a view of one that is.
     parsed = parse(sql) if tables <= known_tables() else None
     if parsed is None:
         return None
@@ -90,7 +89,7 @@ def find_row_reads(sql: str, tables: frozenset[str]) -> RowReads | None:
 
 
 def _given(select: _Select, sources: list[_Source]) -> Iterator[tuple[Key, int]]:
-    """Keys that are parameters. It does not matter then what the answer is."""
+    """Yield keys that are parameters: known whatever the result is."""
     for source in sources:
         key = key_of(source.table)
         if key is not None:
@@ -99,7 +98,7 @@ def _given(select: _Select, sources: list[_Source]) -> Iterator[tuple[Key, int]]
 
 
 def _found(select: _Select, sources: list[_Source]) -> Iterator[tuple[Key, int]]:
-    """Keys that are columns of the answer, where that is one row at most."""
+    """Yield keys that are columns of the result, where that is one row at most."""
     if None in select.columns or not _is_single(select):
         return
     for source in sources:
@@ -114,7 +113,7 @@ def _found(select: _Select, sources: list[_Source]) -> Iterator[tuple[Key, int]]
 
 
 def _is_single(select: _Select) -> bool:
-    """Whether every table adds one row at most: a unique column of it equals something known."""
+    """Return whether every table adds at most one row: a unique column equals something known."""
     known: set[str] = set()
     waiting = list(select.sources)
     while waiting:
@@ -136,7 +135,7 @@ def _is_identified(select: _Select, source: _Source, known: set[str]) -> bool:
 
 
 def _equal(select: _Select, source: _Source, column: str) -> set[Place]:
-    """Where else the value of a column is, for each row of ``source`` that is used."""
+    """Return where else the value of a column stands, for each row of ``source`` that is used."""
     pairs = select.pairs + (source.pairs or [])
     places: set[Place] = {(source.alias, column)}
     grown = 0
@@ -167,7 +166,7 @@ def _read(tree: Tree) -> _Select | None:
 
 
 def _read_sources(tree: Tree, sources: list[_Source], pairs: list[Pair]) -> Tree:
-    """What comes after the tables."""
+    """Add the tables and their equalities; return the rest of the tree."""
     match tree:
         case [str(table), "AS", str(alias), *rest] if is_name(table) and is_name(alias):
             sources.append(_Source(table[1:], alias, None))
@@ -209,7 +208,7 @@ def _is_word(node: object) -> bool:
 
 
 def _comparable(sources: list[_Source], pairs: list[Pair]) -> tuple[list[_Source], list[Pair]]:
-    """Without the equalities of columns whose values are not compared alike."""
+    """Drop the equalities of columns whose values are not compared alike."""
     tables = {source.alias: source.table for source in sources}
 
     def canonical(alias: str, name: str) -> object:

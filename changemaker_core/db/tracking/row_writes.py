@@ -1,12 +1,12 @@
-"""Statements that certainly write only rows whose primary keys are among their parameters.
+"""Statements that certainly write only rows whose primary keys are parameters.
 
-They are known by their exact shape, as peewee writes it:
+They are recognised by their exact text, as peewee writes it:
 
     UPDATE "t" SET … WHERE ("t"."key" = ?)
     DELETE FROM "t" WHERE (("t"."key" = ?) AND (…))
     INSERT INTO "t" ("key", …) VALUES (?, …), (?, …) ON CONFLICT DO NOTHING
 
-and ``ON CONFLICT ("key") DO UPDATE SET …``. Whatever is not exactly so writes the table.
+and ``ON CONFLICT ("key") DO UPDATE SET …``. Everything else writes the table.
 """
 
 from __future__ import annotations
@@ -15,38 +15,37 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from changemaker_core.db.tracking.cascades import follow_cascades
-from changemaker_core.db.tracking.keys import Key, key_of
-from changemaker_core.db.tracking.sqltree import conjuncts, is_name, leaves, parse, split
+from changemaker_core.db.tracking.models import Key, follow_cascades, key_of
+from changemaker_core.db.tracking.syntax import conjuncts, is_name, leaves, parse, split
 from changemaker_core.db.tracking.tags import MOST_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Set
 
-    from changemaker_core.db.tracking.sqltree import Tree
+    from changemaker_core.db.tracking.syntax import Tree
 
 _BEGINNINGS = ("INSERT ", "UPDATE ", "DELETE ")
 _VERBS = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE", "WITH"})
 
-#: SQLite's other names of a whole-numbered key.
+#: SQLite's other names for an integer key.
 _ROW_NUMBERS = frozenset({'"rowid', '"oid', '"_rowid_'})
 
 
 @dataclass(frozen=True, slots=True)
 class RowWrites:
-    """What a statement writes: the rows whose keys are at ``positions`` of its parameters.
+    """Rows whose keys are at ``positions`` of a statement's parameters.
 
-    ``beside`` are the tables that its cascades reach.
+    ``cascades`` are the tables that its cascades reach.
     """
 
     key: Key
     positions: tuple[int, ...]
     parameters: int
-    beside: frozenset[str]
+    cascades: frozenset[str]
 
     def tags(self, values: Any) -> Set[str]:
-        """What is written with these parameters."""
-        tags = {*self.beside}
+        """Return what is written with these parameters."""
+        tags = {*self.cascades}
         if not isinstance(values, (list, tuple)) or len(values) != self.parameters:
             tags.add(self.key.table)
             return tags
@@ -56,7 +55,7 @@ class RowWrites:
 
 
 class _Found(NamedTuple):
-    """``verbs`` are those that the statement is known to have."""
+    """A statement that was understood; ``verbs`` is all that it does."""
 
     key: Key
     positions: list[int]
@@ -64,18 +63,18 @@ class _Found(NamedTuple):
 
 
 def find_row_writes(sql: str) -> RowWrites | None:
-    """The rows that ``sql`` writes; None where it may write others of their table, or another."""
+    """Return the rows that ``sql`` writes; None where it may write other rows or tables."""
     parsed = parse(sql) if sql.startswith(_BEGINNINGS) else None
     found = _find(parsed[0]) if parsed is not None else None
     if parsed is None or found is None:
         return None
     tree, parameters = parsed
     table = found.key.table
-    beside = frozenset[str]().union(*(follow_cascades(table, verb) for verb in found.verbs))
+    cascades = frozenset[str]().union(*(follow_cascades(table, verb) for verb in found.verbs))
     more = sum(leaf in _VERBS for leaf in leaves(tree)) != len(found.verbs)
-    if more or table in beside or not 0 < len(found.positions) <= MOST_ROWS:
+    if more or table in cascades or not 0 < len(found.positions) <= MOST_ROWS:
         return None
-    return RowWrites(found.key, tuple(found.positions), parameters, beside)
+    return RowWrites(found.key, tuple(found.positions), parameters, cascades)
 
 
 def _find(tree: Tree) -> _Found | None:
@@ -115,7 +114,7 @@ def _find_insert(key: Key, columns: Tree, rest: Tree) -> _Found | None:
 
 
 def _value(row: Tree, index: int, length: int) -> int | None:
-    """The position of the parameter that is a row's value at ``index``."""
+    """Return the position of the parameter that is a row's value at ``index``."""
     match row:
         case [list(written)] if len(values := split(written)) == length:
             match values[index]:
@@ -125,7 +124,7 @@ def _value(row: Tree, index: int, length: int) -> int | None:
 
 
 def _verbs_of_insert(key: Key, end: Tree) -> tuple[str, ...]:
-    """What an ``INSERT`` does to rows of its keys; nothing where it may change others."""
+    """Return what an ``INSERT`` does to rows of its keys; nothing where it may change others."""
     match end:
         case ["ON", "CONFLICT", "DO", "NOTHING", *rest] if _ends(rest):
             return ("INSERT",)
@@ -143,7 +142,7 @@ def _ends(rest: Tree) -> bool:
 
 
 def _keeps_key(key: Key, assignments: Tree) -> bool:
-    """Whether each assignment is to one column, and that is not the key."""
+    """Return whether each assignment is to one column other than the key."""
     key_names = _ROW_NUMBERS | {f'"{key.column}'}
     for assignment in split(assignments):
         match assignment:
@@ -154,7 +153,7 @@ def _keeps_key(key: Key, assignments: Tree) -> bool:
 
 
 def _positions(key: Key, condition: Tree) -> list[int]:
-    """The position of the key's value in a condition that holds for no other row."""
+    """Return the position of the key's value in a condition that holds for no other row."""
     for part in conjuncts(condition):
         match part:
             case [table, ".", column, "=", int(position)]:

@@ -1,30 +1,32 @@
-"""What a SQL statement reads and writes, told from its text: tables, or rows of a table.
+"""Analysis of a SQL statement's text: which tables, or rows of a table, it reads and writes.
 
-It errs on the safe side: a table too many costs a cache entry, one too few would show old data.
-What a trigger writes is not in the text and is not seen.
+It errs on the safe side: a table too many costs a cached response, one too few would show old data.
+Writes of triggers are not in the text and are not seen.
 """
 
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core.db.tracking.cascades import follow_cascades, known_tables
-from changemaker_core.db.tracking.keys import forget_keys
+from changemaker_core.db.tracking.models import cached, follow_cascades, known_tables
+from changemaker_core.db.tracking.row_reads import find_row_reads
 from changemaker_core.db.tracking.row_writes import RowWrites, find_row_writes
+from changemaker_core.db.tracking.tags import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Set
+    from collections.abc import Iterator, Sequence, Set
 
-_NOTHING: frozenset[str] = frozenset()
-#: Texts longer than this (bulk inserts) are looked at each time rather than remembered.
+    from changemaker_core.db.tracking.row_reads import RowReads
+
+#: Longer texts (bulk inserts) are analysed each time rather than remembered.
 _REMEMBERED = 10_000
 _TOKEN = re.compile(
     r"""
       --[^\n]* | /\*.*?\*/                    # comments
     | '(?:[^']|'')*'                          # texts
-    | (?P<dollar>\$(?:[A-Za-z_]\w*)?\$)       # PostgreSQL's other quotes: not followed
+    | (?P<dollar>\$(?:[A-Za-z_]\w*)?\$)       # PostgreSQL's other quotes: not understood
     | "(?P<quoted>(?:[^"]|"")*)"
     | (?P<word>[A-Za-z_]\w*)
     | (?P<mark>[(),.;])
@@ -45,32 +47,60 @@ _HARMLESS = frozenset(
     "SELECT VALUES EXPLAIN PRAGMA SAVEPOINT RELEASE ROLLBACK BEGIN COMMIT END SET SHOW LISTEN "
     "UNLISTEN NOTIFY LOCK ANALYZE START".split()
 )
-#: ``UPDATE`` after these is no statement: FOR UPDATE, DO UPDATE, NO KEY UPDATE, ON UPDATE.
-_NO_STATEMENT = frozenset({"FOR", "DO", "KEY", "ON"})
+#: Words before an ``UPDATE`` that is part of another statement: FOR UPDATE, DO UPDATE, …
+_BEFORE_CLAUSE = frozenset({"FOR", "DO", "KEY", "ON"})
 
 
-def tags_written(sql: str, values: Any = None) -> Set[str] | None:
-    """What ``sql`` writes with ``values`` for parameters, cascades included: see ``tags``.
+class StatementReads:
+    """The tables and rows that a statement reads."""
 
-    None when that cannot be told. Without ``values`` it is told by tables.
+    def __init__(self, sql: str) -> None:
+        self._sql = sql
+        self.tables = _tables_read(sql)
+
+    @cached_property
+    def _rows(self) -> RowReads | None:
+        return find_row_reads(self._sql, self.tables)
+
+    def tags(
+        self, values: Sequence[Any], rows: Sequence[Sequence[Any]], *, row_tags: bool
+    ) -> Set[str]:
+        """Return what was read with ``values`` for parameters, where the result was ``rows``.
+
+        Tables only unless ``row_tags``.
+        """
+        found = self._rows if row_tags else None
+        return self.tables if found is None else found.tags(values, rows)
+
+    @property
+    def of_models(self) -> bool:
+        """Whether every source is the table of a model: nothing notifies of a view by its name."""
+        return bool(self.tables) and self.tables <= known_tables()
+
+
+def statement_reads(sql: str) -> StatementReads:
+    """Return what ``sql`` reads: every table that it mentions as a source."""
+    return _remembered_reads(sql) if len(sql) <= _REMEMBERED else StatementReads(sql)
+
+
+def statement_writes(sql: str, values: Any = None) -> Set[str] | None:
+    """Return what ``sql`` writes with ``values`` for parameters, cascades included.
+
+    None where that cannot be known. Tables only where ``values`` is None.
     """
-    found = _remembered_writes(sql) if len(sql) <= _REMEMBERED else _find_tables(sql)
+    if len(sql) > _REMEMBERED:
+        return _find_tables(sql)
+    found = _remembered_writes(sql)
     return found.tags(values) if isinstance(found, RowWrites) else found
 
 
-def tables_read(sql: str) -> frozenset[str]:
-    """The tables that ``sql`` mentions as sources."""
-    return _remembered_reads(sql) if len(sql) <= _REMEMBERED else _find_reads(sql)
+@cached(4096)
+def _remembered_reads(sql: str) -> StatementReads:
+    return StatementReads(sql)
 
 
-def forget_statements() -> None:
-    """Drop what was remembered: a new model may bring a new table or cascade."""
-    forget_keys()
-    _remembered_writes.cache_clear()
-    _remembered_reads.cache_clear()
-
-
-def _find_writes(sql: str) -> RowWrites | frozenset[str] | None:
+@cached(4096)
+def _remembered_writes(sql: str) -> RowWrites | frozenset[str] | None:
     return find_row_writes(sql) or _find_tables(sql)
 
 
@@ -99,14 +129,14 @@ def _verb(head: re.Match[str], sql: str) -> str:
 def _walk_writes(sql: str) -> frozenset[str] | None:
     words = list(_words(sql))
     if not words or None in words:
-        return _NOTHING if not words else None
+        return NOTHING if not words else None
     tokens = [word for word in words if word is not None]
     writes: set[tuple[str, str]] = set()
     for first in _statement_starts(tokens):
         if first not in _HARMLESS and first not in _VERBS and first != "WITH":
             return None
     for index, token in enumerate(tokens):
-        if token in _VERBS and (index == 0 or tokens[index - 1] not in _NO_STATEMENT):
+        if token in _VERBS and (index == 0 or tokens[index - 1] not in _BEFORE_CLAUSE):
             table = _target(tokens, index)
             if table is not None:
                 writes.add((_effect(token, tokens), table))
@@ -132,7 +162,7 @@ def _statement_starts(tokens: list[str]) -> Iterator[str]:
 
 
 def _target(tokens: list[str], index: int) -> str | None:
-    """The table named after a verb: quoted names keep a leading quote, words are upper-case."""
+    """Return the table named after a verb, in lower case."""
     position = index + 1
     while position < len(tokens) and (tokens[position] in _FILLERS | {"REPLACE"}):
         position += 1
@@ -144,7 +174,7 @@ def _target(tokens: list[str], index: int) -> str | None:
 
 
 def _words(sql: str) -> Iterator[str | None]:
-    """Words upper-case, quoted names with a leading quote, marks; None for what is not followed."""
+    """Yield words in upper case, names with a leading quote, marks; None: not understood."""
     for found in _TOKEN.finditer(sql):
         if found["word"] is not None:
             yield found["word"].upper()
@@ -163,7 +193,7 @@ def _expand(writes: set[tuple[str, str]]) -> frozenset[str]:
     return frozenset(tables)
 
 
-def _find_reads(sql: str) -> frozenset[str]:
+def _tables_read(sql: str) -> frozenset[str]:
     tokens = [word for word in _words(sql) if word is not None]
     named = {token.lstrip('"').lower() for token in tokens}
     found = named & known_tables()
@@ -177,7 +207,3 @@ def _source(tokens: list[str], position: int) -> str:
     while position + 2 < len(tokens) and tokens[position + 1] == ".":
         position += 2
     return tokens[position].lstrip('"').lower()
-
-
-_remembered_writes = lru_cache(maxsize=4096)(_find_writes)
-_remembered_reads = lru_cache(maxsize=4096)(_find_reads)

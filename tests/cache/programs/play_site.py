@@ -249,9 +249,13 @@ def create_tables(tx: Tx) -> None:
     tx.database.create_tables([Town, Tally, Street])
 
 
-def main(folder: str, database_url: str, redis_url: str | None = None) -> None:
+def main(folder: str, database_url: str, redis_url: str, row_tags: str) -> None:
     config = Config.for_tests(
-        Path(folder), database_url=database_url, redis_url=redis_url, api_rate_limit=1_000_000
+        Path(folder),
+        database_url=database_url,
+        redis_url=redis_url or None,
+        row_tags=row_tags == "True",
+        api_rate_limit=1_000_000,
     )
     app = create_app(config, [PlayPlugin])
     app.site.db.sync.write(create_tables)

@@ -11,12 +11,12 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from changemaker_core.db.tracking.tags import channels_of, tables_of, told_on
+from changemaker_core.db.tracking import channels_to_listen, channels_to_notify, tables_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from changemaker_core.db.context import Tables
+    from changemaker_core.db.tracking import Tags
 
 #: Written in place of a list of tables when any may have been written.
 ANY_TABLE = "*"
@@ -30,7 +30,7 @@ class Note(NamedTuple):
     """
 
     token: str
-    written: Tables
+    written: Tags
 
     @classmethod
     def read(cls, payload: str) -> Note:
@@ -118,14 +118,14 @@ class Tokens:
         """These once ``note`` was heard. What may change everything, or greets, begins anew."""
         if not note.written:
             return Tokens(note.token)
-        channels = [channel for tag in note.written for channel in told_on(tag)]
-        return Tokens(self.epoch, {**self.of, **dict.fromkeys(channels, note.token)})
+        changed = dict.fromkeys(channels_to_notify(note.written), note.token)
+        return Tokens(self.epoch, {**self.of, **changed})
 
     def digest(self, tags: frozenset[str]) -> bytes | None:
         """16 bytes that stand for the state of ``tags``; None while nothing is known."""
         if not self.epoch:
             return None
-        channels = sorted(channels_of(tags))
+        channels = sorted(channels_to_listen(tags))
         told = [self.epoch, *(f"{channel}={self.of.get(channel, '')}" for channel in channels)]
         return hashlib.blake2b("\0".join(told).encode(), digest_size=16).digest()
 

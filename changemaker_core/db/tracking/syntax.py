@@ -1,7 +1,7 @@
-"""A statement's text as a tree, for those who must be certain what it says.
+"""A strict parser: a statement's text as a tree, where all of it is understood.
 
-Only the plain SQL that peewee writes is understood. Of everything else (comments, texts, other
-quotes, several statements, numbered or named parameters, casts) nothing is told.
+It understands the plain SQL that peewee writes, and gives up at everything else (comments, texts,
+other quotes, several statements, numbered or named parameters, casts).
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _COMMENT = re.compile(r"--|/\*")
 
 
 def parse(sql: str) -> tuple[Tree, int] | None:
-    """The tree of ``sql`` and how many parameters it has; None where not all is understood."""
+    """Return the tree of ``sql`` and its number of parameters; None where it is not understood."""
     if _COMMENT.search(sql):
         return None
     tokens = _tokens(sql)
@@ -79,7 +79,7 @@ def _nest(tokens: list[str | int]) -> Tree | None:
 
 
 def leaves(tree: Tree) -> Iterator[str | int]:
-    """Everything in a tree that is no tree itself."""
+    """Yield everything in a tree that is not a tree itself."""
     for node in tree:
         if isinstance(node, list):
             yield from leaves(node)
@@ -88,7 +88,7 @@ def leaves(tree: Tree) -> Iterator[str | int]:
 
 
 def split(tree: Tree) -> list[Tree]:
-    """The parts of a tree between its commas."""
+    """Return the parts of a tree between its commas."""
     parts: list[Tree] = [[]]
     for node in tree:
         if node == ",":
@@ -99,7 +99,7 @@ def split(tree: Tree) -> list[Tree]:
 
 
 def conjuncts(condition: Tree) -> Iterator[Tree]:
-    """The parts of a condition that all have to hold; one that is not taken apart is one part."""
+    """Yield the parts of a condition that all have to hold (parts of an ``AND``)."""
     parts, links = condition[::2], condition[1::2]
     if len(parts) == len(links) + 1 and all(link == "AND" for link in links):
         groups = [part for part in parts if isinstance(part, list)]
@@ -111,5 +111,5 @@ def conjuncts(condition: Tree) -> Iterator[Tree]:
 
 
 def is_name(node: Node) -> bool:
-    """Whether a node is a quoted name."""
+    """Return whether a node is a quoted name."""
     return isinstance(node, str) and node.startswith('"')
