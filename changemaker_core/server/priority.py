@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import time
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 #: Where Linux groups what it schedules by session, a process's own niceness counts only among
 #: those of its session: between sessions this file's does (sched(7), "The autogroup feature").
@@ -21,7 +24,10 @@ def step_back(niceness: int) -> None:
     """
     if niceness == 0:
         return
-    os.nice(niceness)
+    try:
+        os.nice(niceness)
+    except PermissionError:  # a system-call filter; jobs matter more than their priority
+        log.warning("The system denies a lower CPU priority: jobs run at that of web processes.")
     if os.getsid(0) == os.getpid():  # else the session, a terminal's perhaps, is not ours
         with contextlib.suppress(OSError):  # no Linux, or one that does not group so
             _weigh_session(niceness)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from dataclasses import dataclass
 
 import pytest
 from hypothesis import settings
 
 from changemaker_core.cli import main
+from changemaker_core.testing.left_out import leave_out
 from changemaker_core.testing.server import OperatedSite
 
 # How long an example takes says more about the machine than about the code.
@@ -16,12 +18,25 @@ settings.register_profile("changemaker", deadline=None)
 settings.load_profile("changemaker")
 
 PLUGIN = """
-from changemaker_core import Plugin, Route, endpoint, hookimpl
+import os
+
+from changemaker_core import Job, Plugin, Route, endpoint, hookimpl
+
+
+def note_niceness(run):
+    folder = run.site.folder("petitions")
+    (folder / "noted").write_text(str(os.nice(0)))
+    (folder / "noted").rename(folder / "niceness")
 
 
 class Petitions:
     @endpoint(public=True)
     async def on_get(self, req, resp, **params):
+        return {}
+
+    @endpoint(public=True, status=202)
+    async def on_post(self, req, resp, **params):
+        await req.site.db.write(lambda tx: tx.enqueue("petitions.note", {}))
         return {}
 
 
@@ -31,7 +46,24 @@ class PetitionsPlugin(Plugin):
     @hookimpl
     def cm_register_routes(self):
         return [Route("/petitions", Petitions()), Route("/petitions/{slug}", Petitions())]
+
+    @hookimpl
+    def cm_register_jobs(self):
+        return [Job("petitions.note", note_niceness)]
 """
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "systemd: needs systemd-analyze, and libseccomp with it")
+
+
+def pytest_collection_modifyitems(config, items):
+    leave_out(config, items, "systemd", no_systemd)
+
+
+def no_systemd():
+    absent = shutil.which("systemd-analyze") is None
+    return "no systemd-analyze found; apt-get install systemd" if absent else None
 
 
 @dataclass
