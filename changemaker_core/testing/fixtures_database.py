@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
 import pytest
 
 from changemaker_core.testing.left_out import LeftOut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from changemaker_core.db import Database
+    from changemaker_core.db.migrations import MigrationFolder
     from changemaker_core.testing.postgres import PostgresCluster
 
 _BOTH = ("sqlite", "postgresql")
-#: Marks tests that need PostgreSQL whatever database the others run on.
-MARKER = "postgresql: needs a PostgreSQL server"
+_MARKERS = (
+    "postgresql: needs a PostgreSQL server, whatever database the other tests run on",
+    "database(name): runs on this database alone, because its subject is not SQL",
+)
 _ABSENT = "no initdb found; apt-get install postgresql"
 
 
@@ -32,14 +38,20 @@ def add_options(group: pytest.OptionGroup) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker."""
-    config.addinivalue_line("markers", MARKER)
+    """Declare the markers."""
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Every test that uses ``database_url`` runs once on each database."""
+    """Run a test that uses ``database_url`` once on each database, or on those it is marked with.
+
+    ``@pytest.mark.database("sqlite")`` is for tests whose subject is something else than SQL.
+    """
     if "database_url" in metafunc.fixturenames:
-        metafunc.parametrize("database_url", _BOTH, indirect=True, ids=_BOTH)
+        marker = metafunc.definition.get_closest_marker("database")
+        names = _BOTH if marker is None else marker.args
+        metafunc.parametrize("database_url", names, indirect=True, ids=names)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -97,7 +109,7 @@ def sqlite_url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> str:
-    """The URL of a new empty database; the test runs on SQLite and on PostgreSQL."""
+    """The URL of a new empty database; the test runs on SQLite and again on PostgreSQL."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
 
@@ -108,6 +120,33 @@ def database(database_url: str) -> Iterator[Database]:
     from changemaker_core.db import Database, migrations
 
     opened = Database.open(database_url, secret="a secret of the tests, long enough")  # noqa: S106
-    migrations.apply(opened, [migrations.CORE])
+    migrate_database(opened, database_url, [migrations.CORE])
     yield opened
     opened.close()
+
+
+#: SQLite files as migrations leave them, by the migrations.
+_migrated: dict[tuple[object, ...], bytes] = {}
+
+
+def migrate_database(db: Database, url: str, folders: Sequence[MigrationFolder]) -> None:
+    """Bring the database at ``url`` up to date.
+
+    A SQLite file that does not exist yet is a copy of the first one that was migrated by the same
+    migrations (3 ms instead of 60). PostgreSQL's ``CREATE DATABASE … TEMPLATE`` takes longer than
+    migrations do.
+    """
+    from changemaker_core.db import migrations
+
+    path = Path(unquote(url.removeprefix("sqlite:///")))
+    if not url.startswith("sqlite:///") or path.exists():
+        migrations.apply(db, folders)
+        return
+    files = [(file, file.stat().st_mtime_ns) for each in folders for file in each.path.glob("*.py")]
+    key = (*folders, *sorted(files))
+    if key in _migrated:
+        path.write_bytes(_migrated[key])
+        return
+    migrations.apply(db, folders)
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        _migrated[key] = connection.serialize()

@@ -12,6 +12,8 @@ from changemaker_core.server.orders import Orders
 from changemaker_core.server.refusals import Refusal
 from changemaker_core.server.state import mounted_jobs, refuse_unknown
 
+pytestmark = pytest.mark.database("sqlite")
+
 done: list[str] = []
 
 

@@ -14,6 +14,8 @@ from changemaker_core.server import bounded
 from changemaker_core.server.protocol import ReadyProtocol
 from changemaker_core.testing.server import OperatedSite
 
+pytestmark = pytest.mark.database("sqlite")
+
 HEALTH = "/api/health/live"  # never kept
 LIST = "/api/public/campaigns"  # kept from the second time on
 

@@ -17,6 +17,8 @@ from changemaker_core.config.rules import RULES
 from changemaker_core.config.sources import key_of, variable_of
 from changemaker_core.mail import open_transport
 
+pytestmark = pytest.mark.database("sqlite")
+
 SECRET = "0123456789abcdef" * 2
 BASE = {"CHANGEMAKER_SECRET_KEY": SECRET}
 

@@ -11,6 +11,8 @@ import pytest
 
 from changemaker_core.testing.fixtures_site import client_of
 
+pytestmark = pytest.mark.database("sqlite")
+
 FOREIGN = "https://evil.example"
 
 

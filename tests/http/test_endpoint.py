@@ -11,6 +11,8 @@ import pytest
 from changemaker_core import Body, endpoint
 from changemaker_core.http import decoding
 
+pytestmark = pytest.mark.database("sqlite")
+
 GOOD = {"name": "Ada", "email": "ada@example.org"}
 GOOD_BEARER = {"Authorization": "Bearer good"}
 

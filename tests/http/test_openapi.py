@@ -7,6 +7,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from changemaker_core.http.openapi import describe
 
+pytestmark = pytest.mark.database("sqlite")
+
 
 @pytest.fixture
 def document(make_site, probe):

@@ -9,6 +9,8 @@ from changemaker_core.app import create_app
 from changemaker_core.plugin.errors import BootFailed, PluginConflict, PluginInvalid
 from changemaker_core.testing.fixtures_site import client_of
 
+pytestmark = pytest.mark.database("sqlite")
+
 
 class Fine:
     @endpoint(public=True)

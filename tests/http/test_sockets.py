@@ -14,6 +14,8 @@ from changemaker_core.http.request import BUFFERED_BODY
 from changemaker_core.http.response import WRITE_RESPONSE
 from changemaker_core.server.protocol import ReadyProtocol
 
+pytestmark = pytest.mark.database("sqlite")
+
 
 @pytest.fixture(params=[HttpToolsProtocol, ReadyProtocol], ids=["uvicorn", "serve"])
 async def address(app, request):

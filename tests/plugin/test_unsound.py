@@ -18,6 +18,8 @@ from changemaker_core import (
 )
 from changemaker_core.plugin.errors import BootFailed
 
+pytestmark = pytest.mark.database("sqlite")
+
 
 class Bench(Model):
     """A time that PostgreSQL would keep without its zone."""

@@ -11,6 +11,8 @@ from changemaker_influence.campaigns import queries
 from changemaker_influence.campaigns.models import Campaign, EmailTally
 from changemaker_influence.plugin import InfluencePlugin
 
+pytestmark = pytest.mark.database("sqlite")
+
 NOW = datetime(2026, 3, 4, 5, 6, 7, 8, tzinfo=UTC)
 JUST = timedelta(microseconds=1)
 BEFORE, AFTER = NOW - JUST, NOW + JUST

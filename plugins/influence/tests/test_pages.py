@@ -10,6 +10,8 @@ import pytest
 
 from changemaker_influence.emails.models import CampaignEmail
 
+pytestmark = pytest.mark.database("sqlite")
+
 TYPED = {
     "sender_name": "Sacha Supporter",
     "sender_email": "sacha@example.org",

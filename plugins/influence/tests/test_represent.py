@@ -10,6 +10,8 @@ import pytest
 
 from changemaker_influence.directories.models import PostalCode
 
+pytestmark = pytest.mark.database("sqlite")
+
 PATH = "/api/public/representatives"
 BAD = [
     "too_many",
