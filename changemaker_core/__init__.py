@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from changemaker_core.db import utcnow as utcnow
     from changemaker_core.diagnostics import Check as Check
     from changemaker_core.diagnostics import Finding as Finding
+    from changemaker_core.features.operations.declarations import HealthCheck as HealthCheck
+    from changemaker_core.http.declarations import Authenticator as Authenticator
+    from changemaker_core.http.declarations import Route as Route
     from changemaker_core.http.endpoint import Body as Body
     from changemaker_core.http.endpoint import endpoint as endpoint
     from changemaker_core.http.errors import BadRequest as BadRequest
@@ -43,39 +46,39 @@ if TYPE_CHECKING:
     from changemaker_core.http.errors import Unavailable as Unavailable
     from changemaker_core.http.lists import CursorQuery as CursorQuery
     from changemaker_core.http.lists import Cursors as Cursors
-    from changemaker_core.http.lists import Listing as Listing
     from changemaker_core.http.lists import ListQuery as ListQuery
+    from changemaker_core.http.lists import Paginated as Paginated
     from changemaker_core.http.lists import Pagination as Pagination
-    from changemaker_core.http.lists import page_of as page_of
+    from changemaker_core.http.lists import paginate as paginate
     from changemaker_core.http.request import Request as Request
     from changemaker_core.http.request import Response as Response
     from changemaker_core.http.routing import RouteInfo as RouteInfo
     from changemaker_core.http.validation.schema import Email as Email
-    from changemaker_core.http.validation.schema import PlainLine as PlainLine
+    from changemaker_core.http.validation.schema import SingleLine as SingleLine
     from changemaker_core.identity import Actor as Actor
+    from changemaker_core.identity import Permission as Permission
+    from changemaker_core.identity import Role as Role
+    from changemaker_core.jobs import Interval as Interval
+    from changemaker_core.jobs import Job as Job
     from changemaker_core.jobs import JobFailed as JobFailed
     from changemaker_core.jobs import JobRun as JobRun
     from changemaker_core.jobs import LeaseLost as LeaseLost
+    from changemaker_core.jobs import RetryPolicy as RetryPolicy
+    from changemaker_core.jobs import Subscription as Subscription
+    from changemaker_core.metrics import Metric as Metric
+    from changemaker_core.metrics import Sample as Sample
     from changemaker_core.plugin.base import Plugin as Plugin
-    from changemaker_core.plugin.hookspecs import hookimpl as hookimpl
-    from changemaker_core.plugin.hookspecs import hookspec as hookspec
+    from changemaker_core.plugin.base import hookimpl as hookimpl
+    from changemaker_core.plugin.base import hookspec as hookspec
+    from changemaker_core.plugin.contributions import Claim as Claim
+    from changemaker_core.plugin.contributions import Kind as Kind
+    from changemaker_core.plugin.contributions import named as named
     from changemaker_core.plugin.loaded import PluginInfo as PluginInfo
-    from changemaker_core.plugin.types import Authenticator as Authenticator
-    from changemaker_core.plugin.types import Backoff as Backoff
-    from changemaker_core.plugin.types import Every as Every
-    from changemaker_core.plugin.types import HealthCheck as HealthCheck
-    from changemaker_core.plugin.types import Job as Job
-    from changemaker_core.plugin.types import Metric as Metric
-    from changemaker_core.plugin.types import Permission as Permission
-    from changemaker_core.plugin.types import Role as Role
-    from changemaker_core.plugin.types import Route as Route
-    from changemaker_core.plugin.types import Sample as Sample
-    from changemaker_core.plugin.types import Subscription as Subscription
     from changemaker_core.site import Site as Site
     from changemaker_core.text import Text as Text
     from changemaker_core.web import Form as Form
-    from changemaker_core.web import Page as Page
     from changemaker_core.web import Redirect as Redirect
+    from changemaker_core.web import TemplateResponse as TemplateResponse
 
 #: Where each name is. A test holds it equal to the imports above, which type checkers read.
 _ROOMS = {
@@ -84,23 +87,24 @@ _ROOMS = {
     "db": "Database JSONField LimitReached Model Query SlidingWindow Tx UtcField UUIDField among"
     " compiled new_id utcnow",
     "diagnostics": "Check Finding",
+    "features.operations.declarations": "HealthCheck",
+    "http.declarations": "Authenticator Route",
     "http.endpoint": "Body endpoint",
     "http.errors": "BadRequest Conflict FieldError Forbidden Invalid NotFound Problem"
     " TooManyRequests Unauthorized Unavailable",
-    "http.lists": "CursorQuery Cursors Listing ListQuery Pagination page_of",
+    "http.lists": "CursorQuery Cursors ListQuery Paginated Pagination paginate",
     "http.request": "Request Response",
     "http.routing": "RouteInfo",
-    "http.validation.schema": "Email PlainLine",
-    "identity": "Actor",
-    "jobs": "JobFailed JobRun LeaseLost",
-    "plugin.base": "Plugin",
-    "plugin.hookspecs": "hookimpl hookspec",
+    "http.validation.schema": "Email SingleLine",
+    "identity": "Actor Permission Role",
+    "jobs": "Interval Job JobFailed JobRun LeaseLost RetryPolicy Subscription",
+    "metrics": "Metric Sample",
+    "plugin.base": "Plugin hookimpl hookspec",
+    "plugin.contributions": "Claim Kind named",
     "plugin.loaded": "PluginInfo",
-    "plugin.types": "Authenticator Backoff Every HealthCheck Job Metric Permission Role Route"
-    " Sample Subscription",
     "site": "Site",
     "text": "Text",
-    "web": "Form Page Redirect",
+    "web": "Form Redirect TemplateResponse",
 }
 _NAMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db import utcnow
+from changemaker_core.http.declarations import ROUTES
 from changemaker_core.http.edge import Edge
 from changemaker_core.http.routing import build_falcon_app
 from changemaker_core.jobs import RunnerThread
@@ -55,7 +56,7 @@ class App(Edge):
         only: Collection[str] = (),
         except_: Collection[str] = (),
     ) -> None:
-        routes = site.loaded.contributions("routes")
+        routes = site.loaded.contributions(ROUTES)
         falcon_app = build_falcon_app(routes, site, _OnServer(self), only=only, except_=except_)
         super().__init__(falcon_app, site)
         self._run_jobs = run_jobs

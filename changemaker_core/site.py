@@ -5,14 +5,17 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from changemaker_core.db import Database, check_models, utcnow
+from changemaker_core.db import Database, utcnow
 from changemaker_core.db.migrations import MigrationFolder
+from changemaker_core.hookspecs import KINDS, CoreHooks
+from changemaker_core.http.authentication import Authentication
+from changemaker_core.http.declarations import AUTHENTICATORS, ROUTES
 from changemaker_core.http.routing import misdeclared, route_table
-from changemaker_core.identity import Identity
-from changemaker_core.jobs import Outbox, core_jobs, subscription_job
+from changemaker_core.identity import PERMISSIONS
+from changemaker_core.jobs import JOBS, SUBSCRIPTIONS, Outbox, core_jobs, subscription_job
 from changemaker_core.plugin import manager
-from changemaker_core.plugin.errors import BootFailed, PluginInvalid
 from changemaker_core.plugin.loaded import PluginInfo
+from changemaker_core.plugin.manager import Core
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,12 +27,13 @@ if TYPE_CHECKING:
     from changemaker_core.cache import BytesCache
     from changemaker_core.config import Config
     from changemaker_core.http.routing import RouteInfo
+    from changemaker_core.jobs.declarations import Job, Subscription
     from changemaker_core.mail import Transport
     from changemaker_core.metrics import Metrics
     from changemaker_core.plugin.base import Plugin
+    from changemaker_core.plugin.contributions import Contribution
     from changemaker_core.plugin.errors import PluginError
-    from changemaker_core.plugin.loaded import Contribution, Loaded
-    from changemaker_core.plugin.types import Job, Subscription
+    from changemaker_core.plugin.loaded import Loaded
     from changemaker_core.shared.second_level import SecondLevel
     from changemaker_core.shared.store import RedisStore
     from changemaker_core.web import StaticFiles, Templates, Translations
@@ -66,23 +70,19 @@ class Site:
             secret=config.secret_key,
             row_tags=config.row_tags,
         )
-        self.loaded: Loaded = manager.load(
-            plugins, config, self, features=_features(), safe_mode=safe_mode
-        )
-        if problems := unsound(self.loaded, self):
-            raise BootFailed(problems)
+        self.loaded: Loaded = manager.load(plugins, config, self, core=core(), safe_mode=safe_mode)
         self._jobs = {job.name: job for job in self._all_jobs()}
 
-    def settings(self, of: type[Settings]) -> Settings:
+    def config_of(self, of: type[Settings]) -> Settings:
         """A plugin's configuration, by the Struct that it declared as ``config``."""
-        return self.loaded.settings_of(of)
+        return self.loaded.config_of(of)
 
     def routes(self) -> list[RouteInfo]:
         """Return every method of every route that is contributed, in load order of the plugins.
 
         A process that mounts only some plugins (``serve --only``) returns the others' routes too.
         """
-        return route_table(self.loaded.contributions("routes"), self.config.max_body_bytes)
+        return route_table(self.loaded.contributions(ROUTES), self.config.max_body_bytes)
 
     def plugins(self) -> list[PluginInfo]:
         """Return the loaded plugins, core's own features first, in load order."""
@@ -102,9 +102,9 @@ class Site:
         """Where this machine's processes note what they do. Not part of any backup."""
         return self.config.site_dir / "run"
 
-    def sweep(self, hook: str, **arguments: Any) -> list[Contribution[Any]]:
+    def call_hook(self, hook: str, **arguments: Any) -> list[Contribution[Any]]:
         """What every plugin contributes to a feature's own hook, in dependency order."""
-        return self.loaded.sweep(hook, **arguments)
+        return self.loaded.call_hook(hook, **arguments)
 
     def job(self, name: str) -> Job | None:
         """The job of this name; ``None`` when no loaded plugin has it."""
@@ -116,7 +116,7 @@ class Site:
 
     def subscriptions(self, event: str) -> list[Subscription]:
         """Who wants to hear of ``event``."""
-        contributed = self.loaded.contributions("subscriptions")
+        contributed = self.loaded.contributions(SUBSCRIPTIONS)
         return [c.item for c in contributed if c.item.event == event]
 
     def migration_folders(self) -> list[MigrationFolder]:
@@ -136,14 +136,14 @@ class Site:
 
     def _all_jobs(self) -> Iterator[Job]:
         yield from core_jobs()
-        yield from (c.item for c in self.loaded.contributions("jobs"))
-        for contribution in self.loaded.contributions("subscriptions"):
+        yield from (c.item for c in self.loaded.contributions(JOBS))
+        for contribution in self.loaded.contributions(SUBSCRIPTIONS):
             yield subscription_job(contribution.item)
 
     @cached_property
-    def identity(self) -> Identity:
-        """The port through which a request's actor is found."""
-        return Identity(c.item for c in self.loaded.contributions("authenticators"))
+    def authentication(self) -> Authentication:
+        """How a request's actor is found."""
+        return Authentication(c.item for c in self.loaded.contributions(AUTHENTICATORS))
 
     @cached_property
     def mail(self) -> Transport:
@@ -213,24 +213,15 @@ class Site:
         return Templates(self)
 
 
-def unsound(loaded: Loaded, site: Site) -> list[PluginError]:
-    """What only the database's room and HTTP's can tell is wrong with what plugins contribute."""
-    arguments = {"site": site}
-    found, failed = loaded.hooks.sweep(loaded.plugins, "accounts_register_permissions", arguments)
-    permissions = {contribution.item.name for contribution in found}
-    routes = loaded.contributions("routes")
-    return [*failed, *_unfit_models(loaded), *misdeclared(routes, permissions)]
+def _misdeclared(loaded: Loaded) -> list[PluginError]:
+    """Return what is wrong with routes whose permission no plugin registers."""
+    permissions = {contribution.item.name for contribution in loaded.contributions(PERMISSIONS)}
+    return misdeclared(loaded.contributions(ROUTES), permissions)
 
 
-def _unfit_models(loaded: Loaded) -> Iterator[PluginError]:
-    mend = "What core offers means the same on both databases."
-    for each in loaded.contributions("models"):
-        for problem in check_models([each.item]):
-            yield each.plugin.error(PluginInvalid, f"{problem}.", mend)
-
-
-def _features() -> tuple[type[Plugin], ...]:
+def core() -> Core:
+    """Return what core brings to the loading of plugins: hooks, kinds and its own features."""
     from changemaker_core.features.accounts.plugin import AccountsPlugin
     from changemaker_core.features.operations.plugin import OperationsPlugin
 
-    return (AccountsPlugin, OperationsPlugin)
+    return Core(CoreHooks, KINDS, (AccountsPlugin, OperationsPlugin), _misdeclared)

@@ -23,8 +23,8 @@ from changemaker_core.plugin.wording import exception_line
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from changemaker_core.plugin.contributions import Contribution
     from changemaker_core.plugin.errors import PluginError
-    from changemaker_core.plugin.loaded import Contribution
     from changemaker_core.site import Site
 
 MARKS = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
@@ -57,7 +57,7 @@ def _all_findings(found: Surveyed) -> Iterator[tuple[str, Finding]]:
     A check runs only where those that it requires found no error.
     """
     loaded, arguments = found.plugins.loaded, {"site": found.site}
-    checks, failed = loaded.hooks.sweep(loaded.plugins, "operations_register_checks", arguments)
+    checks, failed = loaded.hooks.collect(loaded.plugins, "operations_register_checks", arguments)
     yield from (("configuration", finding) for finding in _configuration(found))
     yield from (("plugins", finding) for finding in _plugins(found, failed))
     if not holds_site(found.config.site_dir):
@@ -97,7 +97,7 @@ def _plugins(found: Surveyed, failed: Sequence[PluginError]) -> Iterator[Finding
     problems = [*found.plugins.problems, *failed]
     for p in problems:
         who = described(p.plugin, p.distribution, p.version)
-        yield Finding("error", f"{who}: {p.problem}", p.mend)
+        yield Finding("error", f"{who}: {p.problem}", p.fix)
     deny = found.config.plugins_deny
     for name in sorted({name for name in deny if deny.count(name) > 1}):
         yield Finding("warning", f"plugins.deny names {name!r} twice.", "Name it once.")

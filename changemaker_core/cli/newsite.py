@@ -160,6 +160,6 @@ def _fill(site: Site, new: NewSite) -> str:
     from changemaker_core.features.accounts.api import SUPER_ADMIN, create_user
 
     migrations.apply(site.db, site.migration_folders())
-    site.sweep("cm_bootstrap_site", site=site, options={"demo": new.demo})
+    site.call_hook("cm_bootstrap_site", site=site, options={"demo": new.demo})
     _, password = create_user(site, email=new.admin_email, name="Administrator", role=SUPER_ADMIN)
     return password

@@ -110,7 +110,7 @@ def explained(found: Surveyed, name: str) -> dict[str, Any]:
         "offers": _offers(survey, name),
         "contributes": _contributes(found, plugin) if plugin else {},
         "problems": [
-            f"{problem.problem} {problem.mend}"
+            f"{problem.problem} {problem.fix}"
             for problem in survey.problems
             if name in (problem.plugin, *problem.others)
         ],
@@ -141,11 +141,9 @@ def _offers(survey: Survey, name: str) -> list[str]:
 
 def _contributes(found: Surveyed, plugin: LoadedPlugin) -> dict[str, list[str]]:
     """By kind, what each contribution is called."""
-    from changemaker_core.plugin.checks import table_of
-
     mine = found.plugins.loaded.contributed_by(plugin)
     named = {kind: [_called(item) for item in items] for kind, items in mine.items()}
-    named["tables"] = [table_of(model) or "" for model in mine["models"]]
+    named["tables"] = [model._meta.table_name for model in mine["models"]]
     del named["models"]
     named |= _to_other_plugins(found, plugin)
     if plugin.instance.config is not None:
@@ -160,7 +158,7 @@ def _to_other_plugins(found: Surveyed, plugin: LoadedPlugin) -> dict[str, list[s
     for name in hooks.implemented_by(plugin):
         spec = hooks.specs()[name]
         if hooks.owner(name) != "core" and spec.item and spec.arguments == ("site",):
-            items, _ = hooks.sweep([plugin], name, {"site": found.site})
+            items, _ = hooks.collect([plugin], name, {"site": found.site})
             answers[name] = [_called(contribution.item) for contribution in items]
     return answers
 
@@ -187,6 +185,6 @@ def _lines(explanation: dict[str, Any]) -> list[str]:
 
 
 def _section(title: str, entries: list[str]) -> list[str]:
-    """``accounts_register_roles`` is headed ``Accounts: roles``."""
+    """``cm_register_roles`` is headed ``Accounts: roles``."""
     heading = title.replace("_register_", ": ").replace("_", " ").capitalize()
     return ["", heading, *(f"  {entry}" for entry in entries)] if entries else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -32,15 +32,12 @@ def surveyed(folder: Path) -> Iterator[Surveyed]:
 
     from changemaker_core.config import Config
     from changemaker_core.plugin import manager
-    from changemaker_core.site import Site, unsound
+    from changemaker_core.site import Site, core
 
     config, problems = Config.read(folder)
     # Core alone first: it cannot fail, not even for the tables of the configuration.
     site = Site(msgspec.structs.replace(config, plugin_tables={}), plugins=[])
     try:
-        features = [type(plugin.instance) for plugin in site.loaded.plugins]
-        found = manager.survey(None, config, site, features=features)
-        wrong = (*found.problems, *unsound(found.loaded, site))
-        yield Surveyed(config, problems, site, replace(found, problems=wrong))
+        yield Surveyed(config, problems, site, manager.survey(None, config, site, core=core()))
     finally:
         site.close()

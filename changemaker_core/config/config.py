@@ -83,7 +83,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     row_tags: bool = True
     #: How far processes that do jobs step back behind those that answer visitors, from 0 to 19.
     jobs_niceness: int = 5
-    #: Each plugin's table as it was written; :meth:`plugin_settings` gives it its types.
+    #: Each plugin's table as it was written; :meth:`plugin_config` gives it its types.
     plugin_tables: Mapping[str, Mapping[str, Any]] = {}
     #: Where each value was written.
     origins: Mapping[KeyPath, Entry] = {}
@@ -128,7 +128,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         values: dict[str, Any] = {"secret_key": "for tests only ".ljust(48, "."), **overrides}
         return _normalised(cls(site_dir=site_dir, **values))
 
-    def plugin_settings(self, plugin: str, struct: type[S]) -> S:
+    def plugin_config(self, plugin: str, struct: type[S]) -> S:
         """The plugin's table as its ``struct``. Raises :class:`ConfigError` with every problem."""
         problems: list[ConfigProblem] = []
         fields = {field.name: field for field in msgspec.structs.fields(struct)}

@@ -27,11 +27,18 @@ if TYPE_CHECKING:
     from changemaker_core.db.engine import Engine
     from changemaker_core.db.reads.plans import Plan
     from changemaker_core.identity.actor import Actor
-    from changemaker_core.plugin.types import Job
 
 P = ParamSpec("P")
 T = TypeVar("T")
 R = TypeVar("R")
+
+
+class NamedJob(Protocol):
+    """A job, as far as a transaction has to know it."""
+
+    @property
+    def name(self) -> str:
+        """``influence.send_email``."""
 
 
 class Effects(Protocol):
@@ -40,7 +47,7 @@ class Effects(Protocol):
     def enqueue(
         self,
         tx: Tx,
-        job: Job | str,
+        job: NamedJob | str,
         payload: Mapping[str, Any],
         *,
         due_at: datetime | None = None,
@@ -70,7 +77,7 @@ class Tx:
 
     def enqueue(
         self,
-        job: Job | str,
+        job: NamedJob | str,
         payload: Mapping[str, Any],
         *,
         due_at: datetime | None = None,

@@ -10,9 +10,10 @@ from changemaker_core.db.context import current_unit, require_unit
 from changemaker_core.db.errors import OutsideUnitOfWork
 from changemaker_core.db.tracking import register_model
 from changemaker_core.db.writes.queries import Delete, Insert, Update
+from changemaker_core.plugin.contributions import Claim, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from changemaker_core.db.writes.statements import Statement
 
@@ -131,3 +132,19 @@ def _check_field(model: type[peewee.Model], field: peewee.Field[Any]) -> list[st
         for kind, why in _REFUSED
         if isinstance(field, kind)
     ]
+
+
+def _kind_problems(model: type) -> Iterator[tuple[str, str]]:
+    if not issubclass(model, peewee.Model):
+        yield f"{model.__name__} is not a model.", "Derive it from changemaker_core.Model."
+        return
+    for problem in check_models([model]):
+        yield f"{problem}.", "Use core's own: they mean the same on SQLite and PostgreSQL."
+
+
+def _claims(model: type[Model], plugin: str) -> Iterator[Claim]:
+    yield Claim("table", model._meta.table_name, prefix=f"{plugin}_")
+
+
+#: Models that plugins register.
+MODELS: Kind[type[Model]] = Kind("cm_register_models", type, _claims, _kind_problems)

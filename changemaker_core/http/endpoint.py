@@ -102,9 +102,9 @@ def endpoint(
       once when something changes that they were read from. Such an answer may depend on path, query
       and language only.
 
-    The responder returns a Struct, dict or list (JSON), a ``Page`` or a ``Redirect``, bytes (with
-    ``resp.content_type`` set), or ``None`` where it has filled ``resp`` itself. Mistakes in the
-    declaration raise TypeError or ValueError where it stands.
+    The responder returns a Struct, dict or list (JSON), a ``TemplateResponse``, a ``Redirect``,
+    bytes (with ``resp.content_type`` set), or ``None`` where it has filled ``resp`` itself.
+    Mistakes in the declaration raise TypeError or ValueError where it stands.
     """
     rate = Rate.parse(rate_limit) if rate_limit is not None else None
 

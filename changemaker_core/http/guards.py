@@ -29,7 +29,7 @@ async def authorise(req: Request, permission: str | None) -> None:
     Raises ``Unauthorized`` or ``Forbidden``.
     """
     try:
-        req.actor = await req.site.identity.find(req)
+        req.actor = await req.site.authentication.find_actor(req)
     except Unauthorized:
         if permission is not None:
             raise
@@ -39,7 +39,7 @@ async def authorise(req: Request, permission: str | None) -> None:
         return
     if req.actor is None:
         raise Unauthorized
-    if not req.actor.may(permission):
+    if not req.actor.has_permission(permission):
         raise Forbidden(Text("This needs the permission {name}.", name=permission))
 
 

@@ -55,20 +55,20 @@ class Pagination(msgspec.Struct, frozen=True, kw_only=True):
     total_at_least: int | None = None
 
 
-class Listing(msgspec.Struct, Generic[T], frozen=True):
-    """A page of a list: ``response=Listing[Card]``."""
+class Paginated(msgspec.Struct, Generic[T], frozen=True):
+    """A page of a list: ``response=Paginated[Card]``."""
 
     data: list[T]
     pagination: Pagination
 
 
-def page_of(
+def paginate(
     rows: Sequence[T],
     query: ListQuery,
     total: int,
     *,
     cursor: Callable[[T], str] | None = None,
-) -> Listing[T]:
+) -> Paginated[T]:
     """One page of ``rows``, of which the caller fetched ``query.limit + 1``.
 
     The row too many is not shown; it says that there are more. ``total`` may be counted no
@@ -77,7 +77,7 @@ def page_of(
     shown = list(rows[: query.limit])
     has_more = len(rows) > query.limit
     counted = total <= COUNTED
-    return Listing(
+    return Paginated(
         shown,
         Pagination(
             total=total if counted else None,

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from apispec import APISpec
 
+from changemaker_core.http.declarations import ROUTES
 from changemaker_core.http.endpoint import declared
 from changemaker_core.http.routing import responders_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from changemaker_core.http.declarations import Route
     from changemaker_core.http.endpoint import Endpoint
-    from changemaker_core.plugin.loaded import Contribution
-    from changemaker_core.plugin.types import Route
+    from changemaker_core.plugin.contributions import Contribution
     from changemaker_core.site import Site
 
 API = "/api/"
@@ -65,7 +66,7 @@ class ProblemDetails(msgspec.Struct):
 def describe(site: Site) -> dict[str, Any]:
     """The OpenAPI document of ``site``: every route below ``/api/`` that its plugins contribute."""
     return build(
-        site.loaded.contributions("routes"),
+        site.loaded.contributions(ROUTES),
         title=site.config.organisation,
         version=_version(site),
         server=site.config.base_url,

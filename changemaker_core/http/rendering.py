@@ -15,7 +15,7 @@ from changemaker_core.cache import CompleteResponse
 from changemaker_core.db import DatabaseUnavailable, InvalidId, LimitReached
 from changemaker_core.http.errors import NotFound, Problem, TooManyRequests, Unavailable
 from changemaker_core.text import Text
-from changemaker_core.web.pages import Page, Redirect
+from changemaker_core.web.pages import Redirect, TemplateResponse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,7 +47,7 @@ STATUS_LINES = {code: falcon.code_to_http_status(code) for code in range(200, 60
 
 def fill(req: Request, resp: Response, value: Any, status: int) -> None:
     """Fill Falcon's response with the value that a responder returned."""
-    if isinstance(value, Page):
+    if isinstance(value, TemplateResponse):
         _page(req, resp, value)
         return
     if isinstance(value, Redirect):
@@ -75,7 +75,7 @@ def _encoder(translations: Translations, locale: str) -> msgspec.json.Encoder:
     return msgspec.json.Encoder(enc_hook=translate)
 
 
-def _page(req: Request, resp: Response, page: Page) -> None:
+def _page(req: Request, resp: Response, page: TemplateResponse) -> None:
     text = req.site.templates.render(
         page.template,
         page.context,

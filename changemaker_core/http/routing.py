@@ -17,8 +17,8 @@ from changemaker_core.text import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from changemaker_core.plugin.loaded import Contribution
-    from changemaker_core.plugin.types import Route
+    from changemaker_core.http.declarations import Route
+    from changemaker_core.plugin.contributions import Contribution
     from changemaker_core.site import Site
 
 _PARAMETER = re.compile(r"\{[^}]*\}")
@@ -122,9 +122,9 @@ def _unregistered(
         if wanted is not None and wanted not in permissions:
             name = f"{type(route.resource).__name__}.{responder.__name__}"
             problem = f"{name} at {route.path} asks for {wanted!r}, which nobody registers."
-            hook = "accounts_register_permissions"
-            mend = f"Answer {hook} with it, or correct it.{did_you_mean(wanted, permissions)}"
-            yield plugin.error(PluginInvalid, problem, mend)
+            hook = "cm_register_permissions"
+            fix = f"Answer {hook} with it, or correct it.{did_you_mean(wanted, permissions)}"
+            yield plugin.error(PluginInvalid, problem, fix)
 
 
 def _add(
@@ -135,8 +135,8 @@ def _add(
     other = taken.setdefault(_PARAMETER.sub("{}", route.path), contributed)
     if other is not contributed:
         problem = f"The path {route.path} is also served by {other.plugin} as {other.item.path}."
-        mend = "Give one of them another path."
-        return [plugin.error(PluginConflict, problem, mend, (other.plugin.name,))]
+        fix = "Give one of them another path."
+        return [plugin.error(PluginConflict, problem, fix, (other.plugin.name,))]
     problems = _undeclared(contributed)
     if not problems:
         problems = _mount(app, contributed)
@@ -153,12 +153,12 @@ def _undeclared(contributed: Contribution[Route]) -> list[PluginError]:
     if not responders:
         suffix = f"_{route.suffix}" if route.suffix else ""
         problem = f"{name} at {route.path} answers no method."
-        mend = f"Give it a responder such as `async def on_get{suffix}(self, req, resp)`."
-        return [plugin.error(PluginInvalid, problem, mend)]
-    mend = 'Put @endpoint(public=True) or @endpoint(permission="…") on it.'
+        fix = f"Give it a responder such as `async def on_get{suffix}(self, req, resp)`."
+        return [plugin.error(PluginInvalid, problem, fix)]
+    fix = 'Put @endpoint(public=True) or @endpoint(permission="…") on it.'
     return [
         plugin.error(
-            PluginInvalid, f"{name}.{responder.__name__} at {route.path} has no @endpoint.", mend
+            PluginInvalid, f"{name}.{responder.__name__} at {route.path} has no @endpoint.", fix
         )
         for responder in responders.values()
         if declared(responder) is None
@@ -171,6 +171,6 @@ def _mount(app: FalconApp, contributed: Contribution[Route]) -> list[PluginError
         app.add_route(route.path, route.resource, suffix=route.suffix)
     except ValueError as error:
         problem = f"The path {route.path} cannot be routed: {error}"
-        mend = "Name parameters of paths that begin alike alike: {id} and {slug} everywhere."
-        return [plugin.error(PluginConflict, problem, mend)]
+        fix = "Name parameters of paths that begin alike alike: {id} and {slug} everywhere."
+        return [plugin.error(PluginConflict, problem, fix)]
     return []

@@ -1,6 +1,6 @@
-"""Who is asking, and what they may do."""
+"""Who acts, and what they have permission to do."""
 
 from changemaker_core.identity.actor import Actor
-from changemaker_core.identity.finder import Identity
+from changemaker_core.identity.declarations import PERMISSIONS, ROLES, Permission, Role
 
-__all__ = ["Actor", "Identity"]
+__all__ = ["PERMISSIONS", "ROLES", "Actor", "Permission", "Role"]

@@ -1,4 +1,4 @@
-"""The one who acts: a person, a key, a peer, or the site itself."""
+"""Who acts: a person, a key, a peer, or the site itself."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Actor:
     name: str
     permissions: frozenset[str]
 
-    def may(self, permission: str) -> bool:
-        """Whether this actor holds ``permission``."""
+    def has_permission(self, permission: str) -> bool:
+        """Return whether this actor holds ``permission``."""
         return permission in self.permissions or EVERYTHING in self.permissions
 
 

@@ -12,6 +12,14 @@ reclaims it if its process dies; ``purge`` deletes it. The SQL of each step is i
 
 from __future__ import annotations
 
+from changemaker_core.jobs.declarations import (
+    JOBS,
+    SUBSCRIPTIONS,
+    Interval,
+    Job,
+    RetryPolicy,
+    Subscription,
+)
 from changemaker_core.jobs.errors import (
     JobFailed,
     LeaseLost,
@@ -35,10 +43,14 @@ from changemaker_core.jobs.queries import JobView, QueueDepth, jobs, known_queue
 from changemaker_core.jobs.runner import RunnerThread, run_jobs
 
 __all__ = [
+    "JOBS",
     "REASONS",
+    "SUBSCRIPTIONS",
     "CoreJob",
     "Executor",
     "Hold",
+    "Interval",
+    "Job",
     "JobFailed",
     "JobRun",
     "JobView",
@@ -46,7 +58,9 @@ __all__ = [
     "Outbox",
     "PayloadRefused",
     "QueueDepth",
+    "RetryPolicy",
     "RunnerThread",
+    "Subscription",
     "UnknownJob",
     "WaitingJobs",
     "core_jobs",

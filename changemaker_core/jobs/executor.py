@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
     from changemaker_core.db import Tx
+    from changemaker_core.jobs.declarations import Job
     from changemaker_core.jobs.statements import ClaimedJob, ExpiredJob
-    from changemaker_core.plugin.types import Job
     from changemaker_core.site import Site
 
 log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from changemaker_core.db import Tx
+    from changemaker_core.jobs.declarations import Job, RetryPolicy
     from changemaker_core.jobs.statements import ClaimedJob
-    from changemaker_core.plugin.types import Backoff, Job
     from changemaker_core.site import Site
 
     #: Called as ``change(tx, *args)`` in the transaction of a step.
@@ -162,13 +162,13 @@ class JobRun:
         self.site.db.sync.write(step)
 
 
-def delay(retries: Backoff, attempt: int) -> timedelta:
+def delay(retries: RetryPolicy, attempt: int) -> timedelta:
     """Return the time before the next attempt: doubled each time, up to a maximum, ±20 %."""
-    doubled = retries.first * 2.0 ** min(attempt - 1, 20)
-    return min(doubled, retries.longest) * random.uniform(0.8, 1.2)  # noqa: S311  # no secret
+    doubled = retries.initial * 2.0 ** min(attempt - 1, 20)
+    return min(doubled, retries.maximum) * random.uniform(0.8, 1.2)  # noqa: S311  # no secret
 
 
-def is_exhausted(retries: Backoff, job: ClaimedJob, now: datetime) -> bool:
+def is_exhausted(retries: RetryPolicy, job: ClaimedJob, now: datetime) -> bool:
     """Return whether no attempt is left after this one."""
     often = retries.attempts is not None and job.attempts >= retries.attempts
-    return often or now - job.wanted_at >= retries.within
+    return often or now - job.wanted_at >= retries.deadline

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 from changemaker_core.db import new_id
 from changemaker_core.jobs import payload as payloads
 from changemaker_core.jobs import statements
+from changemaker_core.jobs.declarations import Job
 from changemaker_core.jobs.errors import UnknownJob
 from changemaker_core.jobs.held_queues.guard import Guard
-from changemaker_core.plugin.types import Job
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from changemaker_core.db import Tx
-    from changemaker_core.plugin.types import Subscription
+    from changemaker_core.db.database import NamedJob
+    from changemaker_core.jobs.declarations import Subscription
     from changemaker_core.site import Site
 
 
@@ -34,7 +35,7 @@ class Outbox:
     def enqueue(
         self,
         tx: Tx,
-        job: Job | str,
+        job: NamedJob | str,
         payload: Mapping[str, Any],
         *,
         due_at: datetime | None = None,

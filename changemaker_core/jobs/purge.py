@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from changemaker_core.jobs.declarations import Interval, Job
 from changemaker_core.jobs.models import CoreJob
 from changemaker_core.jobs.schedule import current_slots
-from changemaker_core.plugin.types import Every, Job
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,4 +45,4 @@ def _purge(tx: Tx, state: str, before: datetime, slots: list[str]) -> int:
 
 def core_jobs() -> list[Job]:
     """Return the jobs that a site has without any plugin."""
-    return [Job("core.purge", purge, queue="core", schedule=Every(timedelta(hours=1)))]
+    return [Job("core.purge", purge, queue="core", schedule=Interval(timedelta(hours=1)))]

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from changemaker_core.db import Tx
-    from changemaker_core.plugin.types import Every, Job
+    from changemaker_core.jobs.declarations import Interval, Job
     from changemaker_core.site import Site
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def latest_due(schedule: Every, now: datetime) -> datetime:
+def latest_due(schedule: Interval, now: datetime) -> datetime:
     """Return the last multiple of the interval since 1970 that is not after ``now``."""
     return _EPOCH + (now - _EPOCH) // schedule.interval * schedule.interval
 

@@ -16,13 +16,14 @@ from prometheus_client.core import (
 )
 from prometheus_client.core import Metric as Family
 
+from changemaker_core.metrics.declarations import METRICS
 from changemaker_core.metrics.numbers import BUCKETS, Numbers, Series
 from changemaker_core.metrics.snapshots import SnapshotFolder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from changemaker_core.plugin.types import Metric, Sample
+    from changemaker_core.metrics.declarations import Metric, Sample
     from changemaker_core.site import Site
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ class Metrics:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        contributed = site.loaded.contributions("metrics")
+        contributed = site.loaded.contributions(METRICS)
         self._declared: dict[str, Metric] = {each.item.name: each.item for each in contributed}
         for metric in self._declared.values():
             _check(metric)

@@ -1,11 +1,17 @@
-"""The class that every plugin derives from."""
+"""The class that every plugin derives from, and the markers of hooks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+import pluggy
+
 if TYPE_CHECKING:
     import msgspec
+
+PROJECT = "changemaker"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class Plugin:
@@ -25,5 +31,5 @@ class Plugin:
     requires: ClassVar[tuple[str, ...]] = ()
     #: Plugins that come before this one where they are present.
     after: ClassVar[tuple[str, ...]] = ()
-    #: Typed configuration with defaults; ``site.settings(ThatStruct)`` returns the values.
+    #: Typed configuration with defaults; ``site.config_of(ThatStruct)`` returns the values.
     config: ClassVar[type[msgspec.Struct] | None] = None

@@ -55,10 +55,10 @@ class Candidate:
         return described(self.name, self.distribution, self.version)
 
     def error(
-        self, kind: type[PluginError], problem: str, mend: str, others: tuple[str, ...] = ()
+        self, kind: type[PluginError], problem: str, fix: str, others: tuple[str, ...] = ()
     ) -> PluginError:
         """An error of this plugin."""
-        return kind(self.name, self.distribution, self.version, problem, mend, others)
+        return kind(self.name, self.distribution, self.version, problem, fix, others)
 
     def skipped(self, status: Status, reason: str) -> Skipped:
         """The note that it does not run."""
@@ -134,9 +134,9 @@ def _misspelt(
     problems = [_absent(n, "plugins.allow", names) for n in _new(config.plugins_allow, names)]
     for name in sorted(set(config.plugins_deny)):
         if name in features:
-            mend = "Take it off the list; what it offers cannot be left out."
+            fix = "Take it off the list; what it offers cannot be left out."
             problem = "plugins.deny names it, and it is a part of core."
-            problems.append(PluginNotFound(name, CORE, core_version(), problem, mend))
+            problems.append(PluginNotFound(name, CORE, core_version(), problem, fix))
         elif name not in names and did_you_mean(name, names):
             # NOTE(uninstalled): an absent plugin may stay denied, but a slip of the pen would
             # let in the plugin that was meant.
@@ -156,8 +156,8 @@ def _table(config: Config, name: str) -> str:
 
 def _absent(name: str, who: str, names: Iterable[str]) -> PluginError:
     problem = f"{who} names it, and no plugin of that name is installed.{did_you_mean(name, names)}"
-    mend = "Correct the name, install the plugin, or take the name out of the configuration."
-    return PluginNotFound(name, None, None, problem, mend)
+    fix = "Correct the name, install the plugin, or take the name out of the configuration."
+    return PluginNotFound(name, None, None, problem, fix)
 
 
 def _same_names(candidates: Sequence[Candidate]) -> list[PluginError]:
@@ -167,8 +167,8 @@ def _same_names(candidates: Sequence[Candidate]) -> list[PluginError]:
         if len(same) > 1:
             others = ", ".join(f"{c.distribution} {c.version}" for c in same[:-1])
             problem = f"Another distribution offers a plugin of this name: {others}."
-            mend = "Uninstall all but one of them, or leave the name out with plugins.deny."
-            problems.append(same[-1].error(PluginConflict, problem, mend, (name,)))
+            fix = "Uninstall all but one of them, or leave the name out with plugins.deny."
+            problems.append(same[-1].error(PluginConflict, problem, fix, (name,)))
     return problems
 
 
@@ -192,16 +192,16 @@ def _fits(candidate: Candidate, requirement: Requirement) -> list[PluginError]:
         version = metadata.version(requirement.name)
     except metadata.PackageNotFoundError:
         problem = f"It needs the distribution {asked}, which is not installed."
-        mend = f"`pip install '{asked}'`, or {leave_out(candidate.name)}."
-        return [candidate.error(PluginDependencyMissing, problem, mend)]
+        fix = f"`pip install '{asked}'`, or {leave_out(candidate.name)}."
+        return [candidate.error(PluginDependencyMissing, problem, fix)]
     if requirement.specifier.contains(version, prereleases=True):
         return []
     problem = f"It needs {asked}, and {requirement.name} {version} is installed."
-    mend = (
+    fix = (
         f"`pip install --upgrade {candidate.distribution} {requirement.name}` finds versions "
         f"that fit, if there are any; or {leave_out(candidate.name)}."
     )
-    return [candidate.error(PluginIncompatible, problem, mend)]
+    return [candidate.error(PluginIncompatible, problem, fix)]
 
 
 def from_classes(classes: Sequence[type[Plugin]], *, core: bool = False) -> tuple[Candidate, ...]:
@@ -242,8 +242,8 @@ def import_class(candidate: Candidate) -> type[Plugin] | PluginError:
     if isinstance(found, type) and issubclass(found, Plugin):
         return found
     problem = f"Its entry point {candidate.entry_point.value} is not a subclass of Plugin."
-    mend = "Let the entry point name the class: name = 'package.plugin:NamePlugin'."
-    return candidate.error(PluginInvalid, problem, mend)
+    fix = "Let the entry point name the class: name = 'package.plugin:NamePlugin'."
+    return candidate.error(PluginInvalid, problem, fix)
 
 
 def _import_failed(candidate: Candidate, error: BaseException) -> PluginError:
@@ -278,8 +278,8 @@ def _relations_problem(candidate: Candidate, plugin_class: type[Plugin]) -> Plug
         names = getattr(plugin_class, word)
         if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
             problem = f"`{word}` is not a tuple of names."
-            mend = f'Write {word} = ("map",), with the comma.'
-            return candidate.error(PluginInvalid, problem, mend)
+            fix = f'Write {word} = ("map",), with the comma.'
+            return candidate.error(PluginInvalid, problem, fix)
         if candidate.name in names:
             problem = f"`{word}` names the plugin itself."
             return candidate.error(PluginInvalid, problem, "Take its own name out.")

@@ -1,4 +1,4 @@
-"""What can be wrong with a plugin: one class for each phase, each with its mend."""
+"""What can be wrong with a plugin: one class for each phase, each with its fix."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 class PluginError(Exception):
     """A plugin that cannot be used as it is.
 
-    ``problem`` says what is wrong and ``mend`` what to do about it, each in whole sentences.
+    ``problem`` says what is wrong and ``fix`` what to do about it, each in whole sentences.
     ``distribution`` and ``version`` are None for a class that no installed distribution offers.
     ``others`` names the plugins that have a part in it.
     """
@@ -22,20 +22,20 @@ class PluginError(Exception):
         distribution: str | None,
         version: str | None,
         problem: str,
-        mend: str,
+        fix: str,
         others: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(plugin, distribution, version, problem, mend, others)
+        super().__init__(plugin, distribution, version, problem, fix, others)
         self.plugin = plugin
         self.distribution = distribution
         self.version = version
         self.problem = problem
-        self.mend = mend
+        self.fix = fix
         self.others = others
 
     def __str__(self) -> str:
         origin = described(self.plugin, self.distribution, self.version)
-        return f"{origin}: {self.problem} {self.mend}"
+        return f"{origin}: {self.problem} {self.fix}"
 
 
 def described(plugin: str, distribution: str | None, version: str | None) -> str:
@@ -98,4 +98,4 @@ class BootFailed(Exception):
 
 def _paragraph(error: PluginError) -> str:
     origin = described(error.plugin, error.distribution, error.version)
-    return f"\n{origin} [{type(error).__name__}]\n  {error.problem}\n  {error.mend}"
+    return f"\n{origin} [{type(error).__name__}]\n  {error.problem}\n  {error.fix}"

@@ -15,15 +15,14 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from changemaker_core.config import ConfigError
-from changemaker_core.plugin import checks, types
+from changemaker_core.plugin.base import PROJECT
+from changemaker_core.plugin.contributions import Contribution, Kind, problems_of
 from changemaker_core.plugin.errors import (
     BootFailed,
     PluginConfigError,
     PluginFailed,
     PluginInvalid,
 )
-from changemaker_core.plugin.hookspecs import PROJECT, CoreHooks
-from changemaker_core.plugin.loaded import Contribution
 from changemaker_core.plugin.wording import exception_line, leave_out
 from changemaker_core.text import did_you_mean
 
@@ -45,6 +44,7 @@ class Spec:
     name: str
     arguments: tuple[str, ...]
     function: Callable[..., Any]
+    kind: Kind[Any] | None = None
 
     @property
     def signature(self) -> str:
@@ -59,9 +59,10 @@ class Spec:
         return match["item"] if match else None
 
     def item_class(self) -> type | None:
-        """The class of the items, where it can be known without importing other rooms."""
-        namespace = vars(types) | vars(sys.modules[self.function.__module__])
-        found = namespace.get(self.item or "")
+        """The class of the items, where its kind or the module of the hook has it."""
+        if self.kind is not None:
+            return self.kind.item
+        found = vars(sys.modules[self.function.__module__]).get(self.item or "")
         is_class = isinstance(found, type) and not getattr(found, "_is_protocol", False)
         return found if is_class else None
 
@@ -72,11 +73,14 @@ class Hooks:
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager(PROJECT)
         self._owners: dict[str, str] = {}
-        self.offer(CoreHooks, "core")
+        self._kinds: dict[str, Kind[Any]] = {}
 
-    def offer(self, namespace: ModuleType | type, owner: str) -> None:
-        """Adds the hookspecs of a class or module."""
+    def offer(
+        self, namespace: ModuleType | type, owner: str, kinds: Iterable[Kind[Any]] = ()
+    ) -> None:
+        """Add the hookspecs of a class or module, and the kinds that they return."""
         before = set(self.specs())
+        self._kinds |= {kind.hook: kind for kind in kinds}
         self._manager.add_hookspecs(namespace)
         self._owners |= {name: owner for name in self.specs() if name not in before}
 
@@ -84,7 +88,9 @@ class Hooks:
         """Every hook that is offered, by name."""
         callers = vars(self._manager.hook).items()
         return {
-            name: Spec(name, tuple(caller.spec.argnames), caller.spec.function)
+            name: Spec(
+                name, tuple(caller.spec.argnames), caller.spec.function, self._kinds.get(name)
+            )
             for name, caller in callers
             if isinstance(caller, pluggy.HookCaller) and caller.spec
         }
@@ -107,7 +113,7 @@ class Hooks:
         return next(named, None)
 
     def call(self, plugin: LoadedPlugin, hook: str, arguments: Mapping[str, Any]) -> Any:
-        """What the plugin's implementation answers; None where it has none.
+        """Return what the plugin's implementation returns; None where it has none.
 
         Raises what the implementation raises.
         """
@@ -122,10 +128,10 @@ class Hooks:
         """Whether the plugin has an implementation of the hook."""
         return self._implementation(plugin, hook) is not None
 
-    def sweep(
+    def collect(
         self, plugins: Sequence[LoadedPlugin], hook: str, arguments: Mapping[str, Any]
     ) -> tuple[list[Contribution[Any]], list[PluginError]]:
-        """Every answer, in the order of ``plugins``, and everything that is wrong with them."""
+        """Return what every plugin contributes, in their order, and what is wrong with it."""
         spec = self.specs().get(hook)
         if spec is None:
             raise LookupError(f"No hook is called {hook!r}.{did_you_mean(hook, self.specs())}")
@@ -133,17 +139,17 @@ class Hooks:
         problems: list[PluginError] = []
         for plugin in plugins:
             if self.implements(plugin, hook):
-                items, wrong = self._answer(plugin, spec, arguments)
+                items, wrong = self._results(plugin, spec, arguments)
                 found += items
                 problems += wrong
-        return found, problems + checks.conflicts(found)
+        return found, problems + (problems_of(spec.kind, found) if spec.kind else [])
 
-    def _answer(
+    def _results(
         self, plugin: LoadedPlugin, spec: Spec, arguments: Mapping[str, Any]
     ) -> tuple[list[Contribution[Any]], list[PluginError]]:
         try:
             result = self.call(plugin, spec.name, arguments)
-        except BootFailed as error:  # of a hook that this one swept: attributed already
+        except BootFailed as error:  # of a hook that this one called: attributed already
             return [], [p for p in error.problems if isinstance(p, Exception)]
         except ConfigError as error:
             return [], misconfigured(plugin, error)
@@ -155,21 +161,20 @@ class Hooks:
             return ([] if result is None else [Contribution(result, plugin)]), []
         if problem := _wrong_result(plugin, spec, result):
             return [], [problem]
-        items = [Contribution(item, plugin) for item in result]
-        return items, [p for item in items if (p := checks.misnamed(item))]
+        return [Contribution(item, plugin) for item in result], []
 
 
 def misconfigured(plugin: LoadedPlugin, error: ConfigError) -> list[PluginError]:
     """The errors of a plugin that cannot use what its operator wrote."""
-    mend = "Correct it in the configuration."
-    return [plugin.error(PluginConfigError, str(problem), mend) for problem in error.problems]
+    fix = "Correct it in the configuration."
+    return [plugin.error(PluginConfigError, str(problem), fix) for problem in error.problems]
 
 
 def raised(plugin: LoadedPlugin, doing: str, error: BaseException) -> PluginError:
     """The error of a plugin one of whose hooks raised."""
     problem = f"{doing} raised {exception_line(error)}."
-    mend = f"This is for the plugin's author to mend; meanwhile {leave_out(plugin.name)}."
-    failed = plugin.error(PluginFailed, problem, mend)
+    fix = f"This is for the plugin's author to fix; meanwhile {leave_out(plugin.name)}."
+    failed = plugin.error(PluginFailed, problem, fix)
     failed.__cause__ = error
     return failed
 
@@ -178,20 +183,14 @@ def _wrong_result(plugin: LoadedPlugin, spec: Spec, result: object) -> PluginErr
     expected = f"list[{spec.item}]"
     if not isinstance(result, list):
         problem = f"{spec.name} returned {_shown(result)} instead of a {expected}."
-        mend = "Return a list, an empty one where there is nothing."
-        return plugin.error(PluginInvalid, problem, mend)
-    wrong = [item for item in result if not _is_item(spec, item)]
+        fix = "Return a list, an empty one where there is nothing."
+        return plugin.error(PluginInvalid, problem, fix)
+    expected_class = spec.item_class() or object
+    wrong = [item for item in result if not isinstance(item, expected_class)]
     if not wrong:
         return None
     problem = f"{spec.name} returned a list with {_shown(wrong[0])} in it instead of {spec.item}."
     return plugin.error(PluginInvalid, problem, f"Return a {expected}.")
-
-
-def _is_item(spec: Spec, item: object) -> bool:
-    if spec.item == "type[Model]":
-        return isinstance(item, type) and checks.table_of(item) is not None
-    expected = spec.item_class()
-    return expected is None or isinstance(item, expected)
 
 
 def _shown(value: object) -> str:
@@ -252,12 +251,12 @@ def _unmarked(name: str, specs: Mapping[str, Spec]) -> tuple[str, str] | None:
 def _misfit(
     hook: str, method: Any, options: Mapping[str, Any], specs: Mapping[str, Spec]
 ) -> tuple[str, str] | None:
-    """The problem and mend of a marked method that fits no hook."""
+    """The problem and fix of a marked method that fits no hook."""
     spec = specs.get(hook)
     if spec is None:
         known = did_you_mean(hook, specs)
-        mend = "Correct the name; if it is a hook of another plugin, name that one in `after`."
-        return f"No hook is called {hook!r}.{known}", mend
+        fix = "Correct the name; if it is a hook of another plugin, name that one in `after`."
+        return f"No hook is called {hook!r}.{known}", fix
     if options.get("wrapper") or options.get("hookwrapper"):
         return f"{hook} is a wrapper, and wrappers are not used.", "Leave out `wrapper=True`."
     if inspect.iscoroutinefunction(method):

@@ -45,8 +45,8 @@ def _context(
     if isinstance(context, AbstractAsyncContextManager):
         return context
     problem = f"{HOOK} returned a {type(context).__name__}, which is no async context manager."
-    mend = "Write @contextlib.asynccontextmanager between @hookimpl and `async def`."
-    raise plugin.error(PluginInvalid, problem, mend)
+    fix = "Write @contextlib.asynccontextmanager between @hookimpl and `async def`."
+    raise plugin.error(PluginInvalid, problem, fix)
 
 
 class _Attributed(AbstractAsyncContextManager[None]):
@@ -91,8 +91,8 @@ class _Attributed(AbstractAsyncContextManager[None]):
 
     def _too_slow(self, doing: str) -> Exception:
         problem = f"{HOOK} took longer than {self.seconds:g} seconds to {doing}."
-        mend = (
+        fix = (
             "See whether what it connects to answers (`changemaker doctor`), "
             f"or {leave_out(self.plugin.name)}."
         )
-        return self.plugin.error(PluginTimeout, problem, mend)
+        return self.plugin.error(PluginTimeout, problem, fix)

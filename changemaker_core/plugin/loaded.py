@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from changemaker_core.plugin.errors import BootFailed, PluginError, described
 
@@ -13,16 +13,14 @@ if TYPE_CHECKING:
 
     import msgspec
 
-    from changemaker_core.db.model import Model
     from changemaker_core.plugin.base import Plugin
+    from changemaker_core.plugin.contributions import Contribution, Kind
     from changemaker_core.plugin.hooks import Hooks
-    from changemaker_core.plugin.types import Authenticator, Job, Metric, Route, Subscription
 
 T = TypeVar("T")
 Settings = TypeVar("Settings", bound="msgspec.Struct")
 
 Status = Literal["loaded", "failed", "blocked", "denied", "not_allowed", "safe_mode"]
-Kind = Literal["models", "routes", "jobs", "metrics", "subscriptions", "authenticators"]
 
 #: The folder of core itself, whose tables belong to a plugin-like owner named ``core``.
 CORE_FOLDER = Path(__file__).parents[1]
@@ -48,10 +46,10 @@ class LoadedPlugin:
         return described(self.name, self.distribution, self.version)
 
     def error(
-        self, kind: type[PluginError], problem: str, mend: str, others: tuple[str, ...] = ()
+        self, kind: type[PluginError], problem: str, fix: str, others: tuple[str, ...] = ()
     ) -> PluginError:
         """An error of this plugin."""
-        return kind(self.name, self.distribution, self.version, problem, mend, others)
+        return kind(self.name, self.distribution, self.version, problem, fix, others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +77,6 @@ class Skipped:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Contribution(Generic[T]):
-    """Something that a plugin contributes, stamped with the plugin."""
-
-    item: T
-    plugin: LoadedPlugin
-
-
 class Loaded:
     """The plugins of one app, in dependency order. Nothing changes once it is collected."""
 
@@ -101,53 +91,42 @@ class Loaded:
         self.skipped = tuple(skipped)
         self.settings = settings
         self.hooks = hooks
-        self._contributions: Mapping[str, tuple[Contribution[Any], ...]] | None = None
+        self._contributions: dict[str, tuple[Contribution[Any], ...]] = {}
 
-    def freeze(self, contributions: Mapping[str, tuple[Contribution[Any], ...]]) -> None:
-        """Sets what was collected, once."""
-        if self._contributions is not None:
-            raise RuntimeError("The plugins of this site are already loaded.")
-        self._contributions = contributions
+    def freeze(self, kind: Kind[T], contributions: Sequence[Contribution[T]]) -> None:
+        """Set what was collected of one kind, once."""
+        if kind.name in self._contributions:
+            raise RuntimeError(f"The {kind.name} of this site are already collected.")
+        self._contributions[kind.name] = tuple(contributions)
 
-    @overload
-    def contributions(self, kind: Literal["models"]) -> list[Contribution[type[Model]]]: ...
-    @overload
-    def contributions(self, kind: Literal["routes"]) -> list[Contribution[Route]]: ...
-    @overload
-    def contributions(self, kind: Literal["jobs"]) -> list[Contribution[Job]]: ...
-    @overload
-    def contributions(self, kind: Literal["metrics"]) -> list[Contribution[Metric]]: ...
-    @overload
-    def contributions(self, kind: Literal["subscriptions"]) -> list[Contribution[Subscription]]: ...
-    @overload
-    def contributions(
-        self, kind: Literal["authenticators"]
-    ) -> list[Contribution[Authenticator]]: ...
-    def contributions(self, kind: Kind) -> list[Contribution[Any]]:
-        """Everything of one kind, in dependency order. Complete when all plugins are loaded."""
-        if self._contributions is None:
-            raise RuntimeError("Plugins are still being loaded: ask when the site is built.")
-        return list(self._contributions[kind])
+    def contributions(self, kind: Kind[T]) -> list[Contribution[T]]:
+        """Return everything of one kind, in dependency order.
+
+        Kinds are collected in the order of ``hookspecs.KINDS``: a hook that registers routes can
+        look at permissions and roles. Raises ``RuntimeError`` for a kind that is not collected yet.
+        """
+        if kind.name not in self._contributions:
+            raise RuntimeError(f"The {kind.name} are still being collected: ask later.")
+        return list(self._contributions[kind.name])
 
     def contributed_by(self, plugin: LoadedPlugin) -> dict[str, list[Any]]:
         """What one plugin contributes, by kind."""
-        everything = self._contributions or {}
         return {
             kind: [c.item for c in contributions if c.plugin is plugin]
-            for kind, contributions in everything.items()
+            for kind, contributions in self._contributions.items()
         }
 
-    def sweep(self, hook: str, **arguments: Any) -> list[Contribution[Any]]:
-        """What every implementation of a hook answers, in dependency order; lists are flattened.
+    def call_hook(self, hook: str, **arguments: Any) -> list[Contribution[Any]]:
+        """Return what every implementation of a hook returns, flattened, in dependency order.
 
-        Raises :class:`BootFailed` with every implementation that raised or answered wrongly.
+        Raises :class:`BootFailed` with every implementation that raised or returned a wrong value.
         """
-        found, problems = self.hooks.sweep(self.plugins, hook, arguments)
+        found, problems = self.hooks.collect(self.plugins, hook, arguments)
         if problems:
             raise BootFailed(problems)
         return found
 
-    def settings_of(self, of: type[Settings]) -> Settings:
+    def config_of(self, of: type[Settings]) -> Settings:
         """A plugin's configuration, by the Struct that it declared as ``config``."""
         settings = self.settings[of]
         assert isinstance(settings, of)  # noqa: S101  # the mapping is keyed by the type

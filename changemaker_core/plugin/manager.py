@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from changemaker_core.config import ConfigError
 from changemaker_core.plugin import discovery
+from changemaker_core.plugin.base import PROJECT
+from changemaker_core.plugin.contributions import Contribution, Kind
 from changemaker_core.plugin.errors import (
     BootFailed,
     PluginConfigError,
@@ -29,13 +31,12 @@ from changemaker_core.plugin.hooks import (
     misconfigured,
     raised,
 )
-from changemaker_core.plugin.hookspecs import PROJECT
-from changemaker_core.plugin.loaded import Contribution, Loaded, LoadedPlugin, Skipped
+from changemaker_core.plugin.loaded import Loaded, LoadedPlugin, Skipped
 from changemaker_core.plugin.order import Edges, Order, sort
 from changemaker_core.plugin.wording import exception_line, leave_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from types import ModuleType
 
     import msgspec
@@ -46,15 +47,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Contribution", "Loaded", "LoadedPlugin", "Skipped", "Survey", "load", "survey"]
 
-#: Each kind of contribution and the hook that it comes from.
-HOOKS = {
-    "models": "cm_register_models",
-    "routes": "cm_register_routes",
-    "jobs": "cm_register_jobs",
-    "metrics": "cm_register_metrics",
-    "subscriptions": "cm_register_subscriptions",
-    "authenticators": "cm_register_authenticators",
-}
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What core brings along: its hooks, the kinds they return, and its own features.
+
+    ``check`` returns what is wrong with contributions of several kinds taken together.
+    """
+
+    hookspecs: type
+    kinds: Sequence[Kind[Any]]
+    features: Sequence[type[Plugin]] = ()
+    check: Callable[[Loaded], Iterable[PluginError]] = lambda _loaded: ()
 
 
 class Host(Protocol):
@@ -77,18 +81,18 @@ def load(
     config: Config,
     site: Host,
     *,
-    features: Sequence[type[Plugin]] = (),
+    core: Core,
     safe_mode: bool = False,
 ) -> Loaded:
     """Loads plugins, or raises :class:`BootFailed` with every problem.
 
     ``plugins``: None for those that are installed and let in by ``config``; a list of classes for
-    exactly those. ``features`` are core's own: they come first, and what goes wrong in them is a
-    bug and raised as it is. ``safe_mode`` loads nothing else.
+    exactly those. Core's own features come first, and what goes wrong in them is a bug and raised
+    as it is. ``safe_mode`` loads nothing else.
 
     ``site.loaded`` is set before hooks are called, so that they can use ``site.settings``.
     """
-    found = survey(plugins, config, site, features=features, safe_mode=safe_mode)
+    found = survey(plugins, config, site, core=core, safe_mode=safe_mode)
     if found.problems:
         raise BootFailed(found.problems)
     return found.loaded
@@ -99,31 +103,32 @@ def survey(
     config: Config,
     site: Host | None,
     *,
-    features: Sequence[type[Plugin]] = (),
+    core: Core,
     safe_mode: bool = False,
 ) -> Survey:
-    """As :func:`load`, and answers what it found instead of raising.
+    """As :func:`load`, but returns what it found instead of raising.
 
     Without a ``site`` no hook is called, and nothing is contributed.
     """
-    boot = _Boot(config)
-    boot.find(plugins, features, safe_mode)
+    boot = _Boot(config, core)
+    boot.find(plugins, core.features, safe_mode)
     boot.build()
     loaded = Loaded(boot.plugins, boot.skipped, boot.settings, boot.hooks)
-    if site is None:
-        contributions: Mapping[str, tuple[Contribution[Any], ...]] = {k: () for k in HOOKS}
-    else:
+    if site is not None:
         site.loaded = loaded
-        contributions = boot.collect(site)
-    return boot.finish(loaded, contributions)
+    boot.collect(loaded, site)
+    boot.problems += core.check(loaded)
+    return boot.finish(loaded)
 
 
 class _Boot:
     """The state of one start: what is still good, and what was found wrong."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, core: Core) -> None:
         self.config = config
+        self.kinds = core.kinds
         self.hooks = Hooks()
+        self.hooks.offer(core.hookspecs, "core", core.kinds)
         self.candidates: list[Candidate] = []
         self.plugins: list[LoadedPlugin] = []
         self.skipped: list[Skipped] = []
@@ -159,8 +164,8 @@ class _Boot:
         if candidate.name not in {c.name for c in own}:
             return False
         problem = "Core has a feature of this name."
-        mend = f"Uninstall it, or {leave_out(candidate.name)}."
-        self._drop(candidate, [candidate.error(PluginConflict, problem, mend)])
+        fix = f"Uninstall it, or {leave_out(candidate.name)}."
+        self._drop(candidate, [candidate.error(PluginConflict, problem, fix)])
         return True
 
     # -- build
@@ -188,8 +193,8 @@ class _Boot:
             if candidate.core:
                 raise
             problem = f"{cls.__name__}() raised {exception_line(error)}."
-            mend = f"A plugin is made without arguments; meanwhile {leave_out(candidate.name)}."
-            return self._drop(candidate, [candidate.error(PluginImportFailed, problem, mend)])
+            fix = f"A plugin is made without arguments; meanwhile {leave_out(candidate.name)}."
+            return self._drop(candidate, [candidate.error(PluginImportFailed, problem, fix)])
         self.plugins.append(_loaded(candidate, instance))
         return None
 
@@ -237,8 +242,8 @@ class _Boot:
         first, *rest = (members[name] for name in chain[:-1])
         problem = f"Plugins require each other in a circle: {' → '.join(chain)}."
         also = ", ".join(map(str, rest))
-        mend = f"One of them must do without: its author can turn `requires` into `after`. ({also})"
-        self._drop(first, [first.error(PluginCycle, problem, mend, tuple(p.name for p in rest))])
+        fix = f"One of them must do without: its author can turn `requires` into `after`. ({also})"
+        self._drop(first, [first.error(PluginCycle, problem, fix, tuple(p.name for p in rest))])
         for plugin in rest:
             note = Skipped(plugin.name, plugin.version, plugin.distribution, "failed", problem)
             self._skip(plugin, note)
@@ -273,7 +278,7 @@ class _Boot:
             problem = f"Its configuration {struct.__name__} is another plugin's too."
             return [plugin.error(PluginInvalid, problem, "Give each plugin a Struct of its own.")]
         try:
-            self.settings[struct] = self.config.plugin_settings(plugin.name, struct)
+            self.settings[struct] = self.config.plugin_config(plugin.name, struct)
         except ConfigError as error:
             return misconfigured(plugin, error)
         return []
@@ -288,21 +293,18 @@ class _Boot:
 
     # -- collect
 
-    def collect(self, site: Host) -> dict[str, tuple[Contribution[Any], ...]]:
-        """What every plugin contributes; wrong contributions are reported and left out."""
-        contributions = {}
-        for kind, hook in HOOKS.items():
-            found, problems = self.hooks.sweep(self.plugins, hook, {"site": site})
-            contributions[kind] = tuple(found)
-            self.problems += problems
-        return contributions
+    def collect(self, loaded: Loaded, site: Host | None) -> None:
+        """Call core's hooks; wrong contributions are reported and left out."""
+        for kind in self.kinds:
+            found: list[Contribution[Any]] = []
+            if site is not None:
+                found, problems = self.hooks.collect(self.plugins, kind.hook, {"site": site})
+                self.problems += problems
+            loaded.freeze(kind, found)
 
-    def finish(
-        self, loaded: Loaded, contributions: Mapping[str, tuple[Contribution[Any], ...]]
-    ) -> Survey:
-        """The frozen result."""
-        loaded.freeze(contributions)
-        # NOTE(twice): a hook that two features sweep reports the same thing to both.
+    def finish(self, loaded: Loaded) -> Survey:
+        """Return what was loaded, and every problem once."""
+        # NOTE(twice): a hook that two features call reports the same problem to both.
         unlike = {(p.plugin, type(p).__name__, p.problem): p for p in self.problems}
         return Survey(loaded, tuple(unlike[key] for key in sorted(unlike)), self.order)
 
@@ -333,11 +335,11 @@ def _edges(plugins: Iterable[LoadedPlugin]) -> dict[str, Edges]:
 def _missing(plugin: LoadedPlugin, name: str, note: Skipped | None) -> PluginError:
     if note is None:
         problem = f"It requires the plugin {name!r}, which is not installed."
-        mend = f"Install it (`pip install changemaker-{name}`), or {leave_out(plugin.name)}."
+        fix = f"Install it (`pip install changemaker-{name}`), or {leave_out(plugin.name)}."
     else:
         problem = f"It requires the plugin {name!r}, which is left out: {note.reason}"
-        mend = f"Let {name!r} in, or {leave_out(plugin.name)}."
-    return plugin.error(PluginDependencyMissing, problem, mend, (name,))
+        fix = f"Let {name!r} in, or {leave_out(plugin.name)}."
+    return plugin.error(PluginDependencyMissing, problem, fix, (name,))
 
 
 def _needless_table(plugin: LoadedPlugin, config: Config) -> list[PluginError]:
@@ -359,8 +361,9 @@ def _offer(plugin: LoadedPlugin, hooks: Hooks) -> list[PluginError]:
             raise
         return [raised(plugin, "Importing its hookspecs.py", error)]
     problems = [_foreign_hook(plugin, n) for n in _offered(module) if not _owns(plugin, n)]
+    kinds = [value for value in vars(module).values() if isinstance(value, Kind)]
     for namespace in () if problems else _namespaces(module):
-        hooks.offer(namespace, plugin.name)
+        hooks.offer(namespace, plugin.name, kinds)
     return problems
 
 

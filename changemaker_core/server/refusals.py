@@ -11,7 +11,7 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-#: Errors that the operator, not a programmer, can mend: module, name, and what to say first.
+#: Errors that the operator, not a programmer, can fix: module, name, and what to say first.
 EXPECTED = (
     ("changemaker_core.config", "ConfigError", ""),
     ("changemaker_core.plugin.errors", "BootFailed", ""),
@@ -30,7 +30,7 @@ class Refusal(click.ClickException):
 
 @contextlib.contextmanager
 def plain_errors() -> Iterator[None]:
-    """Turn the errors that an operator can mend into ``Refusal``; others are bugs and pass."""
+    """Turn the errors that an operator can fix into ``Refusal``; others are bugs and pass."""
     try:
         yield
     except Exception as error:

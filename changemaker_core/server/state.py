@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from changemaker_core.jobs.declarations import JOBS, SUBSCRIPTIONS
 from changemaker_core.server.refusals import Refusal
 from changemaker_core.text import did_you_mean
 
@@ -59,8 +60,8 @@ def mounted_jobs(site: Site, orders: Orders) -> frozenset[str] | None:
         return None
     from changemaker_core.jobs import subscription_job
 
-    jobs = [(c.plugin, c.item.name) for c in site.loaded.contributions("jobs")]
-    heard = site.loaded.contributions("subscriptions")
+    jobs = [(c.plugin, c.item.name) for c in site.loaded.contributions(JOBS)]
+    heard = site.loaded.contributions(SUBSCRIPTIONS)
     jobs += [(c.plugin, subscription_job(c.item).name) for c in heard]
     left_out = {name for plugin, name in jobs if not _is_mounted(plugin, orders)}
     return frozenset(site.job_names()) - left_out

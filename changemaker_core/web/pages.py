@@ -10,10 +10,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class TemplateResponse:
     """A template and what it is filled with; the edge renders it in the reader's language.
 
-    >>> Page("influence/campaign_list.html", {"campaigns": []}).status
+    >>> TemplateResponse("influence/campaign_list.html", {"campaigns": []}).status
     200
     """
 

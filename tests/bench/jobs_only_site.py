@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from datetime import datetime
 
-    from changemaker_core.plugin.types import Job, Subscription
+    from changemaker_core.jobs.declarations import Job, Subscription
     from changemaker_core.site import Site
 
 

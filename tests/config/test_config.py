@@ -299,17 +299,17 @@ def test_configuration_never_shows_what_it_holds(tmp_path: Path) -> None:
 def test_a_plugins_table_gets_its_types(tmp_path: Path) -> None:
     toml = "[parks]\nbenches = 7\ncolours = ['red', 'blue']\n"
     config = load(tmp_path, toml, PARKS__OPEN_AT_NIGHT="on", PARKS__KEEPER="7", PARKS__RATIO="0.25")
-    assert config.plugin_settings("parks", Parks) == Parks(
+    assert config.plugin_config("parks", Parks) == Parks(
         benches=7, open_at_night=True, colours=("red", "blue"), keeper="7", ratio=0.25
     )
-    assert config.plugin_settings("trees", Parks) == Parks()
+    assert config.plugin_config("trees", Parks) == Parks()
 
 
 def test_every_problem_of_a_plugins_table(tmp_path: Path) -> None:
     toml = "[parks]\nbenches = -1\nbenchs = 3\nkind = 'wild'\n"
     config = load(tmp_path, toml, PARKS__RATIO="half")
     with pytest.raises(ConfigError) as raised:
-        config.plugin_settings("parks", Parks)
+        config.plugin_config("parks", Parks)
     text = str(raised.value)
     assert "changemaker.toml:2: parks.benches must be a whole number ≥ 0." in text
     assert (
@@ -322,16 +322,16 @@ def test_every_problem_of_a_plugins_table(tmp_path: Path) -> None:
 
 def test_a_plugins_own_rule_and_missing_key(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="CHANGEMAKER_STRICT__URL"):
-        load(tmp_path).plugin_settings("strict", Strict)
+        load(tmp_path).plugin_config("strict", Strict)
     config = load(tmp_path, STRICT__URL="x", STRICT__LIMIT="13")
     with pytest.raises(ConfigError, match="limit must not be 13"):
-        config.plugin_settings("strict", Strict)
+        config.plugin_config("strict", Strict)
 
 
 def test_numbers_of_the_file_are_not_taken_for_text(tmp_path: Path) -> None:
     config = load(tmp_path, "[parks]\nkeeper = 7\nopen_at_night = 'yes'")
     with pytest.raises(ConfigError) as raised:
-        config.plugin_settings("parks", Parks)
+        config.plugin_config("parks", Parks)
     assert len(raised.value.problems) == 2
 
 
@@ -350,14 +350,14 @@ def test_lines_are_right_beside_strings_of_many_lines_and_dotted_keys(tmp_path: 
     config, _ = Config.read(tmp_path, BASE)
     for plugin, line in (("parks", 5), ("trees", 6)):
         with pytest.raises(ConfigError, match=f"toml:{line}: {plugin}.benches"):
-            config.plugin_settings(plugin, Parks)
+            config.plugin_config(plugin, Parks)
 
 
 def test_tests_read_nothing_but_what_they_are_given(tmp_path: Path) -> None:
     (tmp_path / "changemaker.toml").write_text("organisation = 'Parks'")
     config = Config.for_tests(tmp_path, development=True, plugin_tables={"parks": {"benches": 2}})
     assert (config.organisation, config.development) == ("Changemaker", True)
-    assert config.plugin_settings("parks", Parks).benches == 2
+    assert config.plugin_config("parks", Parks).benches == 2
     assert config.database_url == f"sqlite:///{tmp_path}/site.db"
 
 

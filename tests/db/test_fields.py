@@ -21,7 +21,7 @@ from changemaker_core.db import (
 )
 
 
-class Every(Model):
+class EveryField(Model):
     id = UUIDField(primary_key=True, default=new_id)
     at = UtcField(null=True)
     data = JSONField(default=dict)
@@ -32,11 +32,11 @@ class Every(Model):
 
 @pytest.fixture
 def store(database, make_tables):
-    make_tables(Every)
+    make_tables(EveryField)
 
     def store_(**values):
-        identifier = database.sync.write(lambda tx: Every.create(**values).id)
-        return database.sync.read(lambda: Every.get_by_id(identifier))
+        identifier = database.sync.write(lambda tx: EveryField.create(**values).id)
+        return database.sync.read(lambda: EveryField.get_by_id(identifier))
 
     return store_
 
@@ -61,7 +61,7 @@ def test_json_paths(database, store):
     store(data={"a": {"b": "x"}})
     store(data={"a": {"b": "y"}})
     found = database.sync.read(
-        lambda: [row.data for row in Every.select().where(Every.data["a"]["b"] == "y")]
+        lambda: [row.data for row in EveryField.select().where(EveryField.data["a"]["b"] == "y")]
     )
     assert found == [{"a": {"b": "y"}}]
 
@@ -70,13 +70,13 @@ def test_json_paths(database, store):
 def test_ids_are_canonical_text_however_they_are_spelt(database, store, spell):
     identifier = uuid.UUID(new_id())
     assert store(id=identifier).id == str(identifier)
-    found = database.sync.read(lambda: Every.get(Every.id == spell(identifier)).id)
+    found = database.sync.read(lambda: EveryField.get(EveryField.id == spell(identifier)).id)
     assert found == str(identifier)
 
 
 def test_what_is_no_id_is_refused(database, store):
     with pytest.raises(InvalidId, match="nonsense"):
-        database.sync.read(lambda: Every.get_or_none(Every.id == "nonsense"))
+        database.sync.read(lambda: EveryField.get_or_none(EveryField.id == "nonsense"))
 
 
 def test_new_ids_are_version_7_and_grow():
@@ -117,8 +117,8 @@ def test_models_that_mean_different_things_are_refused():
     class Foreign(peewee.Model):
         name = peewee.TextField()
 
-    problems = check_models([Every, Wrong, Foreign])
+    problems = check_models([EveryField, Wrong, Foreign])
     assert len(problems) == 5
     assert any("Wrong.at" in problem and "UtcField" in problem for problem in problems)
     assert any("Foreign must derive" in problem for problem in problems)
-    assert check_models([Every]) == []
+    assert check_models([EveryField]) == []

@@ -178,7 +178,7 @@ class ProbePlugin(Plugin):
     name = "probe"
 
     @hookimpl
-    def accounts_register_permissions(self):
+    def cm_register_permissions(self):
         return [Permission("probe.thing.write", "Remove things")]
 
     @hookimpl

@@ -6,21 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changemaker_core import Invalid, ListQuery, page_of
+from changemaker_core import Invalid, ListQuery, paginate
 from changemaker_core.http.lists import COUNTED, Cursors
 
 cursors = Cursors("s" * 32, "campaigns")
 
 
 def test_a_page_and_where_it_stands():
-    page = page_of([1, 2, 3], ListQuery(limit=2), 7, cursor=lambda row: f"after {row}")
+    page = paginate([1, 2, 3], ListQuery(limit=2), 7, cursor=lambda row: f"after {row}")
     assert page.data == [1, 2]
     assert page.pagination.has_more and page.pagination.next_cursor == "after 2"
     assert page.pagination.total == 7 and page.pagination.total_at_least is None
 
 
 def test_the_last_page():
-    page = page_of([1, 2], ListQuery(limit=2, offset=5), 7, cursor=str)
+    page = paginate([1, 2], ListQuery(limit=2, offset=5), 7, cursor=str)
     assert not page.pagination.has_more and page.pagination.next_cursor is None
 
 
@@ -29,7 +29,7 @@ def test_the_last_page():
     [(COUNTED, COUNTED, None), (COUNTED + 1, None, COUNTED), (10**6, None, COUNTED)],
 )
 def test_totals_are_exact_up_to_a_point(counted, total, at_least):
-    pagination = page_of([], ListQuery(), counted).pagination
+    pagination = paginate([], ListQuery(), counted).pagination
     assert (pagination.total, pagination.total_at_least) == (total, at_least)
 
 

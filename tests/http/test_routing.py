@@ -1,4 +1,4 @@
-"""No route open by accident, none hiding another; every problem names plugin and mend."""
+"""No route open by accident, none hiding another; every problem names plugin and fix."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def problems(make_config, *plugins):
 def test_a_wrong_route_is_refused(make_config, routes, kind, words):
     [problem] = problems(make_config, plugin("probe", *routes))
     assert isinstance(problem, kind)
-    assert problem.plugin == "probe" and problem.mend
+    assert problem.plugin == "probe" and problem.fix
     assert all(word in str(problem) for word in words), str(problem)
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from changemaker_core.http.validation.schema import Email, PlainLine, errors_of
+from changemaker_core.http.validation.schema import Email, SingleLine, errors_of
 from changemaker_core.text import Text
 
 NAMES = ["number", "ratio", "title", "mail", "line", "flag", "level", "kind", "when", "tags"]
@@ -34,7 +34,7 @@ class Everything(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     ratio: Annotated[float, Meta(ge=0)] | None = None
     title: Annotated[str, Meta(min_length=2, max_length=5)]
     mail: Email | None = None
-    line: PlainLine = ""
+    line: SingleLine = ""
     flag: bool = False
     level: Level | None = None
     kind: Literal["a", "b"] = "a"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from changemaker_core.plugin.types import Job
+    from changemaker_core.jobs.declarations import Job
 
 
 class Note(Model):

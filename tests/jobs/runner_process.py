@@ -12,9 +12,9 @@ import peewee
 
 from changemaker_core.db import Model, Tx
 from changemaker_core.jobs import JobRun, run_jobs
+from changemaker_core.jobs.declarations import Interval, Job, RetryPolicy
 from changemaker_core.mail import Address, Message, Refused, SmtpTransport, Unanswered
 from changemaker_core.mail.smtp import SmtpServer
-from changemaker_core.plugin.types import Backoff, Every, Job
 from tests.bench.jobs_only_site import JobsOnlySite
 from tests.bench.processes import READY
 
@@ -76,13 +76,13 @@ def make_site(database_url: str, sender: Sender, tick_seconds: str = "") -> Jobs
             "test.mail",
             sender.send,
             queue="mail",
-            retries=Backoff(first=timedelta(seconds=1)),
+            retries=RetryPolicy(initial=timedelta(seconds=1)),
             on_unknown=lambda tx, number, **_: note(tx, f"unknown {number}"),
         ),
         Job("test.note", write_note, queue="notes"),
     ]
     if tick_seconds:
-        every = Every(timedelta(seconds=float(tick_seconds)))
+        every = Interval(timedelta(seconds=float(tick_seconds)))
         jobs.append(Job("test.tick", write_tick, queue="notes", schedule=every))
     return JobsOnlySite(database_url, jobs)
 

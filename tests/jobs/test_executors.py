@@ -22,7 +22,7 @@ from changemaker_core.jobs import (
     executor,
     queue_depths,
 )
-from changemaker_core.plugin.types import Backoff, Job
+from changemaker_core.jobs.declarations import Job, RetryPolicy
 from tests.bench import processes
 from tests.bench.processes import wait_until
 
@@ -61,7 +61,9 @@ def test_a_job_that_was_claimed_and_never_begun_keeps_its_only_attempt(
     make_site: Fixture, put: Fixture, rows: Fixture, clock: Fixture
 ) -> None:
     runs = []
-    site = make_site(Job("test.job", lambda run: runs.append(run.id), retries=Backoff(attempts=1)))
+    site = make_site(
+        Job("test.job", lambda run: runs.append(run.id), retries=RetryPolicy(attempts=1))
+    )
     put(site, "test.job")
     assert Executor(site)._claim()
     clock.forward(seconds=60)
@@ -205,7 +207,7 @@ def test_a_job_that_ends_its_process_each_time_dies(
         Job(
             "test.job",
             lambda run: runs.append(run.attempt),
-            retries=Backoff(attempts=2),
+            retries=RetryPolicy(attempts=2),
             on_dead=lambda tx: take_note(tx, "dead"),
         )
     )

@@ -13,9 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from changemaker_core.jobs import Executor, RunnerThread, hold_queue, holds, waiting_jobs
+from changemaker_core.jobs.declarations import Job, RetryPolicy
 from changemaker_core.jobs.held_queues.counter_file import CounterFile
 from changemaker_core.jobs.held_queues.guard import read_heartbeat
-from changemaker_core.plugin.types import Backoff, Job
 from changemaker_core.testing.snapshots import take
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Post:
         self.first: Callable[[], object] | None = None
 
     def jobs(self) -> list[Job]:
-        retries = Backoff(first=timedelta(minutes=1), within=DAY)
+        retries = RetryPolicy(initial=timedelta(minutes=1), deadline=DAY)
         return [
             Job("send", self._send, queue="mail", retries=retries, hold_after=DAY),
             Job("refuse", self._refuse, queue="mail", retries=retries, hold_after=DAY),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from changemaker_core.jobs import CoreJob
-from changemaker_core.plugin.types import Job
+from changemaker_core.jobs.declarations import Job
 from changemaker_core.testing.smtp import read_log
 from tests.bench import processes
 from tests.bench.kill import drain_to_the_end, judge, kill_while_draining, smtp_process

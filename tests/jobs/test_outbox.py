@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from changemaker_core.identity.actor import Actor, current_actor
 from changemaker_core.jobs import Executor, JobRun, PayloadRefused, UnknownJob
+from changemaker_core.jobs.declarations import Job, Subscription
 from changemaker_core.jobs.payload import MAX_BYTES, decode, encode
-from changemaker_core.plugin.types import Job, Subscription
 
 if TYPE_CHECKING:
     from changemaker_core.db import Tx

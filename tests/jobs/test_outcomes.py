@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from changemaker_core.identity.actor import SYSTEM, current_actor
 from changemaker_core.jobs import Executor, JobFailed
+from changemaker_core.jobs.declarations import Job, RetryPolicy
 from changemaker_core.jobs.job_run import delay
-from changemaker_core.plugin.types import Backoff, Job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +75,7 @@ def test_an_exception_before_the_point_of_no_return_is_tried_again(
         if run.attempt < 3:
             raise ConnectionError("nobody\0 there")
 
-    site = make_site(Job("test.job", job, retries=Backoff(first=timedelta(seconds=10))))
+    site = make_site(Job("test.job", job, retries=RetryPolicy(initial=timedelta(seconds=10))))
     put(site, "test.job")
     executor = Executor(site)
     executor.run_due()
@@ -168,9 +168,9 @@ def test_job_failed_is_dead_at_once(
 @pytest.mark.parametrize(
     ("retries", "runs"),
     [
-        (Backoff(attempts=1), 1),
-        (Backoff(attempts=3), 3),
-        (Backoff(first=timedelta(hours=10), longest=timedelta(hours=10)), 4),
+        (RetryPolicy(attempts=1), 1),
+        (RetryPolicy(attempts=3), 3),
+        (RetryPolicy(initial=timedelta(hours=10), maximum=timedelta(hours=10)), 4),
     ],
 )
 def test_a_job_dies_when_it_was_tried_often_or_long_enough(
@@ -180,7 +180,7 @@ def test_a_job_dies_when_it_was_tried_often_or_long_enough(
     notes: Fixture,
     take_note: Fixture,
     clock: Fixture,
-    retries: Backoff,
+    retries: RetryPolicy,
     runs: int,
 ) -> None:
     def job(run: JobRun) -> None:
@@ -269,5 +269,5 @@ def test_jobs_are_run_in_the_order_in_which_they_are_due(
 )
 def test_the_wait_doubles_within_bounds(attempt: int, first: timedelta, longest: timedelta) -> None:
     expected = min(first * 2.0 ** min(attempt - 1, 20), longest)
-    waited = delay(Backoff(first=first, longest=longest), attempt)
+    waited = delay(RetryPolicy(initial=first, maximum=longest), attempt)
     assert expected * 0.79 <= waited <= expected * 1.21

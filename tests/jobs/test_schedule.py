@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from changemaker_core.jobs import Executor
+from changemaker_core.jobs.declarations import Interval, Job
 from changemaker_core.jobs.purge import core_jobs
 from changemaker_core.jobs.schedule import Scheduler, latest_due, slot_id
-from changemaker_core.plugin.types import Every, Job
 
 if TYPE_CHECKING:
     from changemaker_core.jobs import JobRun
@@ -22,9 +22,9 @@ moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.
 
 @given(now=moments, interval=st.timedeltas(timedelta(seconds=1), timedelta(days=40)))
 def test_the_latest_due_time(now: datetime, interval: timedelta) -> None:
-    due = latest_due(Every(interval), now)
+    due = latest_due(Interval(interval), now)
     assert due <= now < due + interval
-    assert latest_due(Every(interval), due) == due
+    assert latest_due(Interval(interval), due) == due
 
 
 @given(one=moments, other=moments)
@@ -39,7 +39,10 @@ def test_ids_of_due_times(one: datetime, other: datetime) -> None:
 
 def tick_job(runs: list[str], **options: Any) -> Job:
     return Job(
-        "test.tick", lambda run: runs.append(run.id), schedule=Every(timedelta(hours=1)), **options
+        "test.tick",
+        lambda run: runs.append(run.id),
+        schedule=Interval(timedelta(hours=1)),
+        **options,
     )
 
 
@@ -88,7 +91,7 @@ def test_old_rows_go_and_due_times_stay_remembered(
     def fail(run: JobRun) -> None:
         run.dead("no")
 
-    monthly = Job("test.monthly", lambda run: None, schedule=Every(timedelta(days=30)))
+    monthly = Job("test.monthly", lambda run: None, schedule=Interval(timedelta(days=30)))
     site = make_site(
         *core_jobs(), monthly, Job("test.job", lambda run: None), Job("test.fail", fail)
     )

@@ -10,6 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from changemaker_core import HealthCheck, Job, Plugin, hookimpl
 from changemaker_core.features.accounts import api
+from changemaker_core.http.declarations import ROUTES
 from changemaker_core.jobs import hold_queue
 from changemaker_core.mail import Address, Message
 from changemaker_core.testing.fixtures_site import client_of
@@ -89,7 +90,7 @@ async def test_the_api_description_is_valid_and_lists_every_endpoint(open_app):
         OpenAPIV31SpecValidator(document).validate()
         paths = {
             route.item.path
-            for route in app.site.loaded.contributions("routes")
+            for route in app.site.loaded.contributions(ROUTES)
             if route.item.path.startswith("/api/")
         }
         assert paths == set(document["paths"])

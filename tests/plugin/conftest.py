@@ -12,24 +12,31 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from changemaker_core.config import Config
+from changemaker_core.hookspecs import KINDS, CoreHooks
 from changemaker_core.plugin import discovery, manager
 from changemaker_core.plugin.errors import BootFailed, PluginError
+from changemaker_core.plugin.manager import Core
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+    from changemaker_core import Plugin
 
 
 HEAD = """
 from __future__ import annotations
 
-from changemaker_core.plugin.base import Plugin
-from changemaker_core.plugin.hookspecs import hookimpl, hookspec
-from changemaker_core.plugin.types import *
+from changemaker_core import *
 
 RAN = __import__("sys").modules.setdefault("changemaker_tests_ran", [])
 RAN.append(__name__)
 """
+
+
+def core(features: Sequence[type[Plugin]] = ()) -> Core:
+    """Core's hooks, without its features."""
+    return Core(CoreHooks, KINDS, features)
 
 
 @dataclass
@@ -100,11 +107,13 @@ class Shelf:
         options.setdefault("site", Stage())
         options.setdefault("plugins", None)
         options.setdefault("config", self.config())
+        options["core"] = core(options.pop("features", ()))
         return manager.survey(**options)
 
     def load(self, **options: Any) -> manager.Loaded:
         """Loads what is installed."""
-        return manager.load(None, self.config(), Stage(), **options)
+        plugins = core(options.pop("features", ()))
+        return manager.load(None, self.config(), Stage(), core=plugins, **options)
 
     def failure(self, **options: Any) -> BootFailed:
         """The report of a start that has to fail."""
@@ -118,7 +127,7 @@ class Shelf:
         report = self.failure(**options)
         (problem,) = report.problems
         assert type(problem) is kind
-        assert problem.mend
+        assert problem.fix
         if problem.distribution:
             assert f"({problem.distribution} {problem.version})" in str(report)
         return problem

@@ -158,7 +158,7 @@ def test_explain_says_place_contributions_and_collisions(broken: Shelf) -> None:
     explanation = as_json(run(broken, "plugins", "explain", "zgood", "--json"))
     assert explanation["status"] == "loaded"
     assert explanation["contributes"]["routes"] == ["/zgood"]
-    assert any("zsame" in row or "already that of" in row for row in explanation["problems"])
+    assert any("zsame" in row or "already belongs to" in row for row in explanation["problems"])
     told = run(broken, "plugins", "explain", "aimport").stdout
     assert told.startswith("aimport (changemaker-aimport 1.2.3): failed")
     assert "ValueError: no benches" in told

@@ -55,7 +55,7 @@ def test_a_plugin_for_another_core_is_refused_before_it_is_imported(shelf: Shelf
         problem.problem
         == "It needs changemaker-core<0.3,>=0.2, and changemaker-core 0.1.0 is installed."
     )
-    assert "pip install --upgrade changemaker-parks" in problem.mend
+    assert "pip install --upgrade changemaker-parks" in problem.fix
     assert shelf.ran() == []
 
 
@@ -69,7 +69,7 @@ def test_a_plugin_for_another_version_of_a_plugin_is_refused(shelf: Shelf) -> No
 def test_a_distribution_that_is_absent_is_named_with_its_command(shelf: Shelf) -> None:
     shelf.plugin("parks", requires=("changemaker-media>=3",))
     problem = shelf.only_problem(PluginDependencyMissing)
-    assert "pip install 'changemaker-media>=3'" in problem.mend
+    assert "pip install 'changemaker-media>=3'" in problem.fix
 
 
 def test_requirements_of_extras_and_of_other_systems_do_not_count(shelf: Shelf) -> None:
@@ -192,7 +192,7 @@ def test_a_plugin_that_cannot_be_imported(shelf: Shelf, head: str, told: str) ->
     problem = shelf.only_problem(PluginImportFailed)
     assert told in problem.problem
     assert "\n" not in problem.problem
-    assert 'deny = ["parks"]' in problem.mend
+    assert 'deny = ["parks"]' in problem.fix
 
 
 def test_an_entry_point_must_be_a_plugin(shelf: Shelf) -> None:

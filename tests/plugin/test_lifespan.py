@@ -11,10 +11,10 @@ import pytest
 
 from changemaker_core.config import Config
 from changemaker_core.plugin import manager
-from changemaker_core.plugin.base import Plugin
+from changemaker_core.plugin.base import Plugin, hookimpl
 from changemaker_core.plugin.errors import PluginFailed, PluginInvalid, PluginTimeout
-from changemaker_core.plugin.hookspecs import hookimpl
 from changemaker_core.plugin.lifespan import lifespan
+from tests.plugin.conftest import core
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -64,7 +64,7 @@ def plugin(
 
 
 def load(stage: Stage, *plugins: type[Plugin]) -> manager.Loaded:
-    return manager.load(plugins, Config.for_tests(Path()), stage)
+    return manager.load(plugins, Config.for_tests(Path()), stage, core=core())
 
 
 async def test_in_dependency_order_and_back(stage: Stage) -> None:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from changemaker_core.config import Config
+from changemaker_core.http.declarations import ROUTES
 from changemaker_core.plugin import manager
-from changemaker_core.plugin.base import Plugin
+from changemaker_core.plugin.base import Plugin, hookimpl
 from changemaker_core.plugin.errors import (
     BootFailed,
     PluginConfigError,
@@ -19,13 +20,13 @@ from changemaker_core.plugin.errors import (
     PluginFailed,
     PluginInvalid,
 )
-from changemaker_core.plugin.hookspecs import hookimpl
+from tests.plugin.conftest import core
 
 if TYPE_CHECKING:
-    from changemaker_core.plugin.types import Route
+    from changemaker_core.http.declarations import Route
     from tests.plugin.conftest import Shelf, Stage
 
-ROUTES = """
+REGISTER_ROUTES = """
 @hookimpl
 def cm_register_routes(self, site):
     return [{}]
@@ -48,7 +49,7 @@ def test_a_requirement_that_is_not_installed(shelf: Shelf) -> None:
     shelf.plugin("parks", "requires = ('map',)")
     problem = shelf.only_problem(PluginDependencyMissing)
     assert "'map', which is not installed" in problem.problem
-    assert "pip install changemaker-map" in problem.mend
+    assert "pip install changemaker-map" in problem.fix
 
 
 def test_a_requirement_that_is_denied(shelf: Shelf) -> None:
@@ -77,7 +78,7 @@ def test_a_circle_of_three_is_one_chain_with_every_distribution(shelf: Shelf) ->
     shelf.plugin("c", "requires = ('a',)")
     problem = shelf.only_problem(PluginCycle)
     assert "a → b → c → a" in problem.problem
-    assert "b (changemaker-b 1.2.3), c (changemaker-c 1.2.3)" in problem.mend
+    assert "b (changemaker-b 1.2.3), c (changemaker-c 1.2.3)" in problem.fix
 
 
 def test_features_come_first_whatever_plugins_are_called(shelf: Shelf) -> None:
@@ -138,7 +139,7 @@ def test_an_override_of_a_marked_method_without_its_own_marker(shelf: Shelf) -> 
     module = shelf.folder / "changemaker_parks" / "plugin.py"
     text = module.read_text().replace("class ThePlugin(Plugin)", "class ThePlugin(Base)")
     module.write_text(text + "    def cm_register_routes(self, site): return [1]\n")
-    assert "also where it overrides" in shelf.only_problem(PluginInvalid).mend
+    assert "also where it overrides" in shelf.only_problem(PluginInvalid).fix
 
 
 def test_another_plugins_hook_without_the_marker(shelf: Shelf) -> None:
@@ -159,7 +160,7 @@ def test_arguments_that_the_hook_does_not_have(shelf: Shelf, signature: str, tol
     shelf.plugin("parks", f"@hookimpl\ndef cm_register_routes({signature}): return []")
     problem = shelf.only_problem(PluginInvalid)
     assert told in problem.problem
-    assert "cm_register_routes(site)" in problem.mend
+    assert "cm_register_routes(site)" in problem.fix
 
 
 @pytest.mark.parametrize(
@@ -178,7 +179,7 @@ def test_hooks_are_neither_async_nor_wrappers(shelf: Shelf) -> None:
 
 def test_a_hook_that_raises_is_one_plugins_and_the_others_are_still_asked(shelf: Shelf) -> None:
     shelf.plugin("parks", "@hookimpl\ndef cm_register_routes(self): return 1 / 0")
-    shelf.plugin("trees", ROUTES.format("7"))
+    shelf.plugin("trees", REGISTER_ROUTES.format("7"))
     first, second = shelf.failure().problems
     assert isinstance(first, PluginFailed)
     assert "cm_register_routes raised ZeroDivisionError: division by zero" in first.problem
@@ -204,7 +205,7 @@ def test_a_hook_that_returns_something_else(shelf: Shelf, result: str, told: str
 
 def test_what_is_no_model_is_refused(shelf: Shelf) -> None:
     shelf.plugin("parks", "@hookimpl\ndef cm_register_models(self): return [object]")
-    assert "the class object" in shelf.only_problem(PluginInvalid).problem
+    assert "object is not a model" in shelf.only_problem(PluginInvalid).problem
 
 
 def test_what_raises_in_a_feature_of_core_is_a_bug_and_passes() -> None:
@@ -216,7 +217,7 @@ def test_what_raises_in_a_feature_of_core_is_a_bug_and_passes() -> None:
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        manager.load([], Config.for_tests(Path()), Site(), features=[Broken])
+        manager.load([], Config.for_tests(Path()), Site(), core=core([Broken]))
 
 
 class Site:
@@ -239,7 +240,7 @@ def test_a_plugin_offers_hooks_and_sweeps_them_in_dependency_order(shelf: Shelf)
     answer = "@hookimpl\ndef media_register_stores(self): return ['{}', '{}-too']"
     shelf.plugin("alder", "requires = ('birch',)\n" + answer.format("alder", "alder"))
     shelf.plugin("birch", answer.format("birch", "birch"))
-    found = shelf.load().sweep("media_register_stores", site=None)
+    found = shelf.load().call_hook("media_register_stores", site=None)
     assert [(c.plugin.name, c.item) for c in found] == [
         ("birch", "birch"),
         ("birch", "birch-too"),
@@ -260,17 +261,21 @@ def test_hookspecs_that_cannot_be_imported(shelf: Shelf) -> None:
 
 def test_sweeping_a_hook_that_nobody_offers_is_a_mistake(shelf: Shelf) -> None:
     with pytest.raises(LookupError, match="cm_register_routes"):
-        shelf.load().sweep("cm_register_route")
+        shelf.load().call_hook("cm_register_route")
 
 
 def test_permissions_are_prefixed_and_belong_to_one_plugin(shelf: Shelf) -> None:
-    offers = "@hookspec\ndef media_register_permissions(site) -> list[Permission]: ..."
+    offers = """
+    @hookspec
+    def media_register_permissions(site) -> list[Permission]: ...
+    KIND = Kind("media_register_permissions", Permission, named("permission", "."))
+    """
     shelf.plugin("media", hookspecs=offers)
     give = "@hookimpl\ndef media_register_permissions(self): return [Permission('{}', 'x')]"
     shelf.plugin("parks", give.format("parks.write"))
     shelf.plugin("trees", give.format("parks.write"))
     with pytest.raises(BootFailed) as raised:
-        shelf.load().sweep("media_register_permissions", site=None)
+        shelf.load().call_hook("media_register_permissions", site=None)
     kinds = {type(problem) for problem in raised.value.problems}
     assert kinds == {PluginInvalid, PluginConflict}
     assert {problem.plugin for problem in raised.value.problems} == {"trees"}
@@ -282,7 +287,7 @@ def test_a_sweep_inside_of_a_feature_reports_the_plugin_at_fault(shelf: Shelf) -
 
         @hookimpl
         def cm_register_routes(self, site: Site) -> list[Route]:
-            site.loaded.sweep("media_register_permissions", site=site)
+            site.loaded.call_hook("media_register_permissions", site=site)
             return []
 
     offers = "@hookspec\ndef media_register_permissions(site) -> list[Permission]: ..."
@@ -300,7 +305,7 @@ def test_settings_are_typed_and_have_defaults(shelf: Shelf) -> None:
     loaded = shelf.load()
     struct = loaded.plugins[0].instance.config
     assert struct is not None
-    assert loaded.settings_of(struct) == struct(benches=7)
+    assert loaded.config_of(struct) == struct(benches=7)
 
 
 def test_every_wrong_key_of_a_table_is_reported(shelf: Shelf) -> None:
@@ -324,30 +329,30 @@ def test_hooks_can_ask_for_settings(shelf: Shelf) -> None:
     config = ParksConfig
     @hookimpl
     def cm_register_routes(self, site):
-        return [Route(f"/benches/{site.loaded.settings_of(ParksConfig).benches}", object())]
+        return [Route(f"/benches/{site.loaded.config_of(ParksConfig).benches}", object())]
     """
     shelf.plugin("parks", body, head=CONFIG)
-    assert [c.item.path for c in shelf.load().contributions("routes")] == ["/benches/4"]
+    assert [c.item.path for c in shelf.load().contributions(ROUTES)] == ["/benches/4"]
 
 
 # -- contributions
 
 
 def test_contributions_are_stamped_and_frozen(shelf: Shelf, stage: Stage) -> None:
-    shelf.plugin("parks", ROUTES.format("Route('/parks', object())"))
-    loaded = manager.load(None, shelf.config(), stage)
-    (contribution,) = loaded.contributions("routes")
+    shelf.plugin("parks", REGISTER_ROUTES.format("Route('/parks', object())"))
+    loaded = manager.load(None, shelf.config(), stage, core=core())
+    (contribution,) = loaded.contributions(ROUTES)
     assert (contribution.item.path, contribution.plugin.name) == ("/parks", "parks")
-    loaded.contributions("routes").clear()
-    assert loaded.contributions("routes") == [contribution]
-    with pytest.raises(RuntimeError, match="already loaded"):
-        loaded.freeze({})
+    loaded.contributions(ROUTES).clear()
+    assert loaded.contributions(ROUTES) == [contribution]
+    with pytest.raises(RuntimeError, match="already collected"):
+        loaded.freeze(ROUTES, [])
 
 
 def test_nothing_can_be_seen_before_everything_is_there(shelf: Shelf) -> None:
-    body = "@hookimpl\ndef cm_register_jobs(self, site): return site.loaded.contributions('routes')"
-    shelf.plugin("parks", body)
-    assert "still being loaded" in shelf.only_problem(PluginFailed).problem
+    body = "@hookimpl\ndef cm_register_routes(self, site): return site.loaded.contributions(ROUTES)"
+    shelf.plugin("parks", body, head="from changemaker_core.http.declarations import ROUTES")
+    assert "still being collected" in shelf.only_problem(PluginFailed).problem
 
 
 def test_core_is_an_owner_of_folders(shelf: Shelf) -> None:
@@ -358,19 +363,19 @@ def test_core_is_an_owner_of_folders(shelf: Shelf) -> None:
 
 
 MODEL = """
-class Meta: table_name = "{}"
-class Model: _meta = Meta
+class Bench(Model):
+    class Meta: table_name = "{}"
 """
 
 
 @pytest.mark.parametrize(
     ("hook", "item", "told"),
     [
-        ("models", "Model", "The table 'benches' does not begin with 'parks_'."),
+        ("models", "Bench", "The table 'benches' does not begin with 'parks_'."),
         ("jobs", "Job('tidy', print)", "The job 'tidy' does not begin with 'parks.'."),
         ("metrics", "Metric('benches_total', 'x')", "The metric 'benches_total'"),
         ("authenticators", "Authenticator('badge', print)", "The authenticator 'badge'"),
-        ("routes", "Route('parks', object())", "The path 'parks' is none."),
+        ("routes", "Route('parks', object())", "'parks' is not a path."),
         ("routes", "Route('/a/{id}/{id}', object())", "one parameter twice"),
     ],
 )
@@ -392,8 +397,8 @@ def test_names_say_whose_they_are(shelf: Shelf, hook: str, item: str, told: str)
     ],
 )
 def test_two_plugins_on_one_path_are_both_named(shelf: Shelf, first: str, second: str) -> None:
-    shelf.plugin("parks", ROUTES.format(f"Route({first!r}, object())"))
-    shelf.plugin("trees", ROUTES.format(f"Route({second!r}, object())"), version="4")
+    shelf.plugin("parks", REGISTER_ROUTES.format(f"Route({first!r}, object())"))
+    shelf.plugin("trees", REGISTER_ROUTES.format(f"Route({second!r}, object())"), version="4")
     problem = shelf.only_problem(PluginConflict)
     assert (problem.plugin, problem.version, problem.others) == ("trees", "4", ("parks",))
     assert "parks (changemaker-parks 1.2.3)" in problem.problem
@@ -401,13 +406,13 @@ def test_two_plugins_on_one_path_are_both_named(shelf: Shelf, first: str, second
 
 @pytest.mark.parametrize("path", ["/campaigns/{id}/x", "/campaigns/new", "/campaign"])
 def test_paths_that_only_look_alike_are_no_conflict(shelf: Shelf, path: str) -> None:
-    shelf.plugin("parks", ROUTES.format("Route('/campaigns/{id}', object())"))
-    shelf.plugin("trees", ROUTES.format(f"Route({path!r}, object())"))
+    shelf.plugin("parks", REGISTER_ROUTES.format("Route('/campaigns/{id}', object())"))
+    shelf.plugin("trees", REGISTER_ROUTES.format(f"Route({path!r}, object())"))
     assert names(shelf.load()) == ["parks", "trees"]
 
 
 def test_one_plugin_twice_on_one_path(shelf: Shelf) -> None:
-    shelf.plugin("parks", ROUTES.format("Route('/x/{id}', 1), Route('/x/{slug}', 2)"))
+    shelf.plugin("parks", REGISTER_ROUTES.format("Route('/x/{id}', 1), Route('/x/{slug}', 2)"))
     assert "twice" in shelf.only_problem(PluginConflict).problem
 
 
@@ -416,7 +421,7 @@ def test_two_plugins_with_one_metric(shelf: Shelf) -> None:
     shelf.plugin("parks", body)
     shelf.plugin("trees", body)
     assert (
-        "metric 'cm_benches' is already that of parks" in shelf.only_problem(PluginConflict).problem
+        "metric 'cm_benches' already belongs to parks" in shelf.only_problem(PluginConflict).problem
     )
 
 
@@ -428,8 +433,8 @@ def test_everything_that_is_wrong_is_in_one_report(shelf: Shelf) -> None:
     shelf.plugin("b", "requires = ('nowhere',)")
     shelf.plugin("c", requires=("changemaker-core>=9",))
     shelf.plugin("d", "@hookimpl\ndef cm_register_rotues(self): return []")
-    shelf.plugin("e", ROUTES.format("Route('/x', 1)"))
-    shelf.plugin("f", ROUTES.format("Route('/x', 1)"))
+    shelf.plugin("e", REGISTER_ROUTES.format("Route('/x', 1)"))
+    shelf.plugin("f", REGISTER_ROUTES.format("Route('/x', 1)"))
     shelf.plugin("g", "requires = ('h',)")
     shelf.plugin("h", "requires = ('g',)")
     shelf.toml("[plugins]\ndeny = ['zeppelin']\n[i]\nx = 1\n")
@@ -439,7 +444,7 @@ def test_everything_that_is_wrong_is_in_one_report(shelf: Shelf) -> None:
     assert text.startswith("Changemaker cannot start: 7 problems.")
     for problem in report.problems:
         assert problem.problem in text
-        assert problem.mend in text
+        assert problem.fix in text
 
 
 def test_the_report_is_the_same_every_time(shelf: Shelf) -> None:

@@ -47,7 +47,7 @@ def test_it_loads_beside_what_is_installed(environ: dict[str, str], tmp_path: Pa
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["status"] == "loaded"
     told = subprocess.run(command, env=environ, cwd=tmp_path, capture_output=True, text=True)
-    assert "\nAccounts: roles\n  PLEDGES_ADMIN\n" in told.stdout
+    assert "\nRoles\n  PLEDGES_ADMIN\n" in told.stdout
 
 
 @pytest.mark.parametrize(("path", "text"), SHOWN, ids=[path for path, _ in SHOWN])

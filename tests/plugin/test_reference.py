@@ -22,7 +22,7 @@ TEST_KIT = (ROOT / "docs" / "reference" / "testing.md").read_text()
 COMMANDS = (ROOT / "docs" / "reference" / "command-line.md").read_text()
 CONFIGURATION = (ROOT / "docs" / "reference" / "configuration.md").read_text()
 SPEC_FILES = [
-    ROOT / "changemaker_core" / "plugin" / "hookspecs.py",
+    ROOT / "changemaker_core" / "hookspecs.py",
     *sorted((ROOT / "changemaker_core" / "features").glob("*/hookspecs.py")),
     *sorted((ROOT / "plugins").glob("*/changemaker_*/hookspecs.py")),
 ]

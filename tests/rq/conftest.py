@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from changemaker_core.db import migrations
-from changemaker_core.plugin.types import Every, Job
+from changemaker_core.jobs.declarations import Interval, Job
 from changemaker_core.shared.tickets import living_workers
 from changemaker_core.testing.server import OperatedSite
 from tests.bench.jobs_only_site import JobsOnlySite
@@ -156,7 +156,7 @@ def senders(smtp_server: SmtpServer) -> Callable[[], list[str]]:
 @pytest.fixture
 def ledger(postgresql_url: str) -> Iterator[JobsOnlySite]:
     """A site of jobs alone, which knows those of ``worker_process.py`` and never runs them."""
-    every = Every(timedelta(seconds=0.5))
+    every = Interval(timedelta(seconds=0.5))
     jobs = [
         Job("test.mail", print, queue="mail"),
         Job("test.note", print, queue="notes"),

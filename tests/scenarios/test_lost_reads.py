@@ -39,7 +39,7 @@ async def read_while(net, url):
     assert turns > 20, "the event loop was held up"
     failures = {type(task.exception()) for task in (*sent_before, *sent_after)}
     assert failures == {DatabaseUnavailable}
-    await asyncio.to_thread(net.mend, "database")
+    await asyncio.to_thread(net.fix, "database")
     async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(DatabaseUnavailable):

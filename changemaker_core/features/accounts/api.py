@@ -12,9 +12,10 @@ from changemaker_core.features.accounts.services import (
     EmailTaken,
     PasswordRefused,
 )
+from changemaker_core.identity import ROLES
 
 if TYPE_CHECKING:
-    from changemaker_core import Role, Site
+    from changemaker_core import Site
 
 __all__ = [
     "SUPER_ADMIN",
@@ -30,9 +31,7 @@ __all__ = [
 
 def roles_of(site: Site) -> Roles:
     """Every role that the site's plugins registered."""
-    contributed = site.sweep("accounts_register_roles", site=site)
-    roles: list[Role] = [contribution.item for contribution in contributed]
-    return Roles.of(roles)
+    return Roles.of(contribution.item for contribution in site.loaded.contributions(ROLES))
 
 
 def create_user(

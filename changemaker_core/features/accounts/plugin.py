@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from changemaker_core import Authenticator, Every, Job, Plugin, Route, hookimpl
+from changemaker_core import Authenticator, Interval, Job, Plugin, Route, hookimpl
 
 if TYPE_CHECKING:
     from changemaker_core import JobRun, Model, Permission, Role, Site
@@ -41,16 +41,16 @@ class AccountsPlugin(Plugin):
 
     @hookimpl
     def cm_register_jobs(self) -> list[Job]:
-        return [Job("accounts.tidy", tidy, schedule=Every(timedelta(days=1)))]
+        return [Job("accounts.tidy", tidy, schedule=Interval(timedelta(days=1)))]
 
     @hookimpl
-    def accounts_register_permissions(self) -> list[Permission]:
+    def cm_register_permissions(self) -> list[Permission]:
         from changemaker_core.features.accounts.roles import PERMISSIONS
 
         return PERMISSIONS
 
     @hookimpl
-    def accounts_register_roles(self) -> list[Role]:
+    def cm_register_roles(self) -> list[Role]:
         from changemaker_core.features.accounts.roles import ROLES
 
         return ROLES

@@ -51,7 +51,7 @@ class HealthChecks:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        contributed = site.sweep("operations_register_health_checks", site=site)
+        contributed = site.call_hook("operations_register_health_checks", site=site)
         self._checks: list[HealthCheck] = [c.item for c in contributed]
         self._kept: _Kept | None = None
         self._one_at_a_time = asyncio.Lock()
@@ -78,11 +78,11 @@ class HealthChecks:
         # Whatever a plugin's check raises is its answer; what it says goes to the operator's log,
         # not to whoever asks.
         except Exception as error:
-            if check.vital:
+            if check.critical:
                 log.exception("health check failed", extra={"check": check.name})
             else:  # a warning may stand for days: one line each time
                 log.warning("health check %s: %s", check.name, error)
-            status = "failed" if check.vital else "warning"
+            status = "failed" if check.critical else "warning"
         ms = round((time.perf_counter() - began) * 1000, 3)
         return CheckResult(name=check.name, status=status, ms=ms)
 
@@ -93,7 +93,7 @@ async def database_answers(site: Site) -> None:
 
 
 async def no_queue_is_held(site: Site) -> None:
-    """No jobs wait for an operator. Everything works while they do, so this is not vital."""
+    """No jobs wait for an operator. Everything works while they do, so this is not critical."""
     if held := [hold.queue for hold in await site.db.all(holds())]:
         raise RuntimeError(f"held queues wait to be released: {', '.join(held)}")
 
@@ -105,7 +105,7 @@ def _select_one() -> None:
 
 
 def replica_check(number: int) -> HealthCheck:
-    """Whether a read replica can be read from. Without it the primary is, so it is not vital."""
+    """Whether a read replica can be read from. Without it the primary is, so it is not critical."""
     from changemaker_core import HealthCheck
 
     async def is_read_from(site: Site) -> None:
@@ -114,11 +114,11 @@ def replica_check(number: int) -> HealthCheck:
         if state is not None and state.concern:
             raise RuntimeError(f"replica {number} ({state.host}): {state.concern}")
 
-    return HealthCheck(f"replica {number}", is_read_from, vital=False)
+    return HealthCheck(f"replica {number}", is_read_from, critical=False)
 
 
 async def redis_answers(site: Site) -> None:
-    """Redis can be told of jobs. Without it they wait, so this is not vital."""
+    """Redis can be told of jobs. Without it they wait, so this is not critical."""
     if site.config.redis_url is not None:
         await asyncio.to_thread(_ping, site.config.redis_url)
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from changemaker_core import Check, HealthCheck, hookspec
+from changemaker_core import Check, Kind, hookspec, named
+from changemaker_core.features.operations.declarations import HealthCheck
 
 if TYPE_CHECKING:
     from changemaker_core import Site
+
+HEALTH_CHECKS = Kind("operations_register_health_checks", HealthCheck, named("health check"))
+CHECKS = Kind("operations_register_checks", Check, named("check"))
 
 
 class OperationsHooks:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core import NotFound, Page, endpoint
+from changemaker_core import NotFound, TemplateResponse, endpoint
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -54,10 +54,10 @@ class MailboxPage:
         self._transport = transport
 
     @endpoint(public=True)
-    async def on_get(self, req: Request, resp: Response) -> Page:
+    async def on_get(self, req: Request, resp: Response) -> TemplateResponse:
         """Every message in the development mailbox, newest first."""
         _refuse_strangers(req)
-        return Page("operations/mailbox.html", {"messages": self._transport.messages()})
+        return TemplateResponse("operations/mailbox.html", {"messages": self._transport.messages()})
 
 
 class MessagePage:
@@ -67,11 +67,11 @@ class MessagePage:
         self._transport = transport
 
     @endpoint(public=True)
-    async def on_get(self, req: Request, resp: Response, *, id: str) -> Page:
+    async def on_get(self, req: Request, resp: Response, *, id: str) -> TemplateResponse:
         """One message of the development mailbox."""
         _refuse_strangers(req)
         message = MessageView.of(id, _found(self._transport, id))
-        return Page("operations/mailbox_message.html", {"message": message})
+        return TemplateResponse("operations/mailbox_message.html", {"message": message})
 
 
 class MessageHtml:

@@ -48,11 +48,11 @@ class OperationsPlugin(Plugin):
 
         checks = [
             HealthCheck("database", database_answers),
-            HealthCheck("queues", no_queue_is_held, vital=False),
+            HealthCheck("queues", no_queue_is_held, critical=False),
         ]
         checks += [replica_check(number) for number, _ in enumerate(site.config.read_urls, 1)]
         if site.config.redis_url is not None:
-            checks.append(HealthCheck("redis", redis_answers, vital=False))
+            checks.append(HealthCheck("redis", redis_answers, critical=False))
         return checks
 
     @hookimpl
@@ -78,7 +78,7 @@ class OperationsPlugin(Plugin):
         return metrics()
 
     @hookimpl
-    def accounts_register_permissions(self) -> list[Permission]:
+    def cm_register_permissions(self) -> list[Permission]:
         return [Permission("operations.jobs.read", Text("See jobs and queues"))]
 
 

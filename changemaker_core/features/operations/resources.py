@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from changemaker_core import CursorQuery, Cursors, Listing, endpoint, page_of
+from changemaker_core import CursorQuery, Cursors, Paginated, endpoint, paginate
 from changemaker_core.features.operations.health import Health
 from changemaker_core.http.openapi import describe
 from changemaker_core.jobs import (
@@ -113,8 +113,8 @@ class JobsResource:
         self._db = site.db
         self._cursors = Cursors(site.config.secret_key, "operations.jobs")
 
-    @endpoint(permission="operations.jobs.read", query=JobQuery, response=Listing[JobView])
-    async def on_get(self, req: Request, resp: Response, *, query: JobQuery) -> Listing[JobView]:
+    @endpoint(permission="operations.jobs.read", query=JobQuery, response=Paginated[JobView])
+    async def on_get(self, req: Request, resp: Response, *, query: JobQuery) -> Paginated[JobView]:
         """Jobs, newest first: what waits, what runs, and what was done in the last days."""
         after = self._cursors.after(query)
         wanted = jobs(
@@ -126,7 +126,7 @@ class JobsResource:
         )
         rows = await self._db.all(wanted)
         total = await self._db.count(jobs(queue=query.queue, state=query.state))
-        return page_of(rows, query, total, cursor=lambda last: self._cursors.write(last.id))
+        return paginate(rows, query, total, cursor=lambda last: self._cursors.write(last.id))
 
 
 class QueuesResource:

@@ -48,7 +48,7 @@ Email = Annotated[
 ]
 
 #: One line of text: no line ends, no control characters. What goes into a mail's header.
-PlainLine = Annotated[
+SingleLine = Annotated[
     str,
     Meta(
         pattern=f"^{_NO_CONTROLS}*{_END}",

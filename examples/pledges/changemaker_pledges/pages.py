@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from changemaker_core import Form, Page, Redirect, endpoint
+from changemaker_core import Form, Redirect, TemplateResponse, endpoint
 from changemaker_pledges import queries, services
 from changemaker_pledges.config import PledgesConfig
 from changemaker_pledges.schemas import NewPledge
@@ -26,17 +26,17 @@ class PledgesPage:
 
     def __init__(self, site: Site) -> None:
         self._db = site.db
-        self._promise = site.settings(PledgesConfig).promise
+        self._promise = site.config_of(PledgesConfig).promise
 
     @endpoint(public=True, query=PageQuery, cache=60)
-    async def on_get(self, req: Request, resp: Response, *, query: PageQuery) -> Page:
+    async def on_get(self, req: Request, resp: Response, *, query: PageQuery) -> TemplateResponse:
         """How many will come, and a form to join them."""
         return await self._page(pledged=query.pledged)
 
     @endpoint(public=True, form=NewPledge)
     async def on_post(
         self, req: Request, resp: Response, *, form: Form[NewPledge]
-    ) -> Page | Redirect:
+    ) -> TemplateResponse | Redirect:
         """Pledge. A second pledge from one address is not told from a first."""
         if form.value is None:
             return await self._page(form, status=422)
@@ -45,11 +45,11 @@ class PledgesPage:
 
     async def _page(
         self, form: Form[NewPledge] | None = None, *, pledged: bool = False, status: int = 200
-    ) -> Page:
+    ) -> TemplateResponse:
         context = {
             "promise": self._promise,
             "count": await self._db.count(queries.pledges()),
             "pledged": pledged,
             "form": form,
         }
-        return Page("pledges/pledges.html", context, status=status)
+        return TemplateResponse("pledges/pledges.html", context, status=status)

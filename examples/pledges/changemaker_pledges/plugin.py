@@ -46,13 +46,13 @@ class PledgesPlugin(Plugin):
         return METRICS
 
     @hookimpl
-    def accounts_register_permissions(self) -> list[Permission]:
+    def cm_register_permissions(self) -> list[Permission]:
         from changemaker_pledges.permissions import PERMISSIONS
 
         return PERMISSIONS
 
     @hookimpl
-    def accounts_register_roles(self) -> list[Role]:
+    def cm_register_roles(self) -> list[Role]:
         from changemaker_pledges.permissions import ROLES
 
         return ROLES

@@ -8,13 +8,13 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from changemaker_core import Body, Email, PlainLine
+from changemaker_core import Body, Email, SingleLine
 
 
 class NewPledge(Body, frozen=True):
     """Somebody who promises to come."""
 
-    name: Annotated[PlainLine, Meta(min_length=1, max_length=200)]
+    name: Annotated[SingleLine, Meta(min_length=1, max_length=200)]
     email: Email
 
 

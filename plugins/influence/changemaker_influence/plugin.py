@@ -76,13 +76,13 @@ class InfluencePlugin(Plugin):
             site.db.sync.write(demo.seed)
 
     @hookimpl
-    def accounts_register_permissions(self) -> list[Permission]:
+    def cm_register_permissions(self) -> list[Permission]:
         from changemaker_influence.campaigns.permissions import PERMISSIONS
 
         return PERMISSIONS
 
     @hookimpl
-    def accounts_register_roles(self) -> list[Role]:
+    def cm_register_roles(self) -> list[Role]:
         from changemaker_influence.campaigns.permissions import ROLES
 
         return ROLES

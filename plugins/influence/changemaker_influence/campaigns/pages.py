@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core import Page, endpoint
+from changemaker_core import TemplateResponse, endpoint
 from changemaker_influence.campaigns import queries
 
 if TYPE_CHECKING:
@@ -21,9 +21,9 @@ class CampaignListPage:
         self._site = site
 
     @endpoint(public=True, cache=queries.CACHE_SECONDS)
-    async def on_get(self, req: Request, resp: Response) -> Page:
+    async def on_get(self, req: Request, resp: Response) -> TemplateResponse:
         """Show the campaigns that are open."""
         wanted = queries.open_campaigns(now=self._site.clock(), limit=MAX_CAMPAIGNS)
         cards = await self._site.db.all(wanted)
         home = self._site.config.home_page == "/campaigns"
-        return Page("influence/campaign_list.html", {"campaigns": cards, "home": home})
+        return TemplateResponse("influence/campaign_list.html", {"campaigns": cards, "home": home})

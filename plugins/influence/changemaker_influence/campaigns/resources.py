@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from changemaker_core import (
     CursorQuery,
     Cursors,
-    Listing,
     ListQuery,
     NotFound,
+    Paginated,
     endpoint,
-    page_of,
+    paginate,
 )
 from changemaker_influence.campaigns import permissions, queries, services
 from changemaker_influence.campaigns.schemas import (
@@ -42,10 +42,10 @@ class CampaignsResource:
         self._db = site.db
         self._cursors = Cursors(site.config.secret_key, "influence.campaigns")
 
-    @endpoint(permission=permissions.READ, query=CampaignQuery, response=Listing[CampaignOut])
+    @endpoint(permission=permissions.READ, query=CampaignQuery, response=Paginated[CampaignOut])
     async def on_get(
         self, req: Request, resp: Response, *, query: CampaignQuery
-    ) -> Listing[CampaignOut]:
+    ) -> Paginated[CampaignOut]:
         """List all campaigns, newest first."""
         after = self._cursors.after(query)
         wanted = queries.campaigns(
@@ -56,7 +56,7 @@ class CampaignsResource:
         )
         rows = await self._db.all(wanted)
         total = await self._db.count(queries.campaigns(status=query.status))
-        return page_of(rows, query, total, cursor=lambda last: self._cursors.write(last.id))
+        return paginate(rows, query, total, cursor=lambda last: self._cursors.write(last.id))
 
     @endpoint(permission=permissions.WRITE, body=NewCampaign, response=CampaignOut, status=201)
     async def on_post(self, req: Request, resp: Response, *, body: NewCampaign) -> CampaignOut:
@@ -96,16 +96,16 @@ class RecipientsResource:
     def __init__(self, site: Site) -> None:
         self._db = site.db
 
-    @endpoint(permission=permissions.READ, query=ListQuery, response=Listing[RecipientOut])
+    @endpoint(permission=permissions.READ, query=ListQuery, response=Paginated[RecipientOut])
     async def on_get(
         self, req: Request, resp: Response, *, id: str, query: ListQuery
-    ) -> Listing[RecipientOut]:
+    ) -> Paginated[RecipientOut]:
         """List a campaign's own recipients, by name."""
         await self._db.read(services.find, id)
         wanted = queries.custom_recipients(
             campaign_id=id, limit=query.limit + 1, offset=query.offset
         )
-        return page_of(await self._db.all(wanted), query, await self._db.count(wanted))
+        return paginate(await self._db.all(wanted), query, await self._db.count(wanted))
 
     @endpoint(permission=permissions.WRITE, body=NewRecipient, response=RecipientOut, status=201)
     async def on_post(
@@ -123,11 +123,14 @@ class PublicCampaignsResource:
         self._cursors = Cursors(site.config.secret_key, "influence.public_campaigns")
 
     @endpoint(
-        public=True, query=CursorQuery, response=Listing[CampaignCard], cache=queries.CACHE_SECONDS
+        public=True,
+        query=CursorQuery,
+        response=Paginated[CampaignCard],
+        cache=queries.CACHE_SECONDS,
     )
     async def on_get(
         self, req: Request, resp: Response, *, query: CursorQuery
-    ) -> Listing[CampaignCard]:
+    ) -> Paginated[CampaignCard]:
         """List the campaigns that accept messages, latest first."""
         now = self._site.clock()
         before, before_id = self._cursors.after(query) or (None, None)
@@ -140,7 +143,7 @@ class PublicCampaignsResource:
         )
         rows = await self._site.db.all(wanted)
         total = await self._site.db.count(queries.open_campaigns(now=now))
-        return page_of(rows, query, total, cursor=self._cursor)
+        return paginate(rows, query, total, cursor=self._cursor)
 
     def _cursor(self, last: CampaignCard) -> str:
         return self._cursors.write(last.published_at.isoformat(), last.id)

@@ -8,16 +8,16 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from changemaker_core import Body, CursorQuery, Email, PlainLine, Text
+from changemaker_core import Body, CursorQuery, Email, SingleLine, Text
 from changemaker_influence.directories.levels import Level
 from changemaker_influence.states import CampaignStatus
 
 Language = Literal["en", "fr"]
-Title = Annotated[PlainLine, Meta(min_length=1, max_length=200)]
-Subject = Annotated[PlainLine, Meta(min_length=1, max_length=200)]
+Title = Annotated[SingleLine, Meta(min_length=1, max_length=200)]
+Subject = Annotated[SingleLine, Meta(min_length=1, max_length=200)]
 MessageBody = Annotated[str, Meta(min_length=1, max_length=20_000)]
 _Prose = Annotated[str, Meta(max_length=20_000)]
-_Call = Annotated[PlainLine, Meta(max_length=500)]
+_Call = Annotated[SingleLine, Meta(max_length=500)]
 #: A path of this site, or an address with TLS; never ``//elsewhere`` and never a script.
 _Picture = Annotated[
     str,
@@ -122,9 +122,9 @@ class RecipientOut(msgspec.Struct, frozen=True, kw_only=True):
 class NewRecipient(Body, frozen=True):
     """A recipient that a campaign adds to the representatives."""
 
-    name: Annotated[PlainLine, Meta(min_length=1, max_length=200)]
+    name: Annotated[SingleLine, Meta(min_length=1, max_length=200)]
     email: Email
-    title: Annotated[PlainLine, Meta(max_length=200)] = ""
+    title: Annotated[SingleLine, Meta(max_length=200)] = ""
 
 
 class PublicRecipient(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def check_directory(site: Site) -> Iterator[Finding]:
     """Warn about a live site that shows the sample's fictional representatives."""
-    config = site.settings(InfluenceConfig)
+    config = site.config_of(InfluenceConfig)
     sample = config.directory == "file" and config.directory_file == SAMPLE
     if sample and not site.config.development:
         detail = "Visitors are shown fictional representatives: directory_file is not set."

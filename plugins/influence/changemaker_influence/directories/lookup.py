@@ -47,7 +47,7 @@ class Lookups:
     def __init__(self, site: Site, directory: Directory) -> None:
         self._site = site
         self._directory = directory
-        self._max_age = timedelta(days=site.settings(InfluenceConfig).directory_cache_days)
+        self._max_age = timedelta(days=site.config_of(InfluenceConfig).directory_cache_days)
         self._running: dict[str, asyncio.Task[LookupResult]] = {}
 
     @classmethod
@@ -56,8 +56,8 @@ class Lookups:
 
         Raises ``ConfigError`` where no plugin registers it, or two plugins do.
         """
-        name = site.settings(InfluenceConfig).directory
-        contributed = site.sweep("influence_register_directories", site=site)
+        name = site.config_of(InfluenceConfig).directory
+        contributed = site.call_hook("influence_register_directories", site=site)
         named = [each for each in contributed if each.item.name == name]
         if not named:
             known = ", ".join(sorted({*SHIPPED, *(each.item.name for each in contributed)}))
@@ -140,7 +140,7 @@ def shipped_directories(site: Site) -> list[Directory]:
 
     Only that one is built: a file must exist to be read, and an HTTP client takes time to import.
     """
-    config = site.settings(InfluenceConfig)
+    config = site.config_of(InfluenceConfig)
     if config.directory == "represent":
         from changemaker_influence.directories.represent import Represent
 

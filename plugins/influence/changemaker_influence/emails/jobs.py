@@ -6,7 +6,7 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core import Backoff, Every, Job
+from changemaker_core import Interval, Job, RetryPolicy
 from changemaker_core.mail import Address, Message, Refused, Unanswered
 from changemaker_core.web.filters import paragraphs
 from changemaker_influence.emails import idempotency, services
@@ -104,12 +104,14 @@ def jobs() -> list[Job]:
             services.SEND_EMAIL,
             send_email,
             queue=QUEUE,
-            retries=Backoff(
-                first=timedelta(minutes=1), longest=timedelta(hours=6), within=timedelta(hours=24)
+            retries=RetryPolicy(
+                initial=timedelta(minutes=1),
+                maximum=timedelta(hours=6),
+                deadline=timedelta(hours=24),
             ),
             on_unknown=on_unknown,
             on_dead=on_dead,
             hold_after=timedelta(hours=24),
         ),
-        Job("influence.delete_expired", delete_expired, schedule=Every(timedelta(days=1))),
+        Job("influence.delete_expired", delete_expired, schedule=Interval(timedelta(days=1))),
     ]

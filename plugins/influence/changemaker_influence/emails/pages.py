@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
-from changemaker_core import Form, Invalid, LimitReached, NotFound, Page, Redirect, Text, endpoint
+from changemaker_core import (
+    Form,
+    Invalid,
+    LimitReached,
+    NotFound,
+    Redirect,
+    TemplateResponse,
+    Text,
+    endpoint,
+)
 from changemaker_core.web.qr import qr_svg
 from changemaker_influence.campaigns.queries import (
     CACHE_SECONDS,
@@ -49,7 +58,9 @@ class CampaignPage:
         self._sending = sending
 
     @endpoint(public=True, query=PageQuery, cache=CACHE_SECONDS)
-    async def on_get(self, req: Request, resp: Response, *, slug: str, query: PageQuery) -> Page:
+    async def on_get(
+        self, req: Request, resp: Response, *, slug: str, query: PageQuery
+    ) -> TemplateResponse:
         """Show a campaign: find representatives, choose, read the message, send it."""
         campaign = await self._campaign(slug)
         if not campaign.is_open(self._site.clock()):
@@ -59,7 +70,7 @@ class CampaignPage:
     @endpoint(public=True, form=SendForm)
     async def on_post(
         self, req: Request, resp: Response, *, slug: str, form: Form[SendForm]
-    ) -> Page | Redirect:
+    ) -> TemplateResponse | Redirect:
         """Submit the message and redirect to the page of its status."""
         campaign = await self._campaign(slug)
         if not campaign.is_open(self._site.clock()):
@@ -106,9 +117,9 @@ class CampaignPage:
             raise NotFound
         return campaign
 
-    def _closed(self, campaign: PublishedCampaign, status: int = 200) -> Page:
+    def _closed(self, campaign: PublishedCampaign, status: int = 200) -> TemplateResponse:
         context = {"campaign": campaign, "reason": campaign.closed_reason(self._site.clock())}
-        return Page("influence/campaign_closed.html", context, status=status)
+        return TemplateResponse("influence/campaign_closed.html", context, status=status)
 
     async def _page(
         self,
@@ -118,7 +129,7 @@ class CampaignPage:
         *,
         status: int = 200,
         headers: tuple[tuple[str, str], ...] = (),
-    ) -> Page:
+    ) -> TemplateResponse:
         found, problem = None, None
         if typed:
             try:
@@ -151,7 +162,7 @@ class CampaignPage:
         }
         if typed or form is not None:
             headers = (*headers, NO_STORE)
-        return Page("influence/campaign.html", context, status=status, headers=headers)
+        return TemplateResponse("influence/campaign.html", context, status=status, headers=headers)
 
 
 class EmailStatusPage:
@@ -161,7 +172,7 @@ class EmailStatusPage:
         self._site = site
 
     @endpoint(public=True)
-    async def on_get(self, req: Request, resp: Response, *, id: str) -> Page:
+    async def on_get(self, req: Request, resp: Response, *, id: str) -> TemplateResponse:
         """Show the status of all messages of one submission."""
         now = self._site.clock()
         state = await state_of(self._site.db, id, now)
@@ -179,7 +190,7 @@ class EmailStatusPage:
             "share_url": share_url,
             "qr_svg": qr_svg(share_url, title),
         }
-        return Page("influence/email_status.html", context, headers=(NO_STORE,))
+        return TemplateResponse("influence/email_status.html", context, headers=(NO_STORE,))
 
 
 def _show_errors(form: Form[SendForm], invalid: Invalid) -> None:

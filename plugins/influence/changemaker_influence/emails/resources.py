@@ -10,11 +10,11 @@ from changemaker_core import (
     Cursors,
     FieldError,
     Invalid,
-    Listing,
     NotFound,
+    Paginated,
     Text,
     endpoint,
-    page_of,
+    paginate,
 )
 from changemaker_influence.campaigns import permissions
 from changemaker_influence.campaigns.queries import published_by_id
@@ -109,10 +109,10 @@ class CampaignEmailsResource:
         self._db = site.db
         self._cursors = Cursors(site.config.secret_key, "influence.emails")
 
-    @endpoint(permission=permissions.READ_EMAILS, query=EmailQuery, response=Listing[EmailOut])
+    @endpoint(permission=permissions.READ_EMAILS, query=EmailQuery, response=Paginated[EmailOut])
     async def on_get(
         self, req: Request, resp: Response, *, id: str, query: EmailQuery
-    ) -> Listing[EmailOut]:
+    ) -> Paginated[EmailOut]:
         """List a campaign's messages, newest first."""
         await self._db.read(find_campaign, id)
         after = self._cursors.after(query)
@@ -125,4 +125,4 @@ class CampaignEmailsResource:
         )
         rows = await self._db.all(wanted)
         total = await self._db.count(emails_of_campaign(campaign_id=id, status=query.status))
-        return page_of(rows, query, total, cursor=lambda last: self._cursors.write(last.id))
+        return paginate(rows, query, total, cursor=lambda last: self._cursors.write(last.id))

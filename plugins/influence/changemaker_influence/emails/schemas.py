@@ -8,15 +8,15 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from changemaker_core import Body, CursorQuery, Email, PlainLine
+from changemaker_core import Body, CursorQuery, Email, SingleLine
 from changemaker_influence.campaigns.schemas import MessageBody, Subject
 from changemaker_influence.states import EmailStatus
 
 #: More than any postal code has representatives.
 MAX_RECIPIENTS = 30
-_Name = Annotated[PlainLine, Meta(min_length=1, max_length=200)]
-_Typed = Annotated[PlainLine, Meta(min_length=1, max_length=100)]
-_Key = Annotated[PlainLine, Meta(min_length=1, max_length=64)]
+_Name = Annotated[SingleLine, Meta(min_length=1, max_length=200)]
+_Typed = Annotated[SingleLine, Meta(min_length=1, max_length=100)]
+_Key = Annotated[SingleLine, Meta(min_length=1, max_length=64)]
 
 
 class SendEmail(Body, frozen=True):

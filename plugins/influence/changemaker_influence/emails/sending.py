@@ -37,7 +37,7 @@ class Sending:
     """Submits messages to a site's campaigns."""
 
     def __init__(self, site: Site, lookups: Lookups) -> None:
-        limit = site.settings(InfluenceConfig).send_limit_per_hour
+        limit = site.config_of(InfluenceConfig).send_limit_per_hour
         self._site = site
         self._lookups = lookups
         self._by_sender = SlidingWindow("influence.sender", limit, HOUR)

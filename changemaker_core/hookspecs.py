@@ -1,33 +1,45 @@
 """Core's hooks: a signature, what it returns, an example. Called at boot only, in dependency order.
 
 Every hook takes ``site`` (which an implementation may leave out) and returns a plain list of what
-``changemaker_core.plugin.types`` defines. Features offer further hooks of their own.
+the rooms' ``declarations`` define; ``KINDS`` is the table of them. Features offer further hooks of
+their own.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pluggy
+from changemaker_core.db.model import MODELS
+from changemaker_core.http.declarations import AUTHENTICATORS, ROUTES
+from changemaker_core.identity.declarations import PERMISSIONS, ROLES
+from changemaker_core.jobs.declarations import JOBS, SUBSCRIPTIONS
+from changemaker_core.metrics.declarations import METRICS
+from changemaker_core.plugin.base import hookspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from contextlib import AbstractAsyncContextManager
     from typing import Any
 
-    from changemaker_core.db.model import Model
-    from changemaker_core.plugin.types import (
-        Authenticator,
-        Job,
-        Metric,
-        Route,
-        Subscription,
-    )
+    from changemaker_core.db import Model
+    from changemaker_core.http.declarations import Authenticator, Route
+    from changemaker_core.identity import Permission, Role
+    from changemaker_core.jobs import Job, Subscription
+    from changemaker_core.metrics import Metric
+    from changemaker_core.plugin.contributions import Kind
     from changemaker_core.site import Site
 
-PROJECT = "changemaker"
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+#: Every kind of contribution that core collects, in the order in which the hooks are called.
+KINDS: tuple[Kind[Any], ...] = (
+    PERMISSIONS,
+    ROLES,
+    MODELS,
+    ROUTES,
+    JOBS,
+    METRICS,
+    SUBSCRIPTIONS,
+    AUTHENTICATORS,
+)
 
 
 class CoreHooks:
@@ -57,7 +69,8 @@ class CoreHooks:
 
         >>> @hookimpl
         ... def cm_register_jobs(self):
-        ...     return [Job("hello.greet", greet), Job("hello.tidy", tidy, schedule=Every(DAY))]
+        ...     daily = Interval(timedelta(days=1))
+        ...     return [Job("hello.greet", greet), Job("hello.purge", purge, schedule=daily)]
         """
 
     @hookspec
@@ -80,11 +93,30 @@ class CoreHooks:
 
     @hookspec
     def cm_register_authenticators(self, site: Site) -> list[Authenticator]:  # type: ignore[empty-body]  # a hookspec has no body
-        """Ways in which a request proves who is asking.
+        """Ways in which a request proves who sends it.
 
         >>> @hookimpl
         ... def cm_register_authenticators(self, site):
         ...     return [Authenticator("hello.badge", BadgeReader(site).find, order=50)]
+        """
+
+    @hookspec
+    def cm_register_permissions(self, site: Site) -> list[Permission]:  # type: ignore[empty-body]  # a hookspec has no body
+        """What a role may be allowed to do; each name begins with the plugin's and a dot.
+
+        >>> @hookimpl
+        ... def cm_register_permissions(self):
+        ...     return [Permission("hello.greeting.write", "Write greetings")]
+        """
+
+    @hookspec
+    def cm_register_roles(self, site: Site) -> list[Role]:  # type: ignore[empty-body]  # a hookspec has no body
+        """Named sets of permissions that ship with the plugin.
+
+        >>> @hookimpl
+        ... def cm_register_roles(self):
+        ...     greeter = frozenset({"hello.greeting.write"})
+        ...     return [Role("GREETER", "Writes greetings", greeter)]
         """
 
     @hookspec

@@ -1,0 +1,70 @@
+"""What plugins declare to jobs: functions that run outside of requests, retries, schedules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from changemaker_core.plugin.contributions import Kind, named
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """When a failed job runs again.
+
+    The delay doubles from ``initial`` up to ``maximum``, each with up to 20 % of jitter, until the
+    job is ``deadline`` old or has run ``attempts`` times; then the job is dead.
+    """
+
+    initial: timedelta = timedelta(seconds=10)
+    maximum: timedelta = timedelta(hours=1)
+    deadline: timedelta = timedelta(hours=24)
+    attempts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A schedule: due at each multiple of ``interval`` since 1970-01-01 UTC."""
+
+    interval: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A function that runs outside of requests.
+
+    ``func(run, **payload)`` is synchronous and runs on a thread; ``run`` is a
+    :class:`~changemaker_core.jobs.job.JobRun`. ``name`` begins with the plugin's name and a dot.
+    ``on_unknown(tx, **payload)`` and ``on_dead(tx, **payload)`` let the plugin's own rows follow
+    when the executor, not ``func``, decides how a job ended; they run in the same transaction.
+
+    ``hold_after``, at least an hour, is for what must not be done late or twice. The job's whole
+    ``queue`` is held until an operator releases it where jobs wait in it and no executor has worked
+    on it for that long, or where the database turns out to have been restored. Runs that reached
+    ``run.at_risk`` are counted for that exactly; others to half a minute.
+    """
+
+    name: str
+    func: Callable[..., None]
+    queue: str = "default"
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
+    schedule: Interval | None = None
+    on_unknown: Callable[..., None] | None = None
+    on_dead: Callable[..., None] | None = None
+    hold_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """``func(run, **event)`` is run as a job for each ``tx.emit(event, …)``."""
+
+    event: str
+    func: Callable[..., None]
+
+
+JOBS = Kind("cm_register_jobs", Job, named("job", "."))
+SUBSCRIPTIONS = Kind("cm_register_subscriptions", Subscription)

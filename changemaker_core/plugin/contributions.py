@@ -1,0 +1,116 @@
+"""What plugins contribute: its kinds, whose each item is, and the names that it claims."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from changemaker_core.plugin.errors import PluginConflict, PluginInvalid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from changemaker_core.plugin.errors import PluginError
+    from changemaker_core.plugin.loaded import LoadedPlugin
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A name that one plugin of a site has to itself: a table, a path, a job.
+
+    ``kind`` is what messages call it, ``name`` as the plugin writes it. ``key`` decides whether
+    two names are the same; it is the name where it is not given. ``prefix`` is what the name must
+    begin with. A claim with ``place`` (where the name is written) may be made by several plugins
+    as long as they write the name alike.
+    """
+
+    kind: str
+    name: str
+    key: str = ""
+    prefix: str = ""
+    place: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Kind(Generic[T]):
+    """A kind of contribution: the hook that returns a list of it, and what is checked at boot.
+
+    ``claims(item, plugin)`` are the names that an item claims for the plugin of that name.
+    ``problems(item)`` are what is wrong with an item by itself, each with its fix.
+    A plugin that offers a hook may declare its kind in ``hookspecs.py``, and its items are checked
+    in the same way.
+    """
+
+    hook: str
+    item: type[T]
+    claims: Callable[[T, str], Iterable[Claim]] = lambda _item, _plugin: ()
+    problems: Callable[[T], Iterable[tuple[str, str]]] = lambda _item: ()
+
+    @property
+    def name(self) -> str:
+        """``routes`` for ``cm_register_routes``."""
+        return self.hook.rpartition("register_")[2]
+
+
+def named(kind: str, separator: str = "") -> Callable[[Any, str], Iterable[Claim]]:
+    """Return the claims of items that have a ``name`` of their own.
+
+    With a separator the name begins with the plugin's: ``hello.greet`` is a job of ``hello``.
+    """
+
+    def claims(item: Any, plugin: str) -> Iterable[Claim]:
+        yield Claim(kind, item.name, prefix=f"{plugin}{separator}" if separator else "")
+
+    return claims
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution(Generic[T]):
+    """Something that a plugin contributes, stamped with the plugin."""
+
+    item: T
+    plugin: LoadedPlugin
+
+
+def problems_of(kind: Kind[T], contributions: Iterable[Contribution[T]]) -> list[PluginError]:
+    """Everything wrong with contributions of a kind: items, names, and names claimed before.
+
+    This is the one place in which conflicts between plugins are judged.
+    """
+    problems: list[PluginError] = []
+    holders: dict[tuple[str, str], tuple[Claim, LoadedPlugin]] = {}
+    for contribution in contributions:
+        item, plugin = contribution.item, contribution.plugin
+        if found := [plugin.error(PluginInvalid, *each) for each in kind.problems(item)]:
+            problems += found
+            continue
+        for claim in kind.claims(item, plugin.name):
+            if not claim.name.startswith(claim.prefix):
+                problem = f"The {claim.kind} {claim.name!r} does not begin with {claim.prefix!r}."
+                fix = f"Call it {claim.prefix}…, so that everyone sees whose it is."
+                problems.append(plugin.error(PluginInvalid, problem, fix))
+            key = (claim.kind, claim.key or claim.name)
+            held, holder = holders.setdefault(key, (claim, plugin))
+            if held is not claim and not (claim.place and held.name == claim.name):
+                problems.append(_conflict(claim, plugin, held, holder))
+                break
+    return problems
+
+
+def _conflict(claim: Claim, plugin: LoadedPlugin, held: Claim, holder: LoadedPlugin) -> PluginError:
+    if claim.place:
+        problem = (
+            f"The {claim.kind} {claim.name!r} of {claim.place!r} is called {held.name!r} by "
+            f"{holder} in {held.place!r}, and one place has one name."
+        )
+        fix = f"Write {held.name!r} in both; item parameters are named {{id}} or {{slug}}."
+        return plugin.error(PluginConflict, problem, fix, (holder.name,))
+    as_written = "" if held.name == claim.name else f" (as {held.name!r})"
+    if holder is plugin:
+        problem = f"It registers the {claim.kind} {claim.name!r} twice{as_written}."
+        return plugin.error(PluginConflict, problem, "Remove one of them.", (plugin.name,))
+    problem = f"The {claim.kind} {claim.name!r} already belongs to {holder}{as_written}."
+    fix = f"Leave one of the two out with plugins.deny, or let its author change the {claim.kind}."
+    return plugin.error(PluginConflict, problem, fix, (holder.name,))
