@@ -9,5 +9,5 @@ from changemaker_core import Config
 from changemaker_core.app import create_app
 from changemaker_core.server import logs
 
-logs.for_machines()
+logs.log_json()
 app = create_app(Config.load())

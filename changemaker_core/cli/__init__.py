@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from changemaker_core.cli.common import opened_site, say, site_option
-from changemaker_core.server.refusals import Refusal, plain_errors
+from changemaker_core.server.errors import Refusal, expected_errors
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Commands(click.Group):
             formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with plain_errors():
+        with expected_errors():
             return super().invoke(ctx)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from changemaker_core.server.refusals import Refusal
+from changemaker_core.server.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -36,7 +36,7 @@ def demo(port: int, folder: Path) -> None:
     from changemaker_core.server import logs
     from changemaker_core.server.listening import address_of, listen
 
-    logs.for_people()
+    logs.log_text()
     listening = listen("127.0.0.1", port)
     address = address_of(listening)
     folder = folder.absolute()

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from changemaker_core.cli.common import opened_site
-from changemaker_core.server.refusals import Refusal
+from changemaker_core.server.errors import Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,7 +9,7 @@ import click
 
 from changemaker_core.cli.common import holds_site, no_site, say, site_folder, site_option
 from changemaker_core.cli.survey import Surveyed, surveyed
-from changemaker_core.server.refusals import Refusal
+from changemaker_core.server.errors import Refusal
 
 if TYPE_CHECKING:
     from changemaker_core.plugin.loaded import LoadedPlugin, Skipped

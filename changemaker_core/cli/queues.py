@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from changemaker_core.cli.common import opened_site, say, site_option
-from changemaker_core.server.refusals import Refusal
+from changemaker_core.server.errors import Refusal
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:

@@ -1,4 +1,7 @@
-"""``changemaker serve``: web processes and a job runner under one supervisor."""
+"""``changemaker serve``: web processes and a job runner under one supervisor.
+
+How the processes start is told in ``changemaker_core.server``.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,7 @@ def serve(
     of them. With --runner it does jobs beside them, even while Redis is away.
     """
     from changemaker_core.server.listening import address_of, listen
-    from changemaker_core.server.orders import Orders
+    from changemaker_core.server.spec import ProcessSpec
     from changemaker_core.server.supervisor import Supervisor
 
     folder = existing_site()
@@ -64,7 +67,7 @@ def serve(
     if only and except_:
         raise click.UsageError("--only and --except exclude each other.")
     listening = listen(host, port)
-    web = Orders(
+    web = ProcessSpec(
         kind="web",
         site=str(folder),
         only=only,

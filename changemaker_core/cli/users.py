@@ -8,7 +8,7 @@ import sys
 import click
 
 from changemaker_core.cli.common import opened_site, site_option
-from changemaker_core.server.refusals import Refusal
+from changemaker_core.server.errors import Refusal
 
 
 @click.group()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from changemaker_core.cli.common import FOLDER_VARIABLE, existing_site, say, site_option
-from changemaker_core.server.refusals import Refusal
+from changemaker_core.server.errors import Refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ def worker(queues: str, burst: bool) -> None:
     """
     from changemaker_core.config import Config
     from changemaker_core.server import logs
-    from changemaker_core.server.priority import step_back
+    from changemaker_core.server.priority import lower_priority
 
     folder = existing_site()
     config = Config.load(folder)
@@ -36,8 +36,8 @@ def worker(queues: str, burst: bool) -> None:
             "redis_url is not set, so nobody would tell this worker of jobs.\n"
             "Set it, or let `changemaker serve` do the jobs."
         )
-    logs.for_machines()
-    step_back(config.jobs_niceness)
+    logs.log_json()
+    lower_priority(config.jobs_niceness)
     chosen = _chosen(folder, [name.strip() for name in queues.split(",") if name.strip()])
     os.environ[FOLDER_VARIABLE] = str(folder)  # for the horses
     say(f"Working for {folder}, queues {', '.join(chosen)}")
@@ -54,10 +54,10 @@ def _chosen(folder: Path, wanted: list[str]) -> list[str]:
     once and at the start, and so that horses find every module imported.
     """
     from changemaker_core.jobs import known_queues
-    from changemaker_core.server.orders import Orders
-    from changemaker_core.server.state import checked_site
+    from changemaker_core.server.loading import load_site
+    from changemaker_core.server.spec import ProcessSpec
 
-    site = checked_site(Orders(kind="jobs", site=str(folder)))
+    site = load_site(ProcessSpec(kind="jobs", site=str(folder)))
     try:
         known = known_queues(site, site.job_names())
     finally:

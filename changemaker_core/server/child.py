@@ -1,4 +1,4 @@
-"""One child process of the supervisor: started, heard when it is ready, ended."""
+"""One child process of the supervisor: start, ready, stop."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ import signal
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from changemaker_core.server.orders import Orders
+    from changemaker_core.server.spec import ProcessSpec
 
 
 class Child:
-    """A running process. Made with ``await Child.start(orders, alive)``."""
+    """A running process. Create it with ``await Child.start(spec, alive)``."""
 
     def __init__(self, process: asyncio.subprocess.Process, ready: asyncio.Future[bool]) -> None:
         self._process = process
         self._ready = ready
 
     @classmethod
-    async def start(cls, orders: Orders, alive: int) -> Child:
-        """Start a process under ``orders``.
+    async def start(cls, spec: ProcessSpec, alive: int) -> Child:
+        """Start a process.
 
         ``alive`` is the reading end of a pipe that only the supervisor can write to. The child gets
         a session of its own, so that Ctrl-C in a terminal reaches the supervisor alone.
         """
         reading, writing = os.pipe()
-        shared = [fd for fd in (writing, alive, orders.socket) if fd >= 0]
+        shared = [fd for fd in (writing, alive, spec.socket) if fd >= 0]
         try:
             process = await asyncio.create_subprocess_exec(
-                *orders.command(ready=writing, alive=alive),
+                *spec.command(ready=writing, alive=alive),
                 stdin=asyncio.subprocess.DEVNULL,
                 pass_fds=shared,
                 start_new_session=True,
@@ -39,28 +39,28 @@ class Child:
             raise
         finally:
             os.close(writing)
-        return cls(process, _heard(reading))
+        return cls(process, _receives_byte(reading))
 
     async def ready(self) -> bool:
-        """Whether it began to work: True once it says so, False if it ended first."""
+        """Wait until the child is ready. Return False if it ended first."""
         return await asyncio.shield(self._ready)
 
     @property
-    def works(self) -> bool:
-        """Whether it said that it is ready, and has not ended since."""
-        said = self._ready.done() and self._ready.result()
-        return said and self._process.returncode is None
+    def is_working(self) -> bool:
+        """Whether the child has become ready and has not ended since."""
+        became_ready = self._ready.done() and self._ready.result()
+        return became_ready and self._process.returncode is None
 
     async def exit_status(self) -> int:
-        """Its exit status once it has ended; negative where a signal ended it."""
+        """Wait for the end of the child. Return its exit status, -N after signal N."""
         return await self._process.wait()
 
     def stop(self) -> None:
-        """Ask it to finish what it is doing and end."""
+        """Ask the child to finish its current work and end."""
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it at once."""
+        """End the child at once."""
         self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -68,15 +68,15 @@ class Child:
             self._process.send_signal(number)
 
 
-def _heard(reading: int) -> asyncio.Future[bool]:
-    """Whether a byte, rather than the end, comes out of a pipe. Closes the pipe."""
+def _receives_byte(reading: int) -> asyncio.Future[bool]:
+    """Return whether a byte, rather than end-of-file, comes out of a pipe. Closes the pipe."""
     loop = asyncio.get_running_loop()
-    heard: asyncio.Future[bool] = loop.create_future()
+    received: asyncio.Future[bool] = loop.create_future()
 
     def read() -> None:
         loop.remove_reader(reading)
-        heard.set_result(os.read(reading, 1) != b"")
+        received.set_result(os.read(reading, 1) != b"")
         os.close(reading)
 
     loop.add_reader(reading, read)
-    return heard
+    return received

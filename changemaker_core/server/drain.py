@@ -1,13 +1,13 @@
-"""What RQ calls for a ticket, in a process of its own: ``drain(queue)``."""
+"""The function that an RQ worker calls for a ticket, in a process of its own: ``drain(queue)``."""
 
 from __future__ import annotations
 
 
 def drain(queue: str) -> int:
-    """Run what is due in ``queue`` of the site in ``CHANGEMAKER_SITE``, else the working directory.
+    """Run the jobs that are due in ``queue`` and return how many ran.
 
-    Answers how many runs there were. The site, its threads and its connections are this process's
-    own: nothing of them may exist before RQ's worker forks.
+    The site is that of ``CHANGEMAKER_SITE``, else of the working directory. This process opens it
+    anew: threads and connections must not exist before RQ's worker forks.
     """
     from changemaker_core.config import Config
     from changemaker_core.shared.horse import work_off

@@ -1,4 +1,4 @@
-"""The socket on which a site listens."""
+"""The listening socket of a site."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import socket
 import struct
 import sys
 
-from changemaker_core.server.refusals import Refusal
+from changemaker_core.server.errors import Refusal
 
 BACKLOG = 2048
 #: asm-generic/socket.h; Python has no name for it.
@@ -26,7 +26,7 @@ _DROP_SYN = (
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 chooses a free one. Raises ``Refusal``, saying why not."""
+    """Return a listening socket; port 0 chooses a free one. Raise ``Refusal`` if that fails."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -38,39 +38,39 @@ def listen(host: str, port: int) -> socket.socket:
             listening.listen(BACKLOG)
             undo.pop_all()
     except OSError as error:
-        raise Refusal(_why_not(host, port, error)) from error
+        raise Refusal(_reason(host, port, error)) from error
     return listening
 
 
-def let_nobody_in(listening: socket.socket) -> None:
-    """Hear no new connections; those that have begun can still be accepted.
+def drop_new_connections(listening: socket.socket) -> None:
+    """Ignore new connection attempts; connections in the queue can still be accepted.
 
-    NOTE(reset): a connection is complete before it is accepted, and its request may be on its way.
-    Closing the socket would reset those that wait in its queue, and there is always one under load.
-    A new one tries again a second later, and is then refused: a refusal harms nobody, since it is
-    known that nothing was sent. Only Linux can do this; elsewhere that risk remains.
+    NOTE(reset): a connection is established before it is accepted, and its request may be on its
+    way. Closing the socket resets those in its queue, and under load there is always one. A client
+    whose attempt was dropped tries again a second later and is refused, which is safe: nothing was
+    sent. Linux only; elsewhere a stop may reset a connection.
     """
     if sys.platform != "linux":
         return
     program = b"".join(struct.pack("HBBI", *step) for step in _DROP_SYN)
-    kept = ctypes.create_string_buffer(program, len(program))
-    described = struct.pack("HP", len(_DROP_SYN), ctypes.addressof(kept))
+    buffer = ctypes.create_string_buffer(program, len(program))
+    described = struct.pack("HP", len(_DROP_SYN), ctypes.addressof(buffer))
     # A container may forbid filters.
     with contextlib.suppress(OSError):
         listening.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, described)
 
 
-def _why_not(host: str, port: int, error: OSError) -> str:
+def _reason(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
-            f"port {port} of {host} is in use by another program.\n"
-            "Stop that program or choose another port with --port."
+            f"port {port} of {host} is already in use.\n"
+            "Stop the program that uses it, or choose another port with --port."
         )
     return f"cannot listen on {host}, port {port}: {error.strerror or error}."
 
 
 def address_of(listening: socket.socket) -> str:
-    """The address to type into a browser."""
+    """Return the address to type into a browser."""
     host, port = listening.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
     return f"http://{shown}:{port}"

@@ -1,4 +1,4 @@
-"""Where the log goes: one JSON object a line on standard error, or plain text for a person."""
+"""The log on standard error: one JSON object per line, or plain text for a person."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import sys
 class JsonLines(logging.Formatter):
     """``{"time", "level", "logger", "message", "request_id"?, "exception"?}``.
 
-    Time is Unix time in seconds.
+    ``time`` is Unix time in seconds.
     """
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, whatever the message holds."""
+        """Return the record on one line."""
         line: dict[str, object] = {
             "time": round(record.created, 3),
             "level": record.levelname,
@@ -28,10 +28,10 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def for_machines() -> None:
-    """Log requests and everything from INFO on, as JSON.
+def log_json() -> None:
+    """Log requests, and everything else from INFO up, as JSON.
 
-    Lines of ``changemaker.access`` are JSON already, several to a record, and pass as they are.
+    A record of ``changemaker.access`` is several lines of JSON already and is written unchanged.
     """
     _log_to_stderr(logging.getLogger(), JsonLines(), logging.INFO)
     access = logging.getLogger("changemaker.access")
@@ -41,7 +41,7 @@ def for_machines() -> None:
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
-def for_people() -> None:
+def log_text() -> None:
     """Log warnings and errors as text, and no requests."""
     plain = logging.Formatter("%(levelname)s %(name)s: %(message)s")
     _log_to_stderr(logging.getLogger(), plain, logging.WARNING)

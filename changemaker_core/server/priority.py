@@ -1,4 +1,4 @@
-"""Visitors come first: processes that do jobs step back from the processor."""
+"""CPU priority: processes that run jobs yield to those that serve visitors."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-#: Where Linux groups what it schedules by session, a process's own niceness counts only among
-#: those of its session: between sessions this file's does (sched(7), "The autogroup feature").
-_SESSION = Path("/proc/self/autogroup")
-#: Without privileges, ten such changes are taken in a second, of the whole machine.
+#: Where Linux schedules by session, the niceness of a process counts only within its session; this
+#: file has the one that counts between sessions (sched(7), "The autogroup feature").
+_AUTOGROUP = Path("/proc/self/autogroup")
+#: Without privileges, the kernel accepts ten changes a second from the whole machine.
 _TRIES, _PAUSE_SECONDS = 10, 0.11
 
 
-def step_back(niceness: int) -> None:
-    """Let other processes have the processor first, the more so the higher ``niceness`` is.
+def lower_priority(niceness: int) -> None:
+    """Lower the CPU priority of this process by ``niceness``, from 0 to 19.
 
-    Threads inherit it: to be called before there are any that do work.
+    Call it before starting threads: they inherit it.
     """
     if niceness == 0:
         return
@@ -28,15 +28,15 @@ def step_back(niceness: int) -> None:
         os.nice(niceness)
     except PermissionError:  # a system-call filter; jobs matter more than their priority
         log.warning("The system denies a lower CPU priority: jobs run at that of web processes.")
-    if os.getsid(0) == os.getpid():  # else the session, a terminal's perhaps, is not ours
-        with contextlib.suppress(OSError):  # no Linux, or one that does not group so
-            _weigh_session(niceness)
+    if os.getsid(0) == os.getpid():  # else the session belongs to another process
+        with contextlib.suppress(OSError):  # not Linux, or no autogroups
+            _lower_session(niceness)
 
 
-def _weigh_session(niceness: int) -> None:
+def _lower_session(niceness: int) -> None:
     for _ in range(_TRIES):
         try:
-            _SESSION.write_text(str(niceness))
+            _AUTOGROUP.write_text(str(niceness))
         except BlockingIOError:
             time.sleep(_PAUSE_SECONDS)
         else:

@@ -1,4 +1,4 @@
-"""A child process of ``serve``: ``python -m changemaker_core.server.process web|jobs ORDERS``."""
+"""A child process of ``serve``: ``python -m changemaker_core.server.process web|jobs SPEC``."""
 
 from __future__ import annotations
 
@@ -8,34 +8,30 @@ import socket
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from changemaker_core.server import collector, logs
-from changemaker_core.server.orders import GRACE, NOT_NOW, REFUSED, Orders
-from changemaker_core.server.refusals import database_is_away, plain_errors
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from changemaker_core.server.errors import expected_errors, is_database_away
+from changemaker_core.server.spec import EXIT_CONFIG, EXIT_RETRY, GRACE, ProcessSpec
 
 
 def main(arguments: list[str]) -> int:
-    """Work under the orders until told to stop; answers the exit status."""
-    orders = Orders.parse(arguments)
-    _end_with_supervisor(orders.alive)
-    logs.for_machines()
+    """Serve or run jobs until a signal says stop. Return the exit status."""
+    spec = ProcessSpec.parse(arguments)
+    _stop_with_supervisor(spec.alive)
+    logs.log_json()
     try:
-        with plain_errors():
-            (_web if orders.kind == "web" else _jobs)(orders)
+        with expected_errors():
+            (_serve if spec.kind == "web" else _run_jobs)(spec)
     except click.ClickException as error:
         error.show()
-        return NOT_NOW if database_is_away(error) else REFUSED
+        return EXIT_RETRY if is_database_away(error) else EXIT_CONFIG
     return 0
 
 
-def _end_with_supervisor(alive: int) -> None:
-    """Stop, within the usual grace, when the supervisor is gone without having said a word."""
+def _stop_with_supervisor(alive: int) -> None:
+    """Stop, within the usual grace, when the supervisor is gone without a signal."""
 
     def watch() -> None:
         os.read(alive, 1)
@@ -46,40 +42,37 @@ def _end_with_supervisor(alive: int) -> None:
     threading.Thread(target=watch, name="supervisor-watch", daemon=True).start()
 
 
-def _tell(ready: int) -> Callable[[], None]:
-    def tell() -> None:
-        os.write(ready, b"+")
-        os.close(ready)
-
-    return tell
+def _report_ready(spec: ProcessSpec) -> None:
+    os.write(spec.ready, b"+")
+    os.close(spec.ready)
 
 
-def _web(orders: Orders) -> None:
-    from changemaker_core.server.state import checked_app
+def _serve(spec: ProcessSpec) -> None:
+    from changemaker_core.server.loading import load_app
     from changemaker_core.server.web import serve_app
 
-    app = checked_app(orders)
+    app = load_app(spec)
     collector.spare()
-    serve_app(app, socket.socket(fileno=orders.socket), started=_tell(orders.ready))
+    serve_app(app, socket.socket(fileno=spec.socket), started=lambda: _report_ready(spec))
 
 
-def _jobs(orders: Orders) -> None:
+def _run_jobs(spec: ProcessSpec) -> None:
     from changemaker_core.config import Config
-    from changemaker_core.server.priority import step_back
+    from changemaker_core.server.priority import lower_priority
 
-    step_back(Config.read(Path(orders.site))[0].jobs_niceness)
+    lower_priority(Config.read(Path(spec.site))[0].jobs_niceness)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
 
     from changemaker_core.jobs import run_jobs
-    from changemaker_core.server.state import checked_site, mounted_jobs
+    from changemaker_core.server.loading import load_site, mounted_jobs
 
-    site = checked_site(orders)
+    site = load_site(spec)
     collector.spare()
-    _tell(orders.ready)()
+    _report_ready(spec)
     try:
-        run_jobs(site, stop, names=mounted_jobs(site, orders))
+        run_jobs(site, stop, names=mounted_jobs(site, spec))
     finally:
         site.close()
 

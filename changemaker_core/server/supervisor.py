@@ -1,8 +1,8 @@
-"""The supervisor of ``serve``: web processes and a job runner, kept alive, rolled and stopped.
+"""The supervisor of ``serve``: starts web processes and a job runner, replaces and stops them.
 
-It knows nothing of the site: each child loads it after ``exec``, so a configuration that changed is
-read anew by the next child, and this process stays small. Children are started on a socket that the
-supervisor holds, so no connection is refused while one of them is replaced.
+It never loads the site. Each child does so after ``exec``, so that a new child reads the current
+configuration and this process stays small. The supervisor holds the socket that children accept
+connections from, so that none is refused while a child is replaced.
 """
 
 from __future__ import annotations
@@ -14,46 +14,46 @@ import signal
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.server.child import Child
-from changemaker_core.server.listening import let_nobody_in
-from changemaker_core.server.orders import GRACE, REFUSED
+from changemaker_core.server.listening import drop_new_connections
+from changemaker_core.server.spec import EXIT_CONFIG, GRACE
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Coroutine, Sequence
 
-    from changemaker_core.server.orders import Orders
+    from changemaker_core.server.spec import ProcessSpec
 
-#: Seconds to wait before a dead child is replaced: the first time, and at most.
-FIRST_WAIT, LONGEST_WAIT = 0.5, 30.0
-#: A child that worked for this many seconds before it died is replaced as if for the first time.
+#: Seconds before a child that died is replaced: at first, and at most.
+FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
+#: After this many seconds of work, a child that dies is replaced with the first delay again.
 STEADY = 60.0
 
 
 class Slot:
-    """One place for a child: what runs there now, and under which orders."""
+    """A place for one child at a time, and the spec that each of them gets."""
 
-    def __init__(self, name: str, orders: Orders) -> None:
+    def __init__(self, name: str, spec: ProcessSpec) -> None:
         self.name = name
-        self.orders = orders
+        self.spec = spec
         self.child: Child | None = None
 
 
 class Supervisor:
-    """Runs ``orders``, the first of which must begin to work before the others are started.
+    """Runs one child for each of ``specs``; the first must be ready before the others start.
 
-    ``announce()`` is called when it does; ``warn(message)`` tells the operator what went wrong.
-    ``listening`` is closed when a signal says stop.
+    ``announce()`` is called when it is; ``warn(message)`` tells the operator what went wrong.
+    ``listening`` is closed at a stop.
     """
 
     def __init__(
         self,
-        orders: Sequence[Orders],
+        specs: Sequence[ProcessSpec],
         *,
         listening: socket.socket,
         announce: Callable[[], None],
         warn: Callable[[str], None],
     ) -> None:
-        self._slots = [Slot(f"{o.kind} process {n}", o) for n, o in enumerate(orders, 1)]
+        self._slots = [Slot(f"{spec.kind} process {n}", spec) for n, spec in enumerate(specs, 1)]
         self._listening = listening
         self._announce = announce
         self._warn = warn
@@ -61,30 +61,28 @@ class Supervisor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._signals = 0
         self._status = 0
-        # The writing end is never passed on: it closes when this process ends, however it ends.
-        self._alive, self._life = os.pipe()
+        # Children watch the reading end. The writing end is never passed on: it closes when this
+        # process ends, however it ends.
+        self._alive, self._alive_writer = os.pipe()
 
     async def run(self) -> int:
-        """Serve until a signal says stop; answers the exit status."""
+        """Serve until a signal says stop. Return the exit status."""
         self._stopping = asyncio.Event()
         self._rolling = asyncio.Lock()
-        self._listen_to_signals()
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_stop_signal, number)
+        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._roll()))
         try:
-            await self._first_start()
+            await self._start_children()
             await self._stopping.wait()
         finally:
             await self._stop_children()
             os.close(self._alive)
-            os.close(self._life)
+            os.close(self._alive_writer)
         return self._status
 
-    def _listen_to_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._told_to_stop, number)
-        loop.add_signal_handler(signal.SIGHUP, lambda: self._spawn(self._roll()))
-
-    def _told_to_stop(self, number: signal.Signals) -> None:
+    def _on_stop_signal(self, number: signal.Signals) -> None:
         self._signals += 1
         if self._signals > 1:
             for child in self._children:
@@ -97,98 +95,86 @@ class Supervisor:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _first_start(self) -> None:
-        """Start the first child alone: what keeps it from working is said once, not by each."""
+    async def _start_children(self) -> None:
+        """Start the first child alone, so that an error at the start is reported once."""
         first, *others = self._slots
-        if not await self._fill(first):
-            await self._could_not_start(first)
+        first.child = child = await self._start_child(first)
+        if not await self._becomes_ready(child):
+            if not self._stopping.is_set():
+                status = await child.exit_status()
+                if status < 0:
+                    self._warn(f"The {first.name} was killed by {signal.Signals(-status).name}.")
+                self._fail()
             return
         self._announce()
-        self._spawn(self._keep(first))
+        self._spawn(self._keep_running(first))
         for slot in others:
-            await self._fill(slot, wait=False)
-            self._spawn(self._keep(slot))
+            slot.child = await self._start_child(slot)
+            self._spawn(self._keep_running(slot))
 
-    async def _fill(self, slot: Slot, *, wait: bool = True) -> bool:
-        child = await Child.start(slot.orders, self._alive)
-        slot.child = child
+    async def _start_child(self, slot: Slot) -> Child:
+        child = await Child.start(slot.spec, self._alive)
         self._children.add(child)
-        return await self._ready(child) if wait else True
+        return child
 
-    async def _ready(self, child: Child) -> bool:
-        """Whether the child began to work before it ended and before a signal said stop."""
+    async def _becomes_ready(self, child: Child) -> bool:
+        """Whether the child is ready before it ends and before a signal says stop."""
         stopping = asyncio.ensure_future(self._stopping.wait())
         ready = asyncio.ensure_future(child.ready())
         await asyncio.wait({stopping, ready}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
         return ready.done() and ready.result()
 
-    async def _could_not_start(self, slot: Slot) -> None:
-        if self._stopping.is_set() or slot.child is None:
-            return
-        status = await slot.child.exit_status()
-        if status < 0:
-            self._warn(f"The {slot.name} was killed by {signal.Signals(-status).name}.")
-        self._give_up()
-
-    def _give_up(self) -> None:
+    def _fail(self) -> None:
         self._status = 1
         self._stopping.set()
 
-    async def _keep(self, slot: Slot) -> None:
-        """Replace the slot's child each time it ends, until told to stop."""
+    async def _keep_running(self, slot: Slot) -> None:
+        """Replace the child of a slot each time it ends, until the supervisor stops."""
         clock = asyncio.get_running_loop().time
-        wait, since = FIRST_WAIT, clock()
+        delay, started = FIRST_DELAY, clock()
         while (child := slot.child) is not None:
             status = await child.exit_status()
             self._children.discard(child)
             if self._stopping.is_set():
                 return
-            if slot.child is not child:  # A roll has put another in its place.
+            if slot.child is not child:  # a rolling restart has replaced it
                 continue
-            if status == REFUSED and not self._another_works(slot):
-                self._give_up()
+            if status == EXIT_CONFIG and not self._has_working_twin(slot):
+                self._fail()
                 return
-            wait = FIRST_WAIT if clock() - since > STEADY else wait
-            self._warn(f"The {slot.name} ended ({_ending(status)}); another starts in {wait:g} s.")
-            if await self._stops_within(wait):
+            delay = FIRST_DELAY if clock() - started > STEADY else delay
+            self._warn(f"The {slot.name} ended {_cause(status)}; restarting it in {delay:g} s.")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay)
                 return
-            wait, since = min(wait * 2, LONGEST_WAIT), clock()
+            delay, started = min(delay * 2, LONGEST_DELAY), clock()
             if slot.child is child:
-                await self._fill(slot, wait=False)
+                slot.child = await self._start_child(slot)
 
-    def _another_works(self, slot: Slot) -> bool:
-        """Whether the site can do without ``slot`` for now: another one does the same."""
-        same = [s.child for s in self._slots if s.orders == slot.orders and s is not slot]
-        return any(child is not None and child.works for child in same)
-
-    async def _stops_within(self, seconds: float) -> bool:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        return self._stopping.is_set()
+    def _has_working_twin(self, slot: Slot) -> bool:
+        """Whether another child does the same work, so that the site runs on without this one."""
+        twins = [s.child for s in self._slots if s.spec == slot.spec and s is not slot]
+        return any(child is not None and child.is_working for child in twins)
 
     async def _roll(self) -> None:
-        """Replace each child by a new one, one after another, once the new one works."""
+        """Replace the children one after another, each once its successor is ready."""
         async with self._rolling:
             for slot in self._slots:
-                if self._stopping.is_set() or not await self._replace(slot):
+                if self._stopping.is_set():
                     return
-
-    async def _replace(self, slot: Slot) -> bool:
-        new = await Child.start(slot.orders, self._alive)
-        self._children.add(new)
-        if not await self._ready(new):
-            self._children.discard(new)
-            self._warn(f"The new {slot.name} could not start; the old processes go on.")
-            return False
-        old, slot.child = slot.child, new
-        if old is not None:
-            old.stop()
-        return True
+                new = await self._start_child(slot)
+                if not await self._becomes_ready(new):
+                    self._children.discard(new)
+                    self._warn(f"The new {slot.name} could not start; the old processes stay.")
+                    return
+                old, slot.child = slot.child, new
+                if old is not None:
+                    old.stop()
 
     async def _stop_children(self) -> None:
-        """Let the children finish for ``GRACE`` seconds, then end those that have not."""
-        let_nobody_in(self._listening)
+        """Give the children ``GRACE`` seconds to finish, then kill those that have not."""
+        drop_new_connections(self._listening)
         self._listening.close()
         for task in tuple(self._tasks):
             task.cancel()
@@ -200,11 +186,11 @@ class Supervisor:
         try:
             await asyncio.wait_for(asyncio.shield(ended), GRACE)
         except TimeoutError:
-            self._warn(f"Not everything was finished in {GRACE:g} s; the rest was cut off.")
+            self._warn(f"Not everything finished within {GRACE:g} s; the rest was aborted.")
             for child in children:
                 child.kill()
             await ended
 
 
-def _ending(status: int) -> str:
+def _cause(status: int) -> str:
     return f"by {signal.Signals(-status).name}" if status < 0 else f"with status {status}"

@@ -8,9 +8,9 @@ import pytest
 
 from changemaker_core import Job, Plugin, Subscription, hookimpl
 from changemaker_core.jobs import Executor
-from changemaker_core.server.orders import Orders
-from changemaker_core.server.refusals import Refusal
-from changemaker_core.server.state import mounted_jobs, refuse_unknown
+from changemaker_core.server.errors import Refusal
+from changemaker_core.server.loading import check_plugin_names, mounted_jobs
+from changemaker_core.server.spec import ProcessSpec
 
 pytestmark = pytest.mark.database("sqlite")
 
@@ -66,7 +66,7 @@ def site(make_site: Any) -> Any:
 def run(site: Any, **chosen: tuple[str, ...]) -> list[str]:
     """What a process under these orders does of what waits."""
     done.clear()
-    orders = Orders(kind="jobs", site="", **chosen)
+    orders = ProcessSpec(kind="jobs", site="", **chosen)
     Executor(site, names=mounted_jobs(site, orders)).run_due()
     return sorted(done)
 
@@ -91,7 +91,7 @@ def test_both_do_the_jobs_of_core(site: Any) -> None:
     core = {name for name in core if not name.startswith("left.written")}
     assert core
     for chosen in ({"only": ("left",)}, {"except_": ("left",)}):
-        assert core <= set(mounted_jobs(site, Orders(kind="jobs", site="", **chosen)) or ())
+        assert core <= set(mounted_jobs(site, ProcessSpec(kind="jobs", site="", **chosen)) or ())
 
 
 @pytest.mark.parametrize(
@@ -104,13 +104,13 @@ def test_both_do_the_jobs_of_core(site: Any) -> None:
 )
 def test_a_name_that_means_nothing_is_refused(site: Any, chosen: Any, said: str) -> None:
     with pytest.raises(Refusal, match=r"^--(only|except): ") as refused:
-        refuse_unknown(site, Orders(kind="web", site="", **chosen))
+        check_plugin_names(site, ProcessSpec(kind="web", site="", **chosen))
     assert said in str(refused.value)
 
 
 def test_known_names_pass(site: Any) -> None:
-    refuse_unknown(site, Orders(kind="web", site="", only=("left",)))
-    refuse_unknown(site, Orders(kind="web", site="", only=("anything",), safe_mode=True))
+    check_plugin_names(site, ProcessSpec(kind="web", site="", only=("left",)))
+    check_plugin_names(site, ProcessSpec(kind="web", site="", only=("anything",), safe_mode=True))
 
 
 def test_serve_refuses_a_name_that_means_nothing(cli: Any, site_folder: Any) -> None:

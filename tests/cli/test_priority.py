@@ -12,8 +12,8 @@ import pytest
 SESSION = Path("/proc/self/autogroup")
 _STEP_BACK = f"""
 import os
-from changemaker_core.server.priority import step_back
-step_back(7)
+from changemaker_core.server.priority import lower_priority
+lower_priority(7)
 print(os.nice(0))
 print(open({str(SESSION)!r}).read() if os.path.exists({str(SESSION)!r}) else "")
 """

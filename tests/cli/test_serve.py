@@ -124,7 +124,7 @@ def test_a_roll_to_a_wrong_configuration_keeps_the_old_processes(
     with (site.folder / ".env").open("a") as file:
         file.write("CHANGEMAKER_DEVELOPMENT=perhaps\n")
     server.signal(signal.SIGHUP)
-    wait_for(lambda: "the old processes go on" in server.printed())
+    wait_for(lambda: "the old processes stay" in server.printed())
     assert set(server.children()) == before
     assert server.get("/api/health")[0] == 200
 
@@ -134,7 +134,7 @@ def test_a_port_in_use_is_said(cli: Any, site: Any) -> None:
         port = taken.getsockname()[1]
         done = cli.run("serve", "--site", site.folder, "--port", port)
     assert done.returncode == 1
-    assert f"port {port} of 127.0.0.1 is in use" in done.stderr
+    assert f"port {port} of 127.0.0.1 is already in use" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -1,0 +1,101 @@
+"""Load the site or application of a process, and refuse one that could not work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from changemaker_core.server.errors import Refusal
+from changemaker_core.text import did_you_mean
+
+if TYPE_CHECKING:
+    from changemaker_core.app import App
+    from changemaker_core.db.migrations import Step
+    from changemaker_core.plugin.loaded import LoadedPlugin
+    from changemaker_core.server.spec import ProcessSpec
+    from changemaker_core.site import Site
+
+#: Migrations that an error lists by name; the others are counted.
+NAMED = 5
+
+
+def load_app(spec: ProcessSpec) -> App:
+    """Return the application of a process. Raise ``Refusal`` as ``load_site`` does."""
+    from changemaker_core.app import App
+
+    return App(load_site(spec), only=spec.only, except_=spec.except_)
+
+
+def load_site(spec: ProcessSpec) -> Site:
+    """Return the site of a process.
+
+    Raise ``Refusal`` for an unknown plugin in ``--only`` or ``--except``, and for a database that
+    does not match the installed code.
+    """
+    from changemaker_core.config import Config
+    from changemaker_core.site import Site
+
+    site = Site(Config.load(Path(spec.site)), safe_mode=spec.safe_mode)
+    check_plugin_names(site, spec)
+    check_migrations(site)
+    return site
+
+
+def check_plugin_names(site: Site, spec: ProcessSpec) -> None:
+    """Raise ``Refusal`` for a name in ``--only`` or ``--except`` that cannot be chosen.
+
+    A process that mounts nothing by mistake would look as if it worked.
+    """
+    if spec.safe_mode:
+        return
+    option = "--only" if spec.only else "--except"
+    core = {plugin.name for plugin in site.loaded.plugins if plugin.core}
+    others = [plugin.name for plugin in site.loaded.plugins if not plugin.core]
+    for name in (*spec.only, *spec.except_):
+        if name in core:
+            raise Refusal(f"{option}: {name!r} is part of core, which every process mounts.")
+        if name not in others:
+            hint = did_you_mean(name, others)
+            raise Refusal(f"{option}: no plugin called {name!r} is loaded.{hint}")
+
+
+def check_migrations(site: Site) -> None:
+    """Raise ``Refusal`` for a database that is behind or ahead of the installed code."""
+    from changemaker_core.db import migrations
+
+    state = migrations.state(site.db, site.migration_folders())
+    if state.ahead:
+        raise Refusal(
+            f"The database is ahead of the installed code: {_names(state.ahead)}.\n"
+            "Install the newer packages that made these changes, or restore a backup from before."
+        )
+    if state.behind:
+        raise Refusal(
+            f"The database is behind the installed code: {_names(state.behind)}.\n"
+            f"Make a backup, then run `changemaker --site {site.config.site_dir} migrate`."
+        )
+
+
+def _names(steps: tuple[Step, ...]) -> str:
+    names = [f"{step.plugin} {step.name}" for step in steps[:NAMED]]
+    rest = len(steps) - len(names)
+    return ", ".join([*names, f"and {rest} more"] if rest else names)
+
+
+def mounted_jobs(site: Site, spec: ProcessSpec) -> frozenset[str] | None:
+    """Return the names of the jobs that a process runs, core's always included; None for all."""
+    if not spec.only and not spec.except_:
+        return None
+    from changemaker_core.jobs import subscription_job
+    from changemaker_core.jobs.declarations import JOBS, SUBSCRIPTIONS
+
+    jobs = [(c.plugin, c.item.name) for c in site.loaded.contributions(JOBS)]
+    subscriptions = site.loaded.contributions(SUBSCRIPTIONS)
+    jobs += [(c.plugin, subscription_job(c.item).name) for c in subscriptions]
+    left_out = {name for plugin, name in jobs if not _is_mounted(plugin, spec)}
+    return frozenset(site.job_names()) - left_out
+
+
+def _is_mounted(plugin: LoadedPlugin, spec: ProcessSpec) -> bool:
+    chosen = not spec.only or plugin.name in spec.only
+    return plugin.core or (chosen and plugin.name not in spec.except_)
