@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from changemaker_core.config import redis_url
+from changemaker_core.config import redis_url, smtp_url
+from changemaker_core.config.email_address import LINE_BREAKS, is_email_address
+from changemaker_core.config.smtp_url import SmtpUrl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,10 +22,6 @@ LOCALES = ("en", "fr")
 #: Names of tables in the configuration; a plugin of other authors has no underscore in its name.
 PLUGIN_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_STARTTLS = re.compile(r"(starttls=(required|offered|never))?")
-_ATOMS = r"[^\s@<>()\[\]\\,;:\".]+"
-_MAILBOX = re.compile(rf"({_ATOMS}(?:\.{_ATOMS})*)@([^\s@]+)")
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 
 
 def absolute_sqlite(url: str, site_dir: Path) -> str:
@@ -79,34 +77,16 @@ def _secret_key(value: str) -> str | None:
 
 
 def _smtp_url(value: str) -> str | None:
-    parts = _url(value)
-    good = (
-        parts is not None
-        and parts.scheme in ("smtp", "smtps")
-        and parts.hostname
-        and _STARTTLS.fullmatch(parts.query)
-    )
-    allowed = "smtp://[user:password@]host:port[?starttls=required|offered|never] or smtps://…"
-    return None if good else f"must be {allowed}."
+    try:
+        SmtpUrl.parse(value)
+    except ValueError:
+        return f"must be {smtp_url.ALLOWED}."
+    return None
 
 
 def _mail_from(value: str) -> str | None:
-    mailbox = _MAILBOX.fullmatch(parseaddr(value)[1])
-    good = (
-        mailbox is not None
-        and len(mailbox[1].encode()) <= 64
-        and _is_domain(mailbox[2])
-        and not _CONTROL.search(value)
-    )
-    return None if good else "must be an e-mail address, or Name <address>."
-
-
-def _is_domain(name: str) -> bool:
-    try:
-        ascii_form = name.encode("idna").decode("ascii") if not name.isascii() else name
-    except UnicodeError:
-        return False
-    return len(ascii_form) <= 253 and all(map(_LABEL.fullmatch, ascii_form.split(".")))
+    good = is_email_address(parseaddr(value)[1]) and not LINE_BREAKS.search(value)
+    return None if good else "must be an email address, or Name <address>."
 
 
 def _base_url(value: str) -> str | None:

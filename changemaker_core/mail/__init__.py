@@ -1,12 +1,12 @@
-"""Mail: what a message is, and how it is handed over so that its fate is known.
+"""Mail: messages, and transports that tell whether a message was delivered.
 
-Transports tell apart what is certain (``Refused``) from what nobody can know (``Unanswered``); the
-caller commits "this may be sent now" between ``Session.offer`` and ``Session.data``.
+A failure is certain (``Refused``), or the outcome is not known (``DeliveryUnknown``). The caller
+commits "this may be sent now" between ``Session.send_envelope`` and ``Session.send_data``.
 """
 
 from __future__ import annotations
 
-from changemaker_core.mail.errors import HeaderInjection, InvalidAddress, Refused, Unanswered
+from changemaker_core.mail.errors import DeliveryUnknown, HeaderInjection, InvalidAddress, Refused
 from changemaker_core.mail.folder import FolderTransport, StoredMail
 from changemaker_core.mail.message import Address, Message
 from changemaker_core.mail.smtp import SmtpTransport
@@ -14,6 +14,7 @@ from changemaker_core.mail.transports import Session, Transport, open_transport
 
 __all__ = [
     "Address",
+    "DeliveryUnknown",
     "FolderTransport",
     "HeaderInjection",
     "InvalidAddress",
@@ -23,6 +24,5 @@ __all__ = [
     "SmtpTransport",
     "StoredMail",
     "Transport",
-    "Unanswered",
     "open_transport",
 ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import smtplib
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from changemaker_core.config.smtp_url import SmtpUrl
 from changemaker_core.diagnostics import TIMEOUT, Check, Finding
 
 if TYPE_CHECKING:
@@ -35,12 +35,12 @@ def check_mail(site: Site) -> Iterator[Finding]:
 
 
 def _greet(url: str) -> Finding:
-    parts = urlsplit(url)
-    secure = parts.scheme == "smtps"
-    host, port = parts.hostname or "", parts.port or (465 if secure else 25)
+    server = SmtpUrl.parse(url)
+    host, port = server.host, server.port
+    connect = smtplib.SMTP_SSL if server.security == "tls" else smtplib.SMTP
     try:
-        with (smtplib.SMTP_SSL if secure else smtplib.SMTP)(host, port, timeout=TIMEOUT) as server:
-            server.ehlo()
+        with connect(host, port, timeout=TIMEOUT) as connection:
+            connection.ehlo()
     except (OSError, smtplib.SMTPException) as error:
         detail = f"{host}:{port} does not respond as a mail server: {error}."
         return Finding("error", detail, "Start the mail server, or correct smtp_url.")

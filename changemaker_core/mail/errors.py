@@ -1,10 +1,10 @@
-"""What can go wrong with a mail, sorted by what is known afterwards."""
+"""Errors of mail, sorted by what is known of the message afterwards."""
 
 from __future__ import annotations
 
 
 class HeaderInjection(ValueError):
-    """A header's text would have added another header. ``field`` says which one."""
+    """A header's text would have added another header. ``field`` names it."""
 
     def __init__(self, field: str) -> None:
         super().__init__(f"{field} must be one line without control characters")
@@ -12,21 +12,21 @@ class HeaderInjection(ValueError):
 
 
 class InvalidAddress(ValueError):
-    """``email`` is not an e-mail address. The text does not repeat it: it may end in a log."""
+    """``email`` is not an email address. The message omits it, since it may end up in a log."""
 
     def __init__(self, email: str) -> None:
-        super().__init__("this is not an e-mail address")
+        super().__init__("this is not an email address")
         self.email = email
 
 
 class MailError(Exception):
-    """A message was not delivered, or perhaps not."""
+    """A message was not delivered, or may not have been."""
 
 
 class Refused(MailError):
-    """Certain: the message was not delivered. ``temporary`` says whether to try again.
+    """The message was certainly not delivered. ``temporary`` says whether to try again.
 
-    ``code`` is the server's SMTP code (RFC 5321, section 4.2), or 0 where no server answered.
+    ``code`` is the server's reply code (RFC 5321, section 4.2), or 0 where no server replied.
     """
 
     def __init__(self, code: int, text: str, temporary: bool) -> None:
@@ -36,5 +36,5 @@ class Refused(MailError):
         self.temporary = temporary
 
 
-class Unanswered(MailError):
-    """Not known: the message was on its way to the server, and no answer came back."""
+class DeliveryUnknown(MailError):
+    """The message was on its way to the server, and no reply came back."""

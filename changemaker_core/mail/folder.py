@@ -1,4 +1,4 @@
-"""Mail as files, for development: one ``.eml`` file for each message, and nothing leaves."""
+"""Mail as files, for development: one ``.eml`` file for each message; no message is sent."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _ID = re.compile(r"\d{8}T\d{12}Z-[0-9a-f]{8}")
 
 @dataclass(frozen=True, slots=True)
 class StoredMail:
-    """A line of the mailbox page. ``id`` opens it with ``FolderTransport.read``."""
+    """One message in a list. ``FolderTransport.read`` returns it in full, by its ``id``."""
 
     id: str
     sent_at: datetime
@@ -35,7 +35,7 @@ class StoredMail:
 
 
 class FolderTransport:
-    """Writes each message into ``folder``, whole or not at all."""
+    """Writes each message to a file in ``folder``, completely or not at all."""
 
     def __init__(self, folder: Path, mail_from: Address) -> None:
         self.folder = folder
@@ -43,19 +43,19 @@ class FolderTransport:
 
     @contextlib.contextmanager
     def session(self) -> Iterator[FolderSession]:
-        """A conversation with the file system."""
+        """Open a session."""
         yield FolderSession(self)
 
     def close(self) -> None:
-        """Nothing is kept open."""
+        """Do nothing: no connection is open."""
 
     def messages(self, limit: int = 100, offset: int = 0) -> list[StoredMail]:
-        """What was sent, newest first."""
+        """Return the stored messages, newest first."""
         newest = sorted((path.stem for path in self.folder.glob("*.eml")), reverse=True)
         return [self._summary(name) for name in newest[offset : offset + limit]]
 
     def read(self, mail_id: str) -> EmailMessage:
-        """A message in full. Raises ``KeyError`` when there is none of that id."""
+        """Return a message in full. Raises ``KeyError`` when no message has the id."""
         if not _ID.fullmatch(mail_id):
             raise KeyError(mail_id)
         try:
@@ -65,7 +65,7 @@ class FolderTransport:
             raise KeyError(mail_id) from error
 
     def store(self, body: bytes) -> None:
-        """Write one message. Raises ``OSError``, and then there is no such file."""
+        """Write one message. Raises ``OSError``; then no file was written."""
         self.folder.mkdir(parents=True, exist_ok=True)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(4)}"
         draft = self.folder / f"{name}.part"
@@ -86,21 +86,21 @@ class FolderTransport:
 
 
 class FolderSession:
-    """See ``Session``. A file is written or not: nothing here is ever unknown."""
+    """A ``Session`` that writes files; its outcome is always known."""
 
     def __init__(self, transport: FolderTransport) -> None:
         self._transport = transport
         self._body: bytes | None = None
 
-    def offer(self, message: Message) -> None:
-        """Prepare the message."""
+    def send_envelope(self, message: Message) -> None:
+        """Encode the message."""
         self._body = message.as_bytes(self._transport.mail_from)
 
-    def data(self) -> None:
-        """Write it."""
+    def send_data(self) -> None:
+        """Write the file."""
         body, self._body = self._body, None
         if body is None:
-            raise RuntimeError("offer() comes before data()")
+            raise RuntimeError("send_envelope() comes before send_data()")
         try:
             self._transport.store(body)
         except OSError as error:

@@ -1,8 +1,8 @@
-"""A message in plain values, and its form on the wire.
+"""A message as plain values, and its encoding in MIME.
 
-The form is written here rather than by ``EmailMessage``: its setters decode encoded words first, so
-that a subject of ``=?utf-8?q?x=0D=0ABcc:_…?=`` would become a header of its own, and it takes
-thirty times as long.
+It is encoded here rather than by ``EmailMessage``: its setters decode encoded words first, so that
+a subject of ``=?utf-8?q?x=0D=0ABcc:_…?=`` would become a header of its own, and it takes thirty
+times as long.
 """
 
 from __future__ import annotations
@@ -16,45 +16,43 @@ from email.utils import format_datetime, make_msgid, parseaddr
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
+from changemaker_core.config.email_address import LINE_BREAKS, ascii_domain, is_email_address
 from changemaker_core.mail.errors import HeaderInjection, InvalidAddress
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-#: In quoted-printable text ``=_`` cannot occur (RFC 2045, section 6.7), so that this ends no part.
+#: Quoted-printable text cannot contain ``=_`` (RFC 2045, section 6.7), so that this ends no part.
 _BOUNDARY: Final = b"=_next-part"
 _PART_HEAD: Final = (
     b'Content-Type: text/%s; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n'
 )
-_EITHER_HEAD: Final = b'Content-Type: multipart/alternative; boundary="%s"\r\n' % _BOUNDARY
+_ALTERNATIVE_HEAD: Final = b'Content-Type: multipart/alternative; boundary="%s"\r\n' % _BOUNDARY
 
-#: Controls, surrogates, and what Unicode takes for the end of a line or paragraph.
-_BREAKS = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 _LINE = 78  # RFC 5322, section 2.1.1: should
 _LONGEST_WORD = 900  # the same section: a line must not exceed 998
-_LOCAL = re.compile(r"[^\s@<>()\[\]\\,;:\".]+(\.[^\s@<>()\[\]\\,;:\".]+)*")
-_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
 _PHRASE = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+( [\w!#$%&'*+/=?^`{|}~-]+)*", re.ASCII)
 _FIELD_NAME = re.compile(r"[!-9;-~]{1,70}")
 _MESSAGE_ID = re.compile(r"<[!-;=?A-~]+@[!-;=?A-~]+>")
-_OURS = re.compile(
+_WRITTEN_BY_MESSAGE = re.compile(
     r"from|sender|to|cc|bcc|reply-to|subject|date|message-id|auto-submitted|mime-version|content-.*",
     re.IGNORECASE,
 )
 
 
 def one_line(text: str, name: str) -> str:
-    """``text``, or ``HeaderInjection`` when it holds what can end a line or hide in one."""
-    if _BREAKS.search(text):
+    """Return ``text``. Raises ``HeaderInjection`` for line ends and control characters."""
+    if LINE_BREAKS.search(text):
         raise HeaderInjection(name)
     return text
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A mailbox: a name to show, which may be empty, and an e-mail address.
+    """A mailbox: a display name, which may be empty, and an email address.
 
-    Quoted local parts and address literals are refused; other alphabets are welcome on both sides.
+    ``changemaker_core.config.email_address`` has the grammar. Raises ``InvalidAddress`` and
+    ``HeaderInjection``.
     """
 
     name: str
@@ -63,13 +61,12 @@ class Address:
     def __post_init__(self) -> None:
         one_line(self.name, "name")
         one_line(self.email, "email")
-        local, _, domain = self.email.rpartition("@")
-        if not _LOCAL.fullmatch(local) or len(local.encode()) > 64 or not _is_domain(domain):
+        if not is_email_address(self.email):
             raise InvalidAddress(self.email)
 
     @classmethod
     def parse(cls, text: str) -> Address:
-        """From ``name@example.org`` or ``A Name <name@example.org>``."""
+        """Parse ``name@example.org`` or ``A Name <name@example.org>``."""
         name, email = parseaddr(one_line(text, "address"))
         if not email:
             raise InvalidAddress(text)
@@ -77,22 +74,22 @@ class Address:
 
     @property
     def domain(self) -> str:
-        """In the alphabet of the DNS: ``xn--…`` where it holds other characters."""
-        return _to_ascii(self.email.rpartition("@")[2])
+        """The domain in ASCII: ``xn--…`` where it has other characters."""
+        return ascii_domain(self.email.rpartition("@")[2])
 
     @property
     def envelope(self) -> str:
-        """As SMTP wants it; ASCII unless the local part is not."""
+        """The address as SMTP takes it; ASCII unless the local part is not."""
         return f"{self.email.rpartition('@')[0]}@{self.domain}"
 
     @property
     def needs_utf8(self) -> bool:
-        """Whether only servers with SMTPUTF8 (RFC 6531) know it."""
+        """Whether only servers with SMTPUTF8 (RFC 6531) accept it."""
         return not self.envelope.isascii()
 
     @property
     def header(self) -> str:
-        """As a header holds it, folded."""
+        """Name and address as in a header, folded."""
         name = self.name.strip(" ")
         if not name:
             return self.envelope
@@ -104,11 +101,11 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One message to one mailbox. ``From`` is always the site's; answers go to ``reply_to``.
+    """One message to one mailbox. ``From`` is always the site's; replies go to ``reply_to``.
 
-    ``message_id`` is ``<…@…>``; without one, each ``as_bytes`` makes its own. ``automatic`` marks
-    mail that no person wrote (RFC 3834), so that no machine answers it. ``headers`` are further
-    ones, such as ``List-Unsubscribe``; those that this class writes itself are refused there.
+    ``message_id`` is ``<…@…>``; without one, each ``as_bytes`` generates its own. ``automatic``
+    marks mail that no person wrote (RFC 3834), to which no machine replies. ``headers`` are further
+    ones, such as ``List-Unsubscribe``; those that this class writes itself raise ``ValueError``.
     """
 
     to: Address
@@ -129,24 +126,24 @@ class Message:
         for name, value in self.headers.items():
             if not _FIELD_NAME.fullmatch(name):
                 raise HeaderInjection("header name")
-            if _OURS.fullmatch(name):
+            if _WRITTEN_BY_MESSAGE.fullmatch(name):
                 raise ValueError(f"{name} is written by Message itself")
             one_line(value, name)
 
     @property
     def needs_utf8(self) -> bool:
-        """Whether only servers with SMTPUTF8 (RFC 6531) can carry it, whoever sends it."""
+        """Whether only servers with SMTPUTF8 (RFC 6531) accept it, whoever sends it."""
         return any(a.needs_utf8 for a in (self.to, self.reply_to) if a)
 
     def as_bytes(self, mail_from: Address, *, at: datetime | None = None) -> bytes:
-        """The message in MIME form, dated ``at`` or now: lines of seven bits that end in CRLF.
+        """Return the message in MIME, dated ``at`` or now: lines of 7-bit text that end in CRLF.
 
-        Seven bits survive every relay. Only addresses that need SMTPUTF8 hold others.
+        7-bit text passes every mail server. Only addresses that need SMTPUTF8 have other bytes.
         """
         headers = self._headers(mail_from, at or datetime.now(UTC))
         head = "".join(f"{name}: {value}\r\n" for name, value in headers).encode()
         text = _part("plain", self.text)
-        return head + (text if self.html is None else _either(text, _part("html", self.html)))
+        return head + (text if self.html is None else _alternative(text, _part("html", self.html)))
 
     def _headers(self, mail_from: Address, at: datetime) -> list[tuple[str, str]]:
         made = [
@@ -165,32 +162,19 @@ class Message:
 
 
 def _part(subtype: str, text: str) -> bytes:
-    """``text`` in quoted-printable, below the headers that say so."""
+    """Return a MIME part: ``text`` in quoted-printable, below its headers."""
     lines = text.encode().splitlines()  # at CR, LF and CRLF; a str would be split at others too
     return _PART_HEAD % subtype.encode() + b2a_qp(b"\r\n".join((*lines, b"")))
 
 
-def _either(first: bytes, second: bytes) -> bytes:
-    """Two forms of the same, of which the second is to be preferred."""
+def _alternative(first: bytes, second: bytes) -> bytes:
+    """Return two alternatives of the same content, the preferred one last."""
     next_part = b"\r\n--" + _BOUNDARY
-    return _EITHER_HEAD + next_part.join((b"", b"\r\n" + first, b"\r\n" + second, b"--\r\n"))
-
-
-def _is_domain(domain: str) -> bool:
-    try:
-        ascii_form = _to_ascii(domain)
-    except UnicodeError:
-        return False
-    labels = ascii_form.split(".")
-    return len(ascii_form) <= 253 and all(_LABEL.fullmatch(label) for label in labels)
-
-
-def _to_ascii(domain: str) -> str:
-    return domain if domain.isascii() else domain.encode("idna").decode("ascii")
+    return _ALTERNATIVE_HEAD + next_part.join((b"", b"\r\n" + first, b"\r\n" + second, b"--\r\n"))
 
 
 def _phrase(name: str) -> str:
-    """A display name: bare, quoted, or in encoded words (RFC 2047) which fold where needed."""
+    """Return a display name: bare, quoted, or in encoded words (RFC 2047), folded where needed."""
     if not name.isascii() or "=?" in name or len(name) > 60:
         return _encoded_words("Reply-To", name)
     if _PHRASE.fullmatch(name):
@@ -205,7 +189,7 @@ def _unstructured(name: str, text: str) -> str:
 
 
 def _folded(name: str, words: list[str]) -> str:
-    """Broken before words, so that each line has at most 78 characters where words allow it."""
+    """Break lines before words, so that each has at most 78 characters where words allow it."""
     lines, used = [""], len(name) + 2
     for word in words:
         if lines != [""] and used + len(word) > _LINE:

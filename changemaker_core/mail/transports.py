@@ -1,18 +1,19 @@
-"""What a way of sending mail offers, and which one a site uses.
+"""The interface of mail transports, and the choice of the one that a site uses.
 
 with transport.session() as session:
-    session.offer(message)      # Refused: certain, nothing was sent
-    ...                         # commit here that it may be sent from now on
-    session.data()              # Refused: certain. Unanswered: nobody knows
+    session.send_envelope(message)  # Refused: the message was certainly not sent
+    ...                             # commit here that it may be sent from now on
+    session.send_data()             # Refused: certainly not delivered. DeliveryUnknown: not known
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from changemaker_core.config.smtp_url import SmtpUrl
 from changemaker_core.mail.folder import FolderTransport
 from changemaker_core.mail.message import Address
-from changemaker_core.mail.smtp import SmtpServer, SmtpTransport
+from changemaker_core.mail.smtp import SmtpTransport
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -22,14 +23,17 @@ if TYPE_CHECKING:
 
 
 class Session(Protocol):
-    """One conversation: any number of messages, each offered and then handed over."""
+    """Any number of messages, each in two steps: ``send_envelope``, then ``send_data``."""
 
-    def offer(self, message: Message) -> None:
-        """Name sender and recipient. Raises ``Refused``, also when no server could be reached."""
+    def send_envelope(self, message: Message) -> None:
+        """Send sender and recipient. Raises ``Refused``, also when no server could be reached."""
 
-    def data(self) -> None:
-        """Hand over the offered message: returns once it is accepted, raises ``Refused`` or
-        ``Unanswered``. Whatever happens, the next message needs its own ``offer``."""
+    def send_data(self) -> None:
+        """Send the message, and return once the server has accepted it.
+
+        Raises ``Refused`` or ``DeliveryUnknown``. In any case the next message needs its own
+        ``send_envelope``.
+        """
 
 
 class Transport(Protocol):
@@ -40,18 +44,18 @@ class Transport(Protocol):
         """The site's own address: ``From`` and the envelope's sender."""
 
     def session(self) -> AbstractContextManager[Session]:
-        """A conversation; connections are kept and reused behind it."""
+        """Open a session. Its connection is reused by later sessions."""
 
     def close(self) -> None:
-        """Give up the connections kept."""
+        """Close the idle connections."""
 
 
 def open_transport(smtp_url: str | None, mail_from: str, folder: Path) -> Transport:
-    """SMTP where the operator named a server, otherwise ``.eml`` files in ``folder``.
+    """Return an SMTP transport, or, without ``smtp_url``, one that writes files in ``folder``.
 
-    Nothing is connected yet. Raises ``ValueError`` for a URL or an address that cannot be used.
+    Connects to nothing yet. Raises ``ValueError`` for a URL or address that cannot be used.
     """
     sender = Address.parse(mail_from)
     if smtp_url is None:
         return FolderTransport(folder, sender)
-    return SmtpTransport(SmtpServer.parse(smtp_url), sender)
+    return SmtpTransport(SmtpUrl.parse(smtp_url), sender)

@@ -169,6 +169,8 @@ def test_a_missing_secret_says_where_it_goes(tmp_path: Path) -> None:
         ("smtp_url", "smtp://"),
         ("smtp_url", "smtp://mail.example.org?starttls=perhaps"),
         ("smtp_url", "smtp://mail.example.org?timeout=5"),
+        ("smtp_url", "smtp://mail.example.org/inbox"),
+        ("smtp_url", "smtp://mail.example.org#here"),
         ("mail_from", "nobody"),
         ("mail_from", "noreply@my_host"),
         ("mail_from", "no..reply@example.org"),

@@ -10,11 +10,11 @@ from datetime import timedelta
 
 import peewee
 
+from changemaker_core.config.smtp_url import SmtpUrl
 from changemaker_core.db import Model, Tx
 from changemaker_core.jobs import JobRun, run_jobs
 from changemaker_core.jobs.declarations import Interval, Job, RetryPolicy
-from changemaker_core.mail import Address, Message, Refused, SmtpTransport, Unanswered
-from changemaker_core.mail.smtp import SmtpServer
+from changemaker_core.mail import Address, DeliveryUnknown, Message, Refused, SmtpTransport
 from tests.bench.jobs_only_site import JobsOnlySite
 from tests.bench.processes import READY
 
@@ -41,7 +41,7 @@ class Sender:
 
     def __init__(self, url: str) -> None:
         sender = Address("", "site@example.org")
-        self.transport = SmtpTransport(SmtpServer.parse(url), sender)
+        self.transport = SmtpTransport(SmtpUrl.parse(url), sender)
 
     def send(self, run: JobRun, number: int, die: str = "") -> None:
         message = Message(
@@ -52,17 +52,17 @@ class Sender:
         )
         with self.transport.session() as session:
             try:
-                session.offer(message)
+                session.send_envelope(message)
                 if die == "before" and run.attempt == 1:
                     os.kill(os.getpid(), signal.SIGKILL)
                 run.at_risk()
                 if die == "between":
                     os.kill(os.getpid(), signal.SIGKILL)
-                session.data()
+                session.send_data()
             except Refused as refused:
                 run.retry(str(refused))
-            except Unanswered as unanswered:
-                run.unknown(str(unanswered))
+            except DeliveryUnknown as error:
+                run.unknown(str(error))
 
 
 def write_tick(run: JobRun) -> None:

@@ -24,8 +24,8 @@ def test_messages_are_listed_newest_first_and_read(
 ) -> None:
     with transport.session() as session:
         for subject in ("one", "deux é"):
-            session.offer(message(subject=subject))
-            session.data()
+            session.send_envelope(message(subject=subject))
+            session.send_data()
     newest, oldest = transport.messages()
     assert (newest.subject, oldest.subject) == ("deux é", "one")
     assert newest.to == "Mina Example <mina@example.org>"
@@ -38,11 +38,11 @@ def test_nothing_is_written_before_data(
     transport: FolderTransport, message: Callable[..., Message]
 ) -> None:
     with transport.session() as session:
-        session.offer(message())
+        session.send_envelope(message())
         assert transport.messages() == []
-        session.data()
+        session.send_data()
         with pytest.raises(RuntimeError):
-            session.data()
+            session.send_data()
     assert len(transport.messages()) == 1
 
 
@@ -60,9 +60,9 @@ def test_a_folder_that_cannot_be_written_refuses_for_now(
     (tmp_path / "mail").write_text("a file where the folder should be")
     transport = FolderTransport(tmp_path / "mail", site_address)
     with transport.session() as session:
-        session.offer(message())
+        session.send_envelope(message())
         with pytest.raises(Refused) as refused:
-            session.data()
+            session.send_data()
     assert refused.value.temporary
 
 
@@ -70,8 +70,8 @@ def test_writers_do_not_meet(transport: FolderTransport, message: Callable[..., 
     def write() -> None:
         with transport.session() as session:
             for _ in range(20):
-                session.offer(message())
-                session.data()
+                session.send_envelope(message())
+                session.send_data()
 
     threads = [threading.Thread(target=write) for _ in range(4)]
     for thread in threads:

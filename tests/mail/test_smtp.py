@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from changemaker_core.mail import Address, Refused, SmtpTransport, Unanswered
-from changemaker_core.mail.connection import Patience
-from changemaker_core.mail.smtp import SmtpServer
-from changemaker_core.testing.smtp import Behaviour
-from changemaker_core.testing.smtp import SmtpServer as RealServer
+from changemaker_core.config.smtp_url import SmtpUrl
+from changemaker_core.mail import Address, DeliveryUnknown, Refused, SmtpTransport
+from changemaker_core.mail.smtp_connection import SmtpOptions
+from changemaker_core.testing.smtp import Behaviour, SmtpServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,30 +20,32 @@ if TYPE_CHECKING:
 
     from changemaker_core.mail import Message
 
-IMPATIENT = Patience(command=timedelta(seconds=0.4), message=timedelta(seconds=0.4))
+SHORT_TIMEOUTS = SmtpOptions(
+    command_timeout=timedelta(seconds=0.4), message_timeout=timedelta(seconds=0.4)
+)
 
 
 @pytest.fixture(params=[True, False], ids=["pipelining", "one-by-one"])
-def smtp_server(request: pytest.FixtureRequest) -> Iterator[RealServer]:
-    with RealServer(pipelining=request.param) as server:
+def smtp_server(request: pytest.FixtureRequest) -> Iterator[SmtpServer]:
+    with SmtpServer(pipelining=request.param) as server:
         yield server
 
 
 @pytest.fixture
-def transport(smtp_server: RealServer, site_address: Address) -> Iterator[SmtpTransport]:
-    transport = SmtpTransport(SmtpServer.parse(smtp_server.url), site_address, patience=IMPATIENT)
+def transport(smtp_server: SmtpServer, site_address: Address) -> Iterator[SmtpTransport]:
+    transport = SmtpTransport(SmtpUrl.parse(smtp_server.url), site_address, options=SHORT_TIMEOUTS)
     yield transport
     transport.close()
 
 
 def send(transport: SmtpTransport, message: Message) -> None:
     with transport.session() as session:
-        session.offer(message)
-        session.data()
+        session.send_envelope(message)
+        session.send_data()
 
 
 def test_a_message_arrives_whole(
-    smtp_server: RealServer, transport: SmtpTransport, message: Callable[..., Message]
+    smtp_server: SmtpServer, transport: SmtpTransport, message: Callable[..., Message]
 ) -> None:
     text = ".\n..\n.a dot begins a line\nFrom here on\n" + "x" * 2000 + "\néà\n"
     send(transport, message(text=text, reply_to=Address("Zoë", "zoe@example.org")))
@@ -56,9 +57,9 @@ def test_a_message_arrives_whole(
 
 
 def test_a_message_of_a_megabyte(
-    smtp_server: RealServer, site_address: Address, message: Callable[..., Message]
+    smtp_server: SmtpServer, site_address: Address, message: Callable[..., Message]
 ) -> None:
-    transport = SmtpTransport(SmtpServer.parse(smtp_server.url), site_address)
+    transport = SmtpTransport(SmtpUrl.parse(smtp_server.url), site_address)
     text = "Ünïcode words, over and over.\n" * 35_000
     send(transport, message(text=text))
     assert smtp_server.received[0].email.get_content().replace("\r\n", "\n") == text
@@ -66,22 +67,22 @@ def test_a_message_of_a_megabyte(
 
 
 def test_nothing_is_sent_between_offer_and_data(
-    smtp_server: RealServer, transport: SmtpTransport, message: Callable[..., Message]
+    smtp_server: SmtpServer, transport: SmtpTransport, message: Callable[..., Message]
 ) -> None:
     with transport.session() as session:
-        session.offer(message())
+        session.send_envelope(message())
         assert smtp_server.received == []
-        session.offer(message(to=Address("", "other@example.org")))
-        session.data()
+        session.send_envelope(message(to=Address("", "other@example.org")))
+        session.send_data()
         with pytest.raises(RuntimeError):
-            session.data()
+            session.send_data()
     assert [mail.recipients for mail in smtp_server.received] == [("other@example.org",)]
 
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "message"])
 @pytest.mark.parametrize(("code", "temporary"), [(451, True), (550, False), (421, True)])
 def test_a_refusal_is_certain_at_each_stage(
-    smtp_server: RealServer,
+    smtp_server: SmtpServer,
     transport: SmtpTransport,
     message: Callable[..., Message],
     stage: str,
@@ -101,7 +102,7 @@ def test_a_refusal_is_certain_at_each_stage(
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
 @pytest.mark.parametrize("trouble", [{"hang": True}, {"drop": True}])
 def test_silence_before_the_message_is_certain(
-    smtp_server: RealServer,
+    smtp_server: SmtpServer,
     transport: SmtpTransport,
     message: Callable[..., Message],
     stage: str,
@@ -118,14 +119,14 @@ def test_silence_before_the_message_is_certain(
 @pytest.mark.parametrize("trouble", [{"hang": True}, {"drop": True}, {"reply": "300 Hm"}])
 @pytest.mark.parametrize("accept", [True, False])
 def test_silence_after_the_message_is_not(
-    smtp_server: RealServer,
+    smtp_server: SmtpServer,
     transport: SmtpTransport,
     message: Callable[..., Message],
     trouble: dict[str, bool | str],
     accept: bool,
 ) -> None:
     smtp_server.then(Behaviour("message", accept=accept, **trouble))
-    with pytest.raises(Unanswered):
+    with pytest.raises(DeliveryUnknown):
         send(transport, message())
     assert len(smtp_server.received) == int(accept)
     send(transport, message())
@@ -140,10 +141,10 @@ def test_what_a_server_takes_at_once_is_said_at_once(
         server = threading.Thread(target=_answer_at_rcpt, args=(listening,))
         server.start()
         host, port = listening.getsockname()
-        url = SmtpServer.parse(f"smtp://{host}:{port}")
-        transport = SmtpTransport(url, site_address, patience=IMPATIENT)
+        url = SmtpUrl.parse(f"smtp://{host}:{port}")
+        transport = SmtpTransport(url, site_address, options=SHORT_TIMEOUTS)
         with pytest.raises(Refused, match="Nobody"), transport.session() as session:
-            session.offer(message())
+            session.send_envelope(message())
         transport.close()
         server.join()
 
@@ -162,7 +163,7 @@ def _answer_at_rcpt(listening: socket.socket) -> None:
 
 
 def test_connections_are_kept(
-    smtp_server: RealServer, transport: SmtpTransport, message: Callable[..., Message]
+    smtp_server: SmtpServer, transport: SmtpTransport, message: Callable[..., Message]
 ) -> None:
     for _ in range(3):
         send(transport, message())
@@ -175,9 +176,9 @@ def test_connections_are_kept(
 
 
 def test_each_thread_has_its_own(
-    smtp_server: RealServer, site_address: Address, message: Callable[..., Message]
+    smtp_server: SmtpServer, site_address: Address, message: Callable[..., Message]
 ) -> None:
-    transport = SmtpTransport(SmtpServer.parse(smtp_server.url), site_address)
+    transport = SmtpTransport(SmtpUrl.parse(smtp_server.url), site_address)
     smtp_server.always(Behaviour("message", delay=0.05))
     threads = [threading.Thread(target=send, args=(transport, message())) for _ in range(4)]
     for thread in threads:
@@ -190,7 +191,7 @@ def test_each_thread_has_its_own(
 
 
 def test_a_connection_that_went_away_between_messages_is_replaced(
-    smtp_server: RealServer, transport: SmtpTransport, message: Callable[..., Message]
+    smtp_server: SmtpServer, transport: SmtpTransport, message: Callable[..., Message]
 ) -> None:
     send(transport, message())
     smtp_server.drop_connections()
@@ -203,7 +204,7 @@ def test_a_connection_that_went_away_between_messages_is_replaced(
 )
 @pytest.mark.parametrize("stage", ["rset", "mail"])
 def test_a_kept_connection_that_is_closed_under_us_is_replaced(
-    smtp_server: RealServer,
+    smtp_server: SmtpServer,
     transport: SmtpTransport,
     message: Callable[..., Message],
     stage: str,
@@ -216,21 +217,21 @@ def test_a_kept_connection_that_is_closed_under_us_is_replaced(
 
 
 def test_a_connection_that_fails_between_offer_and_data_is_certain(
-    smtp_server: RealServer, transport: SmtpTransport, message: Callable[..., Message]
+    smtp_server: SmtpServer, transport: SmtpTransport, message: Callable[..., Message]
 ) -> None:
     with transport.session() as session:
-        session.offer(message())
+        session.send_envelope(message())
         smtp_server.drop_connections()
         with pytest.raises(Refused) as refused:
-            session.data()
+            session.send_data()
     assert refused.value.temporary
 
 
 def test_a_connection_is_renewed_after_a_number_of_messages(
-    smtp_server: RealServer, site_address: Address, message: Callable[..., Message]
+    smtp_server: SmtpServer, site_address: Address, message: Callable[..., Message]
 ) -> None:
     transport = SmtpTransport(
-        SmtpServer.parse(smtp_server.url), site_address, patience=Patience(messages=2)
+        SmtpUrl.parse(smtp_server.url), site_address, options=SmtpOptions(max_messages=2)
     )
     for _ in range(5):
         send(transport, message())
@@ -239,10 +240,10 @@ def test_a_connection_is_renewed_after_a_number_of_messages(
 
 
 def test_an_unfinished_message_is_dropped_before_the_next(
-    smtp_server: RealServer, transport: SmtpTransport, message: Callable[..., Message]
+    smtp_server: SmtpServer, transport: SmtpTransport, message: Callable[..., Message]
 ) -> None:
     with transport.session() as session:
-        session.offer(message(to=Address("", "never@example.org")))
+        session.send_envelope(message(to=Address("", "never@example.org")))
     send(transport, message())
     assert [mail.recipients for mail in smtp_server.received] == [("mina@example.org",)]
 
@@ -254,12 +255,12 @@ def test_no_server_is_a_refusal_for_now(
         unused.bind(("127.0.0.1", 0))  # bound and not listening: connections are refused
         url = f"smtp://127.0.0.1:{unused.getsockname()[1]}"
         with pytest.raises(Refused) as refused:
-            send(SmtpTransport(SmtpServer.parse(url), site_address), message())
+            send(SmtpTransport(SmtpUrl.parse(url), site_address), message())
     assert refused.value.temporary
 
 
 def test_addresses_of_other_alphabets(
-    smtp_server: RealServer, transport: SmtpTransport, message: Callable[..., Message]
+    smtp_server: SmtpServer, transport: SmtpTransport, message: Callable[..., Message]
 ) -> None:
     send(transport, message(to=Address("", "marie@québec.example")))
     send(transport, message(to=Address("Zoë", "zoë@québec.example")))
@@ -276,8 +277,8 @@ def test_addresses_of_other_alphabets(
 def test_a_server_without_smtputf8_cannot_carry_them(
     message: Callable[..., Message], mail_from: str, to: str
 ) -> None:
-    with RealServer(smtputf8=False) as server:
-        transport = SmtpTransport(SmtpServer.parse(server.url), Address("", mail_from))
+    with SmtpServer(smtputf8=False) as server:
+        transport = SmtpTransport(SmtpUrl.parse(server.url), Address("", mail_from))
         with pytest.raises(Refused, match="SMTPUTF8") as refused:
             send(transport, message(to=Address("", to)))
         assert not refused.value.temporary
@@ -285,9 +286,9 @@ def test_a_server_without_smtputf8_cannot_carry_them(
 
 
 def test_a_sites_own_address_may_be_of_another_alphabet(
-    smtp_server: RealServer, message: Callable[..., Message]
+    smtp_server: SmtpServer, message: Callable[..., Message]
 ) -> None:
-    transport = SmtpTransport(SmtpServer.parse(smtp_server.url), Address("", "zoë@example.org"))
+    transport = SmtpTransport(SmtpUrl.parse(smtp_server.url), Address("", "zoë@example.org"))
     send(transport, message())
     assert [mail.sender for mail in smtp_server.received] == ["zoë@example.org"]
     transport.close()
@@ -306,10 +307,10 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return both
 
 
-def tls_server(certificate: Path, **options: object) -> RealServer:
+def tls_server(certificate: Path, **options: object) -> SmtpServer:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    return RealServer(tls=context, **options)
+    return SmtpServer(tls=context, **options)
 
 
 @pytest.mark.parametrize("implicit", [True, False])
@@ -319,7 +320,7 @@ def test_a_password_travels_over_tls(
     with tls_server(certificate, implicit_tls=implicit, logins={"us@er": "p/w"}) as server:
         url = server.url.replace("//", "//us%40er:p%2Fw@")
         trusted = ssl.create_default_context(cafile=str(certificate))
-        transport = SmtpTransport(SmtpServer.parse(url), site_address, tls=trusted)
+        transport = SmtpTransport(SmtpUrl.parse(url), site_address, tls=trusted)
         send(transport, message())
         assert len(server.received) == 1
         transport.close()
@@ -330,7 +331,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
     certificate: Path, site_address: Address, message: Callable[..., Message], implicit: bool
 ) -> None:
     with tls_server(certificate, implicit_tls=implicit) as server:
-        transport = SmtpTransport(SmtpServer.parse(server.url), site_address)
+        transport = SmtpTransport(SmtpUrl.parse(server.url), site_address)
         with pytest.raises(Refused, match="certificate verify failed") as refused:
             send(transport, message())
         assert refused.value.temporary
@@ -338,9 +339,9 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
 
 
 def test_tls_that_was_required_and_is_not_there(
-    smtp_server: RealServer, site_address: Address, message: Callable[..., Message]
+    smtp_server: SmtpServer, site_address: Address, message: Callable[..., Message]
 ) -> None:
-    server = SmtpServer.parse(f"{smtp_server.url}?starttls=required")
+    server = SmtpUrl.parse(f"{smtp_server.url}?starttls=required")
     with pytest.raises(Refused, match="STARTTLS"):
         send(SmtpTransport(server, site_address), message())
 
@@ -352,18 +353,16 @@ def test_a_wrong_password_leaves_the_message_waiting(
         url = server.url.replace("//", "//user:wrong@")
         trusted = ssl.create_default_context(cafile=str(certificate))
         with pytest.raises(Refused) as refused:
-            send(SmtpTransport(SmtpServer.parse(url), site_address, tls=trusted), message())
+            send(SmtpTransport(SmtpUrl.parse(url), site_address, tls=trusted), message())
         assert (refused.value.code, refused.value.temporary) == (535, True)
 
 
 def test_what_an_smtp_url_says() -> None:
-    assert SmtpServer.parse("smtp://mail.example.org") == SmtpServer(
-        host="mail.example.org", port=25
-    )
-    assert SmtpServer.parse("smtps://u:p@mail.example.org") == SmtpServer(
+    assert SmtpUrl.parse("smtp://mail.example.org") == SmtpUrl(host="mail.example.org", port=25)
+    assert SmtpUrl.parse("smtps://u:p@mail.example.org") == SmtpUrl(
         host="mail.example.org", port=465, security="tls", user="u", password="p"
     )
-    assert SmtpServer.parse("smtp://u:p@[::1]?starttls=never") == SmtpServer(
+    assert SmtpUrl.parse("smtp://u:p@[::1]?starttls=never") == SmtpUrl(
         host="::1", port=587, security="never", user="u", password="p"
     )
 
@@ -381,11 +380,11 @@ def test_what_an_smtp_url_says() -> None:
 )
 def test_urls_that_cannot_be_used(url: str) -> None:
     with pytest.raises(ValueError):
-        SmtpServer.parse(url)
+        SmtpUrl.parse(url)
 
 
 def test_a_password_is_not_sent_in_the_clear_to_another_machine() -> None:
-    assert SmtpServer.parse("smtp://u:p@127.0.0.1").is_local
-    assert SmtpServer.parse("smtp://u:p@localhost").is_local
-    assert not SmtpServer.parse("smtp://u:p@192.0.2.1").is_local
-    assert not SmtpServer.parse("smtp://u:p@mail.example.org").is_local
+    assert SmtpUrl.parse("smtp://u:p@127.0.0.1").is_local
+    assert SmtpUrl.parse("smtp://u:p@localhost").is_local
+    assert not SmtpUrl.parse("smtp://u:p@192.0.2.1").is_local
+    assert not SmtpUrl.parse("smtp://u:p@mail.example.org").is_local

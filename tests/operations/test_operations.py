@@ -196,7 +196,7 @@ async def test_static_paths_lead_nowhere_else(open_app, path):
 
 def keep_a_message(site):
     with site.mail.session() as session:
-        session.offer(
+        session.send_envelope(
             Message(
                 to=Address("Avery", "avery@example.org"),
                 subject="Clean water <b>now</b>",
@@ -205,7 +205,7 @@ def keep_a_message(site):
                 message_id="<1@example.org>",
             )
         )
-        session.data()
+        session.send_data()
 
 
 async def test_the_mailbox_shows_what_was_sent_and_runs_nothing(open_app):

@@ -17,6 +17,7 @@ import msgspec
 from marshmallow import RAISE
 from msgspec import Meta, inspect
 
+from changemaker_core.config import email_address
 from changemaker_core.http.validation.constraints import rules_of
 from changemaker_core.http.validation.fields import (
     Listed,
@@ -37,11 +38,7 @@ Email = Annotated[
     str,
     Meta(
         max_length=254,
-        pattern=(
-            r"^[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f-\x9f]{1,64}"
-            r"@[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f-\x9f.]+"
-            r"(?:\.[^\s@<>()\[\]\\,;:\"\x00-\x1f\x7f-\x9f.]+)+" + _END
-        ),
+        pattern=email_address.PATTERN,
         extra={"message": Text("Enter an email address such as name@example.org.")},
         extra_json_schema={"format": "email"},
     ),

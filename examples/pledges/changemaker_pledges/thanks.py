@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from changemaker_core import Job, Text
-from changemaker_core.mail import Address, Message, Refused, Unanswered
+from changemaker_core.mail import Address, DeliveryUnknown, Message, Refused
 from changemaker_pledges import queries
 
 if TYPE_CHECKING:
@@ -20,13 +20,13 @@ def thank(run: JobRun, pledge_id: str, locale: str) -> None:
         return
     try:
         with run.site.mail.session() as session:
-            session.offer(_message(run.site, pledge, locale))
+            session.send_envelope(_message(run.site, pledge, locale))
             run.at_risk()
-            session.data()
+            session.send_data()
     except Refused as refused:
         settle = run.retry if refused.temporary else run.dead
         settle(f"refused: {refused.code}")
-    except Unanswered:
+    except DeliveryUnknown:
         run.unknown("the mail server did not answer")
 
 

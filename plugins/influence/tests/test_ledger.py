@@ -9,10 +9,10 @@ from typing import ClassVar
 import pytest
 
 from changemaker_core import Plugin, Subscription, hookimpl
+from changemaker_core.config.smtp_url import SmtpUrl
 from changemaker_core.jobs import CoreJob
 from changemaker_core.mail import Address, SmtpTransport
-from changemaker_core.mail.connection import Patience
-from changemaker_core.mail.smtp import SmtpServer
+from changemaker_core.mail.smtp_connection import SmtpOptions
 from changemaker_core.testing.smtp import Behaviour
 from changemaker_influence import states
 from changemaker_influence.emails import services
@@ -32,9 +32,11 @@ def mailing(visit, smtp_server):
         config = {"smtp_url": smtp_server.url, "mail_from": "Campaigns <campaigns@site.example>"}
         async with visit(config) as v:
             v.site.mail = SmtpTransport(
-                SmtpServer.parse(smtp_server.url),
+                SmtpUrl.parse(smtp_server.url),
                 Address.parse(v.site.config.mail_from),
-                patience=Patience(command=timedelta(seconds=1), message=timedelta(seconds=1)),
+                options=SmtpOptions(
+                    command_timeout=timedelta(seconds=1), message_timeout=timedelta(seconds=1)
+                ),
             )
             yield v
             v.site.mail.close()

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from changemaker_core import Interval, Job, RetryPolicy
-from changemaker_core.mail import Address, Message, Refused, Unanswered
+from changemaker_core.mail import Address, DeliveryUnknown, Message, Refused
 from changemaker_core.web.filters import paragraphs
 from changemaker_influence.emails import idempotency, services
 from changemaker_influence.emails.queries import email_to_send
@@ -29,17 +29,17 @@ def send_email(run: JobRun, email_id: str) -> None:
     message = compose(run.site, email)
     with run.site.mail.session() as session:
         try:
-            session.offer(message)
+            session.send_envelope(message)
             run.at_risk(services.mark_sending, email_id, message.message_id)
-            session.data()
+            session.send_data()
         except Refused as refused:
             error = without_addresses(str(refused))
             if refused.temporary:
                 run.retry(error, services.requeue, email_id, error)
             else:
                 run.dead(error, services.mark_failed, email_id, error)
-        except Unanswered as unanswered:
-            run.unknown(without_addresses(str(unanswered)), services.mark_unknown, email_id)
+        except DeliveryUnknown as unknown:
+            run.unknown(without_addresses(str(unknown)), services.mark_unknown, email_id)
         else:
             run.done(services.mark_sent, email_id, email.campaign_id)
 

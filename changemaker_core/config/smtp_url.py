@@ -1,0 +1,70 @@
+"""URLs of mail servers: what ``smtp_url`` may be, as a typed value."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+import re
+from dataclasses import dataclass, field
+from typing import Literal, cast
+from urllib.parse import unquote, urlsplit
+
+Security = Literal["tls", "required", "offered", "never"]
+
+#: What an SMTP URL may look like.
+ALLOWED = "smtp://[user:password@]host:port[?starttls=required|offered|never] or smtps://…"
+_STARTTLS = re.compile(r"(?:starttls=(required|offered|never))?")
+_UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpUrl:
+    """The mail server to send through, and how to connect to it.
+
+    ``security``: ``tls`` from the first byte, or STARTTLS ``required``, used where ``offered``, or
+    ``never`` used. Certificates are always verified.
+    """
+
+    host: str
+    port: int
+    security: Security = "offered"
+    user: str | None = None
+    password: str = field(default="", repr=False)
+
+    @classmethod
+    def parse(cls, url: str) -> SmtpUrl:
+        """Return the parts of a URL. Raises ``ValueError``, whose text never has the password.
+
+        The port is by default 465 for ``smtps``, 587 where there is a user, and 25 otherwise.
+        """
+        error = ValueError(f"An SMTP URL is {ALLOWED}.")
+        try:
+            parts = urlsplit(url)
+            port = parts.port
+        except ValueError:
+            raise error from None
+        starttls = _STARTTLS.fullmatch(parts.query)
+        if (
+            parts.scheme not in ("smtp", "smtps")
+            or not parts.hostname
+            or starttls is None
+            or parts.path.strip("/")
+            or parts.fragment
+            or _UNPRINTABLE.search(url)
+        ):
+            raise error
+        secure = parts.scheme == "smtps"
+        return cls(
+            host=parts.hostname,
+            port=port or (465 if secure else 587 if parts.username else 25),
+            security="tls" if secure else cast("Security", starttls[1] or "offered"),
+            user=unquote(parts.username) if parts.username else None,
+            password=unquote(parts.password or ""),
+        )
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server is on this machine."""
+        with contextlib.suppress(ValueError):  # a name and not an address
+            return ipaddress.ip_address(self.host).is_loopback
+        return self.host == "localhost"

@@ -1,0 +1,167 @@
+"""One SMTP connection (RFC 5321), in steps whose failures say whether they are certain.
+
+``smtplib`` connects and reads replies; its ``sendmail`` and ``data`` are not used, because their
+errors do not tell whether the message itself had already been sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import smtplib
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from changemaker_core.mail.errors import DeliveryUnknown, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from changemaker_core.mail.message import Address, Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpOptions:
+    """Time-outs of a connection, and how long it is reused."""
+
+    #: For connecting, and for each reply except the one to the message.
+    command_timeout: timedelta = timedelta(seconds=20)
+    #: For the reply to the message. Each time-out here leaves a message of unknown outcome, and
+    #: servers look for spam and viruses before they reply.
+    message_timeout: timedelta = timedelta(minutes=2)
+    #: A connection older than this is not reused.
+    max_age: timedelta = timedelta(minutes=5)
+    #: Messages on one connection; servers close connections after about as many.
+    max_messages: int = 100
+
+
+class ConnectionLost(Exception):
+    """The connection ended before the message was sent: certain, and another one may work."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+class SmtpConnection:
+    """An open connection, after EHLO, TLS and login."""
+
+    def __init__(self, smtp: smtplib.SMTP, options: SmtpOptions) -> None:
+        self._smtp = smtp
+        self._options = options
+        self._pipelines = smtp.has_extn("pipelining")
+        self._opened = time.monotonic()
+        self._is_used = False
+        self._messages = 0
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether it is too old, or has sent too many messages, to be reused."""
+        age = time.monotonic() - self._opened
+        options = self._options
+        return self._messages >= options.max_messages or age > options.max_age.total_seconds()
+
+    def send_envelope(self, message: Message, sender: Address, size: int) -> None:
+        """Send MAIL FROM and RCPT TO, after RSET where there was a message before.
+
+        Raises ``Refused``, or ``ConnectionLost``.
+        """
+        parameters = self._mail_parameters(size, message.needs_utf8 or sender.needs_utf8)
+        mail = f"MAIL FROM:<{sender.envelope}>{parameters}"
+        rcpt = f"RCPT TO:<{message.to.envelope}>"
+        rset = ("RSET",) if self._is_used else ()
+        self._is_used = True
+        replies = self._send(*rset, mail, rcpt)
+        for _ in rset:
+            code, text = next(replies)
+            if code != 250:
+                raise ConnectionLost(code, text)
+        for code, text in replies:
+            _raise_unless(200 <= code <= 299, code, text)
+
+    def send_data(self, body: bytes) -> None:
+        """Send DATA and the message.
+
+        Raises ``Refused`` or ``ConnectionLost`` where it certainly was not delivered: before its
+        first byte was sent, or by the server's reply. Raises ``DeliveryUnknown`` otherwise.
+        """
+        for code, text in self._send("DATA"):
+            _raise_unless(code == 354, code, text)
+        self._messages += 1
+        try:
+            self._set_timeout(self._options.message_timeout)
+            self._smtp.send(_dot_stuffed(body))
+            code, reply = self._smtp.getreply()
+            self._set_timeout(self._options.command_timeout)
+        except OSError as error:
+            raise DeliveryUnknown(str(error) or type(error).__name__) from error
+        if not 200 <= code <= 299 and not 400 <= code <= 599:
+            raise DeliveryUnknown(f"{code} {as_text(reply)}")
+        _raise_unless(200 <= code <= 299, code, as_text(reply))
+
+    def quit(self) -> None:
+        """Send QUIT, wait for its reply for a second at most, and close."""
+        with contextlib.suppress(OSError):  # no message depends on it
+            self._set_timeout(timedelta(seconds=1))
+            self._smtp.quit()
+        self._smtp.close()
+
+    def close(self) -> None:
+        """Close the connection without QUIT."""
+        self._smtp.close()
+
+    def _send(self, *commands: str) -> Iterator[tuple[int, str]]:
+        """Send commands and yield the reply to each. Raises ``ConnectionLost``.
+
+        With PIPELINING (RFC 2920) all are sent at once, and all replies are read. Otherwise each
+        command is sent when its reply is asked for, so that a refusal ends the sequence.
+        """
+        groups = [commands] if self._pipelines else [(command,) for command in commands]
+        for group in groups:
+            try:
+                self._smtp.send("".join(f"{command}\r\n" for command in group).encode())
+            except OSError as error:
+                raise ConnectionLost(0, str(error) or type(error).__name__) from error
+            yield from [self._read_reply() for _ in group]
+
+    def _read_reply(self) -> tuple[int, str]:
+        try:
+            code, text = self._smtp.getreply()
+        except smtplib.SMTPResponseException as error:
+            raise ConnectionLost(error.smtp_code, as_text(error.smtp_error)) from error
+        except OSError as error:
+            raise ConnectionLost(0, str(error) or type(error).__name__) from error
+        if code == 421:  # "closing transmission channel", in reply to any command
+            raise ConnectionLost(code, as_text(text))
+        return code, as_text(text)
+
+    def _set_timeout(self, timeout: timedelta) -> None:
+        if self._smtp.sock is not None:
+            self._smtp.sock.settimeout(timeout.total_seconds())
+
+    def _mail_parameters(self, size: int, utf8: bool) -> str:
+        parameters = f" SIZE={size}" if self._smtp.has_extn("size") else ""
+        if not utf8:
+            return parameters
+        if not self._smtp.has_extn("smtputf8"):
+            raise Refused(0, "the server does not support this address (SMTPUTF8)", temporary=False)
+        return f"{parameters} BODY=8BITMIME SMTPUTF8"
+
+
+def as_text(reply: bytes | str) -> str:
+    """Return the text of a server's reply."""
+    return reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
+
+
+def _raise_unless(accepted: bool, code: int, text: str) -> None:
+    if not accepted:
+        raise Refused(code, text, temporary=not 500 <= code <= 599)
+
+
+def _dot_stuffed(body: bytes) -> bytes:
+    """Return ``body``, whose lines end in CRLF, as DATA wants it (RFC 5321, section 4.5.2)."""
+    stuffed = re.sub(rb"(?m)^\.", b"..", body)
+    return stuffed + (b".\r\n" if stuffed.endswith(b"\r\n") else b"\r\n.\r\n")
