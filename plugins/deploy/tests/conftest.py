@@ -25,7 +25,7 @@ from changemaker_core import Job, Plugin, Route, endpoint, hookimpl
 
 def note_niceness(run):
     folder = run.site.folder("petitions")
-    (folder / "noted").write_text(str(os.nice(0)))
+    (folder / "noted").write_text(str(os.getpriority(os.PRIO_PROCESS, 0)))
     (folder / "noted").rename(folder / "niceness")
 
 
