@@ -168,7 +168,7 @@ class Site:
         config = self.config
         plugins = [(p.name, p.distribution, p.version) for p in self.loaded.plugins]
         shown = (config.organisation, config.base_url, config.home_page, config.default_locale)
-        settings = (config.time_zone, config.development, config.plugin_tables)
+        settings = (config.region, config.time_zone, config.development, config.plugin_tables)
         # Machines that are being brought up to date one by one must not show each other's pages.
         maker = repr((plugins, shown, settings))
         return SecondLevel(

@@ -10,6 +10,7 @@ import click
 
 from changemaker_core.cli import newsite
 from changemaker_core.cli.common import say
+from changemaker_core.config.rules import LOCALES
 
 DEFAULT_ADMIN = "admin@example.org"
 
@@ -24,7 +25,7 @@ def _asked(question: str, default: str, yes: bool) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")
 @click.option("--organisation", help="The name of the organisation.")
 @click.option("--admin-email", help="The administrator's email address.")
-@click.option("--locale", type=click.Choice(["en", "fr"]), default="en", help="Main language.")
+@click.option("--locale", type=click.Choice(LOCALES), default="en", help="Main language.")
 @click.option("--base-url", default="http://127.0.0.1:4000", help="Where visitors find the site.")
 @click.option("--database-url", help="sqlite:///… or postgresql://…; by default a SQLite file.")
 @click.option("--development", is_flag=True, help="Mailbox page and details of errors.")

@@ -26,7 +26,7 @@ TOML = """\
 # The name of the organisation whose site this is.
 organisation = {organisation}
 
-# "en" or "fr": the language where a visitor's is unknown.
+# The language for visitors whose own is unknown, such as "en" or "fr".
 default_locale = {locale}
 
 # The zone in which dates and times are shown, such as "America/Edmonton".
@@ -50,7 +50,7 @@ development = {development}
 
 # Installed plugins to load (without this key: all of them), and ones to leave out.
 # [plugins]
-# allow = ["influence"]
+# allow = ["name"]
 # deny = []
 """
 

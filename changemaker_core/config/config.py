@@ -61,8 +61,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     home_page: str = "/campaigns"
     #: The name of the organisation whose site this is.
     organisation: str = "Changemaker"
-    #: ``en`` or ``fr``: the language where a visitor's is unknown.
+    #: The language for visitors whose own is unknown, such as ``en`` or ``fr``.
     default_locale: str = "en"
+    #: The country whose formats of dates and numbers are used (ISO 3166, such as ``CA``); absent:
+    #: that of the first plugin that names one.
+    region: str | None = None
     #: The time zone that times are shown in.
     time_zone: str = "UTC"
     #: Shows the mailbox page and details of errors. Never for a site that others can reach.

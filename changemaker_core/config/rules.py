@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from email.utils import parseaddr
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,10 +16,10 @@ from changemaker_core.config.smtp_url import SmtpUrl
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 MINIMUM_SECRET_BYTES = 32
-LOCALES = ("en", "fr")
+#: The languages of core: that of the sources, and those that have a folder in ``locale/``.
+LOCALES = ("en", *sorted(path.name for path in (Path(__file__).parents[1] / "locale").iterdir()))
 #: Names of tables in the configuration; a plugin of other authors has no underscore in its name.
 PLUGIN_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -115,6 +116,11 @@ def _default_locale(value: str) -> str | None:
     return None if value in LOCALES else f"must be one of {', '.join(LOCALES)}."
 
 
+def _region(value: str | None) -> str | None:
+    good = value is None or re.fullmatch(r"[A-Z]{2}|[0-9]{3}", value)
+    return None if good else "must be the code of a country, such as CA."
+
+
 def _time_zone(value: str) -> str | None:
     try:
         ZoneInfo(value)
@@ -185,6 +191,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "home_page": _home_page,
     "organisation": _organisation,
     "default_locale": _default_locale,
+    "region": _region,
     "time_zone": _time_zone,
     "trusted_proxies": _trusted_proxies,
     "plugins_allow": _plugin_names,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 import pluggy
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import msgspec
 
 PROJECT = "changemaker"
@@ -33,3 +35,8 @@ class Plugin:
     after: ClassVar[tuple[str, ...]] = ()
     #: Typed configuration with defaults; ``site.config_of(ThatStruct)`` returns the values.
     config: ClassVar[type[msgspec.Struct] | None] = None
+    #: Its table in the configuration of a demonstration site, where that differs from the defaults.
+    demo_config: ClassVar[Mapping[str, str]] = {}
+    #: The country that its pages are made for (ISO 3166): dates and numbers have its formats unless
+    #: the operator sets ``region``.
+    region: ClassVar[str | None] = None

@@ -5,39 +5,35 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
 
 from babel.dates import format_date, format_time, get_timezone
 from babel.numbers import format_decimal
 from markupsafe import Markup, escape
 
-from changemaker_core.web.languages import babel_locale
-
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from babel import Locale
 
-def for_locale(locale: str, time_zone: str) -> dict[str, Callable[..., Any]]:
-    """The filters of one language; times are shown in the site's own zone."""
-    babel = babel_locale(locale)
+
+def for_locale(locale: Locale, time_zone: str) -> dict[str, Callable[..., Any]]:
+    """Return the filters of a locale; times are shown in the site's own zone."""
     zone = get_timezone(time_zone)
 
     def show_date(value: date, style: str = "long") -> str:
         local = value.astimezone(zone) if isinstance(value, datetime) else value
-        return format_date(local, style, locale=babel)
+        return format_date(local, style, locale=locale)
 
     def show_datetime(value: datetime) -> str:
-        day = format_date(value.astimezone(zone), "long", locale=babel)
-        return f"{day}, {format_time(value, 'short', tzinfo=zone, locale=babel)}"
+        day = format_date(value.astimezone(zone), "long", locale=locale)
+        return f"{day}, {format_time(value, 'short', tzinfo=zone, locale=locale)}"
 
     return {
         "date": show_date,
         "datetime": show_datetime,
-        "number": lambda value: format_decimal(value, locale=babel),
+        "number": lambda value: format_decimal(value, locale=locale),
         "paragraphs": paragraphs,
         "breaks": breaks,
-        "tel": tel,
-        "mailto": mailto,
     }
 
 
@@ -58,30 +54,3 @@ def breaks(text: str) -> Markup:
     Markup('1 &lt; 2<br>yes')
     """
     return Markup("<br>").join(escape(line) for line in text.splitlines())
-
-
-def tel(number: str) -> str:
-    """The ``tel:`` address of a telephone number as people write it; extensions become pauses.
-
-    >>> tel("1 613 555-0100 ext. 12")
-    'tel:+16135550100,12'
-    """
-    main, _, extension = re.sub(r"(?i)(ext\.?|poste|x)\s*(?=\d)", ",", number).partition(",")
-    digits = re.sub(r"\D", "", main)
-    # Ten digits, or eleven that begin with 1, are a number of the North American plan.
-    if len(digits) == 10:
-        digits = "1" + digits
-    plus = "+" if "+" in main or (len(digits) == 11 and digits.startswith("1")) else ""
-    pause = "," + re.sub(r"\D", "", extension) if extension else ""
-    return f"tel:{plus}{digits}{pause}"
-
-
-def mailto(address: str, subject: str, body: str) -> str:
-    """The ``mailto:`` address (RFC 6068) that opens a message in the reader's mail program.
-
-    >>> mailto("a.b@example.ca", "Buses & trams", "One\\ntwo")
-    'mailto:a.b@example.ca?subject=Buses%20%26%20trams&body=One%0D%0Atwo'
-    """
-    lines = "\r\n".join(body.splitlines())
-    fields = urlencode({"subject": subject, "body": lines}, quote_via=quote)
-    return f"mailto:{quote(address, safe='@')}?{fields}"

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
-from babel import Locale
+from babel import Locale, localedata
 
 from changemaker_core.web.pages import Redirect
 
@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 COOKIE = "cm_lang"
 PARAMETER = "lang"
 YEAR = 365 * 24 * 60 * 60
-
-#: Dates and numbers are written as they are in Canada, where the sites are.
-REGIONS = {"en": "en_CA", "fr": "fr_CA"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,24 +30,26 @@ class LanguageLink:
     current: bool
 
 
-def babel_locale(code: str) -> Locale:
-    """Babel's locale for a language of the site.
+@lru_cache(maxsize=64)
+def regional_locale(language: str, region: str | None) -> Locale:
+    """Return Babel's locale of a language in a region, or of the language where there is none.
 
-    >>> str(babel_locale("fr"))
-    'fr_CA'
+    >>> str(regional_locale("fr", "CA")), str(regional_locale("fr", "JP"))
+    ('fr_CA', 'fr')
     """
-    return Locale.parse(REGIONS.get(code, code))
+    regional = f"{language}_{region}"
+    return Locale.parse(regional if localedata.exists(regional) else language)
 
 
 def negotiate(
     accept_language: str | None,
     cookie: str | None,
-    available: Sequence[str] = ("en", "fr"),
-    default: str = "en",
+    available: Sequence[str],
+    default: str,
 ) -> str:
     """The language to answer in: the reader's own choice, else what the browser prefers.
 
-    >>> negotiate("de, fr-CA;q=0.8, en;q=0.5", cookie=None)
+    >>> negotiate("de, fr-CA;q=0.8, en;q=0.5", None, ("en", "fr"), "en")
     'fr'
     """
     if cookie in available:
@@ -109,7 +108,7 @@ def switch(
     path: str,
     query: str,
     *,
-    available: Sequence[str] = ("en", "fr"),
+    available: Sequence[str],
     root_path: str = "",
     secure: bool = False,
 ) -> Redirect | None:

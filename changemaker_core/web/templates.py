@@ -81,7 +81,9 @@ class Templates:
             keep_trailing_newline=True,
         )
         environment.globals.update(self._globals(locale, root_path))
-        environment.filters.update(filters.for_locale(locale, self._time_zone))
+        environment.filters.update(
+            filters.for_locale(self._translations.formats(locale), self._time_zone)
+        )
         return environment
 
     def _globals(self, locale: str, root_path: str) -> dict[str, Any]:

@@ -15,11 +15,13 @@ from markupsafe import Markup, escape
 
 from changemaker_core.text import Text
 from changemaker_core.web.folders import package_folders
-from changemaker_core.web.languages import babel_locale, negotiate
+from changemaker_core.web.languages import negotiate, regional_locale
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from babel import Locale
 
     from changemaker_core.site import Site
 
@@ -42,6 +44,9 @@ class Translations:
         self.locales: tuple[str, ...] = self._find_locales()
         default = site.config.default_locale
         self.default = default if default in self.locales else SOURCE
+        offered = (plugin.instance.region for plugin in site.loaded.plugins)
+        #: The country whose formats of dates and numbers are used, if any.
+        self.region: str | None = site.config.region or next(filter(None, offered), None)
 
     def _find_locales(self) -> tuple[str, ...]:
         found = {
@@ -50,6 +55,10 @@ class Translations:
             for file in folder.glob(f"locale/*/LC_MESSAGES/{name}.po")
         }
         return (SOURCE, *sorted(found - {SOURCE}))
+
+    def formats(self, language: str) -> Locale:
+        """Return the locale whose formats of dates and numbers ``language`` uses on this site."""
+        return regional_locale(language, self.region)
 
     def negotiate(self, accept_language: str | None, cookie: str | None) -> str:
         """The site's language that suits a reader best; see ``languages.negotiate``."""
@@ -69,7 +78,7 @@ class Translations:
     def ngettext(self, singular: str, plural: str, count: int, locale: str, **params: Any) -> str:
         """The form that ``count`` takes in ``locale``; ``{count}`` is written with separators."""
         message = self._catalogue(locale).ngettext(singular, plural, count)
-        written = format_decimal(count, locale=babel_locale(locale))
+        written = format_decimal(count, locale=self.formats(locale))
         return _fill(message, {"count": written, **params})
 
     def _catalogue(self, locale: str) -> NullTranslations:

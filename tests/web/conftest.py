@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
+from changemaker_core import Plugin
 from changemaker_core.text import Text
 from changemaker_core.web import Form, StaticFiles, Templates, Translations
-from changemaker_core.web.qr import qr_svg
+from changemaker_influence.emails.links import tel
+from changemaker_influence.emails.qr import qr_svg
 
 ROOT = Path(__file__).parents[2]
 INFLUENCE = ROOT / "plugins/influence/changemaker_influence"
@@ -28,13 +30,17 @@ def build_site(*plugins: tuple[str, Path], **config: Any) -> SimpleNamespace:
         "base_url": "https://act.example.org",
         "home_page": "/campaigns",
         "default_locale": "en",
+        "region": "CA",
         "time_zone": "America/Edmonton",
         "development": False,
     }
     site = SimpleNamespace(
         config=SimpleNamespace(**{**defaults, **config}),
         loaded=SimpleNamespace(
-            plugins=[SimpleNamespace(name=name, folder=folder) for name, folder in plugins]
+            plugins=[
+                SimpleNamespace(name=name, folder=folder, instance=Plugin())
+                for name, folder in plugins
+            ]
         ),
     )
     site.translations = Translations(site)
@@ -132,6 +138,7 @@ REPRESENTATIVES: list[dict[str, Any]] = [
 for person in REPRESENTATIVES:
     written = person["can_email"]
     person["mailto"] = f"mailto:{person['email']}?subject=Route%2042" if written else None
+    person["calls"] = [(office, tel(office["tel"])) for office in person["offices"]]
 LOOKUP = {
     "postal_code": "L5G 4L3",
     "city": "Mississauga",

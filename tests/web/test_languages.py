@@ -28,16 +28,16 @@ from changemaker_core.web.languages import links, negotiate, switch
     ],
 )
 def test_negotiation(accept: str | None, cookie: str | None, expected: str) -> None:
-    assert negotiate(accept, cookie) == expected
+    assert negotiate(accept, cookie, ("en", "fr"), "en") == expected
 
 
 @given(st.text(), st.text())
 def test_whatever_is_sent_a_language_of_the_site_answers(accept: str, cookie: str) -> None:
-    assert negotiate(accept, cookie) in {"en", "fr"}
+    assert negotiate(accept, cookie, ("en", "fr"), "en") in {"en", "fr"}
 
 
 def test_the_default_is_the_site_s_own() -> None:
-    assert negotiate("de", None, ("en", "fr"), default="fr") == "fr"
+    assert negotiate("de", None, ("en", "fr"), "fr") == "fr"
 
 
 def test_links_keep_the_query_and_mark_the_current_language() -> None:
@@ -48,7 +48,9 @@ def test_links_keep_the_query_and_mark_the_current_language() -> None:
 
 
 def test_switching_sets_the_cookie_and_drops_the_parameter() -> None:
-    redirect = switch("/campaigns/parks", "postal_code=K1A&lang=fr&x=", root_path="/act")
+    redirect = switch(
+        "/campaigns/parks", "postal_code=K1A&lang=fr&x=", available=("en", "fr"), root_path="/act"
+    )
     assert redirect is not None
     assert (redirect.status, redirect.location) == (303, "/campaigns/parks?postal_code=K1A&x=")
     ((name, cookie),) = redirect.headers
@@ -58,7 +60,7 @@ def test_switching_sets_the_cookie_and_drops_the_parameter() -> None:
 
 
 def test_the_cookie_is_secure_behind_tls() -> None:
-    redirect = switch("/", "lang=fr", secure=True)
+    redirect = switch("/", "lang=fr", available=("en", "fr"), secure=True)
     assert redirect is not None
     assert redirect.headers[0][1].endswith("; Secure")
 
@@ -67,12 +69,12 @@ def test_the_cookie_is_secure_behind_tls() -> None:
     "query", ["", "lang=", "lang=de", "lang=fr%0d%0aSet-Cookie:x=1", "language=fr"]
 )
 def test_what_asks_for_no_language_of_the_site_is_left_alone(query: str) -> None:
-    assert switch("/campaigns", query) is None
+    assert switch("/campaigns", query, available=("en", "fr")) is None
 
 
 @given(st.text(alphabet="/\\abc.@:%?#"), st.dictionaries(st.text(), st.text(), max_size=3))
 def test_the_redirect_never_leaves_the_site(path: str, others: dict[str, str]) -> None:
-    redirect = switch(path, urlencode({**others, "lang": "fr"}))
+    redirect = switch(path, urlencode({**others, "lang": "fr"}), available=("en", "fr"))
     assert redirect is not None
     parts = urlsplit(redirect.location)
     assert (parts.scheme, parts.netloc) == ("", "")

@@ -21,6 +21,9 @@ class InfluencePlugin(Plugin):
 
     name = "influence"
     config = InfluenceConfig
+    # Representatives out of a file, so that a demonstration sends no request to another server.
+    demo_config = {"directory": "file"}  # noqa: RUF012  # declared as a ClassVar
+    region = "CA"
 
     def __init__(self) -> None:
         self._lookups: Lookups | None = None

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Final
 
 from changemaker_core import Interval, Job, RetryPolicy
 from changemaker_core.mail import Address, DeliveryUnknown, Message, Refused
-from changemaker_core.web.filters import paragraphs
 from changemaker_influence.emails import idempotency, services
 from changemaker_influence.emails.queries import email_to_send
 
@@ -59,7 +58,7 @@ def compose(site: Site, email: EmailToSend) -> Message:
             "postal_code": email.postal_code,
         },
         "recipient": {"name": email.recipient_name, "elected_office": email.recipient_office},
-        "body_paragraphs": paragraphs(email.body),
+        "body": email.body,
     }
     text, html = (
         site.templates.render(

@@ -18,14 +18,15 @@ from changemaker_core import (
     Text,
     endpoint,
 )
-from changemaker_core.web.qr import qr_svg
 from changemaker_influence.campaigns.queries import (
     CACHE_SECONDS,
     custom_recipients,
     published_by_slug,
 )
 from changemaker_influence.directories.errors import LOOKUP_ERRORS, reason_for
+from changemaker_influence.emails.links import tel
 from changemaker_influence.emails.preview import MessagePreview
+from changemaker_influence.emails.qr import qr_svg
 from changemaker_influence.emails.queries import state_of, states_with
 from changemaker_influence.emails.recipients import targeted
 from changemaker_influence.emails.schemas import SendEmail, SendForm
@@ -225,4 +226,9 @@ def _person(
     mailto = None
     if person.email is not None and campaign.allow_mailto_link:
         mailto = preview.mailto(person.email, person.name)
-    return {**msgspec.structs.asdict(person), "key": person.key, "targeted": True, "mailto": mailto}
+    return {
+        **msgspec.structs.asdict(person),
+        "key": person.key,
+        "mailto": mailto,
+        "calls": [(each, tel(each.tel)) for each in person.offices if each.tel],
+    }

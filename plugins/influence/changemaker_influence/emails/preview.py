@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from changemaker_core import Text
-from changemaker_core.web.filters import mailto
 from changemaker_influence.campaigns.placeholders import fill
+from changemaker_influence.emails.links import mailto
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 
 def qr_svg(text: str, title: str) -> Markup:
-    """A QR code of ``text`` that scales with its box; ``title`` is what a screen reader says."""
+    """Return a QR code of ``text`` that scales with its box; screen readers read ``title``."""
     code = segno.make(text, error="m", micro=False)
     svg = code.svg_inline(
         border=2, title=title, svgclass="qr", lineclass="qr-dots", omitsize=True, dark="#000"
