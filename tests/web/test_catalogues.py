@@ -21,7 +21,7 @@ PACKAGES = {
     **{
         folder.name.removeprefix("changemaker_"): folder
         for folder in sorted(ROOT.glob("plugins/*/changemaker_*"))
-        if (folder / "templates").is_dir()  # a command-line tool alone speaks English
+        if (folder / "locale").is_dir()  # the deploy tool speaks English only
     },
 }
 KEYWORDS: dict[str, Any] = {"_": None, "Text": None, "ngettext": (1, 2)}
