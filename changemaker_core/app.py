@@ -32,12 +32,12 @@ def create_app(
     safe_mode: bool = False,
     clock: Callable[[], datetime] = utcnow,
 ) -> App:
-    """A site as an ASGI app.
+    """Return a site as an ASGI app.
 
     ``plugins``: ``None`` loads those that are installed; a list of classes loads exactly those.
     ``run_jobs`` also runs the site's jobs, on threads of this process. ``only`` and ``except_``
     choose whose routes it mounts; every plugin is loaded all the same. ``safe_mode`` loads core
-    alone. ``clock`` answers the time as an aware UTC datetime.
+    alone. ``clock`` returns the time as an aware UTC datetime.
 
     Raises :class:`~changemaker_core.plugin.errors.BootFailed` with every problem at once.
     """
@@ -63,9 +63,9 @@ class App(Edge):
 
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
-        """What is open while the app serves: changes are heard, plugins' lifespans run.
+        """Run the app: listen for changes, enter the plugins' lifespans.
 
-        Closes the site at its end, so an app has one lifespan.
+        The site is closed at its end, so an app has one lifespan.
         """
         site = self.site
         async with AsyncExitStack() as stack:

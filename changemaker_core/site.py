@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from changemaker_core.mail import Transport
     from changemaker_core.metrics import Metrics
     from changemaker_core.plugin.base import Plugin
+    from changemaker_core.plugin.collected import LoadedPlugins
     from changemaker_core.plugin.contributions import Contribution
     from changemaker_core.plugin.errors import PluginError
-    from changemaker_core.plugin.loaded import Loaded
     from changemaker_core.shared.second_level import SecondLevel
     from changemaker_core.shared.store import RedisStore
     from changemaker_core.web import StaticFiles, Templates, Translations
@@ -48,7 +48,7 @@ class Site:
     files wait until they are used, so every process builds its own after it was started.
 
     ``plugins``: ``None`` loads those that are installed; a list of classes loads exactly those.
-    Core's own features come with either. ``clock`` answers the time as an aware UTC datetime.
+    Core's own features come with either. ``clock`` returns the time as an aware UTC datetime.
     """
 
     def __init__(
@@ -70,11 +70,13 @@ class Site:
             secret=config.secret_key,
             row_tags=config.row_tags,
         )
-        self.loaded: Loaded = manager.load(plugins, config, self, core=core(), safe_mode=safe_mode)
+        self.loaded: LoadedPlugins = manager.load(
+            plugins, config, self, core=core(), safe_mode=safe_mode
+        )
         self._jobs = {job.name: job for job in self._all_jobs()}
 
     def config_of(self, of: type[Settings]) -> Settings:
-        """A plugin's configuration, by the Struct that it declared as ``config``."""
+        """Return a plugin's configuration, by the Struct that it declared as ``config``."""
         return self.loaded.config_of(of)
 
     def routes(self) -> list[RouteInfo]:
@@ -92,35 +94,35 @@ class Site:
         ]
 
     def folder(self, plugin: str) -> Path:
-        """The plugin's own data folder, made where it is missing."""
+        """Return the plugin's own data folder, made where it is missing."""
         folder = self.config.site_dir / "data" / plugin
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     @property
     def run_folder(self) -> Path:
-        """Where this machine's processes note what they do. Not part of any backup."""
+        """Where this machine's processes keep their state. Not part of any backup."""
         return self.config.site_dir / "run"
 
     def call_hook(self, hook: str, **arguments: Any) -> list[Contribution[Any]]:
-        """What every plugin contributes to a feature's own hook, in dependency order."""
+        """Return what every plugin contributes to a feature's own hook, in dependency order."""
         return self.loaded.call_hook(hook, **arguments)
 
     def job(self, name: str) -> Job | None:
-        """The job of this name; ``None`` when no loaded plugin has it."""
+        """Return the job of this name; ``None`` when no loaded plugin has it."""
         return self._jobs.get(name)
 
     def job_names(self) -> list[str]:
-        """Every job that core and the loaded plugins have."""
+        """Return the names of all jobs of core and the loaded plugins."""
         return list(self._jobs)
 
     def subscriptions(self, event: str) -> list[Subscription]:
-        """Who wants to hear of ``event``."""
+        """Return the subscriptions to ``event``."""
         contributed = self.loaded.contributions(SUBSCRIPTIONS)
         return [c.item for c in contributed if c.item.event == event]
 
     def migration_folders(self) -> list[MigrationFolder]:
-        """Where migrations are found, in the order in which they are applied."""
+        """Return the folders of migrations, in the order in which they are applied."""
         return [
             MigrationFolder(owner, package / "migrations")
             for owner, package in self.loaded.package_folders().items()
@@ -128,7 +130,7 @@ class Site:
         ]
 
     def close(self) -> None:
-        """Ends the site's threads and connections, and writes down what was counted."""
+        """End the site's threads and connections, and write down what was counted."""
         for opened in ("metrics", "mail", "redis_store"):
             if vars(self).get(opened) is not None:
                 getattr(self, opened).close()
@@ -154,7 +156,7 @@ class Site:
 
     @cached_property
     def cache(self) -> BytesCache:
-        """Ready-made answers to cached requests."""
+        """The cache of whole responses."""
         from changemaker_core.cache import BytesCache
 
         second = self._second_level()
@@ -186,7 +188,7 @@ class Site:
 
     @cached_property
     def metrics(self) -> Metrics:
-        """What is counted."""
+        """Counters and gauges of this process, and those read from the database."""
         from changemaker_core.metrics import Metrics
 
         return Metrics(self)
@@ -213,7 +215,7 @@ class Site:
         return Templates(self)
 
 
-def _misdeclared(loaded: Loaded) -> list[PluginError]:
+def _misdeclared(loaded: LoadedPlugins) -> list[PluginError]:
     """Return what is wrong with routes whose permission no plugin registers."""
     permissions = {contribution.item.name for contribution in loaded.contributions(PERMISSIONS)}
     return misdeclared(loaded.contributions(ROUTES), permissions)

@@ -110,8 +110,8 @@ def find(config: Config, features: Iterable[str]) -> Found:
     problems += [p for c in wanted for p in _versions(c, providers)]
     failed = {problem.plugin for problem in problems}
     skipped += [c.skipped("failed", _reason(c, problems)) for c in wanted if c.name in failed]
-    kept = tuple(c for c in wanted if c.name not in failed)
-    return Found(kept, tuple(skipped), tuple(problems))
+    sound = tuple(c for c in wanted if c.name not in failed)
+    return Found(sound, tuple(skipped), tuple(problems))
 
 
 def _reason(candidate: Candidate, problems: Iterable[PluginError]) -> str:

@@ -206,7 +206,7 @@ def implementation_problems(
 ) -> list[PluginError]:
     """What is wrong with the plugin's methods: names, markers, arguments.
 
-    ``absent``: the plugins in ``after`` that are not there, whose hooks nobody can know.
+    ``absent``: the plugins in ``after`` that are not there, whose hooks are unknown.
     """
     prefixes = tuple(f"{name}_" for name in absent)
     problems = []

@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import TracebackType
 
-    from changemaker_core.plugin.loaded import Loaded, LoadedPlugin
+    from changemaker_core.plugin.collected import LoadedPlugins
+    from changemaker_core.plugin.loaded import LoadedPlugin
 
 HOOK = "cm_lifespan"
 
 
 @asynccontextmanager
-async def lifespan(loaded: Loaded, site: Any, *, seconds: float = 30.0) -> AsyncIterator[None]:
+async def lifespan(
+    loaded: LoadedPlugins, site: Any, *, seconds: float = 30.0
+) -> AsyncIterator[None]:
     """Enters each plugin's ``cm_lifespan`` in dependency order, and leaves them in reverse.
 
     One that fails to start stops those that had started. Each has ``seconds`` to start and
@@ -36,7 +39,7 @@ async def lifespan(loaded: Loaded, site: Any, *, seconds: float = 30.0) -> Async
 
 
 def _context(
-    loaded: Loaded, plugin: LoadedPlugin, site: Any
+    loaded: LoadedPlugins, plugin: LoadedPlugin, site: Any
 ) -> AbstractAsyncContextManager[object]:
     try:
         context = loaded.hooks.call(plugin, HOOK, {"site": site})
@@ -44,7 +47,7 @@ def _context(
         raise raised(plugin, HOOK, error) from error
     if isinstance(context, AbstractAsyncContextManager):
         return context
-    problem = f"{HOOK} returned a {type(context).__name__}, which is no async context manager."
+    problem = f"{HOOK} returned a {type(context).__name__}, not an async context manager."
     fix = "Write @contextlib.asynccontextmanager between @hookimpl and `async def`."
     raise plugin.error(PluginInvalid, problem, fix)
 
@@ -69,7 +72,7 @@ class _Attributed(AbstractAsyncContextManager[None]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        # NOTE(suppression): what it answers is not passed on; a plugin must not hide what failed
+        # NOTE(suppression): what it returns is ignored; a plugin must not hide what failed
         # in the server or in another plugin.
         async with self._watched("stop", error):
             await self.context.__aexit__(kind, error, trace)
@@ -92,7 +95,7 @@ class _Attributed(AbstractAsyncContextManager[None]):
     def _too_slow(self, doing: str) -> Exception:
         problem = f"{HOOK} took longer than {self.seconds:g} seconds to {doing}."
         fix = (
-            "See whether what it connects to answers (`changemaker doctor`), "
+            "Check the servers that it connects to (`changemaker doctor`), "
             f"or {leave_out(self.plugin.name)}."
         )
         return self.plugin.error(PluginTimeout, problem, fix)

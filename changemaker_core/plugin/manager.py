@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from changemaker_core.config import ConfigError
 from changemaker_core.plugin import discovery
 from changemaker_core.plugin.base import PROJECT
+from changemaker_core.plugin.collected import LoadedPlugins
 from changemaker_core.plugin.contributions import Contribution, Kind
 from changemaker_core.plugin.errors import (
     BootFailed,
@@ -31,7 +32,7 @@ from changemaker_core.plugin.hooks import (
     misconfigured,
     raised,
 )
-from changemaker_core.plugin.loaded import Loaded, LoadedPlugin, Skipped
+from changemaker_core.plugin.loaded import LoadedPlugin, Skipped
 from changemaker_core.plugin.order import Edges, Order, sort
 from changemaker_core.plugin.wording import exception_line, leave_out
 
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
     from changemaker_core.plugin.base import Plugin
     from changemaker_core.plugin.discovery import Candidate
 
-__all__ = ["Contribution", "Loaded", "LoadedPlugin", "Skipped", "Survey", "load", "survey"]
-
 
 @dataclass(frozen=True, slots=True)
 class Core:
@@ -58,20 +57,20 @@ class Core:
     hookspecs: type
     kinds: Sequence[Kind[Any]]
     features: Sequence[type[Plugin]] = ()
-    check: Callable[[Loaded], Iterable[PluginError]] = lambda _loaded: ()
+    check: Callable[[LoadedPlugins], Iterable[PluginError]] = lambda _loaded: ()
 
 
 class Host(Protocol):
     """What the manager needs of a site: a place for the plugins, which hooks may look at."""
 
-    loaded: Loaded
+    loaded: LoadedPlugins
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
     """All that is known about the plugins of a site, good and bad."""
 
-    loaded: Loaded
+    loaded: LoadedPlugins
     problems: tuple[PluginError, ...]
     order: Order
 
@@ -83,7 +82,7 @@ def load(
     *,
     core: Core,
     safe_mode: bool = False,
-) -> Loaded:
+) -> LoadedPlugins:
     """Loads plugins, or raises :class:`BootFailed` with every problem.
 
     ``plugins``: None for those that are installed and let in by ``config``; a list of classes for
@@ -113,7 +112,7 @@ def survey(
     boot = _Boot(config, core)
     boot.find(plugins, core.features, safe_mode)
     boot.build()
-    loaded = Loaded(boot.plugins, boot.skipped, boot.settings, boot.hooks)
+    loaded = LoadedPlugins(boot.plugins, boot.skipped, boot.settings, boot.hooks)
     if site is not None:
         site.loaded = loaded
     boot.collect(loaded, site)
@@ -293,7 +292,7 @@ class _Boot:
 
     # -- collect
 
-    def collect(self, loaded: Loaded, site: Host | None) -> None:
+    def collect(self, loaded: LoadedPlugins, site: Host | None) -> None:
         """Call core's hooks; wrong contributions are reported and left out."""
         for kind in self.kinds:
             found: list[Contribution[Any]] = []
@@ -302,7 +301,7 @@ class _Boot:
                 self.problems += problems
             loaded.freeze(kind, found)
 
-    def finish(self, loaded: Loaded) -> Survey:
+    def finish(self, loaded: LoadedPlugins) -> Survey:
         """Return what was loaded, and every problem once."""
         # NOTE(twice): a hook that two features call reports the same problem to both.
         unlike = {(p.plugin, type(p).__name__, p.problem): p for p in self.problems}
@@ -321,7 +320,7 @@ def _loaded(candidate: Candidate, instance: Plugin) -> LoadedPlugin:
 def _folder(instance: Plugin) -> Path:
     """The folder of the plugin's package.
 
-    A module outside of any package has none of its own; its answer is a folder that is not there.
+    A module outside of any package has none: a folder that does not exist stands for it.
     """
     module = type(instance).__module__
     file = Path(inspect.getfile(type(instance)))

@@ -110,7 +110,7 @@ class Shelf:
         options["core"] = core(options.pop("features", ()))
         return manager.survey(**options)
 
-    def load(self, **options: Any) -> manager.Loaded:
+    def load(self, **options: Any) -> manager.LoadedPlugins:
         """Loads what is installed."""
         plugins = core(options.pop("features", ()))
         return manager.load(None, self.config(), Stage(), core=plugins, **options)
@@ -136,7 +136,7 @@ class Shelf:
 class Stage:
     """As much of a site as the manager sees."""
 
-    loaded: manager.Loaded
+    loaded: manager.LoadedPlugins
 
 
 @pytest.fixture

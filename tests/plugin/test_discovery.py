@@ -27,7 +27,7 @@ class Accounts(Plugin):
     name = "accounts"
 
 
-def names(loaded: manager.Loaded) -> list[str]:
+def names(loaded: manager.LoadedPlugins) -> list[str]:
     return [plugin.name for plugin in loaded.plugins]
 
 

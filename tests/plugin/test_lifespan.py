@@ -63,7 +63,7 @@ def plugin(
     return Lives
 
 
-def load(stage: Stage, *plugins: type[Plugin]) -> manager.Loaded:
+def load(stage: Stage, *plugins: type[Plugin]) -> manager.LoadedPlugins:
     return manager.load(plugins, Config.for_tests(Path()), stage, core=core())
 
 

@@ -41,7 +41,7 @@ class ParksConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 """
 
 
-def names(loaded: manager.Loaded) -> list[str]:
+def names(loaded: manager.LoadedPlugins) -> list[str]:
     return [plugin.name for plugin in loaded.plugins]
 
 
@@ -223,7 +223,7 @@ def test_what_raises_in_a_feature_of_core_is_a_bug_and_passes() -> None:
 class Site:
     """As much of a site as the manager sees."""
 
-    loaded: manager.Loaded
+    loaded: manager.LoadedPlugins
 
 
 # -- hooks of plugins
