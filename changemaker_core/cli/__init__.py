@@ -1,7 +1,7 @@
 """The ``changemaker`` command. Each subcommand is a module of its own, loaded when needed.
 
 Authors of commands (entry-point group ``changemaker.commands``) import ``site_option``,
-``opened_site``, ``say`` and ``Refusal`` from here; everything else below is private.
+``opened_site``, ``say`` and ``CommandError`` from here; everything else below is private.
 
 Exit status: 0 done; 1 refused or failed, with the reason on standard error; 2 the command line was
 wrong; 128 + N stopped at once by a second signal N.
@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from changemaker_core.cli.common import opened_site, say, site_option
-from changemaker_core.server.errors import Refusal, expected_errors
+from changemaker_core.server.errors import CommandError, expected_errors
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
-__all__ = ["Refusal", "main", "opened_site", "say", "site_option"]
+__all__ = ["CommandError", "main", "opened_site", "say", "site_option"]
 
 ENTRY_POINTS = "changemaker.commands"
 
@@ -65,7 +65,7 @@ class Commands(click.Group):
             return _load(entry_point)
         if cmd_name in COMPANIONS and not ctx.resilient_parsing:
             name = COMPANIONS[cmd_name]
-            raise Refusal(f"`changemaker {cmd_name}` is not installed: pip install {name}")
+            raise CommandError(f"`changemaker {cmd_name}` is not installed: pip install {name}")
         return None
 
     def resolve_command(
@@ -102,7 +102,7 @@ def _load(entry_point: EntryPoint) -> click.Command:
     try:
         return _as_command(entry_point.load())
     except Exception as error:
-        raise Refusal(
+        raise CommandError(
             f"the command {entry_point.name!r} of {_origin(entry_point)} cannot be loaded: "
             f"{type(error).__name__}: {error}\nUpdate or uninstall that package."
         ) from error

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from changemaker_core.server.errors import Refusal
+from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,10 +49,10 @@ def site_folder() -> Path:
 
 
 def existing_site() -> Path:
-    """The folder of the site. Raises ``Refusal`` where it holds none."""
+    """The folder of the site. Raises ``CommandError`` where it holds none."""
     folder = site_folder()
     if not holds_site(folder):
-        raise Refusal("\n".join(no_site(folder)))
+        raise CommandError("\n".join(no_site(folder)))
     return folder
 
 
@@ -70,7 +70,7 @@ def no_site(folder: Path) -> tuple[str, str]:
 
 
 def load_config() -> Config:
-    """The site's configuration. Raises ``Refusal`` where the folder holds no site, and
+    """The site's configuration. Raises ``CommandError`` where the folder holds no site, and
     ``ConfigError``, with every problem at once, where it holds a wrong one."""
     from changemaker_core.config import Config
 
@@ -81,7 +81,7 @@ def load_config() -> Config:
 def opened_site(config: Config | None = None) -> Iterator[Site]:
     """Open the site that the command is about, with all of its plugins, and close it afterwards.
 
-    Raises ``Refusal``, ``ConfigError`` or ``BootFailed`` where it cannot be built; the command
+    Raises ``CommandError``, ``ConfigError`` or ``BootFailed`` where it cannot be built; the command
     line prints each of them without a traceback.
     """
     from changemaker_core.site import Site

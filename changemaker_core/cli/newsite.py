@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from changemaker_core.cli.common import opened_site
-from changemaker_core.server.errors import Refusal
+from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -71,10 +71,10 @@ class NewSite:
 
 
 def make(new: NewSite) -> str:
-    """Make the site and answer its administrator's password, which is kept nowhere.
+    """Create the site and return its administrator's password, which is not stored in plain text.
 
-    Raises ``Refusal`` where the folder holds a site already or cannot be written. When a later step
-    fails, the two files of configuration are taken away again, so that one can simply try again.
+    Raise ``CommandError`` if the folder holds a site already or cannot be written. If a later step
+    fails, the two configuration files are removed, so that the command can be run again.
     """
     from changemaker_core.config import Config
 
@@ -88,7 +88,7 @@ def _configuration_written(new: NewSite) -> Iterator[None]:
     files = {"changemaker.toml": (_toml(new), 0o644), ".env": (_dotenv(new), 0o600)}
     for name in files:
         if (new.folder / name).exists():
-            raise Refusal(
+            raise CommandError(
                 f"{new.folder / name} is there already: a site is never overwritten.\n"
                 "Choose another folder, or go on with `changemaker migrate` and `serve`."
             )
@@ -100,7 +100,7 @@ def _configuration_written(new: NewSite) -> Iterator[None]:
                 _write_new(new.folder / name, text, mode, made)
         except OSError as error:
             where = error.filename or new.folder  # a full disk names no file
-            raise Refusal(f"cannot write {where}: {error.strerror}.") from error
+            raise CommandError(f"cannot write {where}: {error.strerror}.") from error
         yield
         made.pop_all()  # nothing failed: they stay
 

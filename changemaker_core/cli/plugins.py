@@ -9,7 +9,7 @@ import click
 
 from changemaker_core.cli.common import holds_site, no_site, say, site_folder, site_option
 from changemaker_core.cli.survey import Surveyed, surveyed
-from changemaker_core.server.errors import Refusal
+from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
     from changemaker_core.plugin.loaded import LoadedPlugin, Skipped
@@ -95,13 +95,13 @@ def explain(name: str, as_json: bool) -> None:
 
 
 def explained(found: Surveyed, name: str) -> dict[str, Any]:
-    """All that is known about one plugin. Raises ``Refusal`` where there is none of this name."""
+    """Return all that is known about one plugin. Raise ``CommandError`` if it is not installed."""
     from changemaker_core.text import did_you_mean
 
     survey = found.plugins
     rows = {row["name"]: row for row in listed(survey)}
     if name not in rows:
-        raise Refusal(f"No plugin called {name!r} is installed.{did_you_mean(name, rows)}")
+        raise CommandError(f"No plugin called {name!r} is installed.{did_you_mean(name, rows)}")
     plugin = survey.loaded.plugin(name)
     return rows[name] | {
         "position": survey.loaded.plugins.index(plugin) + 1 if plugin else None,

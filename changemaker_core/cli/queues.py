@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from changemaker_core.cli.common import opened_site, say, site_option
-from changemaker_core.server.errors import Refusal
+from changemaker_core.server.errors import CommandError
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def release(queue: str, yes: bool) -> None:
 
     with opened_site() as site:
         if queue not in {hold.queue for hold in site.db.sync.all(holds())}:
-            raise Refusal(f"{queue} is not held.")
+            raise CommandError(f"{queue} is not held.")
         say(_counted(queue, site.db.sync.all(waiting_jobs(queue=queue))))
         if not yes:
             click.confirm("Release it?", abort=True, err=True)
@@ -89,13 +89,13 @@ def release(queue: str, yes: bool) -> None:
 
 
 def _check_known(site: Site, queue: str) -> None:
-    """Raises ``Refusal`` for a queue that nobody has: a slip of the keyboard would hold nothing."""
+    """Raise ``CommandError`` for an unknown queue: holding it would have no effect."""
     from changemaker_core.jobs import known_queues
 
     known = known_queues(site, site.job_names())
     if queue not in known:
         hint = did_you_mean(queue, known)
-        raise Refusal(f"No queue is called {queue!r}.{hint} The site has {', '.join(known)}.")
+        raise CommandError(f"No queue is called {queue!r}.{hint} The site has {', '.join(known)}.")
 
 
 def _counted(queue: str, waiting: list[WaitingJobs]) -> str:

@@ -8,7 +8,7 @@ import sys
 import click
 
 from changemaker_core.cli.common import opened_site, site_option
-from changemaker_core.server.errors import Refusal
+from changemaker_core.server.errors import CommandError
 
 
 @click.group()
@@ -39,7 +39,7 @@ def create(email: str, name: str | None, role: str, password_stdin: bool, as_jso
                 site, email=email, name=name or email.partition("@")[0], role=role, password=given
             )
         except api.UnknownRole as error:
-            raise Refusal(str(error)) from error
+            raise CommandError(str(error)) from error
     account = {"id": user_id, "email": email, "role": role}
     if given is None:
         account["password"] = password

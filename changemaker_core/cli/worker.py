@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from changemaker_core.cli.common import FOLDER_VARIABLE, existing_site, say, site_option
-from changemaker_core.server.errors import Refusal
+from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def worker(queues: str, burst: bool) -> None:
     config = Config.load(folder)
     url = config.redis_url
     if url is None:
-        raise Refusal(
+        raise CommandError(
             "redis_url is not set, so nobody would tell this worker of jobs.\n"
             "Set it, or let `changemaker serve` do the jobs."
         )
@@ -48,7 +48,7 @@ def worker(queues: str, burst: bool) -> None:
 
 
 def _chosen(folder: Path, wanted: list[str]) -> list[str]:
-    """The queues to work for, those of the site. Raises ``Refusal`` where one is unknown.
+    """The queues to work for, those of the site. Raises ``CommandError`` where one is unknown.
 
     Loads the site with all of its plugins and checks its database, so that what is wrong is said
     once and at the start, and so that horses find every module imported.
@@ -63,7 +63,7 @@ def _chosen(folder: Path, wanted: list[str]) -> list[str]:
     finally:
         site.close()
     if unknown := set(wanted).difference(known):
-        raise Refusal(
+        raise CommandError(
             f"There is no queue {', '.join(sorted(unknown))}; the site has {', '.join(known)}."
         )
     return wanted or known

@@ -22,7 +22,7 @@ EXPECTED = (
 )
 
 
-class Refusal(click.ClickException):
+class CommandError(click.ClickException):
     """An error that the operator can fix: printed without a traceback, exit status 1."""
 
     exit_code = 1
@@ -30,7 +30,7 @@ class Refusal(click.ClickException):
 
 @contextlib.contextmanager
 def expected_errors() -> Iterator[None]:
-    """Raise errors that an operator can fix as ``Refusal``; others are bugs and propagate.
+    """Raise errors that an operator can fix as ``CommandError``; others are bugs and propagate.
 
     Only imported modules are searched: an error of any other cannot have been raised.
     """
@@ -39,7 +39,7 @@ def expected_errors() -> Iterator[None]:
     except Exception as error:
         for module, name, prefix in EXPECTED:
             if module in sys.modules and isinstance(error, getattr(sys.modules[module], name)):
-                raise Refusal(f"{prefix}{error}".strip()) from error
+                raise CommandError(f"{prefix}{error}".strip()) from error
         raise
 
 

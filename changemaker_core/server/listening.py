@@ -9,7 +9,7 @@ import socket
 import struct
 import sys
 
-from changemaker_core.server.errors import Refusal
+from changemaker_core.server.errors import CommandError
 
 BACKLOG = 2048
 #: asm-generic/socket.h; Python has no name for it.
@@ -26,7 +26,7 @@ _DROP_SYN = (
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a listening socket; port 0 chooses a free one. Raise ``Refusal`` if that fails."""
+    """Return a listening socket; port 0 chooses a free one. Raise ``CommandError`` on failure."""
     try:
         family, _, _, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -38,7 +38,7 @@ def listen(host: str, port: int) -> socket.socket:
             listening.listen(BACKLOG)
             undo.pop_all()
     except OSError as error:
-        raise Refusal(_reason(host, port, error)) from error
+        raise CommandError(_reason(host, port, error)) from error
     return listening
 
 

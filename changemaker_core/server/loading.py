@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from changemaker_core.server.errors import Refusal
+from changemaker_core.server.errors import CommandError
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ NAMED = 5
 
 
 def load_app(spec: ProcessSpec) -> App:
-    """Return the application of a process. Raise ``Refusal`` as ``load_site`` does."""
+    """Return the application of a process. Raise ``CommandError`` as ``load_site`` does."""
     from changemaker_core.app import App
 
     return App(load_site(spec), only=spec.only, except_=spec.except_)
@@ -29,8 +29,8 @@ def load_app(spec: ProcessSpec) -> App:
 def load_site(spec: ProcessSpec) -> Site:
     """Return the site of a process.
 
-    Raise ``Refusal`` for an unknown plugin in ``--only`` or ``--except``, and for a database that
-    does not match the installed code.
+    Raise ``CommandError`` for an unknown plugin in ``--only`` or ``--except``, and for a database
+    that does not match the installed code.
     """
     from changemaker_core.config import Config
     from changemaker_core.site import Site
@@ -42,7 +42,7 @@ def load_site(spec: ProcessSpec) -> Site:
 
 
 def check_plugin_names(site: Site, spec: ProcessSpec) -> None:
-    """Raise ``Refusal`` for a name in ``--only`` or ``--except`` that cannot be chosen.
+    """Raise ``CommandError`` for a name in ``--only`` or ``--except`` that cannot be chosen.
 
     A process that mounts nothing by mistake would look as if it worked.
     """
@@ -53,24 +53,24 @@ def check_plugin_names(site: Site, spec: ProcessSpec) -> None:
     others = [plugin.name for plugin in site.loaded.plugins if not plugin.core]
     for name in (*spec.only, *spec.except_):
         if name in core:
-            raise Refusal(f"{option}: {name!r} is part of core, which every process mounts.")
+            raise CommandError(f"{option}: {name!r} is part of core, which every process mounts.")
         if name not in others:
             hint = did_you_mean(name, others)
-            raise Refusal(f"{option}: no plugin called {name!r} is loaded.{hint}")
+            raise CommandError(f"{option}: no plugin called {name!r} is loaded.{hint}")
 
 
 def check_migrations(site: Site) -> None:
-    """Raise ``Refusal`` for a database that is behind or ahead of the installed code."""
+    """Raise ``CommandError`` for a database that is behind or ahead of the installed code."""
     from changemaker_core.db import migrations
 
     state = migrations.state(site.db, site.migration_folders())
     if state.ahead:
-        raise Refusal(
+        raise CommandError(
             f"The database is ahead of the installed code: {_names(state.ahead)}.\n"
             "Install the newer packages that made these changes, or restore a backup from before."
         )
     if state.behind:
-        raise Refusal(
+        raise CommandError(
             f"The database is behind the installed code: {_names(state.behind)}.\n"
             f"Make a backup, then run `changemaker --site {site.config.site_dir} migrate`."
         )

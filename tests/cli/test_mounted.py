@@ -8,7 +8,7 @@ import pytest
 
 from changemaker_core import Job, Plugin, Subscription, hookimpl
 from changemaker_core.jobs import Executor
-from changemaker_core.server.errors import Refusal
+from changemaker_core.server.errors import CommandError
 from changemaker_core.server.loading import check_plugin_names, mounted_jobs
 from changemaker_core.server.spec import ProcessSpec
 
@@ -103,7 +103,7 @@ def test_both_do_the_jobs_of_core(site: Any) -> None:
     ],
 )
 def test_a_name_that_means_nothing_is_refused(site: Any, chosen: Any, said: str) -> None:
-    with pytest.raises(Refusal, match=r"^--(only|except): ") as refused:
+    with pytest.raises(CommandError, match=r"^--(only|except): ") as refused:
         check_plugin_names(site, ProcessSpec(kind="web", site="", **chosen))
     assert said in str(refused.value)
 

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from changemaker_core.cli import Refusal, opened_site, say, site_option
+from changemaker_core.cli import CommandError, opened_site, say, site_option
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -143,7 +143,7 @@ def systemd(
         )
         files = target.systemd(topology, installation)
     except ValueError as error:
-        raise Refusal(str(error)) from error
+        raise CommandError(str(error)) from error
     _output(files, into, force)
 
 
@@ -181,7 +181,7 @@ def _topology(site: Site, upstreams: Sequence[str], splits: Sequence[str]) -> To
     try:
         return parse_topology(upstreams, splits, plugins)
     except InvalidTopology as error:
-        raise Refusal(str(error)) from error
+        raise CommandError(str(error)) from error
 
 
 def _locations(site: Site, topology: Topology) -> list[Location]:
@@ -216,6 +216,6 @@ def _output(files: Sequence[GeneratedFile], into: Path | None, force: bool) -> N
     try:
         written = write(files, into, force=force)
     except FileExistsError as error:
-        raise Refusal(f"{error} exists already; --force replaces it.") from error
+        raise CommandError(f"{error} exists already; --force replaces it.") from error
     for path in written:
         say(f"Wrote {path}")
