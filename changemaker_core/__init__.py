@@ -1,8 +1,8 @@
 """Changemaker: a small core, plus plugins. These are the names that plugin authors import.
 
-Everything that is not listed here is private, except for the rooms' own ``changemaker_core.mail``,
-``changemaker_core.testing`` and the ``api`` modules of core's features. A name is imported when it
-is first used, so that a plugin's manifest costs next to nothing.
+Everything else is private, except for ``changemaker_core.mail``, ``changemaker_core.outgoing``,
+``changemaker_core.testing``, ``changemaker_core.cli`` (its ``__all__``) and the ``api`` modules of
+core's features. A name is imported when it is first used, so that importing a plugin stays cheap.
 """
 
 from __future__ import annotations
