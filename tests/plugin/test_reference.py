@@ -98,7 +98,7 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
         return "none"
     if field.default == ():
         return "`[]`"
-    return f"`{str(field.default).lower() if field.default is False else field.default}`"
+    return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
 
 
 def test_every_public_name_can_be_imported() -> None:
