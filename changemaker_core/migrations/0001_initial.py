@@ -1,4 +1,4 @@
-"""Core's first tables: table versions, limits, the outbox and the guard of its queues."""
+"""Core's tables: table versions, limits, the outbox, and what holds its queues."""
 
 from __future__ import annotations
 
@@ -15,6 +15,10 @@ class TableVersion(Model):
 
     class Meta:
         table_name = "core_table_version"
+
+
+# What was written after a commit is found by the commits' numbers.
+TableVersion.add_index(TableVersion.version, name="core_table_version_version")
 
 
 class Window(Model):
@@ -51,6 +55,8 @@ class Job(Model):
 
 Job.add_index(Job.queue, Job.due_at, where=peewee.SQL("due_at IS NOT NULL"), name="core_job_due")
 Job.add_index(Job.due_at, where=peewee.SQL("state = 'at_risk'"), name="core_job_at_risk")
+# How many jobs of a queue are in a state is counted in this index alone.
+Job.add_index(Job.queue, Job.state, Job.wanted_at, name="core_job_depth")
 
 
 class Hold(Model):
@@ -76,10 +82,10 @@ MODELS = [TableVersion, Window, Job, Hold, Beat]
 
 
 def up(migrator: Any, db: peewee.Database) -> None:
-    """Create them."""
+    """Create the tables and their indexes."""
     db.create_tables(MODELS)
 
 
 def down(migrator: Any, db: peewee.Database) -> None:
-    """Drop them."""
+    """Drop the tables."""
     db.drop_tables(MODELS)
