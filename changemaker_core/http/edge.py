@@ -134,7 +134,8 @@ class Edge:
         locale, identified = self._visitors.of(
             headers.get(b"accept-language"), headers.get(b"cookie")
         )
-        req = Request.__new__(Request, scope)
+        # PERF(cached): Falcon's own part stays empty until a responder is called.
+        req = object.__new__(Request)
         req.scope, req.raw_headers, req.site = scope, headers, self.site
         req.client_ip, req.locale, req.actor = client_ip, locale, None
         req.method = method = scope["method"]
