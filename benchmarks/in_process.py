@@ -27,7 +27,7 @@ from changemaker_core import Config, Plugin, Request, Response, Route, endpoint,
 from changemaker_core.app import App, create_app
 from changemaker_core.cache.responses import http_head
 from changemaker_core.http.response import WRITE_RESPONSE
-from changemaker_core.server.protocol import ReadyProtocol
+from changemaker_core.server.uvicorn_bridge import HttpProtocol
 from changemaker_influence.campaigns.queries import published_by_slug
 from changemaker_influence.campaigns.schemas import PublicCampaign
 from changemaker_influence.plugin import InfluencePlugin
@@ -142,7 +142,7 @@ def _plugin(body: bytes) -> type[Plugin]:
 class Driven:
     """One connection to an application."""
 
-    def __init__(self, app: Any, kind: type[HttpToolsProtocol] = ReadyProtocol) -> None:
+    def __init__(self, app: Any, kind: type[HttpToolsProtocol] = HttpProtocol) -> None:
         config = uvicorn.Config(
             app, http=kind, ws="none", lifespan="off", log_config=None, access_log=False
         )

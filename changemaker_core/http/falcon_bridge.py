@@ -43,7 +43,9 @@ def concern() -> str | None:
     return unsupported("falcon", TESTED, Response, _PRIVATE)
 
 
-def unsupported(distribution: str, tested: str, holder: Any, names: Sequence[str]) -> str | None:
+def unsupported(
+    distribution: str, tested: str, holder: Any = None, names: Sequence[str] = ()
+) -> str | None:
     """Return why a bridge to ``distribution`` cannot be used; ``None`` where it can.
 
     ``holder`` is the class whose undocumented ``names`` it uses.

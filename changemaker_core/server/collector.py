@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 
-#: How many more objects are made than went before the youngest are looked through for cycles.
+#: Net new objects after which the youngest are looked through for cycles.
 #: Python's 700 are fewer than a few dozen requests hold at once, none of which is garbage yet.
 YOUNG_OBJECTS = 50_000
 
 
-def spare() -> None:
-    """Look for cycles less often, and never among what was there when the process began.
+def collect_rarely() -> None:
+    """Look for cycles less often, and never among the objects that exist now.
 
     Called once all is imported and built. PERF: a seventh of the time of a request that is made
     while others are, and no long pause in which the whole application is looked through.

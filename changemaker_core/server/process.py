@@ -52,7 +52,7 @@ def _serve(spec: ProcessSpec) -> None:
     from changemaker_core.server.web import serve_app
 
     app = load_app(spec)
-    collector.spare()
+    collector.collect_rarely()
     serve_app(app, socket.socket(fileno=spec.socket), started=lambda: _report_ready(spec))
 
 
@@ -69,7 +69,7 @@ def _run_jobs(spec: ProcessSpec) -> None:
     from changemaker_core.server.loading import load_site, mounted_jobs
 
     site = load_site(spec)
-    collector.spare()
+    collector.collect_rarely()
     _report_ready(spec)
     try:
         run_jobs(site, stop, names=mounted_jobs(site, spec))

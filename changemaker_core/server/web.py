@@ -2,90 +2,83 @@
 
 from __future__ import annotations
 
-import asyncio
+import importlib
 import signal
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from changemaker_core.http.falcon_bridge import unsupported
 from changemaker_core.server.listening import BACKLOG
-from changemaker_core.server.protocol import ReadyProtocol
 
 if TYPE_CHECKING:
     import socket
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
 #: Seconds that open requests get to finish; what is left of ``GRACE`` is for closing plugins.
 REQUEST_GRACE = 8
-#: Seconds in which connections that had begun are accepted.
-KNOCKED = 0.2
-#: Seconds in which a connection that was just accepted, or is kept for the next request, brings it.
-SETTLE = 1.0
+#: The versions of uvicorn that ``uvicorn_bridge`` is tested with; pyproject asks for the same.
+TESTED = ">=0.34,<0.55"
 
 
-class Server(uvicorn.Server):
-    """uvicorn, telling when it has begun to answer."""
+def concern() -> str | None:
+    """Return why ``uvicorn_bridge`` is not used, for ``doctor``; ``None`` where it is.
 
-    def __init__(self, config: uvicorn.Config, started: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._tell_started = started
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Open the application, then the door."""
-        await super().startup(sockets=sockets)
-        if self.started and not self.should_exit:
-            self._tell_started()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the door, then the application.
-
-        NOTE(reset): uvicorn closes a connection that is silent at that moment; one that was just
-        accepted, or is just being written to, would be reset with its request unread. So the door
-        closes a little earlier, and meanwhile each answer says that it is its connection's last.
-        Before that, those are let in who have knocked: the supervisor hears nobody new.
-        """
-        await asyncio.sleep(KNOCKED)
-        for server in self.servers:
-            server.close()
-        self.server_state.default_headers = [
-            *self.server_state.default_headers,
-            (b"connection", b"close"),
-        ]
-        await self._settle()
-        await super().shutdown(sockets=sockets)
-
-    async def _settle(self) -> None:
-        """Wait until the connections that are in use have got their last answer."""
-        clock = asyncio.get_running_loop().time
-        end = clock() + SETTLE
-        while self.server_state.connections and clock() < end:
-            await asyncio.sleep(0.05)
+    Without it responses are slower, a head may take any time, and a shutdown may reset connections.
+    """
+    if (reason := unsupported("uvicorn", TESTED)) is not None:
+        return reason
+    try:
+        importlib.import_module("changemaker_core.server.uvicorn_bridge")
+    except ImportError as error:
+        return f"uvicorn's insides are not as they were tested ({error}): the site is slower."
+    return None
 
 
 def serve_app(app: Any, listening: socket.socket, *, started: Callable[[], None]) -> None:
     """Serve an ASGI application until SIGTERM or SIGINT, then finish what is open.
 
-    ``started()`` is called once requests are answered. A second SIGINT waits for nothing. Raises
-    ``SystemExit`` when the application cannot open.
+    ``started()`` is called once requests are served. A second SIGINT waits for nothing. Raises
+    ``SystemExit`` when the application cannot start.
     """
-    config = uvicorn.Config(
-        app,
-        http=ReadyProtocol,
-        ws="none",
-        lifespan="on",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        backlog=BACKLOG,
-        timeout_graceful_shutdown=REQUEST_GRACE,
-    )
-    server = Server(config, started)
+    server = _server(app, started)
+
     # uvicorn raises the signal again when all is closed: this makes it end with status 0, and
-    # hears a signal that comes before uvicorn itself listens.
+    # handles a signal that comes before uvicorn itself listens.
+    def stop(number: int, frame: object) -> None:
+        server.should_exit = True
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, server.handle_exit)
+        signal.signal(number, stop)
     server.run(sockets=[listening])
     if not server.started:
         raise SystemExit(1)
+
+
+def _server(app: Any, started: Callable[[], None]) -> uvicorn.Server:
+    options: dict[str, Any] = {
+        "ws": "none",
+        "lifespan": "on",
+        "log_config": None,
+        "log_level": "warning",
+        "access_log": False,
+        "proxy_headers": False,
+        "server_header": False,
+        "backlog": BACKLOG,
+        "timeout_graceful_shutdown": REQUEST_GRACE,
+    }
+    if concern() is None:
+        from changemaker_core.server.uvicorn_bridge import HttpProtocol, Server
+
+        return Server(uvicorn.Config(app, http=HttpProtocol, **options), started)
+
+    async def announcing(scope: Any, receive: Any, send: Callable[[Any], Awaitable[None]]) -> None:
+        async def announce(event: Any) -> None:
+            await send(event)
+            if event["type"] == "lifespan.startup.complete":
+                started()  # the socket listens already
+
+        await app(scope, receive, announce if scope["type"] == "lifespan" else send)
+
+    # h11 limits the size of a head by itself.
+    return uvicorn.Server(uvicorn.Config(announcing, http="h11", **options))

@@ -10,8 +10,8 @@ import pytest
 import uvicorn
 
 from changemaker_core.app import create_app
-from changemaker_core.server import bounded
-from changemaker_core.server.protocol import ReadyProtocol
+from changemaker_core.server import uvicorn_bridge
+from changemaker_core.server.uvicorn_bridge import HttpProtocol
 from changemaker_core.testing.server import OperatedSite
 
 pytestmark = pytest.mark.database("sqlite")
@@ -242,9 +242,9 @@ def test_a_long_head_is_none_too_long(wire):
 @pytest.fixture
 async def impatient(make_config, monkeypatch):
     """The address of a server that waits half a second for a head."""
-    monkeypatch.setattr(bounded, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(uvicorn_bridge, "HEAD_SECONDS", 0.5)
     app = create_app(make_config(), [])
-    config = uvicorn.Config(app, http=ReadyProtocol, lifespan="off", log_config=None)
+    config = uvicorn.Config(app, http=HttpProtocol, lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         serving = asyncio.create_task(server.serve(sockets=[listening]))

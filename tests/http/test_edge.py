@@ -9,11 +9,23 @@ import logging
 import httpx
 import pytest
 
+from changemaker_core.app import create_app
+from changemaker_core.http import falcon_bridge
 from changemaker_core.testing.fixtures_site import client_of
 
 pytestmark = pytest.mark.database("sqlite")
 
 FOREIGN = "https://evil.example"
+
+
+@pytest.fixture(params=["bridge", "documented"])
+def app(request, make_config, probe, monkeypatch):
+    """The probe's endpoints, by way of Falcon's insides and of its documented interface."""
+    if request.param == "documented":
+        monkeypatch.setattr(falcon_bridge, "TESTED", ">=99")
+    app = create_app(make_config(), [probe])
+    yield app
+    app.site.close()
 
 
 def headers_of(sent):

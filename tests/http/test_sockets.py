@@ -12,12 +12,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from changemaker_core.http.request import BUFFERED_BODY
 from changemaker_core.http.response import WRITE_RESPONSE
-from changemaker_core.server.protocol import ReadyProtocol
+from changemaker_core.server.uvicorn_bridge import HttpProtocol
 
 pytestmark = pytest.mark.database("sqlite")
 
 
-@pytest.fixture(params=[HttpToolsProtocol, ReadyProtocol], ids=["uvicorn", "serve"])
+@pytest.fixture(params=[HttpToolsProtocol, HttpProtocol], ids=["uvicorn", "serve"])
 async def address(app, request):
     """Any server's way, and that of our own protocol, which offers what ASGI does not have."""
     async with serving(app, request.param) as address:
@@ -133,7 +133,7 @@ async def test_a_proxy_takes_nothing_from_what_our_protocol_offers(open_app, pro
     request = b"GET /api/seen HTTP/1.1\r\nHost: x\r\nX-Forwarded-For: 203.0.113.5\r\n\r\n"
     async with (
         open_app(probe, trusted_proxies=("127.0.0.1/32",)) as app,
-        serving(app, ReadyProtocol) as address,
+        serving(app, HttpProtocol) as address,
     ):
         answer = await answer_to(address, request)
     seen = json.loads(answer.partition(b"\r\n\r\n")[2])
