@@ -79,6 +79,8 @@ if TYPE_CHECKING:
     from changemaker_core.web import Form as Form
     from changemaker_core.web import Redirect as Redirect
     from changemaker_core.web import TemplateResponse as TemplateResponse
+    from changemaker_core.web.declarations import HomePage as HomePage
+    from changemaker_core.web.declarations import NavigationEntry as NavigationEntry
 
 #: Where each name is. A test holds it equal to the imports above, which type checkers read.
 _ROOMS = {
@@ -105,6 +107,7 @@ _ROOMS = {
     "site": "Site",
     "text": "Text",
     "web": "Form Redirect TemplateResponse",
+    "web.declarations": "HomePage NavigationEntry",
 }
 _NAMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
 

@@ -15,6 +15,7 @@ from changemaker_core.identity.declarations import PERMISSIONS, ROLES
 from changemaker_core.jobs.declarations import JOBS, SUBSCRIPTIONS
 from changemaker_core.metrics.declarations import METRICS
 from changemaker_core.plugin.base import hookspec
+from changemaker_core.web.declarations import HOME_PAGES, NAVIGATION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from changemaker_core.metrics import Metric
     from changemaker_core.plugin.contributions import Kind
     from changemaker_core.site import Site
+    from changemaker_core.web.declarations import HomePage, NavigationEntry
 
 #: Every kind of contribution that core collects, in the order in which the hooks are called.
 KINDS: tuple[Kind[Any], ...] = (
@@ -39,6 +41,8 @@ KINDS: tuple[Kind[Any], ...] = (
     METRICS,
     SUBSCRIPTIONS,
     AUTHENTICATORS,
+    HOME_PAGES,
+    NAVIGATION,
 )
 
 
@@ -117,6 +121,25 @@ class CoreHooks:
         ... def cm_register_roles(self):
         ...     greeter = frozenset({"hello.greeting.write"})
         ...     return [Role("GREETER", "Writes greetings", greeter)]
+        """
+
+    @hookspec
+    def cm_register_home_page(self, site: Site) -> list[HomePage]:  # type: ignore[empty-body]  # a hookspec has no body
+        """The page that ``/`` leads to: the operator's ``home_page``, else that of the first plugin
+        in load order which offers one.
+
+        >>> @hookimpl
+        ... def cm_register_home_page(self):
+        ...     return [HomePage("/hello")]
+        """
+
+    @hookspec
+    def cm_register_navigation(self, site: Site) -> list[NavigationEntry]:  # type: ignore[empty-body]  # a hookspec has no body
+        """Entries of the menu at the top of public pages.
+
+        >>> @hookimpl
+        ... def cm_register_navigation(self):
+        ...     return [NavigationEntry(Text("Greetings"), "/hello")]
         """
 
     @hookspec

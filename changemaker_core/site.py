@@ -16,6 +16,7 @@ from changemaker_core.jobs import JOBS, SUBSCRIPTIONS, Outbox, core_jobs, subscr
 from changemaker_core.plugin import manager
 from changemaker_core.plugin.loaded import PluginInfo
 from changemaker_core.plugin.manager import Core
+from changemaker_core.web.declarations import HOME_PAGES, NAVIGATION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from changemaker_core.shared.second_level import SecondLevel
     from changemaker_core.shared.store import RedisStore
     from changemaker_core.web import StaticFiles, Templates, Translations
+    from changemaker_core.web.declarations import NavigationEntry
 
 Settings = TypeVar("Settings", bound="msgspec.Struct")
 
@@ -146,6 +148,18 @@ class Site:
     def authentication(self) -> Authentication:
         """How a request's actor is found."""
         return Authentication(c.item for c in self.loaded.contributions(AUTHENTICATORS))
+
+    @property
+    def home_page(self) -> str | None:
+        """The path that ``/`` leads to: the operator's choice, else the first plugin's."""
+        offered = (c.item.path for c in self.loaded.contributions(HOME_PAGES))
+        return self.config.home_page or next(offered, None)
+
+    @cached_property
+    def navigation(self) -> list[NavigationEntry]:
+        """The entries of the public menu, in their order."""
+        entries = [c.item for c in self.loaded.contributions(NAVIGATION)]
+        return sorted(entries, key=lambda entry: entry.order)
 
     @cached_property
     def mail(self) -> Transport:

@@ -14,10 +14,6 @@ if TYPE_CHECKING:
     from changemaker_core.app import App
     from changemaker_core.config import Config
 
-#: What a demonstration configures differently, for the plugins of these names that are installed:
-#: representatives out of a file, so that nothing is asked of anybody's server.
-TABLES = {"influence": {"directory": "file"}}
-
 
 @click.command()
 @click.option("--port", default=4000, show_default=True, help="0 chooses a free one.")
@@ -72,7 +68,6 @@ def _made(folder: Path, address: str) -> str:
         base_url=address,
         development=True,
         demo=True,
-        tables={name: table for name, table in TABLES.items() if _is_installed(name)},
     )
     password = newsite.make(new)
     return f"  Administrator: {new.admin_email}\n  Password, shown only now: {password}"
@@ -90,9 +85,3 @@ def _configuration(folder: Path, address: str) -> Config:
     from changemaker_core.config import Config
 
     return Config.load(folder, {"CHANGEMAKER_BASE_URL": address, **os.environ})
-
-
-def _is_installed(plugin: str) -> bool:
-    from importlib.metadata import entry_points
-
-    return bool(entry_points(group="changemaker.plugins", name=plugin))

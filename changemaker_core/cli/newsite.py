@@ -6,14 +6,14 @@ import contextlib
 import json
 import os
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from changemaker_core.cli.common import opened_site
 from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
     from pathlib import Path
 
     from changemaker_core.site import Site
@@ -57,7 +57,7 @@ development = {development}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSite:
-    """What a person decides about a new site. ``tables`` are the plugins' own settings."""
+    """What a person decides about a new site. ``demo`` fills it with the plugins' samples."""
 
     folder: Path
     organisation: str
@@ -67,7 +67,6 @@ class NewSite:
     database_url: str | None = None
     development: bool = False
     demo: bool = False
-    tables: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def make(new: NewSite) -> str:
@@ -79,6 +78,8 @@ def make(new: NewSite) -> str:
     from changemaker_core.config import Config
 
     with _configuration_written(new):
+        if new.demo:
+            _append_demo_tables(new.folder)
         with opened_site(Config.load(new.folder)) as site:
             return _fill(site, new)
 
@@ -113,7 +114,7 @@ def _write_new(path: Path, text: str, mode: int, made: contextlib.ExitStack) -> 
 
 
 def _toml(new: NewSite) -> str:
-    text = TOML.format(
+    return TOML.format(
         organisation=_quoted(new.organisation),
         locale=_quoted(new.locale),
         base_url=_quoted(new.base_url),
@@ -121,10 +122,20 @@ def _toml(new: NewSite) -> str:
         mail_from=_quoted("noreply@localhost"),
         development=str(new.development).lower(),
     )
-    for table, values in new.tables.items():
-        lines = [f"{key} = {_quoted(value)}" for key, value in values.items()]
-        text += "\n".join(["", f"[{table}]", *lines, ""])
-    return text
+
+
+def _append_demo_tables(folder: Path) -> None:
+    """Append the configuration that plugins have for a demonstration."""
+    from changemaker_core.config import Config
+    from changemaker_core.plugin import manager
+    from changemaker_core.site import core
+
+    loaded = manager.survey(None, Config.load(folder), None, core=core()).loaded
+    with (folder / "changemaker.toml").open("a", encoding="utf-8") as file:
+        for plugin in loaded.plugins:
+            if values := plugin.instance.demo_config:
+                lines = [f"{key} = {_quoted(value)}" for key, value in values.items()]
+                file.write("\n".join(["", f"[{plugin.name}]", *lines, ""]))
 
 
 def _database_line(new: NewSite) -> str:

@@ -57,8 +57,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     mail_from: str = "noreply@localhost"
     #: The address under which visitors reach the site, without a slash at the end.
     base_url: str = "http://127.0.0.1:4000"
-    #: The path that ``/`` shows.
-    home_page: str = "/campaigns"
+    #: The path that ``/`` leads to; absent: the home page of the first plugin that offers one.
+    home_page: str | None = None
     #: The name of the organisation whose site this is.
     organisation: str = "Changemaker"
     #: The language for visitors whose own is unknown, such as ``en`` or ``fr``.

@@ -101,9 +101,9 @@ def _base_url(value: str) -> str | None:
     return None if good else "must be http://host or https://host, without a query."
 
 
-def _home_page(value: str) -> str | None:
+def _home_page(value: str | None) -> str | None:
     # NOTE(redirect): "//host" and "/\host" would lead visitors to another site.
-    good = re.fullmatch(r"/(?![/\\])[^\s\\]*", value)
+    good = value is None or re.fullmatch(r"/(?![/\\])[^\s\\]*", value)
     return None if good else "must be a path of this site that begins with /."
 
 

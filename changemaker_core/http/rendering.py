@@ -81,6 +81,7 @@ def _page(req: Request, resp: Response, page: TemplateResponse) -> None:
         page.context,
         locale=req.locale,
         root_path=req.root_path,
+        path=req.path,
         query=req.query_string,
     )
     resp.status = STATUS_LINES[page.status]

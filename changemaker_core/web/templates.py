@@ -31,7 +31,6 @@ class SiteFacts:
 
     organisation: str
     base_url: str
-    home_page: str
     development: bool
 
 
@@ -47,12 +46,11 @@ class Templates:
         config = site.config
         self._translations = site.translations
         self._static = site.static
+        self._navigation = site.navigation
         self._loader = _loader(package_folders(site))
         self._time_zone = config.time_zone
         self._reload = config.development
-        self._facts = SiteFacts(
-            config.organisation, config.base_url, config.home_page, config.development
-        )
+        self._facts = SiteFacts(config.organisation, config.base_url, config.development)
         # One environment for each language and mount prefix, so that macros need no context.
         self._environment = lru_cache(maxsize=16)(self._build_environment)
 
@@ -63,12 +61,16 @@ class Templates:
         *,
         locale: str,
         root_path: str = "",
+        path: str = "",
         query: str = "",
     ) -> str:
-        """A template as text. ``query`` is the request's, for the language switch to keep."""
+        """Return a template as text.
+
+        ``path`` and ``query`` are the request's, for the menu and the language switch.
+        """
         template = self._environment(locale, root_path).get_template(name)
         switch = languages.links(locale, query, self._translations.locales)
-        return template.render({"languages": switch, **context})
+        return template.render({"languages": switch, "path": path, **context})
 
     def _build_environment(self, locale: str, root_path: str) -> Environment:
         environment = Environment(
@@ -94,6 +96,7 @@ class Templates:
             "static": lambda path: prefix + self._static.url(path),
             "url": lambda path: prefix + path,
             "site": self._facts,
+            "navigation": self._navigation,
             "locale": locale,
         }
 

@@ -62,7 +62,7 @@ def test_defaults_need_nothing_but_a_secret(tmp_path: Path) -> None:
     config = Config.load(tmp_path, BASE)
     assert config.site_dir == tmp_path
     assert config.database_url == f"sqlite:///{tmp_path}/site.db"
-    assert (config.base_url, config.home_page) == ("http://127.0.0.1:4000", "/campaigns")
+    assert (config.base_url, config.home_page) == ("http://127.0.0.1:4000", None)
 
 
 def test_the_environment_wins_over_dotenv_and_dotenv_over_the_file(tmp_path: Path) -> None:
@@ -287,7 +287,7 @@ def test_the_site_folder_comes_from_the_environment(tmp_path: Path) -> None:
 def test_reading_goes_on_beside_what_is_wrong(tmp_path: Path) -> None:
     (tmp_path / "changemaker.toml").write_text("organisation = 'Parks'\nhome_page = 3\n")
     config, found = Config.read(tmp_path, {})
-    assert (config.organisation, config.home_page) == ("Parks", "/campaigns")
+    assert (config.organisation, config.home_page) == ("Parks", None)
     assert {problem.key for problem in found} == {"home_page", "secret_key"}
     assert len(config.secret_key) >= 32
 

@@ -28,7 +28,6 @@ def build_site(*plugins: tuple[str, Path], **config: Any) -> SimpleNamespace:
     defaults = {
         "organisation": "Prairie Transit Alliance",
         "base_url": "https://act.example.org",
-        "home_page": "/campaigns",
         "default_locale": "en",
         "region": "CA",
         "time_zone": "America/Edmonton",
@@ -43,6 +42,7 @@ def build_site(*plugins: tuple[str, Path], **config: Any) -> SimpleNamespace:
             ]
         ),
     )
+    site.navigation = []
     site.translations = Translations(site)
     site.static = StaticFiles(site)
     site.templates = Templates(site)

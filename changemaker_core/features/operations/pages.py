@@ -18,8 +18,10 @@ class HomePage:
 
     @endpoint(public=True)
     async def on_get(self, req: Request, resp: Response) -> Redirect:
-        """Leads to the page that the configuration names as ``home_page``."""
-        return Redirect(self._site.config.home_page, status=302)
+        """Redirect to the site's home page: the operator's choice, else a plugin's."""
+        if self._site.home_page is None:
+            raise NotFound
+        return Redirect(self._site.home_page, status=302)
 
 
 class StaticFile:

@@ -62,6 +62,7 @@ class OperationsPlugin(Plugin):
         from changemaker_core.jobs import checks as jobs
         from changemaker_core.mail import checks as mail
         from changemaker_core.shared import checks as shared
+        from changemaker_core.web import checks as web
 
         return [
             *database.checks(site),
@@ -69,6 +70,7 @@ class OperationsPlugin(Plugin):
             *mail.checks(),
             *shared.checks(),
             *config.checks(),
+            *web.checks(),
         ]
 
     @hookimpl

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core import Plugin, Route, hookimpl
+from changemaker_core import HomePage, NavigationEntry, Plugin, Route, Text, hookimpl
 from changemaker_influence.config import InfluenceConfig
 
 if TYPE_CHECKING:
@@ -50,6 +50,14 @@ class InfluencePlugin(Plugin):
         from changemaker_influence.routes import routes
 
         return routes(site, self._lookups_of(site))
+
+    @hookimpl
+    def cm_register_home_page(self) -> list[HomePage]:
+        return [HomePage("/campaigns")]
+
+    @hookimpl
+    def cm_register_navigation(self) -> list[NavigationEntry]:
+        return [NavigationEntry(Text("Campaigns"), "/campaigns")]
 
     @hookimpl
     def cm_register_jobs(self) -> list[Job]:

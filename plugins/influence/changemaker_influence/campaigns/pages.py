@@ -25,5 +25,5 @@ class CampaignListPage:
         """Show the campaigns that are open."""
         wanted = queries.open_campaigns(now=self._site.clock(), limit=MAX_CAMPAIGNS)
         cards = await self._site.db.all(wanted)
-        home = self._site.config.home_page == "/campaigns"
+        home = self._site.home_page == "/campaigns"
         return TemplateResponse("influence/campaign_list.html", {"campaigns": cards, "home": home})
