@@ -31,14 +31,15 @@ def _install_everything(session: nox.Session, *options: str) -> None:
     session.install(*options, "-e", ".[testing]", *EDITABLE, *_group("tests"))
 
 
-def _strictness() -> list[str]:
-    """In CI, a suite whose system package is absent fails instead of being left out."""
-    return ["--nothing-left-out"] if os.environ.get("CI") == "true" else []
+def _options() -> list[str]:
+    """Options of pytest.
 
-
-def _side_by_side() -> list[str]:
-    """Half of the time goes by in waiting for servers to start, or to be killed."""
-    return ["-n", "3", "--dist", "worksteal"]
+    Half of the time goes by in waiting for servers to start, or to be killed, so that three run
+    side by side on two cores. In CI, a suite whose system package is absent fails instead of being
+    left out.
+    """
+    strict = ["--nothing-left-out"] if os.environ.get("CI") == "true" else []
+    return ["-q", "-n", "3", "--dist", "worksteal", *strict]
 
 
 @nox.session
@@ -50,9 +51,16 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run every test: core, plugins, command line, packaging, documentation."""
+    """Run the core's tests, then each plugin's against its built wheel (the sessions ``plugin``).
+
+    Arguments go to pytest, and where there are any, the plugins' sessions do not follow:
+    ``nox -s tests -- tests/cli -k port``.
+    """
+    if not session.posargs:
+        for name in PLUGINS:
+            session.notify(f"plugin({name})")
     _install_everything(session)
-    session.run("pytest", "-q", *_side_by_side(), *_strictness(), *session.posargs)
+    session.run("pytest", *_options(), *(session.posargs or ["tests"]))
 
 
 #: The long forms of the suites in which servers are killed, halted, cut off, and compared.
@@ -66,16 +74,21 @@ LONG = {
 }
 
 
+SOAKED = [
+    "tests/cache/test_processes.py",
+    "tests/jobs/test_kill.py",
+    "tests/rq/test_kill.py",
+    "tests/rq/test_trouble.py",
+    "tests/scenarios/test_letters_kill.py",
+    "tests/scenarios/test_machines.py",
+]
+
+
 @nox.session
 def soak(session: nox.Session) -> None:
     """Kill, halt and cut off servers, and compare what they show: three quarters of an hour."""
     _install_everything(session)
-    suites = [
-        str(path) for path in ROOT.glob("**/tests/**/test_kill.py") if ".nox" not in str(path)
-    ]
-    suites += ["tests/rq/test_trouble.py", "tests/scenarios/test_machines.py"]
-    suites += ["tests/cache/test_processes.py"]
-    session.run("pytest", "-q", *_strictness(), *session.posargs, *suites, env=LONG)
+    session.run("pytest", *_options(), "-n", "0", *session.posargs, *SOAKED, env=LONG)
 
 
 @nox.session
@@ -106,42 +119,34 @@ def imports(session: nox.Session) -> None:
 def plugin(session: nox.Session, name: str) -> None:
     """Test one plugin as its users get it: from its wheel, with what it declares and no more."""
     scratch = Path(session.create_tmp()).resolve()
-    dist, copy = scratch / "dist", scratch / "tests"
-    for folder in (dist, copy):
-        shutil.rmtree(folder, ignore_errors=True)
-    core, wheel = (_built(session, source, dist) for source in (ROOT, ROOT / "plugins" / name))
-    declared = nox.project.load_toml(ROOT / "plugins" / name / "pyproject.toml")
-    needed = declared.get("dependency-groups", {}).get("tests", ())
-    session.install("--force-reinstall", f"{core}[testing]", str(wheel), *needed)
-    shutil.copytree(ROOT / "plugins" / name / "tests", copy)
-    with session.chdir(copy):
-        options = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(copy)]
-        session.run("pytest", "-q", *options, *_strictness(), *session.posargs, str(copy))
+    wheels = [_wheel(session, source, scratch) for source in (ROOT, ROOT / "plugins" / name)]
+    session.install("--force-reinstall", f"{wheels[0]}[testing]", str(wheels[1]), "pytest-xdist")
+    # Away from the checkout, and without it on the path: only the tests are taken from there.
+    alone = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-o", "pythonpath="]
+    with session.chdir(scratch):
+        session.run("pytest", *_options(), *alone, *session.posargs, str(ROOT / "plugins" / name))
 
 
-def _built(session: nox.Session, folder: Path, into: Path) -> Path:
-    """The wheel of a distribution, built outside of the environment under test."""
-    builder = into.parent / "builder"
+def _wheel(session: nox.Session, folder: Path, scratch: Path) -> Path:
+    """Build a distribution's wheel, outside of the environment under test."""
+    builder, into = scratch / "builder", scratch / folder.name
     if not builder.exists():
         session.run("python", "-m", "venv", str(builder), external=True)
-    before = set(into.glob("*.whl"))
+    shutil.rmtree(into, ignore_errors=True)
     command = [str(builder / "bin" / "pip"), "wheel", "-q", "--no-deps", "-w", str(into)]
     session.run(*command, str(folder), external=True)
-    (wheel,) = set(into.glob("*.whl")) - before
+    (wheel,) = into.glob("*.whl")
     return wheel
 
 
 @nox.session(venv_backend="uv")
 def minimum(session: nox.Session) -> None:
-    """Test with the lowest versions of what is declared.
+    """Run the two lower layers with the lowest versions of what is declared.
 
-    Without the scenarios, browsers and kills, whose minutes tell nothing about versions, and
-    without what was recorded with the newest ones.
+    The scenarios, browsers and kills of the upper two take minutes and show nothing about versions.
     """
     _install_everything(session, "--resolution", "lowest-direct")
-    marks = "not packaging and not performance and not browser"
-    leave = ["-m", marks, "-k", "not kill", "--ignore=tests/scenarios"]
-    session.run("pytest", "-q", *_side_by_side(), *leave, *_strictness(), *session.posargs)
+    session.run("pytest", *_options(), "-m", "unit or component", *session.posargs)
 
 
 @nox.session

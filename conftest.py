@@ -1,0 +1,166 @@
+"""The layers of the tests: each test is in exactly one, by its path.
+
+Nothing of the project is imported here: plugins' tests use this file beside their built wheels.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Which tests it has, by the first pattern that fits, and the seconds that they should take.
+
+    ``budget`` is the sum of its tests on one core, ``each`` the longest of them. They are printed,
+    never asserted: how long a test takes says as much about the machine as about the code.
+    """
+
+    budget: float
+    each: float
+    paths: tuple[str, ...]
+
+
+LAYERS = {
+    # Several servers, of which some are killed or cut off; a browser, nginx, built wheels.
+    "machine": Layer(
+        420,
+        45,
+        (
+            "tests/packaging/*",
+            "tests/performance/*",
+            "tests/replicas/*",
+            "tests/rq/*",
+            "tests/scenarios/*",
+            "*/test_browser.py",
+            "*/test_kill.py",
+            "*/test_nginx.py",
+            "tests/plugin/test_hello.py",
+            "tests/plugin/test_pledges.py",
+            "plugins/deploy/tests/test_systemd.py",
+            "plugins/deploy/tests/test_filtered.py",
+        ),
+    ),
+    # Programs of ours, started as processes: the command line, a server, a job runner.
+    "process": Layer(
+        240,
+        15,
+        (
+            "tests/cli/*",
+            "tests/server/*",
+            "*/test_processes.py",
+            "*/test_executors.py",
+            "tests/db/*lost*.py",
+            "tests/db/test_left_out.py",
+            "tests/plugin/test_commands.py",
+            "plugins/influence/tests/test_represent_limit.py",
+            "plugins/deploy/tests/*",
+        ),
+    ),
+    # Functions and classes: no database, no server, no site.
+    "unit": Layer(
+        90,
+        2,
+        (
+            "tests/accounts/test_tokens.py",
+            "tests/cache/test_bytes_cache.py",
+            "tests/config/*",
+            "tests/db/test_statements.py",
+            "tests/docs/*",
+            "tests/http/test_access_log.py",
+            "tests/http/test_lists.py",
+            "tests/http/test_schema.py",
+            "tests/http/test_turns.py",
+            "tests/mail/test_folder.py",
+            "tests/mail/test_message.py",
+            "tests/plugin/test_discovery.py",
+            "tests/plugin/test_order.py",
+            "tests/plugin/test_reference.py",
+            "tests/web/*",
+            "plugins/influence/tests/test_addresses.py",
+            "plugins/influence/tests/test_levels.py",
+            "plugins/influence/tests/test_postal_codes.py",
+            "plugins/influence/tests/test_representatives.py",
+            "plugins/influence/tests/test_words.py",
+        ),
+    ),
+    # A site, a database, a server that is asked: in this process.
+    "component": Layer(
+        360,
+        8,
+        (
+            "tests/accounts/*",
+            "tests/cache/*",
+            "tests/db/*",
+            "tests/http/*",
+            "tests/jobs/*",
+            "tests/limits/*",
+            "tests/mail/*",
+            "tests/metrics/*",
+            "tests/operations/*",
+            "tests/outgoing/*",
+            "tests/plugin/*",
+            "tests/shared/*",
+            "plugins/influence/tests/*",
+            "examples/*/tests/*",
+        ),
+    ),
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Print the layers' times at the end, in the process that has them all."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Times(), "changemaker-layers")
+
+
+# Before tests are left out by their markers (-m).
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each test the marker of its layer; a test without one is an error."""
+    for item in items:
+        layer = layer_of(item.path.relative_to(ROOT).as_posix())
+        if layer is None:
+            raise pytest.UsageError(f"{item.path}: in no layer; add it to LAYERS in conftest.py")
+        item.add_marker(layer)
+
+
+def layer_of(path: str) -> str | None:
+    """The layer of a test's file."""
+    fits = (name for name, layer in LAYERS.items() if any(fnmatch(path, p) for p in layer.paths))
+    return next(fits, None)
+
+
+class _Times:
+    """How long the tests of each layer took, setting up and tearing down included."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        for name in LAYERS:
+            if name in report.keywords:
+                self._seconds[name][report.nodeid] += report.duration
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        if self._seconds:
+            terminalreporter.section("seconds of each layer, and its budget")
+        for name in ("unit", "component", "process", "machine"):
+            tests = self._seconds.get(name)
+            if not tests:
+                continue
+            layer, total = LAYERS[name], sum(tests.values())
+            slowest = max(tests, key=tests.__getitem__)
+            over = total > layer.budget or tests[slowest] > layer.each
+            line = (
+                f"{name:9} {len(tests):5} tests {total:6.0f} s of {layer.budget:.0f}; "
+                f"slowest {tests[slowest]:.1f} s of {layer.each:.0f}: {slowest}"
+            )
+            terminalreporter.write_line(line, red=over, green=not over)
