@@ -61,7 +61,6 @@ LAYERS = {
             "tests/db/test_left_out.py",
             "tests/plugin/test_commands.py",
             "plugins/influence/tests/test_represent_limit.py",
-            "plugins/deploy/tests/*",
         ),
     ),
     # Functions and classes: no database, no server, no site.
@@ -108,7 +107,7 @@ LAYERS = {
             "tests/outgoing/*",
             "tests/plugin/*",
             "tests/shared/*",
-            "plugins/influence/tests/*",
+            "plugins/*/tests/*",
             "examples/*/tests/*",
         ),
     ),

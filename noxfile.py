@@ -120,7 +120,9 @@ def plugin(session: nox.Session, name: str) -> None:
     """Test one plugin as its users get it: from its wheel, with what it declares and no more."""
     scratch = Path(session.create_tmp()).resolve()
     wheels = [_wheel(session, source, scratch) for source in (ROOT, ROOT / "plugins" / name)]
-    session.install("--force-reinstall", f"{wheels[0]}[testing]", str(wheels[1]), "pytest-xdist")
+    own = nox.project.load_toml(ROOT / "plugins" / name / "pyproject.toml")
+    tools = ["pytest-xdist", *own.get("dependency-groups", {}).get("tests", [])]
+    session.install("--force-reinstall", f"{wheels[0]}[testing]", str(wheels[1]), *tools)
     # Away from the checkout, and without it on the path: only the tests are taken from there.
     alone = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-o", "pythonpath="]
     with session.chdir(scratch):
