@@ -9,7 +9,7 @@ import psycopg2.extensions
 
 from changemaker_core.db.context import current_unit
 from changemaker_core.db.postgresql.link import session
-from changemaker_core.db.writes.queries import Kept
+from changemaker_core.db.writes import PlainWrite
 
 Dialect = Literal["sqlite", "postgresql"]
 
@@ -24,10 +24,10 @@ class TrackedDatabase(peewee.Database):
 
     def execute(self, query: Any, **options: Any) -> Any:
         """Run a query. A plain write whose SQL was built before is not built again."""
-        kept = query.kept(self) if isinstance(query, Kept) and not options else None
-        if kept is None:
+        compiled = query.compiled(self) if isinstance(query, PlainWrite) and not options else None
+        if compiled is None:
             return super().execute(query, **options)  # type: ignore[no-untyped-call]  # peewee's stub
-        return self.execute_sql(*kept)
+        return self.execute_sql(*compiled)
 
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         """Run one statement on this thread's connection."""

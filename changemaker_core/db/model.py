@@ -9,13 +9,13 @@ import peewee
 from changemaker_core.db.context import current_unit, require_unit
 from changemaker_core.db.errors import OutsideUnitOfWork
 from changemaker_core.db.tracking import register_model
-from changemaker_core.db.writes.queries import Delete, Insert, Update
+from changemaker_core.db.writes import Delete, Insert, Update
 from changemaker_core.plugin.contributions import Claim, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from changemaker_core.db.writes.statements import Statement
+    from changemaker_core.db.writes import CompiledWrite
 
 
 class CurrentDatabase(peewee.DatabaseProxy):
@@ -71,29 +71,29 @@ class Model(peewee.Model):
         database = current_database
         legacy_table_names = False
 
-    #: The SQL of this model's plain writes: see ``writes``.
-    kept_statements: ClassVar[dict[Any, Statement]]
+    #: The SQL of this model's plain writes, by pattern: see ``writes``.
+    compiled_writes: ClassVar[dict[Any, CompiledWrite]]
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
-        cls.kept_statements = {}
+        cls.compiled_writes = {}
         register_model(cls)
 
     @classmethod
     def insert(cls, data: Any = None, /, **values: Any) -> Insert:
-        """An insert of one row; ``execute()`` answers its key."""
+        """Return an insert of one row, whose ``execute()`` returns the key."""
         if data is None and values.keys() <= cls._meta.fields.keys():
             return Insert(cls, values)
         return Insert(cls, cls._normalize_data(data, values))  # type: ignore[attr-defined]  # not in peewee's stubs
 
     @classmethod
     def update(cls, data: Any = None, /, **values: Any) -> Update:
-        """An update of the rows that ``where`` tells; ``execute()`` answers how many there were."""
+        """Return an update, whose ``execute()`` returns how many rows ``where`` matched."""
         return Update(cls, cls._normalize_data(data, values))  # type: ignore[attr-defined]  # not in peewee's stubs
 
     @peewee.classmethod_only
     def delete(cls: type[peewee.Model]) -> Delete:
-        """A delete of the rows that ``where`` tells; ``execute()`` answers how many there were."""
+        """Return a delete, whose ``execute()`` returns how many rows ``where`` matched."""
         return Delete(cls)
 
 

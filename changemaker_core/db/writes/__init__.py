@@ -1,1 +1,14 @@
-"""Compiled writes: inserts, updates and deletes whose SQL is built once."""
+"""Compiled writes: inserts, updates and deletes whose SQL is built once.
+
+Building the SQL of a write costs many times as much as running it, and the text is nearly always
+one that was built before. ``queries.py`` takes a plain write apart into its *pattern* and its
+values; ``patterns.py`` has peewee build the SQL of each pattern once, and binds values to it. SQL
+of all other writes is built by peewee each time.
+"""
+
+from __future__ import annotations
+
+from changemaker_core.db.writes.patterns import CompiledWrite
+from changemaker_core.db.writes.queries import Delete, Insert, PlainWrite, Update
+
+__all__ = ["CompiledWrite", "Delete", "Insert", "PlainWrite", "Update"]

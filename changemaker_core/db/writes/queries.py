@@ -1,33 +1,39 @@
-"""Inserts, updates and deletes whose SQL is kept.
-
-Building the SQL of a write costs many times as much as running it, and the text is nearly always
-one that was built before. So a plain write is taken apart into its form and its values, and peewee
-builds the text of each form once. Of what is not plain (other tables, upserts, RETURNING, …) peewee
-builds it each time.
-"""
+"""Inserts, updates and deletes of models: the plain ones are taken apart and compiled."""
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Any
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import peewee
 
-from changemaker_core.db.writes.expressions import VALUE, NotPlain, Shape, shape_of
-from changemaker_core.db.writes.kinds import DeleteForm, InsertForm, UpdateForm
-from changemaker_core.db.writes.statements import Form, Statement
+from changemaker_core.db.writes.patterns import (
+    CompiledWrite,
+    DeletePattern,
+    InsertPattern,
+    NotPlain,
+    Pattern,
+    UpdatePattern,
+)
 
-#: Statements that are kept of a model; one that never repeats itself begins anew.
+if TYPE_CHECKING:
+    from changemaker_core.db.writes.patterns import Comparison
+
+#: Compiled writes of a model; one that never repeats itself begins anew.
 _MOST = 256
-_NO_VALUES = (peewee.Node, type)
-#: Types of nearly all values that rows have, in which nothing else has to be looked for.
-_USUAL = frozenset({str, int, float, bool, type(None), datetime, list, dict})
+_COMPARABLE = frozenset({str, int, float, bool, bytes, datetime, date, Decimal, UUID})
+_OPERATORS = frozenset({"=", "!=", "<", "<=", ">", ">="})
+_LISTS = frozenset({list, tuple})
+#: Each length of a list has a text of its own.
+_LONGEST_LIST = 20
 _DO_NOTHING = frozenset({"IGNORE", "NOTHING"})
 _SKIPPING = frozenset({"_action", "_conflict_target"})
 
 
-class Kept(peewee.Query):
-    """A write that knows its SQL from an earlier one of the same form."""
+class PlainWrite(peewee.Query):
+    """A write that is compiled where it is plain."""
 
     model: Any
     _where: Any
@@ -37,54 +43,55 @@ class Kept(peewee.Query):
     _offset: Any
     _returning: Any
 
-    def kept(self, database: peewee.Database) -> tuple[str, list[Any]] | None:
-        """The SQL and the parameters that peewee would write; None where it has to."""
+    def compiled(self, database: peewee.Database) -> tuple[str, list[Any]] | None:
+        """Return the SQL and the parameters; None where peewee has to build them."""
         values: list[Any] = []
         try:
-            form = self._form(values)
-            return self._statement(database, form).bind(database, values)
+            pattern = self._pattern(values)
+            return self._compiled_write(database, pattern).bind(values)
         except NotPlain:
             return None
 
-    def _form(self, values: list[Any]) -> Form:
-        """The form of this write, whose values are added to ``values``. Raises ``NotPlain``."""
+    def _pattern(self, values: list[Any]) -> Pattern:
+        """Return the pattern, and add the values to ``values``. Raises ``NotPlain``."""
         raise NotImplementedError
 
-    def _statement(self, database: peewee.Database, form: Form) -> Statement:
-        statements: dict[Any, Statement] = self.model.kept_statements
-        key = (type(database), type(form), form)
-        found = statements.get(key)
+    def _compiled_write(self, database: peewee.Database, pattern: Pattern) -> CompiledWrite:
+        known: dict[Any, CompiledWrite] = self.model.compiled_writes
+        key = (type(database), type(pattern), pattern)
+        found = known.get(key)
         if found is None:
-            if len(statements) >= _MOST:
-                statements.clear()
-            found = statements[key] = Statement(database, self.model, form)
+            if len(known) >= _MOST:
+                known.clear()
+            found = known[key] = CompiledWrite(database, self.model, pattern)
         return found
 
-    def _shape_of_where(self, values: list[Any]) -> tuple[Shape, ...]:
+    def _comparisons(self, values: list[Any]) -> tuple[Comparison, ...]:
+        """Return the conditions of a ``WHERE`` whose parts all have to hold."""
         if self._returning or self._cte_list or self._order_by:
             raise NotPlain
         if self._limit is not None or self._offset is not None:
             raise NotPlain
-        return () if self._where is None else (shape_of(self._where, self.model, values),)
+        return _comparisons(self._where, self.model, values)
 
 
-class Insert(Kept, peewee.ModelInsert):
-    """An insert."""
+class Insert(PlainWrite, peewee.ModelInsert):
+    """An insert: plain where it is one row of values, and conflicts are errors or skipped."""
 
     _insert: Any
     _columns: Any
     _on_conflict: Any
     _return_cursor: bool
 
-    def _form(self, values: list[Any]) -> InsertForm:
+    def _pattern(self, values: list[Any]) -> InsertPattern:
         row = self._insert
         if type(row) is not dict or self._columns or self._cte_list:
             raise NotPlain
         values += row.values()
-        if not _USUAL.issuperset(map(type, values)):
-            _check(values)
-        names = _names(row, self.model)
-        return InsertForm(names, self._skips(), self._returns_key())
+        if any([isinstance(value, peewee.Node) for value in values]):
+            raise NotPlain
+        names = tuple(row) if type(next(iter(row), "")) is str else _names(row, self.model)
+        return InsertPattern(names, self._skips(), self._returns_key())
 
     def _get_cursor_wrapper(self, cursor: Any) -> Any:
         """The key that was asked for by itself, without peewee's search for what it might be."""
@@ -104,7 +111,7 @@ class Insert(Kept, peewee.ModelInsert):
         if conflict._action not in _DO_NOTHING or any([each is not None for each in more]):
             raise NotPlain
         target = conflict._conflict_target
-        return conflict._action, None if target is None else _own_names(target, self.model)
+        return conflict._action, None if target is None else _names(target, self.model)
 
     def _returns_key(self) -> bool:
         """Whether the key is asked for, as peewee does of itself on PostgreSQL."""
@@ -115,46 +122,63 @@ class Insert(Kept, peewee.ModelInsert):
         return True
 
 
-class Update(Kept, peewee.ModelUpdate):
-    """An update."""
+class Update(PlainWrite, peewee.ModelUpdate):
+    """An update: plain where columns are set to values, or counted up or down."""
 
     _update: Any
     _from: Any
 
-    def _form(self, values: list[Any]) -> UpdateForm:
+    def _pattern(self, values: list[Any]) -> UpdatePattern:
         if self._from or not self._update:
             raise NotPlain
-        shapes = tuple([self._shape(value, values) for value in self._update.values()])
+        steps = tuple([self._step(value, values) for value in self._update.values()])
         names = _names(self._update, self.model)
-        return UpdateForm(names, shapes, self._shape_of_where(values))
+        return UpdatePattern(names, steps, self._comparisons(values))
 
-    def _shape(self, value: Any, values: list[Any]) -> Shape:
-        if isinstance(value, _NO_VALUES):
-            return shape_of(value, self.model, values)
-        values.append(value)  # lists too: a JSON column may be set to them
-        return VALUE
+    def _step(self, value: Any, values: list[Any]) -> tuple[str, str] | None:
+        step = None
+        if type(value) is peewee.Expression and value.op in ("+", "-"):
+            step = (_name(value.lhs, self.model), value.op)
+            value = value.rhs
+        if isinstance(value, peewee.Node):
+            raise NotPlain
+        values.append(value)
+        return step
 
 
-class Delete(Kept, peewee.ModelDelete):
+class Delete(PlainWrite, peewee.ModelDelete):
     """A delete."""
 
-    def _form(self, values: list[Any]) -> DeleteForm:
-        return DeleteForm(self._shape_of_where(values))
+    def _pattern(self, values: list[Any]) -> DeletePattern:
+        return DeletePattern(self._comparisons(values))
 
 
-def _check(values: list[Any]) -> None:
-    if any(isinstance(value, _NO_VALUES) for value in values):
+def _comparisons(node: Any, model: Any, values: list[Any]) -> tuple[Comparison, ...]:
+    if type(node) is not peewee.Expression or node.flat:
         raise NotPlain
-
-
-def _names(row: dict[Any, Any], model: Any) -> tuple[str, ...]:
-    """The columns of a row, whose keys are their names or themselves."""
-    return tuple(row) if type(next(iter(row), "")) is str else _own_names(row, model)
-
-
-def _own_names(columns: Any, model: Any) -> tuple[str, ...]:
-    fields = model._meta.fields
-    names = tuple([getattr(column, "name", "") for column in columns])
-    if any([fields.get(name) is not column for name, column in zip(names, columns, strict=True)]):
+    sign, value = node.op, node.rhs
+    if sign == "AND":
+        return _comparisons(node.lhs, model, values) + _comparisons(value, model, values)
+    length = None
+    if sign in _OPERATORS and type(value) in _COMPARABLE:
+        values.append(value)
+    elif sign == "IN" and type(value) in _LISTS and 0 < len(value) <= _LONGEST_LIST:
+        length = len(value)
+        values += value
+        if not _COMPARABLE.issuperset(map(type, value)):
+            raise NotPlain
+    else:
         raise NotPlain
-    return names
+    return ((_name(node.lhs, model), sign, length),)
+
+
+def _names(columns: Any, model: Any) -> tuple[str, ...]:
+    return tuple([_name(column, model) for column in columns])
+
+
+def _name(column: Any, model: Any) -> str:
+    """Return the name of a model's own column."""
+    name: str = getattr(column, "name", "")
+    if model._meta.fields.get(name) is not column:
+        raise NotPlain
+    return name
