@@ -60,6 +60,7 @@ def _all_findings(found: Surveyed) -> Iterator[tuple[str, Finding]]:
     checks, failed = loaded.hooks.collect(loaded.plugins, "operations_register_checks", arguments)
     yield from (("configuration", finding) for finding in _configuration(found))
     yield from (("plugins", finding) for finding in _plugins(found, failed))
+    yield from (("libraries", finding) for finding in _libraries())
     if not holds_site(found.config.site_dir):
         return  # the rest would be about a site that does not exist
     in_error: set[str] = set()
@@ -69,6 +70,16 @@ def _all_findings(found: Surveyed) -> Iterator[tuple[str, Finding]]:
         if findings is None or any(finding.status == "error" for finding in findings):
             in_error.add(name)
         yield from ((name, finding) for finding in findings or ())
+
+
+def _libraries() -> Iterator[Finding]:
+    """Report libraries whose insides are not those that core was tested with."""
+    from changemaker_core.http import falcon_bridge
+    from changemaker_core.server import web
+
+    for concern in (falcon_bridge.concern(), web.concern()):
+        if concern is not None:
+            yield Finding("warning", concern, "`pip install changemaker-core` finds one that is.")
 
 
 def _run(contributed: Contribution[Check], site: Site) -> list[Finding]:

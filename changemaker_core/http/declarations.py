@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from changemaker_core.http.request import Request
     from changemaker_core.identity import Actor
 
-#: A parameter of a route's path, such as ``{id}`` or ``{path:path}``.
-PARAMETER = re.compile(r"\{[^{}]*\}")
+#: A parameter of a route's path, such as ``{id}`` or ``{path:path}``; the group is its name.
+PARAMETER = re.compile(r"\{([^{}:]*)(?::[^{}]*)?\}")
 
 
 @dataclass(frozen=True, slots=True)

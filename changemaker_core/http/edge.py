@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.cache import CachedResponse
-from changemaker_core.http import guards, rendering
+from changemaker_core.http import rendering
 from changemaker_core.http.access_log import AccessLog
 from changemaker_core.http.endpoint import declared
 from changemaker_core.http.errors import BadRequest, ClientDisconnected
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from changemaker_core.cache import CompleteResponse
     from changemaker_core.http.endpoint import Endpoint
-    from changemaker_core.http.falcon_app import FalconApp
     from changemaker_core.http.request import Receive, Send
+    from changemaker_core.http.routing import FalconApp
     from changemaker_core.site import Site
 
     Scope = dict[str, Any]
@@ -175,7 +175,7 @@ class Edge:
             await sender.send(rendering.redirection(req, redirect))
             return
         if req.path.startswith("/api/") and req.client_ip not in _LOOPBACK:
-            guards.limit(req, self._api_window, "api")
+            req.count(self._api_window, "api")
         spec = _declaration(req)
         if spec is not None and spec.max_body is not None:
             req.body_limit = spec.max_body

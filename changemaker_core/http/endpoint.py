@@ -11,13 +11,14 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from changemaker_core.http import decoding, guards, rendering
+from changemaker_core.http import authentication, decoding, rendering
 from changemaker_core.identity.actor import current_actor
 from changemaker_core.limits.memory import MemoryWindow, Rate
 from changemaker_core.shared.windows import window_for
 
 if TYPE_CHECKING:
     from changemaker_core.http.request import Request, Response
+    from changemaker_core.site import Site
 
 Responder = TypeVar("Responder", bound=Callable[..., Awaitable[Any]])
 
@@ -155,18 +156,18 @@ def _check(responder: Callable[..., Any], spec: Endpoint) -> None:
 
 
 def _guarded(responder: Responder, spec: Endpoint) -> Responder:
-    """The responder behind everything that its declaration asks for."""
+    """Return the responder behind everything that its declaration asks for."""
     name = f"{responder.__module__}.{responder.__qualname__}"
     windows = _Windows(spec.rate_limit, name) if spec.rate_limit else None
 
     @functools.wraps(responder)
     async def guarded(resource: Any, req: Request, resp: Response, **params: Any) -> None:
         if windows is not None:
-            guards.limit(req, windows.of(req), "route")
-        if req.method not in guards.SAFE_METHODS:
-            guards.refuse_foreign_sites(req)
+            req.count(windows.of(req.site), "route")
+        if req.method not in authentication.SAFE_METHODS:
+            authentication.refuse_cross_site(req)
         if spec.permission is not None or req.has_credentials:
-            await guards.authorise(req, spec.permission)
+            await authentication.authorise(req, spec.permission)
         if spec.query is not None:
             params["query"] = decoding.query(req, spec.query)
         if spec.body is not None:
@@ -192,8 +193,8 @@ class _Windows:
         self._name = name
         self._of_site: WeakKeyDictionary[Any, MemoryWindow] = WeakKeyDictionary()
 
-    def of(self, req: Request) -> MemoryWindow:
-        window = self._of_site.get(req.site)
+    def of(self, site: Site) -> MemoryWindow:
+        window = self._of_site.get(site)
         if window is None:
-            window = self._of_site[req.site] = window_for(req.site, self._rate, self._name)
+            window = self._of_site[site] = window_for(site, self._rate, self._name)
         return window

@@ -28,8 +28,11 @@ from changemaker_core.http.response import BODILESS
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from changemaker_core.http.falcon_app import FalconApp
+    from falcon.asgi import App as FalconApp
+
     from changemaker_core.http.request import Receive, Request, Send
+
+    App = FalconApp[Request, Response]
 
 #: The versions that the bridge is tested with; pyproject asks for the same.
 TESTED = ">=4.2,<5"
@@ -62,7 +65,7 @@ def unsupported(
 
 
 async def respond(
-    app: FalconApp, req: Request, receive: Receive, forward: Send
+    app: App, req: Request, receive: Receive, forward: Send
 ) -> CompleteResponse | None:
     """Call the responder of ``req.matched``, as ``FalconApp.respond`` says."""
     if req.matched is None:
@@ -96,7 +99,7 @@ async def respond(
 
 
 async def _send_stream(
-    app: FalconApp, req: Request, filled: Response, receive: Receive, forward: Send
+    app: App, req: Request, filled: Response, receive: Receive, forward: Send
 ) -> None:
     """Have Falcon send a response that is a stream, or has callbacks."""
 

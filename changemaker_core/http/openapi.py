@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from apispec import APISpec
 
-from changemaker_core.http.declarations import ROUTES
+from changemaker_core.http.declarations import PARAMETER, ROUTES
 from changemaker_core.http.endpoint import declared
 from changemaker_core.http.routing import responders_of
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from changemaker_core.site import Site
 
 API = "/api/"
-_PARAMETER = re.compile(r"\{([a-zA-Z_]\w*)(?::[^}]*)?\}")
 _REFERENCE = "#/components/schemas/{name}"
 _MEANINGS = {
     "200": "As asked.",
@@ -87,7 +86,7 @@ def build(
     for name, schema in schemas.components.items():
         document.components.schema(name, schema)
     for contributed, (method, spec) in described:
-        path = _PARAMETER.sub(r"{\1}", contributed.item.path)
+        path = PARAMETER.sub(r"{\1}", contributed.item.path)
         operation = _operation(contributed, method, spec, schemas)
         document.path(path=path, operations={method: operation})
     whole: dict[str, Any] = document.to_dict()
@@ -130,14 +129,14 @@ def _operation(
 
 
 def _operation_id(method: str, path: str) -> str:
-    words = re.findall(r"\w+", _PARAMETER.sub(r"by_\1", path.removeprefix(API)))
+    words = re.findall(r"\w+", PARAMETER.sub(r"by_\1", path.removeprefix(API)))
     return "_".join([method, *words])
 
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     return [
         {"in": "path", "name": name, "required": True, "schema": {"type": "string"}}
-        for name in _PARAMETER.findall(path)
+        for name in PARAMETER.findall(path)
     ]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import falcon.asgi
 
-from changemaker_core.http.errors import BadRequest, TooLarge
+from changemaker_core.http.errors import BadRequest, TooLarge, TooManyRequests
 from changemaker_core.limits.memory import visitor
 from changemaker_core.web.languages import COOKIE
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from changemaker_core.identity.actor import Actor
+    from changemaker_core.limits.memory import MemoryWindow
     from changemaker_core.site import Site
     from changemaker_core.web import Translations
 
@@ -153,6 +154,16 @@ class Request(falcon.asgi.Request):
             return event
 
         return limited
+
+    def count(self, window: MemoryWindow, name: str) -> None:
+        """Count this request in a rate limit; raises ``TooManyRequests`` beyond it.
+
+        ``name`` is the limit's in the response's ``RateLimit`` headers.
+        """
+        standing = window.take(self.visitor)
+        self.extra_headers.extend(standing.headers(name))
+        if standing.exceeded:
+            raise TooManyRequests(standing.wait)
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"

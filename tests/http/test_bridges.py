@@ -10,8 +10,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from click.testing import CliRunner
 from packaging.requirements import Requirement
 
+from changemaker_core.cli.doctor import doctor
 from changemaker_core.http import falcon_bridge
 from changemaker_core.server import web
 
@@ -35,6 +37,13 @@ def test_pyproject_asks_for_what_is_tested(name, tested):
 def test_another_version_is_a_concern(monkeypatch, module):
     monkeypatch.setattr(module, "TESTED", "<0.1")
     assert "is not one of the tested versions (<0.1)" in module.concern()
+
+
+def test_doctor_reports_it(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert "uvicorn" not in CliRunner().invoke(doctor).output
+    monkeypatch.setattr(web, "TESTED", "<0.1")
+    assert "WARNING  libraries: uvicorn" in CliRunner().invoke(doctor).output
 
 
 def test_a_missing_name_is_a_concern(monkeypatch):
