@@ -68,12 +68,12 @@ class Metrics:
         """The process gauge that a plugin declared; raises LookupError for any other name."""
         return Gauge(self, self._process_metric(name, "gauge"))
 
-    async def exposition(self) -> bytes:
-        """Everything, in Prometheus' text format (version 0.0.4), of all processes together."""
+    async def exposition(self, *others: Family) -> bytes:
+        """Return all metrics, of all processes together, and ``others`` in text format 0.0.4."""
         merged = await asyncio.to_thread(self._merge)
         families = [*_request_families(merged), *self._process_families(merged)]
         read = await asyncio.gather(*map(self._read, self._declared.values()))
-        return generate_latest(_Collected([*families, *filter(None, read)]))
+        return generate_latest(_Collected([*families, *filter(None, read), *others]))
 
     async def _read(self, metric: Metric) -> Family | None:
         """What the database says of a metric; ``None`` for others, and for one that fails.

@@ -120,7 +120,10 @@ async def test_a_held_queue_is_told_everywhere_and_fails_nothing(open_app):
         assert answer.status_code == 200
         checks = {check["name"]: check["status"] for check in answer.json()["checks"]}
         assert checks["queues"] == "warning"
-        assert 'cm_queue_held{queue="mail"} 1' in (await client.get("/api/metrics")).text
+        metrics = (await client.get("/api/metrics")).text
+        assert 'cm_queue_held{queue="mail"} 1' in metrics
+        assert 'cm_health_check_status{check="queues"} 1.0' in metrics
+        assert 'cm_health_check_status{check="database"} 0.0' in metrics
 
 
 async def signed_in(app, client, role):

@@ -30,7 +30,7 @@ class OperationsPlugin(Plugin):
             Route("/api/health", resources.HealthResource(checks)),
             Route("/api/health/live", resources.LiveResource()),
             Route("/api/health/ready", resources.HealthResource(checks)),
-            Route("/api/metrics", resources.MetricsResource(site)),
+            Route("/api/metrics", resources.MetricsResource(site, checks)),
             Route("/api/openapi.json", resources.OpenApiResource(site)),
             Route("/api/jobs", resources.JobsResource(site)),
             Route("/api/queues", resources.QueuesResource(site)),

@@ -9,6 +9,7 @@ import msgspec
 
 from changemaker_core import CursorQuery, Cursors, Paginated, endpoint, paginate
 from changemaker_core.features.operations.health import Health
+from changemaker_core.features.operations.metrics import health_metric
 from changemaker_core.http.openapi import describe
 from changemaker_core.jobs import (
     REASONS,
@@ -78,14 +79,15 @@ class LiveResource:
 class MetricsResource:
     """``/api/metrics``"""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, checks: HealthChecks) -> None:
         self._site = site
+        self._checks = checks
 
     @endpoint(public=True)
     async def on_get(self, req: Request, resp: Response) -> bytes:
         """Metrics for Prometheus, of all processes together."""
         resp.content_type = "text/plain; version=0.0.4; charset=utf-8"
-        return await self._site.metrics.exposition()
+        return await self._site.metrics.exposition(health_metric(await self._checks.run()))
 
 
 class OpenApiResource:

@@ -1,4 +1,4 @@
-"""Configuration for the programs around a site: nginx, systemd and docker compose."""
+"""Configuration for the programs around a site: nginx, systemd, docker compose and Prometheus."""
 
 from __future__ import annotations
 

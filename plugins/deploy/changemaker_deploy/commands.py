@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def deploy() -> None:
-    """Write configuration for nginx, systemd or docker compose.
+    """Write configuration for nginx, systemd, docker compose or Prometheus.
 
     It is derived from the site's plugins and routes: run the command again when they change.
     Without --into it is printed.
@@ -172,6 +172,20 @@ def compose(
             max_body=site.config.max_body_bytes,
         )
     _output(files, into, force)
+
+
+@deploy.command()
+@_shared_options
+@_upstreams
+def prometheus(
+    splits: tuple[str, ...], upstreams: tuple[str, ...], into: Path | None, force: bool
+) -> None:
+    """Write a Prometheus scrape configuration and alert rules."""
+    from changemaker_deploy import prometheus as target
+
+    with opened_site() as site:
+        topology, config = _topology(site, upstreams, splits), site.config
+    _output(target.prometheus(topology, site=_own_name(config)[0]), into, force)
 
 
 def _topology(site: Site, upstreams: Sequence[str], splits: Sequence[str]) -> Topology:

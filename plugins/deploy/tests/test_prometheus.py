@@ -1,0 +1,69 @@
+"""The generated Prometheus files: their structure, and rules about metrics that a site has."""
+
+from __future__ import annotations
+
+import re
+
+import promql_parser
+import pytest
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from changemaker_core.testing import client_of
+from changemaker_deploy.prometheus import prometheus
+from changemaker_deploy.topology import Topology, Upstream
+
+
+@pytest.fixture
+def rules(generated):
+    (group,) = yaml.safe_load(generated("prometheus")["changemaker-rules.yml"].read_text())[
+        "groups"
+    ]
+    return group["rules"]
+
+
+def test_the_process_of_this_site_is_scraped(generated):
+    files = generated("prometheus", "--split", "petitions")
+    (job,) = yaml.safe_load(files["changemaker-scrape.yml"].read_text())["scrape_configs"]
+    assert (job["job_name"], job["metrics_path"]) == ("changemaker", "/api/metrics")
+    assert job["static_configs"] == [
+        {"targets": ["127.0.0.1:4000"], "labels": {"site": "127.0.0.1"}}
+    ]
+
+
+def test_one_process_of_each_host_is_scraped():
+    main = Upstream("main", ("10.0.0.7:4000", "10.0.0.8:4000", "10.0.0.7:4001"))
+    split = Upstream("media", ("10.0.0.8:4100", "[::1]:4100"), ("media",))
+    scrape, _ = prometheus(Topology(main, (split,)), site="site.example")
+    (job,) = yaml.safe_load(scrape.text)["scrape_configs"]
+    (static,) = job["static_configs"]
+    assert static["targets"] == ["10.0.0.7:4000", "10.0.0.8:4000", "[::1]:4100"]
+
+
+def test_rules_have_everything_that_prometheus_requires(rules):
+    names = [rule["alert"] for rule in rules]
+    assert len(set(names)) == len(names) == 9
+    for rule in rules:
+        assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
+        assert rule["labels"]["severity"] in ("critical", "warning")
+        assert re.fullmatch(r"\d+m", rule.get("for", "0m"))
+        assert set(rule["annotations"]) <= {"summary", "description"}
+        assert promql_parser.parse(rule["expr"]) is not None
+
+
+def test_annotations_use_labels_that_their_expressions_keep(rules):
+    for rule in rules:
+        kept = {"site", "instance"} if rule["alert"] == "ChangemakerDown" else set()
+        for labels in re.findall(r"by \(([^)]*)\)", rule["expr"]):
+            kept |= set(labels.split(", "))
+        used = re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values()))
+        assert set(used) <= kept, rule["alert"]
+
+
+async def test_rules_are_about_metrics_that_a_site_has(rules, open_app):
+    named = {name for rule in rules for name in re.findall(r"\b(?:cm_|http_)\w+", rule["expr"])}
+    async with open_app() as app, client_of(app) as client:
+        await client.get("/api/health")
+        exposed = (await client.get("/api/metrics")).text
+    families = {family.name for family in text_string_to_metric_families(exposed)}
+    assert {name.removesuffix("_total") for name in named} <= families
