@@ -16,9 +16,8 @@ from changemaker_deploy.topology import Topology, Upstream
 
 @pytest.fixture
 def rules(generated):
-    (group,) = yaml.safe_load(generated("prometheus")["changemaker-rules.yml"].read_text())[
-        "groups"
-    ]
+    file = generated("prometheus")["changemaker-rules.yml"]
+    (group,) = yaml.safe_load(file.read_text())["groups"]
     return group["rules"]
 
 
