@@ -145,7 +145,7 @@ def test_nobody_to_write_to_is_said_in_words(render: Render, pages: dict[str, An
     template, context = pages["campaign-chosen"]
     lookup = {**context["lookup"], "representatives": []}
     html = render(template, {**context, "lookup": lookup})
-    assert "Nobody whom this campaign writes to" in html
+    assert "does not write to any of the representatives" in html
     assert "Sign and send" not in html
 
 
@@ -178,7 +178,7 @@ def test_the_html_part_is_escaped_and_in_the_campaign_s_language(render: Render)
     assert Reader(html).open == []
     assert '<html lang="fr">' in html
     assert "Please keep<br>the &lt;park&gt;." in html
-    assert "Ada &lt;A&gt; a écrit ce message" in html
+    assert "Ada &lt;A&gt; vous a envoyé ce message" in html
 
 
 def test_a_name_that_is_not_there_is_an_error(render: Render) -> None:

@@ -46,25 +46,25 @@ CONSERVATION: Final = NewRecipient(
     email="chair@conservation.example.ca",
 )
 LEAD_PIPES_FR: Final = NewCampaign(
-    title="L'eau du robinet sans plomb, un droit pour tous",
+    title="L’eau du robinet sans plomb, un droit pour tous",
     description=(
         "Des milliers de logements construits avant 1975 reçoivent encore leur eau par une entrée "
-        "de service en plomb. Aucune dose de plomb n'est sans danger pour un enfant, et aucune "
-        "famille ne devrait payer seule pour une conduite qu'elle n'a pas choisie.\n\n"
-        "Nous demandons un programme de remplacement public, quartier par quartier, terminé d'ici "
+        "de service en plomb. Aucune dose de plomb n’est sans danger pour un enfant, et aucune "
+        "famille ne devrait payer seule pour une conduite qu’elle n’a pas choisie.\n\n"
+        "Nous demandons un programme de remplacement public, quartier par quartier, terminé d’ici "
         "cinq ans."
     ),
-    call_to_action="Écrivez à vos élues et élus : remplaçons les conduites de plomb",
-    email_subject="Remplaçons les entrées d'eau en plomb d'ici cinq ans",
+    call_to_action="Écrivez à vos élues et élus\u00a0: remplaçons les conduites de plomb",
+    email_subject="Remplaçons les entrées d’eau en plomb d’ici cinq ans",
     email_body=(
         "Bonjour {recipient_name},\n\n"
         "Je vous écris parce que des familles de notre quartier boivent encore une eau qui passe "
         "par des conduites de plomb.\n\n"
         "Nous savons où se trouvent ces conduites, nous savons les remplacer, et chaque année "
-        "d'attente expose d'autres enfants. Les propriétaires ne peuvent pas faire seuls ce qui "
+        "d’attente expose d’autres enfants. Les propriétaires ne peuvent pas faire seuls ce qui "
         "relève de la santé publique.\n\n"
         "Appuierez-vous un programme public de remplacement, avec un échéancier de cinq ans et "
-        "des filtres gratuits d'ici là?\n\n"
+        "des filtres gratuits d’ici là?\n\n"
         "Je vous remercie de votre réponse."
     ),
     target_government_levels=["FEDERAL", "PROVINCIAL"],
@@ -75,10 +75,10 @@ CLEAN_WATER: Final = NewCampaign(
     description=(
         "Eleven neighbourhoods in our region have been told to boil their water for more than a "
         "year. The treatment plant they wait for was promised, studied, and promised again.\n\n"
-        "Tell those who represent you that clean water is not a favour. It takes two minutes, and "
+        "Tell your representatives that clean water is not a favour. It takes two minutes, and "
         "your letter goes to them directly."
     ),
-    call_to_action="Write to those who can fund the plant",
+    call_to_action="Write to the people who can fund the plant",
     email_subject="Fund the water treatment plant this year",
     email_body=(
         "Dear {recipient_name},\n\n"
@@ -87,7 +87,7 @@ CLEAN_WATER: Final = NewCampaign(
         "The treatment plant that would end this is designed and approved. What is missing is the "
         "decision to pay for it. I ask you to see that it is funded in this year's budget, and to "
         "say so in public.\n\n"
-        "I would like to know where you stand, and I look forward to your answer."
+        "I would like to know where you stand, and I look forward to your reply."
     ),
     target_government_levels=["FEDERAL", "PROVINCIAL", "MUNICIPAL"],
 )

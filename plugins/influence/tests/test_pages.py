@@ -98,7 +98,7 @@ async def test_what_was_typed_comes_back_with_what_is_wrong(visit):
         assert "Please tick this box" in answer.text
         nobody = await post(v, campaign)
         assert nobody.status_code == 422
-        assert "Choose at least one recipient" in nobody.text
+        assert "Choose at least one person" in nobody.text
         stranger = await post(v, campaign, recipients=["0123456789abcdef"])
         assert "not one of your representatives" in stranger.text
         assert await v.site.db.read(lambda: CampaignEmail.select().count()) == 0

@@ -72,7 +72,9 @@ def choose(
         raise Invalid([*errors, *more_errors])
     unique = {person.email: person for person in [*chosen, *more]}
     if not unique:
-        raise Invalid([FieldError("recipient_keys", Text("Choose at least one recipient."))])
+        raise Invalid(
+            [FieldError("recipient_keys", Text("Choose at least one person to write to."))]
+        )
     return list(unique.values())
 
 
