@@ -91,7 +91,7 @@ def _expect(req: Request, pattern: re.Pattern[str], expected: str) -> None:
         raise Problem(
             415,
             "unsupported_media_type",
-            Text("This kind of content is not understood."),
+            Text("This content type is not supported."),
             detail=Text("Send it as {expected}.", expected=expected),
         )
 
@@ -147,7 +147,7 @@ def _pairs(raw: bytes) -> list[tuple[str, str]]:
             max_num_fields=MAX_FIELDS,
         )
     except ValueError:
-        raise BadRequest(Text("The form or query is not written as it should be.")) from None
+        raise BadRequest(Text("The form or query is malformed.")) from None
     if any(_NUL in name or _NUL in value for name, value in pairs):
         raise BadRequest(Text("Text must not contain the character U+0000."))
     return pairs

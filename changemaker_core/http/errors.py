@@ -121,21 +121,21 @@ class Forbidden(_Known):
     """Whoever asks is known, and may not."""
 
     known_status, known_code = 403, "forbidden"
-    known_title = Text("You may not do this.")
+    known_title = Text("You do not have permission to do this.")
 
 
 class NotFound(_Known):
-    """There is nothing here."""
+    """Not found."""
 
     known_status, known_code = 404, "not_found"
-    known_title = Text("There is nothing here.")
+    known_title = Text("Not found.")
 
 
 class Conflict(_Known):
     """What is asked does not fit what is."""
 
     known_status, known_code = 409, "conflict"
-    known_title = Text("This does not fit the present state.")
+    known_title = Text("This conflicts with the current state.")
 
 
 class TooLarge(_Known):
@@ -173,7 +173,7 @@ class TooManyRequests(_Known):
     """A limit is reached; ``retry_after`` says in how many seconds it is not any more."""
 
     known_status, known_code = 429, "too_many_requests"
-    known_title = Text("That was too often. Please try again later.")
+    known_title = Text("Too many requests. Please try again later.")
 
     def __init__(
         self,

@@ -129,5 +129,5 @@ class Cursors:
 
 def _not_ours() -> Invalid:
     return Invalid(
-        [FieldError("cursor", Text("This cursor is not one that this list gave out."), "query")]
+        [FieldError("cursor", Text("This cursor does not belong to this list."), "query")]
     )

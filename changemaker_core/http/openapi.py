@@ -30,7 +30,7 @@ _MEANINGS = {
     "400": "The request cannot be understood.",
     "401": "Nobody proved who is asking.",
     "403": "Whoever asks may not.",
-    "404": "There is nothing here.",
+    "404": "Not found.",
     "413": "The body is too large.",
     "415": "The body is of another kind than expected.",
     "422": "Some fields are not valid; all of them are listed.",

@@ -36,10 +36,10 @@ _DATABASE_RETRY = "2"
 #: Codes and titles for what Falcon itself rejects.
 _OF_FALCON = {
     400: ("bad_request", Text("The request could not be understood.")),
-    404: ("not_found", Text("There is nothing here.")),
-    405: ("method_not_allowed", Text("This cannot be done here.")),
+    404: ("not_found", Text("Not found.")),
+    405: ("method_not_allowed", Text("This method is not allowed here.")),
     413: ("too_large", Text("The request is too large.")),
-    415: ("unsupported_media_type", Text("This kind of content is not understood.")),
+    415: ("unsupported_media_type", Text("This content type is not supported.")),
 }
 
 STATUS_LINES = {code: falcon.code_to_http_status(code) for code in range(200, 600)}

@@ -92,7 +92,7 @@ async def test_wrong_password_and_unknown_address_get_one_answer(signed_up, emai
         problem = answer.json()
         assert answer.status_code == 401
         assert problem["code"] == "unauthorized"
-        assert problem["detail"] == "The e-mail address or the password is not right."
+        assert problem["detail"] == "The email address or password is wrong."
 
 
 async def test_a_suspended_user_is_out_at_once(signed_up):

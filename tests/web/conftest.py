@@ -268,7 +268,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         "error.html",
         {
             "status": 404,
-            "title": Text("There is nothing here"),
+            "title": Text("Not found"),
             "detail": None,
             "errors": [],
             "request_id": "0190f3c2",

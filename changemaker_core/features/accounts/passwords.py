@@ -24,9 +24,9 @@ def problem_with(password: str, *, email: str = "") -> Text | None:
     if len(password) > MAX_LENGTH:
         return Text("Choose a password of at most {count} characters.", count=MAX_LENGTH)
     if password.casefold() in _common() or len(set(password)) < 4:
-        return Text("This password is among the first that an attacker tries. Choose another.")
+        return Text("This password is too common. Choose another.")
     if email and password.casefold() in (email.casefold(), email.casefold().partition("@")[0]):
-        return Text("The password must not be the e-mail address.")
+        return Text("The password must not be the email address.")
     return None
 
 

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 SUPER_ADMIN: Final = "SUPER_ADMIN"
 
 PERMISSIONS: Final = [
-    Permission("accounts.me.read", Text("See one's own account")),
+    Permission("accounts.me.read", Text("See your own account")),
     Permission("accounts.user.write", Text("Create and change users")),
 ]
 ROLES: Final = [
-    Role(SUPER_ADMIN, Text("May do everything"), frozenset({"*"})),
-    Role("USER", Text("May sign in"), frozenset({"accounts.me.read"})),
+    Role(SUPER_ADMIN, Text("Can do everything"), frozenset({"*"})),
+    Role("USER", Text("Can sign in"), frozenset({"accounts.me.read"})),
 ]
 
 

@@ -41,7 +41,7 @@ class Sessions:
         right = await _on_thread(passwords.matches, password, known_hash)
         if account is None or not right or account.status != "ACTIVE":
             await site.db.write(services.begin_wait, email)
-            raise Unauthorized(Text("The e-mail address or the password is not right."))
+            raise Unauthorized(Text("The email address or password is wrong."))
         new_hash = None
         if passwords.needs_rehash(account.password_hash):
             new_hash = await _on_thread(passwords.hash_password, password)

@@ -45,7 +45,7 @@ class _Length(validate.Length):
 
     def _too_short(self, least: int) -> Text:
         if self._of_text and least == 1:
-            return Text("This is needed.")
+            return Text("This field is required.")
         if self._of_text:
             return Text("Write at least {least} characters.", least=least)
         return Text("Choose at least {least}.", least=least)
@@ -106,7 +106,7 @@ class _Pattern(validate.Regexp):
 
     def __init__(self, pattern: str, message: str | None) -> None:
         super().__init__(re.compile(pattern))
-        self._message = message or Text("This is not written as it should be.")
+        self._message = message or Text("This is not in the right format.")
 
     def __call__(self, value: Any) -> Any:
         if self.regex.search(value) is None:

@@ -15,7 +15,7 @@ from msgspec import inspect
 from changemaker_core.text import Text
 
 _WORDS = {
-    "required": Text("This is needed."),
+    "required": Text("This field is required."),
     "null": Text("This must not be empty."),
 }
 
@@ -36,7 +36,7 @@ _INVALID: dict[type[inspect.Type], Text] = {
 class _Worded(fields.Field[Any]):
     """A field whose messages stay :class:`Text`; marshmallow would turn them into plain strings."""
 
-    invalid: Text = Text("This value is not of the right kind.")
+    invalid: Text = Text("This value has the wrong type.")
 
     def make_error(self, key: str, **kwargs: Any) -> ValidationError:
         return ValidationError(_WORDS.get(key, self.invalid))

@@ -95,7 +95,7 @@ def list_fields(struct: type[msgspec.Struct]) -> frozenset[str]:
 class _Schema(marshmallow.Schema):
     error_messages = {  # noqa: RUF012 -- marshmallow's own way
         "type": Text("This must be an object with named fields."),
-        "unknown": Text("There is no such field."),
+        "unknown": Text("Unknown field."),
     }
 
 

@@ -28,7 +28,7 @@ from changemaker_influence.emails.links import tel
 from changemaker_influence.emails.preview import MessagePreview
 from changemaker_influence.emails.qr import qr_svg
 from changemaker_influence.emails.queries import state_of, states_with
-from changemaker_influence.emails.recipients import targeted
+from changemaker_influence.emails.recipients import NO_RECIPIENT, targeted
 from changemaker_influence.emails.schemas import SendEmail, SendForm
 from changemaker_influence.emails.sending import CONSENT, CONSENT_MISSING
 from changemaker_influence.states import FINAL
@@ -42,6 +42,14 @@ if TYPE_CHECKING:
 
 #: For pages that show what one visitor typed.
 NO_STORE: Final = ("Cache-Control", "no-store")
+#: The error of each field that was left empty.
+MISSING: Final = {
+    "postal_code": Text("Enter your postal code."),
+    "recipients": NO_RECIPIENT,
+    "sender_name": Text("Enter your name."),
+    "sender_email": Text("Enter your email address."),
+    "consent": CONSENT_MISSING,
+}
 
 
 class PageQuery(msgspec.Struct, frozen=True):
@@ -80,8 +88,9 @@ class CampaignPage:
             form.reject("website", Text("Leave this field empty. It is there to stop robots."))
         if form.value is None:
             # Beside what the schema found, so that every error is shown at once.
-            if not form.data.get("consent") and "consent" not in form.errors:
-                form.reject("consent", CONSENT_MISSING)
+            for name, message in MISSING.items():
+                if not form.data.get(name):
+                    form.errors[name] = [message]
             typed = form.data.get("postal_code", "")
             typed = typed.strip() if isinstance(typed, str) else ""
             return await self._page(campaign, typed, form, status=422)

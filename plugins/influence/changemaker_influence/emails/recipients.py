@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from changemaker_influence.campaigns.schemas import RecipientOut
     from changemaker_influence.directories.representatives import Representative
 
+NO_RECIPIENT = Text("Choose at least one person to write to.")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
@@ -72,9 +74,7 @@ def choose(
         raise Invalid([*errors, *more_errors])
     unique = {person.email: person for person in [*chosen, *more]}
     if not unique:
-        raise Invalid(
-            [FieldError("recipient_keys", Text("Choose at least one person to write to."))]
-        )
+        raise Invalid([FieldError("recipient_keys", NO_RECIPIENT)])
     return list(unique.values())
 
 
