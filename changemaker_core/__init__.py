@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from changemaker_core.db import Tx as Tx
     from changemaker_core.db import UtcField as UtcField
     from changemaker_core.db import UUIDField as UUIDField
-    from changemaker_core.db import among as among
     from changemaker_core.db import compiled as compiled
     from changemaker_core.db import new_id as new_id
     from changemaker_core.db import utcnow as utcnow
@@ -86,7 +85,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "app": "create_app",
     "config": "Config ConfigError",
-    "db": "Database JSONField LimitReached Model Query SlidingWindow Tx UtcField UUIDField among"
+    "db": "Database JSONField LimitReached Model Query SlidingWindow Tx UtcField UUIDField"
     " compiled new_id utcnow",
     "diagnostics": "Check Finding",
     "features.operations.declarations": "HealthCheck",

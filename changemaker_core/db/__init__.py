@@ -19,8 +19,7 @@ from changemaker_core.db.fields import JSONField, UtcField, UUIDField
 from changemaker_core.db.ids import new_id, utcnow
 from changemaker_core.db.migrations import MigrationFolder
 from changemaker_core.db.model import Model, check_models
-from changemaker_core.db.reads.params import among
-from changemaker_core.db.reads.queries import Bound, Compiled, Query, compiled
+from changemaker_core.db.reads import Bound, Compiled, Query, compiled
 from changemaker_core.db.sliding_window import SlidingWindow
 from changemaker_core.db.tracking import tables_of
 
@@ -47,7 +46,6 @@ __all__ = [
     "Tx",
     "UUIDField",
     "UtcField",
-    "among",
     "check_models",
     "compiled",
     "new_id",

@@ -13,7 +13,6 @@ from changemaker_core.db.context import Unit, current_unit, read_tables
 from changemaker_core.db.engine import open_engine
 from changemaker_core.db.errors import NestedUnitOfWork
 from changemaker_core.db.ids import utcnow
-from changemaker_core.db.reads.queries import Bound, plan_work
 from changemaker_core.db.tracking import NOTHING, Changes
 from changemaker_core.db.work import Work
 from changemaker_core.identity.actor import current_actor
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from changemaker_core.db.dialects import Dialect
     from changemaker_core.db.engine import Engine
+    from changemaker_core.db.reads import Bound
     from changemaker_core.db.reads.plans import Plan
     from changemaker_core.identity.actor import Actor
 
@@ -290,7 +290,7 @@ class SyncDatabase:
 
     def _rows(self, plan: Plan, values: list[Any]) -> list[Any]:
         self._database._check_outside()
-        work = plan_work(plan, values, None)
+        work = plan.work(values, None)
         self._database.engine.read(work)
         rows: list[Any] = work.future.result()
         return rows

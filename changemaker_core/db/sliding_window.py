@@ -12,7 +12,7 @@ from changemaker_core.db.errors import LimitReached
 from changemaker_core.db.fields import UtcField, UUIDField
 from changemaker_core.db.ids import new_id
 from changemaker_core.db.model import Model
-from changemaker_core.db.reads.queries import Query, compiled
+from changemaker_core.db.reads import Query, compiled
 
 if TYPE_CHECKING:
     from changemaker_core.db.database import Tx

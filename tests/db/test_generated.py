@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from changemaker_core.db import JSONField, Model, Query, QueryRefused, UtcField, compiled
 from changemaker_core.db.fields import read_utc
-from changemaker_core.db.reads.calls import caller
-from changemaker_core.db.reads.params import Param
+from changemaker_core.db.reads.parameters import Param
 from changemaker_core.db.reads.plans import Plan
+from changemaker_core.db.reads.queries import _caller
 from changemaker_core.db.reads.rows import row_maker
 
 
@@ -135,7 +135,7 @@ CALLS = st.tuples(
 def test_calls_are_those_of_the_function(call):
     args, kwargs = call
     signature = inspect.signature(sample)
-    made = caller("sample", signature, {"newest"}, lambda variant, arguments: (variant, arguments))
+    made = _caller("sample", signature, {"newest"}, lambda variant, arguments: (variant, arguments))
     try:
         bound = signature.bind(*args, **kwargs)
     except TypeError:

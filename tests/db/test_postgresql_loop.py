@@ -20,7 +20,6 @@ from changemaker_core.db import (
     Query,
     UtcField,
     UUIDField,
-    among,
     compiled,
     migrations,
     new_id,
@@ -102,8 +101,8 @@ def town_by_id(id: str) -> Query:
 
 
 @compiled(str)
-def ids_among(names: list[str]) -> Query:
-    return Town.select(Town.id).where(among(Town.name, names))
+def ids_of(names: list[str]) -> Query:
+    return Town.select(Town.id).where(Town.name.in_(names))
 
 
 @compiled(Tally)
@@ -212,7 +211,7 @@ async def test_types_of_constants_are_those_of_statements_that_are_written_out(p
 async def test_lists_of_any_length(postgres):
     await postgres.write(some_towns)
     for names in ([], ["Bow"], ["Bow", "Aylmer", "nowhere"]):
-        found = await postgres.all(ids_among(names))
+        found = await postgres.all(ids_of(names))
         assert len(found) == len({"Bow", "Aylmer"} & set(names))
 
 
@@ -221,7 +220,7 @@ def test_more_than_fits_into_a_socket_is_sent_and_received(postgres, run, say):
         await postgres.write(some_towns)
         names = [f"nowhere {number}" * 20 for number in range(20_000)]
         async with asyncio.timeout(60):
-            assert len(await postgres.all(ids_among([*names, "Bow"]))) == 1
+            assert len(await postgres.all(ids_of([*names, "Bow"]))) == 1
             long = "x" * 5_000_000
             assert (await postgres.one(say(long))).said == long
             assert (await postgres.one(say("short"))).said == "short"

@@ -24,7 +24,6 @@ from changemaker_core.db import (
     QueryRefused,
     UtcField,
     UUIDField,
-    among,
     compiled,
     new_id,
     read_tables,
@@ -99,7 +98,7 @@ def things(
     if since is not None:
         query = query.where(Thing.at >= since)
     if ids is not None:
-        query = query.where(among(Thing.id, ids))
+        query = query.where(Thing.id.in_(ids))
     if is_open is not None:
         query = query.where(Thing.open == is_open)
     order = Thing.id.desc() if newest else Thing.id
@@ -399,12 +398,23 @@ def test_looking_at_a_parameter_is_refused():
             return Thing.select(Thing.name, Thing.size).paginate(page)
 
 
-def test_a_list_without_among_is_refused():
-    with refused("among"):
+def test_a_list_may_be_excluded(database, table):
+    @compiled(str)
+    def others(names: list[str]) -> Query:
+        return Thing.select(Thing.name).where(Thing.name.not_in(names)).order_by(Thing.name)
+
+    names = sorted(row.name for row in database.sync.all(things()))
+    assert database.sync.all(others([])) == names
+    assert database.sync.all(others(names[:2])) == [n for n in names if n not in names[:2]]
+
+
+def test_a_list_is_compared_with_a_column_only():
+    with refused("'names' is a list"):
 
         @compiled(Short)
-        def listed(ids: list[str]) -> Query:
-            return Thing.select(Thing.name, Thing.size).where(Thing.id.in_(ids))
+        def listed(names: list[str]) -> Query:
+            lower = peewee.fn.LOWER(Thing.name)
+            return Thing.select(Thing.name, Thing.size).where(lower.in_(names))
 
 
 def test_a_parameter_of_unknown_type_is_refused():

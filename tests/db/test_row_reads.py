@@ -9,7 +9,7 @@ import msgspec
 import peewee
 import pytest
 
-from changemaker_core.db import Model, Query, UUIDField, among, compiled, new_id, read_tables
+from changemaker_core.db import Model, Query, UUIDField, compiled, new_id, read_tables
 from changemaker_core.db.context import current_unit
 from changemaker_core.db.tracking import channels_to_listen, channels_to_notify
 from changemaker_core.db.tracking.models import key_of
@@ -132,7 +132,7 @@ def but(id: str) -> Query:
 
 @compiled(Row)
 def some(ids: list[str]) -> Query:
-    return Town.select(Town.id, Town.name).where(among(Town.id, ids)).order_by(Town.slug)
+    return Town.select(Town.id, Town.name).where(Town.id.in_(ids)).order_by(Town.slug)
 
 
 @compiled(Row)

@@ -18,7 +18,7 @@ import pytest
 
 import changemaker_core
 from changemaker_core import Model, Query, Site, compiled, new_id, utcnow
-from changemaker_core.db.reads.queries import Compiled
+from changemaker_core.db.reads import Compiled
 from changemaker_core.testing.fixtures_site import migrate
 
 if TYPE_CHECKING:

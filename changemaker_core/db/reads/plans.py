@@ -1,28 +1,30 @@
-"""Compiled SQL, and how arguments are bound to it."""
+"""The SQL of a compiled query: how arguments are bound to it, and how it runs."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from changemaker_core.db.context import read_tables
-from changemaker_core.db.reads.generate import generate
-from changemaker_core.db.reads.params import Param, check_literal
+from changemaker_core.db.context import Unit, read_tables
+from changemaker_core.db.reads.parameters import Param, check_literal
 from changemaker_core.db.tracking import statement_reads
+from changemaker_core.db.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    import asyncio
+    from collections.abc import Callable, Sequence
 
-    from changemaker_core.db.reads.rows import Rows
+    from changemaker_core.db.dialects import TrackedDatabase
+    from changemaker_core.db.reads.rows import MakeRows
 
 
 class Plan:
-    """One SQL text of a compiled query for one dialect.
+    """The SQL of one variant of a compiled query for one dialect.
 
-    ``bind(*arguments)`` makes the statement's values of the query's arguments, which come in the
-    order of its ``parameters``, each through the conversion of the column that it meets.
+    ``bind(*arguments)`` returns the statement's values. The arguments come in the order of the
+    query's ``parameters``; each is converted as the column that it meets converts values.
     """
 
-    __slots__ = ("_make", "bind", "name", "reads", "sql")
+    __slots__ = ("_make_rows", "bind", "name", "reads", "sql")
 
     def __init__(
         self,
@@ -30,21 +32,42 @@ class Plan:
         sql: str,
         values: Sequence[Any],
         parameters: Sequence[str],
-        make: Rows,
+        make_rows: MakeRows,
     ) -> None:
         self.name = name
         self.sql = sql
         #: The tables, and where possible the rows, that it reads.
         self.reads = statement_reads(sql)
-        self._make = make
         self.bind: Callable[..., list[Any]] = _binder(values, parameters)
+        self._make_rows = make_rows
+
+    def run(self, unit: Unit, values: list[Any]) -> list[Any]:
+        """Return the rows, read on the connection of ``unit``.
+
+        Always fetches everything: an open cursor would pin the snapshot.
+        """
+        try:
+            fetched = cast("TrackedDatabase", unit.database).fetch(self.sql, values)
+        except BaseException:
+            self.record_failure()
+            raise
+        return self.make_rows(values, fetched, unit.row_tags)
+
+    def work(self, values: list[Any], loop: asyncio.AbstractEventLoop | None) -> Work:
+        """Return work for a thread: ``run`` in a statement of its own."""
+
+        def run(work: Work) -> list[Any]:
+            assert work.unit is not None  # noqa: S101  # set by Work.run
+            return self.run(work.unit, values)
+
+        return Work(run, loop, whole=False)
 
     def make_rows(self, values: list[Any], fetched: list[Any], row_tags: bool) -> list[Any]:
         """Return the rows that a driver fetched, typed; record what they were read from."""
         collector = read_tables.get()
         if collector is not None:
             collector |= self.reads.tags(values, fetched, row_tags=row_tags)
-        return self._make(fetched)
+        return self._make_rows(fetched)
 
     def record_failure(self) -> None:
         """Record that its tables were read in vain: a response may depend on the failure."""
@@ -54,35 +77,30 @@ class Plan:
 
 
 def _binder(values: Sequence[Any], parameters: Sequence[str]) -> Callable[..., list[Any]]:
-    """A constant, an argument as it is, one converted, and the same once more come as
+    """Generate the function that makes the statement's values of arguments.
 
-    lambda a0, a1: [v0, a0, (b2 := v2(a1)), b2]
+    A constant, an argument as it is, one that is converted, and the same once more become
+
+        lambda a0, a1: [v0, a0, (b2 := v2(a1)), b2]
+
+    The text consists of numbers only, and values are globals of the function.
     """
     arguments = {name: f"a{index}" for index, name in enumerate(parameters)}
-    names = {f"v{index}": _known(value) for index, value in enumerate(values)}
+    names: dict[str, Any] = {}
+    parts: list[str] = []
     converted: dict[tuple[str, Any], str] = {}
-    written = [_written(value, index, arguments, converted) for index, value in enumerate(values)]
-    return generate(f"lambda {', '.join(arguments.values())}: [{', '.join(written)}]", names)
-
-
-def _known(value: Any) -> Any:
-    """What is known of a value before there are arguments: itself, or its conversion."""
-    if isinstance(value, Param):
-        return value.convert
-    check_literal(value)
-    return value
-
-
-def _written(
-    value: Any, index: int, arguments: Mapping[str, str], converted: dict[tuple[str, Any], str]
-) -> str:
-    if not isinstance(value, Param):
-        return f"v{index}"
-    argument = arguments[value.name]
-    if value.convert is None:
-        return argument
-    found = converted.get((value.name, value.convert))
-    if found is not None:
-        return found
-    converted[value.name, value.convert] = f"b{index}"
-    return f"(b{index} := v{index}({argument}))"
+    for index, value in enumerate(values):
+        if not isinstance(value, Param):
+            check_literal(value)
+            names[f"v{index}"] = value
+            parts.append(f"v{index}")
+        elif value.convert is None:
+            parts.append(arguments[value.name])
+        elif (again := converted.get((value.name, value.convert))) is not None:
+            parts.append(again)
+        else:
+            names[f"v{index}"] = value.convert
+            converted[value.name, value.convert] = f"b{index}"
+            parts.append(f"(b{index} := v{index}({arguments[value.name]}))")
+    text = f"lambda {', '.join(arguments.values())}: [{', '.join(parts)}]"
+    return cast("Callable[..., list[Any]]", eval(text, names))  # noqa: S307  # see above

@@ -1,4 +1,4 @@
-"""Compiled queries: a function that builds a query, called like one that answers it."""
+"""``@compiled``: a function that builds a query is called like one that returns its rows."""
 
 from __future__ import annotations
 
@@ -14,17 +14,13 @@ import peewee
 from changemaker_core.db.context import Unit, require_unit, running
 from changemaker_core.db.dialects import COMPILERS, Dialect
 from changemaker_core.db.errors import QueryRefused
-from changemaker_core.db.reads.calls import caller
-from changemaker_core.db.reads.params import Param, annotations_of
+from changemaker_core.db.reads.parameters import Param, QueryContext, annotations_of
 from changemaker_core.db.reads.plans import Plan
 from changemaker_core.db.reads.rows import row_maker
-from changemaker_core.db.work import Work
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Callable, Iterator
-
-    from changemaker_core.db.dialects import TrackedDatabase
+    from collections.abc import Callable, Collection, Iterator
+    from inspect import Signature
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,11 +30,11 @@ Query = peewee.Query
 
 
 class Bound(msgspec.Struct, Generic[R], frozen=True, eq=False):
-    """A compiled query with its arguments: what ``db.one``, ``db.all`` and ``db.count`` take.
+    """A compiled query with its arguments, to be run by ``db.one``, ``db.all`` and ``db.count``.
 
-    Inside of a unit of work, ``bound.one()`` and ``bound.all()`` answer from its connection.
-    ``arguments`` are in the order of the query's parameters; ``variant`` says of each whether it
-    is None, or its value where it is named in ``shape``.
+    Inside of a unit of work, ``bound.one()`` and ``bound.all()`` read on its connection.
+    ``arguments`` are in the order of the query's parameters. ``variant`` has for each of them
+    whether it is None, or its value where it is named in ``shape``.
     """
 
     query: Compiled[Any, R]
@@ -46,62 +42,36 @@ class Bound(msgspec.Struct, Generic[R], frozen=True, eq=False):
     arguments: tuple[Any, ...]
 
     def all(self) -> list[R]:
-        """All rows, inside of a unit of work."""
-        return self.run(require_unit(self.query.name))
+        """Return all rows. Inside of a unit of work."""
+        unit = require_unit(self.query.name)
+        plan, values = self.prepare(dialect_of(unit))
+        return plan.run(unit, values)
 
     def one(self) -> R | None:
-        """The first row, or None. Inside of a unit of work."""
+        """Return the first row, or None. Inside of a unit of work."""
         rows = self.all()
         return rows[0] if rows else None
 
     def count(self, limit: int = 10_000) -> int:
-        """How many rows there are without the query's limit; ``limit + 1`` says: or more."""
-        plan, values = self.prepare_count(dialect_of(require_unit(self.query.name)), limit)
-        count: int = run_plan(require_unit(self.query.name), plan, values)[0]
+        """Return the number of rows without the query's own limit, at most ``limit + 1``."""
+        unit = require_unit(self.query.name)
+        plan, values = self.prepare_count(dialect_of(unit), limit)
+        count: int = plan.run(unit, values)[0]
         return count
 
-    def run(self, unit: Unit) -> list[R]:
-        """All rows, on the connection of ``unit``."""
-        plan, values = self.prepare(dialect_of(unit))
-        return run_plan(unit, plan, values)
-
     def prepare(self, dialect: Dialect) -> tuple[Plan, list[Any]]:
-        """The compiled statement and its values."""
+        """Return the compiled statement and its values."""
         plan = self.query.plan(self, dialect)
         return plan, plan.bind(*self.arguments)
 
     def prepare_count(self, dialect: Dialect, limit: int) -> tuple[Plan, list[Any]]:
-        """The compiled statement that counts, and its values."""
+        """Return the compiled statement that counts, and its values."""
         plan = self.query.plan(self, dialect, counting=True)
         return plan, [*plan.bind(*self.arguments), limit + 1]
 
 
-def run_plan(unit: Unit, plan: Plan, values: list[Any]) -> list[Any]:
-    """The rows of a plan on the connection of ``unit``.
-
-    Always fetches everything: an open cursor would pin the snapshot.
-    """
-    database = cast("TrackedDatabase", unit.database)
-    try:
-        fetched = database.fetch(plan.sql, values)
-    except BaseException:
-        plan.record_failure()
-        raise
-    return plan.make_rows(values, fetched, unit.row_tags)
-
-
-def plan_work(plan: Plan, values: list[Any], loop: asyncio.AbstractEventLoop | None) -> Work:
-    """Work for a thread: the rows of a plan, in a statement of its own."""
-
-    def fetch(work: Work) -> list[Any]:
-        assert work.unit is not None  # noqa: S101  # set by Work.run
-        return run_plan(work.unit, plan, values)
-
-    return Work(fetch, loop, whole=False)
-
-
 def dialect_of(unit: Unit) -> Dialect:
-    """The dialect that ``unit`` speaks."""
+    """Return the dialect of the database of ``unit``."""
     return "sqlite" if isinstance(unit.database, peewee.SqliteDatabase) else "postgresql"
 
 
@@ -121,7 +91,7 @@ class Compiled(Generic[P, R]):
         self._shape = frozenset(shape)
         self._plans: dict[tuple[Dialect, bool, tuple[Any, ...]], Plan] = {}
         with self._named():
-            self._bound = self._caller()
+            self._bind = self._make_caller()
         self._check_definition()
 
     def __repr__(self) -> str:
@@ -129,10 +99,10 @@ class Compiled(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Bound[R]:
         """Bind arguments. Nothing is built or run yet."""
-        return self._bound(*args, **kwargs)
+        return self._bind(*args, **kwargs)
 
     def plan(self, bound: Bound[R], dialect: Dialect, counting: bool = False) -> Plan:
-        """The statement for the variant that ``bound`` asks for."""
+        """Return the statement for the variant that ``bound`` asks for; build it the first time."""
         key = (dialect, counting, bound.variant)
         found = self._plans.get(key)
         if found is None:
@@ -140,6 +110,7 @@ class Compiled(Generic[P, R]):
         return found
 
     def _build(self, arguments: tuple[Any, ...], dialect: Dialect, counting: bool) -> Plan:
+        # None stays None, so that ``column == None`` is IS NULL; see reads/__init__.py.
         stand_ins = map(self._stand_in, self._names, arguments)
         with self._named(), running(Unit(COMPILERS[dialect])):
             named = dict(zip(self._names, stand_ins, strict=True))
@@ -148,7 +119,7 @@ class Compiled(Generic[P, R]):
 
     @contextmanager
     def _named(self) -> Iterator[None]:
-        """What is refused says of which query."""
+        """Add the name of the query to a refusal."""
         try:
             yield
         except QueryRefused as refusal:
@@ -164,18 +135,20 @@ class Compiled(Generic[P, R]):
             raise QueryRefused("it must return a query that selects")
         if counting:
             query = query.order_by().limit(None).offset(None)
-        sql, values = COMPILERS[dialect].get_sql_context().parse(query)
-        rows = row_maker(self.row, _selected(query), dialect)
+        database = COMPILERS[dialect]
+        context: Any = QueryContext(**database.get_context_options())
+        sql, values = context.parse(query)
+        make_rows = row_maker(self.row, _selected(query), dialect)
         if counting:
-            sql, rows = _counting(sql, COMPILERS[dialect].param), _first_column
-        return Plan(self.name, sql, values, self._names, rows)
+            sql, make_rows = _counting(sql, database.param), _first_column
+        return Plan(self.name, sql, values, self._names, make_rows)
 
-    def _caller(self) -> Callable[..., Bound[R]]:
+    def _make_caller(self) -> Callable[..., Bound[R]]:
         unknown = self._shape - self._signature.parameters.keys()
         if unknown:
             raise QueryRefused(f"shape names {sorted(unknown)}, which it does not take")
         bound = functools.partial(Bound, self)
-        return caller(self._function.__qualname__, self._signature, self._shape, bound)
+        return _caller(self._function.__qualname__, self._signature, self._shape, bound)
 
     def _check_definition(self) -> None:
         """Refuse a bad query where it is written, not where it is first used."""
@@ -184,9 +157,39 @@ class Compiled(Generic[P, R]):
             return  # which variants there are is known at first use
         arguments: Any = {name: ... for name in parameters.keys() - self._shape}
         try:
-            self.plan(self._bound(**arguments), "sqlite")
+            self.plan(self._bind(**arguments), "sqlite")
         except NameError:
             return  # it uses something that its module defines further down
+
+
+def _caller(
+    name: str, signature: Signature, shape: Collection[str], make: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Generate a function with ``signature`` that returns ``make(variant, arguments)``.
+
+    Both are tuples in the order of the parameters. ``f(status=None, *, limit)`` becomes
+
+        lambda status, *, limit: __make__((status is None, limit is None), (status, limit))
+
+    so that a wrong call raises Python's own ``TypeError``. The text consists of names of
+    parameters, which Python found to be identifiers.
+    """
+    parameters = signature.parameters.values()
+    if any(p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters):
+        raise QueryRefused("it may only take parameters that can be given by name")
+    variant = "".join(f"{p}, " if p in shape else f"{p} is None, " for p in signature.parameters)
+    arguments = "".join(f"{each}, " for each in signature.parameters)
+    plain = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    named = [p for p in parameters if p.kind is p.KEYWORD_ONLY]
+    listed = ", ".join(
+        [*(p.name for p in plain), *("*" for _ in named[:1]), *(p.name for p in named)]
+    )
+    text = f"lambda {listed}: __make__(({variant}), ({arguments}))"
+    made: Any = eval(text, {"__make__": make})  # noqa: S307  # see above
+    made.__name__ = made.__qualname__ = name
+    made.__defaults__ = tuple(p.default for p in plain if p.default is not p.empty)
+    made.__kwdefaults__ = {p.name: p.default for p in named if p.default is not p.empty}
+    return cast("Callable[..., Any]", made)
 
 
 def _selected(query: Any) -> list[Any]:

@@ -1,7 +1,7 @@
-"""How a statement's rows become typed values.
+"""Typed rows of what a driver returns.
 
-For each plan one function is generated that does it for all rows: of ``SELECT id, starts_at`` and
-a Struct with these two fields comes, on PostgreSQL,
+For each plan one function is generated that makes all rows. For ``SELECT id, starts_at`` and a
+Struct with these two fields it is, on PostgreSQL,
 
     lambda rows: [row(id=c0, starts_at=None if c1 is None else read1(c1)) for c0, c1, in rows]
 """
@@ -18,8 +18,7 @@ import peewee
 
 from changemaker_core.db.errors import QueryRefused
 from changemaker_core.db.fields import JSONField, UtcField, UUIDField, read_utc
-from changemaker_core.db.reads.generate import generate
-from changemaker_core.db.reads.params import plain_type
+from changemaker_core.db.reads.parameters import plain_type
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -27,10 +26,10 @@ if TYPE_CHECKING:
     from changemaker_core.db.dialects import Dialect
 
     Converter = Callable[[Any], Any]
-    Rows = Callable[[list[tuple[Any, ...]]], list[Any]]
+    MakeRows = Callable[[list[tuple[Any, ...]]], list[Any]]
 
-#: Fields whose values come out of both drivers as they should be.
-_READY = (
+#: Fields whose values both drivers return as they should be.
+_UNCHANGED = (
     peewee.TextField,
     peewee.CharField,
     peewee.FixedCharField,
@@ -51,8 +50,8 @@ _READ_UTC: dict[Dialect, str] = {
 }
 
 
-def row_maker(row: Any, columns: Sequence[Any], dialect: Dialect) -> Rows:
-    """What turns a statement's tuples into values of type ``row``.
+def row_maker(row: Any, columns: Sequence[Any], dialect: Dialect) -> MakeRows:
+    """Return the function that makes values of type ``row`` of a statement's tuples.
 
     ``row`` is a msgspec Struct whose fields are named as the columns are, or a plain type for a
     query of one column.
@@ -65,7 +64,7 @@ def row_maker(row: Any, columns: Sequence[Any], dialect: Dialect) -> Rows:
     return _generated(_value(0, convert, dialect), [convert], row)
 
 
-def _structs(row: type[msgspec.Struct], columns: Sequence[Any], dialect: Dialect) -> Rows:
+def _structs(row: type[msgspec.Struct], columns: Sequence[Any], dialect: Dialect) -> MakeRows:
     fields = _fields(row, columns)
     types = typing.get_type_hints(row)
     pairs = zip(fields, columns, strict=True)
@@ -76,7 +75,7 @@ def _structs(row: type[msgspec.Struct], columns: Sequence[Any], dialect: Dialect
 
 
 def _value(index: int, convert: Converter | None, dialect: Dialect) -> str:
-    """The expression for one column's value. NULL is always None: a join may bring it anywhere."""
+    """Return the expression for one column's value. NULL, which a join may bring, is None."""
     cell = f"c{index}"
     if convert is None:
         return cell
@@ -84,15 +83,17 @@ def _value(index: int, convert: Converter | None, dialect: Dialect) -> str:
     return f"None if {cell} is None else {read}"
 
 
-def _generated(value: str, converters: Sequence[Converter | None], row: Any) -> Rows:
+def _generated(value: str, converters: Sequence[Converter | None], row: Any) -> MakeRows:
+    # The text consists of numbers and of the names of fields, which Python found to be identifiers.
     names = {"row": row, "parse": datetime.fromisoformat, "UTC": UTC}
     names |= {f"read{index}": convert for index, convert in enumerate(converters)}
     cells = "".join(f"c{index}, " for index in range(len(converters)))
-    return generate(f"lambda rows: [{value} for {cells}in rows]", names)
+    text = f"lambda rows: [{value} for {cells}in rows]"
+    return typing.cast("MakeRows", eval(text, names))  # noqa: S307  # see above
 
 
 def _fields(struct: type[msgspec.Struct], columns: Sequence[Any]) -> list[str]:
-    """The fields that the columns fill, in the columns' order."""
+    """Return the fields that the columns fill, in the columns' order."""
     fields: list[str] = []
     for column in columns:
         names = _names(column)
@@ -116,7 +117,7 @@ def _check_complete(struct: type[msgspec.Struct], selected: Collection[str]) -> 
 
 
 def _names(column: Any) -> list[str]:
-    """The names that a selected column answers to."""
+    """Return the names that a selected column may have in a Struct."""
     if column.is_alias():
         return [column._alias]
     node = column.unwrap()
@@ -145,7 +146,7 @@ def _is_text(path: Any) -> bool:
 def _field_converter(field: Any, annotation: Any, dialect: Dialect) -> Converter | None:
     while isinstance(field, peewee.ForeignKeyField):
         field = field.rel_field
-    if type(field) in _READY:
+    if type(field) in _UNCHANGED:
         return None
     if isinstance(field, JSONField):
         return _json_converter(annotation)
@@ -157,7 +158,7 @@ def _field_converter(field: Any, annotation: Any, dialect: Dialect) -> Converter
 
 
 def _json_converter(annotation: Any) -> Converter:
-    """JSON, which comes as text, checked against the Struct's annotation."""
+    """Return the decoder of JSON text that checks it against the Struct's annotation."""
     return json.loads if annotation is Any else msgspec.json.Decoder(annotation).decode
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from changemaker_core.db.context import Unit
 from changemaker_core.db.dialects import Sqlite
 from changemaker_core.db.errors import DatabaseClosed, as_peewee_error
-from changemaker_core.db.reads.queries import plan_work
 from changemaker_core.db.sqlite.filelock import FileLock
 from changemaker_core.db.sqlite.versions import VersionWatcher
 from changemaker_core.db.sqlite.writer import Writer
@@ -130,7 +129,7 @@ class SqliteEngine:
 
     async def fetch(self, plan: Plan, values: list[Any]) -> list[Any]:
         """The rows, from a reader thread."""
-        work = plan_work(plan, values, asyncio.get_running_loop())
+        work = plan.work(values, asyncio.get_running_loop())
         self.read(work)
         rows: list[Any] = await work.future
         return rows

@@ -1,11 +1,11 @@
-"""Parameters of compiled queries: what stands for an argument while the query is built."""
+"""Parameters of compiled queries: they stand for arguments while the query is built."""
 
 from __future__ import annotations
 
 import functools
 import json
 import typing
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from types import SimpleNamespace, UnionType
@@ -14,7 +14,6 @@ from uuid import UUID
 
 import peewee
 
-from changemaker_core.db.context import require_unit
 from changemaker_core.db.errors import QueryRefused
 from changemaker_core.db.fields import JSONField, id_text, refuse_argument, utc_text
 
@@ -36,9 +35,9 @@ _KNOWN_NAMES = {"datetime": datetime, "date": date, "Decimal": Decimal, "UUID": 
 
 
 class Param(peewee.ColumnBase):
-    """Stands for the argument ``name``. Keeps the converter of the column that it meets.
+    """Stands for the argument ``name``, and records the converter of the column that it meets.
 
-    It has no value while the query is built, so using it as one is refused.
+    It has no value while the query is built, so that using it as one raises ``QueryRefused``.
     """
 
     stands_for_argument = True
@@ -49,10 +48,6 @@ class Param(peewee.ColumnBase):
         self.convert = convert
 
     def __sql__(self, ctx: Any) -> Any:
-        if ctx._sql and ctx._sql[-1].strip() in {"IN", "NOT IN"}:
-            raise QueryRefused(
-                f"{self.name!r} is a list of unknown length: write among(column, {self.name})"
-            )
         ctx._values.append(Param(self.name, self.annotation, self._converter_for(ctx)))
         return ctx.literal(ctx.state.param or "?")
 
@@ -110,52 +105,52 @@ class Param(peewee.ColumnBase):
         return f"Param({self.name!r})"
 
 
-def among(column: peewee.Field[Any], values: Collection[Any]) -> peewee.Expression:
-    """``column`` is one of ``values``: one SQL text for a list of any length, also none.
+class QueryContext(peewee.Context):
+    """Writes the SQL of compiled queries: as peewee does, and ``column.in_(param)``.
 
-    >>> Campaign.select().where(among(Campaign.id, ids))
+    A list has one text, whatever its length: on PostgreSQL an array, on SQLite a JSON array.
     """
-    if isinstance(values, Param):
-        return typing.cast("peewee.Expression", _Among(column, values))
-    return column.in_(list(values))
 
+    _values: list[Any]
 
-class _Among(peewee.ColumnBase):
-    """A column compared with a parameter that holds a list."""
+    def sql(self, obj: Any) -> Any:
+        """Add the SQL of a node."""
+        if isinstance(obj, peewee.Expression) and isinstance(obj.rhs, Param):
+            if obj.op in (peewee.OP.IN, peewee.OP.NOT_IN):
+                return self._list(obj.lhs, obj.rhs, negated=obj.op == peewee.OP.NOT_IN)
+        return super().sql(obj)  # type: ignore[no-untyped-call]  # peewee's stub
 
-    def __init__(self, column: peewee.Field[Any], param: Param) -> None:
-        self.column = column
-        self.param = param
-
-    def __sql__(self, ctx: Any) -> Any:
-        ctx.sql(self.column)
-        each = self.column.db_value
-        if isinstance(require_unit("among()").database, peewee.PostgresqlDatabase):
-            kind = ctx.state.field_types.get(self.column.field_type, self.column.field_type)
-            ctx.literal(f" = ANY({ctx.state.param}::{_array_of(kind)})")
-            convert: Converter = functools.partial(_list, each)
+    def _list(self, column: Any, param: Param, *, negated: bool) -> Any:
+        field = column.unwrap() if isinstance(column, peewee.WrappedNode) else column
+        if not isinstance(field, peewee.Field):
+            raise QueryRefused(f"{param.name!r} is a list, which only a column is compared with")
+        if isinstance(field, JSONField):
+            refuse_argument(param)
+        state: Any = self.state
+        if state.param == "%s":
+            kind = state.field_types.get(field.field_type, field.field_type)
+            kind = {"SERIAL": "INTEGER", "BIGSERIAL": "BIGINT"}.get(kind, kind)
+            text = f" {'<> ALL' if negated else '= ANY'}(%s::{kind}[])"
+            convert: Converter = functools.partial(_list, field.db_value)
         else:
-            ctx.literal(" IN (SELECT value FROM json_each(?))")
-            convert = functools.partial(_json_list, each)
-        ctx._values.append(Param(self.param.name, self.param.annotation, convert))
-        return ctx
+            text = f" {'NOT ' * negated}IN (SELECT value FROM json_each(?))"  # noqa: S608  # no value
+            convert = functools.partial(_json_list, field.db_value)
+        with self(parentheses=True, in_expr=True):
+            self.sql(column).literal(text)
+        self._values.append(Param(param.name, param.annotation, convert))
+        return self
 
 
-def _array_of(kind: str) -> str:
-    serial = {"SERIAL": "INTEGER", "BIGSERIAL": "BIGINT"}
-    return serial.get(kind, kind) + "[]"
+def _list(convert: Converter, values: Iterable[Any]) -> list[Any]:
+    return [convert(value) for value in values]
 
 
-def _list(each: Converter, values: Iterable[Any]) -> list[Any]:
-    return [each(value) for value in values]
-
-
-def _json_list(each: Converter, values: Iterable[Any]) -> str:
-    return json.dumps([each(value) for value in values])
+def _json_list(convert: Converter, values: Iterable[Any]) -> str:
+    return json.dumps([convert(value) for value in values])
 
 
 def check_literal(value: object) -> None:
-    """Refuse a constant that the two databases may not take alike."""
+    """Raise ``QueryRefused`` for a constant that the two databases may not take alike."""
     if isinstance(value, datetime):
         utc_text(value)
     if isinstance(value, _LITERALS) or type(value).__module__.startswith("psycopg2"):
@@ -164,7 +159,7 @@ def check_literal(value: object) -> None:
 
 
 def plain_type(annotation: Any) -> Any:
-    """``int | None`` and ``Optional[int]`` as ``int``; Literal["a"] as ``str``."""
+    """Return ``int`` for ``int | None`` and ``Optional[int]``, ``str`` for ``Literal["a"]``."""
     origin = typing.get_origin(annotation)
     if origin in (Union, UnionType):
         kinds = [kind for kind in typing.get_args(annotation) if kind is not type(None)]
@@ -176,7 +171,7 @@ def plain_type(annotation: Any) -> Any:
 
 
 def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:
-    """The parameters' types. One that cannot be resolved here is left out, and so unknown."""
+    """Return the types of parameters, without those that cannot be resolved here."""
     found: dict[str, Any] = {}
     for name, annotation in function.__annotations__.items():
         one = SimpleNamespace(__annotations__={name: annotation})
