@@ -1,1 +1,28 @@
-"""Requests to other servers."""
+"""Requests to other servers, bounded in time and size. These names are public."""
+
+from changemaker_core.outgoing.breaker import Breaker, BreakerOpen
+from changemaker_core.outgoing.client import (
+    Outgoing,
+    OutgoingError,
+    OutgoingLimits,
+    OutgoingResponse,
+    OutgoingSync,
+    ResponseTooLarge,
+    TimedOut,
+    Unreachable,
+    WrongContentType,
+)
+
+__all__ = [
+    "Breaker",
+    "BreakerOpen",
+    "Outgoing",
+    "OutgoingError",
+    "OutgoingLimits",
+    "OutgoingResponse",
+    "OutgoingSync",
+    "ResponseTooLarge",
+    "TimedOut",
+    "Unreachable",
+    "WrongContentType",
+]

@@ -1,6 +1,6 @@
-"""Asking other servers: httpx with a deadline for the whole, a limit of size and no redirects.
+"""httpx with a deadline for the whole request, a limit of size and no redirects.
 
-httpx's own timeouts begin anew with each chunk, so that a server which sends a byte now and then
+httpx's own timeouts begin anew with each read, so that a server which sends a byte now and then
 keeps its client for ever; and it reads whatever it is sent. :class:`Outgoing` (for responders) and
 :class:`OutgoingSync` (for jobs) do neither.
 """
@@ -8,66 +8,64 @@ keeps its client for ever; and it reads whatever it is sent. :class:`Outgoing` (
 from __future__ import annotations
 
 import asyncio
-import time
+import os
+import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Coroutine, Mapping
     from types import TracebackType
+
+T = TypeVar("T")
 
 _UNPACKED = {"Accept-Encoding": "identity"}
 
 
 class OutgoingError(Exception):
-    """Another server gave no answer that can be used."""
+    """Another server sent no response that can be used."""
 
 
 class Unreachable(OutgoingError):
-    """No connection, or one that broke before the answer was whole."""
+    """No connection, or one that broke before the response was complete."""
 
 
 class TimedOut(OutgoingError):
-    """The answer was not whole within the deadline."""
+    """The response was not complete within the deadline."""
 
 
-class AnswerTooLarge(OutgoingError):
-    """The answer is larger than the limit."""
+class ResponseTooLarge(OutgoingError):
+    """The response is larger than the limit."""
 
 
 class WrongContentType(OutgoingError):
-    """The answer is not of the kind that was asked for."""
+    """The response is not of the expected type."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How long a request may take, in seconds, and how large its answer may be, in bytes."""
+class OutgoingLimits:
+    """How long a request may take, in seconds, and how large its response may be, in bytes."""
 
     connect: float = 3.0
-    #: Between two chunks of the answer.
+    #: Between two parts of the response.
     read: float = 5.0
-    #: For everything together.
+    #: For everything together, from the look-up of the name to the last byte.
     total: float = 10.0
     max_bytes: int = 1_000_000
 
-    @property
-    def timeout(self) -> httpx.Timeout:
-        """The same, as far as httpx knows it."""
-        return httpx.Timeout(self.read, connect=self.connect)
-
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """An answer: its status may be anything, a redirect too; header names are lower-case."""
+class OutgoingResponse:
+    """A complete response: any status, redirects included; header names ignore case."""
 
     status: int
     headers: httpx.Headers
     body: bytes
 
     def expect(self, content_type: str) -> bytes:
-        """The body, if it is of ``content_type``; raises ``WrongContentType``."""
+        """Return the body, if it is of ``content_type``; raises ``WrongContentType``."""
         sent = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if sent != content_type:
             raise WrongContentType(f"{sent or 'nothing'} instead of {content_type}")
@@ -75,40 +73,52 @@ class Fetched:
 
 
 class Outgoing:
-    """Asks from the event loop. Open it once for each service, as its connections are kept.
+    """Sends requests from the event loop. Open one for each service: it reuses connections.
 
     >>> async with Outgoing("https://represent.example.org") as client:
-    ...     fetched = await client.request("GET", "/postcodes/L5G4L3/")
+    ...     response = await client.request("GET", "/postcodes/L5G4L3/")
     """
 
     def __init__(
         self,
         base_url: str = "",
         *,
-        limits: Limits | None = None,
+        limits: OutgoingLimits | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.limits = limits or Limits()
+        self.limits = limits or OutgoingLimits()
         self._client = httpx.AsyncClient(
             base_url=base_url,
-            timeout=self.limits.timeout,
+            timeout=httpx.Timeout(self.limits.read, connect=self.limits.connect),
             headers={**_UNPACKED, **(headers or {})},
             follow_redirects=False,
         )
 
-    async def request(self, method: str, url: str, **options: Any) -> Fetched:
-        """Ask, with httpx's own ``options`` (``params``, ``json``, …); raises ``OutgoingError``."""
+    async def request(self, method: str, url: str, **options: Any) -> OutgoingResponse:
+        """Send a request and return the response; raises ``OutgoingError``.
+
+        ``options`` are httpx's own: ``params``, ``json``, ``content``, ``headers``, …
+        """
         try:
             async with asyncio.timeout(self.limits.total):
                 async with self._client.stream(method, url, **options) as response:
-                    size = _Size(response, self.limits.max_bytes)
-                    async for chunk in response.aiter_raw():
-                        size.add(chunk)
-                    return Fetched(response.status_code, response.headers, size.whole())
+                    body = await self._read(response)
+                    return OutgoingResponse(response.status_code, response.headers, body)
         except (TimeoutError, httpx.TimeoutException) as error:
-            raise TimedOut(f"no whole answer in {self.limits.total} seconds") from error
+            raise TimedOut(f"no complete response in {self.limits.total} seconds") from error
         except httpx.TransportError as error:
             raise Unreachable(type(error).__name__) from error
+
+    async def _read(self, response: httpx.Response) -> bytes:
+        # A few packed kilobytes unpack to gigabytes at once: we asked for none, and take none.
+        if response.headers.get("content-encoding", "identity") != "identity":
+            raise WrongContentType("a packed response, which was not asked for")
+        body = bytearray()
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > self.limits.max_bytes:
+                raise ResponseTooLarge(f"more than {self.limits.max_bytes} bytes")
+        return bytes(body)
 
     async def close(self) -> None:
         """Close its connections."""
@@ -127,45 +137,48 @@ class Outgoing:
 
 
 class OutgoingSync:
-    """Asks from a thread, as jobs do; otherwise as :class:`Outgoing`.
+    """Sends requests from threads, as jobs do; otherwise as :class:`Outgoing`.
 
-    The deadline is looked at between chunks: an answer may be late by ``limits.read``, no more.
+    NOTE(deadline): a blocking socket has a timeout for each read only. So the requests run in an
+    event loop on a thread of their own, where one deadline holds for all of it, name look-up too.
     """
 
     def __init__(
         self,
         base_url: str = "",
         *,
-        limits: Limits | None = None,
+        limits: OutgoingLimits | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self.limits = limits or Limits()
-        self._client = httpx.Client(
-            base_url=base_url,
-            timeout=self.limits.timeout,
-            headers={**_UNPACKED, **(headers or {})},
-            follow_redirects=False,
-        )
+        self.limits = limits or OutgoingLimits()
+        self._base_url = base_url
+        self._headers = headers
+        self._lock = threading.Lock()
+        self._opened: tuple[int, Outgoing, asyncio.AbstractEventLoop] | None = None
 
-    def request(self, method: str, url: str, **options: Any) -> Fetched:
-        """Ask, with httpx's own ``options`` (``params``, ``json``, …); raises ``OutgoingError``."""
-        until = time.monotonic() + self.limits.total
-        try:
-            with self._client.stream(method, url, **options) as response:
-                size = _Size(response, self.limits.max_bytes)
-                for chunk in response.iter_raw():
-                    size.add(chunk)
-                    if time.monotonic() > until:
-                        raise TimedOut(f"no whole answer in {self.limits.total} seconds")
-                return Fetched(response.status_code, response.headers, size.whole())
-        except httpx.TimeoutException as error:
-            raise TimedOut(f"nothing came for {self.limits.read} seconds") from error
-        except httpx.TransportError as error:
-            raise Unreachable(type(error).__name__) from error
+    def request(self, method: str, url: str, **options: Any) -> OutgoingResponse:
+        """Send a request and return the response; raises ``OutgoingError``."""
+        client, loop = self._open()
+        return _run(client.request(method, url, **options), loop)
 
     def close(self) -> None:
         """Close its connections."""
-        self._client.close()
+        with self._lock:
+            opened, self._opened = self._opened, None
+        if opened is not None and opened[0] == os.getpid():
+            _, client, loop = opened
+            _run(client.close(), loop)
+            loop.call_soon_threadsafe(loop.stop)
+
+    def _open(self) -> tuple[Outgoing, asyncio.AbstractEventLoop]:
+        """Return the client and its loop, which a fork leaves behind without their thread."""
+        with self._lock:
+            if self._opened is None or self._opened[0] != os.getpid():
+                loop = asyncio.new_event_loop()
+                threading.Thread(target=_turn, args=(loop,), name="outgoing", daemon=True).start()
+                client = Outgoing(self._base_url, limits=self.limits, headers=self._headers)
+                self._opened = os.getpid(), client, loop
+            return self._opened[1:]
 
     def __enter__(self) -> Self:
         return self
@@ -179,22 +192,12 @@ class OutgoingSync:
         self.close()
 
 
-class _Size:
-    """Gathers an answer as long as it is within the limit."""
+def _turn(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
 
-    def __init__(self, response: httpx.Response, most: int) -> None:
-        # A few packed kilobytes unpack to gigabytes at once: we asked for none, and take none.
-        if response.headers.get("content-encoding", "identity") != "identity":
-            raise WrongContentType("a packed answer, which was not asked for")
-        self._most = most
-        self._chunks: list[bytes] = []
-        self._size = 0
 
-    def add(self, chunk: bytes) -> None:
-        self._size += len(chunk)
-        if self._size > self._most:
-            raise AnswerTooLarge(f"more than {self._most} bytes")
-        self._chunks.append(chunk)
-
-    def whole(self) -> bytes:
-        return b"".join(self._chunks)
+def _run(coroutine: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop) -> T:
+    return asyncio.run_coroutine_threadsafe(coroutine, loop).result()

@@ -13,24 +13,26 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from changemaker_core import LimitReached, SlidingWindow
-from changemaker_core.outgoing.client import Limits, Outgoing, OutgoingError
+from changemaker_core.outgoing import (
+    Breaker,
+    BreakerOpen,
+    Outgoing,
+    OutgoingError,
+    OutgoingLimits,
+)
 from changemaker_influence.directories.directory import Directory
 from changemaker_influence.directories.errors import DirectoryUnavailable, PostalCodeUnknown
 from changemaker_influence.directories.represent_format import NotRepresentFormat, read_entry
 
 if TYPE_CHECKING:
     from changemaker_core import Database
-    from changemaker_core.outgoing.client import Fetched
+    from changemaker_core.outgoing import OutgoingResponse
     from changemaker_influence.config import InfluenceConfig
     from changemaker_influence.directories.representatives import DirectoryEntry
 
 MINUTE: Final = timedelta(minutes=1)
 LATENESS: Final = timedelta(seconds=5)
 MAX_BYTES: Final = 2_000_000
-#: After this many failures in a row no request is sent for a while.
-FAILURES: Final = 5
-PAUSE: Final = timedelta(seconds=15)
-LONGEST_PAUSE: Final = timedelta(minutes=1)
 #: A Retry-After in seconds; longer numbers are mistakes.
 _SECONDS: Final = re.compile(r"[0-9]{1,9}")
 
@@ -63,11 +65,14 @@ class Represent(Directory):
             "influence.represent", config.represent_requests_per_minute, period + lateness
         )
         self._host = urlsplit(self._url).netloc
-        self._breaker = CircuitBreaker()
+        self._breaker = Breaker("represent")
         self._client: Outgoing | None = None
 
     async def find(self, code: str) -> DirectoryEntry:
-        self._breaker.check()
+        try:
+            self._breaker.check()
+        except BreakerOpen as refused:
+            raise DirectoryUnavailable(str(refused), retry_after=refused.retry_after) from None
         await self._count_request()
         try:
             entry = await self._fetch(code)
@@ -75,7 +80,7 @@ class Represent(Directory):
             self._breaker.record_success()
             raise
         except DirectoryUnavailable as unavailable:
-            self._breaker.record_failure(unavailable)
+            self._breaker.record_failure(unavailable.retry_after)
             raise
         self._breaker.record_success()
         return entry
@@ -112,7 +117,7 @@ class Represent(Directory):
 
     def _open_client(self) -> Outgoing:
         if self._client is None:
-            limits = Limits(
+            limits = OutgoingLimits(
                 connect=self._half_late,
                 read=self._deadline,
                 total=self._deadline,
@@ -122,37 +127,6 @@ class Represent(Directory):
         return self._client
 
 
-class CircuitBreaker:
-    """Fails at once after repeated failures: visitors need not wait for a server that is down."""
-
-    def __init__(self) -> None:
-        self._failures = 0
-        self._until = 0.0
-
-    def check(self) -> None:
-        """Raise ``DirectoryUnavailable`` while the breaker is open."""
-        left = self._until - time.monotonic()
-        if left > 0:
-            raise DirectoryUnavailable(
-                "it failed a moment ago", retry_after=timedelta(seconds=left)
-            )
-
-    def record_failure(self, failure: DirectoryUnavailable) -> None:
-        """Count ``failure``; its ``retry_after``, up to ``LONGEST_PAUSE``, opens the breaker."""
-        self._failures += 1
-        if failure.retry_after is not None:
-            self._open_for(min(failure.retry_after, LONGEST_PAUSE))
-        elif self._failures >= FAILURES:
-            self._open_for(PAUSE)
-
-    def record_success(self) -> None:
-        """Start counting again."""
-        self._failures = 0
-
-    def _open_for(self, period: timedelta) -> None:
-        self._until = time.monotonic() + period.total_seconds()
-
-
-def _retry_after(fetched: Fetched) -> timedelta | None:
+def _retry_after(fetched: OutgoingResponse) -> timedelta | None:
     seconds = fetched.headers.get("retry-after", "")
     return timedelta(seconds=int(seconds)) if _SECONDS.fullmatch(seconds) else None

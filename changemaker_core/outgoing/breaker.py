@@ -1,0 +1,66 @@
+"""A circuit breaker: no waiting for a server that has just failed."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from changemaker_core.outgoing.client import OutgoingError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class BreakerOpen(OutgoingError):
+    """The breaker is open: the service failed, and ``retry_after`` has not passed yet."""
+
+    def __init__(self, name: str, retry_after: timedelta) -> None:
+        super().__init__(f"{name} failed a moment ago")
+        self.retry_after = retry_after
+
+
+class Breaker:
+    """Fails at once for a while after repeated failures of the service ``name``.
+
+    After ``failures`` in a row it opens for ``pause``; where the service says itself when to try
+    again, at once and for that time, but at most ``max_pause``. Each process has its own.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        failures: int = 5,
+        pause: timedelta = timedelta(seconds=15),
+        max_pause: timedelta = timedelta(minutes=1),
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._name = name
+        self._limit = failures
+        self._pause = pause
+        self._max_pause = max_pause
+        self._clock = clock
+        self._failures = 0
+        self._until = clock()
+
+    def check(self) -> None:
+        """Raise ``BreakerOpen`` while the breaker is open. Call it before each request."""
+        left = self._until - self._clock()
+        if left > 0:
+            raise BreakerOpen(self._name, timedelta(seconds=left))
+
+    def record_failure(self, retry_after: timedelta | None = None) -> None:
+        """Count a failure; ``retry_after`` is what the service asked for, if anything."""
+        self._failures += 1
+        if retry_after is not None:
+            self._open_for(min(retry_after, self._max_pause))
+        elif self._failures >= self._limit:
+            self._open_for(self._pause)
+
+    def record_success(self) -> None:
+        """Start counting again."""
+        self._failures = 0
+
+    def _open_for(self, period: timedelta) -> None:
+        self._until = self._clock() + period.total_seconds()
