@@ -92,7 +92,7 @@ def nginx(
     into: Path | None,
     force: bool,
 ) -> None:
-    """Write changemaker.conf: an nginx server in front of the site."""
+    """Write an nginx server in front of the site: changemaker.conf."""
     from changemaker_deploy import nginx as target
 
     with opened_site() as site:
@@ -127,7 +127,10 @@ def systemd(
     into: Path | None,
     force: bool,
 ) -> None:
-    """Write systemd services: changemaker.service, and one more for each split."""
+    """Write systemd services.
+
+    changemaker.service, one more for each split, and a worker's where redis_url is set.
+    """
     from changemaker_deploy import systemd as target
 
     with opened_site() as site:
@@ -158,7 +161,10 @@ def compose(
     into: Path | None,
     force: bool,
 ) -> None:
-    """Write a docker compose project: PostgreSQL, Valkey, web processes, a worker and nginx."""
+    """Write a docker compose project.
+
+    Its services are PostgreSQL, Valkey, web processes, a worker and nginx.
+    """
     from changemaker_deploy import compose as target
 
     with opened_site() as site:
