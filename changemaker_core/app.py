@@ -78,11 +78,11 @@ class App(Edge):
                 runner.start()
                 stack.push_async_callback(asyncio.to_thread, runner.stop)
             if site.config.redis_url is not None:
-                from changemaker_core.shared.relay import Relay
+                from changemaker_core.shared.tickets import TicketSender
 
-                relay = Relay(site, site.config.redis_url)
-                relay.start()
-                stack.push_async_callback(asyncio.to_thread, relay.stop)
+                sender = TicketSender(site, site.config.redis_url)
+                sender.start()
+                stack.push_async_callback(asyncio.to_thread, sender.stop)
             stack.callback(self.access_log.flush)
             yield
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
-    from changemaker_core.cache import BytesCache
+    from changemaker_core.cache import ResponseCache
     from changemaker_core.config import Config
     from changemaker_core.http.routing import RouteInfo
     from changemaker_core.jobs.declarations import Job, Subscription
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from changemaker_core.plugin.collected import LoadedPlugins
     from changemaker_core.plugin.contributions import Contribution
     from changemaker_core.plugin.errors import PluginError
-    from changemaker_core.shared.second_level import SecondLevel
-    from changemaker_core.shared.store import RedisStore
+    from changemaker_core.shared.optional_redis import OptionalRedis
+    from changemaker_core.shared.second_level import RedisSecondLevel
     from changemaker_core.web import StaticFiles, Templates, Translations
     from changemaker_core.web.declarations import NavigationEntry
 
@@ -133,7 +133,7 @@ class Site:
 
     def close(self) -> None:
         """End the site's threads and connections, and write down what was counted."""
-        for opened in ("metrics", "mail", "redis_store"):
+        for opened in ("metrics", "mail", "redis"):
             if vars(self).get(opened) is not None:
                 getattr(self, opened).close()
         self.db.close()
@@ -169,17 +169,17 @@ class Site:
         return open_transport(self.config.smtp_url, self.config.mail_from, self.folder("mail"))
 
     @cached_property
-    def cache(self) -> BytesCache:
+    def cache(self) -> ResponseCache:
         """The cache of whole responses."""
-        from changemaker_core.cache import BytesCache
+        from changemaker_core.cache import ResponseCache
 
         second = self._second_level()
-        return BytesCache(self.db.changes, max_bytes=self.config.cache_bytes, second=second)
+        return ResponseCache(self.db.changes, max_bytes=self.config.cache_bytes, second=second)
 
-    def _second_level(self) -> SecondLevel | None:
-        if self.redis_store is None:
+    def _second_level(self) -> RedisSecondLevel | None:
+        if self.redis is None:
             return None
-        from changemaker_core.shared.second_level import SecondLevel
+        from changemaker_core.shared.second_level import RedisSecondLevel
 
         config = self.config
         plugins = [(p.name, p.distribution, p.version) for p in self.loaded.plugins]
@@ -187,18 +187,18 @@ class Site:
         settings = (config.region, config.time_zone, config.development, config.plugin_tables)
         # Machines that are being brought up to date one by one must not show each other's pages.
         maker = repr((plugins, shown, settings))
-        return SecondLevel(
-            self.redis_store, self.db.engine.latest_tokens, secret=config.secret_key, maker=maker
+        return RedisSecondLevel(
+            self.redis, self.db.engine.latest_tokens, secret=config.secret_key, maker=maker
         )
 
     @cached_property
-    def redis_store(self) -> RedisStore | None:
+    def redis(self) -> OptionalRedis | None:
         """Redis, for what the site can do without; None where none is configured."""
         if self.config.redis_url is None or self.db.dialect != "postgresql":
             return None
-        from changemaker_core.shared.store import RedisStore
+        from changemaker_core.shared.optional_redis import OptionalRedis
 
-        return RedisStore(self.config.redis_url)
+        return OptionalRedis(self.config.redis_url)
 
     @cached_property
     def metrics(self) -> Metrics:

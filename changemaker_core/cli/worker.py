@@ -39,19 +39,19 @@ def worker(queues: str, burst: bool) -> None:
     logs.log_json()
     lower_priority(config.jobs_niceness)
     chosen = _chosen(folder, [name.strip() for name in queues.split(",") if name.strip()])
-    os.environ[FOLDER_VARIABLE] = str(folder)  # for the horses
+    os.environ[FOLDER_VARIABLE] = str(folder)  # for the work horses
     say(f"Working for {folder}, queues {', '.join(chosen)}")
 
-    from changemaker_core.shared.worker import work
+    from changemaker_core.shared.worker import run_worker
 
-    work(url, chosen, burst=burst)
+    run_worker(url, chosen, burst=burst)
 
 
 def _chosen(folder: Path, wanted: list[str]) -> list[str]:
     """The queues to work for, those of the site. Raises ``CommandError`` where one is unknown.
 
     Loads the site with all of its plugins and checks its database, so that what is wrong is said
-    once and at the start, and so that horses find every module imported.
+    once and at the start, and so that work horses find every module imported.
     """
     from changemaker_core.jobs import known_queues
     from changemaker_core.server.loading import load_site

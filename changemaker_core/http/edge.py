@@ -197,7 +197,7 @@ class Edge:
             return cacheable(response, secure=req.is_secure)
 
         self._changes.check()
-        found = await self._cache.lookup_or_run(req.cache_key, spec.cache, fill)
+        found = await self._cache.get_or_fill(req.cache_key, spec.cache, fill)
         if isinstance(found, CachedResponse):
             await sender.send_cached(found)
         else:

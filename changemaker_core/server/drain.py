@@ -10,11 +10,11 @@ def drain(queue: str) -> int:
     anew: threads and connections must not exist before RQ's worker forks.
     """
     from changemaker_core.config import Config
-    from changemaker_core.shared.horse import work_off
+    from changemaker_core.shared.work_horse import run_ticket
     from changemaker_core.site import Site
 
     site = Site(Config.load())
     try:
-        return work_off(site, queue)
+        return run_ticket(site, queue)
     finally:
         site.close()

@@ -24,11 +24,11 @@ def check_redis(site: Site) -> Iterator[Finding]:
     from redis.exceptions import RedisError
 
     from changemaker_core.shared.connection import connect, server_version
-    from changemaker_core.shared.tickets import living_workers
+    from changemaker_core.shared.tickets import count_workers
 
-    client = connect(site.config.redis_url, connect_seconds=TIMEOUT, answer_seconds=TIMEOUT)
+    client = connect(site.config.redis_url, connect_timeout=TIMEOUT, reply_timeout=TIMEOUT)
     try:
-        version, workers = server_version(client), living_workers(client)
+        version, workers = server_version(client), count_workers(client)
     except (RedisError, OSError) as error:
         detail = f"It does not respond, so jobs are waiting: {type(error).__name__}: {error}."
         yield Finding("error", detail, "Start Redis or Valkey, or correct redis_url.")

@@ -1,7 +1,6 @@
-"""The way to a Redis or Valkey server: from its address to a client that never waits long.
+"""A client of a Redis or Valkey server, from its URL; none of its calls waits long.
 
-Nothing here, and nothing of the packages ``redis`` and ``rq``, is imported where no ``redis_url``
-is configured.
+``redis`` and ``rq`` are not imported where no ``redis_url`` is configured.
 """
 
 from __future__ import annotations
@@ -14,27 +13,27 @@ from changemaker_core.config.redis_url import SentinelAddress
 if TYPE_CHECKING:
     from redis import Redis
 
-#: Seconds until a connection is made, and until a command is answered: what uses Redis beside a
-#: database does without it sooner than it waits.
-CONNECT_SECONDS = 0.5
-ANSWER_SECONDS = 0.5
+#: Seconds to wait for a connection, and for the reply to a command. What uses Redis beside a
+#: database rather does without it than waits.
+CONNECT_TIMEOUT = 0.5
+REPLY_TIMEOUT = 0.5
 
 
 def connect(
     url: str,
     *,
-    connect_seconds: float = CONNECT_SECONDS,
-    answer_seconds: float = ANSWER_SECONDS,
+    connect_timeout: float = CONNECT_TIMEOUT,
+    reply_timeout: float = REPLY_TIMEOUT,
 ) -> Redis:
-    """A client, safe for threads, which connects when it is first used.
+    """Return a thread-safe client, which connects when it is first used.
 
-    A connection that turns out to be lost is made anew once. Beyond that nothing is repeated: a
-    server that hangs costs ``answer_seconds``, one that cannot be reached ``connect_seconds``.
-    Raises ``redis.RedisError`` when used.
+    A lost connection is replaced once. Beyond that no command is retried: a server that hangs costs
+    ``reply_timeout``, one that cannot be reached ``connect_timeout``. Its commands raise
+    ``redis.RedisError``.
     """
     from redis import Redis
 
-    options = _options(connect_seconds, answer_seconds)
+    options = _options(connect_timeout, reply_timeout)
     if urlsplit(url).scheme == "sentinel":
         return _by_sentinel(SentinelAddress.parse(url), options)
     if urlsplit(url).scheme == "unix":
@@ -43,24 +42,24 @@ def connect(
 
 
 def server_version(client: Redis) -> str:
-    """Such as ``Valkey 8.1.0`` or ``Redis 7.0.15``."""
+    """Return a name and version such as ``Valkey 8.1.0`` or ``Redis 7.0.15``."""
     about: Any = client.info("server")
     name = str(about.get("server_name", "redis")).capitalize()
     number = about.get(f"{name.lower()}_version", about["redis_version"])
     return f"{name} {number}"
 
 
-def _options(connect_seconds: float, answer_seconds: float) -> dict[str, Any]:
+def _options(connect_timeout: float, reply_timeout: float) -> dict[str, Any]:
     from redis.backoff import NoBackoff
     from redis.exceptions import ConnectionError as ConnectionLost
     from redis.retry import Retry
 
     return {
-        "socket_connect_timeout": connect_seconds,
-        "socket_timeout": answer_seconds,
+        "socket_connect_timeout": connect_timeout,
+        "socket_timeout": reply_timeout,
         "socket_keepalive": True,
         "protocol": 2,
-        # NOTE(timeouts): by default the client repeats what was not answered, each with its wait.
+        # NOTE(timeouts): by default the client retries after a time-out, each time with its wait.
         "retry": Retry(NoBackoff(), 1, supported_errors=(ConnectionLost,)),
         "retry_on_error": [ConnectionLost],
     }

@@ -1,4 +1,4 @@
-"""Limits that several processes and machines share, by way of Redis."""
+"""Rate limits that several processes and machines share through Redis."""
 
 from __future__ import annotations
 
@@ -14,99 +14,99 @@ if TYPE_CHECKING:
 
     from redis import Redis
 
-    from changemaker_core.shared.store import RedisStore
+    from changemaker_core.shared.optional_redis import OptionalRedis
     from changemaker_core.site import Site
 
-#: Counts that may wait to be told; beyond it, requests are counted by this process alone.
-_MOST_UNTOLD = 10_000
+#: Counts that may wait to be sent; beyond it, requests are counted by this process alone.
+_MAX_UNSENT = 10_000
 
 
 def window_for(site: Site, rate: Rate, name: str) -> MemoryWindow:
-    """The window of the limit ``name``: shared where Redis is configured, else in memory."""
-    if site.redis_store is None:
+    """Return the window of the limit ``name``: shared where Redis is configured, else in memory."""
+    if site.redis is None:
         return MemoryWindow(rate)
-    return SharedWindow(rate, name, site.redis_store, site.config.secret_key)
+    return SharedWindow(rate, name, site.redis, site.config.secret_key)
 
 
 class SharedWindow(MemoryWindow):
-    """A window in memory that tells Redis what it counted, and learns what others counted.
+    """A window in memory that sends its counts to Redis, and merges what others counted.
 
     No request waits for that: counting in Redis first would cost as much of our own CPU as this
-    limit is there to save, and a Redis that hangs could hold up everything. So a visitor who asks
-    several processes at the same moment may get a few more answers than the limit says, at most
-    as many as are under way; and where Redis is away, each process counts for itself.
+    limit is there to save, and a Redis that hangs could delay every request. So a visitor who
+    sends requests to several processes at once may exceed the limit by as many as are under way;
+    and while Redis is down, each process counts for itself.
     """
 
     def __init__(
         self,
         rate: Rate,
         name: str,
-        store: RedisStore,
+        redis: OptionalRedis,
         secret: str,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(rate, clock)
         self._name = name
-        self._store = store
-        self._key = hashlib.blake2b(secret.encode(), person=b"cm-limit-who").digest()
+        self._redis = redis
+        self._hash_key = hashlib.blake2b(secret.encode(), person=b"cm-limit-who").digest()
         self._lock = threading.Lock()
-        self._untold: dict[tuple[str, int], int] = {}
-        self._telling = False
+        self._unsent: dict[tuple[str, int], int] = {}
+        self._sending = False
 
     def take(self, who: str) -> Standing:
         """Count one request of ``who``. A refused request does not count."""
         with self._lock:
             standing = super().take(who)
-            if not standing.exceeded and len(self._untold) < _MOST_UNTOLD:
+            if not standing.exceeded and len(self._unsent) < _MAX_UNSENT:
                 period = int(self._clock() // self.rate.seconds)
-                self._untold[who, period] = self._untold.get((who, period), 0) + 1
+                self._unsent[who, period] = self._unsent.get((who, period), 0) + 1
         if not standing.exceeded:
-            self._tell()
+            self._send()
         return standing
 
-    def _tell(self) -> None:
+    def _send(self) -> None:
         with self._lock:
-            if self._telling or not self._untold:
+            if self._sending or not self._unsent:
                 return
-            if self._store.is_away:
-                self._untold.clear()
+            if self._redis.is_down:
+                self._unsent.clear()
                 return
-            self._telling = True
-        sent = self._store.send(self._exchange)
+            self._sending = True
+        sent = self._redis.submit(self._exchange)
         if sent is None:
-            self._telling = False
+            self._sending = False
         else:
-            sent.add_done_callback(lambda _: self._told())
+            sent.add_done_callback(lambda _: self._on_sent())
 
-    def _told(self) -> None:
+    def _on_sent(self) -> None:
         with self._lock:
-            self._telling = False
-        self._tell()  # what was counted meanwhile
+            self._sending = False
+        self._send()  # what was counted meanwhile
 
     def _exchange(self, client: Redis) -> None:
-        """Tell what was counted and learn the sums, in one round trip."""
+        """Send the counts and merge the sums, in one round trip."""
         with self._lock:
-            counted, self._untold = self._untold, {}
+            counted, self._unsent = self._unsent, {}
         pipeline = client.pipeline(transaction=False)
         for (who, period), count in counted.items():
-            pipeline.incrby(self._place(who, period), count)
-            pipeline.expire(self._place(who, period), 2 * self.rate.seconds + 1)
-            pipeline.get(self._place(who, period - 1))
-        answers: list[Any] = pipeline.execute()
+            pipeline.incrby(self._key(who, period), count)
+            pipeline.expire(self._key(who, period), 2 * self.rate.seconds + 1)
+            pipeline.get(self._key(who, period - 1))
+        replies: list[Any] = pipeline.execute()
         with self._lock:
-            for (who, period), this, last in zip(counted, answers[::3], answers[2::3], strict=True):
-                self._learn(who, period, int(last or 0), int(this))
+            for (who, period), this, last in zip(counted, replies[::3], replies[2::3], strict=True):
+                self._merge(who, period, int(last or 0), int(this))
 
-    def _learn(self, who: str, period: int, last: int, this: int) -> None:
+    def _merge(self, who: str, period: int, last: int, this: int) -> None:
         now = int(self._clock() // self.rate.seconds)
         if now != period:
             return
         own_last, own_this = self._shift(who, period)
-        this += self._untold.get((who, period), 0)
+        this += self._unsent.get((who, period), 0)
         self._remember(who, period, max(last, own_last), max(this, own_this))
 
-    def _place(self, who: str, period: int) -> str:
+    def _key(self, who: str, period: int) -> str:
         # NOTE(privacy): an address is personal data, and Redis may be shared.
-        told = f"{self._name}\0{self.rate}\0{who}".encode()
-        digest = hashlib.blake2b(told, key=self._key, digest_size=16).hexdigest()
+        subject = f"{self._name}\0{self.rate}\0{who}".encode()
+        digest = hashlib.blake2b(subject, key=self._hash_key, digest_size=16).hexdigest()
         return f"changemaker:limit:{digest}:{period}"

@@ -28,7 +28,7 @@ from changemaker_core import (
 )
 from changemaker_core.app import create_app
 from changemaker_core.db import Database
-from changemaker_core.shared.store import RedisStore
+from changemaker_core.shared.optional_redis import OptionalRedis
 from changemaker_core.testing.fixtures_site import migrate
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.valkey]
@@ -109,7 +109,7 @@ class Process:
         """Wait until what it keeps is where others find it."""
         done = asyncio.get_running_loop().run_in_executor
         for _ in range(8):  # as many as there are threads, twice
-            sent = self.site.redis_store.send(lambda client: client.ping())
+            sent = self.site.redis.submit(lambda client: client.ping())
             if sent is not None:
                 await done(None, sent.result)
 
@@ -141,7 +141,7 @@ async def pair(start):
 
 
 def answers(valkey):
-    return valkey.client.keys("changemaker:answer:*")
+    return valkey.client.keys("changemaker:response:*")
 
 
 async def test_what_one_process_made_another_need_not_make(pair, valkey):
@@ -259,12 +259,12 @@ async def test_a_redis_that_hangs_or_dies_slows_nobody(pair, valkey):
     hung = await seconds()
     assert max(hung) < usual + 0.5  # one waits for its answer, for 20 ms
     assert statistics.median(hung) < usual + 0.05
-    assert other.site.redis_store.is_away
+    assert other.site.redis.is_down
     valkey.go_on()
-    await until(lambda: not other.site.redis_store.is_away)
+    await until(lambda: not other.site.redis.is_down)
     valkey.restart_empty()
     assert statistics.median(await seconds()) < usual + 0.05
-    await until(lambda: not other.site.redis_store.is_away)
+    await until(lambda: not other.site.redis.is_down)
     await other.forget()
     await other.text()
     await until(lambda: answers(valkey))
@@ -284,10 +284,10 @@ async def test_a_site_starts_and_ends_without_its_redis(start, valkey):
 
 
 async def test_an_address_that_is_gone_is_left_alone():
-    store = RedisStore("redis://127.0.0.1:1/0")
-    sent = store.send(lambda client: client.ping())
+    store = OptionalRedis("redis://127.0.0.1:1/0")
+    sent = store.submit(lambda client: client.ping())
     assert await asyncio.wrap_future(sent) is None
-    assert store.is_away and store.send(lambda client: client.ping()) is None
+    assert store.is_down and store.submit(lambda client: client.ping()) is None
     store.close()
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from changemaker_core.db import migrations
 from changemaker_core.jobs.declarations import Interval, Job
-from changemaker_core.shared.tickets import living_workers
+from changemaker_core.shared.tickets import count_workers
 from changemaker_core.testing.server import OperatedSite
 from tests.bench.jobs_only_site import JobsOnlySite
 from tests.bench.processes import wait_until
@@ -134,9 +134,9 @@ def working(
     with contextlib.ExitStack() as stack:
 
         def work(*options: str) -> subprocess.Popen[str]:
-            before = living_workers(valkey.client)
+            before = count_workers(valkey.client)
             process = stack.enter_context(operated.running("worker", *options))
-            wait_until(lambda: living_workers(valkey.client) > before)
+            wait_until(lambda: count_workers(valkey.client) > before)
             return process
 
         yield work

@@ -15,8 +15,8 @@ from redis.exceptions import AuthenticationError
 from redis.exceptions import ConnectionError as ConnectionLost
 
 from changemaker_core.shared.connection import connect, server_version
-from changemaker_core.shared.horse import SECONDS
-from changemaker_core.shared.relay import Relay
+from changemaker_core.shared.tickets import TicketSender
+from changemaker_core.shared.work_horse import TICKET_SECONDS
 from changemaker_core.testing.ports import free_port
 from changemaker_core.testing.valkey import ValkeyServer
 from tests.bench.processes import running, stop, wait_until
@@ -42,7 +42,7 @@ class Parts:
     def working(self, url: str) -> Iterator[None]:
         """A relay and a worker on the server at ``url``, meanwhile."""
         with (
-            Relay(self._site, url, function="worker_process.drain"),
+            TicketSender(self._site, url, function="worker_process.drain"),
             running(self._command(url), ready=None) as worker,
         ):
             yield
@@ -102,7 +102,7 @@ def test_sentinels_name_another_server_when_the_first_is_gone(parts: Parts, tmp_
             first.kill()
             wait_until(lambda: is_primary(second))
             # Past the time of a ticket that a worker had in hand already.
-            time.sleep(SECONDS)
+            time.sleep(TICKET_SECONDS)
             parts.note_goes_through()
 
 

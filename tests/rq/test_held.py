@@ -1,11 +1,11 @@
-"""Nobody is told of jobs in a held queue."""
+"""A held queue has no tickets."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from changemaker_core.jobs import hold_queue
-from changemaker_core.shared.relay import _due
+from changemaker_core.shared.tickets import queues_with_due_jobs
 
 if TYPE_CHECKING:
     from tests.bench.jobs_only_site import JobsOnlySite
@@ -16,7 +16,7 @@ def test_a_held_queue_has_no_tickets(ledger: JobsOnlySite) -> None:
 
     def due() -> list[str]:
         names = ledger.job_names()
-        return ledger.db.sync.read(_due, ["mail", "notes"], names, ledger.clock())
+        return ledger.db.sync.read(queues_with_due_jobs, ["mail", "notes"], names, ledger.clock())
 
     assert sorted(due()) == ["mail", "notes"]
     ledger.db.sync.write(hold_queue, "mail", "operator")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from changemaker_core.jobs import CoreJob
-from changemaker_core.shared.relay import Relay
+from changemaker_core.shared.tickets import TicketSender
 from changemaker_core.testing.smtp import read_log
 from tests.bench.kill import (
     drain_to_the_end,
@@ -118,7 +118,7 @@ def test_workers_horses_and_valkey_are_killed(
             teams.append(Team(command, empty_valkey_now_and_then))
             return teams[-1]
 
-        with Relay(ledger, valkey.url, function="worker_process.drain"):
+        with TicketSender(ledger, valkey.url, function="worker_process.drain"):
             left_at_kills = kill_while_draining(
                 start, lambda: left(ledger), KILLS, longest=1.2, seed=SEED
             )

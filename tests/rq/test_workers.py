@@ -16,8 +16,7 @@ from redis.exceptions import RedisError
 from rq import Queue
 
 from changemaker_core.shared import tickets
-from changemaker_core.shared.relay import Relay
-from changemaker_core.shared.tickets import Tickets, living_workers
+from changemaker_core.shared.tickets import TicketSender, count_workers, send_ticket
 from changemaker_core.shared.worker import OnceAMinute
 from changemaker_core.testing.smtp import Behaviour
 from tests.bench.processes import running, stop, wait_until
@@ -100,7 +99,7 @@ def test_sigterm_while_there_is_nothing_to_do(
     for trouble in (lambda: None, valkey.kill, valkey.hang):
         valkey.restart_empty()
         with running(worker_command(valkey.url), ready=None) as worker:
-            wait_until(lambda: living_workers(valkey.client) == 1)
+            wait_until(lambda: count_workers(valkey.client) == 1)
             trouble()
             time.sleep(1)
             assert stop(worker, STOP) == 0
@@ -150,7 +149,7 @@ def test_scheduled_jobs_run_where_there_are_only_workers_whatever_valkey_does(
     ledger: JobsOnlySite, valkey: ValkeyServer, worker_command: Callable[..., list[str]]
 ) -> None:
     with (
-        Relay(ledger, valkey.url, function="worker_process.drain"),
+        TicketSender(ledger, valkey.url, function="worker_process.drain"),
         running(worker_command(valkey.url), ready=None) as worker,
     ):
         wait_until(lambda: ticks(ledger) >= 2)
@@ -162,7 +161,7 @@ def test_scheduled_jobs_run_where_there_are_only_workers_whatever_valkey_does(
             if trouble == valkey.kill:
                 valkey.start()
             wait_until(lambda before=before: ticks(ledger) >= before + 2)
-            assert living_workers(valkey.client) == 1, f"after {trouble.__name__}"
+            assert count_workers(valkey.client) == 1, f"after {trouble.__name__}"
         assert stop(worker, STOP) == 0
 
 
@@ -170,26 +169,25 @@ def test_tickets_are_few(valkey: ValkeyServer, monkeypatch: pytest.MonkeyPatch) 
     now = [1_000_000.0]
     monkeypatch.setattr(tickets.time, "time", lambda: now[0])
     queue = Queue("mail.urgent", connection=valkey.client)
-    offices = [Tickets(valkey.client) for _ in range(3)]
-    for second in range(tickets.WAITING + 3):
+    for second in range(tickets.MAX_WAITING + 3):
         now[0] += 1
-        for office in offices:
-            office.put("mail.urgent")
-        assert queue.count == min(second + 1, tickets.WAITING)
+        for _ in range(3):
+            send_ticket(valkey.client, "mail.urgent")
+        assert queue.count == min(second + 1, tickets.MAX_WAITING)
 
 
 def test_trouble_and_its_end_are_logged_once(
     ledger: JobsOnlySite, valkey: ValkeyServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     valkey.kill()
-    with Relay(ledger, valkey.url):
-        wait_until(lambda: "cannot be told of jobs" in caplog.text)
+    with TicketSender(ledger, valkey.url):
+        wait_until(lambda: "tickets cannot be sent" in caplog.text)
         time.sleep(2.5)  # several looks
-        assert caplog.text.count("cannot be told of jobs") == 1
+        assert caplog.text.count("tickets cannot be sent") == 1
         valkey.start()
-        wait_until(lambda: "told of jobs again" in caplog.text)
+        wait_until(lambda: "tickets are sent again" in caplog.text)
         wait_until(lambda: Queue("notes", connection=valkey.client).count > 0)
-    assert caplog.text.count("told of jobs again") == 1
+    assert caplog.text.count("tickets are sent again") == 1
 
 
 def test_what_rq_says_of_trouble_each_second_is_logged_once_a_minute() -> None:

@@ -11,8 +11,8 @@ import sys
 
 from runner_process import LEASE, Sender, make_site
 
-from changemaker_core.shared.horse import work_off
-from changemaker_core.shared.worker import work
+from changemaker_core.shared.work_horse import run_ticket
+from changemaker_core.shared.worker import run_worker
 
 #: What a horse needs to know.
 VARIABLES = ("TEST_DATABASE_URL", "TEST_SMTP_URL", "TEST_TICK_SECONDS")
@@ -23,7 +23,7 @@ def drain(queue: str) -> int:
     sender = Sender(smtp_url)
     site = make_site(database_url, sender, tick_seconds)
     try:
-        return work_off(site, queue, lease=LEASE)
+        return run_ticket(site, queue, lease=LEASE)
     finally:
         sender.transport.close()
         site.db.close()
@@ -31,7 +31,7 @@ def drain(queue: str) -> int:
 
 def main(database_url: str, smtp_url: str, redis_url: str, tick_seconds: str = "") -> None:
     os.environ.update(zip(VARIABLES, (database_url, smtp_url, tick_seconds), strict=True))
-    work(redis_url, ["mail", "notes"])
+    run_worker(redis_url, ["mail", "notes"])
 
 
 if __name__ == "__main__":

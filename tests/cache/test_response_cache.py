@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from changemaker_core.cache import BytesCache, CachedResponse, CompleteResponse
+from changemaker_core.cache import CachedResponse, CompleteResponse, ResponseCache
 from changemaker_core.db import read_tables
 from changemaker_core.db.tracking import Changes
 
@@ -51,7 +51,7 @@ def clock():
 
 @pytest.fixture
 def cache(changes, clock):
-    return BytesCache(changes, clock=clock)
+    return ResponseCache(changes, clock=clock)
 
 
 @pytest.fixture
@@ -64,13 +64,13 @@ def told(changes, *tables):
 
 
 async def test_an_answer_is_made_once(cache, source):
-    first = await cache.lookup_or_run("k", 60, source.fill)
-    second = await cache.lookup_or_run("k", 60, source.fill)
+    first = await cache.get_or_fill("k", 60, source.fill)
+    second = await cache.get_or_fill("k", 60, source.fill)
     assert first is second and first.body == b"1" and source.runs == 1
 
 
 async def test_it_is_dropped_when_its_table_changes_and_only_then(cache, changes, source):
-    await cache.lookup_or_run("k", 60, source.fill)
+    await cache.get_or_fill("k", 60, source.fill)
     told(changes, "other_thing")
     assert cache.get("k") is not None
     told(changes, "probe_thing")
@@ -90,7 +90,7 @@ ROWS = [
 @pytest.mark.parametrize(("read", "written", "kept"), ROWS)
 async def test_rows_and_their_tables_concern_one_another(cache, changes, read, written, kept):
     source = Source(read)
-    await cache.lookup_or_run("k", 60, source.fill)
+    await cache.get_or_fill("k", 60, source.fill)
     told(changes, written)
     assert ("k" in cache) is kept
 
@@ -106,18 +106,18 @@ async def test_a_row_that_changed_before_it_was_known_to_be_read(
         read_tables.get().add(read)
         return CompleteResponse(200, [], b"old")
 
-    await cache.lookup_or_run("k", 60, fill)
+    await cache.get_or_fill("k", 60, fill)
     assert ("k" in cache) is kept
 
 
 async def test_it_is_dropped_when_anything_may_have_changed(cache, changes, source):
-    await cache.lookup_or_run("k", 60, source.fill)
+    await cache.get_or_fill("k", 60, source.fill)
     changes.notify(None)
     assert cache.get("k") is None
 
 
 async def test_it_lives_for_its_seconds(cache, clock, source):
-    await cache.lookup_or_run("k", 60, source.fill)
+    await cache.get_or_fill("k", 60, source.fill)
     clock.now = 59.9
     assert cache.get("k") is not None
     clock.now = 60
@@ -126,7 +126,7 @@ async def test_it_lives_for_its_seconds(cache, clock, source):
 
 async def test_a_thousand_misses_are_one_run(cache, source):
     source.gate.clear()
-    asking = [asyncio.create_task(cache.lookup_or_run("k", 60, source.fill)) for _ in range(1000)]
+    asking = [asyncio.create_task(cache.get_or_fill("k", 60, source.fill)) for _ in range(1000)]
     await asyncio.sleep(0)
     source.gate.set()
     answers = await asyncio.gather(*asking)
@@ -137,7 +137,7 @@ async def test_a_thousand_misses_are_one_run(cache, source):
 @pytest.mark.parametrize(("table", "kept"), [("probe_thing", False), ("other_thing", True)])
 async def test_what_changed_meanwhile_is_not_kept(cache, changes, source, table, kept):
     source.gate.clear()
-    asking = asyncio.create_task(cache.lookup_or_run("k", 60, source.fill))
+    asking = asyncio.create_task(cache.get_or_fill("k", 60, source.fill))
     await asyncio.sleep(0)
     told(changes, table)
     source.gate.set()
@@ -147,11 +147,11 @@ async def test_what_changed_meanwhile_is_not_kept(cache, changes, source, table,
 
 async def test_nobody_gets_an_answer_older_than_their_question(cache, changes, source):
     source.gate.clear()
-    before = asyncio.create_task(cache.lookup_or_run("k", 60, source.fill))
+    before = asyncio.create_task(cache.get_or_fill("k", 60, source.fill))
     await asyncio.sleep(0)
     source.value = 2
     told(changes, "probe_thing")
-    after = asyncio.create_task(cache.lookup_or_run("k", 60, source.fill))
+    after = asyncio.create_task(cache.get_or_fill("k", 60, source.fill))
     await asyncio.sleep(0)
     source.gate.set()
     assert (await before).body == b"1"
@@ -165,7 +165,7 @@ async def test_nobody_gets_an_answer_older_than_their_question(cache, changes, s
 async def test_what_is_not_for_everybody_is_nobody_elses(cache, source, status, headers):
     source.status, source.headers = status, headers
     source.gate.clear()
-    asking = [asyncio.create_task(cache.lookup_or_run("k", 60, source.fill)) for _ in range(3)]
+    asking = [asyncio.create_task(cache.get_or_fill("k", 60, source.fill)) for _ in range(3)]
     await asyncio.sleep(0)
     source.gate.set()
     answers = await asyncio.gather(*asking)
@@ -182,14 +182,14 @@ async def test_a_failure_is_everybodys_own(cache):
         await asyncio.sleep(0)
         raise RuntimeError
 
-    asking = [cache.lookup_or_run("k", 60, fail) for _ in range(3)]
+    asking = [cache.get_or_fill("k", 60, fail) for _ in range(3)]
     results = await asyncio.gather(*asking, return_exceptions=True)
     assert [type(each) for each in results] == [RuntimeError] * 3 and runs == 3
 
 
 async def test_who_waits_goes_on_when_the_first_goes_away(cache, source):
     source.gate.clear()
-    asking = [asyncio.create_task(cache.lookup_or_run("k", 60, source.fill)) for _ in range(5)]
+    asking = [asyncio.create_task(cache.get_or_fill("k", 60, source.fill)) for _ in range(5)]
     await asyncio.sleep(0)
     asking[0].cancel()
     asking[1].cancel()
@@ -202,17 +202,17 @@ async def test_who_waits_goes_on_when_the_first_goes_away(cache, source):
 
 
 async def test_memory_is_bounded(changes):
-    cache = BytesCache(changes, max_bytes=100_000)
+    cache = ResponseCache(changes, max_bytes=100_000)
     for number in range(50):
         source = Source(f"table_{number}")
         source.value = str(number) * 5_000
-        await cache.lookup_or_run(number, 60, source.fill)
+        await cache.get_or_fill(number, 60, source.fill)
         cache.get(0)
         assert cache.size <= 100_000
     assert 0 in cache and 49 in cache and 1 not in cache
     huge = Source()
     huge.value = "x" * 50_000
-    await cache.lookup_or_run("huge", 60, huge.fill)
+    await cache.get_or_fill("huge", 60, huge.fill)
     assert "huge" not in cache
 
 
