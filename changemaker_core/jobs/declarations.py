@@ -38,7 +38,7 @@ class Job:
     """A function that runs outside of requests.
 
     ``func(run, **payload)`` is synchronous and runs on a thread; ``run`` is a
-    :class:`~changemaker_core.jobs.job.JobRun`. ``name`` begins with the plugin's name and a dot.
+    :class:`~changemaker_core.JobRun`. ``name`` begins with the plugin's name and a dot.
     ``on_unknown(tx, **payload)`` and ``on_dead(tx, **payload)`` let the plugin's own rows follow
     when the executor, not ``func``, decides how a job ended; they run in the same transaction.
 

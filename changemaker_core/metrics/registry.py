@@ -17,7 +17,7 @@ from prometheus_client.core import (
 from prometheus_client.core import Metric as Family
 
 from changemaker_core.metrics.declarations import METRICS
-from changemaker_core.metrics.numbers import BUCKETS, Numbers, Series
+from changemaker_core.metrics.process_metrics import BUCKETS, ProcessMetrics, RequestTimes
 from changemaker_core.metrics.snapshots import SnapshotFolder
 
 if TYPE_CHECKING:
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds between writing numbers down: what a process that is killed may lose, at most.
+#: Seconds between writes to the file, the most that a process loses when it is killed.
 INTERVAL = 0.5
 
 
 class Metrics:
-    """What a site counts. Costs nothing, and starts no thread, until something is counted."""
+    """The metrics of a site. Costs nothing, and starts no thread, until something is counted."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -41,7 +41,7 @@ class Metrics:
         self._declared: dict[str, Metric] = {each.item.name: each.item for each in contributed}
         for metric in self._declared.values():
             _check(metric)
-        self._numbers = Numbers()
+        self._counted = ProcessMetrics()
         self._folder = SnapshotFolder(site.config.site_dir / "run" / "metrics")
         self._lock = threading.Lock()
         self._writing = threading.Lock()
@@ -51,21 +51,21 @@ class Metrics:
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request. ``route`` is a path template; on the event loop's thread only."""
-        series = self._numbers.requests.get((method, route, status))
+        series = self._counted.requests.get((method, route, status))
         if series is None:
-            series = self._numbers.requests[method, route, status] = Series()
+            series = self._counted.requests[method, route, status] = RequestTimes()
         series.observe(seconds)
-        # Not `_touch()`: this is called for each request, and the writer is there after the first.
+        # Not `_mark_dirty()`: this runs for each request, and the writer runs after the first.
         self._dirty = True
         if self._writer is None:
-            self._touch()
+            self._mark_dirty()
 
     def counter(self, name: str) -> Counter:
-        """The process counter that a plugin declared; raises LookupError for any other name."""
+        """Return a counter that a plugin declared. Raises ``LookupError`` for any other name."""
         return Counter(self, self._process_metric(name, "counter"))
 
     def gauge(self, name: str) -> Gauge:
-        """The process gauge that a plugin declared; raises LookupError for any other name."""
+        """Return a gauge that a plugin declared. Raises ``LookupError`` for any other name."""
         return Gauge(self, self._process_metric(name, "gauge"))
 
     async def exposition(self, *others: Family) -> bytes:
@@ -76,9 +76,9 @@ class Metrics:
         return generate_latest(_Collected([*families, *filter(None, read), *others]))
 
     async def _read(self, metric: Metric) -> Family | None:
-        """What the database says of a metric; ``None`` for others, and for one that fails.
+        """Read a metric from the database; None where it has no ``read``, and where it fails.
 
-        One query that fails must not blind the operator to everything else.
+        One query that fails must not hide all other metrics from the operator.
         """
         if metric.read is None:
             return None
@@ -89,7 +89,7 @@ class Metrics:
             return None
 
     def close(self) -> None:
-        """Write the last numbers down and stop."""
+        """Write the last counts and stop."""
         self._stop.set()
         if self._writer is not None:
             self._writer.join()
@@ -101,15 +101,15 @@ class Metrics:
     def add(self, metric: Metric, labels: tuple[str, ...], amount: float) -> None:
         """Add to a counter."""
         with self._lock:
-            counters = self._numbers.counters
+            counters = self._counted.counters
             counters[metric.name, labels] = counters.get((metric.name, labels), 0.0) + amount
-        self._touch()
+        self._mark_dirty()
 
     def set(self, metric: Metric, labels: tuple[str, ...], value: float) -> None:
-        """Set a gauge of this process; those of several processes are added up."""
+        """Set a gauge of this process; the gauges of several processes are summed."""
         with self._lock:
-            self._numbers.gauges[metric.name, labels] = value
-        self._touch()
+            self._counted.gauges[metric.name, labels] = value
+        self._mark_dirty()
 
     def _process_metric(self, name: str, kind: str) -> Metric:
         metric = self._declared.get(name)
@@ -117,79 +117,75 @@ class Metrics:
             raise LookupError(f"no plugin declares {name!r} as a {kind} of the process")
         return metric
 
-    def _touch(self) -> None:
+    def _mark_dirty(self) -> None:
         self._dirty = True
         with self._lock:
             if self._writer is not None or self._stop.is_set():
                 return
             self._writer = threading.Thread(
-                target=self._write_now_and_then, name="metrics", daemon=True
+                target=self._write_repeatedly, name="metrics", daemon=True
             )
             self._writer.start()
         atexit.register(self.close)
 
-    def _write_now_and_then(self) -> None:
+    def _write_repeatedly(self) -> None:
         while not self._stop.wait(INTERVAL):
-            if self._dirty:
-                self._try_to_write()
-
-    def _try_to_write(self) -> None:
-        try:
-            self._write()
-        except OSError:
-            # A full disk must not end the counting: what is not written now is written later.
-            log.exception("metrics could not be written")
-            self._dirty = True
+            try:
+                if self._dirty:
+                    self._write()
+            except OSError:  # a full disk must not end the thread: it is tried again
+                log.exception("metrics could not be written")
+                self._dirty = True
 
     def _write(self) -> None:
         with self._writing:
             self._dirty = False
             with self._lock:
-                self._folder.write(self._numbers)
+                self._folder.write(self._counted)
 
-    def _merge(self) -> Numbers:
-        # What is told here must be found by whoever another process answers next.
+    def _merge(self) -> ProcessMetrics:
+        # A scrape of another process, just after this one, must find the same counts.
         if self._dirty:
             self._write()
         return self._folder.merged()
 
-    def _process_families(self, merged: Numbers) -> Iterator[Family]:
+    def _process_families(self, merged: ProcessMetrics) -> Iterator[Family]:
         for metric in self._declared.values():
             if metric.read is None:
                 values = merged.counters if metric.kind == "counter" else merged.gauges
                 found = [(labels, v) for (name, labels), v in values.items() if name == metric.name]
-                # A counter without labels is there from the start, at 0.
+                # A counter without labels is exposed from the start, at 0.
                 yield _labelled(metric, found or ([] if metric.labels else [((), 0.0)]))
 
 
 class Counter:
-    """A number of this process that only goes up; merged over processes."""
+    """A counter of this process; it only goes up, and is summed over processes."""
 
     def __init__(self, metrics: Metrics, metric: Metric) -> None:
         self._metrics = metrics
         self._metric = metric
 
     def inc(self, amount: float = 1, **labels: str) -> None:
-        """Add ``amount``, which is not negative. All labels of the metric are named."""
+        """Add ``amount``, at least 0. Every label of the metric must be given."""
         if amount < 0:
             raise ValueError("a counter only goes up")
         self._metrics.add(self._metric, _values(self._metric, labels), amount)
 
 
 class Gauge:
-    """A number of this process that goes up and down."""
+    """A gauge of this process, which goes up and down."""
 
     def __init__(self, metrics: Metrics, metric: Metric) -> None:
         self._metrics = metrics
         self._metric = metric
 
     def set(self, value: float, **labels: str) -> None:
-        """Say what it is now. All labels of the metric are named."""
+        """Set the value. Every label of the metric must be given."""
         self._metrics.set(self._metric, _values(self._metric, labels), value)
 
 
 class _Collected:
-    """Families that are already there, as prometheus-client wants to be handed them."""
+    """Collected families, in the form that prometheus-client takes."""
 
     def __init__(self, families: Iterable[Family]) -> None:
         self._families = families
@@ -225,20 +221,20 @@ def _labelled(metric: Metric, values: Iterable[tuple[tuple[str, ...], float]]) -
     return family
 
 
-def _request_families(merged: Numbers) -> list[Family]:
+def _request_families(merged: ProcessMetrics) -> list[Family]:
     total = CounterMetricFamily(
-        "http_request_total", "Requests answered", labels=("method", "route", "status")
+        "http_request_total", "Requests responded to", labels=("method", "route", "status")
     )
-    by_route: dict[tuple[str, str], Series] = {}
+    by_route: dict[tuple[str, str], RequestTimes] = {}
     for (method, route, status), series in sorted(merged.requests.items(), key=lambda i: i[0]):
         total.add_metric((method, route, str(status)), sum(series.counts))
-        by_route.setdefault((method, route), Series()).add(series)
+        by_route.setdefault((method, route), RequestTimes()).add(series)
     return [total, _duration_family(by_route)]
 
 
-def _duration_family(by_route: dict[tuple[str, str], Series]) -> Family:
+def _duration_family(by_route: dict[tuple[str, str], RequestTimes]) -> Family:
     family = HistogramMetricFamily(
-        "http_request_duration_seconds", "Time to answer", labels=("method", "route")
+        "http_request_duration_seconds", "Time to respond", labels=("method", "route")
     )
     bounds = [*map(str, BUCKETS), "+Inf"]
     for labels, series in by_route.items():

@@ -1,8 +1,8 @@
-"""The folder in which the processes of a site write their numbers down for each other.
+"""The folder through which the processes of a site share their metrics.
 
-Each process owns ``<id>.json``, replaced as a whole, and holds a lock on ``<id>.alive`` for as long
-as it lives, however it ends. Whoever reads adds the numbers of the dead to ``folded`` first,
-so that totals never go down.
+Each process owns ``<id>.json``, which it replaces atomically, and locks ``<id>.alive`` until it
+ends, however it ends. A reader first adds the metrics of dead processes to ``folded``, so that
+totals never go down.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from changemaker_core.metrics.numbers import Numbers, Snapshot
+from changemaker_core.metrics.process_metrics import ProcessMetrics, Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,48 +25,48 @@ T = TypeVar("T")
 
 
 class Folded(msgspec.Struct):
-    """What processes counted that are gone. ``ids`` are those whose files may still be there: one
-    that is killed between folding and deleting must not be counted twice."""
+    """The metrics of dead processes. ``ids`` are those whose files may still exist: where a reader
+    is killed between folding and deleting, they are not counted twice."""
 
     total: Snapshot
     ids: list[str]
 
 
 class SnapshotFolder:
-    """One process's place in the folder; taken when it first writes."""
+    """The files of one process in the folder, created when it first writes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._id = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._alive: IO[bytes] | None = None
 
-    def write(self, numbers: Numbers) -> None:
-        """Write this process's numbers down."""
+    def write(self, metrics: ProcessMetrics) -> None:
+        """Write the metrics of this process to its file."""
         if self._alive is None:
-            self._alive = self._announce()
-        _replace(self._file(self._id), msgspec.json.encode(numbers.snapshot()))
+            self._alive = self._create_alive()
+        _replace(self._file(self._id), msgspec.json.encode(metrics.snapshot()))
 
-    def merged(self) -> Numbers:
-        """The numbers of all processes, dead and alive."""
+    def merged(self) -> ProcessMetrics:
+        """Return the sums over all processes, dead and alive."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with self._locked():
             folded = self._fold(self._dead())
-            numbers = Numbers()
-            numbers.add(folded.total)
+            metrics = ProcessMetrics()
+            metrics.add(folded.total)
             for file in self._files():
                 if file.stem not in folded.ids:
-                    numbers.add(_read(file, Snapshot))
-        return numbers
+                    metrics.add(_read(file, Snapshot))
+        return metrics
 
     def leave(self) -> None:
-        """Let go of the lock: the process ends, its numbers stay."""
+        """Release the lock when the process ends; its metrics stay."""
         if self._alive is not None:
             self._alive.close()
             self._alive = None
 
-    def _announce(self) -> IO[bytes]:
+    def _create_alive(self) -> IO[bytes]:
         self._folder.mkdir(parents=True, exist_ok=True)
-        # Under the folder's lock, so that nobody folds what is only just being announced.
+        # Under the folder's lock, so that no reader folds a process that is just starting.
         with self._locked():
             alive = (self._folder / f"{self._id}.alive").open("wb")
             fcntl.flock(alive, fcntl.LOCK_EX)
@@ -85,16 +85,16 @@ class SnapshotFolder:
             return True
 
     def _fold(self, dead: list[str]) -> Folded:
-        """Add the numbers of the dead to what is folded, then delete their files."""
+        """Add the metrics of dead processes to the folded ones, then delete their files."""
         file = self._folder / "folded"
         folded = _read(file, Folded) if file.exists() else Folded(Snapshot(), [])
         new = [each for each in dead if each not in folded.ids]
         if new:
-            numbers = Numbers()
-            numbers.add(folded.total)
+            metrics = ProcessMetrics()
+            metrics.add(folded.total)
             for each in filter(self._exists, new):
-                numbers.add(_read(self._file(each), Snapshot), alive=False)
-            folded = Folded(numbers.snapshot(), dead)
+                metrics.add(_read(self._file(each), Snapshot), alive=False)
+            folded = Folded(metrics.snapshot(), dead)
             _replace(file, msgspec.json.encode(folded))
         for each in dead:
             self._file(each).unlink(missing_ok=True)
@@ -122,7 +122,7 @@ def _read(file: Path, struct: type[T]) -> T:
 
 
 def _replace(file: Path, content: bytes) -> None:
-    """Write a file as a whole: readers see the old one or the new one."""
+    """Replace a file atomically: readers see the old one or the new one."""
     draft = file.with_name(f".{file.name}.{os.getpid()}")
     draft.write_bytes(content)
     draft.replace(file)

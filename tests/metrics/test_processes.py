@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from changemaker_core.metrics.numbers import Numbers, Series
+from changemaker_core.metrics.process_metrics import ProcessMetrics, RequestTimes
 from changemaker_core.metrics.snapshots import SnapshotFolder
 
 # Counts as fast as told, says how far it is, and goes on until it is killed.
@@ -96,8 +96,8 @@ def test_a_killed_process_loses_a_second_at_most_and_totals_never_fall(tmp_path,
 
 
 def numbers(count):
-    made = Numbers()
-    made.requests["GET", "/x", 200] = series = Series()
+    made = ProcessMetrics()
+    made.requests["GET", "/x", 200] = series = RequestTimes()
     for _ in range(count):
         series.observe(0.001)
     made.gauges["cm_open", ()] = count

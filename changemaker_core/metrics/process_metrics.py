@@ -1,4 +1,4 @@
-"""What one process has counted, and how the counts of several are added up."""
+"""Counters, gauges and request times of one process, and their sums over several."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ Key = tuple[str, tuple[str, ...]]
 RequestKey = tuple[str, str, int]
 
 
-class Series:
-    """Requests of one kind: how many took how long. ``counts`` is not cumulative."""
+class RequestTimes:
+    """A histogram of the requests of one kind. ``counts`` is not cumulative."""
 
     __slots__ = ("counts", "seconds")
 
@@ -29,40 +29,40 @@ class Series:
         self.counts[bisect_left(BUCKETS, seconds)] += 1
         self.seconds += seconds
 
-    def add(self, other: Series) -> None:
-        """Count another's requests, too."""
+    def add(self, other: RequestTimes) -> None:
+        """Add the requests of another process."""
         self.counts = [a + b for a, b in zip(self.counts, other.counts, strict=True)]
         self.seconds += other.seconds
 
 
 class Snapshot(msgspec.Struct, array_like=True):
-    """A process's numbers as they are written down."""
+    """The metrics of a process as they are written to its file."""
 
     counters: list[tuple[str, tuple[str, ...], float]] = []
     gauges: list[tuple[str, tuple[str, ...], float]] = []
     requests: list[tuple[str, str, int, list[int], float]] = []
 
 
-class Numbers:
-    """Counters, gauges and request times; of one process, or of several together."""
+class ProcessMetrics:
+    """Counters, gauges and request times; of one process, or summed over several."""
 
     def __init__(self) -> None:
         self.counters: dict[Key, float] = {}
         self.gauges: dict[Key, float] = {}
-        self.requests: dict[RequestKey, Series] = {}
+        self.requests: dict[RequestKey, RequestTimes] = {}
 
     def add(self, snapshot: Snapshot, *, alive: bool = True) -> None:
-        """Add a process's numbers; the gauges of one that is no longer alive tell nothing."""
+        """Add the metrics of a process; the gauges of a dead one are left out."""
         for name, labels, value in snapshot.counters:
             self.counters[name, labels] = self.counters.get((name, labels), 0.0) + value
         for name, labels, value in snapshot.gauges if alive else ():
             self.gauges[name, labels] = self.gauges.get((name, labels), 0.0) + value
         for method, route, status, counts, seconds in snapshot.requests:
-            series = self.requests.setdefault((method, route, status), Series())
-            series.add(Series(counts, seconds))
+            series = self.requests.setdefault((method, route, status), RequestTimes())
+            series.add(RequestTimes(counts, seconds))
 
     def snapshot(self) -> Snapshot:
-        """These numbers to be written down. May be called from another thread than counts."""
+        """Return the metrics as they are written to a file. Safe to call from any thread."""
         return Snapshot(
             [(name, labels, value) for (name, labels), value in self.counters.copy().items()],
             [(name, labels, value) for (name, labels), value in self.gauges.copy().items()],
