@@ -55,7 +55,7 @@ class CoreHold(Model):
         table_name = "core_hold"
 
 
-class CoreBeat(Model):
+class CoreHeartbeat(Model):
     """The heartbeat of a guarded queue: a number that only grows, and the time of the last
     heartbeat; null where there was none. ``held_queues.guard`` explains it."""
 
@@ -64,4 +64,4 @@ class CoreBeat(Model):
     at = UtcField(null=True)
 
     class Meta:
-        table_name = "core_beat"
+        table_name = "core_heartbeat"

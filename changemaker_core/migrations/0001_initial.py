@@ -69,16 +69,16 @@ class Hold(Model):
         table_name = "core_hold"
 
 
-class Beat(Model):
+class Heartbeat(Model):
     queue = peewee.TextField(primary_key=True)
     number = peewee.BigIntegerField(default=0)
     at = UtcField(null=True)
 
     class Meta:
-        table_name = "core_beat"
+        table_name = "core_heartbeat"
 
 
-MODELS = [TableVersion, Window, Job, Hold, Beat]
+MODELS = [TableVersion, Window, Job, Hold, Heartbeat]
 
 
 def up(migrator: Any, db: peewee.Database) -> None:

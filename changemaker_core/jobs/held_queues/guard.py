@@ -1,6 +1,6 @@
 """Holds queues whose jobs must not run late, or again after the database was restored.
 
-A guarded queue is one with a job that has ``hold_after``. Its row in ``core_beat``, the heartbeat,
+A guarded queue is one with a job that has ``hold_after``. Its row in ``core_heartbeat``, the heartbeat,
 has a number that grows with each point of no return that is passed in the queue, and with each
 heartbeat of its executors. Each machine keeps the highest number that it has seen committed in a
 file of the site's run folder, outside of any backup. Two rules follow.
@@ -43,11 +43,11 @@ SLACK: Final = 2 * INTERVAL
 #: What the number of a restored database is raised by, beyond any number that other machines have.
 LEAP: Final = 2**40
 
-_READ = "SELECT number, at FROM core_beat WHERE queue = ?"
-_ENSURE = "INSERT INTO core_beat (queue, number) VALUES (?, 0) ON CONFLICT DO NOTHING"
-_SAVE = "UPDATE core_beat SET number = ?, at = ? WHERE queue = ?"
+_READ = "SELECT number, at FROM core_heartbeat WHERE queue = ?"
+_ENSURE = "INSERT INTO core_heartbeat (queue, number) VALUES (?, 0) ON CONFLICT DO NOTHING"
+_SAVE = "UPDATE core_heartbeat SET number = ?, at = ? WHERE queue = ?"
 _ADVANCE = """
-UPDATE core_beat SET number = number + 1
+UPDATE core_heartbeat SET number = number + 1
 WHERE queue = ? AND NOT EXISTS (SELECT 1 FROM core_hold WHERE core_hold.queue = ?)
 RETURNING number, at"""
 
