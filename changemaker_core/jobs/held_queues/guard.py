@@ -1,9 +1,10 @@
 """Holds queues whose jobs must not run late, or again after the database was restored.
 
-A guarded queue is one with a job that has ``hold_after``. Its row in ``core_heartbeat``, the heartbeat,
-has a number that grows with each point of no return that is passed in the queue, and with each
-heartbeat of its executors. Each machine keeps the highest number that it has seen committed in a
-file of the site's run folder, outside of any backup. Two rules follow.
+A guarded queue is one with a job that has ``hold_after``. Its heartbeat, a row of
+``core_heartbeat``, has a number that grows with each point of no return that is passed in the
+queue, and each time its executors report that they are alive. Each machine keeps the highest number
+that it has seen committed in a file of the site's run folder, outside of any backup. Two rules
+follow.
 
 - What happens after a point of no return happens after the file has its number. So a database
   whose number is lower than the file's has lost something: it was restored.
