@@ -92,7 +92,7 @@ class CoreHooks:
 
         >>> @hookimpl
         ... def cm_register_subscriptions(self):
-        ...     return [Subscription("influence.email_sent", thank_the_sender)]
+        ...     return [Subscription("petitions.signed", thank_the_signer)]
         """
 
     @hookspec

@@ -8,7 +8,7 @@ import msgspec
 class ConfigProblem(msgspec.Struct, frozen=True):
     """One thing that is wrong. It does not repeat what may be a secret."""
 
-    #: ``database_url``, or ``influence.represent_url`` for a plugin's.
+    #: ``database_url``, or ``petitions.open_days`` for a plugin's.
     key: str
     #: ``changemaker.toml:7``, ``.env:3 (CHANGEMAKER_BASE_URL)`` or ``CHANGEMAKER_BASE_URL``.
     where: str

@@ -140,7 +140,7 @@ def _trusted_proxies(values: tuple[str, ...]) -> str | None:
 
 def _plugin_names(values: tuple[str, ...]) -> str | None:
     good = all(PLUGIN_NAME.fullmatch(value) for value in values)
-    return None if good else "must be names of plugins, such as influence."
+    return None if good else "must be names of plugins, such as petitions."
 
 
 def _positive(value: int) -> str | None:

@@ -1,7 +1,7 @@
 """Where configuration is written: ``changemaker.toml``, ``.env`` and the environment.
 
 Each is read into the same shape, a mapping from a key's path to an entry that remembers where it
-was written. ``("base_url",)`` is core's, ``("influence", "represent_url")`` a plugin's.
+was written. ``("base_url",)`` is core's, ``("petitions", "open_days")`` a plugin's.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ def _entry(variable: str, value: str, where: str) -> Entries:
 
 
 def key_of(variable: str) -> KeyPath:
-    """``CHANGEMAKER_INFLUENCE__REPRESENT_URL`` is ``("influence", "represent_url")``."""
+    """``CHANGEMAKER_PETITIONS__OPEN_DAYS`` is ``("petitions", "open_days")``."""
     name = variable.removeprefix(PREFIX).lower()
     return tuple(name.split("__", 1))
 

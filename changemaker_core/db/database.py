@@ -38,7 +38,7 @@ class NamedJob(Protocol):
 
     @property
     def name(self) -> str:
-        """``influence.send_email``."""
+        """``petitions.thank``."""
 
 
 class Effects(Protocol):

@@ -47,7 +47,7 @@ def uses(key: str) -> Query:
 class SlidingWindow:
     """At most ``limit`` in any ``period``, for each ``who``; exact between processes.
 
-    >>> BY_ADDRESS = SlidingWindow("influence.send.address", 30, timedelta(hours=1))
+    >>> BY_ADDRESS = SlidingWindow("petitions.signer", 30, timedelta(hours=1))
     >>> BY_ADDRESS.take(tx, sender_address)
     """
 

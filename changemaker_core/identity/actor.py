@@ -13,7 +13,7 @@ EVERYTHING = "*"
 class Actor:
     """Who a request or a job acts for; an anonymous visitor is ``None`` instead.
 
-    ``permissions`` are names that plugins registered, such as ``influence.campaign.write``;
+    ``permissions`` are names that plugins registered, such as ``petitions.petition.write``;
     ``"*"`` among them stands for all.
     """
 

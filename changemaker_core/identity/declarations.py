@@ -9,7 +9,7 @@ from changemaker_core.plugin.contributions import Kind, named
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """Something that a role allows: ``influence.campaign.write``."""
+    """Something that a role allows: ``petitions.petition.write``."""
 
     name: str
     description: str
@@ -17,7 +17,7 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A named set of permissions that ships with a plugin: ``INFLUENCE_ADMIN``."""
+    """A named set of permissions that ships with a plugin: ``PETITIONS_ADMIN``."""
 
     name: str
     description: str

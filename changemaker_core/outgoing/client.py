@@ -75,8 +75,8 @@ class OutgoingResponse:
 class Outgoing:
     """Sends requests from the event loop. Open one for each service: it reuses connections.
 
-    >>> async with Outgoing("https://represent.example.org") as client:
-    ...     response = await client.request("GET", "/postcodes/L5G4L3/")
+    >>> async with Outgoing("https://directory.example.org") as client:
+    ...     response = await client.request("GET", "/people/7")
     """
 
     def __init__(

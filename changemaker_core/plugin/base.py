@@ -23,7 +23,7 @@ class Plugin:
 
     >>> class Petitions(Plugin):
     ...     name = "petitions"
-    ...     requires = ("influence",)
+    ...     requires = ("members",)
     """
 
     #: ``[a-z][a-z0-9]*``; the prefix of its tables, jobs, permissions, configuration, templates

@@ -39,7 +39,7 @@ class PluginError(Exception):
 
 
 def described(plugin: str, distribution: str | None, version: str | None) -> str:
-    """``influence (changemaker-influence 0.1.0)``, or the name where nothing is installed."""
+    """``petitions (changemaker-petitions 0.1.0)``, or the name where nothing is installed."""
     return f"{plugin} ({distribution} {version})" if distribution else plugin
 
 

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HomePage:
-    """A page that ``/`` can lead to: ``HomePage("/campaigns")``."""
+    """A page that ``/`` can lead to: ``HomePage("/petitions")``."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class NavigationEntry:
-    """An entry of the public menu: ``NavigationEntry(Text("Campaigns"), "/campaigns")``.
+    """An entry of the public menu: ``NavigationEntry(Text("Petitions"), "/petitions")``.
 
     Entries with a lower ``order`` come first, equal ones in load order of their plugins.
     """

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class TemplateResponse:
     """A template and what it is filled with; the edge renders it in the reader's language.
 
-    >>> TemplateResponse("influence/campaign_list.html", {"campaigns": []}).status
+    >>> TemplateResponse("petitions/list.html", {"petitions": []}).status
     200
     """
 

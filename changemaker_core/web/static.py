@@ -77,7 +77,7 @@ class StaticFiles:
         }
 
     def find(self, path: str) -> StaticFile | None:
-        """The file at ``influence/status.js``, or None."""
+        """The file at ``petitions/signing.js``, or None."""
         return self._files.get(path)
 
     def url(self, path: str) -> str:

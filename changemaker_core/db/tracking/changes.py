@@ -48,8 +48,8 @@ class Changes:
     def subscribe(self, callback: Callable[[Tags], None]) -> Callable[[], None]:
         """Call ``callback`` with what was written, or with None where it may be anything.
 
-        What was written is a set of tags: ``influence_campaign`` is a table of which any row may
-        have changed, ``influence_campaign#03f`` a part of its rows; ``tables_of`` returns the
+        What was written is a set of tags: ``petitions_petition`` is a table of which any row may
+        have changed, ``petitions_petition#03f`` a part of its rows; ``tables_of`` returns the
         tables of both.
 
         The callback runs in the event loop's thread once ``start()`` was called, else in the thread

@@ -6,16 +6,16 @@ from changemaker_core import Plugin, Request, Response, Route, endpoint, hookimp
 
 
 class Hello:
-    """Greets."""
+    """``/api/hello``"""
 
     @endpoint(public=True)
     async def on_get(self, req: Request, resp: Response) -> dict[str, str]:
-        """Greet whoever asks."""
+        """Return a greeting."""
         return {"hello": "world"}
 
 
 class HelloPlugin(Plugin):
-    """The manifest: a name, and hooks."""
+    """The manifest: the plugin's name and its hooks."""
 
     name = "hello"
 

@@ -1,4 +1,4 @@
-"""What an operator may set under ``[pledges]``."""
+"""Configuration: the ``[pledges]`` table of ``changemaker.toml``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ import msgspec
 
 
 class PledgesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """``promise`` is what people say when they pledge."""
+    """``promise`` is the sentence that people agree to."""
 
     promise: str = "I will come to the next council meeting"

@@ -1,4 +1,4 @@
-"""What Prometheus is told."""
+"""Metrics of pledges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who has pledged."""
+"""The table of pledges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page on which people pledge."""
+"""The page where people pledge."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class PageQuery(msgspec.Struct, frozen=True):
-    """``?pledged=yes`` says thank you."""
+    """``?pledged=true`` shows the thanks instead of the form."""
 
     pledged: bool = False
 
@@ -30,14 +30,14 @@ class PledgesPage:
 
     @endpoint(public=True, query=PageQuery, cache=60)
     async def on_get(self, req: Request, resp: Response, *, query: PageQuery) -> TemplateResponse:
-        """How many will come, and a form to join them."""
+        """Show how many people will come, and a form to join them."""
         return await self._page(pledged=query.pledged)
 
     @endpoint(public=True, form=NewPledge)
     async def on_post(
         self, req: Request, resp: Response, *, form: Form[NewPledge]
     ) -> TemplateResponse | Redirect:
-        """Pledge. A second pledge from one address is not told from a first."""
+        """Add a pledge. A second one from the same address gets the same response as the first."""
         if form.value is None:
             return await self._page(form, status=422)
         await self._db.write(services.pledge, form.value, req.locale, req.visitor)

@@ -1,4 +1,4 @@
-"""What organisers may be allowed to do."""
+"""Permissions and the role of organisers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ WRITE: Final = "pledges.pledge.write"
 
 PERMISSIONS: Final = [
     Permission(READ, Text("See who has pledged")),
-    Permission(WRITE, Text("Enter pledges that were made on paper")),
+    Permission(WRITE, Text("Add pledges made on paper")),
 ]
-ROLES: Final = [Role("PLEDGES_ADMIN", Text("Keeps the list of pledges"), frozenset({READ, WRITE}))]
+ROLES: Final = [Role("PLEDGES_ADMIN", Text("Manages pledges"), frozenset({READ, WRITE}))]

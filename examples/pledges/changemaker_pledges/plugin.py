@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from changemaker_core import Plugin, Route, hookimpl
+from changemaker_core import NavigationEntry, Plugin, Route, Text, hookimpl
 from changemaker_pledges.config import PledgesConfig
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class PledgesPlugin(Plugin):
-    """People promise to come, are thanked and counted."""
+    """People promise to come to a meeting, are thanked by mail and counted."""
 
     name = "pledges"
     config = PledgesConfig
@@ -34,8 +34,12 @@ class PledgesPlugin(Plugin):
         ]
 
     @hookimpl
+    def cm_register_navigation(self) -> list[NavigationEntry]:
+        return [NavigationEntry(Text("Pledges"), "/pledges")]
+
+    @hookimpl
     def cm_register_jobs(self) -> list[Job]:
-        from changemaker_pledges.thanks import JOBS
+        from changemaker_pledges.jobs import JOBS
 
         return JOBS
 

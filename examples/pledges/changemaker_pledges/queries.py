@@ -9,19 +9,19 @@ from changemaker_pledges.schemas import PledgeOut
 
 @compiled(PledgeOut)
 def pledges(limit: int = 51, offset: int = 0) -> Query:
-    """Everybody who has pledged, the latest first."""
+    """Return all pledges, latest first."""
     return _pledges().order_by(Pledge.id.desc()).limit(limit).offset(offset)
 
 
 @compiled(PledgeOut)
 def pledge_by_id(id: str) -> Query:
-    """One pledge."""
+    """Return a pledge by its id."""
     return _pledges().where(Pledge.id == id)
 
 
 @compiled(PledgeOut)
 def pledge_by_email(email: str) -> Query:
-    """The pledge that was made with an address."""
+    """Return the pledge of an email address."""
     return _pledges().where(Pledge.email == email)
 
 

@@ -1,4 +1,4 @@
-"""The API for organisers."""
+"""The organisers' API."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ class PledgesResource:
     async def on_get(
         self, req: Request, resp: Response, *, query: ListQuery
     ) -> Paginated[PledgeOut]:
-        """Who has pledged, the latest first."""
+        """List the pledges, latest first."""
         wanted = queries.pledges(limit=query.limit + 1, offset=query.offset)
         return paginate(await self._db.all(wanted), query, await self._db.count(wanted))
 
     @endpoint(permission=permissions.WRITE, body=NewPledge, response=PledgeOut, status=201)
     async def on_post(self, req: Request, resp: Response, *, body: NewPledge) -> PledgeOut:
-        """Enter a pledge that was made on paper."""
+        """Add a pledge made on paper."""
         return await self._db.write(services.pledge, body, req.locale)

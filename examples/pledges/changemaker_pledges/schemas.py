@@ -1,4 +1,4 @@
-"""What the page and the API take and give."""
+"""Requests and responses of the page and the API."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from changemaker_core import Body, Email, SingleLine
 
 
 class NewPledge(Body, frozen=True):
-    """Somebody who promises to come."""
+    """A person who promises to come."""
 
     name: Annotated[SingleLine, Meta(min_length=1, max_length=200)]
     email: Email
 
 
 class PledgeOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A pledge, as organisers see it."""
+    """A pledge, for organisers."""
 
     id: str
     name: str

@@ -1,4 +1,4 @@
-"""What may be done with pledges."""
+"""Adding pledges."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from changemaker_core import Tx
     from changemaker_pledges.schemas import NewPledge, PledgeOut
 
-#: The page sends mail to whatever address somebody types, so nobody may type many.
+#: The page sends mail to any address that a visitor types, so the number per visitor is limited.
 PER_VISITOR = SlidingWindow("pledges.visitor", 10, timedelta(hours=1))
 
 
 def pledge(tx: Tx, new: NewPledge, locale: str, visitor: str | None = None) -> PledgeOut:
-    """The pledge of ``new``'s address, made now unless it was made before.
+    """Return the pledge of the address in ``new``, added now unless it exists.
 
-    Raises ``LimitReached`` where ``visitor`` has made many.
+    A new pledge is thanked by mail. Raises ``LimitReached`` after a visitor's 10th in an hour.
     """
     if visitor is not None:
         PER_VISITOR.take(tx, visitor)
@@ -28,7 +28,7 @@ def pledge(tx: Tx, new: NewPledge, locale: str, visitor: str | None = None) -> P
     Pledge.insert(
         id=id, name=new.name, email=email, created_at=tx.now
     ).on_conflict_ignore().execute()
-    made = queries.pledge_by_email(email=email).all()[0]
-    if made.id == id:
+    stored = queries.pledge_by_email(email=email).all()[0]
+    if stored.id == id:
         tx.enqueue("pledges.thank", {"pledge_id": id, "locale": locale})
-    return made
+    return stored

@@ -1,4 +1,4 @@
-"""Pledges, on each database that is there."""
+"""Pledges, on each database that is available."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ async def visitor(app):
 
 
 async def test_a_pledge_is_counted_and_thanked_for(app, visitor):
-    answer = await visitor.post("/pledges", data=ADA)
-    assert answer.status_code == 303
-    assert "1 person will come." in (await visitor.get(answer.headers["Location"])).text
+    response = await visitor.post("/pledges", data=ADA)
+    assert response.status_code == 303
+    assert "1 person will come." in (await visitor.get(response.headers["Location"])).text
     assert await run_jobs(app.site) == 1
     (mail,) = app.site.mail.messages()
     assert mail.to == "Ada Sample <ada@example.org>"
@@ -38,23 +38,23 @@ async def test_one_address_pledges_once(app, visitor):
     assert "\ncm_pledges 1.0\n" in (await visitor.get("/api/metrics")).text
 
 
-async def test_what_is_wrong_is_said_in_the_visitors_language(visitor):
+async def test_errors_are_in_the_visitors_language(visitor):
     french = {"Accept-Language": "fr-CA"}
-    answer = await visitor.post("/pledges", data={"name": "Ada"}, headers=french)
-    assert answer.status_code == 422
-    assert "Votre adresse courriel" in answer.text
+    response = await visitor.post("/pledges", data={"name": "Ada"}, headers=french)
+    assert response.status_code == 422
+    assert "Votre adresse courriel" in response.text
 
 
-async def test_nobody_types_many_addresses(visitor):
+async def test_the_number_of_pledges_of_a_visitor_is_limited(visitor):
     typed = [{**ADA, "email": f"ada{n}@example.org"} for n in range(11)]
-    answers = [(await visitor.post("/pledges", data=each)).status_code for each in typed]
-    assert answers == [303] * 10 + [429]
+    statuses = [(await visitor.post("/pledges", data=each)).status_code for each in typed]
+    assert statuses == [303] * 10 + [429]
 
 
-async def test_organisers_alone_see_and_enter_pledges(app, visitor):
+async def test_only_organisers_list_and_add_pledges(app, visitor):
     assert (await visitor.get("/api/pledges")).status_code == 401
-    async with signed_in(app, "USER") as somebody:
-        assert (await somebody.post("/api/pledges", json=ADA)).status_code == 403
+    async with signed_in(app, "USER") as user:
+        assert (await user.post("/api/pledges", json=ADA)).status_code == 403
     async with signed_in(app, "PLEDGES_ADMIN") as organiser:
         assert (await organiser.post("/api/pledges", json={"name": "Ada"})).status_code == 422
         assert (await organiser.post("/api/pledges", json=ADA)).status_code == 201

@@ -1,4 +1,4 @@
-"""Thanking those who have pledged, by mail."""
+"""The mail that thanks for a pledge."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def thank(run: JobRun, pledge_id: str, locale: str) -> None:
-    """Hands the mail over at most once, unless a try has certainly failed."""
+    """Send the mail: handed over at most once, unless a try certainly failed."""
     pledge = run.read(lambda: queries.pledge_by_id(id=pledge_id).one())
     if pledge is None:
         return
@@ -27,17 +27,19 @@ def thank(run: JobRun, pledge_id: str, locale: str) -> None:
         settle = run.retry if refused.temporary else run.dead
         settle(f"refused: {refused.code}")
     except DeliveryUnknown:
-        run.unknown("the mail server did not answer")
+        run.unknown("the mail server did not respond")
 
 
 def _message(site: Site, pledge: PledgeOut, locale: str) -> Message:
-    def said(text: Text) -> str:
+    def translate(text: Text) -> str:
         return site.translations.translate(text, locale)
 
     return Message(
         to=Address(pledge.name, pledge.email),
-        subject=said(Text("Thank you for your pledge")),
-        text=said(Text("Hello {name},\n\nwe count on you. See you there!", name=pledge.name)),
+        subject=translate(Text("Thank you for your pledge")),
+        text=translate(
+            Text("Hello {name},\n\nThank you for your pledge. See you there!", name=pledge.name)
+        ),
         automatic=True,
     )
 
