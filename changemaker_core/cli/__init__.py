@@ -3,8 +3,8 @@
 Authors of commands (entry-point group ``changemaker.commands``) import ``site_option``,
 ``opened_site``, ``say`` and ``CommandError`` from here; everything else below is private.
 
-Exit status: 0 done; 1 refused or failed, with the reason on standard error; 2 the command line was
-wrong; 128 + N stopped at once by a second signal N.
+Exit status: 0 success; 1 failure, with the reason on standard error; 2 wrong command line; 128 + N
+after a second signal N.
 """
 
 from __future__ import annotations
@@ -25,16 +25,19 @@ __all__ = ["CommandError", "main", "opened_site", "say", "site_option"]
 
 ENTRY_POINTS = "changemaker.commands"
 
-#: Core's own commands: where each is, and its line in ``--help``.
+#: Core's own commands: import path, and the line in ``--help``.
 COMMANDS = {
-    "init": ("changemaker_core.cli.init:init", "Make a new site."),
+    "init": ("changemaker_core.cli.init:init", "Create a new site."),
     "migrate": ("changemaker_core.cli.migrate:migrate", "Bring the database up to date."),
-    "serve": ("changemaker_core.cli.serve:serve", "Serve the site and do its jobs."),
-    "worker": ("changemaker_core.cli.worker:worker", "Do the site's jobs when Redis calls."),
-    "demo": ("changemaker_core.cli.demo:demo", "Make and serve a demonstration site."),
+    "serve": ("changemaker_core.cli.serve:serve", "Serve the site and run its jobs."),
+    "worker": ("changemaker_core.cli.worker:worker", "Run the site's jobs through Redis."),
+    "demo": ("changemaker_core.cli.demo:demo", "Create and serve a demonstration site."),
     "users": ("changemaker_core.cli.users:users", "Create accounts."),
     "plugins": ("changemaker_core.cli.plugins:plugins", "List and explain plugins."),
-    "doctor": ("changemaker_core.cli.doctor:doctor", "Say what is wrong with the site."),
+    "doctor": (
+        "changemaker_core.cli.doctor:doctor",
+        "Report what is wrong with the site, and how to fix it.",
+    ),
     "queues": ("changemaker_core.cli.queues:queues", "List, hold and release queues of jobs."),
     "routes": (
         "changemaker_core.cli.routes:routes",
@@ -50,8 +53,8 @@ COMPANIONS = {"deploy": "changemaker-deploy"}
 class Commands(click.Group):
     """Core's commands and those of the ``changemaker.commands`` entry points, loaded when called.
 
-    ``--help`` loads none of them, so a broken third-party group is named like any other and breaks
-    only itself.
+    ``--help`` loads none of them: a broken third-party command is listed, and fails only when it is
+    called.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -118,4 +121,4 @@ def _as_command(found: object) -> click.Command:
 @site_option
 @click.version_option(package_name="changemaker-core", prog_name="changemaker")
 def main() -> None:
-    """Campaigns and the plugins that serve them, on your own server."""
+    """Run advocacy campaigns on your own server."""

@@ -1,4 +1,4 @@
-"""What the commands share: the site's folder, its configuration, and errors said plainly."""
+"""Shared by the commands: ``--site``, the configuration, an open site, messages."""
 
 from __future__ import annotations
 
@@ -28,50 +28,53 @@ def site_option(command: Command) -> Command:
         "--site",
         type=click.Path(file_okay=False, path_type=Path),
         expose_value=False,
-        callback=_keep_site,
+        callback=_store_site,
         help=f"The site's folder [${FOLDER_VARIABLE}, else the working directory].",
     )
     return option(command)
 
 
-def _keep_site(ctx: click.Context, _param: click.Parameter, value: Path | None) -> None:
+def _store_site(ctx: click.Context, _param: click.Parameter, value: Path | None) -> None:
     if value is not None:
         ctx.find_root().obj = value
 
 
 def site_folder() -> Path:
-    """The folder of the site that this command is about, absolute.
+    """Return the absolute folder of the site.
 
-    ``--site``, else ``CHANGEMAKER_SITE``, else the working directory.
+    That is ``--site``, else ``CHANGEMAKER_SITE``, else the working directory.
     """
     chosen = click.get_current_context().find_root().obj
     return Path(chosen or os.environ.get(FOLDER_VARIABLE) or Path.cwd()).absolute()
 
 
 def existing_site() -> Path:
-    """The folder of the site. Raises ``CommandError`` where it holds none."""
+    """Return the folder of the site. Raise ``CommandError`` if it contains none."""
     folder = site_folder()
-    if not holds_site(folder):
+    if not contains_site(folder):
         raise CommandError("\n".join(no_site(folder)))
     return folder
 
 
-def holds_site(folder: Path) -> bool:
-    """Whether there is a site in ``folder``, in whatever state."""
+def contains_site(folder: Path) -> bool:
+    """Return whether ``folder`` contains a site, in whatever state."""
     return (folder / "changemaker.toml").is_file()
 
 
 def no_site(folder: Path) -> tuple[str, str]:
-    """What to say where ``folder`` holds no site, and what to do about it."""
+    """Return the error for a ``folder`` without a site, and its fix."""
     return (
-        f"{folder} holds no site: there is no changemaker.toml in it.",
-        f"Make one with `changemaker init {folder}`, or name another folder with --site.",
+        f"{folder} contains no site: it has no changemaker.toml.",
+        f"Create one with `changemaker init {folder}`, or choose another folder with --site.",
     )
 
 
 def load_config() -> Config:
-    """The site's configuration. Raises ``CommandError`` where the folder holds no site, and
-    ``ConfigError``, with every problem at once, where it holds a wrong one."""
+    """Return the configuration of the site.
+
+    Raise ``CommandError`` if the folder contains no site, and ``ConfigError`` with every problem of
+    a wrong configuration.
+    """
     from changemaker_core.config import Config
 
     return Config.load(existing_site())

@@ -1,4 +1,4 @@
-"""``changemaker demo``: a demonstration site in one process, from nothing to an address."""
+"""``changemaker demo``: creates a demonstration site and serves it from one process."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("demo-site"),
     show_default=True,
-    help="Where the demonstration site is kept.",
+    help="The folder of the demonstration site.",
 )
 def demo(port: int, folder: Path) -> None:
-    """Make a demonstration site and serve it until Ctrl-C; a second run serves the same again.
+    """Create a demonstration site and serve it until Ctrl-C. A second run serves it again.
 
-    Mail is kept in a folder and shown on a page: nothing leaves this machine.
+    Mail is saved to a folder and shown at /mailbox: nothing leaves this machine.
     """
     from changemaker_core.server import logs
     from changemaker_core.server.listening import address_of, listen
@@ -36,12 +36,18 @@ def demo(port: int, folder: Path) -> None:
     listening = listen("127.0.0.1", port)
     address = address_of(listening)
     folder = folder.absolute()
-    sign_in = _reused(folder) if (folder / "changemaker.toml").exists() else _made(folder, address)
+    if (folder / "changemaker.toml").exists():
+        sign_in = (
+            f"  This is the site that was already in {folder}; its password was shown\n"
+            "  when it was created. To start again, delete that folder."
+        )
+    else:
+        sign_in = _create(folder, address)
 
     def announce() -> None:
-        click.echo(f"\n  Changemaker is at {address}")
+        click.echo(f"\n  Changemaker is running at {address}")
         click.echo(f"  Mail that it sends: {address}/mailbox")
-        click.echo(f"\n{sign_in}\n\n  Ctrl-C stops it.")
+        click.echo(f"\n{sign_in}\n\n  Press Ctrl-C to stop.")
 
     from changemaker_core.server.web import serve_app
 
@@ -49,7 +55,7 @@ def demo(port: int, folder: Path) -> None:
 
 
 def _app(config: Config) -> App:
-    """The application with its job runner; a site of an older version is brought up to date."""
+    """Return the application with its job runner, after applying missing migrations."""
     from changemaker_core.app import create_app
     from changemaker_core.db import migrations
 
@@ -58,7 +64,7 @@ def _app(config: Config) -> App:
     return app
 
 
-def _made(folder: Path, address: str) -> str:
+def _create(folder: Path, address: str) -> str:
     from changemaker_core.cli import newsite
 
     new = newsite.NewSite(
@@ -69,19 +75,12 @@ def _made(folder: Path, address: str) -> str:
         development=True,
         demo=True,
     )
-    password = newsite.make(new)
-    return f"  Administrator: {new.admin_email}\n  Password, shown only now: {password}"
-
-
-def _reused(folder: Path) -> str:
-    return (
-        f"  The site in {folder} is used again; its administrator's password was shown when it\n"
-        "  was made. Remove the folder to begin anew."
-    )
+    password = newsite.create(new)
+    return f"  Administrator: {new.admin_email}\n  Password (shown only once): {password}"
 
 
 def _configuration(folder: Path, address: str) -> Config:
-    """The site's configuration, at the address that this run listens on."""
+    """Return the configuration, with the address that this run listens on."""
     from changemaker_core.config import Config
 
     return Config.load(folder, {"CHANGEMAKER_BASE_URL": address, **os.environ})

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from changemaker_core.cli.common import holds_site, no_site, site_folder, site_option
+from changemaker_core.cli.common import contains_site, no_site, site_folder, site_option
 from changemaker_core.cli.survey import Surveyed, surveyed
 from changemaker_core.diagnostics import Check, Finding
 from changemaker_core.plugin.errors import described
@@ -61,7 +61,7 @@ def _all_findings(found: Surveyed) -> Iterator[tuple[str, Finding]]:
     yield from (("configuration", finding) for finding in _configuration(found))
     yield from (("plugins", finding) for finding in _plugins(found, failed))
     yield from (("libraries", finding) for finding in _libraries())
-    if not holds_site(found.config.site_dir):
+    if not contains_site(found.config.site_dir):
         return  # the rest would be about a site that does not exist
     in_error: set[str] = set()
     for contribution in checks:
@@ -95,7 +95,7 @@ def _run(contributed: Contribution[Check], site: Site) -> list[Finding]:
 
 
 def _configuration(found: Surveyed) -> Iterator[Finding]:
-    if not holds_site(found.config.site_dir):
+    if not contains_site(found.config.site_dir):
         yield Finding("error", *no_site(found.config.site_dir))
         return
     for problem in found.config_problems:

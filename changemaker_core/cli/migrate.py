@@ -1,4 +1,4 @@
-"""``changemaker migrate``: bring the database up to date."""
+"""``changemaker migrate``: brings the database up to date."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from changemaker_core.cli.common import opened_site, site_option
 
 @click.command()
 @site_option
-@click.option("--plan", "only_plan", is_flag=True, help="Show what would be done; change nothing.")
+@click.option("--plan", "only_plan", is_flag=True, help="Show the steps without applying them.")
 @click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON.")
 def migrate(only_plan: bool, as_json: bool) -> None:
-    """Apply the migrations of core and of every plugin that the database has not seen yet."""
+    """Apply the migrations of core and of every plugin that the database does not have yet."""
     from changemaker_core.db import migrations
 
     with opened_site() as site:

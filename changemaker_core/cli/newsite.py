@@ -1,4 +1,4 @@
-"""A new site: its folder, configuration, database, seed data and administrator."""
+"""Create a site: folder, configuration, database, seed data and administrator."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
     from changemaker_core.site import Site
 
-#: ``changemaker.toml`` of a new site. Keys that a site needs later are there, commented out.
+#: ``changemaker.toml`` of a new site. Keys that a site may need later are commented out.
 TOML = """\
-# The configuration of this site. Every key can also come from the environment, which wins:
-# organisation is CHANGEMAKER_ORGANISATION. Secrets are in the file .env beside this one.
+# The configuration of this site. An environment variable overrides a key: CHANGEMAKER_ORGANISATION
+# overrides organisation. Secrets are in the file .env in this folder.
 
 # The name of the organisation whose site this is.
 organisation = {organisation}
@@ -29,26 +29,26 @@ organisation = {organisation}
 # The language for visitors whose own is unknown, such as "en" or "fr".
 default_locale = {locale}
 
-# The zone in which dates and times are shown, such as "America/Edmonton".
+# The time zone in which dates and times are shown, such as "America/Edmonton".
 time_zone = "UTC"
 
-# The address under which visitors reach the site.
+# The public address of the site.
 base_url = {base_url}
 
 # "sqlite:///file", relative to this folder, or "postgresql://user@host/database".
-# An address with a password belongs in .env, as CHANGEMAKER_DATABASE_URL.
+# A URL with a password belongs in .env, as CHANGEMAKER_DATABASE_URL.
 {database}
 
-# The sender of the site's mail, and the server that takes it: "smtp://host:port" or "smtps://…"
-# (with a password: CHANGEMAKER_SMTP_URL in .env). Without a server no mail leaves: it is kept in
-# the folder data/mail.
+# The sender of the site's mail, and its mail server: "smtp://host:port" or "smtps://…" (with a
+# password: CHANGEMAKER_SMTP_URL in .env). Without smtp_url no mail is sent: it is saved in the
+# folder data/mail.
 mail_from = {mail_from}
 # smtp_url = "smtp://localhost:25"
 
-# Shows the mailbox page and the details of errors. Never for a site that others can reach.
+# Shows the mailbox page and the details of errors. Never turn it on for a public site.
 development = {development}
 
-# Installed plugins to load (without this key: all of them), and ones to leave out.
+# The installed plugins to load (default: all), and those to leave out.
 # [plugins]
 # allow = ["name"]
 # deny = []
@@ -57,7 +57,7 @@ development = {development}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewSite:
-    """What a person decides about a new site. ``demo`` fills it with the plugins' samples."""
+    """The choices for a new site. ``demo`` adds the sample data of plugins."""
 
     folder: Path
     organisation: str
@@ -69,7 +69,7 @@ class NewSite:
     demo: bool = False
 
 
-def make(new: NewSite) -> str:
+def create(new: NewSite) -> str:
     """Create the site and return its administrator's password, which is not stored in plain text.
 
     Raise ``CommandError`` if the folder holds a site already or cannot be written. If a later step
@@ -90,8 +90,8 @@ def _configuration_written(new: NewSite) -> Iterator[None]:
     for name in files:
         if (new.folder / name).exists():
             raise CommandError(
-                f"{new.folder / name} is there already: a site is never overwritten.\n"
-                "Choose another folder, or go on with `changemaker migrate` and `serve`."
+                f"{new.folder / name} already exists: a site is never overwritten.\n"
+                "Choose another folder, or use the site with `changemaker migrate` and `serve`."
             )
     with contextlib.ExitStack() as made:
         try:
@@ -153,7 +153,7 @@ def _is_secret(url: str) -> bool:
 
 
 def _dotenv(new: NewSite) -> str:
-    lines = ["# Secrets of this site. Keep a copy in a safe place; show it to nobody."]
+    lines = ["# Secrets of this site. Keep a copy in a safe place, and do not share it."]
     lines.append(f"CHANGEMAKER_SECRET_KEY={secrets.token_urlsafe(48)}")
     if new.database_url is not None and _is_secret(new.database_url):
         lines.append(f"CHANGEMAKER_DATABASE_URL='{new.database_url}'")

@@ -1,4 +1,4 @@
-"""``changemaker openapi``: the description of the site's API."""
+"""``changemaker openapi``: prints the OpenAPI document of the site."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``changemaker plugins``: what is installed, what is loaded, and why or why not."""
+"""``changemaker plugins``: lists what is installed and loaded, and explains why or why not."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from changemaker_core.cli.common import holds_site, no_site, say, site_folder, site_option
+from changemaker_core.cli.common import contains_site, no_site, say, site_folder, site_option
 from changemaker_core.cli.survey import Surveyed, surveyed
 from changemaker_core.server.errors import CommandError
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 @click.group()
 @site_option
 def plugins() -> None:
-    """List and explain plugins; also beside broken ones."""
+    """List and explain plugins, including broken ones."""
 
 
-@plugins.command("list", short_help="List what is installed, in load order.")
+@plugins.command("list", short_help="List the installed plugins in load order.")
 @site_option
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
 def list_plugins(as_json: bool) -> None:
@@ -34,22 +34,22 @@ def list_plugins(as_json: bool) -> None:
         return
     for line in _table(rows):
         click.echo(line)
-    for trouble in _troubles(found):
-        say(trouble)
+    for problem in _other_problems(found):
+        say(problem)
     if any(row["status"] in ("failed", "blocked") for row in rows):
-        say("`changemaker plugins explain NAME` says more of one, `changemaker doctor` of all.")
+        say("For details, run `changemaker plugins explain NAME` or `changemaker doctor`.")
 
 
-def _troubles(found: Surveyed) -> list[str]:
-    """What is wrong beside the plugins. Without a site they are listed all the same."""
+def _other_problems(found: Surveyed) -> list[str]:
+    """Problems other than those of plugins, which are listed even without a site."""
     folder = found.config.site_dir
-    if not holds_site(folder):
+    if not contains_site(folder):
         return [no_site(folder)[0]]
     return [str(problem) for problem in found.config_problems]
 
 
 def listed(survey: Survey) -> list[dict[str, Any]]:
-    """Name, version, distribution, status and, for those that do not run, the reason."""
+    """Return name, version, distribution and status of each plugin, and why it does not run."""
     wrong = {problem.plugin: problem.problem for problem in reversed(survey.problems)}
     loaded = survey.loaded.plugins
     rows = [_row(p, "failed" if p.name in wrong else "loaded", wrong.get(p.name)) for p in loaded]
@@ -68,7 +68,7 @@ def _row(plugin: LoadedPlugin | Skipped, status: str, reason: str | None) -> dic
 
 
 def _table(rows: list[dict[str, Any]]) -> list[str]:
-    """Columns as wide as what is in them; the reason comes last."""
+    """Lines with aligned columns; the reason comes last."""
     keys = ("name", "version", "distribution", "status")
     lines = [keys, *(tuple(str(row[key] or "-") for key in keys) for row in rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(keys))]
@@ -79,12 +79,12 @@ def _table(rows: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-@plugins.command(short_help="Say all that is known about one.")
+@plugins.command(short_help="Explain one plugin.")
 @site_option
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print an object.")
 def explain(name: str, as_json: bool) -> None:
-    """Where NAME stands in the order and why, what it contributes, what is wrong with it."""
+    """Show the position of NAME in the load order and why, its contributions and its problems."""
     with surveyed(site_folder()) as found:
         explanation = explained(found, name)
     if as_json:
@@ -118,18 +118,18 @@ def explained(found: Surveyed, name: str) -> dict[str, Any]:
 
 
 def _order(survey: Survey, plugin: LoadedPlugin) -> list[str]:
-    """Why a plugin stands where it stands."""
+    """Reasons for a plugin's position."""
     loaded = {other.name for other in survey.loaded.plugins}
-    wishes = plugin.instance.after
-    gave_way = {wish for name, wish in survey.order.gave_way if name == plugin.name}
+    after = plugin.instance.after
+    gave_way = {other for name, other in survey.order.gave_way if name == plugin.name}
     lines = [] if plugin.core else ["after core's own features, which come first"]
     lines += [f"after {name}, which it requires" for name in plugin.instance.requires]
-    lines += [f"after {n}, as it wishes" for n in wishes if n in loaded and n not in gave_way]
-    lines += [f"not after {n}, as that would be a circle" for n in wishes if n in gave_way]
-    lines += [f"{n}, which it would come after, is absent" for n in wishes if n not in loaded]
+    lines += [f"after {n}, which it names in `after`" for n in after if n in loaded - gave_way]
+    lines += [f"not after {n}, as that would be a circle" for n in after if n in gave_way]
+    lines += [f"{n}, which it names in `after`, is absent" for n in after if n not in loaded]
     followers = [p for p in survey.loaded.plugins if plugin.name in p.instance.requires]
     lines += [f"before {p.name}, which requires it" for p in followers]
-    return [*lines, "by name among those that nothing else decides about"]
+    return [*lines, "otherwise in alphabetical order"]
 
 
 def _offers(survey: Survey, name: str) -> list[str]:
@@ -140,9 +140,9 @@ def _offers(survey: Survey, name: str) -> list[str]:
 
 
 def _contributes(found: Surveyed, plugin: LoadedPlugin) -> dict[str, list[str]]:
-    """By kind, what each contribution is called."""
+    """The names of its contributions, by kind."""
     mine = found.plugins.loaded.contributed_by(plugin)
-    named = {kind: [_called(item) for item in items] for kind, items in mine.items()}
+    named = {kind: [_name(item) for item in items] for kind, items in mine.items()}
     named["tables"] = [model._meta.table_name for model in mine["models"]]
     del named["models"]
     named |= _to_other_plugins(found, plugin)
@@ -152,24 +152,24 @@ def _contributes(found: Surveyed, plugin: LoadedPlugin) -> dict[str, list[str]]:
 
 
 def _to_other_plugins(found: Surveyed, plugin: LoadedPlugin) -> dict[str, list[str]]:
-    """What it answers to hooks that features and other plugins offer, by hook."""
+    """The names of what it contributes to hooks of features and other plugins, by hook."""
     hooks = found.plugins.loaded.hooks
-    answers: dict[str, list[str]] = {}
+    by_hook: dict[str, list[str]] = {}
     for name in hooks.implemented_by(plugin):
         spec = hooks.specs()[name]
         if hooks.owner(name) != "core" and spec.item and spec.arguments == ("site",):
             items, _ = hooks.collect([plugin], name, {"site": found.site})
-            answers[name] = [_called(contribution.item) for contribution in items]
-    return answers
+            by_hook[name] = [_name(contribution.item) for contribution in items]
+    return by_hook
 
 
-def _called(item: Any) -> str:
-    words = (getattr(item, word, None) for word in ("path", "event", "name"))
-    return str(next((word for word in words if word), type(item).__name__))
+def _name(item: Any) -> str:
+    names = (getattr(item, attribute, None) for attribute in ("path", "event", "name"))
+    return str(next(filter(None, names), type(item).__name__))
 
 
 def _lines(explanation: dict[str, Any]) -> list[str]:
-    """The explanation for a person to read."""
+    """The explanation as text."""
     from changemaker_core.plugin.errors import described
 
     who = described(explanation["name"], explanation["distribution"], explanation["version"])
@@ -185,6 +185,6 @@ def _lines(explanation: dict[str, Any]) -> list[str]:
 
 
 def _section(title: str, entries: list[str]) -> list[str]:
-    """``cm_register_roles`` is headed ``Accounts: roles``."""
+    """``operations_register_checks`` has the heading ``Operations: checks``."""
     heading = title.replace("_register_", ": ").replace("_", " ").capitalize()
     return ["", heading, *(f"  {entry}" for entry in entries)] if entries else []

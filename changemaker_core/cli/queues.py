@@ -1,4 +1,4 @@
-"""``changemaker queues``: what waits, and whether it is held."""
+"""``changemaker queues``: lists, holds and releases queues of jobs."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 def queues() -> None:
     """List, hold and release queues of jobs.
 
-    Nothing of a held queue is done, on any machine, until it is released. Other queues go on.
+    The jobs of a held queue do not run, on any machine, until it is released. Other queues go on.
     """
 
 
 @queues.command("list")
 @site_option
-@click.option("--json", "as_json", is_flag=True, help="Print them as JSON.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
 def list_queues(as_json: bool) -> None:
-    """Say how many jobs each queue holds in each state, and which queues are held."""
+    """Count the jobs of each queue by state, and show which queues are held."""
     from changemaker_core.jobs import holds, queue_depths
 
     with opened_site() as site:
@@ -39,18 +39,18 @@ def list_queues(as_json: bool) -> None:
 
         click.echo(msgspec.json.format(msgspec.json.encode({"data": depths, "held": held})))
     else:
-        click.echo("\n".join(_shown(depths, held)) or "There are no jobs, and no queue is held.")
+        click.echo("\n".join(_table(depths, held)) or "There are no jobs, and no queue is held.")
 
 
-def _shown(depths: list[QueueDepth], held: list[Hold]) -> list[str]:
+def _table(depths: list[QueueDepth], held: list[Hold]) -> list[str]:
     from changemaker_core.jobs import REASONS
 
     counts = [
-        f"{depth.queue:12} {depth.state:8} {depth.jobs:8}  since {_said(depth.oldest)}"
+        f"{depth.queue:12} {depth.state:8} {depth.jobs:8}  since {_format_time(depth.oldest)}"
         for depth in depths
     ]
     reasons = [
-        f"{hold.queue:12} HELD since {_said(hold.since)}: {REASONS[hold.reason]} {hold.note}"
+        f"{hold.queue:12} HELD since {_format_time(hold.since)}: {REASONS[hold.reason]} {hold.note}"
         for hold in held
     ]
     return [line.rstrip() for line in counts + reasons]
@@ -59,15 +59,15 @@ def _shown(depths: list[QueueDepth], held: list[Hold]) -> list[str]:
 @queues.command()
 @site_option
 @click.argument("queue")
-@click.option("--note", default="", help="Why, for whoever looks later.")
+@click.option("--note", default="", help="The reason, shown with the queue.")
 def hold(queue: str, note: str) -> None:
-    """Do nothing of QUEUE from now on; what is past its point of no return is finished."""
+    """Stop running jobs of QUEUE. Jobs that are past their point of no return finish."""
     from changemaker_core.jobs import hold_queue
 
     with opened_site() as site:
         _check_known(site, queue)
         changed = site.db.sync.write(hold_queue, queue, "operator", note)
-    say(f"{queue} is held." if changed else f"{queue} is held already.")
+    say(f"{queue} is held." if changed else f"{queue} was held already.")
 
 
 @queues.command()
@@ -75,17 +75,17 @@ def hold(queue: str, note: str) -> None:
 @click.argument("queue")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def release(queue: str, yes: bool) -> None:
-    """Say what waits in QUEUE, and let it be done."""
+    """Show the jobs that are waiting in QUEUE, and run them after confirmation."""
     from changemaker_core.jobs import holds, waiting_jobs
 
     with opened_site() as site:
         if queue not in {hold.queue for hold in site.db.sync.all(holds())}:
             raise CommandError(f"{queue} is not held.")
-        say(_counted(queue, site.db.sync.all(waiting_jobs(queue=queue))))
+        say(_summary(queue, site.db.sync.all(waiting_jobs(queue=queue))))
         if not yes:
             click.confirm("Release it?", abort=True, err=True)
         site.db.sync.write(site.jobs.guard.release, queue)
-    say(f"{queue} is released.")
+    say(f"{queue} has been released.")
 
 
 def _check_known(site: Site, queue: str) -> None:
@@ -98,12 +98,12 @@ def _check_known(site: Site, queue: str) -> None:
         raise CommandError(f"No queue is called {queue!r}.{hint} The site has {', '.join(known)}.")
 
 
-def _counted(queue: str, waiting: list[WaitingJobs]) -> str:
+def _summary(queue: str, waiting: list[WaitingJobs]) -> str:
     total = sum(each.jobs for each in waiting)
-    lines = [f"Jobs that wait in {queue} and will be done: {total}"]
-    lines += [f"  {each.jobs:8} {each.name}, since {_said(each.oldest)}" for each in waiting]
+    lines = [f"Waiting jobs in {queue} that will run: {total}"]
+    lines += [f"  {each.jobs:8} {each.name}, since {_format_time(each.oldest)}" for each in waiting]
     return "\n".join(lines)
 
 
-def _said(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -15,8 +15,6 @@ import click
 from changemaker_core.cli.common import existing_site, say, site_option
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from changemaker_core.config import Config
 
 
@@ -32,14 +30,16 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...])
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Web processes."
 )
-@click.option("--only", multiple=True, callback=_names, help="Mount these plugins alone.")
-@click.option("--except", "except_", multiple=True, callback=_names, help="Mount all but these.")
+@click.option("--only", multiple=True, callback=_names, help="Mount only these plugins (and core).")
+@click.option(
+    "--except", "except_", multiple=True, callback=_names, help="Mount all plugins but these."
+)
 @click.option(
     "--runner/--no-runner",
     default=None,
-    help="Do jobs here too. By default only where no redis_url says that workers do them.",
+    help="Run jobs here too [default: only without redis_url, with which workers run them].",
 )
-@click.option("--safe-mode", is_flag=True, help="Load core alone, beside broken plugins.")
+@click.option("--safe-mode", is_flag=True, help="Load core only, to work around broken plugins.")
 def serve(
     host: str,
     port: int,
@@ -49,23 +49,25 @@ def serve(
     runner: bool | None,
     safe_mode: bool,
 ) -> None:
-    """Serve the site and do its jobs until SIGTERM or Ctrl-C.
+    """Serve the site and run its jobs until SIGTERM or Ctrl-C.
 
-    Requests and the current job get 10 seconds to finish; a second signal waits for nothing. A
-    process that dies is replaced. SIGHUP replaces each process by a new one, without refusing a
-    connection, which also reads the configuration again.
+    After a signal, requests and the current job get 10 seconds to finish; a second signal stops at
+    once. A process that dies is replaced. SIGHUP replaces every process, one after another and
+    without refusing a connection; the new ones read the configuration again.
 
-    Where redis_url is set, `changemaker worker` does the jobs, and this command tells the workers
-    of them. With --runner it does jobs beside them, even while Redis is away.
+    With redis_url, `changemaker worker` runs the jobs, and this command notifies the workers. With
+    --runner it runs jobs as well, even while Redis is down.
     """
+    from changemaker_core.config import Config
     from changemaker_core.server.listening import address_of, listen
     from changemaker_core.server.spec import ProcessSpec
     from changemaker_core.server.supervisor import Supervisor
 
     folder = existing_site()
-    config = _configuration(folder)
+    # A wrong configuration is reported by the first process that loads the site.
+    config, _ = Config.read(folder)
     if only and except_:
-        raise click.UsageError("--only and --except exclude each other.")
+        raise click.UsageError("--only and --except cannot be used together.")
     listening = listen(host, port)
     web = ProcessSpec(
         kind="web",
@@ -87,16 +89,8 @@ def serve(
     sys.exit(asyncio.run(supervisor.run()))
 
 
-def _configuration(folder: Path) -> Config:
-    """The configuration as far as it can be read. What is wrong with it is said by the first
-    process that loads the site."""
-    from changemaker_core.config import Config
-
-    return Config.read(folder)[0]
-
-
 def _announce(config: Config, address: str) -> None:
     click.echo(f"Serving {config.site_dir} at {address}")
     if config.smtp_url is None and not config.development:
-        # Supporters are told that their message was sent, so the operator must know better.
-        say("No mail leaves this site: smtp_url is not set. It is kept in the folder data/mail.")
+        # Supporters read that their message was sent; the operator must know that it was not.
+        say("No mail leaves this site: smtp_url is not set. It is saved in the folder data/mail.")

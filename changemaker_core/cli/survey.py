@@ -1,4 +1,4 @@
-"""Looking at a site that may be broken: what ``plugins`` and ``doctor`` have in common."""
+"""A view of a site that may be broken, for ``plugins`` and ``doctor``."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """A site as far as it goes, and what is wrong with its configuration and plugins."""
+    """A site as far as it can be loaded, and the problems of its configuration and plugins."""
 
     config: Config
     config_problems: tuple[ConfigProblem, ...]
@@ -27,7 +27,7 @@ class Surveyed:
 
 @contextlib.contextmanager
 def surveyed(folder: Path) -> Iterator[Surveyed]:
-    """The site of a folder, with every plugin that can be loaded, and no exception for the rest."""
+    """Open the site of a folder with every plugin that can be loaded; report the others."""
     import msgspec
 
     from changemaker_core.config import Config
@@ -35,7 +35,7 @@ def surveyed(folder: Path) -> Iterator[Surveyed]:
     from changemaker_core.site import Site, core
 
     config, problems = Config.read(folder)
-    # Core alone first: it cannot fail, not even for the tables of the configuration.
+    # Core alone cannot fail, not even because of a plugin's table in the configuration.
     site = Site(msgspec.structs.replace(config, plugin_tables={}), plugins=[])
     try:
         yield Surveyed(config, problems, site, manager.survey(None, config, site, core=core()))

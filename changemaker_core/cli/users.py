@@ -1,4 +1,4 @@
-"""``changemaker users``: accounts from the command line."""
+"""``changemaker users``: creates accounts."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ def users() -> None:
 @users.command(short_help="Create an account.")
 @site_option
 @click.argument("email")
-@click.option("--name", help="The person's name; by default the email's first part.")
+@click.option("--name", help="The person's name [default: the email before the @].")
 @click.option(
     "--role",
     default="USER",
     show_default=True,
-    help="What the person may do; a wrong one is answered with all that there are.",
+    help="The person's role. The error for an unknown one lists them all.",
 )
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print the account as JSON.")
 def create(email: str, name: str | None, role: str, password_stdin: bool, as_json: bool) -> None:
-    """Create an account for EMAIL, with a random password that is shown once."""
+    """Create an account for EMAIL, with a random password that is shown only once."""
     from changemaker_core.features.accounts import api
 
     given = sys.stdin.readline().rstrip("\n") if password_stdin else None
@@ -43,11 +43,9 @@ def create(email: str, name: str | None, role: str, password_stdin: bool, as_jso
     account = {"id": user_id, "email": email, "role": role}
     if given is None:
         account["password"] = password
-    click.echo(json.dumps(account) if as_json else _said(account))
-
-
-def _said(account: dict[str, str]) -> str:
-    lines = [f"Created {account['email']} as {account['role']}."]
-    if "password" in account:
-        lines.append(f"Password, shown only now: {account['password']}")
-    return "\n".join(lines)
+    if as_json:
+        click.echo(json.dumps(account))
+        return
+    click.echo(f"Created {email} with the role {role}.")
+    if given is None:
+        click.echo(f"Password (shown only once): {password}")

@@ -1,4 +1,4 @@
-"""``changemaker worker``: an RQ worker, which looks into the outbox when a ticket says so."""
+"""``changemaker worker``: an RQ worker, which runs due jobs when a ticket arrives."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 @click.command()
 @site_option
-@click.option("--queues", default="", help="Names with commas between them; without it, all.")
-@click.option("--burst", is_flag=True, help="End when there are no more tickets.")
+@click.option("--queues", default="", help="Queues, separated by commas [default: all].")
+@click.option("--burst", is_flag=True, help="Stop when there are no more tickets.")
 def worker(queues: str, burst: bool) -> None:
-    """Do the site's jobs, on this machine or any other, until SIGTERM or Ctrl-C.
+    """Run the site's jobs, on this or any other machine, until SIGTERM or Ctrl-C.
 
-    Needs redis_url. Start as many as there is work for. What a worker has begun gets 10 seconds to
-    finish; a second signal waits for nothing. While Redis is away the worker waits for it.
+    Requires redis_url. Start as many workers as the load needs. After a signal, the current job
+    gets 10 seconds to finish; a second signal stops at once. While Redis is down, workers wait.
     """
     from changemaker_core.config import Config
     from changemaker_core.server import logs
@@ -33,14 +33,14 @@ def worker(queues: str, burst: bool) -> None:
     url = config.redis_url
     if url is None:
         raise CommandError(
-            "redis_url is not set, so nobody would tell this worker of jobs.\n"
-            "Set it, or let `changemaker serve` do the jobs."
+            "redis_url is not set, so no jobs would reach this worker.\n"
+            "Set it, or let `changemaker serve` run the jobs."
         )
     logs.log_json()
     lower_priority(config.jobs_niceness)
     chosen = _chosen(folder, [name.strip() for name in queues.split(",") if name.strip()])
-    os.environ[FOLDER_VARIABLE] = str(folder)  # for the work horses
-    say(f"Working for {folder}, queues {', '.join(chosen)}")
+    os.environ[FOLDER_VARIABLE] = str(folder)  # read by the processes that run jobs
+    say(f"Running jobs of {folder}, queues: {', '.join(chosen)}")
 
     from changemaker_core.shared.worker import run_worker
 
@@ -48,10 +48,10 @@ def worker(queues: str, burst: bool) -> None:
 
 
 def _chosen(folder: Path, wanted: list[str]) -> list[str]:
-    """The queues to work for, those of the site. Raises ``CommandError`` where one is unknown.
+    """Return the wanted queues, by default all. Raise ``CommandError`` for an unknown one.
 
-    Loads the site with all of its plugins and checks its database, so that what is wrong is said
-    once and at the start, and so that work horses find every module imported.
+    Loading the site here reports its problems once, at the start, and imports every module before
+    RQ forks the processes that run jobs.
     """
     from changemaker_core.jobs import known_queues
     from changemaker_core.server.loading import load_site
@@ -63,7 +63,6 @@ def _chosen(folder: Path, wanted: list[str]) -> list[str]:
     finally:
         site.close()
     if unknown := set(wanted).difference(known):
-        raise CommandError(
-            f"There is no queue {', '.join(sorted(unknown))}; the site has {', '.join(known)}."
-        )
+        names = ", ".join(map(repr, sorted(unknown)))
+        raise CommandError(f"No queue is called {names}. The site has {', '.join(known)}.")
     return wanted or known

@@ -17,7 +17,7 @@ DEMO = {"CHANGEMAKER_PLUGINS__DENY": ""}
 
 
 def _password(printed: str) -> str | None:
-    found = re.search(r"Password, shown only now: (\S+)", printed)
+    found = re.search(r"Password \(shown only once\): (\S+)", printed)
     return found[1] if found else None
 
 

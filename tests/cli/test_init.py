@@ -41,10 +41,10 @@ def test_the_configuration_is_what_was_said(cli: Any) -> None:
 
 
 def test_it_says_which_database_later_commands_must_be_told_of(cli: Any) -> None:
-    assert "written down" not in cli.run("init", "one", "--yes").stderr
+    assert "not saved" not in cli.run("init", "one", "--yes").stderr
     url = f"sqlite:///{cli.folder / 'elsewhere.db'}"
     done = cli.run("init", "two", "--yes", CHANGEMAKER_DATABASE_URL=url)
-    assert "CHANGEMAKER_DATABASE_URL: used, but not written down" in done.stderr
+    assert "CHANGEMAKER_DATABASE_URL was used, but not saved" in done.stderr
     assert (cli.folder / "elsewhere.db").is_file()
 
 
@@ -60,7 +60,7 @@ def test_a_second_init_refuses_and_changes_nothing(cli: Any, site: Any) -> None:
     before = {path: path.read_bytes() for path in site.folder.iterdir() if path.is_file()}
     done = cli.run("init", site.folder, "--yes", "--json")
     assert done.returncode == 1
-    assert "changemaker.toml is there already" in done.stderr
+    assert "changemaker.toml already exists" in done.stderr
     assert done.stdout == ""
     assert before == {path: path.read_bytes() for path in site.folder.iterdir() if path.is_file()}
 

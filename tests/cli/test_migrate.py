@@ -60,7 +60,7 @@ def test_serve_refuses_a_database_that_is_ahead(cli: Any, site: Any) -> None:
 def test_a_folder_without_a_site_is_named(cli: Any) -> None:
     done = cli.run("migrate")
     assert done.returncode == 1
-    assert "holds no site" in done.stderr
+    assert "contains no site" in done.stderr
     assert "changemaker init" in done.stderr
 
 

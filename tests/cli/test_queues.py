@@ -39,7 +39,7 @@ def test_nothing_there(queues: Any) -> None:
 def test_hold_and_release(queues: Any, cli: Any, site: Any, waiting: None) -> None:
     done = queues("hold", "core", "--note", "we are moving")
     assert (done.returncode, done.stderr) == (0, "core is held.\n")
-    assert queues("hold", "core").stderr == "core is held already.\n"
+    assert queues("hold", "core").stderr == "core was held already.\n"
     (held,) = json.loads(queues("list", "--json").stdout)["held"]
     assert (held["queue"], held["reason"], held["note"]) == ("core", "operator", "we are moving")
     listed = queues("list").stdout
@@ -50,12 +50,12 @@ def test_hold_and_release(queues: Any, cli: Any, site: Any, waiting: None) -> No
 
     refused = queues("release", "core", stdin="n\n")
     assert refused.returncode == 1
-    assert "Jobs that wait in core and will be done: 3" in refused.stderr
+    assert "Waiting jobs in core that will run: 3" in refused.stderr
     assert "3 core.purge, since 2026-05-01 12:00 UTC" in refused.stderr
     assert json.loads(queues("list", "--json").stdout)["held"] != []
 
     released = queues("release", "core", "--yes")
-    assert (released.returncode, "core is released." in released.stderr) == (0, True)
+    assert (released.returncode, "core has been released." in released.stderr) == (0, True)
     assert json.loads(queues("list", "--json").stdout)["held"] == []
     assert "No queue is held." in cli.run("doctor", "--site", site.folder).stdout
 

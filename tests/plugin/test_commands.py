@@ -170,8 +170,8 @@ def test_explain_says_why_a_plugin_stands_where_it_stands(shelf: Shelf) -> None:
     shelf.plugin("cedar")
     order = as_json(run(shelf, "plugins", "explain", "alder", "--json"))["order"]
     assert "after birch, which it requires" in order
-    assert "after cedar, as it wishes" in order
-    assert "nowhere, which it would come after, is absent" in order
+    assert "after cedar, which it names in `after`" in order
+    assert "nowhere, which it names in `after`, is absent" in order
     birch = as_json(run(shelf, "plugins", "explain", "birch", "--json"))["order"]
     assert "not after alder, as that would be a circle" in birch
     assert "before alder, which requires it" in birch

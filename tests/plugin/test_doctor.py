@@ -53,21 +53,21 @@ def test_doctor_of_a_site_in_order(site: Path) -> None:
     assert {finding["status"] for finding in json.loads(finished.stdout)} == {"ok"}
     names = {finding["name"] for finding in json.loads(finished.stdout)}
     checks = {"configuration", "plugins", "database", "migrations", "queues", "mail", "secret"}
-    assert names == checks | {"files", "base url", "disk", "influence.directory"}
+    assert names == checks | {"files", "base url", "disk", "home page", "influence.directory"}
 
 
 def test_a_folder_without_a_site(tmp_path: Path) -> None:
     finished = run(tmp_path, "doctor", "--json", SECRET_KEY="")
     assert finished.exit_code == 1
     assert findings(finished, "configuration") == [
-        ("error", f"{tmp_path} holds no site: there is no changemaker.toml in it.")
+        ("error", f"{tmp_path} contains no site: it has no changemaker.toml.")
     ]
     assert {finding["name"] for finding in json.loads(finished.stdout)} == {
         "configuration",
         "plugins",
     }
     listed = run(tmp_path, "plugins", "list", SECRET_KEY="")
-    assert (listed.exit_code, "holds no site" in listed.stderr) == (0, True)
+    assert (listed.exit_code, "contains no site" in listed.stderr) == (0, True)
     assert "secret_key" not in listed.stderr
 
 
