@@ -17,8 +17,7 @@ import click
 from changemaker_core.cli.common import contains_site, no_site, site_folder, site_option
 from changemaker_core.cli.survey import Surveyed, surveyed
 from changemaker_core.diagnostics import Check, Finding
-from changemaker_core.plugin.errors import described
-from changemaker_core.plugin.wording import exception_line
+from changemaker_core.plugin.errors import described, exception_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

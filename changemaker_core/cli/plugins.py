@@ -118,14 +118,14 @@ def explained(found: Surveyed, name: str) -> dict[str, Any]:
 
 
 def _order(survey: Survey, plugin: LoadedPlugin) -> list[str]:
-    """Reasons for a plugin's position."""
+    """Return the reasons for a plugin's place in the load order."""
     loaded = {other.name for other in survey.loaded.plugins}
     after = plugin.instance.after
-    gave_way = {other for name, other in survey.order.gave_way if name == plugin.name}
+    ignored = {other for name, other in survey.order.ignored if name == plugin.name}
     lines = [] if plugin.core else ["after core's own features, which come first"]
     lines += [f"after {name}, which it requires" for name in plugin.instance.requires]
-    lines += [f"after {n}, which it names in `after`" for n in after if n in loaded - gave_way]
-    lines += [f"not after {n}, as that would be a circle" for n in after if n in gave_way]
+    lines += [f"after {n}, which it names in `after`" for n in after if n in loaded - ignored]
+    lines += [f"not after {n}: the two would form a circle" for n in after if n in ignored]
     lines += [f"{n}, which it names in `after`, is absent" for n in after if n not in loaded]
     followers = [p for p in survey.loaded.plugins if plugin.name in p.instance.requires]
     lines += [f"before {p.name}, which requires it" for p in followers]

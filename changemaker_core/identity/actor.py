@@ -11,7 +11,7 @@ EVERYTHING = "*"
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who a request or a job acts for; an anonymous visitor is ``None`` instead.
+    """Who a request or a job acts for; ``None`` stands for an anonymous visitor.
 
     ``permissions`` are names that plugins registered, such as ``petitions.petition.write``;
     ``"*"`` among them stands for all.

@@ -1,1 +1,1 @@
-"""What a plugin is and how it is loaded."""
+"""Plugins: the base class, discovery, load order, hooks, contributions and boot errors."""

@@ -56,7 +56,7 @@ class LoadedPlugins:
         return list(self._contributions[kind.name])
 
     def contributed_by(self, plugin: LoadedPlugin) -> dict[str, list[Any]]:
-        """What one plugin contributes, by kind."""
+        """Return what one plugin contributes, by kind."""
         return {
             kind: [c.item for c in contributions if c.plugin is plugin]
             for kind, contributions in self._contributions.items()
@@ -73,15 +73,15 @@ class LoadedPlugins:
         return found
 
     def config_of(self, of: type[PluginConfig]) -> PluginConfig:
-        """A plugin's configuration, by the Struct that it declared as ``config``."""
+        """Return a plugin's configuration, by the Struct that it declares as ``config``."""
         settings = self.settings[of]
         assert isinstance(settings, of)  # noqa: S101  # the mapping is keyed by the type
         return settings
 
     def plugin(self, name: str) -> LoadedPlugin | None:
-        """The plugin of this name, where it is loaded."""
+        """Return the plugin of this name; None when it is not loaded."""
         return next((plugin for plugin in self.plugins if plugin.name == name), None)
 
     def package_folders(self) -> dict[str, Path]:
-        """Each owner's package folder, core's (``core``) first, then in dependency order."""
+        """Return the package folders: core's (``core``), then the plugins' in load order."""
         return {"core": CORE_FOLDER} | {plugin.name: plugin.folder for plugin in self.plugins}

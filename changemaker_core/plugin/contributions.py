@@ -1,4 +1,4 @@
-"""What plugins contribute: its kinds, whose each item is, and the names that it claims."""
+"""Contributions of plugins: their kinds, the names that they claim, and conflicts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A name that one plugin of a site has to itself: a table, a path, a job.
+    """A name that belongs to one plugin of a site: a table, a path, a job.
 
     ``kind`` is what messages call it, ``name`` as the plugin writes it. ``key`` decides whether
     two names are the same; it is the name where it is not given. ``prefix`` is what the name must
@@ -68,16 +68,16 @@ def named(kind: str, separator: str = "") -> Callable[[Any, str], Iterable[Claim
 
 @dataclass(frozen=True, slots=True)
 class Contribution(Generic[T]):
-    """Something that a plugin contributes, stamped with the plugin."""
+    """An item that a plugin contributes, with the plugin."""
 
     item: T
     plugin: LoadedPlugin
 
 
 def problems_of(kind: Kind[T], contributions: Iterable[Contribution[T]]) -> list[PluginError]:
-    """Everything wrong with contributions of a kind: items, names, and names claimed before.
+    """Return what is wrong with contributions of a kind: items, names, and conflicts.
 
-    This is the one place in which conflicts between plugins are judged.
+    This is the only place that decides about conflicts between plugins.
     """
     problems: list[PluginError] = []
     holders: dict[tuple[str, str], tuple[Claim, LoadedPlugin]] = {}

@@ -1,4 +1,4 @@
-"""Which plugins are installed, and whether their versions fit: known before any is imported."""
+"""Discovery: the installed plugins and whether their versions fit, before any is imported."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ from changemaker_core.plugin.errors import (
     PluginInvalid,
     PluginNotFound,
     described,
+    exception_line,
+    leave_out,
 )
 from changemaker_core.plugin.loaded import Skipped
-from changemaker_core.plugin.wording import exception_line, leave_out
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ RESERVED = frozenset({"changemaker", "cm", "core", "plugins", "site"})
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A plugin that could be loaded: an entry point, or a class that was handed in."""
+    """A plugin that can be loaded: an entry point, or a class that was passed in."""
 
     name: str
     distribution: str | None
@@ -57,17 +58,17 @@ class Candidate:
     def error(
         self, kind: type[PluginError], problem: str, fix: str, others: tuple[str, ...] = ()
     ) -> PluginError:
-        """An error of this plugin."""
+        """Return an error of this plugin."""
         return kind(self.name, self.distribution, self.version, problem, fix, others)
 
     def skipped(self, status: Status, reason: str) -> Skipped:
-        """The note that it does not run."""
+        """Return the record that it is not loaded."""
         return Skipped(self.name, self.version, self.distribution, status, reason)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is known before import: what will be loaded, what not, and what is wrong."""
+    """The result of discovery: plugins to load, plugins left out, and problems."""
 
     candidates: tuple[Candidate, ...] = ()
     skipped: tuple[Skipped, ...] = ()
@@ -76,7 +77,7 @@ class Found:
 
 @cache
 def core_version() -> str | None:
-    """The version of core; None where it is imported from a folder and not installed."""
+    """Return the version of core; None when it is imported from a folder and not installed."""
     try:
         return metadata.version(CORE)
     except metadata.PackageNotFoundError:
@@ -84,7 +85,7 @@ def core_version() -> str | None:
 
 
 def installed() -> tuple[Candidate, ...]:
-    """Every plugin that an installed distribution offers, sorted."""
+    """Return every plugin of the installed distributions, sorted."""
     points = metadata.entry_points(group=GROUP)
     return tuple(sorted(map(_candidate, points), key=lambda c: (c.name, c.distribution or "")))
 
@@ -99,12 +100,12 @@ def _candidate(point: metadata.EntryPoint) -> Candidate:
 
 
 def find(config: Config, features: Iterable[str]) -> Found:
-    """The installed plugins that the configuration lets in and whose versions fit."""
+    """Return the installed plugins that the configuration allows and whose versions fit."""
     everything = installed()
     refused = _misspelt(config, everything, frozenset(features))
-    skipped = [note for c in everything if (note := _turned_away(c, config))]
-    away = {note.name for note in skipped}
-    wanted = [c for c in everything if c.name not in away]
+    skipped = [note for c in everything if (note := _left_out(c, config))]
+    left_out = {note.name for note in skipped}
+    wanted = [c for c in everything if c.name not in left_out]
     providers: set[str] = {canonicalize_name(c.distribution) for c in everything if c.distribution}
     problems = [*refused, *_same_names(wanted)]
     problems += [p for c in wanted for p in _versions(c, providers)]
@@ -118,7 +119,7 @@ def _reason(candidate: Candidate, problems: Iterable[PluginError]) -> str:
     return " ".join(p.problem for p in problems if p.plugin == candidate.name)
 
 
-def _turned_away(candidate: Candidate, config: Config) -> Skipped | None:
+def _left_out(candidate: Candidate, config: Config) -> Skipped | None:
     if candidate.name in config.plugins_deny:
         return candidate.skipped("denied", "The configuration denies it (plugins.deny).")
     if config.plugins_allow is not None and candidate.name not in config.plugins_allow:
@@ -129,7 +130,7 @@ def _turned_away(candidate: Candidate, config: Config) -> Skipped | None:
 def _misspelt(
     config: Config, everything: Sequence[Candidate], features: frozenset[str]
 ) -> list[PluginError]:
-    """Names in the configuration that belong to no plugin."""
+    """Return problems with names in the configuration that belong to no plugin."""
     names = {candidate.name for candidate in everything} | features
     problems = [_absent(n, "plugins.allow", names) for n in _new(config.plugins_allow, names)]
     for name in sorted(set(config.plugins_deny)):
@@ -173,7 +174,7 @@ def _same_names(candidates: Sequence[Candidate]) -> list[PluginError]:
 
 
 def _versions(candidate: Candidate, providers: set[str]) -> list[PluginError]:
-    """What the distribution asks of core and of other plugins, against what is installed."""
+    """Compare the distribution's requirements of core and plugins with what is installed."""
     problems = []
     for text in candidate.requirements:
         requirement = Requirement(text)
@@ -205,7 +206,7 @@ def _fits(candidate: Candidate, requirement: Requirement) -> list[PluginError]:
 
 
 def from_classes(classes: Sequence[type[Plugin]], *, core: bool = False) -> tuple[Candidate, ...]:
-    """Candidates for classes that were handed in, with the distribution that offers each."""
+    """Return candidates for classes that were passed in, with each one's distribution."""
     if core:
         return tuple(Candidate(c.name, CORE, core_version(), (), None, c, True) for c in classes)
     offered = {c.entry_point.value: c for c in installed() if c.entry_point}
@@ -219,8 +220,8 @@ def _of_class(plugin_class: type[Plugin], offered: Candidate | None) -> Candidat
     return Candidate(name, offered.distribution, offered.version, plugin_class=plugin_class)
 
 
-def handed_in(classes: Sequence[type[Plugin]]) -> Found:
-    """The plugins of a list of classes, whatever is installed."""
+def from_list(classes: Sequence[type[Plugin]]) -> Found:
+    """Return the plugins of a list of classes, whatever is installed."""
     candidates = from_classes(classes)
     problems = _same_names(candidates)
     failed = {problem.plugin for problem in problems}
@@ -231,7 +232,7 @@ def handed_in(classes: Sequence[type[Plugin]]) -> Found:
 
 
 def import_class(candidate: Candidate) -> type[Plugin] | PluginError:
-    """The plugin's class, or why there is none."""
+    """Return the plugin's class, or the problem with it."""
     if candidate.plugin_class is not None:
         return candidate.plugin_class
     assert candidate.entry_point is not None  # noqa: S101  # it has one or the other
@@ -259,7 +260,7 @@ def _import_failed(candidate: Candidate, error: BaseException) -> PluginError:
 
 
 def manifest_problem(candidate: Candidate, plugin_class: type[Plugin]) -> PluginError | None:
-    """What is wrong with the class's ``name``, ``requires`` or ``after``."""
+    """Return the problem with the class's ``name``, ``requires`` or ``after``; None if sound."""
     name = getattr(plugin_class, "name", None)
     if not isinstance(name, str) or not (candidate.core or NAME.fullmatch(name)):
         problem = f"Its name is {name!r}; a plugin's name is of a-z and 0-9, a letter first."

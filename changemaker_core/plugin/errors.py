@@ -1,7 +1,8 @@
-"""What can be wrong with a plugin: one class for each phase, each with its fix."""
+"""Errors of plugins: one class for each phase of loading, each with its fix."""
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -9,11 +10,11 @@ if TYPE_CHECKING:
 
 
 class PluginError(Exception):
-    """A plugin that cannot be used as it is.
+    """A problem with a plugin.
 
     ``problem`` says what is wrong and ``fix`` what to do about it, each in whole sentences.
     ``distribution`` and ``version`` are None for a class that no installed distribution offers.
-    ``others`` names the plugins that have a part in it.
+    ``others`` names the other plugins involved.
     """
 
     def __init__(
@@ -52,11 +53,11 @@ class PluginDependencyMissing(PluginError):
 
 
 class PluginCycle(PluginError):
-    """Plugins that require each other in a circle."""
+    """Plugins require each other in a circle."""
 
 
 class PluginIncompatible(PluginError):
-    """The distribution asks for another version of core or of another plugin."""
+    """The distribution requires another version of core or of another plugin."""
 
 
 class PluginImportFailed(PluginError):
@@ -99,3 +100,19 @@ class BootFailed(Exception):
 def _paragraph(error: PluginError) -> str:
     origin = described(error.plugin, error.distribution, error.version)
     return f"\n{origin} [{type(error).__name__}]\n  {error.problem}\n  {error.fix}"
+
+
+def leave_out(plugin: str) -> str:
+    """Return how an operator leaves a plugin out, as part of a sentence."""
+    return f'leave it out with `deny = ["{plugin}"]` under [plugins] in changemaker.toml'
+
+
+def exception_line(error: BaseException) -> str:
+    """Return ``ValueError: boom (plugin.py, line 12)``: an exception and its place, on one line."""
+    text = " ".join(str(error).split())
+    name = type(error).__name__
+    line = f"{name}: {text}" if text else name
+    if isinstance(error, SyntaxError):
+        return line  # its text has the place
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{line} ({frames[-1].filename}, line {frames[-1].lineno})" if frames else line

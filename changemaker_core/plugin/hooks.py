@@ -1,4 +1,4 @@
-"""Hooks: which are offered, whether a plugin implements them rightly, and calling them.
+"""Hooks: their specifications, the check of implementations, and calling them.
 
 pluggy keeps hookspecs and implementations. Its own way of calling is not used: it goes by order of
 registration, and one exception loses the other results and the name of the plugin.
@@ -22,8 +22,9 @@ from changemaker_core.plugin.errors import (
     PluginConfigError,
     PluginFailed,
     PluginInvalid,
+    exception_line,
+    leave_out,
 )
-from changemaker_core.plugin.wording import exception_line, leave_out
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -53,13 +54,13 @@ class Spec:
 
     @property
     def item(self) -> str | None:
-        """The name of what a list of results is made of; None where a hook returns no list."""
+        """The name of the items' type; None for a hook that does not return a list."""
         returns = str(self.function.__annotations__.get("return", ""))
         match = _LIST.fullmatch(returns)
         return match["item"] if match else None
 
     def item_class(self) -> type | None:
-        """The class of the items, where its kind or the module of the hook has it."""
+        """Return the class of the items; None where neither a kind nor the hook's module has it."""
         if self.kind is not None:
             return self.kind.item
         found = vars(sys.modules[self.function.__module__]).get(self.item or "")
@@ -68,7 +69,7 @@ class Spec:
 
 
 class Hooks:
-    """The hooks of one app: core's, and those that its plugins offer each other."""
+    """The hooks of one app: core's, and those of its plugins."""
 
     def __init__(self) -> None:
         self._manager = pluggy.PluginManager(PROJECT)
@@ -85,7 +86,7 @@ class Hooks:
         self._owners |= {name: owner for name in self.specs() if name not in before}
 
     def specs(self) -> dict[str, Spec]:
-        """Every hook that is offered, by name."""
+        """Return every hook by name."""
         callers = vars(self._manager.hook).items()
         return {
             name: Spec(
@@ -96,15 +97,15 @@ class Hooks:
         }
 
     def owner(self, hook: str) -> str:
-        """The plugin that offers a hook, or ``core``."""
+        """Return the plugin that offers a hook, or ``core``."""
         return self._owners[hook]
 
     def register(self, plugin: LoadedPlugin) -> None:
-        """Takes in a plugin whose hooks were found to be right."""
+        """Register a plugin whose implementations were checked."""
         self._manager.register(plugin.instance, plugin.name)
 
     def implemented_by(self, plugin: LoadedPlugin) -> list[str]:
-        """The hooks that a plugin implements, sorted."""
+        """Return the hooks that a plugin implements, sorted."""
         return sorted(name for name in self.specs() if self._implementation(plugin, name))
 
     def _implementation(self, plugin: LoadedPlugin, hook: str) -> pluggy.HookImpl | None:
@@ -125,7 +126,7 @@ class Hooks:
         return implementation.function(**{n: arguments[n] for n in taken if n in arguments})
 
     def implements(self, plugin: LoadedPlugin, hook: str) -> bool:
-        """Whether the plugin has an implementation of the hook."""
+        """Return whether the plugin implements the hook."""
         return self._implementation(plugin, hook) is not None
 
     def collect(
@@ -165,15 +166,15 @@ class Hooks:
 
 
 def misconfigured(plugin: LoadedPlugin, error: ConfigError) -> list[PluginError]:
-    """The errors of a plugin that cannot use what its operator wrote."""
+    """Return the errors of a plugin whose configuration is invalid."""
     fix = "Correct it in the configuration."
     return [plugin.error(PluginConfigError, str(problem), fix) for problem in error.problems]
 
 
 def raised(plugin: LoadedPlugin, doing: str, error: BaseException) -> PluginError:
-    """The error of a plugin one of whose hooks raised."""
+    """Return the error of a plugin whose hook raised an exception."""
     problem = f"{doing} raised {exception_line(error)}."
-    fix = f"This is for the plugin's author to fix; meanwhile {leave_out(plugin.name)}."
+    fix = f"Report it to the plugin's author; meanwhile {leave_out(plugin.name)}."
     failed = plugin.error(PluginFailed, problem, fix)
     failed.__cause__ = error
     return failed
@@ -182,18 +183,19 @@ def raised(plugin: LoadedPlugin, doing: str, error: BaseException) -> PluginErro
 def _wrong_result(plugin: LoadedPlugin, spec: Spec, result: object) -> PluginError | None:
     expected = f"list[{spec.item}]"
     if not isinstance(result, list):
-        problem = f"{spec.name} returned {_shown(result)} instead of a {expected}."
-        fix = "Return a list, an empty one where there is nothing."
+        problem = f"{spec.name} returned {_described_value(result)} instead of a {expected}."
+        fix = "Return a list; an empty one if there is nothing to contribute."
         return plugin.error(PluginInvalid, problem, fix)
     expected_class = spec.item_class() or object
     wrong = [item for item in result if not isinstance(item, expected_class)]
     if not wrong:
         return None
-    problem = f"{spec.name} returned a list with {_shown(wrong[0])} in it instead of {spec.item}."
+    found = _described_value(wrong[0])
+    problem = f"{spec.name} returned a list with {found} in it instead of {spec.item}."
     return plugin.error(PluginInvalid, problem, f"Return a {expected}.")
 
 
-def _shown(value: object) -> str:
+def _described_value(value: object) -> str:
     if value is None:
         return "nothing"
     if isinstance(value, type):
@@ -204,7 +206,7 @@ def _shown(value: object) -> str:
 def implementation_problems(
     plugin: LoadedPlugin, specs: Mapping[str, Spec], absent: Iterable[str]
 ) -> list[PluginError]:
-    """What is wrong with the plugin's methods: names, markers, arguments.
+    """Return what is wrong with the plugin's methods: names, markers, arguments.
 
     ``absent``: the plugins in ``after`` that are not there, whose hooks are unknown.
     """
@@ -224,7 +226,7 @@ def implementation_problems(
 
 
 def _methods(cls: type[Plugin]) -> Iterator[tuple[str, Any, dict[str, Any] | None]]:
-    """Each method, and what ``@hookimpl`` says of it; None where it has no marker."""
+    """Yield each method with the options of its ``@hookimpl``; None without the marker."""
     for name in dir(cls):
         method = getattr(cls, name)
         if not name.startswith("__") and inspect.isroutine(method):
@@ -238,7 +240,7 @@ def _excused(hook: str, specs: Mapping[str, Spec], prefixes: tuple[str, ...]) ->
 def _unmarked(name: str, specs: Mapping[str, Spec]) -> tuple[str, str] | None:
     if not (name.startswith("cm_") or name in specs):
         return None
-    problem = f"The method {name} has no @hookimpl, so nothing would ever call it."
+    problem = f"The method {name} has no @hookimpl, so it would never be called."
     if name in specs:
         return problem, "Mark it with @hookimpl, also where it overrides a method that is marked."
     wanted = did_you_mean(name, specs)
@@ -251,7 +253,7 @@ def _unmarked(name: str, specs: Mapping[str, Spec]) -> tuple[str, str] | None:
 def _misfit(
     hook: str, method: Any, options: Mapping[str, Any], specs: Mapping[str, Spec]
 ) -> tuple[str, str] | None:
-    """The problem and fix of a marked method that fits no hook."""
+    """Return the problem and fix of a marked method that fits no hook."""
     spec = specs.get(hook)
     if spec is None:
         known = did_you_mean(hook, specs)
@@ -261,15 +263,15 @@ def _misfit(
         return f"{hook} is a wrapper, and wrappers are not used.", "Leave out `wrapper=True`."
     if inspect.iscoroutinefunction(method):
         return f"{hook} is `async`, and hooks are called at boot.", "Make it a plain method."
-    if strange := _strange_arguments(method, spec):
-        names = ", ".join(map(repr, strange))
-        problem = f"{hook} asks for {names}, which the hook does not hand out."
+    if unknown := _unknown_arguments(method, spec):
+        names = ", ".join(map(repr, unknown))
+        problem = f"{hook} has the arguments {names}, which the hook does not pass."
         return problem, f"Its signature is {spec.signature}; arguments may be left out."
     return None
 
 
-def _strange_arguments(method: Any, spec: Spec) -> list[str]:
-    """Parameters without a default that the hook does not know, ``self`` apart."""
+def _unknown_arguments(method: Any, spec: Spec) -> list[str]:
+    """Return parameters without a default that the hook does not pass, except ``self``."""
     parameters = list(inspect.signature(method).parameters.values())
     if not inspect.ismethod(method):
         parameters = [p for p in parameters if p.name != "self"]

@@ -1,4 +1,4 @@
-"""What plugins keep open while a process serves."""
+"""Lifespans: what plugins keep open while a process serves."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import asyncio
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core.plugin.errors import PluginInvalid, PluginTimeout
+from changemaker_core.plugin.errors import PluginInvalid, PluginTimeout, leave_out
 from changemaker_core.plugin.hooks import raised
-from changemaker_core.plugin.wording import leave_out
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -24,7 +23,7 @@ HOOK = "cm_lifespan"
 async def lifespan(
     loaded: LoadedPlugins, site: Any, *, seconds: float = 30.0
 ) -> AsyncIterator[None]:
-    """Enters each plugin's ``cm_lifespan`` in dependency order, and leaves them in reverse.
+    """Enter each plugin's ``cm_lifespan`` in dependency order, and leave them in reverse.
 
     One that fails to start stops those that had started. Each has ``seconds`` to start and
     ``seconds`` to stop; one that takes longer is a :class:`PluginTimeout`, other exceptions are
@@ -53,7 +52,7 @@ def _context(
 
 
 class _Attributed(AbstractAsyncContextManager[None]):
-    """A plugin's context manager whose failures carry the plugin's name."""
+    """Wrap a plugin's context manager so that its failures carry the plugin's name."""
 
     def __init__(
         self, plugin: LoadedPlugin, context: AbstractAsyncContextManager[object], seconds: float

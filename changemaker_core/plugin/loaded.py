@@ -37,7 +37,7 @@ class LoadedPlugin:
     def error(
         self, kind: type[PluginError], problem: str, fix: str, others: tuple[str, ...] = ()
     ) -> PluginError:
-        """An error of this plugin."""
+        """Return an error of this plugin."""
         return kind(self.name, self.distribution, self.version, problem, fix, others)
 
 
@@ -57,7 +57,7 @@ class PluginInfo:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A plugin that is installed, or asked for, and does not run in this app; and why."""
+    """A plugin that is installed or requested but not loaded, and the reason."""
 
     name: str
     version: str | None

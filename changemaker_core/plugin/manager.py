@@ -1,6 +1,6 @@
-"""Loading: from what is installed to the frozen contributions of one app.
+"""Loading plugins: from what is installed to the collected contributions of one app.
 
-Each phase goes on as far as it can beside what is broken, so that one report has every problem.
+Each phase continues past broken plugins, so that one report has every problem.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from changemaker_core.plugin.errors import (
     PluginError,
     PluginImportFailed,
     PluginInvalid,
+    exception_line,
+    leave_out,
 )
 from changemaker_core.plugin.hooks import (
     Hooks,
@@ -34,7 +36,6 @@ from changemaker_core.plugin.hooks import (
 )
 from changemaker_core.plugin.loaded import LoadedPlugin, Skipped
 from changemaker_core.plugin.order import Edges, Order, sort
-from changemaker_core.plugin.wording import exception_line, leave_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """What core brings along: its hooks, the kinds they return, and its own features.
+    """Core's part in loading: its hooks, the kinds they return, and its own features.
 
     ``check`` returns what is wrong with contributions of several kinds taken together.
     """
@@ -61,14 +62,14 @@ class Core:
 
 
 class Host(Protocol):
-    """What the manager needs of a site: a place for the plugins, which hooks may look at."""
+    """The part of a site that loading needs: where hooks find the plugins."""
 
     loaded: LoadedPlugins
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """All that is known about the plugins of a site, good and bad."""
+    """The plugins of a site and everything that is wrong with them."""
 
     loaded: LoadedPlugins
     problems: tuple[PluginError, ...]
@@ -83,7 +84,7 @@ def load(
     core: Core,
     safe_mode: bool = False,
 ) -> LoadedPlugins:
-    """Loads plugins, or raises :class:`BootFailed` with every problem.
+    """Load plugins, or raise :class:`BootFailed` with every problem.
 
     ``plugins``: None for those that are installed and let in by ``config``; a list of classes for
     exactly those. Core's own features come first, and what goes wrong in them is a bug and raised
@@ -105,7 +106,7 @@ def survey(
     core: Core,
     safe_mode: bool = False,
 ) -> Survey:
-    """As :func:`load`, but returns what it found instead of raising.
+    """Load plugins like :func:`load`, but return the problems instead of raising.
 
     Without a ``site`` no hook is called, and nothing is contributed.
     """
@@ -121,7 +122,7 @@ def survey(
 
 
 class _Boot:
-    """The state of one start: what is still good, and what was found wrong."""
+    """The state of loading: the plugins that are still sound, and the problems found."""
 
     def __init__(self, config: Config, core: Core) -> None:
         self.config = config
@@ -143,7 +144,7 @@ class _Boot:
         features: Sequence[type[Plugin]],
         safe_mode: bool,
     ) -> None:
-        """Which plugins there are, without importing one."""
+        """Find the plugins without importing one."""
         own = discovery.from_classes(features, core=True)
         if safe_mode:
             note = "Safe mode runs core alone."
@@ -153,13 +154,13 @@ class _Boot:
         if plugins is None:
             found = discovery.find(self.config, [c.name for c in own])
         else:
-            found = discovery.handed_in(plugins)
+            found = discovery.from_list(plugins)
         self.problems += found.problems
         self.skipped += found.skipped
         self.candidates = [*own, *(c for c in found.candidates if not self._is_cores(c, own))]
 
     def _is_cores(self, candidate: Candidate, own: Sequence[Candidate]) -> bool:
-        """Whether a plugin takes the name of one of core's features, which is a conflict."""
+        """Return whether a plugin has the name of one of core's features: a conflict."""
         if candidate.name not in {c.name for c in own}:
             return False
         problem = "Core has a feature of this name."
@@ -170,7 +171,7 @@ class _Boot:
     # -- build
 
     def build(self) -> None:
-        """Imports, sorts, configures and registers what can be."""
+        """Import, sort, configure and register the plugins that are sound."""
         for candidate in self.candidates:
             self._instantiate(candidate)
         self._sort()
@@ -198,7 +199,7 @@ class _Boot:
         return None
 
     def _drop(self, plugin: Candidate | LoadedPlugin, problems: Sequence[PluginError]) -> None:
-        """Notes the problems of a plugin, which is then out."""
+        """Record the problems of a plugin and leave it out."""
         self.problems += problems
         reason = " ".join(problem.problem for problem in problems)
         self._skip(
@@ -216,7 +217,7 @@ class _Boot:
         others = sort(_edges(p for p in self.plugins if not p.core))
         self.order = Order(
             features.names + others.names,
-            features.gave_way + others.gave_way,
+            features.ignored + others.ignored,
             features.cycles + others.cycles,
         )
         for chain in self.order.cycles:
@@ -225,7 +226,7 @@ class _Boot:
         self._block()
 
     def _require(self, plugin: LoadedPlugin) -> None:
-        """Drops a plugin whose requirement is not there at all."""
+        """Leave out a plugin whose requirement is missing."""
         known = {p.name for p in self.plugins}
         notes = {note.name: note for note in self.skipped}
         missing = [
@@ -248,7 +249,7 @@ class _Boot:
             self._skip(plugin, note)
 
     def _block(self) -> None:
-        """Takes out what requires a plugin that is broken; one report of the cause is enough."""
+        """Leave out plugins that require a broken one; its own report is enough."""
         for plugin in list(self.plugins):
             broken = {note.name for note in self.skipped if note.status in _BROKEN}
             if cause := sorted(broken.intersection(plugin.instance.requires)):
@@ -263,7 +264,7 @@ class _Boot:
         self._block()
 
     def _each(self, step: Callable[[LoadedPlugin], list[PluginError]]) -> None:
-        """One step of every plugin, in order; what fails is dropped with what requires it."""
+        """Run one step for every plugin, in order; leave out those that fail."""
         for plugin in list(self.plugins):
             if problems := step(plugin):
                 self._drop(plugin, problems)
@@ -272,7 +273,7 @@ class _Boot:
     def _configure(self, plugin: LoadedPlugin) -> list[PluginError]:
         struct = plugin.instance.config
         if struct is None:
-            return _needless_table(plugin, self.config)
+            return _unused_table(plugin, self.config)
         if struct in self.settings:
             problem = f"Its configuration {struct.__name__} is another plugin's too."
             return [plugin.error(PluginInvalid, problem, "Give each plugin a Struct of its own.")]
@@ -293,7 +294,7 @@ class _Boot:
     # -- collect
 
     def collect(self, loaded: LoadedPlugins, site: Host | None) -> None:
-        """Call core's hooks; wrong contributions are reported and left out."""
+        """Call core's hooks and report wrong contributions."""
         for kind in self.kinds:
             found: list[Contribution[Any]] = []
             if site is not None:
@@ -302,7 +303,7 @@ class _Boot:
             loaded.freeze(kind, found)
 
     def finish(self, loaded: LoadedPlugins) -> Survey:
-        """Return what was loaded, and every problem once."""
+        """Return the loaded plugins, and each problem once."""
         # NOTE(twice): a hook that two features call reports the same problem to both.
         unlike = {(p.plugin, type(p).__name__, p.problem): p for p in self.problems}
         return Survey(loaded, tuple(unlike[key] for key in sorted(unlike)), self.order)
@@ -318,7 +319,7 @@ def _loaded(candidate: Candidate, instance: Plugin) -> LoadedPlugin:
 
 
 def _folder(instance: Plugin) -> Path:
-    """The folder of the plugin's package.
+    """Return the folder of the plugin's package.
 
     A module outside of any package has none: a folder that does not exist stands for it.
     """
@@ -337,19 +338,19 @@ def _missing(plugin: LoadedPlugin, name: str, note: Skipped | None) -> PluginErr
         fix = f"Install it (`pip install changemaker-{name}`), or {leave_out(plugin.name)}."
     else:
         problem = f"It requires the plugin {name!r}, which is left out: {note.reason}"
-        fix = f"Let {name!r} in, or {leave_out(plugin.name)}."
+        fix = f"Allow {name!r}, or {leave_out(plugin.name)}."
     return plugin.error(PluginDependencyMissing, problem, fix, (name,))
 
 
-def _needless_table(plugin: LoadedPlugin, config: Config) -> list[PluginError]:
+def _unused_table(plugin: LoadedPlugin, config: Config) -> list[PluginError]:
     if not config.plugin_tables.get(plugin.name):
         return []
-    problem = f"The configuration has a table [{plugin.name}], and this plugin takes none."
-    return [plugin.error(PluginConfigError, problem, "Take the table out.")]
+    problem = f"The configuration has a table [{plugin.name}]; this plugin has no configuration."
+    return [plugin.error(PluginConfigError, problem, "Remove the table.")]
 
 
 def _offer(plugin: LoadedPlugin, hooks: Hooks) -> list[PluginError]:
-    """Adds the hooks that a plugin offers in ``hookspecs.py`` beside its class."""
+    """Add the hooks that a plugin offers in ``hookspecs.py`` beside its class."""
     if not (plugin.folder / "hookspecs.py").is_file():
         return []
     package = type(plugin.instance).__module__.rpartition(".")[0]
@@ -376,7 +377,7 @@ def _foreign_hook(plugin: LoadedPlugin, hook: str) -> PluginError:
 
 
 def _namespaces(module: ModuleType) -> list[ModuleType | type]:
-    """The module itself and its classes, as far as they have hookspecs."""
+    """Return the module and its classes, as far as they have hookspecs."""
     own = [c for c in vars(module).values() if isinstance(c, type)]
     spaces: list[ModuleType | type] = [module]
     spaces += [c for c in own if c.__module__ == module.__name__]

@@ -1,4 +1,4 @@
-"""The order in which plugins are loaded: those that a plugin needs come before it."""
+"""The load order: the plugins that a plugin needs come before it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Edges:
-    """What one plugin comes after: ``requires`` always, ``after`` where it can be had."""
+    """The plugins that one comes after: ``requires`` always, ``after`` if possible."""
 
     requires: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
@@ -23,36 +23,36 @@ class Edges:
 class Order:
     """The result of :func:`sort`.
 
-    ``names``: in load order, without the members of cycles. ``gave_way``: the (plugin, after)
-    wishes that had to be dropped. ``cycles``: chains such as ``("a", "b", "a")``, in which each
+    ``names``: in load order, without the members of cycles. ``ignored``: the (plugin, after)
+    edges that were ignored. ``cycles``: chains such as ``("a", "b", "a")``, in which each
     one requires the next.
     """
 
     names: tuple[str, ...]
-    gave_way: tuple[tuple[str, str], ...] = ()
+    ignored: tuple[tuple[str, str], ...] = ()
     cycles: tuple[tuple[str, ...], ...] = ()
 
 
 def sort(plugins: Mapping[str, Edges]) -> Order:
-    """Sorts by ``requires``, then ``after``, then name. Names that are absent are left out.
+    """Sort by ``requires``, then ``after``, then name. Names that are absent are left out.
 
-    The same plugins give the same order, however they are handed in.
+    The same plugins give the same order, whatever order they are passed in.
     """
     hard = {name: _present(plugins[name].requires, plugins) for name in sorted(plugins)}
     soft = {name: _present(plugins[name].after, plugins) - hard[name] for name in hard}
-    gave_way: list[tuple[str, str]] = []
+    ignored: list[tuple[str, str]] = []
     cycles: list[tuple[str, ...]] = []
     while chain := _cycle({name: hard[name] | soft[name] for name in hard}):
-        wishes = [(a, b) for a, b in pairwise(chain) if b in soft[a]]
-        if wishes:
-            plugin, wish = max(wishes)
-            soft[plugin] = soft[plugin] - {wish}
-            gave_way.append((plugin, wish))
+        soft_edges = [(a, b) for a, b in pairwise(chain) if b in soft[a]]
+        if soft_edges:
+            plugin, other = max(soft_edges)
+            soft[plugin] = soft[plugin] - {other}
+            ignored.append((plugin, other))
         else:
             cycles.append(chain)
             hard, soft = _without(chain, hard), _without(chain, soft)
     names = _batches({name: hard[name] | soft[name] for name in hard})
-    return Order(names, tuple(gave_way), tuple(cycles))
+    return Order(names, tuple(ignored), tuple(cycles))
 
 
 def _present(wanted: Iterable[str], plugins: Iterable[str]) -> frozenset[str]:
@@ -75,11 +75,11 @@ def _sorter(edges: Mapping[str, frozenset[str]]) -> TopologicalSorter[str]:
 
 
 def _cycle(edges: Mapping[str, frozenset[str]]) -> tuple[str, ...]:
-    """A chain in which each one comes after the next, first and last equal; or nothing."""
+    """Return a chain in which each comes after the next, first and last equal; or ``()``."""
     try:
         _sorter(edges).prepare()
     except CycleError as error:
-        # graphlib tells the chain the other way round: each one comes before the next.
+        # graphlib returns the chain the other way round: each one comes before the next.
         return _from_least(tuple(reversed(error.args[1])))
     return ()
 

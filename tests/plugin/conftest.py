@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import changemaker_core
 from changemaker_core.config import Config
 from changemaker_core.hookspecs import KINDS, CoreHooks
 from changemaker_core.plugin import discovery, manager
@@ -32,6 +33,11 @@ from changemaker_core import *
 RAN = __import__("sys").modules.setdefault("changemaker_tests_ran", [])
 RAN.append(__name__)
 """
+
+
+# Plugins of these tests import from core where its libraries are out of sight.
+for _name in changemaker_core.__all__:
+    getattr(changemaker_core, _name)
 
 
 def core(features: Sequence[type[Plugin]] = ()) -> Core:

@@ -173,7 +173,7 @@ def test_explain_says_why_a_plugin_stands_where_it_stands(shelf: Shelf) -> None:
     assert "after cedar, which it names in `after`" in order
     assert "nowhere, which it names in `after`, is absent" in order
     birch = as_json(run(shelf, "plugins", "explain", "birch", "--json"))["order"]
-    assert "not after alder, as that would be a circle" in birch
+    assert "not after alder: the two would form a circle" in birch
     assert "before alder, which requires it" in birch
 
 

@@ -36,7 +36,7 @@ def test_names_decide_where_nothing_else_does() -> None:
 def test_a_wish_gives_way_to_a_need() -> None:
     order = sort({"a": Edges(after=("b",)), "b": Edges(requires=("a",))})
     assert order.names == ("a", "b")
-    assert order.gave_way == (("a", "b"),)
+    assert order.ignored == (("a", "b"),)
     assert not order.cycles
 
 
@@ -63,7 +63,7 @@ def test_every_order_keeps_needs_and_wishes_and_is_the_same_again(
     assert place.keys() | in_cycles == plugins.keys()
     assert not place.keys() & in_cycles
     for name in order.names:
-        after = {a for a in plugins[name].after if (name, a) not in order.gave_way}
+        after = {a for a in plugins[name].after if (name, a) not in order.ignored}
         for other in (*plugins[name].requires, *after):
             assert other not in place or place[other] < place[name]
     shuffled = list(plugins.items())
