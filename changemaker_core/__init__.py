@@ -52,8 +52,8 @@ if TYPE_CHECKING:
     from changemaker_core.http.request import Request as Request
     from changemaker_core.http.request import Response as Response
     from changemaker_core.http.routing import RouteInfo as RouteInfo
-    from changemaker_core.http.validation.schema import Email as Email
-    from changemaker_core.http.validation.schema import SingleLine as SingleLine
+    from changemaker_core.http.validation import Email as Email
+    from changemaker_core.http.validation import SingleLine as SingleLine
     from changemaker_core.identity import Actor as Actor
     from changemaker_core.identity import Permission as Permission
     from changemaker_core.identity import Role as Role
@@ -96,7 +96,7 @@ _ROOMS = {
     "http.lists": "CursorQuery Cursors ListQuery Paginated Pagination paginate",
     "http.request": "Request Response",
     "http.routing": "RouteInfo",
-    "http.validation.schema": "Email SingleLine",
+    "http.validation": "Email SingleLine",
     "identity": "Actor Permission Role",
     "jobs": "Interval Job JobFailed JobRun LeaseLost RetryPolicy Subscription",
     "metrics": "Metric Sample",

@@ -17,7 +17,7 @@ from changemaker_core.http.errors import (
     Invalid,
     Problem,
 )
-from changemaker_core.http.validation import schema
+from changemaker_core.http.validation import errors_of, field_names, list_names
 from changemaker_core.text import Text
 from changemaker_core.web.forms import Form
 
@@ -63,7 +63,7 @@ async def form(req: Request, struct: type[T]) -> Form[T]:
     Raises ``Problem`` (400, 408, 413, 415).
     """
     _expect(req, re.compile(re.escape(FORM_TYPE)), FORM_TYPE)
-    return Form.parse(struct, _pairs(await _read(req)), schema.errors_of)
+    return Form.parse(struct, _pairs(await _read(req)), errors_of)
 
 
 def query(req: Request, struct: type[T]) -> T:
@@ -72,8 +72,8 @@ def query(req: Request, struct: type[T]) -> T:
     Parameters that ``struct`` does not have are ignored (campaign trackers add theirs), and so is a
     parameter without a value.
     """
-    data = _gather(_pairs(req.query_string.encode()), schema.list_fields(struct))
-    known = {name: value for name, value in data.items() if name in schema.names(struct)}
+    data = _gather(_pairs(req.query_string.encode()), list_names(struct))
+    known = {name: value for name, value in data.items() if name in field_names(struct)}
     try:
         return msgspec.convert(known, struct, strict=False)
     except msgspec.ValidationError as error:
@@ -133,7 +133,7 @@ def _invalid(
     struct: type[msgspec.Struct], data: Any, first: str, *, where: str = "body"
 ) -> Invalid:
     """Return every error of ``data``; msgspec's ``first`` one where a rule in code rejected it."""
-    found = schema.errors_of(struct, data, strict=where == "body")
+    found = errors_of(struct, data, strict=where == "body")
     listed = [FieldError(path, text, where) for path, texts in found.items() for text in texts]
     return Invalid(listed or [FieldError("", first.partition(" - at `")[0], where)])
 

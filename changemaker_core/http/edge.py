@@ -23,7 +23,7 @@ from changemaker_core.http.request import (
     tidy_path,
 )
 from changemaker_core.http.response import Sender, cacheable, is_not_modified, send_cached
-from changemaker_core.limits.memory import Rate
+from changemaker_core.limits.windows import Rate
 from changemaker_core.shared.windows import window_for
 from changemaker_core.web import languages
 from changemaker_core.web.pages import Redirect

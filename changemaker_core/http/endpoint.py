@@ -13,7 +13,7 @@ import msgspec
 
 from changemaker_core.http import authentication, decoding, rendering
 from changemaker_core.identity.actor import current_actor
-from changemaker_core.limits.memory import MemoryWindow, Rate
+from changemaker_core.limits.windows import MemoryWindow, Rate
 from changemaker_core.shared.windows import window_for
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import falcon.asgi
 
 from changemaker_core.http.errors import BadRequest, TooLarge, TooManyRequests
-from changemaker_core.limits.memory import visitor
+from changemaker_core.limits.windows import visitor_key
 from changemaker_core.web.languages import COOKIE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from changemaker_core.identity.actor import Actor
-    from changemaker_core.limits.memory import MemoryWindow
+    from changemaker_core.limits.windows import MemoryWindow
     from changemaker_core.site import Site
     from changemaker_core.web import Translations
 
@@ -112,7 +112,7 @@ class Request(falcon.asgi.Request):
     @property
     def visitor(self) -> str:
         """Whom limits count: the address, or an IPv6 address's whole /64, which is one host's."""
-        return visitor(self.client_ip)
+        return visitor_key(self.client_ip)
 
     @property
     def is_secure(self) -> bool:

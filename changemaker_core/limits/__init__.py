@@ -1,1 +1,1 @@
-"""Limits that protect this process: so many requests of an address in a period."""
+"""Rate limits that protect this process."""

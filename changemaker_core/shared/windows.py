@@ -7,7 +7,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core.limits.memory import MemoryWindow, Rate, Standing
+from changemaker_core.limits.windows import MemoryWindow, Rate, RateStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,13 +53,13 @@ class SharedWindow(MemoryWindow):
         self._unsent: dict[tuple[str, int], int] = {}
         self._sending = False
 
-    def take(self, who: str) -> Standing:
-        """Count one request of ``who``. A refused request does not count."""
+    def take(self, who: str) -> RateStatus:
+        """Count one request of ``visitor``. A refused request does not count."""
         with self._lock:
-            standing = super().take(who)
+            standing = super().take(visitor)
             if not standing.exceeded and len(self._unsent) < _MAX_UNSENT:
                 period = int(self._clock() // self.rate.seconds)
-                self._unsent[who, period] = self._unsent.get((who, period), 0) + 1
+                self._unsent[visitor, period] = self._unsent.get((visitor, period), 0) + 1
         if not standing.exceeded:
             self._send()
         return standing
@@ -88,22 +88,24 @@ class SharedWindow(MemoryWindow):
         with self._lock:
             counted, self._unsent = self._unsent, {}
         pipeline = client.pipeline(transaction=False)
-        for (who, period), count in counted.items():
-            pipeline.incrby(self._key(who, period), count)
-            pipeline.expire(self._key(who, period), 2 * self.rate.seconds + 1)
-            pipeline.get(self._key(who, period - 1))
+        for (visitor, period), count in counted.items():
+            pipeline.incrby(self._key(visitor, period), count)
+            pipeline.expire(self._key(visitor, period), 2 * self.rate.seconds + 1)
+            pipeline.get(self._key(visitor, period - 1))
         replies: list[Any] = pipeline.execute()
         with self._lock:
-            for (who, period), this, last in zip(counted, replies[::3], replies[2::3], strict=True):
-                self._merge(who, period, int(last or 0), int(this))
+            for (visitor, period), this, last in zip(
+                counted, replies[::3], replies[2::3], strict=True
+            ):
+                self._merge(visitor, period, int(last or 0), int(this))
 
     def _merge(self, who: str, period: int, last: int, this: int) -> None:
         now = int(self._clock() // self.rate.seconds)
         if now != period:
             return
-        own_last, own_this = self._shift(who, period)
-        this += self._unsent.get((who, period), 0)
-        self._remember(who, period, max(last, own_last), max(this, own_this))
+        own_last, own_this = self._shift(visitor, period)
+        this += self._unsent.get((visitor, period), 0)
+        self._remember(visitor, period, max(last, own_last), max(this, own_this))
 
     def _key(self, who: str, period: int) -> str:
         # NOTE(privacy): an address is personal data, and Redis may be shared.

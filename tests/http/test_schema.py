@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import Meta
 
-from changemaker_core.http.validation.schema import Email, SingleLine, errors_of
+from changemaker_core.http.validation import Email, SingleLine, errors_of
 from changemaker_core.text import Text
 
 NAMES = ["number", "ratio", "title", "mail", "line", "flag", "level", "kind", "when", "tags"]

@@ -1,1 +1,12 @@
-"""Validation: a Struct's rules as a marshmallow schema that reports every error."""
+"""Validation: every error of an input, found by a marshmallow schema derived from its Struct."""
+
+from changemaker_core.http.validation.schema import (
+    Email,
+    SingleLine,
+    errors_of,
+    field_names,
+    list_names,
+    schema_of,
+)
+
+__all__ = ["Email", "SingleLine", "errors_of", "field_names", "list_names", "schema_of"]

@@ -1,6 +1,6 @@
 """Struct to marshmallow: every error of an input, in words for people, with a stable path.
 
-msgspec decodes what is right, quickly; it stops at the first error. Where it refuses, the schema
+msgspec decodes valid input quickly; it stops at the first error. Where it rejects one, the schema
 derived here from the same Struct finds all of them. Each value is converted by msgspec itself, so
 that both accept the same input; a property test holds them to it.
 """
@@ -18,8 +18,7 @@ from marshmallow import RAISE
 from msgspec import Meta, inspect
 
 from changemaker_core.config import email_address
-from changemaker_core.http.validation.constraints import rules_of
-from changemaker_core.http.validation.fields import (
+from changemaker_core.http.validation.marshmallow_fields import (
     Listed,
     Mapped,
     Nested,
@@ -27,6 +26,7 @@ from changemaker_core.http.validation.fields import (
     choice_text,
     invalid_text,
 )
+from changemaker_core.http.validation.validators import validators_of
 from changemaker_core.text import Text
 
 # `$` would let a line end pass behind it; this does not, in Python and in JSON Schema alike.
@@ -44,7 +44,7 @@ Email = Annotated[
     ),
 ]
 
-#: One line of text: no line ends, no control characters. What goes into a mail's header.
+#: One line of text, fit for a mail's header: no line ends, no control characters.
 SingleLine = Annotated[
     str,
     Meta(
@@ -57,7 +57,7 @@ SingleLine = Annotated[
 def errors_of(
     struct: type[msgspec.Struct], data: Any, *, strict: bool = False
 ) -> dict[str, list[str]]:
-    """Every error of ``data`` as input of ``struct``, by path; empty when there is none.
+    """Return every error of ``data`` as input of ``struct``, by path; empty when there is none.
 
     Paths look like ``recipients[2].email``; ``""`` is the input as a whole. With ``strict``, as
     for JSON, ``"3"`` is no number; without, as for forms and queries, it is.
@@ -69,7 +69,7 @@ def errors_of(
 
 @cache
 def schema_of(struct: type[msgspec.Struct], *, strict: bool = True) -> type[marshmallow.Schema]:
-    """The marshmallow schema that accepts what msgspec accepts for ``struct``."""
+    """Return the marshmallow schema that accepts what msgspec accepts for ``struct``."""
     info = _info(struct)
     fields = {
         known.encode_name: _field(known.type, strict, required=known.required)
@@ -81,14 +81,14 @@ def schema_of(struct: type[msgspec.Struct], *, strict: bool = True) -> type[mars
 
 
 @cache
-def names(struct: type[msgspec.Struct]) -> frozenset[str]:
-    """The names under which the fields of ``struct`` are sent."""
+def field_names(struct: type[msgspec.Struct]) -> frozenset[str]:
+    """Return the names under which the fields of ``struct`` are sent."""
     return frozenset(known.encode_name for known in _info(struct).fields)
 
 
 @cache
-def list_fields(struct: type[msgspec.Struct]) -> frozenset[str]:
-    """Those names that may be sent several times."""
+def list_names(struct: type[msgspec.Struct]) -> frozenset[str]:
+    """Return the names of fields that may be sent several times."""
     return frozenset(known.encode_name for known in _info(struct).fields if _is_list(known.type))
 
 
@@ -119,7 +119,7 @@ def _field(
     options: dict[str, Any] = {
         "required": required,
         "allow_none": optional or isinstance(bare, inspect.AnyType | inspect.NoneType),
-        "validate": rules_of(bare, message),
+        "validate": validators_of(bare, message),
     }
     return _build(bare, strict, options)
 
@@ -139,7 +139,7 @@ def _build(
 
 
 def _without_none(known: inspect.Type) -> tuple[inspect.Type, bool]:
-    """The type inside ``… | None``, and whether there is a None."""
+    """Return the type inside ``… | None``, and whether there is a None."""
     if not isinstance(known, inspect.UnionType):
         return known, False
     rest = tuple(each for each in known.types if not isinstance(each, inspect.NoneType))
@@ -147,7 +147,7 @@ def _without_none(known: inspect.Type) -> tuple[inspect.Type, bool]:
 
 
 def kind_of(known: inspect.Type) -> Any:
-    """The Python type to convert to, its rules left to ``rules_of``."""
+    """The Python type to convert to, its rules left to ``validators_of``."""
     if isinstance(known, inspect.Metadata):
         return kind_of(known.type)
     if isinstance(known, inspect.DateTimeType | inspect.TimeType):

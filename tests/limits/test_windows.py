@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from changemaker_core.limits.memory import REMEMBERED, MemoryWindow, Rate, visitor
+from changemaker_core.limits.windows import MAX_VISITORS, MemoryWindow, Rate, visitor_key
 
 
 class Clock:
@@ -61,12 +61,16 @@ def test_no_period_of_the_clock_holds_more_than_the_limit(limit, pauses):
 
 def test_memory_is_bounded():
     window = MemoryWindow(Rate(1, 60), Clock())
-    for number in range(REMEMBERED + 10):
+    for number in range(MAX_VISITORS + 10):
         window.take(str(number))
-    assert len(window._counts) == REMEMBERED
+    assert len(window._counts) == MAX_VISITORS
 
 
 def test_an_ipv6_host_is_one_visitor():
-    assert visitor("2001:db8::1") == visitor("2001:db8::ffff") != visitor("2001:db8:0:1::1")
-    assert visitor("192.0.2.1") != visitor("192.0.2.2")
-    assert visitor("no address") == "no address"
+    assert (
+        visitor_key("2001:db8::1")
+        == visitor_key("2001:db8::ffff")
+        != visitor_key("2001:db8:0:1::1")
+    )
+    assert visitor_key("192.0.2.1") != visitor_key("192.0.2.2")
+    assert visitor_key("no address") == "no address"

@@ -1,9 +1,8 @@
-"""Limits that protect our own CPU: kept in memory, by address.
+"""Rate limits that protect our own CPU, counted in memory for each visitor.
 
-One per process; ``shared_limits`` has processes tell each other by Redis, where there is one.
-
-Limits that protect others (mails, sign-ups, requests to a directory) are
-:class:`~changemaker_core.db.SlidingWindow` rows instead, the same in every process.
+Each process counts for itself; with Redis, ``shared.windows`` adds up what all processes counted.
+Limits that protect others (mails, sign-ups, requests to a directory) are rows of the database
+instead, exact over all processes: :class:`~changemaker_core.db.SlidingWindow`.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ if TYPE_CHECKING:
 
 PERIODS = {"second": 1, "minute": 60, "hour": 3600, "day": 86400}
 _WRITTEN = re.compile(r"([1-9]\d*)/(second|minute|hour|day)")
-#: How many visitors one limit remembers; the one seen least recently is forgotten first.
-REMEMBERED = 20_000
+#: Visitors that one limit counts; beyond it, the one seen least recently is dropped.
+MAX_VISITORS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """So many requests in so many seconds.
+    """At most ``limit`` requests in ``seconds``.
 
     >>> Rate.parse("10/minute")
     Rate(limit=10, seconds=60)
@@ -39,7 +38,7 @@ class Rate:
 
     @classmethod
     def parse(cls, written: str) -> Rate:
-        """Read ``"10/minute"``; raises ValueError for anything else."""
+        """Parse ``"10/minute"``; raises ValueError for anything else."""
         match = _WRITTEN.fullmatch(written)
         if match is None:
             raise ValueError(f'a rate is written like "10/minute", not {written!r}')
@@ -47,8 +46,8 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a visitor stands: ``remaining`` requests; ``wait`` seconds until there is one more."""
+class RateStatus:
+    """What a visitor has left: ``remaining`` requests; ``wait`` seconds until there is one more."""
 
     rate: Rate
     remaining: int
@@ -56,17 +55,17 @@ class Standing:
 
     @property
     def exceeded(self) -> bool:
-        """Whether this request was one too many."""
+        """Whether this request is beyond the limit."""
         return self.remaining < 0
 
     def headers(self, name: str) -> list[tuple[bytes, bytes]]:
-        """``RateLimit`` and its policy, as draft-ietf-httpapi-ratelimit-headers writes them.
+        """Return ``RateLimit`` and its policy, as in draft-ietf-httpapi-ratelimit-headers.
 
-        ``name`` tells this limit from another one of the same answer.
+        ``name`` tells this limit from another one of the same response.
         """
         policy = f'"{name}";q={self.rate.limit};w={self.rate.seconds}'
-        standing = f'"{name}";r={max(0, self.remaining)};t={math.ceil(self.wait)}'
-        return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", standing.encode())]
+        status = f'"{name}";r={max(0, self.remaining)};t={math.ceil(self.wait)}'
+        return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", status.encode())]
 
 
 class MemoryWindow:
@@ -81,28 +80,29 @@ class MemoryWindow:
         self._clock = clock
         self._counts: OrderedDict[str, tuple[int, int, int]] = OrderedDict()
 
-    def take(self, who: str) -> Standing:
-        """Count one request of ``who``. A refused request does not count."""
+    def take(self, visitor: str) -> RateStatus:
+        """Count one request of ``visitor``. A rejected request does not count."""
         now = self._clock()
         period, into = divmod(now, self.rate.seconds)
-        last, this = self._shift(who, int(period))
+        last, this = self._shift(visitor, int(period))
         used = last * (1 - into / self.rate.seconds) + this
         exceeded = used + 1 > self.rate.limit
-        self._remember(who, int(period), last, this + (not exceeded))
+        self._remember(visitor, int(period), last, this + (not exceeded))
         if exceeded:
-            return Standing(self.rate, -1, self._wait(last, this, into))
-        return Standing(self.rate, math.floor(self.rate.limit - used - 1), self.rate.seconds - into)
+            return RateStatus(self.rate, -1, self._wait(last, this, into))
+        remaining = math.floor(self.rate.limit - used - 1)
+        return RateStatus(self.rate, remaining, self.rate.seconds - into)
 
-    def _shift(self, who: str, period: int) -> tuple[int, int]:
-        at, last, this = self._counts.get(who, (period, 0, 0))
+    def _shift(self, visitor: str, period: int) -> tuple[int, int]:
+        at, last, this = self._counts.get(visitor, (period, 0, 0))
         if at == period:
             return last, this
         return (this, 0) if at == period - 1 else (0, 0)
 
-    def _remember(self, who: str, period: int, last: int, this: int) -> None:
-        self._counts[who] = (period, last, this)
-        self._counts.move_to_end(who)
-        if len(self._counts) > REMEMBERED:
+    def _remember(self, visitor: str, period: int, last: int, this: int) -> None:
+        self._counts[visitor] = (period, last, this)
+        self._counts.move_to_end(visitor)
+        if len(self._counts) > MAX_VISITORS:
             self._counts.popitem(last=False)
 
     def _wait(self, last: int, this: int, into: float) -> float:
@@ -114,9 +114,9 @@ class MemoryWindow:
         return seconds - into + seconds * (1 - room / this)
 
 
-@lru_cache(maxsize=REMEMBERED)
-def visitor(address: str) -> str:
-    """Whom an address stands for: an IPv6 host commands its whole /64."""
+@lru_cache(maxsize=MAX_VISITORS)
+def visitor_key(address: str) -> str:
+    """Return what limits count an address as: a host of IPv6 commands its whole /64."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:

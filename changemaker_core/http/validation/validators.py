@@ -11,22 +11,22 @@ from msgspec import inspect
 
 from changemaker_core.text import Text
 
-Rule = Callable[[Any], Any]
+Validator = Callable[[Any], Any]
 
 
-def rules_of(known: inspect.Type, message: str | None = None) -> list[Rule]:
-    """The validators of one type. ``message`` replaces what would be said about its pattern."""
-    rules: list[Rule] = []
+def validators_of(known: inspect.Type, message: str | None = None) -> list[Validator]:
+    """Return the validators of one type; ``message`` replaces the one about its pattern."""
+    found: list[Validator] = []
     shortest, longest = getattr(known, "min_length", None), getattr(known, "max_length", None)
     if shortest is not None or longest is not None:
-        rules.append(_Length(shortest, longest, of_text=isinstance(known, inspect.StrType)))
+        found.append(_Length(shortest, longest, of_text=isinstance(known, inspect.StrType)))
     if any(getattr(known, name, None) is not None for name in _Range.NAMES):
-        rules.append(_Range(known))
+        found.append(_Range(known))
     if getattr(known, "multiple_of", None) is not None:
-        rules.append(_MultipleOf(known.multiple_of))  # type: ignore[attr-defined]  # tested above
+        found.append(_MultipleOf(known.multiple_of))  # type: ignore[attr-defined]  # tested above
     if getattr(known, "pattern", None) is not None:
-        rules.append(_Pattern(known.pattern, message))  # type: ignore[attr-defined]  # tested above
-    return rules
+        found.append(_Pattern(known.pattern, message))  # type: ignore[attr-defined]  # tested above
+    return found
 
 
 class _Length(validate.Length):
