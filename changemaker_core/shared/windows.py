@@ -53,7 +53,7 @@ class SharedWindow(MemoryWindow):
         self._unsent: dict[tuple[str, int], int] = {}
         self._sending = False
 
-    def take(self, who: str) -> RateStatus:
+    def take(self, visitor: str) -> RateStatus:
         """Count one request of ``visitor``. A refused request does not count."""
         with self._lock:
             standing = super().take(visitor)
@@ -99,7 +99,7 @@ class SharedWindow(MemoryWindow):
             ):
                 self._merge(visitor, period, int(last or 0), int(this))
 
-    def _merge(self, who: str, period: int, last: int, this: int) -> None:
+    def _merge(self, visitor: str, period: int, last: int, this: int) -> None:
         now = int(self._clock() // self.rate.seconds)
         if now != period:
             return
@@ -107,8 +107,8 @@ class SharedWindow(MemoryWindow):
         this += self._unsent.get((visitor, period), 0)
         self._remember(visitor, period, max(last, own_last), max(this, own_this))
 
-    def _key(self, who: str, period: int) -> str:
+    def _key(self, visitor: str, period: int) -> str:
         # NOTE(privacy): an address is personal data, and Redis may be shared.
-        subject = f"{self._name}\0{self.rate}\0{who}".encode()
+        subject = f"{self._name}\0{self.rate}\0{visitor}".encode()
         digest = hashlib.blake2b(subject, key=self._hash_key, digest_size=16).hexdigest()
         return f"changemaker:limit:{digest}:{period}"
