@@ -36,26 +36,26 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """What the operator wrote, with defaults for the rest. Made by :meth:`load`.
+    """The operator's configuration, with defaults. Create it with :meth:`load`.
 
-    Each key stands in ``changemaker.toml`` or in the environment as ``CHANGEMAKER_<KEY>``.
+    Each key is set in ``changemaker.toml``, or in the environment as ``CHANGEMAKER_<KEY>``.
     """
 
     #: The folder of the site: its configuration, and by default its data.
     site_dir: Path
-    #: ``sqlite:///file`` or ``postgresql://…``; a relative file is the site folder's.
+    #: ``sqlite:///file``, relative to the site folder, or ``postgresql://…``.
     database_url: str = "sqlite:///site.db"
     #: Read replicas of a PostgreSQL database.
     read_urls: tuple[str, ...] = ()
-    #: Wakes the workers of several machines; a second level of their cache and limits.
+    #: Notifies workers on other machines of jobs, and shares cache and limits between machines.
     redis_url: str | None = None
-    #: Signs tokens and keys hashes; at least 32 bytes.
+    #: Signs tokens and keys hashes. At least 32 bytes.
     secret_key: str
-    #: ``smtp://[user:password@]host:port``, ``smtps://…``. Absent: mail goes to a folder.
+    #: ``smtp://[user:password@]host:port`` or ``smtps://…``; absent: mail is saved to a folder.
     smtp_url: str | None = None
     #: The sender of the site's own mail.
     mail_from: str = "noreply@localhost"
-    #: The address under which visitors reach the site, without a slash at the end.
+    #: The public address of the site, without a trailing slash.
     base_url: str = "http://127.0.0.1:4000"
     #: The path that ``/`` leads to; absent: the home page of the first plugin that offers one.
     home_page: str | None = None
@@ -66,40 +66,40 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     #: The country whose formats of dates and numbers are used (ISO 3166, such as ``CA``); absent:
     #: that of the first plugin that names one.
     region: str | None = None
-    #: The time zone that times are shown in.
+    #: The time zone in which times are shown.
     time_zone: str = "UTC"
-    #: Shows the mailbox page and details of errors. Never for a site that others can reach.
+    #: Shows the mailbox page and the details of errors. Never for a public site.
     development: bool = False
-    #: Networks of the proxies whose ``X-Forwarded-For`` is believed.
+    #: Networks of the proxies whose ``X-Forwarded-For`` is trusted.
     trusted_proxies: tuple[str, ...] = ()
-    #: Installed plugins to load; absent: all of them.
+    #: The installed plugins to load; absent: all of them.
     plugins_allow: tuple[str, ...] | None = None
-    #: Installed plugins to leave out.
+    #: Installed plugins that are not loaded.
     plugins_deny: tuple[str, ...] = ()
-    #: The longest request body, in bytes, where an endpoint does not say otherwise.
+    #: The largest request body in bytes, unless an endpoint sets its own limit.
     max_body_bytes: int = 1_000_000
-    #: Requests to the API that one address may make in a minute.
+    #: API requests per minute from one IP address.
     api_rate_limit: int = 300
-    #: Bytes of ready-made public answers that a web process keeps; 0 keeps none.
+    #: Memory for cached public responses of a web process, in bytes; 0 turns the cache off.
     cache_bytes: int = 32 * 1024 * 1024
     #: Whether a write invalidates cached responses by row where possible; if not, by table.
     row_tags: bool = True
-    #: How far processes that do jobs step back behind those that answer visitors, from 0 to 19.
+    #: By how much the CPU priority of processes that run jobs is lowered, from 0 to 19.
     jobs_niceness: int = 5
-    #: Each plugin's table as it was written; :meth:`plugin_config` gives it its types.
+    #: The table of each plugin as written; :meth:`plugin_config` converts it.
     plugin_tables: Mapping[str, Mapping[str, Any]] = {}
-    #: Where each value was written.
+    #: Where each value was set.
     origins: Mapping[KeyPath, Entry] = {}
 
     def __repr__(self) -> str:
-        # NOTE(secrets): configuration ends up in logs and tracebacks; its values must not.
+        # NOTE(secrets): a configuration ends up in logs and tracebacks; its values must not.
         return f"Config(site_dir={str(self.site_dir)!r})"
 
     @classmethod
     def load(cls, site_dir: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
-        """``changemaker.toml``, then ``.env``, then ``environ``: the last one wins.
+        """Read ``changemaker.toml``, ``.env`` and ``environ``; the later ones take precedence.
 
-        ``site_dir`` is by default ``CHANGEMAKER_SITE``, else the working directory. Raises
+        ``site_dir`` is by default ``CHANGEMAKER_SITE``, else the working directory. Raise
         :class:`ConfigError` with every problem.
         """
         config, problems = cls.read(site_dir, environ)
@@ -111,14 +111,15 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     def read(
         cls, site_dir: Path | None = None, environ: Mapping[str, str] = os.environ
     ) -> tuple[Config, tuple[ConfigProblem, ...]]:
-        """As :meth:`load`, for commands that must work beside a configuration that is wrong.
+        """Read as :meth:`load` does, and return the problems instead of raising them.
 
-        What cannot be used is left at its default, and reported.
+        A key with an invalid value has its default. For commands that must work in spite of a wrong
+        configuration.
         """
         folder = Path(site_dir or environ.get("CHANGEMAKER_SITE") or ".").resolve()
         entries, problems = _read_sources(folder, environ)
         if not folder.is_dir():
-            message = "is not there; `changemaker init` makes one."
+            message = "does not exist; `changemaker init` creates one."
             problems.append(ConfigProblem("site folder", str(folder), message))
         values = _core_values(entries, problems)
         tables = _plugin_tables(entries, problems)
@@ -127,12 +128,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     @classmethod
     def for_tests(cls, site_dir: Path, **overrides: Any) -> Config:
-        """A configuration that reads neither files nor the environment."""
+        """Return a configuration without reading files or the environment."""
         values: dict[str, Any] = {"secret_key": "for tests only ".ljust(48, "."), **overrides}
         return _normalised(cls(site_dir=site_dir, **values))
 
     def plugin_config(self, plugin: str, struct: type[S]) -> S:
-        """The plugin's table as its ``struct``. Raises :class:`ConfigError` with every problem."""
+        """Return a plugin's table as ``struct``. Raise :class:`ConfigError` with every problem."""
         problems: list[ConfigProblem] = []
         fields = {field.name: field for field in msgspec.structs.fields(struct)}
         entries = self._plugin_entries(plugin)
@@ -147,7 +148,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return _built(struct, values, plugin, problems)
 
     def wrong(self, plugin: str, key: str, message: str) -> ConfigError:
-        """What a plugin raises at boot for a setting that only it can judge.
+        """Return the error for a plugin to raise at boot, for a value that only it can check.
 
         ``message`` says what is wrong and what is allowed.
         """
@@ -163,10 +164,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         }
 
 
-#: The fields that are not keys.
+#: Fields that are not keys.
 _DERIVED = frozenset({"site_dir", "plugin_tables", "origins"})
 _FIELDS = {f.name: f for f in msgspec.structs.fields(Config) if f.name not in _DERIVED}
-#: Where a key stands, if not at the top level.
+#: The field of each key that is not at the top level.
 _PLACES: dict[KeyPath, str] = {
     ("plugins", "allow"): "plugins_allow",
     ("plugins", "deny"): "plugins_deny",
@@ -177,13 +178,13 @@ def _read_sources(folder: Path, environ: Mapping[str, str]) -> tuple[Entries, li
     toml, toml_problems = read_toml(folder / TOML)
     dotenv, dotenv_problems = read_dotenv(folder / DOTENV)
     entries = {**toml, **dotenv, **read_environment(environ)}
-    # NOTE(empty): compose files pass unset variables on as empty ones; they mean "the default".
-    kept = {key: e for key, e in entries.items() if not (e.textual and e.value == "")}
-    return kept, toml_problems + dotenv_problems
+    # NOTE(empty): compose files pass unset variables as empty ones, which mean "the default".
+    present = {key: e for key, e in entries.items() if not (e.textual and e.value == "")}
+    return present, toml_problems + dotenv_problems
 
 
 def _core_values(entries: Entries, problems: list[ConfigProblem]) -> dict[str, Any]:
-    """The keys of core that can be used; the others are reported."""
+    """Return the valid values of core's keys, and report the others."""
     values: dict[str, Any] = {}
     for key, entry in entries.items():
         name = _PLACES.get(key) or (key[0] if len(key) == 1 else "")
@@ -208,18 +209,18 @@ def _check_needs(
     values: dict[str, Any],
     problems: list[ConfigProblem],
 ) -> None:
-    """Whether the database, and what is installed, are what the key ``name`` needs."""
+    """Remove and report the key ``name`` if the database or the packages do not allow it."""
     database = values.get("database_url")
     if database is None and ("database_url",) in entries:
-        return  # what was written there is wrong, and reported
-    lack = needs(database or _FIELDS["database_url"].default)
-    if lack is not None:
-        problems.append(ConfigProblem(name, entries[name,].where, lack))
+        return  # invalid, and already reported
+    message = needs(database or _FIELDS["database_url"].default)
+    if message is not None:
+        problems.append(ConfigProblem(name, entries[name,].where, message))
         del values[name]
 
 
 def _may_be_plugins(key: KeyPath, entry: Entry) -> bool:
-    """Whether this is a table of a plugin, which the plugin's own types will judge."""
+    """Whether this may be a plugin's table, which the plugin's own Struct will check."""
     reserved = key[0] == "plugins" or key[0] in _FIELDS or not PLUGIN_NAME.fullmatch(key[0])
     return not reserved and (len(key) == 2 or entry.value == {})
 
@@ -248,7 +249,7 @@ def _converted(
     problems: list[ConfigProblem],
     rename: str | None = None,
 ) -> dict[str, Any]:
-    """The one value under its field's name, or nothing and a problem."""
+    """Return ``{field name: value}``, or an empty dict and report the problem."""
     name = rename or field.name
     try:
         value = convert(entry.value, field.type, textual=entry.textual)
@@ -257,19 +258,19 @@ def _converted(
         problems.append(ConfigProblem(".".join(key), entry.where, message))
         return {}
     rule = RULES.get(name) if rename else None
-    if refusal := rule(value) if rule and value is not None else None:
-        problems.append(ConfigProblem(".".join(key), entry.where, refusal))
+    if problem := rule(value) if rule and value is not None else None:
+        problems.append(ConfigProblem(".".join(key), entry.where, problem))
         return {}
     return {name: value}
 
 
 def _unknown(key: KeyPath, where: str, known: Iterable[str]) -> ConfigProblem:
-    message = f"is not a key that exists.{did_you_mean(key[-1], known)}"
+    message = f"is not a known key.{did_you_mean(key[-1], known)}"
     return ConfigProblem(".".join(key), where, message)
 
 
 def _missing(key: KeyPath, field: msgspec.structs.FieldInfo) -> ConfigProblem:
-    message = f"is missing: {describe(field.type)}. Write it there or in {variable_of(key)}."
+    message = f"is missing: {describe(field.type)}. Set it there or in {variable_of(key)}."
     return ConfigProblem(".".join(key), TOML, message)
 
 
@@ -279,8 +280,8 @@ def _built(
     if not problems:
         try:
             return struct(**values)
-        except ValueError as error:  # what __post_init__ may raise
-            problems.append(ConfigProblem(plugin, TOML, f"cannot be used: {error}"))
+        except ValueError as error:  # raised by __post_init__
+            problems.append(ConfigProblem(plugin, TOML, f"is invalid: {error}"))
     raise ConfigError(tuple(problems))
 
 

@@ -1,4 +1,4 @@
-"""From what was written to what was meant: values into types, and types into words."""
+"""Convert values to the types of the configuration, and describe these types in words."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _PLAIN_NAMES: dict[type[inspect.Type], str] = {
 
 
 def convert(value: object, kind: Any, *, textual: bool) -> Any:
-    """``value`` as a ``kind``, or ``msgspec.ValidationError``.
+    """Return ``value`` as a ``kind``, or raise ``msgspec.ValidationError``.
 
-    ``textual`` values come from the environment: "yes" is true, and lists are separated by commas
-    or written as JSON.
+    ``textual`` values come from the environment: "yes" is true, and lists are comma-separated or
+    JSON.
     """
     if not textual or not isinstance(value, str):
         return msgspec.convert(value, kind)
@@ -50,7 +50,7 @@ def _read_structure(text: str) -> object:
         try:
             return msgspec.json.decode(text)
         except msgspec.DecodeError as error:
-            raise msgspec.ValidationError(f"This is not JSON: {error}") from error
+            raise msgspec.ValidationError(f"Invalid JSON: {error}") from error
     return [item.strip() for item in text.split(",") if item.strip()]
 
 
@@ -61,7 +61,7 @@ def _without_none(info: inspect.Type) -> tuple[inspect.Type, ...]:
 
 
 def describe(kind: Any) -> str:
-    """What may be written for a type, in words: ``a list of text``."""
+    """Describe the values of a type in words: ``a list of text``."""
     return _describe(inspect.type_info(kind))
 
 

@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: every problem at once."""
+"""Errors of a configuration, reported all at once."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class ConfigProblem(msgspec.Struct, frozen=True):
-    """One thing that is wrong. It does not repeat what may be a secret."""
+    """One problem. It never contains the value, which may be a secret."""
 
     #: ``database_url``, or ``petitions.open_days`` for a plugin's.
     key: str
@@ -20,7 +20,7 @@ class ConfigProblem(msgspec.Struct, frozen=True):
 
 
 class ConfigError(Exception):
-    """A configuration that cannot be used. ``problems`` has all of them."""
+    """An invalid configuration, with every one of its ``problems``."""
 
     def __init__(self, problems: tuple[ConfigProblem, ...]) -> None:
         self.problems = problems

@@ -1,4 +1,4 @@
-"""Addresses of Redis and Valkey servers, and whether the packages that use them are installed."""
+"""URLs of Redis and Valkey servers, and whether the packages for them are installed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-#: What an address may look like.
+#: What a Redis URL may look like.
 ALLOWED = (
     "must be redis://[user:password@]host:port/0, rediss://…, unix:///path/to/socket?db=0 or "
     "sentinel://[user:password@]host:port,host:port/service/0."
@@ -19,7 +19,7 @@ _PACKAGES = ("redis", "rq")
 class SentinelAddress:
     """``sentinel://[user:password@]host[:port],…/service[/db][?sentinel_password=…]``.
 
-    ``user`` and ``password`` are the data server's; the sentinels' own password is an option.
+    ``user`` and ``password`` are those of the data server; the sentinels' password is an option.
     """
 
     hosts: tuple[tuple[str, int], ...]
@@ -31,7 +31,7 @@ class SentinelAddress:
 
     @classmethod
     def parse(cls, url: str) -> SentinelAddress:
-        """Raises ``ValueError`` where the address names no host or no service."""
+        """Return the parts of a URL. Raise ``ValueError`` if it has no host or no service."""
         parts = urlsplit(url)
         credentials, _, hosts = parts.netloc.rpartition("@")
         username, _, password = credentials.partition(":")
@@ -49,8 +49,8 @@ class SentinelAddress:
         )
 
 
-def refusal(url: str) -> str | None:
-    """What is wrong with an address; None when it can be used."""
+def problem(url: str) -> str | None:
+    """Return what is wrong with a URL, None if it is valid."""
     try:
         parts = urlsplit(url)
         if parts.scheme == "sentinel":
@@ -63,14 +63,14 @@ def refusal(url: str) -> str | None:
 
 
 def missing_packages() -> tuple[str, ...]:
-    """Those of the extra ``changemaker-core[redis]`` that are not installed."""
+    """Return the packages of the extra ``changemaker-core[redis]`` that are not installed."""
     return tuple(name for name in _PACKAGES if find_spec(name) is None)
 
 
 def _is_plain(parts: SplitResult) -> bool:
     if parts.scheme == "unix":
         return bool(parts.path)
-    _ = parts.port  # raises where it is no number
+    _ = parts.port  # raises ValueError if it is not a number
     return parts.scheme in ("redis", "rediss") and bool(parts.hostname)
 
 

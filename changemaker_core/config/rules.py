@@ -1,4 +1,4 @@
-"""What a value must be beyond its type. Each rule answers what is allowed, or None."""
+"""Rules for values beyond their types. Each returns an error message, or None if it is valid."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ if TYPE_CHECKING:
 MINIMUM_SECRET_BYTES = 32
 #: The languages of core: that of the sources, and those that have a folder in ``locale/``.
 LOCALES = ("en", *sorted(path.name for path in (Path(__file__).parents[1] / "locale").iterdir()))
-#: Names of tables in the configuration; a plugin of other authors has no underscore in its name.
+#: Names of plugins' tables. Only core's own plugins have underscores in their names.
 PLUGIN_NAME = re.compile(r"[a-z][a-z0-9_]*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def absolute_sqlite(url: str, site_dir: Path) -> str:
-    """``sqlite:///site.db`` names a file of the site folder; answers it with the whole path.
+    """Return a SQLite URL with an absolute path; relative ones are relative to ``site_dir``.
 
-    Other addresses, and whole paths (``sqlite:////srv/site.db``), stay as they are.
+    Other URLs, and absolute paths (``sqlite:////srv/site.db``), are returned unchanged.
     """
     path = url.removeprefix("sqlite:///")
     return url if path == url else f"sqlite:///{site_dir.resolve() / path}"
 
 
 def _url(value: str) -> SplitResult | None:
-    """The parts of an address; None when it is none, such as with a port of letters."""
+    """Return the parts of a URL, None if it is malformed."""
     try:
         parts = urlsplit(value)
         _ = parts.port
@@ -51,7 +51,7 @@ def _database_url(value: str) -> str | None:
         return allowed
     if value.startswith("sqlite:///"):
         in_memory = parts.path in ("", "/") or ":memory:" in value
-        return "must name a file; databases in memory are not supported." if in_memory else None
+        return "must name a file: in-memory databases are not supported." if in_memory else None
     if parts.scheme in ("postgresql", "postgres") and parts.path.strip("/"):
         return None
     return allowed
@@ -65,15 +65,15 @@ def _read_urls(values: tuple[str, ...]) -> str | None:
 
 def _redis_url(value: str) -> str | None:
     unprintable = _CONTROL.search(value) or " " in value
-    return redis_url.ALLOWED if unprintable else redis_url.refusal(value)
+    return redis_url.ALLOWED if unprintable else redis_url.problem(value)
 
 
 def _secret_key(value: str) -> str | None:
     if len(value.encode()) >= MINIMUM_SECRET_BYTES:
         return None
     return (
-        f"must be at least {MINIMUM_SECRET_BYTES} bytes long; "
-        "`python -c 'import secrets; print(secrets.token_urlsafe(48))'` makes one."
+        f"must be at least {MINIMUM_SECRET_BYTES} bytes long. Generate one: "
+        "`python -c 'import secrets; print(secrets.token_urlsafe(48))'`"
     )
 
 
@@ -98,18 +98,18 @@ def _base_url(value: str) -> str | None:
         and parts.hostname
         and not (parts.query or parts.fragment or parts.username)
     )
-    return None if good else "must be http://host or https://host, without a query."
+    return None if good else "must be http://host or https://host, without query and fragment."
 
 
 def _home_page(value: str | None) -> str | None:
-    # NOTE(redirect): "//host" and "/\host" would lead visitors to another site.
+    # NOTE(redirect): "//host" and "/\host" would redirect visitors to another site.
     good = value is None or re.fullmatch(r"/(?![/\\])[^\s\\]*", value)
-    return None if good else "must be a path of this site that begins with /."
+    return None if good else "must be a path of this site, beginning with /."
 
 
 def _organisation(value: str) -> str | None:
     good = value.strip() and not _CONTROL.search(value)
-    return None if good else "must be a name on one line."
+    return None if good else "must be a name, on one line."
 
 
 def _default_locale(value: str) -> str | None:
@@ -118,14 +118,14 @@ def _default_locale(value: str) -> str | None:
 
 def _region(value: str | None) -> str | None:
     good = value is None or re.fullmatch(r"[A-Z]{2}|[0-9]{3}", value)
-    return None if good else "must be the code of a country, such as CA."
+    return None if good else "must be a country code, such as CA."
 
 
 def _time_zone(value: str) -> str | None:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return "must be a time zone such as UTC or America/Edmonton."
+        return "must be a time zone, such as UTC or America/Edmonton."
     return None
 
 
@@ -134,7 +134,7 @@ def _trusted_proxies(values: tuple[str, ...]) -> str | None:
         try:
             ipaddress.ip_network(value)
         except ValueError as error:
-            return f"must be networks such as 10.0.0.0/8: {error}."
+            return f"must be networks, such as 10.0.0.0/8: {error}."
     return None
 
 
@@ -144,7 +144,7 @@ def _plugin_names(values: tuple[str, ...]) -> str | None:
 
 
 def _positive(value: int) -> str | None:
-    return None if value > 0 else "must be more than 0."
+    return None if value > 0 else "must be greater than 0."
 
 
 def _not_negative(value: int) -> str | None:
@@ -152,32 +152,32 @@ def _not_negative(value: int) -> str | None:
 
 
 def replicas_need(database_url: str) -> str | None:
-    """What a site with ``read_urls`` lacks, if anything."""
+    """Return why ``read_urls`` cannot be used with a database, or None."""
     if database_url.startswith("sqlite:"):
         return (
-            "needs PostgreSQL, whose replicas they are. "
-            "Set database_url to postgresql://…, or leave read_urls out."
+            "needs PostgreSQL: these are its read replicas. "
+            "Set database_url to postgresql://…, or remove read_urls."
         )
     return None
 
 
 def redis_needs(database_url: str) -> str | None:
-    """What a site with a ``redis_url`` lacks, if anything."""
+    """Return why ``redis_url`` cannot be used with a database and these packages, or None."""
     if database_url.startswith("sqlite:"):
         return (
-            "needs PostgreSQL: workers and web processes of several machines share one database. "
-            "Set database_url to postgresql://…, or leave redis_url out."
+            "needs PostgreSQL: workers and web processes on several machines share one database. "
+            "Set database_url to postgresql://…, or remove redis_url."
         )
     if missing := redis_url.missing_packages():
         return (
             f"needs packages that are not installed ({', '.join(missing)}): "
-            "`pip install 'changemaker-core[redis]'`, or leave redis_url out."
+            "`pip install 'changemaker-core[redis]'`, or remove redis_url."
         )
     return None
 
 
 def _niceness(value: int) -> str | None:
-    return None if 0 <= value <= 19 else "must be from 0 to 19."
+    return None if 0 <= value <= 19 else "must be between 0 and 19."
 
 
 RULES: dict[str, Callable[[Any], str | None]] = {

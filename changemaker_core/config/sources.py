@@ -22,9 +22,9 @@ PREFIX = "CHANGEMAKER_"
 TOML = "changemaker.toml"
 DOTENV = ".env"
 
-#: Read by the command line, not a key of the configuration.
+#: Variables of the command line, not of the configuration.
 _NOT_KEYS = frozenset({"CHANGEMAKER_SITE"})
-# NOTE(kubernetes): a service called "changemaker" gives every pod variables of these shapes.
+# NOTE(kubernetes): a service called "changemaker" adds such variables to every pod.
 _FOREIGN = re.compile(r"CHANGEMAKER_(SERVICE_(HOST|PORT)|PORT)(_|$)")
 
 _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
@@ -35,7 +35,7 @@ KeyPath = tuple[str, ...]
 
 
 class Entry(msgspec.Struct, frozen=True):
-    """A value as it was written, and where. ``textual`` ones come from an environment."""
+    """A value and where it was set. ``textual`` values come from the environment or ``.env``."""
 
     value: Any
     where: str
@@ -46,20 +46,20 @@ Entries = dict[KeyPath, Entry]
 
 
 def read_toml(path: Path) -> tuple[Entries, list[ConfigProblem]]:
-    """The entries of a ``changemaker.toml``; none where there is no such file."""
+    """Return the entries of a ``changemaker.toml``, none if there is no such file."""
     if not path.is_file():
         return {}, []
     try:
         text = path.read_text(encoding="utf-8")
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        return {}, [ConfigProblem("file", path.name, f"cannot be read as TOML: {error}.")]
+        return {}, [ConfigProblem("file", path.name, f"is not valid TOML: {error}.")]
     lines = _key_lines(text)
     return {key: Entry(value, _locate(key, lines), False) for key, value in _flat(table)}, []
 
 
 def _flat(table: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
-    """Core's keys, and one level deeper the plugins' (an empty table is kept: it names one)."""
+    """Yield core's keys, and one level deeper the plugins'. An empty table names a plugin too."""
     for name, value in table.items():
         if not isinstance(value, dict) or not value:
             yield (name,), value
@@ -69,7 +69,7 @@ def _flat(table: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
 
 
 def _key_lines(text: str) -> dict[KeyPath, int]:
-    """The line of each table header and key. tomllib does not tell, so lines are looked at."""
+    """Return the line of each table header and key, which tomllib does not provide."""
     found: dict[KeyPath, int] = {}
     table: KeyPath = ()
     inside: str | None = None
@@ -86,7 +86,7 @@ def _key_lines(text: str) -> dict[KeyPath, int]:
 
 
 def _multiline_string(line: str, inside: str | None) -> str | None:
-    """The quotes of the multi-line string that is open at the end of this line, if one is."""
+    """Return the quotes of the multi-line string that is open at the end of the line, if any."""
     for quotes in re.findall(r'"""|\'\'\'', line):
         inside = None if inside == quotes else inside or quotes
     return inside
@@ -104,7 +104,7 @@ def _locate(key: KeyPath, lines: Mapping[KeyPath, int]) -> str:
 
 
 def read_dotenv(path: Path) -> tuple[Entries, list[ConfigProblem]]:
-    """The ``CHANGEMAKER_…`` entries of an ``.env`` file; other variables are not ours."""
+    """Return the ``CHANGEMAKER_…`` entries of an ``.env`` file."""
     entries: Entries = {}
     problems: list[ConfigProblem] = []
     if not path.is_file():
@@ -125,14 +125,14 @@ def read_dotenv(path: Path) -> tuple[Entries, list[ConfigProblem]]:
 
 
 def _unquoted(value: str) -> str:
-    """Quotes are taken off; without them, `` # …`` at the end is a comment."""
+    """Remove quotes, or else a comment (`` # …``) at the end."""
     if match := re.fullmatch(r"""(["'])(.*?)\1\s*(?:#.*)?""", value):
         return match[2]
     return re.split(r"\s#", value, maxsplit=1)[0].strip()
 
 
 def read_environment(environ: Mapping[str, str]) -> Entries:
-    """The entries of an environment."""
+    """Return the entries of an environment."""
     entries: Entries = {}
     for variable in sorted(environ):
         entries.update(_entry(variable, environ[variable], variable))
@@ -140,7 +140,7 @@ def read_environment(environ: Mapping[str, str]) -> Entries:
 
 
 def _entry(variable: str, value: str, where: str) -> Entries:
-    """One variable's entry, or none when it is not a key of ours."""
+    """Return the entry of a variable, none if it is not a key."""
     if not variable.startswith(PREFIX) or variable in _NOT_KEYS or _FOREIGN.match(variable):
         return {}
     return {key_of(variable): Entry(value, where, True)}
@@ -153,5 +153,5 @@ def key_of(variable: str) -> KeyPath:
 
 
 def variable_of(key: KeyPath) -> str:
-    """The other way round: the environment variable for a key."""
+    """Return the environment variable of a key."""
     return PREFIX + "__".join(key).upper()

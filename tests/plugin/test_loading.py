@@ -314,7 +314,7 @@ def test_every_wrong_key_of_a_table_is_reported(shelf: Shelf) -> None:
     report = shelf.failure()
     assert [type(problem) for problem in report.problems] == [PluginConfigError] * 2
     assert "changemaker.toml:2: parks.benches must be a whole number." in str(report)
-    assert "changemaker.toml:3: parks.benchs is not a key that exists." in str(report)
+    assert "changemaker.toml:3: parks.benchs is not a known key." in str(report)
     assert "Did you mean 'benches'?" in str(report)
 
 
