@@ -72,7 +72,7 @@ def record(
 
     ``limits`` are windows that count messages, each with whose: the sender's and the visitor's. A
     repeated message gets the same response as a new one and is not sent again; it counts towards
-    the limits all the same, since the two must not be told apart. Raises ``LimitReached``,
+    the limits all the same, so that the two cannot be distinguished. Raises ``LimitReached``,
     ``NotFound`` for a campaign that is not public, ``Conflict`` for one that does not accept
     messages, ``Problem`` for an ``Idempotency-Key`` that was used for another request.
     """

@@ -3,10 +3,10 @@
   "use strict";
   const box = document.querySelector("[data-share]");
   if (!box || !navigator.clipboard) return;
-  const told = box.querySelector("[data-copied]");
+  const confirmation = box.querySelector("[data-copied]");
   box.hidden = false;
   box.querySelector("[data-copy]").addEventListener("click", async () => {
     await navigator.clipboard.writeText(box.dataset.share);
-    told.textContent = told.dataset.copied;
+    confirmation.textContent = confirmation.dataset.copied;
   });
 })();

@@ -8,11 +8,11 @@
   const LONGEST_WAIT = 8000;
   let wait = FIRST_WAIT;
 
-  // The page knows the words in the reader's language: take the region from a fresh copy of it.
+  // The server renders the words in the reader's language: take the region from a fresh copy.
   async function refresh() {
-    const answer = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
-    if (!answer.ok) return;
-    const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const response = await fetch(location.href, { headers: { Accept: "text/html" }, cache: "no-store" });
+    if (!response.ok) return;
+    const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
     const next = fresh.getElementById("status");
     if (!next) return;
     region.replaceChildren(...next.childNodes);
@@ -21,11 +21,11 @@
   }
 
   async function hasChanged(item) {
-    const answer = await fetch(item.dataset.statusUrl, { headers: { Accept: "application/json" } });
-    return answer.ok && (await answer.json()).status !== item.dataset.status;
+    const response = await fetch(item.dataset.statusUrl, { headers: { Accept: "application/json" } });
+    return response.ok && (await response.json()).status !== item.dataset.status;
   }
 
-  async function look() {
+  async function check() {
     try {
       const items = [...region.querySelectorAll("[data-status-url]")];
       const changes = await Promise.all(items.map(hasChanged));
@@ -34,12 +34,12 @@
         await refresh();
       }
     } catch (error) {
-      // Offline, or the server is restarting: the next look will tell.
+      // Offline, or the server is restarting: try again later.
       console.info("status:", error.message);
     }
     wait = Math.min(wait * 1.3, LONGEST_WAIT);
-    if (region.hasAttribute("data-pending")) setTimeout(look, wait);
+    if (region.hasAttribute("data-pending")) setTimeout(check, wait);
   }
 
-  setTimeout(look, wait);
+  setTimeout(check, wait);
 })();
