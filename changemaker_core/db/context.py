@@ -10,7 +10,7 @@ from changemaker_core.db.errors import OutsideUnitOfWork
 from changemaker_core.db.tracking import merge, statement_reads, statement_writes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import peewee
 
@@ -24,10 +24,10 @@ class Unit:
     """One running unit of work: its database, and what it wrote so far.
 
     ``owner`` is the engine that runs it. Tags of what it reads and writes are tables only unless
-    ``row_tags``.
+    ``row_tags``. ``after`` is called after its commit.
     """
 
-    __slots__ = ("changed", "database", "everything", "owner", "row_tags")
+    __slots__ = ("after", "changed", "database", "everything", "owner", "row_tags")
 
     def __init__(
         self, database: peewee.Database, owner: object = None, *, row_tags: bool = True
@@ -37,6 +37,7 @@ class Unit:
         self.row_tags = row_tags
         self.changed: set[str] = set()
         self.everything = False
+        self.after: list[Callable[[], None]] = []
 
     @property
     def written(self) -> Tags:

@@ -42,7 +42,7 @@ class NamedJob(Protocol):
 
 
 class Effects(Protocol):
-    """Where a transaction's effects go: the outbox."""
+    """The outbox, to which a transaction's effects are written."""
 
     def enqueue(
         self,
@@ -53,7 +53,7 @@ class Effects(Protocol):
         due_at: datetime | None = None,
         key: str | None = None,
     ) -> str:
-        """Record a job in the transaction; returns its id."""
+        """Record a job in the transaction, and return its id."""
 
     def emit(self, tx: Tx, event: str, payload: Mapping[str, Any]) -> None:
         """Record an event in the transaction, once for each subscriber."""
@@ -65,14 +65,13 @@ class Tx:
     ``now`` is one aware UTC moment for the whole transaction; ``actor`` is who is acting.
     """
 
-    __slots__ = ("_after", "_depth", "_unit", "actor", "db", "now")
+    __slots__ = ("_depth", "_unit", "actor", "db", "now")
 
-    def __init__(self, db: Database, unit: Unit, after: list[Callable[[], None]]) -> None:
+    def __init__(self, db: Database, unit: Unit) -> None:
         self.db = db
         self.now: datetime = db.clock()
         self.actor: Actor | None = current_actor.get()
         self._unit = unit
-        self._after = after
         self._depth = 0
 
     def enqueue(
@@ -83,14 +82,14 @@ class Tx:
         due_at: datetime | None = None,
         key: str | None = None,
     ) -> str:
-        """Have ``job`` run with ``payload`` once this is committed; returns the job's id.
+        """Enqueue ``job`` with ``payload``, and return its id. It exists if this is committed.
 
-        With ``key``, a second job while the first is alive is not made; its id is returned.
+        Where a job with this ``key`` is waiting or running, none is added, and its id is returned.
         """
         return self._effects().enqueue(self, job, payload, due_at=due_at, key=key)
 
     def emit(self, event: str, payload: Mapping[str, Any]) -> None:
-        """Have every subscriber of ``event`` run once this is committed."""
+        """Enqueue a job for each subscriber of ``event``. They exist if this is committed."""
         self._effects().emit(self, event, payload)
 
     def _effects(self) -> Effects:
@@ -99,14 +98,15 @@ class Tx:
         return self.db.effects
 
     def after_commit(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` after the commit. A hint only: a crash in between loses the call."""
-        self._after.append(callback)
+        """Call ``callback`` after the commit. Not reliable: a crash in between loses the call."""
+        self._unit.after.append(callback)
 
     @contextmanager
     def savepoint(self) -> Iterator[Any]:
-        """A part that may fail alone.
+        """Return a context manager for a part of the transaction that can fail alone.
 
-        PostgreSQL refuses everything after an error, unless the error is caught outside of one:
+        After an error PostgreSQL refuses the rest of a transaction, unless the error is caught
+        outside of a savepoint:
 
         >>> try:
         ...     with tx.savepoint():
@@ -116,7 +116,7 @@ class Tx:
         """
         self._depth += 1
         try:
-            # Named alike each time: a text that never comes again costs more than it does.
+            # The same name each time, so that the statement's text is known already.
             with peewee._savepoint(self._unit.database, f"part_{self._depth}") as savepoint:
                 yield savepoint
         finally:
@@ -124,12 +124,12 @@ class Tx:
 
     @property
     def database(self) -> peewee.Database:
-        """peewee's database, for what no model can say."""
+        """peewee's database, for statements that no model can express."""
         return self._unit.database
 
     @property
     def dialect(self) -> Dialect:
-        """Which database this is."""
+        """``sqlite`` or ``postgresql``."""
         return self.db.dialect
 
 
@@ -177,7 +177,8 @@ class Database:
 
     async def read(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``fn(*args)`` on a thread, in one snapshot, where it cannot write."""
-        work = self._work(lambda _: fn(*args, **kwargs), asyncio.get_running_loop())
+        self._check_outside()
+        work = Work(lambda _: fn(*args, **kwargs), asyncio.get_running_loop())
         self.engine.read(work)
         value: T = await work.future
         return value
@@ -185,28 +186,30 @@ class Database:
     async def write(
         self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run ``fn(tx, *args)`` on a thread, in one transaction; returns after the commit.
+        """Run ``fn(tx, *args)`` on a thread, in one transaction; return after the commit.
 
-        If the caller is cancelled, what has begun is finished, and what has not is left.
+        When the caller is cancelled, a call that has begun is finished, and any other is dropped.
         """
-        work = self._write_work(lambda tx: fn(tx, *args, **kwargs), asyncio.get_running_loop())
+        self._check_outside()
+        call: Callable[[Unit], T] = lambda unit: fn(Tx(self, unit), *args, **kwargs)  # noqa: E731
+        work = Work(call, asyncio.get_running_loop())
         self.engine.write(work)
         value: T = await work.future
         return value
 
     async def one(self, bound: Bound[R]) -> R | None:
-        """The first row of a compiled query, or None."""
+        """Return the first row of a compiled query, or None."""
         plan, values = bound.prepare(self.dialect)
         rows = await self._rows(plan, values)
         return rows[0] if rows else None
 
     async def all(self, bound: Bound[R]) -> list[R]:
-        """All rows of a compiled query."""
+        """Return all rows of a compiled query."""
         plan, values = bound.prepare(self.dialect)
         return await self._rows(plan, values)
 
     async def count(self, bound: Bound[Any], limit: int = 10_000) -> int:
-        """How many rows there are without the query's own limit, at most ``limit + 1``."""
+        """Return the number of rows without the query's own limit, at most ``limit + 1``."""
         plan, values = bound.prepare_count(self.dialect, limit)
         count: int = (await self._rows(plan, values))[0]
         return count
@@ -227,45 +230,34 @@ class Database:
         if unit is not None and unit.owner is self.engine:
             raise NestedUnitOfWork
 
-    def _work(self, call: Callable[[Work], Any], loop: asyncio.AbstractEventLoop | None) -> Work:
-        self._check_outside()
-        return Work(call, loop, whole=True)
-
-    def _write_work(
-        self, call: Callable[[Tx], Any], loop: asyncio.AbstractEventLoop | None
-    ) -> Work:
-        def begin(work: Work) -> Any:
-            assert work.unit is not None  # noqa: S101  # set by Work.run
-            return call(Tx(self, work.unit, work.after))
-
-        return self._work(begin, loop)
-
     def hash_who(self, name: str, who: str) -> str:
-        """A keyed hash (32 hexadecimal digits) that stands for ``who``, in the scope ``name``."""
+        """Return a keyed hash (32 hexadecimal digits) of ``who``, within the scope ``name``."""
         text = f"{name}\0{who}".encode()
         return hashlib.blake2b(text, key=self._key, digest_size=16).hexdigest()
 
     def close(self) -> None:
-        """Finish what was begun; end threads and connections."""
+        """Finish work that has begun; end threads and connections."""
         self.engine.close()
 
 
 class SyncDatabase:
-    """The same, for callers that may block: jobs, commands, boot."""
+    """The methods of ``Database`` for callers that block: jobs, commands, boot."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def read(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``fn(*args)`` on a database thread, in one snapshot, where it cannot write."""
-        work = self._database._work(lambda _: fn(*args, **kwargs), None)
+        self._database._check_outside()
+        work = Work(lambda _: fn(*args, **kwargs), None)
         self._database.engine.read(work)
         value: T = work.future.result()
         return value
 
     def write(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``fn(tx, *args)`` on a database thread, in one transaction."""
-        work = self._database._write_work(lambda tx: fn(tx, *args, **kwargs), None)
+        self._database._check_outside()
+        work = Work(lambda unit: fn(Tx(self._database, unit), *args, **kwargs), None)
         self._database.engine.write(work)
         value: T = work.future.result()
         if work.written != NOTHING:
@@ -273,17 +265,17 @@ class SyncDatabase:
         return value
 
     def one(self, bound: Bound[R]) -> R | None:
-        """The first row of a compiled query, or None."""
+        """Return the first row of a compiled query, or None."""
         rows = self.all(bound)
         return rows[0] if rows else None
 
     def all(self, bound: Bound[R]) -> list[R]:
-        """All rows of a compiled query."""
+        """Return all rows of a compiled query."""
         plan, values = bound.prepare(self._database.dialect)
         return self._rows(plan, values)
 
     def count(self, bound: Bound[Any], limit: int = 10_000) -> int:
-        """How many rows there are without the query's own limit, at most ``limit + 1``."""
+        """Return the number of rows without the query's own limit, at most ``limit + 1``."""
         plan, values = bound.prepare_count(self._database.dialect, limit)
         count: int = self._rows(plan, values)[0]
         return count

@@ -1,4 +1,4 @@
-"""Calls that are run on a database's own threads, and how their answers come back."""
+"""Calls that run on a database's own threads, and how their results come back."""
 
 from __future__ import annotations
 
@@ -25,26 +25,19 @@ _STOP_SECONDS = 10.0
 
 
 class Work:
-    """One call, in a copy of its caller's context variables.
+    """One call, to be run on a database's thread in a copy of its caller's context variables.
 
-    ``loop`` is the event loop that awaits the answer; None for a caller that blocks.
+    ``loop`` is the event loop that awaits the result; None for a caller that blocks.
     """
 
-    __slots__ = (
-        "_call",
-        "_context",
-        "after",
-        "error",
-        "future",
-        "loop",
-        "unit",
-        "value",
-        "whole",
-        "writes",
-    )
+    __slots__ = ("_call", "_context", "error", "future", "loop", "unit", "value", "whole", "writes")
 
     def __init__(
-        self, call: Callable[[Work], Any], loop: asyncio.AbstractEventLoop | None, *, whole: bool
+        self,
+        call: Callable[[Unit], Any],
+        loop: asyncio.AbstractEventLoop | None,
+        *,
+        whole: bool = True,
     ) -> None:
         self._call = call
         self._context = copy_context()
@@ -53,50 +46,44 @@ class Work:
         self.whole = whole
         self.writes = False
         self.future: Any = concurrent.futures.Future() if loop is None else loop.create_future()
-        self.reset()
-
-    def reset(self) -> None:
-        """Forget an attempt whose transaction was rolled back."""
         self.unit: Unit | None = None
         self.value: Any = None
         self.error: BaseException | None = None
-        self.after: list[Callable[[], None]] = []
 
     @property
     def abandoned(self) -> bool:
-        """Whether the caller was cancelled: what was not begun is not begun any more."""
+        """Whether the caller was cancelled: work that has not begun does not begin any more."""
         return bool(self.future.cancelled())
 
     @property
     def written(self) -> Tags:
-        """What it wrote and what is committed."""
+        """What it wrote, once it is committed."""
         return NOTHING if self.unit is None or self.error is not None else self.unit.written
 
     def run(self, unit: Unit) -> None:
-        """Run the call in ``unit``; its answer or its exception is kept."""
-        self.reset()
-        self.unit = unit
+        """Run the call in ``unit``, and store its result or its exception."""
+        self.unit, self.error = unit, None
         try:
-            self.value = self._context.run(self._enter, unit)
+            self._context.run(current_unit.set, unit)
+            self.value = value = self._context.run(self._call, unit)
+            if hasattr(type(value), "__await__"):
+                if inspect.iscoroutine(value):
+                    value.close()
+                raise TypeError(
+                    "what runs in db.read() or db.write() is a plain function: no transaction is"
+                    " ever held across an await"
+                )
         except BaseException as error:
-            self.error = error
-
-    def _enter(self, unit: Unit) -> Any:
-        current_unit.set(unit)  # in the copied context: nobody else sees it
-        value = self._call(self)
-        if hasattr(type(value), "__await__"):
-            if inspect.iscoroutine(value):
-                value.close()
-            raise TypeError(
-                "what runs in db.read() or db.write() is a plain function: no transaction is ever"
-                " held across an await"
-            )
-        return value
+            self.value, self.error = None, error
 
     def settle(self) -> None:
-        """Hand the answer over, in the thread that may touch the future."""
-        if self.error is None:
-            self._call_after()
+        """Hand the result to the caller, in the thread that may touch the future."""
+        for callback in self.unit.after if self.unit is not None and self.error is None else ():
+            try:
+                callback()
+            except Exception:
+                # The write is committed, and other callers wait for their results behind it.
+                logger.exception("a callback after a commit failed")
         if self.future.cancelled():
             return
         if isinstance(self.error, StopIteration):  # a future cannot carry it
@@ -106,45 +93,37 @@ class Work:
         else:
             self.future.set_result(self.value)
 
-    def _call_after(self) -> None:
-        for callback in self.after:
-            try:
-                callback()
-            except Exception:
-                # The write is committed, and others wait for their answers behind it.
-                logger.exception("what was to be called after a commit failed")
 
+def release(works: Iterable[Work], notify: Callable[[Tags], None]) -> None:
+    """Notify of what was written, then hand over results, in the thread of each event loop.
 
-def release(works: Iterable[Work], announce: Callable[[Tags], None]) -> None:
-    """Hand over answers. An event loop is woken once for all of its own."""
+    A loop is woken once for all of its work. A caller that blocks notifies by itself.
+    """
     by_loop: dict[asyncio.AbstractEventLoop, list[Work]] = {}
     for work in works:
         if work.loop is None:
-            work.settle()  # the blocked caller announces its tables
+            work.settle()
         else:
             by_loop.setdefault(work.loop, []).append(work)
     for loop, group in by_loop.items():
+        written = merge(work.written for work in group)
         try:
-            loop.call_soon_threadsafe(_settle, group, announce)
+            loop.call_soon_threadsafe(_settle, group, written, notify)
         except RuntimeError:  # the loop was closed meanwhile; what was written was written
             logger.debug("an event loop was closed before its database call returned")
-            _announce(group, announce)
+            if written != NOTHING:
+                notify(written)
 
 
-def _settle(works: list[Work], announce: Callable[[Tags], None]) -> None:
-    _announce(works, announce)
+def _settle(works: list[Work], written: Tags, notify: Callable[[Tags], None]) -> None:
+    if written != NOTHING:
+        notify(written)
     for work in works:
         work.settle()
 
 
-def _announce(works: list[Work], announce: Callable[[Tags], None]) -> None:
-    written = merge(work.written for work in works)
-    if written != NOTHING:
-        announce(written)
-
-
 def check_usable(closed: bool, pid: int) -> None:
-    """Refuse work that no thread would do: after ``close()``, and in a forked child."""
+    """Raise where no thread would do any work: after ``close()``, and in a forked child."""
     if closed:
         raise DatabaseClosed
     if pid != os.getpid():
@@ -152,10 +131,10 @@ def check_usable(closed: bool, pid: int) -> None:
 
 
 class Turns:
-    """Hands on what an event loop submits, all of a turn of the loop together at its end.
+    """Hands on what an event loop submits: everything of one iteration of the loop, at its end.
 
-    The thread that is woken by the first would otherwise take the interpreter from the loop again
-    and again while it is still busy with the requests that arrived with it.
+    A thread woken by the first would otherwise take the interpreter from the loop again and again,
+    while the loop is still busy with the requests that arrived with it.
     """
 
     def __init__(self, put: Callable[[Work], None]) -> None:
@@ -228,7 +207,7 @@ class Pool:
         try:
             while (work := self._next()) is not None:
                 self._run(work)
-                del work  # its answer must not live until the next one comes
+                del work  # its result must not live until the next one comes
         finally:
             self._leave()
 

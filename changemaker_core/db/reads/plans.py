@@ -55,12 +55,7 @@ class Plan:
 
     def work(self, values: list[Any], loop: asyncio.AbstractEventLoop | None) -> Work:
         """Return work for a thread: ``run`` in a statement of its own."""
-
-        def run(work: Work) -> list[Any]:
-            assert work.unit is not None  # noqa: S101  # set by Work.run
-            return self.run(work.unit, values)
-
-        return Work(run, loop, whole=False)
+        return Work(lambda unit: self.run(unit, values), loop, whole=False)
 
     def make_rows(self, values: list[Any], fetched: list[Any], row_tags: bool) -> list[Any]:
         """Return the rows that a driver fetched, typed; record what they were read from."""

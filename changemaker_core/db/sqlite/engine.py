@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from changemaker_core.db.context import Unit
 from changemaker_core.db.dialects import Sqlite
 from changemaker_core.db.errors import DatabaseClosed, as_peewee_error
-from changemaker_core.db.sqlite.filelock import FileLock
-from changemaker_core.db.sqlite.versions import VersionWatcher
-from changemaker_core.db.sqlite.writer import Writer
+from changemaker_core.db.sqlite.versions import VersionWatcher, stamp_versions
+from changemaker_core.db.sqlite.writer import FileLock, Writer
 from changemaker_core.db.work import Pool, Work, release
 
 if TYPE_CHECKING:
@@ -34,9 +33,9 @@ LOOP_SECONDS = 0.001
 #: Kilobytes of the file that the event loop's connection keeps, where the file has as many. In
 #: SQLite's own 2,000 there is room for what a few hundred campaigns of a large site lie on.
 LOOP_CACHE_KB = 24_000
-#: How long a query that took longer twice running is kept away from the event loop.
-EXILE_SECONDS = 60.0
-#: After how many instructions of SQLite's machine the clock is looked at: some 20 µs.
+#: For how long a query that took longer twice in a row runs on threads.
+THREADS_SECONDS = 60.0
+#: The clock is looked at after so many instructions of SQLite's machine: some 20 µs.
 _LOOK_EVERY = 1000
 
 
@@ -56,12 +55,17 @@ class SqliteEngine:
         self._prepared = self._closed = False
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
-        #: Queries that were stopped when they last ran, and until when they are kept away.
+        #: Queries that were stopped when they last ran, and until when they run on threads.
         self._stopped: dict[Plan, float] = {}
         self._watcher = VersionWatcher(self._open_reader)
         self._pool = Pool("sqlite-reader", READER_THREADS, self._run_read, self._database.close)
         self._writer = Writer(
-            self._database, FileLock(self._lock_path), self._prepare, self._committed, self._unit
+            self._database,
+            FileLock(self._lock_path),
+            self._prepare,
+            self._unit,
+            self._watcher,
+            notify,
         )
 
     def _unit(self) -> Unit:
@@ -105,8 +109,8 @@ class SqliteEngine:
     # Reading in the event loop
 
     def fetch_now(self, plan: Plan, values: list[Any]) -> list[Any] | None:
-        """The rows, or None when the query has to be finished, or begun, on a thread."""
-        if self._stopped and self._is_exiled(plan):
+        """Return the rows; None where the query takes too long for the event loop."""
+        if self._stopped and self._stopped.get(plan, 0.0) > time.monotonic():
             return None
         local = self._local
         try:
@@ -121,27 +125,24 @@ class SqliteEngine:
             if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_INTERRUPT:
                 raise as_peewee_error(error) from error
             self._close_in_loop()
-            self._note_stopped(plan)
+            self._record_stop(plan)
             return None
         if self._stopped:
             self._stopped.pop(plan, None)
         return plan.make_rows(values, rows, self.row_tags)
 
     async def fetch(self, plan: Plan, values: list[Any]) -> list[Any]:
-        """The rows, from a reader thread."""
+        """Return the rows, from a reader thread."""
         work = plan.work(values, asyncio.get_running_loop())
         self.read(work)
         rows: list[Any] = await work.future
         return rows
 
-    def _note_stopped(self, plan: Plan) -> None:
-        """Once may be the machine's fault; twice running, the query is kept from the loop."""
+    def _record_stop(self, plan: Plan) -> None:
+        """Once, the machine may be busy; twice in a row, the query goes to threads for a while."""
         twice = plan in self._stopped
-        self._stopped[plan] = time.monotonic() + EXILE_SECONDS if twice else 0.0
+        self._stopped[plan] = time.monotonic() + THREADS_SECONDS if twice else 0.0
         logger.info("stopped in the event loop after %s s: %s", LOOP_SECONDS, plan.name)
-
-    def _is_exiled(self, plan: Plan) -> bool:
-        return self._stopped.get(plan, 0.0) > time.monotonic()
 
     def _open_in_loop(self) -> sqlite3.Connection:
         connection = self._open_reader()
@@ -154,7 +155,7 @@ class SqliteEngine:
         return connection
 
     def _close_in_loop(self) -> None:
-        """Give up this thread's connection; the next query opens another.
+        """Close this thread's connection; the next query opens another.
 
         NOTE(stopped): Python takes a statement that was stopped between two rows for one that is
         still in use, and from then on prepares it again for each of its runs, at twice the cost.
@@ -178,16 +179,12 @@ class SqliteEngine:
         """Queue ``work`` for the writer thread."""
         self._writer.submit(work)
 
-    def _committed(self, works: list[Work], number: int) -> None:
-        self._watcher.expect(number)
-        release(works, self._notify)
-
     def _prepare(self) -> None:
-        """Once a process: write-ahead logging, which is a property of the file."""
+        """Switch the file to write-ahead logging, once in a process."""
         with self._prepare_lock:
             if self._prepared:
                 return
-            # Several processes that start at once would find the file locked without the lock.
+            # Without the lock, several processes that start at once would find the file locked.
             with FileLock(self._lock_path) as lock, lock.held():
                 connection = sqlite3.connect(self._path, timeout=10, isolation_level=None)
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -197,7 +194,7 @@ class SqliteEngine:
     # Other processes
 
     def check(self) -> Tags:
-        """What was written since the last call: one pragma, and a small read where it changed."""
+        """Return what others wrote since the last call: a pragma, and a read where it changed."""
         return self._watcher.check()
 
     async def latest_tokens(self) -> None:
@@ -208,7 +205,7 @@ class SqliteEngine:
         self._watcher.check()
 
     def unwatch(self) -> None:
-        """Nothing runs between checks."""
+        """Do nothing: between checks, nothing listens."""
 
     @contextmanager
     def exclusive(self) -> Iterator[Sqlite]:
@@ -218,7 +215,7 @@ class SqliteEngine:
             try:
                 yield database
             finally:  # what came before a failure stays
-                self._writer.stamp(database.connection(), None)
+                stamp_versions(database.connection(), None)
                 self._notify(None)
 
     @contextmanager

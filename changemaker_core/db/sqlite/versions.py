@@ -1,8 +1,8 @@
-"""How processes on one SQLite file learn what the others wrote.
+"""Versions of tables, by which processes on one SQLite file learn what the others wrote.
 
-Each commit has a number, one more than the last, and ``core_table_version`` says for each table, or
-part of its rows, which commit wrote it last. ``PRAGMA data_version`` says, in 3 µs, whether anybody
-else committed at all.
+Each commit has a number, one more than the last, and ``core_table_version`` has for each table, or
+part of its rows, the commit that wrote it last. ``PRAGMA data_version`` shows, in 3 µs, whether
+another connection committed at all.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from changemaker_core.db.tracking import Tags
 
-#: The name under which a write is recorded of which it is not known what it wrote.
+#: The name under which a write is recorded that may have been to any table.
 ANY_TABLE = "*"
-#: Stands for the number of a commit that was none, or wrote nothing.
+#: The number of a commit that wrote nothing.
 NO_COMMIT = 0
 _NEXT = "SELECT coalesce(max(version), 0) + 1 FROM core_table_version"
 _SINCE = "SELECT name, version FROM core_table_version WHERE version >= ?"
@@ -32,7 +32,7 @@ _STAMP = (
 
 
 def has_versions(connection: Any) -> bool:
-    """Whether core's first migration has run."""
+    """Return whether core's first migration has run."""
     found = connection.execute(
         "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'core_table_version'"
     )
@@ -40,7 +40,12 @@ def has_versions(connection: Any) -> bool:
 
 
 def stamp_versions(connection: Any, written: Tags) -> int:
-    """Record what the running transaction writes; returns its number."""
+    """Record what the running transaction writes, and return its number.
+
+    Does nothing before core's first migration.
+    """
+    if not has_versions(connection):
+        return NO_COMMIT
     names = [ANY_TABLE] if written is None else sorted(written)
     number: int = connection.execute(_NEXT).fetchone()[0]
     connection.execute(_STAMP, (number, json.dumps(names)))
@@ -48,7 +53,7 @@ def stamp_versions(connection: Any, written: Tags) -> int:
 
 
 class VersionWatcher:
-    """Looks for commits after the last one that it knows. May be asked from any thread."""
+    """Looks for commits after the last one that it knows. Usable from any thread."""
 
     def __init__(self, connect: Callable[[], sqlite3.Connection]) -> None:
         self._connect = connect
@@ -59,7 +64,7 @@ class VersionWatcher:
         self._known: int | None = None
 
     def check(self) -> Tags:
-        """What was written since the last call and not by this process."""
+        """Return what was written since the last call, and not by this process."""
         with self._lock:
             if self._connection is None:
                 self._connection = self._connect()
@@ -81,7 +86,7 @@ class VersionWatcher:
         return None if ANY_TABLE in changed else changed
 
     def _read(self, connection: sqlite3.Connection, since: int) -> dict[str, int] | None:
-        """What was written by commit ``since`` or after it; None where no commits are numbered."""
+        """Return what commit ``since`` and later ones wrote; None where commits have no numbers."""
         try:
             rows = connection.execute(_SINCE, (since,)).fetchall()
         except sqlite3.OperationalError:
@@ -91,10 +96,10 @@ class VersionWatcher:
         return dict(rows)
 
     def expect(self, number: int) -> None:
-        """This process made the commit ``number`` and announces what it wrote itself.
+        """Skip the commit ``number``: this process made it, and notifies of it by itself.
 
-        Only the very next number is taken as its own: where another process wrote in between, all
-        is reported, its own as well.
+        Only the very next number is skipped: where another process wrote in between, everything is
+        reported, the own commit as well.
         """
         with self._lock:
             if self._known is not None and number == self._known + 1:

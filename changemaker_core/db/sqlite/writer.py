@@ -1,37 +1,40 @@
-"""The one thread of a process that writes to SQLite."""
+"""The one thread of a process that writes to SQLite, and the lock by which processes take turns."""
 
 from __future__ import annotations
 
+import fcntl
 import os
 import queue
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.errors import as_peewee_error
-from changemaker_core.db.sqlite.versions import NO_COMMIT, has_versions, stamp_versions
+from changemaker_core.db.sqlite.versions import NO_COMMIT, stamp_versions
 from changemaker_core.db.tracking import NOTHING, merge
-from changemaker_core.db.work import Turns, Work, check_usable
+from changemaker_core.db.work import Turns, Work, check_usable, release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from changemaker_core.db.context import Unit
     from changemaker_core.db.dialects import Sqlite
-    from changemaker_core.db.sqlite.filelock import FileLock
+    from changemaker_core.db.sqlite.versions import VersionWatcher
     from changemaker_core.db.tracking import Tags
 
-#: How many writes share a commit at most, and how long other processes wait for them.
+#: How many writes share a commit at most, and for how long they keep other processes waiting.
 GROUP_SIZE = 100
 GROUP_SECONDS = 0.02
 _STOP_SECONDS = 10.0
 
 
 class Writer:
-    """Takes waiting writes together: each a savepoint, all of them one commit.
+    """Runs writes that wait at the same time in one transaction, each in a savepoint of its own.
 
     Processes take turns by a file lock, since SQLite's own waiting lets a busy process starve the
-    others. Answers are handed over after the commit, never before.
+    others. Results are handed over after the commit, never before.
     """
 
     def __init__(
@@ -39,20 +42,22 @@ class Writer:
         database: Sqlite,
         lock: FileLock,
         prepare: Callable[[], None],
-        committed: Callable[[list[Work], int], None],
         new_unit: Callable[[], Unit],
+        watcher: VersionWatcher,
+        notify: Callable[[Tags], None],
     ) -> None:
         self._database = database
         self._lock = lock
         self._prepare = prepare
-        self._committed = committed
+        self._new_unit = new_unit
+        self._watcher = watcher
+        self._notify = notify
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._turns = Turns(self._queue.put)
         self._start_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
         self._pid = os.getpid()
-        self._new_unit = new_unit
 
     def submit(self, work: Work) -> None:
         """Queue ``work``; the thread starts with the first."""
@@ -87,40 +92,40 @@ class Writer:
             self._lock.close()
 
     def _write(self, first: Work, *, alone: bool) -> None:
-        works = [first]
+        """Run the first write and, unless ``alone``, those that wait; commit; hand over results."""
+        works: list[Work] = []
         try:
-            self._open()
+            if self._database.is_closed():
+                self._prepare()
+                self._database.connect()
             with self._lock.held():
-                number = self._transaction(works, alone)
+                number = self._transaction(first, works, alone)
         except Exception as error:
-            self._after_failure(works, as_peewee_error(error))
+            self._after_failure(works or [first], as_peewee_error(error))
         else:
-            self._committed(works, number)
-
-    def _open(self) -> None:
-        if self._database.is_closed():
-            self._prepare()
-            self._database.connect()
+            self._watcher.expect(number)
+            release(works, self._notify)
 
     def _after_failure(self, works: list[Work], error: Exception) -> None:
-        """Nothing was committed. One alone is at fault; of several, each is done again alone."""
+        """Nothing was committed. A single write is at fault; of several, each runs again alone."""
         if len(works) == 1:
             works[0].error = works[0].error or error
-        self._committed([work for work in works if work.error is not None], NO_COMMIT)
+        release([work for work in works if work.error is not None], self._notify)
         for work in works:
             if work.error is None:
                 self._write(work, alone=True)
 
-    def _transaction(self, works: list[Work], alone: bool) -> int:
-        """Run the first of ``works`` and those that wait, which are added, in one transaction."""
+    def _transaction(self, first: Work, works: list[Work], alone: bool) -> int:
+        """Run writes in one transaction, and add them to ``works``; return the commit's number."""
         connection = self._database.connection()
         self._database.begin("IMMEDIATE")
         try:
-            self._run(connection, works[0])
-            for work in () if alone else self._waiting():
+            for work in [first] if alone else self._group(first):
                 works.append(work)
-                self._run(connection, work)
-            number = self._stamp(connection, works)
+                if not work.abandoned:
+                    self._run(connection, work)
+            written = merge(work.written for work in works)
+            number = NO_COMMIT if written == NOTHING else stamp_versions(connection, written)
             self._database.commit()
         except BaseException:
             if connection.in_transaction:
@@ -128,8 +133,9 @@ class Writer:
             raise
         return number
 
-    def _waiting(self) -> Iterator[Work]:
-        """What is queued by now, within the bounds of a group."""
+    def _group(self, first: Work) -> Iterator[Work]:
+        """Yield the first write and what is queued by now, within the bounds of a group."""
+        yield first
         until = time.monotonic() + GROUP_SECONDS
         for _ in range(GROUP_SIZE - 1):
             if time.monotonic() > until or self._queue.empty():
@@ -142,8 +148,6 @@ class Writer:
 
     def _run(self, connection: Any, work: Work) -> None:
         """Run one write in a savepoint. Its failure is its own, unless SQLite gave up on all."""
-        if work.abandoned:
-            return
         unit = self._new_unit()
         changes = connection.total_changes
         connection.execute("SAVEPOINT one_write")
@@ -157,13 +161,40 @@ class Writer:
         if work.error is not None:
             connection.execute("ROLLBACK TO one_write")
         elif connection.total_changes != changes and not unit.changed:
-            unit.everything = True  # written through a door that shows no SQL
+            unit.everything = True  # written past peewee, so that no SQL was seen
         connection.execute("RELEASE one_write")
 
-    def _stamp(self, connection: Any, works: list[Work]) -> int:
-        written = merge(work.written for work in works)
-        return NO_COMMIT if written == NOTHING else self.stamp(connection, written)
 
-    def stamp(self, connection: Any, written: Tags) -> int:
-        """Record a write for other processes; nothing before core's first migration."""
-        return stamp_versions(connection, written) if has_versions(connection) else NO_COMMIT
+class FileLock:
+    """``flock`` on a file of its own: one holder at a time among all processes of a machine.
+
+    The kernel releases it when its holder dies, however it dies. The file stays in place. Two
+    threads need a lock each.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._handle: int | None = None
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Wait for the lock, and hold it. The file stays open for the next time."""
+        if self._handle is None:
+            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        fcntl.flock(self._handle, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._handle, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def __enter__(self) -> FileLock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
