@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from changemaker_core.db.dialects import Dialect
     from changemaker_core.db.engine import Engine
+    from changemaker_core.db.postgresql.settings import PoolSettings
     from changemaker_core.db.reads import Bound
     from changemaker_core.db.reads.plans import Plan
     from changemaker_core.identity.actor import Actor
@@ -157,6 +158,7 @@ class Database:
         url: str,
         *,
         read_urls: tuple[str, ...] = (),
+        pools: PoolSettings | None = None,
         clock: Callable[[], datetime] = utcnow,
         effects: Effects | None = None,
         secret: str = "",
@@ -165,11 +167,11 @@ class Database:
         """Return the database at ``url``: ``sqlite:///<path>`` or ``postgresql://…``.
 
         ``read_urls`` are replicas of a PostgreSQL database, which compiled queries are read from
-        while they are up to date. ``secret`` keys the hashes under which limits store who was
-        counted. Without ``row_tags``, reads and writes are tracked by table only.
+        while they are up to date; ``pools`` bounds connections to it. ``secret`` keys the hashes
+        under which limits store who was counted. Without ``row_tags``, reads and writes are tracked by table only.
         """
         changes = Changes()
-        engine = open_engine(url, changes.notify, read_urls)
+        engine = open_engine(url, changes.notify, read_urls, pools)
         engine.row_tags = row_tags
         database = cls(engine, changes, clock, secret)
         database.effects = effects

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from changemaker_core.db.dialects import Dialect
     from changemaker_core.db.postgresql.notifications import Tokens
     from changemaker_core.db.postgresql.replicas import Replicas
+    from changemaker_core.db.postgresql.settings import PoolSettings
     from changemaker_core.db.reads.plans import Plan
     from changemaker_core.db.tracking import Tags
     from changemaker_core.db.work import Work
@@ -65,13 +66,18 @@ class Engine(Protocol):
 
 
 def open_engine(
-    url: str, notify: Callable[[Tags], None], read_urls: tuple[str, ...] = ()
+    url: str,
+    notify: Callable[[Tags], None],
+    read_urls: tuple[str, ...] = (),
+    pools: PoolSettings | None = None,
 ) -> Engine:
     """Return the engine for a URL. Raises ``ValueError`` for a URL that it does not know."""
     if url.startswith(("postgresql://", "postgres://")):
         from changemaker_core.db.postgresql.engine import PostgresqlEngine
+        from changemaker_core.db.postgresql.settings import PoolSettings
 
-        return PostgresqlEngine(_postgresql(url), notify, tuple(map(_postgresql, read_urls)))
+        replicas = tuple(map(_postgresql, read_urls))
+        return PostgresqlEngine(_postgresql(url), notify, replicas, pools or PoolSettings())
     if read_urls:
         raise ValueError("read replicas (read_urls) need PostgreSQL")
     if url.startswith("sqlite:///") and url.removeprefix("sqlite:///") not in ("", ":memory:"):

@@ -168,13 +168,24 @@ class Turns:
 
 
 class Pool:
-    """A bounded number of threads, each with what ``open_thread`` gave it, started when needed."""
+    """A bounded number of threads, started when needed.
 
-    def __init__(self, name: str, size: int, run: Callable[[Work], None], leave: Any) -> None:
+    ``leave()`` is called in each at its end, and after ``idle_seconds`` without work.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        size: int,
+        run: Callable[[Work], None],
+        leave: Callable[[], Any],
+        idle_seconds: float | None = None,
+    ) -> None:
         self._name = name
         self._size = size
         self._run = run
         self._leave = leave
+        self._idle_seconds = idle_seconds
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
         self._turns = Turns(self._put)
         self._idle = threading.Semaphore(0)
@@ -216,6 +227,10 @@ class Pool:
             return self._queue.get_nowait()
         except queue.Empty:
             self._idle.release()
+        try:
+            return self._queue.get(timeout=self._idle_seconds)
+        except queue.Empty:
+            self._leave()
             return self._queue.get()
 
     def close(self) -> None:

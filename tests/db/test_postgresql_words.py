@@ -10,7 +10,7 @@ import pytest
 
 from changemaker_core.db import Database, DatabaseUnavailable, Model, Query, compiled
 from changemaker_core.db.postgresql.link import Link
-from changemaker_core.db.postgresql.loop import CONNECTIONS
+from changemaker_core.db.postgresql.settings import PoolSettings
 
 WORDS = "le système de bases de données s'arrête"
 REFUSED = r"le syst.+me de bases de donn.+es"
@@ -51,7 +51,7 @@ async def url():
 async def test_each_read_is_told_that_the_database_is_unavailable(url):
     database = Database.open(url)
     async with asyncio.timeout(10):
-        for _ in range(CONNECTIONS + 1):
+        for _ in range(PoolSettings.loop_connections + 1):
             with pytest.raises(DatabaseUnavailable, match=REFUSED):
                 await database.all(numbers(1))
         await asyncio.to_thread(database.close)

@@ -13,12 +13,13 @@ from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from changemaker_core.db.context import Unit
 from changemaker_core.db.dialects import Postgresql
+from changemaker_core.db.postgresql.async_reads import AsyncReads
 from changemaker_core.db.postgresql.connections import Connections
+from changemaker_core.db.postgresql.link import connect_seconds
 from changemaker_core.db.postgresql.listener import CHANNEL, Listener
-from changemaker_core.db.postgresql.loop import LoopReads
-from changemaker_core.db.postgresql.loop_connection import ROWS_A_TURN
 from changemaker_core.db.postgresql.notifications import Note
 from changemaker_core.db.postgresql.replicas import Replicas
+from changemaker_core.db.reads.queries import plan_work
 from changemaker_core.db.tracking import NOTHING
 from changemaker_core.db.work import Pool, Work, release
 
@@ -27,11 +28,12 @@ if TYPE_CHECKING:
 
     from changemaker_core.db.dialects import Dialect
     from changemaker_core.db.postgresql.notifications import Tokens
+    from changemaker_core.db.postgresql.settings import PoolSettings
     from changemaker_core.db.reads.plans import Plan
     from changemaker_core.db.tracking import Tags
 
-#: Threads of one process, and so connections besides those of its event loops.
-CONNECTIONS = 8
+#: How many rows are made before others have a turn: a fraction of a millisecond.
+ROWS_A_TURN = 200
 #: "cm migrate", as the number of an advisory lock.
 MIGRATION_LOCK = 0x636D_6D69
 
@@ -43,17 +45,23 @@ class PostgresqlEngine:
     row_tags = True
 
     def __init__(
-        self, url: str, announce: Callable[[Tags], None], read_urls: tuple[str, ...] = ()
+        self,
+        url: str,
+        announce: Callable[[Tags], None],
+        read_urls: tuple[str, ...],
+        pools: PoolSettings,
     ) -> None:
         self._url = url
         self._announce = announce
         self._connections = Connections(url)
         self._database = self._connections.database
         self._commits = OwnCommits()
-        self._pool = Pool("postgresql", CONNECTIONS, self._run, self._connections.close)
+        self._pool = Pool(
+            "postgresql", pools.threads, self._run, self._connections.close, pools.idle_seconds
+        )
         self.listener = Listener(url, self._commits.token, self._commits.are, announce)
-        self._loop_reads = LoopReads(url, repeats=True)
-        self.replicas = Replicas(read_urls, self.listener) if read_urls else None
+        self._async_reads = AsyncReads(url, pools, connect_seconds(url), repeats=True)
+        self.replicas = Replicas(read_urls, self.listener, pools) if read_urls else None
 
     def read(self, work: Work) -> None:
         """Run ``work`` on a free thread; again, once, if its connection turns out to be dead."""
@@ -74,7 +82,12 @@ class PostgresqlEngine:
         if self.replicas is not None:
             fetched = await self.replicas.fetch(plan, values)
         if fetched is None:
-            fetched = await self._loop_reads.fetch(plan, values)
+            fetched = await self._async_reads.fetch(plan, values)
+        if fetched is None:
+            work = plan_work(plan, values, asyncio.get_running_loop())
+            self.read(work)
+            rows: list[Any] = await work.future
+            return rows
         if len(fetched) <= ROWS_A_TURN:
             return plan.make_rows(values, fetched, self.row_tags)
         return await self._rows_in_turns(plan, values, fetched)
@@ -227,7 +240,7 @@ class PostgresqlEngine:
         """Finish submitted work and reads, end the threads and the listener."""
         if self.replicas is not None:
             self.replicas.close()  # what they cannot finish, the primary does
-        self._loop_reads.close()
+        self._async_reads.close()
         self._pool.close()
         self.listener.stop()
 

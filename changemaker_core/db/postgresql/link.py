@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import select
+import socket
 import time
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlencode
 
 import psycopg2
 from psycopg2.extensions import POLL_OK, POLL_READ, parse_dsn
@@ -23,8 +25,13 @@ _PATIENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
-
-
+#: The same of a socket, by libpq's name.
+_SOCKET_OPTIONS = {
+    "TCP_KEEPIDLE": "keepalives_idle",
+    "TCP_KEEPINTVL": "keepalives_interval",
+    "TCP_KEEPCNT": "keepalives_count",
+    "TCP_USER_TIMEOUT": "tcp_user_timeout",
+}
 #: As good as for ever, where the operator wrote that a connection may take as long as it likes.
 _A_DAY = 86_400.0
 #: What may stand in an address once for each of several hosts.
@@ -35,6 +42,16 @@ def patience(url: str) -> dict[str, Any]:
     """Options for a connection to ``url``, so that a server that vanished is noticed."""
     written = parse_dsn(url)
     return {name: value for name, value in _PATIENCE.items() if name not in written}
+
+
+def give_up_soon(connected: Any) -> None:
+    """Have a socket notice that its server vanished as soon as ``patience`` has libpq's do so."""
+    if connected.family == socket.AF_UNIX:
+        return
+    connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, libpq in _SOCKET_OPTIONS.items():
+        if hasattr(socket, name):  # the names differ between systems
+            connected.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), _PATIENCE[libpq])
 
 
 def session(url: str) -> dict[str, Any]:
@@ -72,6 +89,25 @@ def _connect_to(url: str, seconds: float, options: dict[str, Any]) -> Any:
         connection.close()
         raise
     return connection
+
+
+#: What asyncpg understands in an address; anything else would become a setting of the session.
+_ASYNCPG = frozenset(
+    "host port user password passfile dbname service sslmode sslcert sslkey sslrootcert sslcrl"
+    " sslpassword ssl_min_protocol_version ssl_max_protocol_version target_session_attrs krbsrvname"
+    " gsslib".split()
+)
+
+
+def asyncpg_addresses(url: str) -> list[str]:
+    """Return an address for asyncpg for each host of ``url``, which is libpq's."""
+    addresses = []
+    for host in _hosts(url):
+        written = {**parse_dsn(url), **host}
+        written["host"] = written.get("hostaddr") or written.get("host", "")
+        known = {name: value for name, value in written.items() if name in _ASYNCPG and value}
+        addresses.append(f"postgresql://?{urlencode(known)}")
+    return addresses
 
 
 def _hosts(url: str) -> list[dict[str, str]]:

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any
 import peewee
 import psycopg2
 
+from changemaker_core.db.postgresql.async_reads import AsyncReads
 from changemaker_core.db.postgresql.link import Link
 from changemaker_core.db.postgresql.listener import IDENTITY, WHERE
-from changemaker_core.db.postgresql.loop import LoopReads
 
 if TYPE_CHECKING:
     from changemaker_core.db.postgresql.listener import Listener
+    from changemaker_core.db.postgresql.settings import PoolSettings
     from changemaker_core.db.reads.plans import Plan
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 #: How often a replica is asked how far it is, and how long its answer may take.
 POLL_SECONDS = 0.25
 ANSWER_SECONDS = 0.5
+#: How long a connection to a replica may take to be opened, before the primary is read.
+CONNECT_SECONDS = 1.0
 #: How many seconds a replica may be behind before somebody should know.
 ALLOWED_LAG = 5.0
 _STOP_SECONDS = 10.0
@@ -80,11 +83,11 @@ class Unfit(Exception):
 class Replica:
     """One replica: a thread that watches it, and the connections that it is read through."""
 
-    def __init__(self, number: int, url: str, listener: Listener) -> None:
+    def __init__(self, number: int, url: str, listener: Listener, pools: PoolSettings) -> None:
         self.number = number
         self._url = url
         self._listener = listener
-        self._loop_reads = LoopReads(url, repeats=False)
+        self._async_reads = AsyncReads(url, pools, CONNECT_SECONDS, repeats=False)
         self._watcher: threading.Thread | None = None
         self._stop = threading.Event()
         #: The position it has replayed; -1 while it is not to be used.
@@ -121,12 +124,12 @@ class Replica:
     def close(self) -> None:
         """End its thread and connections."""
         self.stop()
-        self._loop_reads.close()
+        self._async_reads.close()
 
     async def fetch(self, plan: Plan, values: list[Any]) -> list[Any] | None:
         """What it answers to ``plan``; None where that goes wrong: ask the primary."""
         try:
-            return await self._loop_reads.fetch(plan, values)
+            return await self._async_reads.fetch(plan, values)
         except peewee.PeeweeException as error:
             # Lost, or cancelled by what it has to replay; and what is wrong with the statement
             # itself, the primary will say as well.
@@ -155,15 +158,15 @@ class Replica:
         if self._trouble != trouble:
             logger.warning("replica %d is not used: %s", self.number, trouble)
         self.position, self._trouble = -1, trouble
-        self._loop_reads.cut()
+        self._async_reads.cut()
 
 
 class Replicas:
     """All replicas of a database."""
 
-    def __init__(self, urls: tuple[str, ...], listener: Listener) -> None:
+    def __init__(self, urls: tuple[str, ...], listener: Listener, pools: PoolSettings) -> None:
         self._listener = listener
-        self._all = [Replica(number, url, listener) for number, url in enumerate(urls, 1)]
+        self._all = [Replica(number, url, listener, pools) for number, url in enumerate(urls, 1)]
         self._turns = itertools.count()
 
     def start(self) -> None:

@@ -8,6 +8,7 @@ import os
 import random
 import socket
 import threading
+import time
 
 import peewee
 import pytest
@@ -19,10 +20,12 @@ from changemaker_core.db import (
     Query,
     compiled,
 )
-from changemaker_core.db.postgresql.loop import CONNECTIONS
+from changemaker_core.db.postgresql.settings import PoolSettings
 from changemaker_core.testing.postgres import PostgresCluster
 
 pytestmark = pytest.mark.postgresql
+
+CONNECTIONS = PoolSettings.loop_connections
 
 
 @compiled(int)
@@ -208,6 +211,62 @@ async def test_a_server_that_hangs_delays_and_loses_nothing(say):
         server.go_on()
         await asyncio.to_thread(database.close)
         server.stop()
+
+
+async def test_a_read_that_gets_no_response_ends_after_its_time(say):
+    """The server accepts connections and reads, and never responds to them."""
+    server = PostgresCluster()
+    server.start()
+    settings = PoolSettings(read_seconds=1)
+    url = server.create_database() + "?connect_timeout=1"
+    database = Database.open(url, pools=settings)
+    try:
+        await database.one(say("warm"))
+        gone = asyncio.create_task(database.one(say("gone", 60_000)))
+        await asyncio.sleep(0.2)
+        server.hang()
+        gone.cancel()  # which leaves a connection that is busy with it
+        for _ in range(2):
+            async with asyncio.timeout(6):
+                answers = await asyncio.gather(
+                    *[database.one(say(str(n))) for n in range(20)], return_exceptions=True
+                )
+            assert {type(answer) for answer in answers} == {DatabaseUnavailable}
+        server.go_on()
+        async with asyncio.timeout(10):
+            assert (await database.one(say("back"))).said == "back"
+    finally:
+        server.go_on()
+        await asyncio.to_thread(database.close)
+        server.stop()
+
+
+async def test_a_statement_that_takes_too_long_is_ended_and_runs_once(postgresql_url, ask, say):
+    database = Database.open(postgresql_url, pools=PoolSettings(read_seconds=1))
+    async with asyncio.timeout(5):
+        with pytest.raises(DatabaseUnavailable):
+            await database.one(say("late", 20_000))
+    assert (await database.one(say("next"))).said == "next"
+    await asyncio.to_thread(database.close)
+
+
+async def test_connections_that_nothing_uses_are_closed(postgresql_url, connections, say):
+    database = Database.open(postgresql_url, pools=PoolSettings(idle_seconds=1))
+    await asyncio.gather(*[database.one(say("x", 50)) for _ in range(20)])
+    await database.read(lambda: None)
+    assert await asyncio.to_thread(connections) == CONNECTIONS + 1
+    await until(lambda: connections() == 0)
+    assert (await database.one(say("again"))).said == "again"
+    await database.read(lambda: None)
+    await asyncio.to_thread(database.close)
+
+
+async def test_pools_are_as_large_as_they_are_set_to_be(postgresql_url, connections, say):
+    database = Database.open(postgresql_url, pools=PoolSettings(threads=2, loop_connections=3))
+    work = [database.read(time.sleep, 0.1) for _ in range(20)]
+    await asyncio.gather(*[database.one(say("x", 50)) for _ in range(20)], *work)
+    assert await asyncio.to_thread(connections) == 5
+    await asyncio.to_thread(database.close)
 
 
 def test_a_server_that_reads_slowly_holds_nobody_up(run, say):

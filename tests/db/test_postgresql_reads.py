@@ -25,11 +25,12 @@ from changemaker_core.db import (
     new_id,
     utcnow,
 )
-from changemaker_core.db.postgresql.loop import CONNECTIONS
-from changemaker_core.db.postgresql.loop_connection import ROWS_A_TURN
-from changemaker_core.db.postgresql.prepared import KEPT, Prepared
+from changemaker_core.db.postgresql.async_reads import PREPARED
+from changemaker_core.db.postgresql.settings import PoolSettings
 
 pytestmark = pytest.mark.postgresql
+
+CONNECTIONS = PoolSettings.loop_connections
 
 
 class Town(Model):
@@ -238,7 +239,7 @@ def no_collection():
 
 async def test_many_rows_hold_nobody_up(postgres, no_collection):
     """The longest that others wait for their turn is a small part of what all rows take."""
-    count, longest = ROWS_A_TURN * 200, 0.0
+    count, longest = 200_000, 0.0
     reading = asyncio.create_task(postgres.all(numbers(count)))
     while not reading.done():
         began = time.thread_time()
@@ -357,28 +358,61 @@ async def test_statements_that_are_forgotten_or_outdated_are_sent_as_they_are(po
         assert (await postgres.one(towns(people=-1))).people == -1
 
 
-async def test_a_name_that_another_client_of_a_pool_has_given_already(postgres, ask):
-    """Behind a pool of connections, who prepares a statement may find it there."""
-    ask(
-        "CREATE FUNCTION looptest_call(name text) RETURNS text LANGUAGE plpgsql AS"
-        " $$BEGIN EXECUTE name; RETURN name; END$$"
-    )
-    plan, values = towns(name="Bow").prepare("postgresql")
-    prepare = Prepared().text(plan, values).partition("; EXECUTE")[0].replace("%%", "%")
-    assert await postgres.one(call_by_name(prepare)) == prepare
-    for _ in range(3):
-        assert await postgres.all(towns(name="Bow")) == []
+async def test_a_connection_keeps_no_more_statements_than_it_may(postgres):
+    @compiled(int)
+    def kept() -> Query:
+        return peewee.Select(
+            columns=[peewee.SQL("(SELECT count(*) FROM pg_prepared_statements)").alias("kept")]
+        )
+
+    for number in range(PREPARED + 50):
+        # A query of its own each time: they are told apart by what they are.
+        assert await postgres.one(compiled(TownRow)(towns._function)(people=number)) is None
+    assert await postgres.one(kept()) <= PREPARED + 1  # the oldest goes when the next one is there
 
 
-def test_no_connection_keeps_more_statements_than_it_may():
-    prepared = Prepared()
-    plan, values = towns(people=1).prepare("postgresql")
-    assert prepared.text(plan, values).startswith("PREPARE")
-    assert prepared.text(plan, values).startswith("EXECUTE")
-    for _ in range(KEPT - 1):
-        # A plan of its own for each: they are told apart by what they are.
-        other, values = compiled(TownRow)(towns._function)(people=1).prepare("postgresql")
-        assert prepared.text(other, values).startswith("PREPARE")
-    other, values = compiled(TownRow)(towns._function)(people=1).prepare("postgresql")
-    assert prepared.text(other, values) == other.sql
-    assert prepared.text(plan, values).startswith("EXECUTE")
+#: What is read in the loop, and what is left to threads since asyncpg's values would be others.
+EXPRESSIONS = [
+    "ARRAY['01890a5d-ac96-774b-bcce-b302099a8057'::uuid]",
+    "timestamptz '1815-12-10 12:00:00.123456+01'",
+    "'infinity'::timestamptz",
+    "date '2026-02-28'",
+    "'infinity'::date",
+    "1.50",
+    "'NaN'::numeric",
+    "10::bigint",
+    "'x'::char(3)",
+    "NULL::uuid",
+    """'{"a": [1]}'::jsonb""",
+    "ARRAY[1, 2]",
+    "ARRAY['a', NULL]",
+    """ARRAY['{"a": 1}'::json]""",
+    "interval '1 day 2 seconds'",
+    "0.1::real",
+    "timestamp '2026-02-28 12:00'",
+    "time '12:00'",
+    "1::oid",
+    "'2 dogs'::name",
+    "row(1, 'a')",
+    "int4range(1, 3)",
+    "point '(1, 2)'",
+]
+
+
+@compiled(object, shape=("sql",))
+def value_of(sql: str) -> Query:
+    return peewee.Select(columns=[peewee.SQL(sql).alias("value")])
+
+
+@pytest.mark.parametrize("sql", EXPRESSIONS)
+async def test_values_are_those_that_psycopg2_reads(postgres, sql):
+    expected = await asyncio.to_thread(postgres.sync.one, value_of(sql))
+    for _ in range(2):
+        found = await postgres.one(value_of(sql))
+        assert (type(found), repr(found)) == (type(expected), repr(expected))
+
+
+async def test_bytes_are_those_that_psycopg2_reads(postgres):
+    found = await postgres.one(value_of("'\\x00ff'::bytea"))
+    assert isinstance(found, memoryview)
+    assert bytes(found) == b"\0\xff"
