@@ -168,7 +168,8 @@ class Database:
 
         ``read_urls`` are replicas of a PostgreSQL database, which compiled queries are read from
         while they are up to date; ``pools`` bounds connections to it. ``secret`` keys the hashes
-        under which limits store who was counted. Without ``row_tags``, reads and writes are tracked by table only.
+        under which limits store who was counted. Without ``row_tags``, reads and writes are
+        tracked by table only.
         """
         changes = Changes()
         engine = open_engine(url, changes.notify, read_urls, pools)
