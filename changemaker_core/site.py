@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from changemaker_core.db import Database, utcnow
+from changemaker_core.db import Database, PoolSettings, utcnow
 from changemaker_core.db.migrations import MigrationFolder
 from changemaker_core.hookspecs import KINDS, CoreHooks
 from changemaker_core.http.authentication import Authentication
@@ -67,6 +67,13 @@ class Site:
         self.db: Database = Database.open(
             config.database_url,
             read_urls=config.read_urls,
+            pools=PoolSettings(
+                threads=config.postgresql_threads,
+                read_connections=config.postgresql_read_connections,
+                idle_seconds=config.postgresql_idle_seconds,
+                read_seconds=config.postgresql_read_seconds,
+                prepare=config.postgresql_prepare,
+            ),
             clock=clock,
             effects=self.jobs,
             secret=config.secret_key,

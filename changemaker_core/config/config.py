@@ -47,6 +47,16 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     database_url: str = "sqlite:///site.db"
     #: Read replicas of a PostgreSQL database.
     read_urls: tuple[str, ...] = ()
+    #: Threads of a process for units of work on PostgreSQL, each with a connection.
+    postgresql_threads: int = 8
+    #: Connections of a process to PostgreSQL, and to each replica, for compiled reads.
+    postgresql_read_connections: int = 8
+    #: Seconds after which a connection to PostgreSQL is closed that nothing uses.
+    postgresql_idle_seconds: int = 300
+    #: Seconds that a compiled read of PostgreSQL may take.
+    postgresql_read_seconds: int = 30
+    #: Whether compiled reads are prepared statements; not behind a pooler in transaction mode.
+    postgresql_prepare: bool = True
     #: Notifies workers on other machines of jobs, and shares cache and limits between machines.
     redis_url: str | None = None
     #: Signs tokens and keys hashes. At least 32 bytes.

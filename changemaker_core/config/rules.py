@@ -183,6 +183,10 @@ def _niceness(value: int) -> str | None:
 RULES: dict[str, Callable[[Any], str | None]] = {
     "database_url": _database_url,
     "read_urls": _read_urls,
+    "postgresql_threads": _positive,
+    "postgresql_read_connections": _positive,
+    "postgresql_idle_seconds": _positive,
+    "postgresql_read_seconds": _positive,
     "redis_url": _redis_url,
     "secret_key": _secret_key,
     "smtp_url": _smtp_url,

@@ -19,6 +19,7 @@ from changemaker_core.db.fields import JSONField, UtcField, UUIDField
 from changemaker_core.db.ids import new_id, utcnow
 from changemaker_core.db.migrations import MigrationFolder
 from changemaker_core.db.model import Model, check_models
+from changemaker_core.db.postgresql.settings import PoolSettings
 from changemaker_core.db.reads import Bound, Compiled, Query, compiled
 from changemaker_core.db.sliding_window import SlidingWindow
 from changemaker_core.db.tracking import tables_of
@@ -39,6 +40,7 @@ __all__ = [
     "NaiveDatetime",
     "NestedUnitOfWork",
     "OutsideUnitOfWork",
+    "PoolSettings",
     "Query",
     "QueryRefused",
     "SlidingWindow",

@@ -53,7 +53,8 @@ class PostgresCluster:
         self._folder: Path | None = None
         self._port = 0
         self._numbers = itertools.count(1)
-        self._account: str | None = None
+        #: The system's account that it runs as; None for one's own.
+        self.account: str | None = None
 
     @staticmethod
     def find() -> Path | None:
@@ -73,10 +74,10 @@ class PostgresCluster:
         """Make the cluster and start it. Does nothing when it runs."""
         if self._folder is not None:
             return
-        self._account = _other_account()
+        self.account = _other_account()
         self._folder = Path(tempfile.mkdtemp(prefix="changemaker-postgresql-"))
-        if self._account is not None:
-            shutil.chown(self._folder, self._account)
+        if self.account is not None:
+            shutil.chown(self._folder, self.account)
         atexit.register(self.stop)
         self._port = free_port()
         self._make()
@@ -193,8 +194,8 @@ class PostgresCluster:
                 stdout=output,
                 stderr=output,
                 stdin=subprocess.DEVNULL,
-                user=self._account,
-                extra_groups=None if self._account is None else [],
+                user=self.account,
+                extra_groups=None if self.account is None else [],
                 cwd="/",
                 timeout=_START_SECONDS,
                 check=False,

@@ -30,7 +30,7 @@ from changemaker_core.db.postgresql.settings import PoolSettings
 
 pytestmark = pytest.mark.postgresql
 
-CONNECTIONS = PoolSettings.loop_connections
+CONNECTIONS = PoolSettings.read_connections
 
 
 class Town(Model):

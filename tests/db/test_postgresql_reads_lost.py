@@ -25,7 +25,7 @@ from changemaker_core.testing.postgres import PostgresCluster
 
 pytestmark = pytest.mark.postgresql
 
-CONNECTIONS = PoolSettings.loop_connections
+CONNECTIONS = PoolSettings.read_connections
 
 
 @compiled(int)
@@ -262,7 +262,7 @@ async def test_connections_that_nothing_uses_are_closed(postgresql_url, connecti
 
 
 async def test_pools_are_as_large_as_they_are_set_to_be(postgresql_url, connections, say):
-    database = Database.open(postgresql_url, pools=PoolSettings(threads=2, loop_connections=3))
+    database = Database.open(postgresql_url, pools=PoolSettings(threads=2, read_connections=3))
     work = [database.read(time.sleep, 0.1) for _ in range(20)]
     await asyncio.gather(*[database.one(say("x", 50)) for _ in range(20)], *work)
     assert await asyncio.to_thread(connections) == 5

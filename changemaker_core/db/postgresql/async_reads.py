@@ -99,7 +99,7 @@ class _LoopPool:
         self._connect_seconds = seconds
         self._repeats = repeats
         self._loop = asyncio.get_running_loop()
-        self._slots = asyncio.Semaphore(settings.loop_connections)
+        self._slots = asyncio.Semaphore(settings.read_connections)
         self._open: set[_Connection] = set()
         self._idle: list[_Connection] = []  # the last one used is used next
         #: When a connection could last not be opened, and why.
@@ -185,7 +185,7 @@ class _LoopPool:
 
     async def close(self) -> None:
         """Wait for the reads that have begun, and close."""
-        for _ in range(self._settings.loop_connections):
+        for _ in range(self._settings.read_connections):
             await self._slots.acquire()
         self._watcher.cancel()
         await asyncio.wait([self._watcher])

@@ -19,7 +19,6 @@ from changemaker_core.db.postgresql.link import connect_seconds
 from changemaker_core.db.postgresql.listener import CHANNEL, Listener
 from changemaker_core.db.postgresql.notifications import Note
 from changemaker_core.db.postgresql.replicas import Replicas
-from changemaker_core.db.reads.queries import plan_work
 from changemaker_core.db.tracking import NOTHING
 from changemaker_core.db.work import Pool, Work, release
 
@@ -84,7 +83,7 @@ class PostgresqlEngine:
         if fetched is None:
             fetched = await self._async_reads.fetch(plan, values)
         if fetched is None:
-            work = plan_work(plan, values, asyncio.get_running_loop())
+            work = plan.work(values, asyncio.get_running_loop())
             self.read(work)
             rows: list[Any] = await work.future
             return rows

@@ -176,6 +176,17 @@ class Link:
         finish(self._connection, seconds)
         return cursor.fetchall() if cursor.description else []
 
+    def session(self, *, seconds: float) -> int:
+        """Return the number of the server's session that runs this statement."""
+        pid: int = self.ask("SELECT pg_backend_pid()", seconds=seconds)[0][0]
+        return pid
+
+    @property
+    def announced_session(self) -> int:
+        """The number that came when the connection was accepted; a pooler makes one up."""
+        pid: int = self._connection.info.backend_pid
+        return pid
+
     def notifications(self) -> list[str]:
         """The payloads that arrived since the last call, in the order of the commits."""
         self._connection.poll()

@@ -32,6 +32,10 @@ _CONNECT_SECONDS = 3.0
 HEARTBEAT_SECONDS = 0.5
 _ANSWER_SECONDS = 2.0
 _STOP_SECONDS = 10.0
+_TRANSACTION_MODE = (
+    "a pooler in transaction mode stands before PostgreSQL, and LISTEN does not work through it:"
+    " no response is cached; use session mode, or the address of PostgreSQL itself"
+)
 #: The end of the primary's log, also of what is not written out yet.
 WHERE = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
 #: What tells one database from all others, on the primary and on its replicas alike.
@@ -71,6 +75,8 @@ class Listener:
         self._asking: dict[asyncio.AbstractEventLoop, asyncio.Future[bool]] = {}
         self._stopping = False
         self._asked_at = 0.0
+        #: The server's session that listens.
+        self._session = 0
         self._wake_reader = self._wake_writer = -1
 
     def start(self) -> None:
@@ -125,12 +131,15 @@ class Listener:
             return  # full of calls that it will hear
 
     def _loop(self) -> None:
-        failures = 0
+        failures, reported = 0, ""
         while True:
             try:
                 self._listen()
             except (psycopg2.Error, ValueError) as error:
-                logger.warning("cannot listen to changes of the database: %s", str(error).strip())
+                trouble = str(error).strip()
+                if trouble != reported or not self.is_deaf:
+                    logger.warning("cannot listen to changes of the database: %s", trouble)
+                reported = trouble
             failures = failures + 1 if self.is_deaf else 0
             self._cut_off()
             if self._wait(_RETRY_SECONDS[min(failures, len(_RETRY_SECONDS) - 1)]):
@@ -148,6 +157,7 @@ class Listener:
     def _listen(self) -> None:
         """Listen until told to stop; raises when the connection is lost."""
         with Link(self._url, "changemaker listener", _CONNECT_SECONDS) as link:
+            self._check_session(link)
             link.ask(f"LISTEN {CHANNEL}", seconds=_ANSWER_SECONDS)
             # The greeting makes everybody's tokens equal again, whatever was missed here.
             greeting = Note(self._new_token(), NOTHING).write()
@@ -161,6 +171,18 @@ class Listener:
                 self._deliver(link)
                 if self._asking or self._until_heartbeat() <= 0:
                     self._ask(link)
+
+    def _check_session(self, link: Link) -> None:
+        """Raise where a pooler runs each transaction on the session that happens to be free."""
+        self._session = session = link.session(seconds=_ANSWER_SECONDS)
+        if session == link.announced_session:
+            return
+        # A pooler. In session mode ours stays the same, and no other client gets it meanwhile.
+        with Link(self._url, "changemaker listener", _CONNECT_SECONDS) as other:
+            for _ in range(3):
+                sessions = {each.session(seconds=_ANSWER_SECONDS) for each in (other, link)}
+                if len(sessions) < 2 or session not in sessions:
+                    raise ValueError(_TRANSACTION_MODE)
 
     def _until_heartbeat(self) -> float:
         return self._asked_at + HEARTBEAT_SECONDS - time.monotonic()
@@ -183,7 +205,10 @@ class Listener:
         try:
             self._deliver(link)
             mark = self.heard.positions.mark()
-            position = link.ask(WHERE, seconds=_ANSWER_SECONDS)[0][0]
+            rows = link.ask(f"{WHERE}, pg_backend_pid()", seconds=_ANSWER_SECONDS)
+            position, session = rows[0]
+            if session != self._session:
+                raise ValueError(_TRANSACTION_MODE)
             self._deliver(link)
             self.heard.positions.settle(mark, position)
             self._asked_at = time.monotonic()
