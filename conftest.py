@@ -69,7 +69,7 @@ LAYERS = {
         2,
         (
             "tests/accounts/test_tokens.py",
-            "tests/cache/test_bytes_cache.py",
+            "tests/cache/test_response_cache.py",
             "tests/config/*",
             "tests/db/test_statements.py",
             "tests/docs/*",

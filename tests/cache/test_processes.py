@@ -23,8 +23,9 @@ from changemaker_core.testing.fixtures_site import migrate
 PROGRAM = Path(__file__).parent / "programs" / "play_site.py"
 PROCESSES = 3
 WRITES = int(os.environ.get("CHANGEMAKER_CACHE_WRITES", "150"))
-#: Seconds within which others hear of a commit to PostgreSQL. What is kept lives for a minute.
-PATIENCE = 10.0
+#: Seconds within which other processes are notified of a commit to PostgreSQL. Responses are
+#: cached for a minute.
+NOTIFY_TIMEOUT = 10.0
 #: How many write at once.
 MANY = (1, 1, 2, 3)
 
@@ -65,23 +66,23 @@ async def start(tmp_path):
 
 
 class Play:
-    """Random writes through any process, while all are being asked; then each page is compared."""
+    """Random writes through any process, while all get requests; then each page is compared."""
 
     def __init__(self, processes, at_once):
         self.processes = processes
-        #: Whether every process knows of a write as soon as one has answered it.
+        #: Whether every process sees a write as soon as one has responded to it.
         self.at_once = at_once
         self.chance = random.Random(11)  # noqa: S311  # not a secret
         self.tried = self.done = 0
 
     async def run(self, writes):
         while self.tried < writes:
-            asking = [asyncio.create_task(self.ask()) for _ in range(6)]
+            reading = [asyncio.create_task(self.read()) for _ in range(6)]
             writers = await asyncio.gather(*[self.write() for _ in range(self.chance.choice(MANY))])
             for process in self.processes:
                 alone = [process] == writers
-                await self.compare(process, patient=not (self.at_once or alone))
-            await asyncio.gather(*asking)
+                await self.compare(process, eventually=not (self.at_once or alone))
+            await asyncio.gather(*reading)
 
     async def write(self):
         """One write through one of the processes, which is returned."""
@@ -90,33 +91,33 @@ class Play:
         id, other = chance.sample(IDS, 2)
         order = {"what": chance.choice(KINDS), "id": id, "other": other}
         order |= {"slug": chance.choice(SLUGS), "name": chance.choice(["shown", "seen", "hidden"])}
-        answer = await process.post("/write", json=order)
-        self.done += answer.raise_for_status().json()["done"]
+        response = await process.post("/write", json=order)
+        self.done += response.raise_for_status().json()["done"]
         return process
 
-    async def ask(self):
+    async def read(self):
         process, page = self.chance.choice(self.processes), self.chance.choice(PAGES)
         await asyncio.sleep(self.chance.choice((0, 0, 0.002)))
-        await process.get(f"/kept/{page}")
+        await process.get(f"/cached/{page}")
 
-    async def compare(self, process, *, patient):
+    async def compare(self, process, *, eventually):
         for page in self.chance.sample(PAGES, 8):
             fresh = await process.get(f"/fresh/{page}")
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(NOTIFY_TIMEOUT):
                 while not await shows(process, page, fresh):
-                    assert patient, f"{page} is old"
+                    assert eventually, f"{page} is old"
                     await asyncio.sleep(0.005)
 
 
 async def shows(process, page, fresh):
-    kept = await process.get(f"/kept/{page}")
-    assert kept.status_code in (200, 404)
-    if kept.status_code != fresh.status_code:
+    cached = await process.get(f"/cached/{page}")
+    assert cached.status_code in (200, 404)
+    if cached.status_code != fresh.status_code:
         return False
-    return kept.status_code == 404 or kept.json() == fresh.json()
+    return cached.status_code == 404 or cached.json() == fresh.json()
 
 
-async def test_no_process_shows_what_was_changed(start, database_url):
+async def test_no_process_shows_outdated_pages(start, database_url):
     play = Play(await start(database_url), at_once=database_url.startswith("sqlite"))
     await play.run(WRITES)
     assert play.done > WRITES // 2
@@ -130,7 +131,7 @@ async def test_nor_without_row_tags(start, sqlite_url):
 
 @pytest.mark.postgresql
 @pytest.mark.valkey
-async def test_nor_what_another_process_keeps_for_it(start, postgresql_url, valkey):
+async def test_nor_through_the_second_level(start, postgresql_url, valkey):
     play = Play(await start(postgresql_url, valkey.url), at_once=False)
     await play.run(WRITES)
     assert play.done > WRITES // 2

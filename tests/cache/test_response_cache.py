@@ -59,21 +59,21 @@ async def source():
     return Source()
 
 
-def told(changes, *tables):
+def notify(changes, *tables):
     changes.notify(frozenset(tables))
 
 
-async def test_an_answer_is_made_once(cache, source):
+async def test_a_response_is_made_once(cache, source):
     first = await cache.get_or_fill("k", 60, source.fill)
     second = await cache.get_or_fill("k", 60, source.fill)
     assert first is second and first.body == b"1" and source.runs == 1
 
 
-async def test_it_is_dropped_when_its_table_changes_and_only_then(cache, changes, source):
+async def test_it_is_dropped_when_its_table_changes_and_not_otherwise(cache, changes, source):
     await cache.get_or_fill("k", 60, source.fill)
-    told(changes, "other_thing")
+    notify(changes, "other_thing")
     assert cache.get("k") is not None
-    told(changes, "probe_thing")
+    notify(changes, "probe_thing")
     assert cache.get("k") is None and cache.size == 0
 
 
@@ -87,36 +87,34 @@ ROWS = [
 ]
 
 
-@pytest.mark.parametrize(("read", "written", "kept"), ROWS)
-async def test_rows_and_their_tables_concern_one_another(cache, changes, read, written, kept):
+@pytest.mark.parametrize(("read", "written", "stays"), ROWS)
+async def test_changes_of_rows_and_tables_drop_each_other(cache, changes, read, written, stays):
     source = Source(read)
     await cache.get_or_fill("k", 60, source.fill)
-    told(changes, written)
-    assert ("k" in cache) is kept
+    notify(changes, written)
+    assert ("k" in cache) is stays
 
 
-@pytest.mark.parametrize(("read", "written", "kept"), ROWS)
-async def test_a_row_that_changed_before_it_was_known_to_be_read(
-    cache, changes, read, written, kept
-):
-    """What an answer was read from is known when the rows are there."""
+@pytest.mark.parametrize(("read", "written", "stays"), ROWS)
+async def test_a_row_that_changes_while_the_response_is_made(cache, changes, read, written, stays):
+    """The rows that a response was read from are known only once they are read."""
 
     async def fill():
-        told(changes, written)
+        notify(changes, written)
         read_tables.get().add(read)
         return CompleteResponse(200, [], b"old")
 
     await cache.get_or_fill("k", 60, fill)
-    assert ("k" in cache) is kept
+    assert ("k" in cache) is stays
 
 
-async def test_it_is_dropped_when_anything_may_have_changed(cache, changes, source):
+async def test_an_unknown_change_drops_everything(cache, changes, source):
     await cache.get_or_fill("k", 60, source.fill)
     changes.notify(None)
     assert cache.get("k") is None
 
 
-async def test_it_lives_for_its_seconds(cache, clock, source):
+async def test_it_expires_after_its_seconds(cache, clock, source):
     await cache.get_or_fill("k", 60, source.fill)
     clock.now = 59.9
     assert cache.get("k") is not None
@@ -124,33 +122,35 @@ async def test_it_lives_for_its_seconds(cache, clock, source):
     assert cache.get("k") is None
 
 
-async def test_a_thousand_misses_are_one_run(cache, source):
+async def test_a_thousand_misses_fill_once(cache, source):
     source.gate.clear()
-    asking = [asyncio.create_task(cache.get_or_fill("k", 60, source.fill)) for _ in range(1000)]
+    calls = [asyncio.create_task(cache.get_or_fill("k", 60, source.fill)) for _ in range(1000)]
     await asyncio.sleep(0)
     source.gate.set()
-    answers = await asyncio.gather(*asking)
+    responses = await asyncio.gather(*calls)
     assert source.runs == 1
-    assert {each.body for each in answers} == {b"1"}
+    assert {each.body for each in responses} == {b"1"}
 
 
-@pytest.mark.parametrize(("table", "kept"), [("probe_thing", False), ("other_thing", True)])
-async def test_what_changed_meanwhile_is_not_kept(cache, changes, source, table, kept):
+@pytest.mark.parametrize(("table", "stays"), [("probe_thing", False), ("other_thing", True)])
+async def test_a_response_that_changes_meanwhile_is_not_stored(
+    cache, changes, source, table, stays
+):
     source.gate.clear()
-    asking = asyncio.create_task(cache.get_or_fill("k", 60, source.fill))
+    calls = asyncio.create_task(cache.get_or_fill("k", 60, source.fill))
     await asyncio.sleep(0)
-    told(changes, table)
+    notify(changes, table)
     source.gate.set()
-    await asking
-    assert ("k" in cache) is kept
+    await calls
+    assert ("k" in cache) is stays
 
 
-async def test_nobody_gets_an_answer_older_than_their_question(cache, changes, source):
+async def test_no_response_is_older_than_its_request(cache, changes, source):
     source.gate.clear()
     before = asyncio.create_task(cache.get_or_fill("k", 60, source.fill))
     await asyncio.sleep(0)
     source.value = 2
-    told(changes, "probe_thing")
+    notify(changes, "probe_thing")
     after = asyncio.create_task(cache.get_or_fill("k", 60, source.fill))
     await asyncio.sleep(0)
     source.gate.set()
@@ -162,18 +162,18 @@ async def test_nobody_gets_an_answer_older_than_their_question(cache, changes, s
 @pytest.mark.parametrize(
     ("status", "headers"), [(404, []), (500, []), (200, [(b"set-cookie", b"a=1")])]
 )
-async def test_what_is_not_for_everybody_is_nobody_elses(cache, source, status, headers):
+async def test_an_unshareable_response_is_not_shared(cache, source, status, headers):
     source.status, source.headers = status, headers
     source.gate.clear()
-    asking = [asyncio.create_task(cache.get_or_fill("k", 60, source.fill)) for _ in range(3)]
+    calls = [asyncio.create_task(cache.get_or_fill("k", 60, source.fill)) for _ in range(3)]
     await asyncio.sleep(0)
     source.gate.set()
-    answers = await asyncio.gather(*asking)
-    assert source.runs == 3 and len({id(each) for each in answers}) == 3
+    responses = await asyncio.gather(*calls)
+    assert source.runs == 3 and len({id(each) for each in responses}) == 3
     assert "k" not in cache
 
 
-async def test_a_failure_is_everybodys_own(cache):
+async def test_a_failure_is_not_shared(cache):
     runs = 0
 
     async def fail():
@@ -182,22 +182,22 @@ async def test_a_failure_is_everybodys_own(cache):
         await asyncio.sleep(0)
         raise RuntimeError
 
-    asking = [cache.get_or_fill("k", 60, fail) for _ in range(3)]
-    results = await asyncio.gather(*asking, return_exceptions=True)
+    calls = [cache.get_or_fill("k", 60, fail) for _ in range(3)]
+    results = await asyncio.gather(*calls, return_exceptions=True)
     assert [type(each) for each in results] == [RuntimeError] * 3 and runs == 3
 
 
-async def test_who_waits_goes_on_when_the_first_goes_away(cache, source):
+async def test_waiting_callers_go_on_when_the_first_is_cancelled(cache, source):
     source.gate.clear()
-    asking = [asyncio.create_task(cache.get_or_fill("k", 60, source.fill)) for _ in range(5)]
+    calls = [asyncio.create_task(cache.get_or_fill("k", 60, source.fill)) for _ in range(5)]
     await asyncio.sleep(0)
-    asking[0].cancel()
-    asking[1].cancel()
+    calls[0].cancel()
+    calls[1].cancel()
     await asyncio.sleep(0)
     source.gate.set()
-    answers = await asyncio.gather(*asking, return_exceptions=True)
-    assert [type(each) for each in answers[:2]] == [asyncio.CancelledError] * 2
-    assert [each.body for each in answers[2:]] == [b"1"] * 3
+    responses = await asyncio.gather(*calls, return_exceptions=True)
+    assert [type(each) for each in responses[:2]] == [asyncio.CancelledError] * 2
+    assert [each.body for each in responses[2:]] == [b"1"] * 3
     assert source.runs == 2
 
 
@@ -233,10 +233,10 @@ def entry(etag=None):
         (b"", False),
     ],
 )
-def test_a_client_knows_an_answer_by_its_tag(sent, known):
+def test_if_none_match(sent, known):
     assert entry(b'"a"').matches(sent) is known
 
 
-def test_a_304_says_nothing_of_the_content():
+def test_a_304_has_no_headers_of_the_content():
     names = {name for name, _ in entry().not_modified}
     assert names == {b"etag", b"vary"}

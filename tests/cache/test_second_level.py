@@ -1,4 +1,4 @@
-"""Answers and limits that processes share through Redis: never old, never forged, never needed."""
+"""Responses and limits that processes share through Redis: never outdated, forged or needed."""
 
 from __future__ import annotations
 
@@ -98,15 +98,15 @@ class Process:
         self.notes = app.site.loaded.plugin("shared").instance.notes
 
     async def text(self, slug="a"):
-        answer = await self.client.get(f"/api/notes/{slug}")
-        return answer.json()["text"] if answer.status_code == 200 else None
+        response = await self.client.get(f"/api/notes/{slug}")
+        return response.json()["text"] if response.status_code == 200 else None
 
     async def forget(self):
-        """Empty its own memory, so that the second level is asked."""
+        """Empty its own memory, so that the second level is read."""
         self.site.cache.flush()
 
-    async def told(self):
-        """Wait until what it keeps is where others find it."""
+    async def stored(self):
+        """Wait until its responses are in Redis."""
         done = asyncio.get_running_loop().run_in_executor
         for _ in range(8):  # as many as there are threads, twice
             sent = self.site.redis.submit(lambda client: client.ping())
@@ -124,7 +124,7 @@ async def start(tmp_path, postgresql_url, valkey):
             config = Config.for_tests(tmp_path, database_url=postgresql_url, **overrides)
             app = create_app(config, [SharedPlugin])
             if not await asyncio.to_thread(app.site.db.sync.read, Note.table_exists):
-                # Once only: it tells every process that anything may have changed.
+                # Once only: it notifies every process of an unknown change.
                 await asyncio.to_thread(migrate, app.site)
                 await asyncio.to_thread(app.site.db.sync.write, lambda tx: Note.create_table())
             await stack.enter_async_context(app.lifespan())
@@ -140,18 +140,18 @@ async def pair(start):
     return await start(), await start()
 
 
-def answers(valkey):
+def names_in(valkey):
     return valkey.client.keys("changemaker:response:*")
 
 
-async def test_what_one_process_made_another_need_not_make(pair, valkey):
+async def test_a_response_of_one_process_is_used_by_another(pair, valkey):
     one, other = pair
     await one.db.write(put, "a", "one")
     assert await one.text() == "one"
-    await one.told()
+    await one.stored()
     assert await other.text() == "one"
     assert (one.notes.runs, other.notes.runs) == (1, 0)
-    (name,) = answers(valkey)
+    (name,) = names_in(valkey)
     assert 0 < valkey.client.pttl(name) <= 60_000
     # It is in the other's memory now, and goes from there when its table changes.
     assert await other.text() == "one"
@@ -160,24 +160,24 @@ async def test_what_one_process_made_another_need_not_make(pair, valkey):
     assert await other.text() == "two"
 
 
-async def test_nothing_old_is_read_however_soon(pair):
+async def test_nothing_outdated_is_read_right_after_a_write(pair):
     one, other = pair
     for number in range(100):
         writer, reader = (one, other) if number % 3 else (other, one)
         await writer.db.write(put, "a", str(number))
-        # Whoever finds nothing in memory has heard of all writes before looking further.
+        # A process that misses in memory awaits all notifications before it looks in Redis.
         await reader.forget()
         assert await reader.text() == str(number)
         assert await writer.text() == str(number)
-        await reader.told()
+        await reader.stored()
 
 
-async def test_an_older_record_that_comes_back_is_of_no_use(pair, valkey):
+async def test_a_restored_older_record_is_not_used(pair, valkey):
     one, other = pair
     await one.db.write(put, "a", "one")
     await one.text()
-    await one.told()
-    (name,) = answers(valkey)
+    await one.stored()
+    (name,) = names_in(valkey)
     before = valkey.client.get(name)
     await one.db.write(put, "a", "two")
     valkey.client.set(name, before)
@@ -187,15 +187,15 @@ async def test_an_older_record_that_comes_back_is_of_no_use(pair, valkey):
     assert await other.text() == "two"
 
 
-async def test_nothing_forged_is_shown(pair, valkey):
+async def test_a_forged_record_is_not_used(pair, valkey):
     one, other = pair
     await one.db.write(put, "a", "good")
     await one.db.write(put, "b", "also")
     for slug in "ab":
         await one.text(slug)
-    await one.told()
+    await one.stored()
     store = valkey.client
-    names = answers(valkey)
+    names = names_in(valkey)
     first, second = (store.get(name) for name in names)
     for forged in (
         [first.replace(b"good", b"evil"), second.replace(b"good", b"evil")],
@@ -209,39 +209,39 @@ async def test_nothing_forged_is_shown(pair, valkey):
         assert (await other.text("a"), await other.text("b")) == ("good", "also")
 
 
-async def test_a_process_that_starts_believes_nothing_from_before(start, valkey, postgresql_url):
+async def test_a_new_process_uses_no_earlier_records(start, valkey, postgresql_url):
     one = await start()
     await one.db.write(put, "a", "one")
     await one.text()
-    await one.told()
-    kept = {name: valkey.client.get(name) for name in answers(valkey)}
+    await one.stored()
+    saved = {name: valkey.client.get(name) for name in names_in(valkey)}
     await one.db.changes.stop()
     lonely = Database.open(postgresql_url)
-    await asyncio.to_thread(lonely.sync.write, put, "a", "two")  # and nobody listens
+    await asyncio.to_thread(lonely.sync.write, put, "a", "two")  # while no process listens
     lonely.close()
     two = await start()
-    for name, value in kept.items():
+    for name, value in saved.items():
         valkey.client.set(name, value)
     assert await two.text() == "two"
     # And one that begins to listen again has missed something, so it begins anew as well.
     await one.db.changes.start()
-    for name, value in kept.items():
+    for name, value in saved.items():
         valkey.client.set(name, value)
     assert await one.text() == "two"
 
 
-async def test_other_code_or_configuration_makes_its_own_answers(start):
+async def test_other_code_or_configuration_has_its_own_records(start):
     one = await start()
-    renamed = await start(organisation="Somebody else")
+    renamed = await start(organisation="Another")
     stranger = await start(secret_key="another secret".ljust(40, "!"))
     await one.db.write(put, "a", "one")
     for process in (one, renamed, stranger):
         assert await process.text() == "one"
-        await process.told()
+        await process.stored()
         assert process.notes.runs == 1
 
 
-async def test_a_redis_that_hangs_or_dies_slows_nobody(pair, valkey):
+async def test_a_redis_that_hangs_or_dies_slows_no_request(pair, valkey):
     one, other = pair
     await one.db.write(put, "a", "one")
 
@@ -257,7 +257,7 @@ async def test_a_redis_that_hangs_or_dies_slows_nobody(pair, valkey):
     usual = statistics.median(await seconds())
     valkey.hang()
     hung = await seconds()
-    assert max(hung) < usual + 0.5  # one waits for its answer, for 20 ms
+    assert max(hung) < usual + 0.5  # one call waits for its reply, for 20 ms
     assert statistics.median(hung) < usual + 0.05
     assert other.site.redis.is_down
     valkey.go_on()
@@ -267,7 +267,7 @@ async def test_a_redis_that_hangs_or_dies_slows_nobody(pair, valkey):
     await until(lambda: not other.site.redis.is_down)
     await other.forget()
     await other.text()
-    await until(lambda: answers(valkey))
+    await until(lambda: names_in(valkey))
 
 
 async def until(condition, seconds=10):
@@ -276,14 +276,14 @@ async def until(condition, seconds=10):
             await asyncio.sleep(0.02)
 
 
-async def test_a_site_starts_and_ends_without_its_redis(start, valkey):
+async def test_a_site_starts_and_stops_without_its_redis(start, valkey):
     valkey.kill()
     one = await start()
     await one.db.write(put, "a", "one")
     assert await one.text() == "one"
 
 
-async def test_an_address_that_is_gone_is_left_alone():
+async def test_an_unreachable_redis_is_not_called_again():
     store = OptionalRedis("redis://127.0.0.1:1/0")
     sent = store.submit(lambda client: client.ping())
     assert await asyncio.wrap_future(sent) is None
@@ -329,8 +329,8 @@ async def test_processes_share_a_limit(start, valkey):
     async def accepted(count):
         statuses = []
         for number in range(count):
-            answer = await machines[number % 2].client.get("/api/notes/a")
-            statuses.append(answer.status_code)
+            response = await machines[number % 2].client.get("/api/notes/a")
+            statuses.append(response.status_code)
             await asyncio.sleep(0.02)
         return count - statuses.count(429)
 

@@ -34,7 +34,7 @@ def test_messages_are_listed_newest_first_and_read(
     assert [mail.id for mail in transport.messages(limit=1, offset=1)] == [oldest.id]
 
 
-def test_nothing_is_written_before_data(
+def test_nothing_is_written_with_the_envelope(
     transport: FolderTransport, message: Callable[..., Message]
 ) -> None:
     with transport.session() as session:
@@ -54,7 +54,7 @@ def test_only_mail_is_read(transport: FolderTransport, mail_id: str) -> None:
         transport.read(mail_id)
 
 
-def test_a_folder_that_cannot_be_written_refuses_for_now(
+def test_an_unwritable_folder_is_a_temporary_refusal(
     tmp_path: Path, site_address: Address, message: Callable[..., Message]
 ) -> None:
     (tmp_path / "mail").write_text("a file where the folder should be")
@@ -66,7 +66,7 @@ def test_a_folder_that_cannot_be_written_refuses_for_now(
     assert refused.value.temporary
 
 
-def test_writers_do_not_meet(transport: FolderTransport, message: Callable[..., Message]) -> None:
+def test_concurrent_writers(transport: FolderTransport, message: Callable[..., Message]) -> None:
     def write() -> None:
         with transport.session() as session:
             for _ in range(20):

@@ -44,7 +44,7 @@ def send(transport: SmtpTransport, message: Message) -> None:
         session.send_data()
 
 
-def test_a_message_arrives_whole(
+def test_a_message_arrives_complete(
     smtp_server: SmtpServer, transport: SmtpTransport, message: Callable[..., Message]
 ) -> None:
     text = ".\n..\n.a dot begins a line\nFrom here on\n" + "x" * 2000 + "\néà\n"
@@ -66,7 +66,7 @@ def test_a_message_of_a_megabyte(
     transport.close()
 
 
-def test_nothing_is_sent_between_offer_and_data(
+def test_no_message_is_sent_with_the_envelope(
     smtp_server: SmtpServer, transport: SmtpTransport, message: Callable[..., Message]
 ) -> None:
     with transport.session() as session:
@@ -101,7 +101,7 @@ def test_a_refusal_is_certain_at_each_stage(
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data"])
 @pytest.mark.parametrize("trouble", [{"hang": True}, {"drop": True}])
-def test_silence_before_the_message_is_certain(
+def test_a_timeout_before_the_message_is_certain(
     smtp_server: SmtpServer,
     transport: SmtpTransport,
     message: Callable[..., Message],
@@ -118,7 +118,7 @@ def test_silence_before_the_message_is_certain(
 
 @pytest.mark.parametrize("trouble", [{"hang": True}, {"drop": True}, {"reply": "300 Hm"}])
 @pytest.mark.parametrize("accept", [True, False])
-def test_silence_after_the_message_is_not(
+def test_a_timeout_after_the_message_is_not(
     smtp_server: SmtpServer,
     transport: SmtpTransport,
     message: Callable[..., Message],
@@ -133,23 +133,23 @@ def test_silence_after_the_message_is_not(
     assert len(smtp_server.received) == 1 + int(accept)
 
 
-def test_what_a_server_takes_at_once_is_said_at_once(
+def test_pipelined_commands_are_sent_at_once(
     site_address: Address, message: Callable[..., Message]
 ) -> None:
-    """This one answers nothing before it has heard of the recipient."""
+    """This server replies only once it has all of MAIL and RCPT."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = threading.Thread(target=_answer_at_rcpt, args=(listening,))
+        server = threading.Thread(target=_reply_at_rcpt, args=(listening,))
         server.start()
         host, port = listening.getsockname()
         url = SmtpUrl.parse(f"smtp://{host}:{port}")
         transport = SmtpTransport(url, site_address, options=SHORT_TIMEOUTS)
-        with pytest.raises(Refused, match="Nobody"), transport.session() as session:
+        with pytest.raises(Refused, match="No such user"), transport.session() as session:
             session.send_envelope(message())
         transport.close()
         server.join()
 
 
-def _answer_at_rcpt(listening: socket.socket) -> None:
+def _reply_at_rcpt(listening: socket.socket) -> None:
     connection, _ = listening.accept()
     with connection, connection.makefile("rwb", buffering=0) as lines:
         lines.write(b"220 hello\r\n")
@@ -157,12 +157,12 @@ def _answer_at_rcpt(listening: socket.socket) -> None:
         lines.write(b"250-hello\r\n250 PIPELINING\r\n")
         while not lines.readline().startswith(b"RCPT"):
             pass
-        lines.write(b"250 Sender\r\n550 Nobody\r\n")
+        lines.write(b"250 Sender\r\n550 No such user\r\n")
         while lines.readline():
             pass
 
 
-def test_connections_are_kept(
+def test_connections_are_reused(
     smtp_server: SmtpServer, transport: SmtpTransport, message: Callable[..., Message]
 ) -> None:
     for _ in range(3):
@@ -175,7 +175,7 @@ def test_connections_are_kept(
     assert smtp_server.connections == 1
 
 
-def test_each_thread_has_its_own(
+def test_each_thread_has_its_own_connection(
     smtp_server: SmtpServer, site_address: Address, message: Callable[..., Message]
 ) -> None:
     transport = SmtpTransport(SmtpUrl.parse(smtp_server.url), site_address)
@@ -190,7 +190,7 @@ def test_each_thread_has_its_own(
     transport.close()
 
 
-def test_a_connection_that_went_away_between_messages_is_replaced(
+def test_a_connection_lost_between_messages_is_replaced(
     smtp_server: SmtpServer, transport: SmtpTransport, message: Callable[..., Message]
 ) -> None:
     send(transport, message())
@@ -203,7 +203,7 @@ def test_a_connection_that_went_away_between_messages_is_replaced(
     "trouble", [{"drop": True}, {"reply": "421 Too many messages"}, {"hang": True}]
 )
 @pytest.mark.parametrize("stage", ["rset", "mail"])
-def test_a_kept_connection_that_is_closed_under_us_is_replaced(
+def test_an_idle_connection_that_the_server_closed_is_replaced(
     smtp_server: SmtpServer,
     transport: SmtpTransport,
     message: Callable[..., Message],
@@ -216,7 +216,7 @@ def test_a_kept_connection_that_is_closed_under_us_is_replaced(
     assert (len(smtp_server.received), smtp_server.connections) == (2, 2)
 
 
-def test_a_connection_that_fails_between_offer_and_data_is_certain(
+def test_a_connection_lost_before_data_is_certain(
     smtp_server: SmtpServer, transport: SmtpTransport, message: Callable[..., Message]
 ) -> None:
     with transport.session() as session:
@@ -227,7 +227,7 @@ def test_a_connection_that_fails_between_offer_and_data_is_certain(
     assert refused.value.temporary
 
 
-def test_a_connection_is_renewed_after_a_number_of_messages(
+def test_a_connection_is_replaced_after_max_messages(
     smtp_server: SmtpServer, site_address: Address, message: Callable[..., Message]
 ) -> None:
     transport = SmtpTransport(
@@ -239,7 +239,7 @@ def test_a_connection_is_renewed_after_a_number_of_messages(
     transport.close()
 
 
-def test_an_unfinished_message_is_dropped_before_the_next(
+def test_an_unfinished_message_is_reset_before_the_next(
     smtp_server: SmtpServer, transport: SmtpTransport, message: Callable[..., Message]
 ) -> None:
     with transport.session() as session:
@@ -248,7 +248,7 @@ def test_an_unfinished_message_is_dropped_before_the_next(
     assert [mail.recipients for mail in smtp_server.received] == [("mina@example.org",)]
 
 
-def test_no_server_is_a_refusal_for_now(
+def test_no_server_is_a_temporary_refusal(
     site_address: Address, message: Callable[..., Message]
 ) -> None:
     with socket.socket() as unused:
@@ -274,7 +274,7 @@ def test_addresses_of_other_alphabets(
     ("mail_from", "to"),
     [("site@example.org", "zoë@example.org"), ("zoë@example.org", "mina@example.org")],
 )
-def test_a_server_without_smtputf8_cannot_carry_them(
+def test_a_server_without_smtputf8_refuses_them(
     message: Callable[..., Message], mail_from: str, to: str
 ) -> None:
     with SmtpServer(smtputf8=False) as server:
@@ -314,7 +314,7 @@ def tls_server(certificate: Path, **options: object) -> SmtpServer:
 
 
 @pytest.mark.parametrize("implicit", [True, False])
-def test_a_password_travels_over_tls(
+def test_a_password_is_sent_over_tls(
     certificate: Path, site_address: Address, message: Callable[..., Message], implicit: bool
 ) -> None:
     with tls_server(certificate, implicit_tls=implicit, logins={"us@er": "p/w"}) as server:
@@ -327,7 +327,7 @@ def test_a_password_travels_over_tls(
 
 
 @pytest.mark.parametrize("implicit", [True, False])
-def test_a_certificate_that_nobody_vouches_for_is_refused(
+def test_an_untrusted_certificate_is_refused(
     certificate: Path, site_address: Address, message: Callable[..., Message], implicit: bool
 ) -> None:
     with tls_server(certificate, implicit_tls=implicit) as server:
@@ -338,7 +338,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(
         assert server.received == []
 
 
-def test_tls_that_was_required_and_is_not_there(
+def test_required_tls_that_the_server_lacks(
     smtp_server: SmtpServer, site_address: Address, message: Callable[..., Message]
 ) -> None:
     server = SmtpUrl.parse(f"{smtp_server.url}?starttls=required")
@@ -346,7 +346,7 @@ def test_tls_that_was_required_and_is_not_there(
         send(SmtpTransport(server, site_address), message())
 
 
-def test_a_wrong_password_leaves_the_message_waiting(
+def test_a_wrong_password_is_a_temporary_refusal(
     certificate: Path, site_address: Address, message: Callable[..., Message]
 ) -> None:
     with tls_server(certificate, logins={"user": "right"}) as server:
@@ -357,7 +357,7 @@ def test_a_wrong_password_leaves_the_message_waiting(
         assert (refused.value.code, refused.value.temporary) == (535, True)
 
 
-def test_what_an_smtp_url_says() -> None:
+def test_parts_of_an_smtp_url() -> None:
     assert SmtpUrl.parse("smtp://mail.example.org") == SmtpUrl(host="mail.example.org", port=25)
     assert SmtpUrl.parse("smtps://u:p@mail.example.org") == SmtpUrl(
         host="mail.example.org", port=465, security="tls", user="u", password="p"
@@ -378,12 +378,12 @@ def test_what_an_smtp_url_says() -> None:
         "smtp://x:y",
     ],
 )
-def test_urls_that_cannot_be_used(url: str) -> None:
+def test_invalid_smtp_urls(url: str) -> None:
     with pytest.raises(ValueError):
         SmtpUrl.parse(url)
 
 
-def test_a_password_is_not_sent_in_the_clear_to_another_machine() -> None:
+def test_is_local() -> None:
     assert SmtpUrl.parse("smtp://u:p@127.0.0.1").is_local
     assert SmtpUrl.parse("smtp://u:p@localhost").is_local
     assert not SmtpUrl.parse("smtp://u:p@192.0.2.1").is_local

@@ -1,4 +1,4 @@
-"""Counting in one process, and what a scrape tells."""
+"""Counting in one process, and what a scrape returns."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def scrape():
     return run
 
 
-async def test_counters_gauges_and_what_the_database_says(site, scrape):
+async def test_counters_gauges_and_metrics_of_the_database(site, scrape):
     calls = site.metrics.counter("cm_calls_total")
     calls.inc(kind="call")
     calls.inc(2, kind="call")
@@ -58,7 +58,7 @@ async def test_counters_gauges_and_what_the_database_says(site, scrape):
     assert values["cm_letters_total", (("status", "failed"),)] == 1
 
 
-async def test_requests_and_how_long_they_took(site, scrape):
+async def test_requests_and_their_duration(site, scrape):
     for seconds in (0.0004, 0.003, 70.0):
         site.metrics.observe_request("GET", "/api/x", 200, seconds)
     site.metrics.observe_request("GET", "/api/x", 404, 0.003)
@@ -110,7 +110,7 @@ async def test_a_restart_loses_nothing(make_site, scrape):
         site.close()
 
 
-def test_a_counter_says_so_in_its_name(make_site):
+def test_the_name_of_a_counter_ends_in_total(make_site):
     class WrongPlugin(Plugin):
         name = "wrong"
 
@@ -141,7 +141,7 @@ class FailsPlugin(Plugin):
         return [Metric("cm_lost", "Not to be had", kind="gauge", read=read_of_no_table)]
 
 
-async def test_one_that_cannot_be_read_leaves_the_others(make_site, scrape, caplog):
+async def test_a_metric_that_cannot_be_read_hides_no_others(make_site, scrape, caplog):
     values = await scrape(make_site(CountsPlugin, FailsPlugin))
     assert values["cm_letters_total", (("status", "sent"),)] == 3
     assert not any(name == "cm_lost" for name, _ in values)

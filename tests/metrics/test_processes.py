@@ -12,7 +12,7 @@ import pytest
 from changemaker_core.metrics.process_metrics import ProcessMetrics, RequestTimes
 from changemaker_core.metrics.snapshots import SnapshotFolder
 
-# Counts as fast as told, says how far it is, and goes on until it is killed.
+# Counts every 5 ms, prints how far it is, and goes on until it is killed.
 COUNTING = """
 import sys, time, types
 from pathlib import Path
@@ -104,7 +104,7 @@ def numbers(count):
     return made
 
 
-def test_the_dead_are_folded_once(tmp_path):
+def test_dead_processes_are_folded_once(tmp_path):
     dead, alive = SnapshotFolder(tmp_path), SnapshotFolder(tmp_path)
     dead.write(numbers(3))
     alive.write(numbers(4))
@@ -120,17 +120,17 @@ def test_the_dead_are_folded_once(tmp_path):
 def test_a_reader_killed_while_folding_counts_nothing_twice(tmp_path):
     dead, reader = SnapshotFolder(tmp_path), SnapshotFolder(tmp_path)
     dead.write(numbers(3))
-    kept = {file: file.read_bytes() for file in tmp_path.iterdir()}
+    before = {file: file.read_bytes() for file in tmp_path.iterdir()}
     dead.leave()
     assert total(reader) == 3
     # As if the reader had been killed after folding and before deleting.
-    for file, content in kept.items():
+    for file, content in before.items():
         file.write_bytes(content)
     assert total(reader) == 3
     assert total(reader) == 3
 
 
-def test_a_process_that_counted_nothing_yet_is_no_trouble(tmp_path):
+def test_a_process_that_counted_nothing_yet(tmp_path):
     quiet, reader = SnapshotFolder(tmp_path), SnapshotFolder(tmp_path)
     (tmp_path / "0-0.alive").write_bytes(b"")
     quiet.leave()

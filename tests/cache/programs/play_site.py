@@ -1,7 +1,7 @@
 """One web process of a site whose pages are read, and written, in many ways.
 
 ``play_site.py FOLDER DATABASE_URL [REDIS_URL]`` prints its port once it serves. Each page is there
-twice: under ``/kept`` from the cache, and under ``/fresh`` as the database has it.
+twice: under ``/cached`` from the cache, and under ``/fresh`` as the database has it.
 """
 
 from __future__ import annotations
@@ -240,7 +240,7 @@ class PlayPlugin(Plugin):
     def cm_register_routes(self, site: Any) -> list[Route]:
         return [
             Route("/write", Writes(site)),
-            Route("/kept/{kind}/{which}", pages(site, 60)),
+            Route("/cached/{kind}/{which}", pages(site, 60)),
             Route("/fresh/{kind}/{which}", pages(site, None)),
         ]
 

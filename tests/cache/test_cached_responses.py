@@ -1,4 +1,4 @@
-"""Cached answers of a whole app: never older than the database."""
+"""Cached responses of a whole app: never older than the database."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def notes(app):
     return app.site.loaded.plugin("notes").instance.notes
 
 
-async def test_the_second_answer_is_ready_made(app, client, notes):
+async def test_the_second_response_is_cached(app, client, notes):
     await app.site.db.write(put, "a", "one")
     first, second = [await client.get("/api/notes/a") for _ in range(2)]
     assert first.json() == second.json() == {"slug": "a", "text": "one"}
@@ -136,7 +136,7 @@ async def test_the_second_answer_is_ready_made(app, client, notes):
     assert 'http_request_total{method="GET",route="/api/notes/{slug}",status="200"} 2.0' in metrics
 
 
-async def test_a_write_elsewhere_leaves_it(app, client, notes):
+async def test_a_write_to_another_table_drops_nothing(app, client, notes):
     await app.site.db.write(put, "a", "one")
     await client.get("/api/notes/a")
     await app.site.db.write(touch_other)
@@ -157,13 +157,13 @@ async def test_conditional_requests(app, client):
     assert other.status_code == 200 and other.headers["etag"] != tag
 
 
-async def test_head_is_answered_from_the_same_entry(app, client, notes):
+async def test_head_uses_the_same_cached_response(app, client, notes):
     await app.site.db.write(put, "a", "one")
-    asked = await client.head("/api/notes/a")
+    head = await client.head("/api/notes/a")
     got = await client.get("/api/notes/a")
     again = await client.head("/api/notes/a")
-    assert asked.content == again.content == b"" and got.json()["text"] == "one"
-    assert asked.headers["content-length"] == again.headers["content-length"]
+    assert head.content == again.content == b"" and got.json()["text"] == "one"
+    assert head.headers["content-length"] == again.headers["content-length"]
     assert notes.runs == 1
 
 
@@ -177,15 +177,15 @@ async def test_head_is_answered_from_the_same_entry(app, client, notes):
         {"Cookie": "cm_lang=fr; session=1"},
     ],
 )
-async def test_who_may_be_known_passes_by(app, client, notes, headers):
+async def test_requests_with_credentials_bypass_the_cache(app, client, notes, headers):
     await app.site.db.write(put, "a", "one")
     await client.get("/api/notes/a")
-    answer = await client.get("/api/notes/a", headers=headers)
+    response = await client.get("/api/notes/a", headers=headers)
     assert notes.runs == 2
-    assert answer.headers["cache-control"] == "no-store"
+    assert response.headers["cache-control"] == "no-store"
 
 
-async def test_answers_vary_by_language_host_and_prefix(client):
+async def test_responses_vary_by_language_host_and_prefix(client):
     seen = [
         (await client.get("/greeting", headers=headers)).json()
         for headers in [
@@ -199,16 +199,16 @@ async def test_answers_vary_by_language_host_and_prefix(client):
     assert [each["host"] for each in seen] == ["127.0.0.1"] * 3 + ["evil.example"]
 
 
-async def test_what_is_not_there_is_looked_for_again(app, client, notes):
+async def test_404_is_not_cached(app, client, notes):
     assert (await client.get("/api/notes/a")).status_code == 404
     await app.site.db.write(put, "a", "one")
     assert (await client.get("/api/notes/a")).status_code == 200
 
 
-async def test_many_visitors_at_once_cost_one_query(app, client, notes):
+async def test_concurrent_misses_run_one_query(app, client, notes):
     await app.site.db.write(put, "a", "one")
-    answers = await asyncio.gather(*(client.get("/api/notes/a") for _ in range(200)))
-    assert {each.status_code for each in answers} == {200}
+    responses = await asyncio.gather(*(client.get("/api/notes/a") for _ in range(200)))
+    assert {each.status_code for each in responses} == {200}
     assert notes.runs == 1
 
 
@@ -226,7 +226,7 @@ steps = st.lists(
     max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(steps=steps)
-def test_no_answer_is_ever_older_than_the_database(steps, tmp_path_factory, make_config):
+def test_no_response_is_older_than_the_database(steps, tmp_path_factory, make_config):
     """Two apps over one database, as two processes have it; each write is seen by the next
     request to either."""
     folder = tmp_path_factory.mktemp("site")
@@ -253,20 +253,20 @@ async def run_steps(steps, config):
                     await writer.put(f"/api/notes/{slug}", json={"slug": slug, "text": text})
                     expected[slug] = text
                 for client in (here, there):
-                    answer = await client.get(f"/api/notes/{slug}")
-                    assert answer.json().get("text") == expected.get(slug)
+                    response = await client.get(f"/api/notes/{slug}")
+                    assert response.json().get("text") == expected.get(slug)
 
 
-async def test_what_a_stranger_makes_long_is_not_remembered(app, client):
+async def test_long_keys_are_not_cached(app, client):
     for n in range(3):
-        answer = await client.get(f"/greeting?{n}={'x' * 1_000}")
-        assert answer.status_code == 200
+        response = await client.get(f"/greeting?{n}={'x' * 1_000}")
+        assert response.status_code == 200
         long = {"Host": f"{'h' * 1_000}{n}.org"}
         assert (await client.get("/greeting", headers=long)).status_code == 200
     assert len(app.site.cache) == 0
 
 
-async def test_languages_and_cookies_are_remembered_up_to_a_length(app):
+async def test_long_languages_and_cookies_are_not_remembered(app):
     visitors = Visitors(app.site.translations)
     for n in range(3):
         assert visitors.of(b"fr", b"a=%d; cm_lang=en" % n + b"x" * 1_000).identified
@@ -276,11 +276,11 @@ async def test_languages_and_cookies_are_remembered_up_to_a_length(app):
     assert visitors.remembered.cache_info().currsize == 1
 
 
-async def test_nothing_is_kept_where_the_cache_has_no_room(open_app):
+async def test_a_cache_of_size_0_stores_nothing(open_app):
     async with open_app(NotesPlugin, cache_bytes=0) as app, client_of(app) as client:
         await app.site.db.write(create_tables)
         await app.site.db.write(put, "a", "one")
-        answers = [await client.get("/api/notes/a") for _ in range(2)]
-        assert [answer.json() for answer in answers] == [{"slug": "a", "text": "one"}] * 2
+        responses = [await client.get("/api/notes/a") for _ in range(2)]
+        assert [response.json() for response in responses] == [{"slug": "a", "text": "one"}] * 2
         assert app.site.loaded.plugin("notes").instance.notes.runs == 2
         assert len(app.site.cache) == 0
