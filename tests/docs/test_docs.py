@@ -71,6 +71,15 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
+def test_the_architecture_names_files_that_exist() -> None:
+    page = (DOCS / "explanation" / "architecture.md").read_text()
+    files = re.findall(r"`([\w/]+\.py)`", page)
+    assert files
+    core = ROOT / "changemaker_core"
+    missing = [f for f in files if "/" in f and not (core / f).exists()]
+    assert missing == []
+
+
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.name)
 def test_a_page_of_the_site_links_to_pages_of_the_site(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text())
