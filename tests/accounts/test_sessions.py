@@ -191,7 +191,7 @@ async def test_sign_in_is_limited_for_a_whole_ipv6_network(open_app):
 async def test_guesses_at_one_moment_are_counted_one_by_one(signed_up, monkeypatch):
     """Each is counted before its password is looked at: together they gain nothing."""
     generous = SlidingWindow("generous", 1000, timedelta(minutes=1))
-    monkeypatch.setattr(services, "LOGINS_PER_ADDRESS", generous)
+    monkeypatch.setattr(services, "LOGINS_PER_VISITOR", generous)
     async with signed_up() as (_, client):
         guesses = [login(client, password="wrong wrong wrong") for _ in range(20)]
         codes = [answer.status_code for answer in await asyncio.gather(*guesses)]

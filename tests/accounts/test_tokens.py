@@ -8,7 +8,7 @@ import jwt
 import pytest
 
 from changemaker_core.features.accounts import tokens
-from changemaker_core.features.accounts.tokens import ACCESS_LIFETIME, AccessTokens, BadToken
+from changemaker_core.features.accounts.tokens import ACCESS_LIFETIME, AccessTokens, InvalidToken
 
 NOW = datetime(2030, 5, 1, 12, tzinfo=UTC)
 SECRET = "a secret of the tests, long enough"
@@ -44,7 +44,7 @@ def test_a_remembered_token_expires(access):
     last = NOW + ACCESS_LIFETIME - timedelta(seconds=1)
     assert access.user_id(token, NOW) == access.user_id(token, last) == "somebody"
     for _ in range(2):
-        with pytest.raises(BadToken):
+        with pytest.raises(InvalidToken):
             access.user_id(token, NOW + ACCESS_LIFETIME)
 
 
@@ -54,13 +54,13 @@ def test_what_resembles_a_remembered_token_is_refused(access):
     head, claims, signature = token.split(".")
     other = access.issue("somebody else", NOW).split(".")[1]
     for forged in (f"{head}.{other}.{signature}", f"{head}.{claims}.", token[:-2], token + "A", ""):
-        with pytest.raises(BadToken):
+        with pytest.raises(InvalidToken):
             access.user_id(forged, NOW)
 
 
 def test_bad_tokens_are_not_remembered(access, verified):
     for _ in range(3):
-        with pytest.raises(BadToken):
+        with pytest.raises(InvalidToken):
             access.user_id("no token", NOW)
     assert len(verified) == 3
 
@@ -68,7 +68,7 @@ def test_bad_tokens_are_not_remembered(access, verified):
 def test_another_site_does_not_know_it(access):
     token = access.issue("somebody", NOW)
     assert access.user_id(token, NOW) == "somebody"
-    with pytest.raises(BadToken):
+    with pytest.raises(InvalidToken):
         AccessTokens.of("the secret of another site, long").user_id(token, NOW)
 
 

@@ -59,7 +59,7 @@ async def test_a_failing_check_is_503_and_tells_strangers_nothing(open_app):
 async def test_a_check_that_hangs_has_failed(open_app, monkeypatch):
     from changemaker_core.features.operations import health
 
-    monkeypatch.setattr(health, "DEADLINE", 0.05)
+    monkeypatch.setattr(health, "TIMEOUT", 0.05)
     monkeypatch.setattr(
         UnwellPlugin, "operations_register_health_checks", _marked([HealthCheck("unwell.h", hangs)])
     )

@@ -1,1 +1,1 @@
-"""Users, roles and sign-in."""
+"""Users, their roles, and sign-in."""

@@ -1,4 +1,4 @@
-"""What the command line and other plugins may use of accounts."""
+"""The interface of accounts for the command line and other plugins."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ __all__ = [
 
 
 def roles_of(site: Site) -> Roles:
-    """Every role that the site's plugins registered."""
+    """Return the roles that the plugins of a site register."""
     return Roles.of(contribution.item for contribution in site.loaded.contributions(ROLES))
 
 
 def create_user(
     site: Site, *, email: str, name: str, role: str, password: str | None = None
 ) -> tuple[str, str]:
-    """Creates a user and returns ``(id, password)``; a password is made when none is given.
+    """Create a user and return ``(id, password)``. Without a ``password``, generate one.
 
-    Blocks (hashing, database): not for the event loop. Raises ``UnknownRole``, or what of
-    ``AccountRefused`` fits: ``DetailsRefused``, ``PasswordRefused``, ``EmailTaken``.
+    Blocks for hashing and the database: never call it in the event loop. Raise ``UnknownRole`` or a
+    subclass of ``AccountRefused``: ``DetailsRefused``, ``PasswordRefused``, ``EmailTaken``.
     """
     roles_of(site).check(role)
     services.check_details(email, name)

@@ -1,4 +1,4 @@
-"""People who sign in, and the sessions that they have open."""
+"""Users and their sessions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from changemaker_core import Model, UtcField, UUIDField, new_id
 
 
 class User(Model):
-    """Somebody who can sign in. ``email`` is kept casefolded."""
+    """A person who can sign in. ``email`` is stored casefolded."""
 
     id = UUIDField(primary_key=True, default=new_id)
     email = peewee.CharField(max_length=254, unique=True)
@@ -28,8 +28,8 @@ class User(Model):
 class RefreshToken(Model):
     """One link of a session's chain of refresh tokens.
 
-    Tokens that came of one sign-in share a ``family``. A token is exchanged once; seen again, it
-    was stolen or replayed, and the whole family ends. Only its hash is kept.
+    The tokens of one sign-in share a ``family``. A token is exchanged once; if it is used again, it
+    was stolen or replayed, and the whole family is revoked. Only its hash is stored.
     """
 
     id = UUIDField(primary_key=True, default=new_id)
@@ -46,7 +46,7 @@ class RefreshToken(Model):
 
 
 class LoginDelay(Model):
-    """How long an address must wait after wrong passwords, whether or not somebody owns it."""
+    """The wait after wrong passwords for an email address, with or without an account."""
 
     key = peewee.CharField(max_length=64, primary_key=True)
     failures = peewee.IntegerField()

@@ -1,4 +1,4 @@
-"""Passwords: what is accepted, and how they are kept (argon2id)."""
+"""Passwords: rules, and hashing with argon2id."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from changemaker_core import Text
 
 MIN_LENGTH = 12
-MAX_LENGTH = 256  # argon2 takes longer for longer input; nobody types more than this
+MAX_LENGTH = 256  # argon2 takes longer for longer input
 
 _hasher = PasswordHasher()
 
 
 def problem_with(password: str, *, email: str = "") -> Text | None:
-    """Why ``password`` is not accepted, or ``None`` when it is."""
+    """Return why ``password`` is rejected, or ``None``."""
     if len(password) < MIN_LENGTH:
         return Text("Choose a password of at least {count} characters.", count=MIN_LENGTH)
     if len(password) > MAX_LENGTH:
@@ -31,34 +31,35 @@ def problem_with(password: str, *, email: str = "") -> Text | None:
 
 
 def generate() -> str:
-    """A random password of 120 bits, safe to type and to paste."""
+    """Return a random password of 120 bits in URL-safe characters."""
     return secrets.token_urlsafe(15)
 
 
 def hash_password(password: str) -> str:
-    """The argon2id hash of ``password``. Takes a third of a second: never in the event loop."""
+    """Return the argon2id hash. Takes a third of a second: never call it in the event loop."""
     return _hasher.hash(password)
 
 
 def matches(password: str, password_hash: str | None) -> bool:
-    """Whether ``password`` has this hash; without a hash the same time is spent for nothing.
+    """Return whether ``password`` has this hash.
 
-    So an answer's time does not tell whether an address has an account.
+    Without a hash it takes the same time, so that the duration of a response does not reveal
+    whether an email address has an account.
     """
     try:
-        _hasher.verify(password_hash or _nobodys_hash(), password)
+        _hasher.verify(password_hash or _dummy_hash(), password)
     except (VerificationError, InvalidHashError):
         return False
     return password_hash is not None
 
 
 def needs_rehash(password_hash: str) -> bool:
-    """Whether the hash was made with weaker parameters than today's."""
+    """Return whether the hash was made with weaker parameters than the current ones."""
     return _hasher.check_needs_rehash(password_hash)
 
 
 @functools.cache
-def _nobodys_hash() -> str:
+def _dummy_hash() -> str:
     return _hasher.hash(secrets.token_urlsafe())
 
 

@@ -1,4 +1,4 @@
-"""Accounts: the manifest."""
+"""The manifest of accounts."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _sessions(site: Site) -> Sessions:
 
 
 def tidy(run: JobRun) -> None:
-    """Drops what has expired."""
+    """Delete expired tokens and delays."""
     from changemaker_core.features.accounts import services
 
     run.write(services.tidy)

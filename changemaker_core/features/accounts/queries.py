@@ -1,4 +1,4 @@
-"""Reads of users."""
+"""Queries of users."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from changemaker_core.features.accounts.models import User
 
 
 class Account(msgspec.Struct, frozen=True):
-    """A user as sign-in needs them."""
+    """A user, with what sign-in needs."""
 
     id: str
     email: str
@@ -28,7 +28,7 @@ def account_by_id(id: str) -> Query:
 
 @compiled(Account)
 def account_by_email(email: str) -> Query:
-    """The user with this address, given casefolded."""
+    """The user with this email address, casefolded."""
     return _accounts().where(User.email == email)
 
 

@@ -60,7 +60,7 @@ class MeResource:
 
     @endpoint(permission="accounts.me.read", response=UserOut)
     async def on_get(self, req: Request, resp: Response) -> UserOut:
-        """The user who is asking."""
+        """The signed-in user."""
         if req.actor is not None and req.actor.kind == "user":
             account = await self._site.db.one(account_by_id(req.actor.id))
             if account is not None:

@@ -23,12 +23,12 @@ ROLES: Final = [
 
 
 class UnknownRole(ValueError):
-    """No plugin registered a role of this name."""
+    """No plugin registers a role of this name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The roles of a site, by name. Whoever may sign in may do what ``USER`` may."""
+    """The roles of a site, by name. Every role includes the permissions of ``USER``."""
 
     by_name: Mapping[str, frozenset[str]]
 
@@ -37,13 +37,13 @@ class Roles:
         return cls({role.name: role.permissions for role in roles})
 
     def permissions(self, role: str) -> frozenset[str]:
-        """What ``role`` allows. A role whose plugin is gone allows what ``USER`` allows."""
+        """Return the permissions of a role; those of ``USER`` if its plugin is gone."""
         return self.by_name.get(role, frozenset()) | self.by_name["USER"]
 
     def check(self, role: str) -> None:
-        """Raises ``UnknownRole``, naming those that exist."""
+        """Raise ``UnknownRole``, which lists the known roles, if there is no such role."""
         if role not in self.by_name:
             known = ", ".join(sorted(self.by_name))
             raise UnknownRole(
-                Text("There is no role {role}; there are: {known}.", role=role, known=known)
+                Text("There is no role {role}. Choose one of: {known}.", role=role, known=known)
             )

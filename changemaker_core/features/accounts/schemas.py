@@ -1,4 +1,4 @@
-"""What the sign-in endpoints take and give."""
+"""Bodies and responses of sign-in."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from changemaker_core import Body, Email
 
 
 class Login(Body, frozen=True):
-    """An address and its password."""
+    """An email address and its password."""
 
     email: Email
     password: Annotated[str, Meta(min_length=1, max_length=256)]
 
 
 class Refresh(Body, frozen=True):
-    """The refresh token that sign-in or the last refresh gave."""
+    """The refresh token from the sign-in or the last refresh."""
 
     refresh_token: Annotated[str, Meta(min_length=1, max_length=128)]
 
 
 class UserOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A user, as they see themselves."""
+    """The signed-in user's own account."""
 
     id: str
     email: str

@@ -1,4 +1,4 @@
-"""The rules of users and sessions. Plain values in, plain values out; nothing here knows HTTP."""
+"""Rules of users and sessions. Functions take and return plain values and know nothing of HTTP."""
 
 from __future__ import annotations
 
@@ -17,38 +17,38 @@ if TYPE_CHECKING:
     from changemaker_core import Tx
     from changemaker_core.features.accounts.queries import Account
 
-LOGINS_PER_ADDRESS: Final = SlidingWindow("accounts.login.ip", 10, timedelta(minutes=1))
+LOGINS_PER_VISITOR: Final = SlidingWindow("accounts.login.ip", 10, timedelta(minutes=1))
 LONGEST_NAME: Final = 200
 FREE_FAILURES: Final = 3
 LONGEST_DELAY: Final = timedelta(minutes=15)
 
 
 class AccountRefused(ValueError):
-    """An account cannot be made as it was asked for; the text says why, to a person."""
+    """An account cannot be created; the text tells a person why."""
 
 
 class EmailTaken(AccountRefused):
-    """Another user has this address."""
+    """Another user has this email address."""
 
 
 class DetailsRefused(AccountRefused):
-    """Nobody could sign in with this address, or the name is too long."""
+    """The email address is malformed, or the name is too long."""
 
 
 class PasswordRefused(AccountRefused):
-    """The password is too short, too long or too well known."""
+    """The password is too short, too long or too common."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """What became of a refresh token that was presented."""
+    """The successor of an exchanged refresh token, and its user."""
 
     user_id: str
     refresh_token: str
 
 
 def create_user(tx: Tx, *, email: str, name: str, role: str, password_hash: str) -> str:
-    """Inserts a user and returns the id. Raises ``EmailTaken``."""
+    """Insert a user and return the id. Raise ``EmailTaken`` if the email address is in use."""
     if User.select().where(User.email == email.casefold()).exists():
         raise EmailTaken(Text("{email} already has an account.", email=email))
     user = User.create(
@@ -63,7 +63,7 @@ def create_user(tx: Tx, *, email: str, name: str, role: str, password_hash: str)
 
 
 def check_details(email: str, name: str) -> None:
-    """Raises ``DetailsRefused``, saying why."""
+    """Raise ``DetailsRefused`` for a malformed email address or a name that is too long."""
     try:
         msgspec.convert(email, Email)
     except msgspec.ValidationError:
@@ -74,18 +74,18 @@ def check_details(email: str, name: str) -> None:
 
 
 def check_password(password: str, email: str) -> None:
-    """Raises ``PasswordRefused``, saying why."""
+    """Raise ``PasswordRefused`` for a password that breaks a rule."""
     if problem := passwords.problem_with(password, email=email):
         raise PasswordRefused(problem)
 
 
-def admit_attempt(tx: Tx, email: str, visitor: str) -> None:
-    """Counts a sign-in. Raises ``LimitReached`` when this visitor or this account must wait.
+def count_attempt(tx: Tx, email: str, visitor: str) -> None:
+    """Count a sign-in attempt. Raise ``LimitReached`` if this visitor or account must wait.
 
-    It counts as a failure until its session opens: else guesses that arrive together would all be
-    let in before the first of them had failed.
+    An attempt counts as a failure until its session is opened. Otherwise guesses that arrive
+    together would all be checked before the first has failed.
     """
-    LOGINS_PER_ADDRESS.take(tx, visitor)
+    LOGINS_PER_VISITOR.take(tx, visitor)
     key = _delay_key(email)
     LoginDelay.insert(key=key, failures=0, not_before=tx.now).on_conflict_ignore().execute()
     due = (LoginDelay.key == key) & (LoginDelay.not_before <= tx.now)
@@ -93,13 +93,14 @@ def admit_attempt(tx: Tx, email: str, visitor: str) -> None:
         known = LoginDelay.get_or_none(LoginDelay.key == key)
         wait = known.not_before - tx.now if known is not None else timedelta(0)
         raise LimitReached("accounts.login.account", wait)
-    begin_wait(tx, email)
+    start_wait(tx, email)
 
 
-def begin_wait(tx: Tx, email: str) -> None:
-    """After the third wrong password each further one doubles the wait, to fifteen minutes.
+def start_wait(tx: Tx, email: str) -> None:
+    """Start the wait after a wrong password.
 
-    The wait is the same for an address without an account, so it tells nothing.
+    From the third on, each doubles the wait, up to fifteen minutes. It is the same for an email
+    address without an account, so that it reveals nothing.
     """
     delay = LoginDelay.get_or_none(LoginDelay.key == _delay_key(email))
     if delay is not None:
@@ -108,7 +109,7 @@ def begin_wait(tx: Tx, email: str) -> None:
 
 
 def open_session(tx: Tx, account: Account, new_hash: str | None = None) -> str:
-    """Starts a family of refresh tokens and returns the first."""
+    """Start a family of refresh tokens and return the first."""
     changes: dict[str, object] = {"last_login_at": tx.now}
     if new_hash is not None:
         changes["password_hash"] = new_hash
@@ -118,10 +119,10 @@ def open_session(tx: Tx, account: Account, new_hash: str | None = None) -> str:
 
 
 def rotate(tx: Tx, refresh_token: str) -> Rotation | None:
-    """Exchanges a refresh token for the next; ``None`` when it is not good.
+    """Exchange a refresh token for the next one; return ``None`` if it is not valid.
 
-    A token that was exchanged before ends its whole family: either its thief or its owner holds
-    the newer one, and only signing in again tells which.
+    A token that was exchanged before revokes its whole family: either its owner or a thief has the
+    newer one, and only a new sign-in tells which.
     """
     token_hash = tokens.hash_refresh_token(refresh_token)
     exchanged = (
@@ -138,14 +139,14 @@ def rotate(tx: Tx, refresh_token: str) -> Rotation | None:
     if token is None:
         return None
     user_id = str(token.user)  # `lazy_load=False`: the key itself
-    if not exchanged or not _may_sign_in(user_id):
+    if not exchanged or not _can_sign_in(user_id):
         _end_family(tx, token.family)
         return None
     return Rotation(user_id, _issue(tx, user_id, token.family))
 
 
 def end_session(tx: Tx, refresh_token: str) -> None:
-    """Ends the session that this token belongs to; an unknown token is nobody's session."""
+    """End the session of a refresh token. An unknown token has no effect."""
     token = RefreshToken.get_or_none(
         RefreshToken.token_hash == tokens.hash_refresh_token(refresh_token)
     )
@@ -154,7 +155,7 @@ def end_session(tx: Tx, refresh_token: str) -> None:
 
 
 def tidy(tx: Tx) -> None:
-    """Drops tokens and delays that no longer decide anything."""
+    """Delete tokens and delays that have expired."""
     RefreshToken.delete().where(RefreshToken.expires_at < tx.now).execute()
     LoginDelay.delete().where(LoginDelay.not_before < tx.now - timedelta(days=1)).execute()
 
@@ -177,7 +178,7 @@ def _end_family(tx: Tx, family: str) -> None:
     ).execute()
 
 
-def _may_sign_in(user_id: str) -> bool:
+def _can_sign_in(user_id: str) -> bool:
     found: bool = User.select().where(User.id == user_id, User.status == "ACTIVE").exists()
     return found
 

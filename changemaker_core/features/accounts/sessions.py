@@ -1,4 +1,4 @@
-"""Signing in and staying signed in: the rules of ``services`` around what must not block."""
+"""Sign-in and access tokens: the rules of ``services``, with hashing on threads of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from changemaker_core import Actor, Text, Unauthorized
 from changemaker_core.features.accounts import passwords, services
 from changemaker_core.features.accounts.queries import Account, account_by_email, account_by_id
 from changemaker_core.features.accounts.schemas import Session, UserOut
-from changemaker_core.features.accounts.tokens import ACCESS_LIFETIME, AccessTokens, BadToken
+from changemaker_core.features.accounts.tokens import ACCESS_LIFETIME, AccessTokens, InvalidToken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 
 class Sessions:
-    """A site's sessions."""
+    """The sessions of a site."""
 
     def __init__(self, site: Site, roles: Roles) -> None:
         self._site = site
@@ -32,15 +32,15 @@ class Sessions:
         self._access = AccessTokens.of(site.config.secret_key)
 
     async def sign_in(self, email: str, password: str, visitor: str) -> Session:
-        """Opens a session. The same answer, in the same time, for whatever is wrong."""
+        """Open a session. Whatever is wrong, the response is the same and takes the same time."""
         site = self._site
         email = email.casefold()
-        await site.db.write(services.admit_attempt, email, visitor)
+        await site.db.write(services.count_attempt, email, visitor)
         account = await site.db.one(account_by_email(email))
         known_hash = account.password_hash if account is not None else None
-        right = await _on_thread(passwords.matches, password, known_hash)
-        if account is None or not right or account.status != "ACTIVE":
-            await site.db.write(services.begin_wait, email)
+        is_right = await _on_thread(passwords.matches, password, known_hash)
+        if account is None or not is_right or account.status != "ACTIVE":
+            await site.db.write(services.start_wait, email)
             raise Unauthorized(Text("The email address or password is wrong."))
         new_hash = None
         if passwords.needs_rehash(account.password_hash):
@@ -49,7 +49,7 @@ class Sessions:
         return self._session(account, refresh)
 
     async def refresh(self, refresh_token: str) -> Session:
-        """Exchanges a refresh token for a new pair of tokens."""
+        """Exchange a refresh token for a new pair of tokens."""
         rotation = await self._site.db.write(services.rotate, refresh_token)
         if rotation is not None:
             account = await self._site.db.one(account_by_id(rotation.user_id))
@@ -58,11 +58,11 @@ class Sessions:
         raise Unauthorized(Text("This session has ended. Sign in again."))
 
     async def sign_out(self, refresh_token: str) -> None:
-        """Ends the session that the token belongs to."""
+        """End the session of a refresh token."""
         await self._site.db.write(services.end_session, refresh_token)
 
     async def find(self, request: Request) -> Actor | None:
-        """The user whose access token the request carries: an authenticator."""
+        """Return the user of the access token in a request: an authenticator."""
         header = request.get_header("Authorization")
         if header is None:
             return None
@@ -71,16 +71,16 @@ class Sessions:
             raise Unauthorized(Text("Authorization must be a Bearer token."))
         try:
             user_id = self._access.user_id(token, self._site.clock())
-        except BadToken:
+        except InvalidToken:
             raise Unauthorized(Text("The access token is not valid, or has expired.")) from None
-        # One compiled read: a suspension or a new role counts at once, not in fifteen minutes.
+        # Read each time, so that a suspension or a new role takes effect at once.
         account = await self._site.db.one(account_by_id(user_id))
         if account is None or account.status != "ACTIVE":
             raise Unauthorized(Text("This account cannot sign in."))
         return Actor("user", account.id, account.name, self._roles.permissions(account.role))
 
     def describe(self, account: Account) -> UserOut:
-        """The user as they see themselves."""
+        """Return the account as its own user sees it."""
         return UserOut(
             id=account.id,
             email=account.email,

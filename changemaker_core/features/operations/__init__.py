@@ -1,1 +1,1 @@
-"""What an operator watches: health, metrics, queues, the API description."""
+"""Health, checks, metrics, queues, the API description, the home page and static files."""

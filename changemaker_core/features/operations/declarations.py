@@ -1,4 +1,4 @@
-"""What plugins declare to operations: what must work for the site to be healthy."""
+"""The type that ``operations_register_health_checks`` returns."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """``check(site)`` returns when all is well and raises, saying what is not, otherwise.
+    """``check(site)`` returns if all is well, and raises an exception otherwise.
 
-    A site works without what is not ``critical``: its failure is a warning.
+    If ``critical`` is false, the site works without it, and a failure is a warning.
     """
 
     name: str

@@ -1,11 +1,10 @@
-"""Whether the site is well: every check's answer, with its time."""
+"""Health checks: run for ``/api/health``, each with its result and duration."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -17,16 +16,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which a check that has not answered has failed.
-DEADLINE: Final = 5.0
-#: Seconds for which an answer is kept, so that watching costs little however many watch.
-KEPT_FOR: Final = 1.0
+#: Seconds after which a check that has not returned fails.
+TIMEOUT: Final = 5.0
+#: Seconds for which a result is reused, so that frequent requests cost little.
+MAX_AGE: Final = 1.0
 
 CheckStatus = Literal["ok", "warning", "failed"]
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """One check: its name, its answer, and how long it took in milliseconds."""
+    """The result of one check. ``ms`` is its duration in milliseconds."""
 
     name: str
     status: CheckStatus
@@ -34,68 +33,58 @@ class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole: ``ok`` when no check has failed; the site can do without what only warns."""
+    """The results of all checks: ``ok`` if no critical one failed."""
 
     status: Literal["ok", "failed"]
     checks: list[CheckResult]
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    health: Health
-    until: float
-
-
 class HealthChecks:
-    """Core's checks and the plugins'."""
+    """The health checks of core and plugins."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
         contributed = site.call_hook("operations_register_health_checks", site=site)
         self._checks: list[HealthCheck] = [c.item for c in contributed]
-        self._kept: _Kept | None = None
-        self._one_at_a_time = asyncio.Lock()
+        self._last: tuple[float, Health] | None = None
+        self._lock = asyncio.Lock()
 
     async def run(self) -> Health:
-        """Runs every check, side by side; an answer under a second old is given again."""
-        async with self._one_at_a_time:
-            if self._kept is None or self._kept.until < time.monotonic():
-                health = await self._run_all()
-                self._kept = _Kept(health, time.monotonic() + KEPT_FOR)
-            return self._kept.health
-
-    async def _run_all(self) -> Health:
-        results = await asyncio.gather(*map(self._run_one, self._checks))
-        well = not any(result.status == "failed" for result in results)
-        return Health(status="ok" if well else "failed", checks=results)
+        """Run all checks concurrently, or return a result that is less than a second old."""
+        async with self._lock:
+            if self._last is None or self._last[0] + MAX_AGE < time.monotonic():
+                results = await asyncio.gather(*map(self._run_one, self._checks))
+                failed = any(result.status == "failed" for result in results)
+                health = Health(status="failed" if failed else "ok", checks=results)
+                self._last = (time.monotonic(), health)
+            return self._last[1]
 
     async def _run_one(self, check: HealthCheck) -> CheckResult:
         began = time.perf_counter()
         status: CheckStatus = "ok"
         try:
-            async with asyncio.timeout(DEADLINE):
+            async with asyncio.timeout(TIMEOUT):
                 await check.check(self._site)
-        # Whatever a plugin's check raises is its answer; what it says goes to the operator's log,
-        # not to whoever asks.
+        # Any exception is a failure. Its text goes to the operator's log, not into the response.
         except Exception as error:
             if check.critical:
                 log.exception("health check failed", extra={"check": check.name})
-            else:  # a warning may stand for days: one line each time
+            else:  # a warning may last for days: no traceback
                 log.warning("health check %s: %s", check.name, error)
             status = "failed" if check.critical else "warning"
         ms = round((time.perf_counter() - began) * 1000, 3)
         return CheckResult(name=check.name, status=status, ms=ms)
 
 
-async def database_answers(site: Site) -> None:
-    """The database answers, and not only from a cache."""
+async def check_database(site: Site) -> None:
+    """Read from the database itself, not from a cache."""
     await site.db.read(_select_one)
 
 
-async def no_queue_is_held(site: Site) -> None:
-    """No jobs wait for an operator. Everything works while they do, so this is not critical."""
+async def check_queues(site: Site) -> None:
+    """Fail if a queue is held. Not critical: everything else works."""
     if held := [hold.queue for hold in await site.db.all(holds())]:
-        raise RuntimeError(f"held queues wait to be released: {', '.join(held)}")
+        raise RuntimeError(f"queues are held: {', '.join(held)}")
 
 
 def _select_one() -> None:
@@ -105,20 +94,20 @@ def _select_one() -> None:
 
 
 def replica_check(number: int) -> HealthCheck:
-    """Whether a read replica can be read from. Without it the primary is, so it is not critical."""
+    """Return the check of a read replica. Not critical: the primary is read instead."""
     from changemaker_core import HealthCheck
 
-    async def is_read_from(site: Site) -> None:
+    async def check(site: Site) -> None:
         replicas = site.db.engine.replicas
         state = replicas.states[number - 1] if replicas is not None else None
         if state is not None and state.concern:
             raise RuntimeError(f"replica {number} ({state.host}): {state.concern}")
 
-    return HealthCheck(f"replica {number}", is_read_from, critical=False)
+    return HealthCheck(f"replica {number}", check, critical=False)
 
 
-async def redis_answers(site: Site) -> None:
-    """Redis can be told of jobs. Without it they wait, so this is not critical."""
+async def check_redis(site: Site) -> None:
+    """Connect to Redis. Not critical: without it, jobs wait."""
     if site.config.redis_url is not None:
         await asyncio.to_thread(_ping, site.config.redis_url)
 

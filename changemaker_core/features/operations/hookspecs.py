@@ -15,15 +15,15 @@ CHECKS = Kind("operations_register_checks", Check, named("check"))
 
 
 class OperationsHooks:
-    """What an operator watches."""
+    """Hooks about the state of a site."""
 
     @hookspec
     def operations_register_health_checks(self, site: Site) -> list[HealthCheck]:  # type: ignore[empty-body]  # a hookspec has no body
-        """What must work for the site to be healthy; run side by side at each ``/api/health``.
+        """What must work for the site to be healthy. Run concurrently for each ``/api/health``.
 
         >>> @hookimpl
         ... def operations_register_health_checks(self):
-        ...     return [HealthCheck("hello.greeter", greeter_answers)]
+        ...     return [HealthCheck("hello.greeter", check_greeter)]
         """
 
     @hookspec

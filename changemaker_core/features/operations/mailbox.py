@@ -1,7 +1,7 @@
-"""The development mailbox: mail that went to a folder, for whoever tries the site out.
+"""The development mailbox: shows the mail that was saved to a folder.
 
-It shows private messages to everybody, so it exists only on a site in development whose mail goes
-to a folder, and answers only requests from this machine.
+Its messages are private. It exists only on a site in development whose mail goes to a folder, and
+only for requests from this machine.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from changemaker_core import Request, Response
     from changemaker_core.mail import FolderTransport
 
-#: What a message may do in its frame: look like something, and nothing else.
+#: The content security policy of a message in its frame: inline styles, and nothing else.
 MESSAGE_POLICY: Final = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 )
@@ -28,7 +28,7 @@ SHOWN: Final = ("From", "Reply-To", "To", "Subject", "Date", "Message-ID")
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
-    """A message as its page shows it."""
+    """A message for its page."""
 
     id: str
     subject: str
@@ -55,8 +55,8 @@ class MailboxPage:
 
     @endpoint(public=True)
     async def on_get(self, req: Request, resp: Response) -> TemplateResponse:
-        """Every message in the development mailbox, newest first."""
-        _refuse_strangers(req)
+        """List the messages of the development mailbox, newest first."""
+        _require_this_machine(req)
         return TemplateResponse("operations/mailbox.html", {"messages": self._transport.messages()})
 
 
@@ -68,9 +68,9 @@ class MessagePage:
 
     @endpoint(public=True)
     async def on_get(self, req: Request, resp: Response, *, id: str) -> TemplateResponse:
-        """One message of the development mailbox."""
-        _refuse_strangers(req)
-        message = MessageView.of(id, _found(self._transport, id))
+        """Show a message of the development mailbox."""
+        _require_this_machine(req)
+        message = MessageView.of(id, _read(self._transport, id))
         return TemplateResponse("operations/mailbox_message.html", {"message": message})
 
 
@@ -82,9 +82,9 @@ class MessageHtml:
 
     @endpoint(public=True)
     async def on_get(self, req: Request, resp: Response, *, id: str) -> bytes:
-        """The HTML part of a message, for a sandboxed frame."""
-        _refuse_strangers(req)
-        html = _part(_found(self._transport, id), "html")
+        """Serve the HTML part of a message, for a sandboxed frame."""
+        _require_this_machine(req)
+        html = _part(_read(self._transport, id), "html")
         if html is None:
             raise NotFound
         resp.content_type = "text/html; charset=utf-8"
@@ -93,14 +93,14 @@ class MessageHtml:
         return html.encode()
 
 
-def _refuse_strangers(req: Request) -> None:
-    # The name too: behind a proxy that nobody configured everybody comes from this machine, and a
-    # hostile page may give its own name this machine's address.
+def _require_this_machine(req: Request) -> None:
+    # Check the host name too: behind a proxy missing from trusted_proxies every client has this
+    # machine's address, and a hostile page may point its own name to it.
     if not ip_address(req.client_ip).is_loopback or req.host not in LOOPBACK_NAMES:
         raise NotFound
 
 
-def _found(transport: FolderTransport, message_id: str) -> EmailMessage:
+def _read(transport: FolderTransport, message_id: str) -> EmailMessage:
     try:
         return transport.read(message_id)
     except KeyError:

@@ -32,14 +32,14 @@ class StaticFile:
 
     @endpoint(public=True)
     async def on_get(self, req: Request, resp: Response, *, path: str) -> bytes | None:
-        """A style sheet, script or image of core or a plugin."""
-        answer = self._static.answer(
+        """Serve a style sheet, script or image of core or a plugin."""
+        file = self._static.answer(
             path,
             version=req.get_param("v"),
             if_none_match=req.get_header("If-None-Match"),
         )
-        if answer is None:
+        if file is None:
             raise NotFound
-        resp.status = answer.status
-        resp.set_headers(list(answer.headers))
-        return answer.body
+        resp.status = file.status
+        resp.set_headers(list(file.headers))
+        return file.body

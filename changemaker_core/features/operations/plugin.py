@@ -1,4 +1,4 @@
-"""Operations: the manifest."""
+"""The manifest of operations."""
 
 from __future__ import annotations
 
@@ -40,19 +40,19 @@ class OperationsPlugin(Plugin):
     @hookimpl
     def operations_register_health_checks(self, site: Site) -> list[HealthCheck]:
         from changemaker_core.features.operations.health import (
-            database_answers,
-            no_queue_is_held,
-            redis_answers,
+            check_database,
+            check_queues,
+            check_redis,
             replica_check,
         )
 
         checks = [
-            HealthCheck("database", database_answers),
-            HealthCheck("queues", no_queue_is_held, critical=False),
+            HealthCheck("database", check_database),
+            HealthCheck("queues", check_queues, critical=False),
         ]
         checks += [replica_check(number) for number, _ in enumerate(site.config.read_urls, 1)]
         if site.config.redis_url is not None:
-            checks.append(HealthCheck("redis", redis_answers, critical=False))
+            checks.append(HealthCheck("redis", check_redis, critical=False))
         return checks
 
     @hookimpl

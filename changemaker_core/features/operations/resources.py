@@ -27,26 +27,26 @@ if TYPE_CHECKING:
 
 
 class Alive(msgspec.Struct, frozen=True):
-    """The process answers."""
+    """The process responds."""
 
     status: str = "ok"
 
 
 class HeldQueue(Hold, frozen=True):
-    """A held queue; ``message`` says the reason in the reader's language."""
+    """A held queue. ``message`` is the reason in the language of the request."""
 
     message: str
 
 
 class Queues(msgspec.Struct, frozen=True):
-    """Each queue's jobs, by state, and the queues from which nothing is done."""
+    """The number of jobs by queue and state, and the held queues, whose jobs do not run."""
 
     data: list[QueueDepth]
     held: list[HeldQueue]
 
 
 class JobQuery(CursorQuery, frozen=True, kw_only=True):
-    """Which jobs."""
+    """Filters of the list of jobs."""
 
     queue: str | None = None
     state: Literal["queued", "running", "at_risk", "done", "dead", "unknown"] | None = None
@@ -60,7 +60,7 @@ class HealthResource:
 
     @endpoint(public=True, response=Health)
     async def on_get(self, req: Request, resp: Response) -> Health:
-        """Every check with its time; 503 when one fails."""
+        """Run the health checks. The status is 503 if a critical one fails."""
         health = await self._checks.run()
         if health.status != "ok":
             resp.status = 503
@@ -72,7 +72,7 @@ class LiveResource:
 
     @endpoint(public=True, response=Alive)
     async def on_get(self, req: Request, resp: Response) -> Alive:
-        """Whether the process answers at all."""
+        """Respond as long as the process runs."""
         return Alive()
 
 
@@ -85,7 +85,7 @@ class MetricsResource:
 
     @endpoint(public=True)
     async def on_get(self, req: Request, resp: Response) -> bytes:
-        """Metrics for Prometheus, of all processes together."""
+        """Metrics for Prometheus, merged over all processes."""
         resp.content_type = "text/plain; version=0.0.4; charset=utf-8"
         return await self._site.metrics.exposition(health_metric(await self._checks.run()))
 
@@ -104,7 +104,7 @@ class OpenApiResource:
 
     @cached_property
     def _document(self) -> bytes:
-        # Made when it is first asked for: other features' routes are not known before.
+        # Built at the first request: at boot, the routes of other plugins are not known yet.
         return msgspec.json.encode(describe(self._site))
 
 
@@ -117,7 +117,7 @@ class JobsResource:
 
     @endpoint(permission="operations.jobs.read", query=JobQuery, response=Paginated[JobView])
     async def on_get(self, req: Request, resp: Response, *, query: JobQuery) -> Paginated[JobView]:
-        """Jobs, newest first: what waits, what runs, and what was done in the last days."""
+        """List waiting and running jobs and those of the last days, newest first."""
         after = self._cursors.after(query)
         wanted = jobs(
             queue=query.queue,
@@ -139,7 +139,7 @@ class QueuesResource:
 
     @endpoint(permission="operations.jobs.read", response=Queues)
     async def on_get(self, req: Request, resp: Response) -> Queues:
-        """How many jobs of each state there are in each queue, and which queues are held."""
+        """Count the jobs of each queue by state, and list the held queues."""
         held = [self._described(hold, req.locale) for hold in await self._site.db.all(holds())]
         return Queues(data=await self._site.db.all(queue_depths()), held=held)
 
