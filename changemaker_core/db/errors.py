@@ -1,4 +1,4 @@
-"""What can go wrong in the database room. Errors of the database itself stay peewee's."""
+"""Exceptions of the database room. Errors of the database itself stay peewee's."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ class DatabaseClosed(RuntimeError):
 
 
 class DatabaseUnavailable(peewee.OperationalError):
-    """The database cannot be reached now, or the connection was lost in the middle of something.
+    """The database cannot be reached now, or the connection was lost on the way.
 
-    A write that raises it may have been committed all the same, if it was lost at the very end.
+    A write that raises it was perhaps committed, if the connection was lost at the very end.
     """
 
 
 class QueryRefused(TypeError):
-    """A compiled query is written in a way that could give a wrong answer."""
+    """A compiled query is written in a way that could return wrong rows."""
 
 
 class InvalidId(ValueError):
-    """A text that is no UUID was used where an id is expected."""
+    """A text other than a UUID was used where an id is expected."""
 
     def __init__(self, value: object) -> None:
         super().__init__(f"{value!r} is not an id (a UUID)")
@@ -79,7 +79,7 @@ class MigrationFailed(Exception):
 
 
 def as_peewee_error(error: Exception) -> Exception:
-    """The driver's exception as peewee's class of that name, so that callers see one kind."""
+    """Return the driver's exception as peewee's class of that name."""
     for each in type(error).__mro__:  # PostgreSQL's driver has a class for each of many codes
         kind = getattr(peewee, each.__name__, None)
         if isinstance(kind, type) and issubclass(kind, peewee.PeeweeException):

@@ -30,7 +30,7 @@ _CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def id_text(value: str | uuid.UUID | None) -> str | None:
-    """An id as canonical text, from any spelling of it. Raises :class:`InvalidId`."""
+    """Return an id as canonical text, from any spelling of it. Raises :class:`InvalidId`."""
     if value is None or (isinstance(value, str) and _CANONICAL.fullmatch(value)):
         return value
     try:
@@ -40,7 +40,7 @@ def id_text(value: str | uuid.UUID | None) -> str | None:
 
 
 def utc_text(value: datetime | None) -> str | None:
-    """A point in time as text that sorts as time does: ISO 8601, UTC, microseconds."""
+    """Return a point in time as text that sorts as time does: ISO 8601, UTC, microseconds."""
     if value is None:
         return None
     if value.tzinfo is None:
@@ -49,7 +49,7 @@ def utc_text(value: datetime | None) -> str | None:
 
 
 def read_utc(value: str | datetime) -> datetime:
-    """What a database answers for a point in time, as an aware datetime in UTC."""
+    """Return a point in time, as a database returns it, as an aware datetime in UTC."""
     moment = datetime.fromisoformat(value) if isinstance(value, str) else value
     return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
 
@@ -72,11 +72,11 @@ class UUIDField(Field[V]):
 
     @staticmethod
     def db_value(value: Any) -> Any:
-        """Canonical text; nodes of a query pass."""
+        """Return canonical text; nodes of a query as they are."""
         return value if isinstance(value, peewee.Node) else id_text(value)
 
     def python_value(self, value: Any) -> str | None:
-        """The id as text."""
+        """Return the id as text."""
         return value if value is None or isinstance(value, str) else str(value)
 
 
@@ -98,18 +98,18 @@ class UtcField(Field[V]):
 
     @staticmethod  # the same for every column, so that an argument of two is converted once
     def db_value(value: Any) -> Any:
-        """Text that both databases understand; nodes of a query pass."""
+        """Return text that both databases understand; nodes of a query as they are."""
         if isinstance(value, str):
             value = datetime.fromisoformat(value)
         return value if isinstance(value, peewee.Node) else utc_text(value)
 
     def python_value(self, value: Any) -> datetime | None:
-        """The aware datetime in UTC."""
+        """Return the aware datetime in UTC."""
         return None if value is None else read_utc(value)
 
 
 class JSONPath(peewee.JSONPath):
-    """A value inside of a JSON column."""
+    """A value inside a JSON column."""
 
     def _cmp(self, op: str, rhs: Any) -> Any:
         if not self._as_text:  # type: ignore[attr-defined]  # absent from peewee's stubs
@@ -118,7 +118,7 @@ class JSONPath(peewee.JSONPath):
 
 
 def refuse_argument(value: object) -> None:
-    """JSON is compared as JSON: how an argument is written in it differs between databases."""
+    """Raise ``QueryRefused`` for an argument compared as JSON: databases write JSON differently."""
     if getattr(value, "stands_for_argument", False):
         raise QueryRefused(f"{value!r} is compared with a JSON value: use its as_text()")
 
@@ -126,22 +126,22 @@ def refuse_argument(value: object) -> None:
 class JSONField(peewee.JSONField):
     """JSON: ``JSONB`` on PostgreSQL, text on SQLite.
 
-    peewee's own keeps the dialect of the first database its model was bound to; this one asks the
-    current database at each use.
+    peewee's own stays with the dialect of the first database its model was bound to; this one
+    follows the current database.
     """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(dumps=json.dumps, loads=json.loads, **options)
 
     def db_value(self, value: Any) -> Any:
-        """What the current database takes for JSON; nodes of a query pass."""
+        """Return JSON as the current database takes it; nodes of a query as they are."""
         return value if value is None or isinstance(value, peewee.Node) else self._wrap(value)
 
     def __getitem__(self, key: str | int) -> JSONPath:
         return JSONPath(self, (key,))
 
     def path(self, *keys: str | int) -> JSONPath:
-        """A value inside of the column."""
+        """Return a value inside the column."""
         return JSONPath(self, keys)
 
     def _compare(self, lhs: Any, eq_op: str, is_op: str, rhs: Any, as_text: bool) -> Any:
@@ -150,7 +150,7 @@ class JSONField(peewee.JSONField):
         return super()._compare(lhs, eq_op, is_op, rhs, as_text)  # type: ignore[misc]  # no stub
 
     def _db_hook(self, database: object) -> None:
-        """Nothing is kept about a database."""
+        """Ignore the database: the current one is looked up at each use."""
 
     def _methods(self) -> Any:
         database = require_unit("A JSON column was used").database
@@ -162,7 +162,7 @@ class JSONField(peewee.JSONField):
 
     @_helper.setter
     def _helper(self, value: object) -> None:
-        """peewee sets None first; there is nothing to keep."""
+        """Ignored: peewee sets None first."""
 
     @property
     def _wrap(self) -> Any:
@@ -170,7 +170,7 @@ class JSONField(peewee.JSONField):
 
     @_wrap.setter
     def _wrap(self, value: object) -> None:
-        """peewee sets None first; there is nothing to keep."""
+        """Ignored: peewee sets None first."""
 
     @property
     def _read(self) -> Any:
@@ -180,4 +180,4 @@ class JSONField(peewee.JSONField):
 
     @_read.setter
     def _read(self, value: object) -> None:
-        """peewee sets None first; there is nothing to keep."""
+        """Ignored: peewee sets None first."""

@@ -14,7 +14,7 @@ _DRAWN_BYTES = 1024
 
 
 def utcnow() -> datetime:
-    """Now, as an aware datetime in UTC."""
+    """Return the current time, as an aware datetime in UTC."""
     return datetime.now(UTC)
 
 
@@ -28,7 +28,7 @@ class _Sequence:
         self._random = b""
 
     def next(self) -> int:
-        """The next 128-bit number, version and variant included."""
+        """Return the next 128-bit number, version and variant included."""
         with self._lock:
             self._advance(time.time_ns() // 1_000_000)
             milliseconds, tail = self._milliseconds, self._tail
@@ -46,8 +46,8 @@ class _Sequence:
             self._milliseconds, self._tail = self._milliseconds + 1, 0
 
     def _draw(self, bits: int) -> int:
-        """Random bits. The system is asked for many at once: each call gives the interpreter away
-        to another thread, while this one holds up all who want an id."""
+        """Return random bits, of which many are read from the system at once: each read gives the
+        interpreter to another thread, while this one holds the lock."""
         length = -(-bits // 8)
         if len(self._random) < length:
             self._random = os.urandom(_DRAWN_BYTES)
@@ -59,7 +59,7 @@ _sequence = _Sequence()
 
 
 def _forget() -> None:
-    """A forked child must not count on from its parent's state: its siblings would do the same."""
+    """Start anew in a forked child: its siblings would count on from the same state."""
     global _sequence
     _sequence = _Sequence()
 
@@ -68,6 +68,6 @@ os.register_at_fork(after_in_child=_forget)
 
 
 def new_id() -> str:
-    """A new UUIDv7 as canonical text. Later ones sort after earlier ones within a process."""
+    """Return a new UUIDv7 as text. Within a process, later ids sort after earlier ones."""
     text = f"{_sequence.next():032x}"
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

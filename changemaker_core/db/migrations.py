@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MigrationFolder:
-    """A plugin's migrations. Its history is kept in the table ``<plugin>_migrations``."""
+    """A plugin's migrations. Its history is the table ``<plugin>_migrations``."""
 
     plugin: str
     path: Path
@@ -46,7 +46,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a database stands to the code: both empty when it fits.
+    """The difference between a database and the code: both empty where they agree.
 
     ``behind``: in the code and not applied. ``ahead``: applied and not in the code.
     """
@@ -60,7 +60,7 @@ CORE = MigrationFolder("core", Path(__file__).parent.parent / "migrations")
 
 
 def plan(db: Database, folders: Sequence[MigrationFolder]) -> list[Step]:
-    """What ``apply`` would do, in its order. Changes nothing."""
+    """Return the steps that ``apply`` would do, in its order. Changes nothing."""
     return list(state(db, folders).behind)
 
 
@@ -82,12 +82,12 @@ def state(db: Database, folders: Sequence[MigrationFolder]) -> State:
 def apply(
     db: Database,
     folders: Sequence[MigrationFolder],
-    tell: Callable[[Step], None] = lambda step: None,
+    on_step: Callable[[Step], None] = lambda step: None,
 ) -> list[Step]:
-    """Apply what is missing, folder by folder in the order given; returns the steps done.
+    """Apply missing migrations, folder by folder in the order given, and return the steps done.
 
     Each migration is a transaction. Of several processes one works and the others wait for it.
-    ``tell`` hears of each step when it is done.
+    ``on_step`` is called after each step.
     """
     done: list[Step] = []
     with db.engine.exclusive() as database:
@@ -97,7 +97,7 @@ def apply(
                 if migration.applied is None:
                     _run(folder, runner.up, migration)
                     done.append(Step(folder.plugin, migration.name))
-                    tell(done[-1])
+                    on_step(done[-1])
     return done
 
 

@@ -103,12 +103,12 @@ _REFUSED: tuple[tuple[type[peewee.Field[Any]], str], ...] = (
     (peewee.TimestampField, "has no time zone; use UtcField"),
     (peewee.UUIDField, "stores other text than the ids of this project; use UUIDField of core"),
     (peewee.BinaryUUIDField, "is bytes on SQLite; use UUIDField of core"),
-    (peewee.JSONField, "keeps the first database it met; use JSONField of core"),
+    (peewee.JSONField, "stays with the first database that it is used on; use JSONField of core"),
 )
 
 
 def check_models(models: Iterable[type[peewee.Model]]) -> list[str]:
-    """What is wrong with ``models``, one sentence each; empty when all are sound."""
+    """Return the problems of ``models``, one sentence each."""
     return [problem for model in models for problem in _check_model(model)]
 
 

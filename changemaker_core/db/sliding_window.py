@@ -1,4 +1,4 @@
-"""Limits that protect others: at most so many in any period, the same for every process."""
+"""Limits that protect others: a maximum in any period, shared by all processes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Taken(Model):
-    """One use of a limit. ``key`` is a keyed hash: the table does not say who."""
+    """One use of a limit. ``key`` is a keyed hash, so that the table names no one."""
 
     id = UUIDField(primary_key=True, default=new_id)
     key = peewee.CharField(max_length=32)
@@ -32,7 +32,7 @@ class Taken(Model):
 
 
 class Use(msgspec.Struct, frozen=True):
-    """So much was taken at that moment."""
+    """An amount taken at a point in time."""
 
     at: datetime
     amount: int
@@ -40,7 +40,7 @@ class Use(msgspec.Struct, frozen=True):
 
 @compiled(Use)
 def uses(key: str) -> Query:
-    """What was taken of a window, the oldest first."""
+    """Return the uses of a window, the oldest first."""
     return Taken.select(Taken.at, Taken.amount).where(Taken.key == key).order_by(Taken.at)
 
 
@@ -57,10 +57,10 @@ class SlidingWindow:
         self.period = period
 
     def take(self, tx: Tx, who: str, count: int = 1) -> None:
-        """Use ``count`` of the limit, in the transaction; raises :class:`LimitReached`."""
+        """Use ``count`` of the limit, in the transaction. Raises :class:`LimitReached`."""
         key = tx.db.hash_who(self.name, who)
         _take_turns(tx, key)
-        now = tx.db.clock()  # not tx.now: another may have had the turn since
+        now = tx.db.clock()  # not tx.now: another transaction may have come first
         Taken.delete().where(Taken.key == key, Taken.at <= now - self.period).execute()
         taken = uses(key=key).all()
         if sum(use.amount for use in taken) + count > self.limit:
@@ -68,7 +68,7 @@ class SlidingWindow:
         Taken.insert(key=key, at=now, amount=count).execute()
 
     def _wait(self, taken: list[Use], count: int, now: datetime) -> timedelta:
-        """How long until enough of what was taken has left the window."""
+        """Return how long it takes until enough of the uses have left the window."""
         excess = sum(use.amount for use in taken) + count - self.limit
         for use in taken:
             excess -= use.amount
@@ -78,7 +78,7 @@ class SlidingWindow:
 
 
 def _take_turns(tx: Tx, key: str) -> None:
-    """One transaction at a time for each key. SQLite has one writer anyway."""
+    """Let one transaction at a time use a key. SQLite has one writer anyway."""
     if tx.dialect == "postgresql":
         number = int.from_bytes(bytes.fromhex(key[:16]), signed=True)
         tx.database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (number,))

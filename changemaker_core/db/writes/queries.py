@@ -94,7 +94,7 @@ class Insert(PlainWrite, peewee.ModelInsert):
         return InsertPattern(names, self._skips(), self._returns_key())
 
     def _get_cursor_wrapper(self, cursor: Any) -> Any:
-        """The key that was asked for by itself, without peewee's search for what it might be."""
+        """Return rows of the key alone, without peewee's search for the types of columns."""
         if self._return_cursor or self._columns or not isinstance(self._insert, dict):
             return super()._get_cursor_wrapper(cursor)  # type: ignore[misc]  # not in peewee's stubs
         keys = self._returning
@@ -114,7 +114,7 @@ class Insert(PlainWrite, peewee.ModelInsert):
         return conflict._action, None if target is None else _names(target, self.model)
 
     def _returns_key(self) -> bool:
-        """Whether the key is asked for, as peewee does of itself on PostgreSQL."""
+        """Return whether the key is returned, as peewee has it by default on PostgreSQL."""
         if not self._returning:
             return False
         if [*map(id, self._returning)] != [*map(id, self.model._meta.get_primary_keys())]:
