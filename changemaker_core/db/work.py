@@ -1,18 +1,14 @@
-"""Calls that run on a database's own threads, and how their results come back."""
+"""One call that runs on a database's own thread, and how its result comes back to the caller."""
 
 from __future__ import annotations
 
 import concurrent.futures
 import inspect
 import logging
-import os
-import queue
-import threading
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.context import Unit, current_unit
-from changemaker_core.db.errors import DatabaseClosed
 from changemaker_core.db.tracking import NOTHING, Tags, merge
 
 if TYPE_CHECKING:
@@ -20,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 logger = logging.getLogger(__name__)
-
-_STOP_SECONDS = 10.0
 
 
 class Work:
@@ -120,126 +114,3 @@ def _settle(works: list[Work], written: Tags, notify: Callable[[Tags], None]) ->
         notify(written)
     for work in works:
         work.settle()
-
-
-def check_usable(closed: bool, pid: int) -> None:
-    """Raise where no thread would do any work: after ``close()``, and in a forked child."""
-    if closed:
-        raise DatabaseClosed
-    if pid != os.getpid():
-        raise RuntimeError("this database was opened before a fork; open one in each process")
-
-
-class Turns:
-    """Hands on what an event loop submits: everything of one iteration of the loop, at its end.
-
-    A thread woken by the first would otherwise take the interpreter from the loop again and again,
-    while the loop is still busy with the requests that arrived with it.
-    """
-
-    def __init__(self, put: Callable[[Work], None]) -> None:
-        self._put = put
-        self._lock = threading.Lock()
-        self._waiting: dict[asyncio.AbstractEventLoop, list[Work]] = {}
-
-    def add(self, work: Work) -> None:
-        """Hand ``work`` on: at once where its caller blocks, else at the end of the loop's turn."""
-        loop = work.loop
-        if loop is None:
-            self._put(work)
-            return
-        with self._lock:
-            waiting = self._waiting.setdefault(loop, [])
-            waiting.append(work)
-            is_first = len(waiting) == 1
-        if is_first:
-            loop.call_soon(self._end_turn, loop)
-
-    def _end_turn(self, loop: asyncio.AbstractEventLoop) -> None:
-        with self._lock:
-            works = self._waiting.pop(loop, ())
-        for work in works:
-            self._put(work)
-
-    def end(self) -> None:
-        """Hand on all that waits for the end of a turn."""
-        for loop in tuple(self._waiting):
-            self._end_turn(loop)
-
-
-class Pool:
-    """A bounded number of threads, started when needed.
-
-    ``leave()`` is called in each at its end, and after ``idle_seconds`` without work.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        size: int,
-        run: Callable[[Work], None],
-        leave: Callable[[], Any],
-        idle_seconds: float | None = None,
-    ) -> None:
-        self._name = name
-        self._size = size
-        self._run = run
-        self._leave = leave
-        self._idle_seconds = idle_seconds
-        self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
-        self._turns = Turns(self._put)
-        self._idle = threading.Semaphore(0)
-        self._lock = threading.Lock()
-        self._threads: list[threading.Thread] = []
-        self._closed = False
-        self._pid = os.getpid()
-
-    def submit(self, work: Work) -> None:
-        """Run ``work`` on the next free thread."""
-        check_usable(self._closed, self._pid)
-        self._turns.add(work)
-
-    def _put(self, work: Work) -> None:
-        self._queue.put(work)
-        if not self._idle.acquire(blocking=False):
-            self._grow()
-
-    def _grow(self) -> None:
-        with self._lock:
-            if len(self._threads) >= self._size or self._closed:
-                return
-            thread = threading.Thread(
-                target=self._loop, name=f"{self._name}-{len(self._threads)}", daemon=True
-            )
-            self._threads.append(thread)
-            thread.start()
-
-    def _loop(self) -> None:
-        try:
-            while (work := self._next()) is not None:
-                self._run(work)
-                del work  # its result must not live until the next one comes
-        finally:
-            self._leave()
-
-    def _next(self) -> Work | None:
-        try:
-            return self._queue.get_nowait()
-        except queue.Empty:
-            self._idle.release()
-        try:
-            return self._queue.get(timeout=self._idle_seconds)
-        except queue.Empty:
-            self._leave()
-            return self._queue.get()
-
-    def close(self) -> None:
-        """Let what was submitted finish, then end the threads."""
-        self._turns.end()
-        with self._lock:
-            self._closed = True
-            threads = list(self._threads)
-        for _ in threads:
-            self._queue.put(None)
-        for thread in threads:
-            thread.join(_STOP_SECONDS)

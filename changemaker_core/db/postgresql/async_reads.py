@@ -23,7 +23,7 @@ import asyncpg
 
 from changemaker_core.db.errors import DatabaseUnavailable
 from changemaker_core.db.postgresql.link import asyncpg_addresses, give_up_soon
-from changemaker_core.db.work import check_usable
+from changemaker_core.db.threads import check_usable
 
 if TYPE_CHECKING:
     from changemaker_core.db.postgresql.settings import PoolSettings

@@ -19,8 +19,9 @@ from changemaker_core.db.postgresql.link import connect_seconds
 from changemaker_core.db.postgresql.listener import CHANNEL, Listener
 from changemaker_core.db.postgresql.notifications import Note
 from changemaker_core.db.postgresql.replicas import Replicas
+from changemaker_core.db.threads import Pool
 from changemaker_core.db.tracking import NOTHING
-from changemaker_core.db.work import Pool, Work, release
+from changemaker_core.db.work import Work, release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

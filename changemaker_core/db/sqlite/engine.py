@@ -15,7 +15,8 @@ from changemaker_core.db.dialects import Sqlite
 from changemaker_core.db.errors import DatabaseClosed, as_peewee_error
 from changemaker_core.db.sqlite.versions import VersionWatcher, stamp_versions
 from changemaker_core.db.sqlite.writer import FileLock, Writer
-from changemaker_core.db.work import Pool, Work, release
+from changemaker_core.db.threads import Pool
+from changemaker_core.db.work import Work, release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

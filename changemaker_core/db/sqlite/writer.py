@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.errors import as_peewee_error
 from changemaker_core.db.sqlite.versions import NO_COMMIT, stamp_versions
+from changemaker_core.db.threads import LoopBatches, check_usable
 from changemaker_core.db.tracking import NOTHING, merge
-from changemaker_core.db.work import Turns, Work, check_usable, release
+from changemaker_core.db.work import Work, release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -53,7 +54,7 @@ class Writer:
         self._watcher = watcher
         self._notify = notify
         self._queue: queue.SimpleQueue[Work | None] = queue.SimpleQueue()
-        self._turns = Turns(self._queue.put)
+        self._batches = LoopBatches(self._queue.put)
         self._start_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -62,7 +63,7 @@ class Writer:
     def submit(self, work: Work) -> None:
         """Queue ``work``; the thread starts with the first."""
         check_usable(self._closed, self._pid)
-        self._turns.add(work)
+        self._batches.add(work)
         if self._thread is None:
             self._start()
 
@@ -77,7 +78,7 @@ class Writer:
     def close(self) -> None:
         """Write what is queued, then end the thread."""
         self._closed = True
-        self._turns.end()
+        self._batches.flush()
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join(_STOP_SECONDS)
