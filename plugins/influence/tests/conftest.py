@@ -14,7 +14,7 @@ from hypothesis import settings
 
 from changemaker_core import utcnow
 from changemaker_core.features.accounts import api as accounts
-from changemaker_core.testing.fixtures_site import client_of
+from changemaker_core.testing import client_of, run_jobs
 from changemaker_influence.campaigns import services as campaigns
 from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
 from changemaker_influence.plugin import InfluencePlugin
@@ -62,10 +62,10 @@ class Visit:
                 self.site, email=email, name="Organiser", role=role, password=password
             )
         )
-        answer = await self.client.post(
+        response = await self.client.post(
             "/api/auth/login", json={"email": email, "password": password}
         )
-        self.headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
+        self.headers = {"Authorization": f"Bearer {response.json()['access_token']}"}
 
     async def organise(self, method, path, **options):
         """A request of the organiser, who signs in first."""
@@ -102,15 +102,13 @@ class Visit:
 
     async def emails(self, campaign):
         """The ledger of a campaign, newest first."""
-        answer = await self.organise("GET", f"/api/campaigns/{campaign['id']}/emails")
-        assert answer.status_code == 200, answer.text
-        return answer.json()["data"]
+        response = await self.organise("GET", f"/api/campaigns/{campaign['id']}/emails")
+        assert response.status_code == 200, response.text
+        return response.json()["data"]
 
     async def run_jobs(self):
         """Runs what is due, as the job runner would."""
-        from changemaker_core.jobs import Executor
-
-        return await asyncio.to_thread(lambda: Executor(self.site).run_due())
+        return await run_jobs(self.site)
 
     async def metric(self, line):
         """The value of a line of ``/api/metrics``; ``None`` where there is none."""

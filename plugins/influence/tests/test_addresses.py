@@ -24,12 +24,12 @@ from changemaker_influence.addresses import MAX_ADDRESS, canonical
         ("zoe\u200b\u0301@example.org", "zoé@example.org"),
     ],
 )
-def test_what_looks_the_same_is_the_same(typed, same):
+def test_equal_looking_addresses_are_equal(typed, same):
     assert canonical(typed) == canonical(same) == same
 
 
 @given(st.text(max_size=20), st.text(max_size=20))
-def test_a_canonical_address_is_its_own_and_can_be_written_to(local, domain):
+def test_a_canonical_address_is_stable_and_valid(local, domain):
     try:
         address = canonical(f"{local}@{domain}.example.org")
     except (InvalidAddress, HeaderInjection):
@@ -39,6 +39,6 @@ def test_a_canonical_address_is_its_own_and_can_be_written_to(local, domain):
     assert len(address) <= MAX_ADDRESS
 
 
-def test_an_address_that_grows_too_long_is_none():
+def test_an_address_that_becomes_too_long_is_refused():
     with pytest.raises(InvalidAddress):
         canonical("a@" + ".".join(["ä" * 40] * 6) + ".ca")

@@ -30,7 +30,7 @@ PATHS = [
 ]
 
 
-async def test_a_campaign_is_made_changed_published_and_removed(visit):
+async def test_a_campaign_is_created_changed_published_and_deleted(visit):
     async with visit() as v:
         made = await v.organise("POST", "/api/campaigns", json=NEW)
         assert made.status_code == 201, made.text
@@ -52,7 +52,7 @@ async def test_a_campaign_is_made_changed_published_and_removed(visit):
         assert (await v.client.get("/api/public/campaigns")).json()["data"] == []
 
 
-async def test_all_errors_of_a_campaign_are_told_at_once(visit):
+async def test_all_errors_of_a_campaign_are_reported_together(visit):
     async with visit() as v:
         wrong = {
             "title": "",
@@ -61,9 +61,9 @@ async def test_all_errors_of_a_campaign_are_told_at_once(visit):
             "cover_photo": "javascript:alert(1)",
             "starts_at": "2030-01-01T00:00:00",
         }
-        answer = await v.organise("POST", "/api/campaigns", json=wrong)
-        assert answer.status_code == 422
-        assert {error["field"] for error in answer.json()["errors"]} == {
+        response = await v.organise("POST", "/api/campaigns", json=wrong)
+        assert response.status_code == 422
+        assert {error["field"] for error in response.json()["errors"]} == {
             "title",
             "email_subject",
             "email_body",
@@ -84,13 +84,13 @@ async def test_the_organisers_api_is_for_organisers(visit):
             assert refused.status_code == 403, path
 
 
-async def test_a_campaign_that_is_not_there_is_not_found(visit):
+async def test_an_unknown_campaign_is_not_found(visit):
     async with visit() as v:
         for id in ("00000000-0000-7000-8000-000000000000", "nothing"):
             for method, path in PATHS[2:]:
                 body = {"name": "A", "email": "a@example.org"} if method == "POST" else {}
-                answer = await v.organise(method, path.replace("{id}", id), json=body)
-                assert answer.status_code == 404, (method, path)
+                response = await v.organise(method, path.replace("{id}", id), json=body)
+                assert response.status_code == 404, (method, path)
 
 
 async def test_a_misspelt_placeholder_is_refused(visit):
@@ -113,9 +113,9 @@ async def test_dates_must_fit(visit):
     async with visit() as v:
         campaign = await v.campaign(starts_at="2030-01-02T00:00:00Z")
         change = {"ends_at": "2030-01-01T00:00:00Z"}
-        answer = await v.organise("PATCH", f"/api/campaigns/{campaign['id']}", json=change)
-        assert answer.status_code == 422
-        assert answer.json()["errors"][0]["field"] == "ends_at"
+        response = await v.organise("PATCH", f"/api/campaigns/{campaign['id']}", json=change)
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["field"] == "ends_at"
 
 
 @pytest.mark.parametrize(
@@ -125,12 +125,12 @@ async def test_dates_must_fit(visit):
 async def test_dates_are_ones_that_every_time_zone_has(visit, change):
     async with visit() as v:
         campaign = await v.campaign()
-        answer = await v.organise("PATCH", f"/api/campaigns/{campaign['id']}", json=change)
-        assert answer.status_code == 422
-        assert {error["field"] for error in answer.json()["errors"]} == change.keys()
+        response = await v.organise("PATCH", f"/api/campaigns/{campaign['id']}", json=change)
+        assert response.status_code == 422
+        assert {error["field"] for error in response.json()["errors"]} == change.keys()
 
 
-async def test_what_was_never_published_stays_unseen(visit):
+async def test_a_draft_is_not_public(visit):
     async with visit() as v:
         campaign = await v.campaign(status="DRAFT")
         await v.change(campaign["id"], status="ARCHIVED")
@@ -139,7 +139,7 @@ async def test_what_was_never_published_stays_unseen(visit):
         assert (await v.send(campaign)).status_code == 404
 
 
-async def test_a_published_campaign_is_for_somebody(visit):
+async def test_a_published_campaign_has_recipients(visit):
     async with visit() as v:
         campaign = await v.campaign(status="DRAFT", target_government_levels=[])
         path = f"/api/campaigns/{campaign['id']}"
@@ -148,7 +148,7 @@ async def test_a_published_campaign_is_for_somebody(visit):
         assert (await v.organise("PATCH", path, json=both)).status_code == 200
 
 
-async def test_status_takes_allowed_steps_only(visit):
+async def test_a_status_follows_the_table(visit):
     async with visit() as v:
         campaign = await v.campaign()
         path = f"/api/campaigns/{campaign['id']}"
@@ -158,7 +158,7 @@ async def test_status_takes_allowed_steps_only(visit):
         assert (await v.organise("PATCH", path, json={"status": "PAUSED"})).status_code == 200
 
 
-async def test_slugs_never_meet_and_stay_once_published(visit):
+async def test_slugs_are_unique_and_stay_once_published(visit):
     async with visit() as v:
         made = await asyncio.gather(*(v.campaign(status="DRAFT") for _ in range(5)))
         slugs = sorted(campaign["slug"] for campaign in made)
@@ -173,15 +173,15 @@ async def test_slugs_never_meet_and_stay_once_published(visit):
         assert (renamed["title"], renamed["slug"]) == ("Lakes first", "rivers-first")
 
 
-async def test_a_campaign_with_messages_is_archived_and_not_removed(visit):
+async def test_a_campaign_with_messages_cannot_be_deleted(visit):
     async with visit() as v:
         campaign = await v.campaign()
         await v.send(campaign)
-        answer = await v.organise("DELETE", f"/api/campaigns/{campaign['id']}")
-        assert (answer.status_code, answer.json()["code"]) == (409, "campaign_has_emails")
+        response = await v.organise("DELETE", f"/api/campaigns/{campaign['id']}")
+        assert (response.status_code, response.json()["code"]) == (409, "campaign_has_emails")
 
 
-async def test_the_public_sees_open_campaigns_without_what_is_internal(visit):
+async def test_the_public_list_has_open_campaigns_without_internal_fields(visit):
     async with visit() as v:
         draft = await v.campaign(status="DRAFT", title="Draft")
         shown = await v.campaign(title="CampaignFields", show_email_count=True)
@@ -233,7 +233,7 @@ def test_recipients_of_a_campaign_are_different_people(make_site):
         site.db.sync.write(services.add_recipient, campaign.id, chair)
 
 
-def test_seeds_are_three_campaigns_and_are_sown_once(make_site):
+def test_the_demonstration_has_three_campaigns_once(make_site):
     from changemaker_influence.plugin import InfluencePlugin
 
     site = make_site(InfluencePlugin, plugin_tables={"influence": {"directory": "file"}})
@@ -253,7 +253,7 @@ def test_seeds_are_three_campaigns_and_are_sown_once(make_site):
     assert count() == (["en", "en", "fr"], 3, 1)
 
 
-def test_a_site_that_is_no_demonstration_has_no_seeds(make_site):
+def test_other_sites_have_no_samples(make_site):
     from changemaker_influence.plugin import InfluencePlugin
 
     site = make_site(InfluencePlugin, plugin_tables={"influence": {"directory": "file"}})

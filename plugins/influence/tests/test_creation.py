@@ -1,4 +1,4 @@
-"""What is answered when a campaign is made, and what was written."""
+"""What is returned when a campaign is made, and what was written."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ def site(make_site):
 
 
 @pytest.mark.parametrize("new", [NEW, BARE])
-def test_the_answer_is_what_is_read_again(site, new):
+def test_the_response_is_what_a_later_read_returns(site, new):
     made = site.db.sync.write(services.create, new)
     assert made == site.db.sync.read(services.find, made.id)
     assert made.starts_at is None or made.starts_at.utcoffset() == timedelta(0)
 
 
-def test_rivals_get_slugs_of_their_own(site):
+def test_concurrent_campaigns_get_different_slugs(site):
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: site.db.sync.write(services.create, NEW), range(40)))
     slugs = {campaign.slug for campaign in made}
@@ -60,7 +60,7 @@ def test_a_campaign_is_renamed_beside_others(site):
 @pytest.mark.parametrize(
     "steps", [["ACTIVE"], ["ARCHIVED", "PAUSED", "ACTIVE"], ["ACTIVE", "PAUSED", "ACTIVE"]]
 )
-def test_whatever_was_published_is_counted(site, steps, tallied):
+def test_a_published_campaign_has_a_tally(site, steps, tallied):
     made = site.db.sync.write(services.create, NEW)
     if tallied:
         site.db.sync.write(lambda tx: EmailTally.insert(campaign=made.id, sent=0).execute())
@@ -69,7 +69,7 @@ def test_whatever_was_published_is_counted(site, steps, tallied):
     assert site.db.sync.one(queries.published_by_id(id=made.id)).sent == 0
 
 
-def test_a_tally_goes_with_its_campaign(site):
+def test_a_tally_is_deleted_with_its_campaign(site):
     made = site.db.sync.write(services.create, NEW)
     site.db.sync.write(services.change, made.id, CampaignChange(status="ACTIVE"))
     site.db.sync.write(services.delete, made.id)

@@ -6,7 +6,7 @@ import pytest
 
 from changemaker_core import Plugin, hookimpl
 from changemaker_core.plugin.errors import BootFailed, PluginConfigError
-from changemaker_core.testing.fixtures_site import client_of
+from changemaker_core.testing import client_of
 from changemaker_influence.api import Directory, DirectoryEntry, PostalCodeInvalid, representative
 from changemaker_influence.plugin import InfluencePlugin
 
@@ -68,9 +68,9 @@ async def test_another_plugins_directory_is_used(open_app, tables):
         client_of(app) as client,
     ):
         path = "/api/public/representatives"
-        answer = await client.get(path, params={"postal_code": "Riverside"})
-        assert answer.json()["postal_code"] == "riverside"
-        assert answer.json()["data"][0]["level"] == "MUNICIPAL"
+        response = await client.get(path, params={"postal_code": "Riverside"})
+        assert response.json()["postal_code"] == "riverside"
+        assert response.json()["data"][0]["level"] == "MUNICIPAL"
         refused = await client.get(path, params={"postal_code": "L5G 4L3"})
         assert refused.status_code == 422
         assert "village" in refused.text

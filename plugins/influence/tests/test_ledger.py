@@ -84,9 +84,7 @@ async def test_the_mail_has_its_headers_and_both_parts(mailing, smtp_server):
 
 
 @pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "message"])
-async def test_a_permanent_refusal_fails_and_is_not_tried_again(
-    mailing, smtp_server, stage, caplog
-):
+async def test_a_permanent_refusal_fails_and_is_not_retried(mailing, smtp_server, stage, caplog):
     async with mailing() as v:
         campaign = await v.campaign()
         smtp_server.then(Behaviour(stage, reply=f"550 5.1.1 {REFUSAL}"))
@@ -117,7 +115,7 @@ async def test_a_permanent_refusal_fails_and_is_not_tried_again(
     ],
     ids=lambda each: f"{each.stage} {each.reply or ('drop' if each.drop else 'hang')}",
 )
-async def test_a_temporary_refusal_is_tried_again_after_a_minute(mailing, smtp_server, behaviour):
+async def test_a_temporary_refusal_is_retried_after_a_minute(mailing, smtp_server, behaviour):
     async with mailing() as v:
         campaign = await v.campaign()
         smtp_server.then(behaviour)
@@ -144,7 +142,7 @@ async def test_a_temporary_refusal_is_tried_again_after_a_minute(mailing, smtp_s
     ],
     ids=["dropped, accepted", "dropped", "hung, accepted", "hung"],
 )
-async def test_no_answer_after_data_is_unknown_and_never_tried_again(
+async def test_a_lost_response_after_data_is_unknown_and_never_retried(
     mailing, smtp_server, behaviour
 ):
     async with mailing() as v:
@@ -161,7 +159,7 @@ async def test_no_answer_after_data_is_unknown_and_never_tried_again(
         assert await v.metric("cm_emails_sent_total") == 0
 
 
-async def test_it_is_given_up_after_a_day(mailing, smtp_server):
+async def test_retries_end_after_a_day(mailing, smtp_server):
     async with mailing() as v:
         campaign = await v.campaign()
         smtp_server.always(Behaviour("rcpt", reply="450 later"))
@@ -206,7 +204,7 @@ async def test_one_bad_address_does_not_hold_up_the_others(mailing, smtp_server)
         assert rows == {AVERY: "FAILED", jordan: "SENT"}
 
 
-async def test_a_message_takes_allowed_steps_only(visit):
+async def test_the_status_of_a_message_follows_the_table(visit):
     async with visit() as v:
         await v.send(await v.campaign())
         row = await row_of(v)
@@ -248,7 +246,7 @@ def hear(run, **event):
     Listener.heard.append(event)
 
 
-async def test_other_plugins_hear_of_what_was_sent(visit, monkeypatch):
+async def test_other_plugins_are_notified_of_sent_messages(visit, monkeypatch):
     monkeypatch.setattr(Listener, "heard", [])
     async with visit(plugins=(Listener,)) as v:
         campaign = await v.campaign()

@@ -1,4 +1,4 @@
-"""When a campaign takes messages: the public list's SQL and the campaign's own answer agree."""
+"""When a campaign takes messages: the public list's SQL and the campaign's own rule agree."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def site(make_site):
     return site
 
 
-def test_a_campaign_says_whether_it_is_open_and_why_not(site):
+def test_a_campaign_tells_whether_it_is_open_and_why_not(site):
     for number, case in enumerate(CASES):
         view = site.db.sync.one(queries.published_by_slug(slug=str(number)))
         if case[0] == "DRAFT":

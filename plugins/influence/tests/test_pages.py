@@ -33,7 +33,7 @@ async def post(v, campaign, **fields):
     return await v.client.post(f"/campaigns/{campaign['slug']}", data={**TYPED, **fields})
 
 
-async def test_from_the_list_to_the_page_that_says_it_was_sent(visit):
+async def test_from_the_list_to_the_status_of_a_sent_message(visit):
     async with visit() as v:
         campaign = await v.campaign()
         listed = await v.client.get("/campaigns")
@@ -57,7 +57,7 @@ async def test_from_the_list_to_the_page_that_says_it_was_sent(visit):
         assert "<svg" in done.text
 
 
-async def test_somebody_without_an_address_is_shown_with_their_telephone(visit):
+async def test_a_representative_without_an_address_is_shown_with_their_telephone(visit):
     async with visit() as v:
         campaign = await v.campaign()
         page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=l5g+4l3")
@@ -66,7 +66,7 @@ async def test_somebody_without_an_address_is_shown_with_their_telephone(visit):
         assert page.headers["Cache-Control"] == "no-store"
 
 
-async def test_only_those_whom_the_campaign_is_for_are_shown(visit):
+async def test_only_targeted_representatives_are_shown(visit):
     async with visit() as v:
         campaign = await v.campaign(target_government_levels=["PROVINCIAL"])
         page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=l5g+4l3")
@@ -74,7 +74,7 @@ async def test_only_those_whom_the_campaign_is_for_are_shown(visit):
         assert "Avery Tremblay-Sample" not in page.text
 
 
-async def test_the_mail_programs_message_is_filled_in(visit):
+async def test_the_mailto_message_is_filled_in(visit):
     async with visit() as v:
         campaign = await v.campaign()
         page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=l5g+4l3")
@@ -85,17 +85,17 @@ async def test_the_mail_programs_message_is_filled_in(visit):
         assert "mailto:" not in page.text
 
 
-async def test_what_was_typed_comes_back_with_what_is_wrong(visit):
+async def test_a_rejected_form_keeps_its_values_and_shows_errors(visit):
     async with visit() as v:
         campaign = await v.campaign()
         keys = await keys_of(v, campaign)
         chosen = keys["Jordan Okafor-Sample"]
-        answer = await post(v, campaign, recipients=[chosen], sender_email="nobody", consent="")
-        assert answer.status_code == 422
-        assert 'value="Sacha Supporter"' in answer.text
-        assert re.search(rf'value="{chosen}" checked', answer.text)
-        assert 'aria-invalid="true"' in answer.text
-        assert "Please tick this box" in answer.text
+        response = await post(v, campaign, recipients=[chosen], sender_email="nobody", consent="")
+        assert response.status_code == 422
+        assert 'value="Sacha Supporter"' in response.text
+        assert re.search(rf'value="{chosen}" checked', response.text)
+        assert 'aria-invalid="true"' in response.text
+        assert "Please tick this box" in response.text
         nobody = await post(v, campaign)
         assert nobody.status_code == 422
         assert "Choose at least one person" in nobody.text
@@ -111,8 +111,8 @@ async def test_injections_and_robots_are_refused(visit, fields):
     async with visit() as v:
         campaign = await v.campaign()
         keys = await keys_of(v, campaign)
-        answer = await post(v, campaign, recipients=list(keys.values()), **fields)
-        assert answer.status_code == 422
+        response = await post(v, campaign, recipients=list(keys.values()), **fields)
+        assert response.status_code == 422
         assert await v.site.db.read(lambda: CampaignEmail.select().count()) == 0
 
 
@@ -137,13 +137,13 @@ async def test_custom_recipients_can_be_chosen(visit):
         chair = {"name": "The Chair", "email": "chair@company.example", "title": "CEO"}
         await v.organise("POST", path, json=chair)
         keys = await keys_of(v, campaign)
-        answer = await post(v, campaign, recipients=[keys["The Chair"]])
-        assert answer.status_code == 303
+        response = await post(v, campaign, recipients=[keys["The Chair"]])
+        assert response.status_code == 303
         row = await v.site.db.read(CampaignEmail.get)
         assert row.recipient_email == "chair@company.example"
 
 
-async def test_a_campaign_that_is_not_open_says_so(visit):
+async def test_a_closed_campaign_says_why(visit):
     async with visit() as v:
         draft = await v.campaign(status="DRAFT")
         assert (await v.client.get(f"/campaigns/{draft['slug']}")).status_code == 404
@@ -187,11 +187,11 @@ async def test_nothing_that_was_typed_becomes_markup(visit):
         campaign = await v.campaign(
             title=evil, description=evil, email_body=evil, call_to_action=evil, email_subject=evil
         )
-        answers = [
+        responses = [
             await v.client.get("/campaigns"),
             await v.client.get(f"/campaigns/{campaign['slug']}", params={"postal_code": evil}),
             await post(v, campaign, sender_name=evil, sender_email=evil, postal_code=evil),
         ]
-        assert [answer.status_code for answer in answers] == [200, 200, 422]
-        for answer in answers:
-            assert "<script>alert" not in answer.text
+        assert [response.status_code for response in responses] == [200, 200, 422]
+        for response in responses:
+            assert "<script>alert" not in response.text

@@ -53,8 +53,8 @@ async def test_a_cursor_of_another_list_is_refused(visit):
     async with visit() as visiting:
         await visiting.sign_in()
         await published(visiting, 2)
-        answer = await visiting.client.get("/api/public/campaigns", params={"limit": 1})
-        cursor = answer.json()["pagination"]["next_cursor"]
+        response = await visiting.client.get("/api/public/campaigns", params={"limit": 1})
+        cursor = response.json()["pagination"]["next_cursor"]
         for wrong in (cursor, "made-up"):
             refused = await visiting.client.get(
                 "/api/campaigns", params={"cursor": wrong}, headers=visiting.headers

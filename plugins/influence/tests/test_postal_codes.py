@@ -62,6 +62,6 @@ def test_anything_else_is_refused_and_names_the_format(typed):
         "L5G4L3" + " " * MAX_TYPED,
     ],
 )
-def test_what_is_no_code(typed):
+def test_codes_that_are_refused(typed):
     with pytest.raises(PostalCodeInvalid):
         normalise(typed)

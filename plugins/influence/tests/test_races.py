@@ -80,7 +80,7 @@ def collide(site, first, second):
         return one.exception(SECONDS), two.exception(SECONDS)
 
 
-def test_a_campaign_is_not_removed_while_somebody_writes_in_it(site):
+def test_a_campaign_is_not_deleted_during_a_submission(site):
     one, two = collide(site, take, campaigns.delete)
     assert one is None
     assert isinstance(two, Conflict)
@@ -88,7 +88,7 @@ def test_a_campaign_is_not_removed_while_somebody_writes_in_it(site):
     assert site.db.sync.read(CampaignEmail.select().count) == 1
 
 
-def test_nobody_writes_in_a_campaign_that_is_being_removed(site):
+def test_no_submission_to_a_campaign_that_is_being_deleted(site):
     one, two = collide(site, campaigns.delete, take)
     assert one is None
     assert isinstance(two, NotFound)

@@ -52,11 +52,11 @@ async def kept(v):
     return await v.site.db.read(lambda: [row.code for row in PostalCode.select()])
 
 
-async def test_a_live_answer_is_kept_and_then_given_from_the_cache(ask, represent):
+async def test_a_live_entry_is_cached_and_used(ask, represent):
     async with ask() as (v, look_up):
-        answer = await look_up("l5g 4l3")
-        assert answer.status_code == 200, answer.text
-        live = answer.json()
+        response = await look_up("l5g 4l3")
+        assert response.status_code == 200, response.text
+        live = response.json()
         assert live["source"] == "live"
         assert (live["postal_code"], live["city"], live["province"]) == (
             "L5G4L3",
@@ -88,7 +88,7 @@ async def test_a_live_answer_is_kept_and_then_given_from_the_cache(ask, represen
         assert await v.metric('cm_representative_lookups_total{source="cache"}') == 1
 
 
-async def test_an_old_answer_is_asked_for_again(ask, represent):
+async def test_an_old_entry_is_fetched_again(ask, represent):
     async with ask() as (v, look_up):
         await look_up()
         v.clock.ahead += timedelta(days=6, hours=23)
@@ -110,7 +110,7 @@ async def test_absent_keys_doubles_and_several_for_one_office(ask):
 
 
 @pytest.mark.parametrize("behaviour", BAD)
-async def test_what_misbehaves_leaves_the_stale_cache_or_a_clear_503(ask, represent, behaviour):
+async def test_a_failing_directory_means_the_stale_cache_or_503(ask, represent, behaviour):
     async with ask() as (v, look_up):
         first = (await look_up()).json()
         v.clock.ahead += timedelta(days=8)
@@ -128,7 +128,7 @@ async def test_what_misbehaves_leaves_the_stale_cache_or_a_clear_503(ask, repres
         assert await v.metric('cm_representative_lookups_total{source="none"}') == 1
 
 
-async def test_404_says_that_nobody_is_known_unless_somebody_was(ask, represent):
+async def test_404_means_an_unknown_code_or_the_stale_cache(ask, represent):
     async with ask() as (v, look_up):
         await look_up()
         v.clock.ahead += timedelta(days=8)
@@ -145,7 +145,7 @@ async def test_no_connection_is_unavailable(visit):
         assert refused.json()["code"] == "directory_unavailable"
 
 
-async def test_what_is_no_postal_code_is_refused_without_asking(ask, represent):
+async def test_an_invalid_postal_code_sends_no_request(ask, represent):
     async with ask() as (_, look_up):
         for code in ("90210", "L5G", "", "../../x", "L5G 4L3?x=1"):
             refused = await look_up(code)
@@ -155,11 +155,11 @@ async def test_what_is_no_postal_code_is_refused_without_asking(ask, represent):
         assert represent.codes == []
 
 
-async def test_many_who_ask_at_once_are_one_request(ask, represent):
+async def test_simultaneous_lookups_are_one_request(ask, represent):
     async with ask() as (_, look_up):
         represent.delay = 0.2
-        answers = await asyncio.gather(*(look_up() for _ in range(12)))
-        assert {answer.json()["source"] for answer in answers} == {"live"}
+        responses = await asyncio.gather(*(look_up() for _ in range(12)))
+        assert {response.json()["source"] for response in responses} == {"live"}
         assert represent.codes == ["L5G4L3"]
 
 
@@ -173,7 +173,7 @@ async def test_a_visitor_who_leaves_does_not_end_the_others_lookup(ask, represen
         assert (await staying).json()["source"] == "live"
 
 
-async def test_what_no_database_can_hold_is_left_out(ask, represent):
+async def test_text_that_no_database_stores_is_left_out(ask, represent):
     async with ask() as (v, look_up):
         represent.behaviour = "unprintable"
         found = (await look_up("K1A 0A1")).json()
@@ -187,7 +187,7 @@ async def test_what_no_database_can_hold_is_left_out(ask, represent):
         assert await kept(v) == ["K1A0A1"]
 
 
-async def test_a_service_that_says_wait_is_left_alone(ask, represent):
+async def test_a_retry_after_opens_the_breaker(ask, represent):
     async with ask() as (_, look_up):
         represent.behaviour = "too_many"
         await look_up("K1A 0A1")
@@ -198,7 +198,7 @@ async def test_a_service_that_says_wait_is_left_alone(ask, represent):
         assert represent.codes == ["K1A0A1"]
 
 
-async def test_one_failure_does_not_keep_others_from_asking(ask, represent):
+async def test_one_failure_does_not_open_the_breaker(ask, represent):
     async with ask() as (_, look_up):
         represent.behaviour = "unavailable"
         await look_up("K1A 0A1")
@@ -206,7 +206,7 @@ async def test_one_failure_does_not_keep_others_from_asking(ask, represent):
         assert (await look_up("L5G 4L3")).json()["source"] == "live"
 
 
-async def test_a_service_that_is_down_is_left_alone_for_a_while(ask, represent):
+async def test_repeated_failures_open_the_breaker(ask, represent):
     async with ask() as (_, look_up):
         represent.behaviour = "unavailable"
         for number in range(8):
@@ -214,7 +214,7 @@ async def test_a_service_that_is_down_is_left_alone_for_a_while(ask, represent):
         assert len(represent.codes) == 5
 
 
-async def test_the_sites_own_limit_answers_from_the_stale_cache(ask, represent):
+async def test_the_sites_own_limit_means_the_stale_cache(ask, represent):
     async with ask(represent_requests_per_minute=2) as (v, look_up):
         await look_up("L5G 4L3")
         await look_up("K1A 0A1")
@@ -235,7 +235,7 @@ async def test_postal_codes_stay_out_of_the_log(ask, represent, caplog):
     assert "K1A" not in caplog.text
 
 
-async def test_the_page_says_what_is_wrong(ask, represent):
+async def test_the_page_shows_the_error(ask, represent):
     async with ask() as (v, _):
         campaign = await v.campaign()
         represent.behaviour = "unavailable"

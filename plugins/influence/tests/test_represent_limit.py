@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).with_name("asking_process.py")
+SCRIPT = Path(__file__).with_name("requesting_process.py")
 
 
 @pytest.fixture
 def ask_from_two(database, database_url, represent):
-    """Two processes ask together; answers how many of their requests were answered."""
+    """Two processes send requests together; return how many of each succeeded."""
 
     def ask(limit, period, lateness, seconds):
         options = [str(each) for each in (limit, period, lateness, seconds)]
@@ -25,23 +25,23 @@ def ask_from_two(database, database_url, represent):
             )
             for name in ("A", "B")
         ]
-        answers = [process.communicate(timeout=60)[0] for process in processes]
+        responses = [process.communicate(timeout=60)[0] for process in processes]
         assert [process.returncode for process in processes] == [0, 0]
-        return [int(answer) for answer in answers]
+        return [int(response) for response in responses]
 
     return ask
 
 
-def test_two_processes_ask_55_times_a_minute_and_no_more(ask_from_two, represent):
-    answered = ask_from_two(55, 60, 5, 4)
-    assert sum(answered) == 55
-    assert min(answered) > 0
+def test_two_processes_send_55_requests_a_minute_and_no_more(ask_from_two, represent):
+    returned = ask_from_two(55, 60, 5, 4)
+    assert sum(returned) == 55
+    assert min(returned) > 0
     assert len(represent.requests) == 55
 
 
 def test_the_window_slides(ask_from_two, represent):
     # The allowance for lateness is wide, so that a busy machine cannot break it in the test.
-    answered = ask_from_two(10, 1.0, 1.5, 7)
-    assert sum(answered) == len(represent.requests)
+    returned = ask_from_two(10, 1.0, 1.5, 7)
+    assert sum(returned) == len(represent.requests)
     assert represent.most_in(1.0) <= 10
     assert len(represent.requests) > 20

@@ -1,4 +1,4 @@
-"""What directories answer, read and tidied."""
+"""Entries of directories, read and cleaned."""
 
 from __future__ import annotations
 
@@ -25,32 +25,32 @@ def sample():
 
 
 async def test_one_list_may_be_absent(sample):
-    answer = await sample("L5G4L3")
-    assert [(each.elected_office, each.level) for each in answer.representatives] == [
+    entry = await sample("L5G4L3")
+    assert [(each.elected_office, each.level) for each in entry.representatives] == [
         ("MP", "FEDERAL"),
         ("MPP", "PROVINCIAL"),
         ("Mayor", "MUNICIPAL"),
         ("Councillor", "MUNICIPAL"),
     ]
-    assert (answer.city, answer.province, answer.ambiguous) == ("Mississauga", "ON", False)
+    assert (entry.city, entry.province, entry.ambiguous) == ("Mississauga", "ON", False)
 
 
-async def test_somebody_in_both_lists_is_there_once(sample):
-    answer = await sample("K1A0A1")
-    names = [each.name for each in answer.representatives]
+async def test_a_person_in_both_lists_is_there_once(sample):
+    entry = await sample("K1A0A1")
+    names = [each.name for each in entry.representatives]
     assert names == ["Sam Sample", "Jordan Okafor-Sample"]
 
 
 async def test_both_lists_may_be_absent(sample):
-    answer = await sample("V0N1B0")
-    assert answer.representatives == ()
-    assert answer.city == "Whistler"
+    entry = await sample("V0N1B0")
+    assert entry.representatives == ()
+    assert entry.city == "Whistler"
 
 
 async def test_several_for_one_office_are_ambiguous_and_empty_addresses_are_none(sample):
-    answer = await sample("T5J2R7")
-    assert answer.ambiguous
-    quinn = next(each for each in answer.representatives if each.name == "Quinn Sample")
+    entry = await sample("T5J2R7")
+    assert entry.ambiguous
+    quinn = next(each for each in entry.representatives if each.name == "Quinn Sample")
     assert (quinn.email, quinn.can_email) == (None, False)
     assert quinn.offices[0].tel == "1 780 555-0140"
 
@@ -74,7 +74,7 @@ async def test_a_code_without_a_file_is_not_known(sample):
         b'{"representatives_centroid": [{"email": "a@example.ca"}]}',
     ],
 )
-def test_what_is_no_answer_of_represents(content):
+def test_responses_that_are_not_represents(content):
     with pytest.raises(NotRepresentFormat):
         read_entry(content)
 
@@ -99,7 +99,7 @@ people = st.fixed_dictionaries(
 
 
 @given(st.lists(people, max_size=4), st.lists(people, max_size=4), st.randoms())
-def test_merging_loses_nobody_and_repeats_nobody(centroid, concordance, random):
+def test_merging_loses_and_repeats_no_one(centroid, concordance, random):
     both = [*centroid, *concordance]
     random.shuffle(both)
     content = {"code": "", "representatives_centroid": both, "representatives_concordance": both}
@@ -145,7 +145,7 @@ def table(tmp_path):
     return write
 
 
-async def test_a_table_serves_codes_their_beginnings_and_everybody(table):
+async def test_a_table_covers_codes_their_beginnings_and_all(table):
     directory = FileDirectory(
         table(
             "l5g 4l3,Ada,MP,ada@example.ca,North,555,Town",
@@ -154,17 +154,17 @@ async def test_a_table_serves_codes_their_beginnings_and_everybody(table):
             "K1A,Dan,MP,dan@example.ca,South,,",
         )
     )
-    answer = await directory.find("L5G4L3")
-    assert [each.name for each in answer.representatives] == ["Ada", "Ben", "Cleo"]
-    assert answer.city == "Town"
-    assert answer.representatives[0].offices[0].tel == "555"
+    entry = await directory.find("L5G4L3")
+    assert [each.name for each in entry.representatives] == ["Ada", "Ben", "Cleo"]
+    assert entry.city == "Town"
+    assert entry.representatives[0].offices[0].tel == "555"
     assert [each.name for each in (await directory.find("K1A0A1")).representatives] == [
         "Cleo",
         "Dan",
     ]
 
 
-async def test_a_table_without_a_row_for_a_code_knows_nobody(table):
+async def test_a_code_without_a_row_is_not_known(table):
     with pytest.raises(PostalCodeUnknown):
         await FileDirectory(table("K1A,Dan,MP,,,,")).find("L5G4L3")
 

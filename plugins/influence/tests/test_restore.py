@@ -25,7 +25,7 @@ def release(visit):
     Executor(visit.site).run_due()
 
 
-async def test_a_restored_snapshot_mails_nobody(open_site, smtp_server, database_url):
+async def test_a_restored_snapshot_sends_no_mail(open_site, smtp_server, database_url):
     async with open_site() as v:
         campaign = await v.campaign()
         for number in range(3):

@@ -15,11 +15,11 @@ JORDAN = "jordan.okafor@ola.example.ca"
 WARD = "ward1@mississauga.example.ca"
 
 
-def fields(answer):
+def fields(response):
     """The fields that a 422 is about."""
-    assert answer.status_code == 422, answer.text
-    assert answer.headers["content-type"].startswith("application/problem+json")
-    return {error["field"] for error in answer.json()["errors"]}
+    assert response.status_code == 422, response.text
+    assert response.headers["content-type"].startswith("application/problem+json")
+    return {error["field"] for error in response.json()["errors"]}
 
 
 async def ledger(v):
@@ -27,12 +27,12 @@ async def ledger(v):
     return await v.site.db.read(lambda: list(CampaignEmail.select().order_by(CampaignEmail.id)))
 
 
-async def test_a_message_is_taken_and_sent(visit):
+async def test_a_message_is_accepted_and_sent(visit):
     async with visit() as v:
         campaign = await v.campaign()
-        answer = await v.send(campaign)
-        assert answer.status_code == 202, answer.text
-        (email,) = answer.json()["emails"]
+        response = await v.send(campaign)
+        assert response.status_code == 202, response.text
+        (email,) = response.json()["emails"]
         assert email["recipient_name"] == "Avery Tremblay-Sample"
         assert email["status"] == "QUEUED"
         assert await v.metric("cm_email_queue_depth") == 1
@@ -48,14 +48,14 @@ async def test_a_message_is_taken_and_sent(visit):
 async def test_several_recipients_are_several_messages(visit):
     async with visit() as v:
         campaign = await v.campaign()
-        answer = await v.send(campaign, recipient_emails=[JORDAN, AVERY.upper(), WARD, AVERY])
-        names = [each["recipient_name"] for each in answer.json()["emails"]]
+        response = await v.send(campaign, recipient_emails=[JORDAN, AVERY.upper(), WARD, AVERY])
+        names = [each["recipient_name"] for each in response.json()["emails"]]
         assert names == ["Jordan Okafor-Sample", "Avery Tremblay-Sample", "Casey Sample"]
         assert await v.run_jobs() == 3
         assert len(v.site.mail.messages()) == 3
 
 
-async def test_the_row_holds_what_was_agreed_to(visit):
+async def test_the_row_stores_the_consent(visit):
     async with visit() as v:
         campaign = await v.campaign()
         await v.send(campaign, headers={"Accept-Language": "fr"})
@@ -72,13 +72,13 @@ async def test_the_row_holds_what_was_agreed_to(visit):
         assert row.postal_code == "L5G 4L3"
 
 
-async def test_somebody_who_is_not_the_senders_representative_is_refused(visit):
+async def test_a_recipient_who_does_not_represent_the_sender_is_refused(visit):
     async with visit() as v:
         campaign = await v.campaign()
         strangers = ["sam.sample@parl.example.ca", "anybody@example.org", "sacha@example.org"]
         for stranger in strangers:
-            answer = await v.send(campaign, recipient_emails=[AVERY, stranger])
-            assert fields(answer) == {"recipient_emails[1]"}
+            response = await v.send(campaign, recipient_emails=[AVERY, stranger])
+            assert fields(response) == {"recipient_emails[1]"}
         assert await ledger(v) == []
 
 
@@ -109,7 +109,7 @@ async def test_custom_recipients_are_written_to_without_showing_their_address(vi
         assert fields(refused) == {"recipient_emails[0]"}
 
 
-async def test_a_campaign_of_custom_recipients_alone_asks_no_directory(visit, represent):
+async def test_a_campaign_of_custom_recipients_needs_no_directory(visit, represent):
     async with visit(directory="represent", represent_url=represent.url) as v:
         campaign = await v.campaign(
             status="DRAFT", allow_custom_recipients=True, target_government_levels=[]
@@ -143,7 +143,7 @@ async def test_a_campaign_of_custom_recipients_alone_asks_no_directory(visit, re
         ({"surprise": 1}, "surprise"),
     ],
 )
-async def test_what_is_not_as_it_should_be_is_refused(visit, changes, field):
+async def test_invalid_requests_are_refused(visit, changes, field):
     async with visit() as v:
         campaign = await v.campaign(allow_email_editing=True)
         assert fields(await v.send(campaign, **changes)) == {field}
@@ -172,7 +172,7 @@ async def test_a_subject_may_grow_with_what_is_filled_in(visit):
         assert (row.status, len(row.subject)) == ("SENT", 3000)
 
 
-async def test_only_an_open_campaign_takes_messages(visit):
+async def test_only_an_open_campaign_accepts_messages(visit):
     async with visit() as v:
         draft = await v.campaign(status="DRAFT")
         assert (await v.send(draft)).status_code == 404
@@ -182,8 +182,8 @@ async def test_only_an_open_campaign_takes_messages(visit):
         assert (await v.send({"id": "nothing"})).status_code == 404
         for status in ("PAUSED", "ARCHIVED"):
             await v.change(campaign["id"], status=status)
-            answer = await v.send(campaign)
-            assert (answer.status_code, answer.json()["code"]) == (409, "campaign_closed")
+            response = await v.send(campaign)
+            assert (response.status_code, response.json()["code"]) == (409, "campaign_closed")
         early = await v.campaign(starts_at="2999-01-01T00:00:00Z")
         assert (await v.send(early)).status_code == 409
         late = await v.campaign(ends_at="2020-01-01T00:00:00Z")
@@ -193,7 +193,7 @@ async def test_only_an_open_campaign_takes_messages(visit):
         assert await ledger(v) == []
 
 
-async def test_the_same_message_twice_is_one_mail_and_tells_nobody(visit):
+async def test_the_same_message_twice_is_one_mail_with_equal_responses(visit):
     async with visit() as v:
         campaign = await v.campaign()
         first = await v.send(campaign)
@@ -220,21 +220,21 @@ async def test_the_same_message_twice_is_one_mail_and_tells_nobody(visit):
 async def test_the_same_message_many_times_at_once_is_one_mail(visit):
     async with visit() as v:
         campaign = await v.campaign()
-        answers = await asyncio.gather(*(v.send(campaign) for _ in range(8)))
-        assert [answer.status_code for answer in answers] == [202] * 8
-        assert len({answer.json()["emails"][0]["id"] for answer in answers}) == 8
+        responses = await asyncio.gather(*(v.send(campaign) for _ in range(8)))
+        assert [response.status_code for response in responses] == [202] * 8
+        assert len({response.json()["emails"][0]["id"] for response in responses}) == 8
         assert len(await ledger(v)) == 1
         assert await v.site.db.read(lambda: EmailRepeat.select().count()) == 7
         assert await v.run_jobs() == 1
 
 
-async def test_an_idempotency_key_has_one_answer(visit):
+async def test_an_idempotency_key_has_one_response(visit):
     async with visit() as v:
         campaign = await v.campaign()
         key = {"Idempotency-Key": "a key"}
-        answers = await asyncio.gather(*(v.send(campaign, headers=key) for _ in range(4)))
-        assert {answer.status_code for answer in answers} == {202}
-        assert len({answer.text for answer in answers}) == 1
+        responses = await asyncio.gather(*(v.send(campaign, headers=key) for _ in range(4)))
+        assert {response.status_code for response in responses} == {202}
+        assert len({response.text for response in responses}) == 1
         assert len(await ledger(v)) == 1
         assert await v.site.db.read(lambda: EmailRepeat.select().count()) == 0
         other = await v.send(campaign, headers=key, recipient_emails=[JORDAN])
@@ -246,7 +246,7 @@ async def test_an_idempotency_key_has_one_answer(visit):
         }
 
 
-async def test_a_repeated_request_has_its_answer_when_the_campaign_is_over(visit):
+async def test_a_repeated_request_has_its_response_after_the_campaign(visit):
     async with visit() as v:
         campaign = await v.campaign()
         key = {"Idempotency-Key": "a key"}
@@ -298,7 +298,7 @@ async def test_the_31st_message_of_an_ip_is_refused(visit):
         assert len(await ledger(v)) == 30
 
 
-async def test_addresses_stay_out_of_public_answers_and_metrics(visit):
+async def test_addresses_stay_out_of_public_responses_and_metrics(visit):
     async with visit() as v:
         campaign = await v.campaign()
         (email,) = (await v.send(campaign)).json()["emails"]
@@ -311,10 +311,10 @@ async def test_addresses_stay_out_of_public_answers_and_metrics(visit):
             "/api/public/campaigns",
             "/api/metrics",
         ):
-            answer = await v.client.get(path)
-            assert answer.status_code == 200, path
-            assert "sacha@example.org" not in answer.text, path
-            assert AVERY not in answer.text, path
+            response = await v.client.get(path)
+            assert response.status_code == 200, path
+            assert "sacha@example.org" not in response.text, path
+            assert AVERY not in response.text, path
 
 
 async def test_an_unknown_message_is_not_found(visit):
@@ -324,7 +324,7 @@ async def test_an_unknown_message_is_not_found(visit):
             assert (await v.client.get(f"/emails/{id}")).status_code == 404
 
 
-async def test_the_ledger_is_for_those_who_may_read_it(visit):
+async def test_the_ledger_needs_its_permission(visit):
     async with visit() as v:
         campaign = await v.campaign()
         await v.send(campaign, recipient_emails=[AVERY, JORDAN])

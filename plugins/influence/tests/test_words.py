@@ -70,7 +70,7 @@ def test_values_are_not_looked_through_again_and_nothing_else_is_reached():
     )
 
 
-def test_nothing_leaves_what_is_final():
+def test_final_statuses_have_no_successor():
     for status in states.FINAL:
         assert states.EMAIL[status] == frozenset()
 
@@ -81,12 +81,12 @@ def test_a_published_campaign_is_never_a_draft_again():
 
 
 @pytest.mark.parametrize(("now", "wanted"), [("DRAFT", "PAUSED"), ("ARCHIVED", "ACTIVE")])
-def test_campaigns_take_allowed_steps_only(now, wanted):
+def test_a_campaign_follows_the_table(now, wanted):
     with pytest.raises(states.IllegalTransition):
         states.check_campaign(now, wanted)
 
 
-def test_errors_are_kept_without_addresses():
+def test_errors_are_stored_without_addresses():
     text = "550 5.1.1 <a.b@example.ca>: Recipient address rejected (x@y.example)"
     kept = without_addresses(text)
     assert "@" not in kept

@@ -1,6 +1,6 @@
 """Asks a Represent server as often as it may: DATABASE_URL URL LIMIT PERIOD LATENESS SECONDS NAME.
 
-Prints how many of its requests were answered. The codes that it asks for begin with NAME.
+Prints how many of its requests were returned. The codes that it asks for begin with NAME.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from changemaker_influence.directories.represent import Represent
 
 
 async def ask(represent, name, until):
-    """How many requests were answered until then, by several visitors at once."""
+    """How many requests were returned until then, by several visitors at once."""
 
     async def visitor(number):
-        answered = asked = 0
+        returned = asked = 0
         while time.monotonic() < until:
             asked += 1
             try:
                 await represent.find(f"{name}{number}{asked}")
-                answered += 1
+                returned += 1
             except DirectoryUnavailable:
                 await asyncio.sleep(0.02)
-        return answered
+        return returned
 
     return sum(await asyncio.gather(*map(visitor, range(8))))
 
