@@ -62,7 +62,8 @@ def change(tx: Tx, id: str, wanted: CampaignChange) -> CampaignOut:
     ``NotFound``, ``Invalid``, or ``Conflict`` for a status that cannot follow.
     """
     now = _lock(id)
-    values = _named(wanted)
+    set_fields = msgspec.structs.asdict(wanted).items()
+    values = {name: value for name, value in set_fields if value is not msgspec.UNSET}
     after = {**msgspec.structs.asdict(now), **values}
     _check_dates(after)
     _check_placeholders(values)
@@ -91,9 +92,16 @@ def delete(tx: Tx, id: str) -> None:
 
 
 def add_recipient(tx: Tx, campaign_id: str, new: NewRecipient) -> RecipientOut:
-    """Add a recipient. Raises ``Conflict`` for one that exists, or for too many."""
+    """Add a recipient.
+
+    Raises ``Invalid`` for a wrong address, ``Conflict`` for one that exists or for too many.
+    """
     _lock(campaign_id)
-    email = _mailable(new)
+    try:
+        email = canonical(new.email)
+    except (InvalidAddress, HeaderInjection):
+        problem = Text("Enter an email address such as name@example.org.")
+        raise Invalid([FieldError("email", problem)]) from None
     recipients = queries.custom_recipients(campaign_id=campaign_id).all()
     if len(recipients) >= queries.MAX_CUSTOM_RECIPIENTS:
         raise Conflict(Text("This campaign has reached its maximum number of recipients."))
@@ -115,15 +123,6 @@ def add_recipient(tx: Tx, campaign_id: str, new: NewRecipient) -> RecipientOut:
     return next(recipient for recipient in recipients if recipient.id == id)
 
 
-def _mailable(new: NewRecipient) -> str:
-    """Return the recipient's canonical address. Raises ``Invalid`` for one that is no address."""
-    try:
-        return canonical(new.email)
-    except (InvalidAddress, HeaderInjection):
-        problem = Text("Enter an email address such as name@example.org.")
-        raise Invalid([FieldError("email", problem)]) from None
-
-
 def find(id: str) -> CampaignOut:
     """Return the campaign, inside a unit of work. Raises ``NotFound``."""
     found = queries.campaign_by_id(id=id).one()
@@ -136,11 +135,6 @@ def _lock(id: str) -> CampaignOut:
     """Return the campaign and lock its row until this transaction ends."""
     Campaign.update(updated_at=Campaign.updated_at).where(Campaign.id == id).execute()
     return find(id)
-
-
-def _named(wanted: CampaignChange) -> dict[str, Any]:
-    values = msgspec.structs.asdict(wanted)
-    return {name: value for name, value in values.items() if value is not msgspec.UNSET}
 
 
 def _update(id: str, **values: Any) -> None:
@@ -205,18 +199,17 @@ def _check_dates(values: dict[str, Any]) -> None:
 
 def _check_placeholders(values: dict[str, Any]) -> None:
     """Reject misspelt placeholders, which would reach every recipient as they are."""
+    known = ", ".join(f"{{{name}}}" for name in placeholders.NAMES)
     errors = [
-        FieldError(field, _unknown_placeholder(name))
+        FieldError(
+            field,
+            Text("{wrong} is not a placeholder. Use {known}.", wrong=f"{{{name}}}", known=known),
+        )
         for field in ("email_subject", "email_body")
         for name in placeholders.unknown(values.get(field, ""))
     ]
     if errors:
         raise Invalid(errors)
-
-
-def _unknown_placeholder(wrong: str) -> Text:
-    known = ", ".join(f"{{{name}}}" for name in placeholders.NAMES)
-    return Text("{wrong} is not a placeholder. Use {known}.", wrong=f"{{{wrong}}}", known=known)
 
 
 def _check_status(now: CampaignOut, after: dict[str, Any]) -> None:
