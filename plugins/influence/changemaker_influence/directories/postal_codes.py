@@ -31,7 +31,7 @@ def normalise(typed: str) -> str:
     """``l5g 4l3`` → ``L5G4L3``. Any case, spacing or hyphen; else ``PostalCodeInvalid``."""
     code = _BETWEEN.sub("", typed[: MAX_TYPED + 1]).upper()
     if len(typed) > MAX_TYPED or not _CODE.fullmatch(code):
-        raise PostalCodeInvalid(Text("Enter a Canadian postal code, such as K1A 0A1."))
+        raise PostalCodeInvalid(Text("Enter a Canadian postal code in the format A1A 1A1."))
     return code
 
 
