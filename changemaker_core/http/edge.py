@@ -11,7 +11,7 @@ from changemaker_core.http import rendering
 from changemaker_core.http.access_log import AccessLog
 from changemaker_core.http.endpoint import declared
 from changemaker_core.http.errors import BadRequest, ClientDisconnected
-from changemaker_core.http.proxies import Proxies, seen_from_outside
+from changemaker_core.http.proxies import Proxies, forwarded_values
 from changemaker_core.http.request import (
     CREDENTIALS,
     NO_ROUTE,
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     Scope = dict[str, Any]
 
 _READS = frozenset({"GET", "HEAD"})
-#: Methods that are counted by name; whatever else a client makes up is one kind.
+#: Methods that are counted by name; all others count as one.
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: Never a visitor's address: an operator's, or that of a proxy that is not configured.
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
@@ -129,7 +129,7 @@ class Edge:
     def _parse(self, scope: Scope) -> Request:
         client_ip, proxied = self._proxies.origin(scope)
         if proxied:
-            scope = {**scope, **seen_from_outside(scope)}
+            scope = {**scope, **forwarded_values(scope)}
         headers = dict(scope["headers"])
         locale, identified = self._visitors.of(
             headers.get(b"accept-language"), headers.get(b"cookie")
@@ -252,8 +252,8 @@ def _declaration(req: Request) -> Endpoint | None:
 class OncePerTurn:
     """Calls ``check`` at most once in a turn of the event loop.
 
-    Whatever runs before the end of the turn was waiting already when the check was made: its
-    request had arrived by then, and can depend on no later write. So a check is as good for it as
+    Every request that runs before the end of the turn was waiting when the check was made: it
+    had arrived by then, and can depend on no later write. So a check is as good for it as
     one of its own, and under load dozens of requests share one.
     """
 

@@ -28,7 +28,7 @@ STATUSES = frozenset({200, 201, 202, 204})
 
 
 class Body(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of what a request carries: immutable, named fields only, unknown ones refused.
+    """Base class of request bodies: immutable, named fields only, unknown fields rejected.
 
     >>> class Greeting(Body):
     ...     name: str
@@ -47,7 +47,7 @@ class Endpoint:
     response: Any = None
     status: int = 200
     rate_limit: Rate | None = None
-    #: Seconds for which the answer may be kept, if nothing that it was read from changes.
+    #: Seconds for which the response is cached, unless a table or row it was read from changes.
     cache: float | None = None
     #: The largest body in bytes; ``None`` is the site's ``max_body_bytes``.
     max_body: int | None = None
@@ -59,14 +59,14 @@ class Endpoint:
             raise TypeError(f"@endpoint: {problem}")
 
     def _problems(self) -> list[str]:
-        """What does not fit together, worst first."""
+        """Return what contradicts, worst first."""
         checks = {
             'declare either public=True or permission="…", and not both': (
                 self.public == bool(self.permission)
             ),
             "declare body= or form=, not both": self.body is not None and self.form is not None,
             f"status is one of {sorted(STATUSES)}": self.status not in STATUSES,
-            "only a public answer can be cached": self.cache is not None and not self.public,
+            "only a public response can be cached": self.cache is not None and not self.public,
             "cache is a number of seconds above 0": self.cache is not None and self.cache <= 0,
             "body, query and form are msgspec Structs": not self._structs(),
         }
@@ -90,17 +90,17 @@ def endpoint(
     cache: float | None = None,
     max_body: int | None = None,
 ) -> Callable[[Responder], Responder]:
-    """Declare a responder: ``async def on_post(self, req, resp, *, id, body) -> Answer``.
+    """Declare a responder: ``async def on_post(self, req, resp, *, id, body) -> Sent``.
 
     - Exactly one of ``public=True`` and ``permission="plugin.thing.verb"``.
     - ``body``, ``query`` and ``form`` are Structs; the responder gets ``body=`` and ``query=`` as
       values, already valid, and ``form=`` as a :class:`~changemaker_core.web.forms.Form`, which
       may hold errors to show. ``max_body`` is in bytes.
-    - ``response`` is the type of the answer, for the documentation of the API.
+    - ``response`` is the type of the returned value, for the documentation of the API.
     - ``rate_limit="10/minute"`` is counted for each address and protects our own CPU; processes
       share it where Redis is configured.
-    - ``cache=60`` lets answers of public GETs be kept for that many seconds; they are dropped at
-      once when something changes that they were read from. Such an answer may depend on path, query
+    - ``cache=60`` caches responses of public GETs for that many seconds; each is dropped at once
+      when a table or row changes that it was read from. A cached response may depend on path, query
       and language only.
 
     The responder returns a Struct, dict or list (JSON), a ``TemplateResponse``, a ``Redirect``,
@@ -132,7 +132,7 @@ def endpoint(
 
 
 def declared(responder: Any) -> Endpoint | None:
-    """The declaration of a responder; ``None`` where it has none."""
+    """Return the declaration of a responder; ``None`` where it has none."""
     return getattr(responder, ATTRIBUTE, None)
 
 
@@ -146,7 +146,7 @@ def _check(responder: Callable[..., Any], spec: Endpoint) -> None:
     if not inspect.iscoroutinefunction(responder):
         raise TypeError(f"@endpoint: {name} must be declared with async def")
     if spec.cache is not None and not responder.__name__.startswith("on_get"):
-        raise TypeError(f"@endpoint: {name} cannot be cached; only answers to GET can")
+        raise TypeError(f"@endpoint: {name} cannot be cached; only responses to GET can")
     parameters = inspect.signature(responder).parameters
     wanted = [each for each in ("body", "query", "form") if getattr(spec, each) is not None]
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values()):
@@ -186,7 +186,7 @@ def _guarded(responder: Responder, spec: Endpoint) -> Responder:
 
 
 class _Windows:
-    """One window for each site: two apps in one process share the responder, and nothing else."""
+    """One rate window for each site: two apps in one process share only the responder."""
 
     def __init__(self, rate: Rate, name: str) -> None:
         self._rate = rate

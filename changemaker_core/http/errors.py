@@ -1,4 +1,4 @@
-"""What can go wrong with a request, as RFC 9457 problems with a stable ``code``."""
+"""Errors of requests, as RFC 9457 problems with a stable ``code``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class FieldError:
-    """One field that is not as it should be.
+    """An error of one field.
 
     ``field`` is its path: ``sender_email``, ``recipients[2].email``, or ``""`` for the whole;
     ``where`` is ``body``, ``query`` or ``form``.
@@ -39,10 +39,10 @@ class FieldError:
 
 
 class Problem(Exception):
-    """An answer that is not what was asked for; raise it from anywhere in a responder.
+    """An error response; raise it from anywhere in a responder.
 
     ``code`` is stable and for programs; ``title`` and ``detail`` are for people and are translated
-    where they are :class:`~changemaker_core.text.Text`. ``headers`` are added to the answer.
+    where they are :class:`~changemaker_core.text.Text`. ``headers`` are added to the response.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ClientDisconnected(Exception):
 
 
 class _Known(Problem):
-    """A problem whose status, code and title its class tells."""
+    """A problem with the status, code and title of its class."""
 
     known_status: ClassVar[int]
     known_code: ClassVar[str]
@@ -94,14 +94,14 @@ class _Known(Problem):
 
 
 class BadRequest(_Known):
-    """The request cannot be understood at all."""
+    """The request is malformed."""
 
     known_status, known_code = 400, "bad_request"
     known_title = Text("The request could not be understood.")
 
 
 class Unauthorized(_Known):
-    """Nobody proved who is asking, or what was shown as proof is not good."""
+    """The request has no credentials, or none that are valid."""
 
     known_status, known_code = 401, "unauthorized"
     known_title = Text("Please sign in.")
@@ -118,7 +118,7 @@ class Unauthorized(_Known):
 
 
 class Forbidden(_Known):
-    """Whoever asks is known, and may not."""
+    """The actor is known, and lacks the permission."""
 
     known_status, known_code = 403, "forbidden"
     known_title = Text("You do not have permission to do this.")
@@ -132,7 +132,7 @@ class NotFound(_Known):
 
 
 class Conflict(_Known):
-    """What is asked does not fit what is."""
+    """The request conflicts with the current state."""
 
     known_status, known_code = 409, "conflict"
     known_title = Text("This conflicts with the current state.")
@@ -146,7 +146,7 @@ class TooLarge(_Known):
 
 
 class Unavailable(_Known):
-    """Something that is needed cannot be reached now; trying again later may work."""
+    """A service that is needed is down; a retry later may work."""
 
     known_status, known_code = 503, "unavailable"
     known_title = Text("This is not available at the moment.")
@@ -170,7 +170,7 @@ class Invalid(_Known):
 
 
 class TooManyRequests(_Known):
-    """A limit is reached; ``retry_after`` says in how many seconds it is not any more."""
+    """A rate limit is exceeded; ``retry_after`` is in seconds."""
 
     known_status, known_code = 429, "too_many_requests"
     known_title = Text("Too many requests. Please try again later.")

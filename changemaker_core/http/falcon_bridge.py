@@ -5,7 +5,7 @@ edge needs: a request costs a fifth less without them. Beside the order of its s
 names are used:
 
 - ``Response._asgi_headers(media_type)``: headers and cookies as ASGI's pairs of bytes;
-- ``Response._registered_callbacks``: what is to run after the response was sent;
+- ``Response._registered_callbacks``: callbacks to run after the response was sent;
 - ``Response.__slots__`` and ``__dict__``: the state that a responder filled, copied into Falcon's
   own object where Falcon sends a stream.
 
@@ -34,10 +34,10 @@ if TYPE_CHECKING:
 
     App = FalconApp[Request, Response]
 
-#: The versions that the bridge is tested with; pyproject asks for the same.
+#: The versions that the bridge is tested with, the same as in pyproject.
 TESTED = ">=4.2,<5"
 _PRIVATE = ("_asgi_headers", "_registered_callbacks", "__slots__")
-#: What a response is filled with, beside what stands in its ``__dict__``.
+#: Attributes of a response, beside those in its ``__dict__``.
 _FILLED = tuple(name for name in getattr(Response, "__slots__", ()) if name != "__dict__")
 
 
@@ -117,13 +117,13 @@ def _without_body(receive: Receive) -> Receive:
 
     Another event may come only when the client goes away; waiting for it would hold the stream.
     """
-    asked = False
+    first_sent = False
 
     async def events() -> dict[str, Any]:
-        nonlocal asked
-        if asked:
+        nonlocal first_sent
+        if first_sent:
             return await receive()
-        asked = True
+        first_sent = True
         return {"type": "http.request", "body": b"", "more_body": False}
 
     return events

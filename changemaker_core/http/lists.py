@@ -1,4 +1,4 @@
-"""Lists: one page of many rows, and how to ask for the next."""
+"""Paginated lists: by offset, or by a cursor for lists without end."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Totals are exact up to here; counting further costs more than anybody gains from it.
+#: Totals are exact up to here; counting further costs more than it is worth.
 COUNTED = 10_000
 _MAC_BYTES = 12
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """What every list takes: ``limit`` rows from ``offset`` on.
+    """Query parameters of a list: ``limit`` rows from ``offset`` on.
 
     Derive from it to add a list's own filters.
     """
@@ -34,7 +34,7 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CursorQuery(ListQuery, frozen=True, kw_only=True):
-    """What a list without end takes too: ``cursor``, the last page's ``next_cursor``.
+    """Query parameters of a list without end: also ``cursor``, the last page's ``next_cursor``.
 
     Every page costs the same, and a row that is added meanwhile moves no other to the next page.
     ``offset`` counts from the cursor.
@@ -69,9 +69,9 @@ def paginate(
     *,
     cursor: Callable[[T], str] | None = None,
 ) -> Paginated[T]:
-    """One page of ``rows``, of which the caller fetched ``query.limit + 1``.
+    """Return one page of ``rows``, of which the caller fetched ``query.limit + 1``.
 
-    The row too many is not shown; it says that there are more. ``total`` may be counted no
+    The extra row is not shown: it means that there are more. ``total`` may be counted no
     further than ``COUNTED + 1``. ``cursor(last_row)`` is made with ``Cursors.write``.
     """
     shown = list(rows[: query.limit])
@@ -91,7 +91,7 @@ def paginate(
 
 
 class Cursors:
-    """Writes and reads cursors: opaque to clients, and refused where they were tampered with.
+    """Writes and reads cursors: opaque to clients, and signed against tampering.
 
     ``purpose`` is the list's name: a cursor of one list is not good for another. ``secret`` is the
     site's.
@@ -103,23 +103,23 @@ class Cursors:
         ).digest()
 
     def write(self, *values: Any) -> str:
-        """A cursor that stands for the last row's sort values (what JSON can hold)."""
+        """Return a cursor of the last row's sort values, which JSON must be able to hold."""
         payload = msgspec.json.encode(values)
         return base64.urlsafe_b64encode(self._mac(payload) + payload).decode().rstrip("=")
 
     def after(self, query: CursorQuery) -> list[Any] | None:
-        """The sort values after which the page begins; ``None`` for the first page."""
+        """Return the sort values after which the page begins; ``None`` for the first page."""
         return None if query.cursor is None else self.read(query.cursor)
 
     def read(self, cursor: str) -> list[Any]:
-        """The values that ``write`` was given; raises ``Invalid`` for anything it did not make."""
+        """Return the values that ``write`` was given; raises ``Invalid`` for any other text."""
         try:
             raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
         except ValueError:
-            raise _not_ours() from None
+            raise _foreign_cursor() from None
         mac, payload = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(payload)):
-            raise _not_ours()
+            raise _foreign_cursor()
         values: list[Any] = msgspec.json.decode(payload)
         return values
 
@@ -127,7 +127,7 @@ class Cursors:
         return hashlib.blake2b(payload, key=self._key, digest_size=_MAC_BYTES).digest()
 
 
-def _not_ours() -> Invalid:
+def _foreign_cursor() -> Invalid:
     return Invalid(
         [FieldError("cursor", Text("This cursor does not belong to this list."), "query")]
     )

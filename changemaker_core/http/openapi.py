@@ -1,4 +1,4 @@
-"""The description of a site's API (OpenAPI 3.1), from the declarations that also enforce it."""
+"""The OpenAPI 3.1 document of a site, from the declarations that also enforce it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 API = "/api/"
 _REFERENCE = "#/components/schemas/{name}"
-_MEANINGS = {
-    "200": "As asked.",
-    "201": "Made.",
-    "202": "Taken on; it will be done.",
-    "204": "Done; there is nothing to say.",
-    "400": "The request cannot be understood.",
-    "401": "Nobody proved who is asking.",
-    "403": "Whoever asks may not.",
+_DESCRIPTIONS = {
+    "200": "Success.",
+    "201": "Created.",
+    "202": "Accepted; it will be processed.",
+    "204": "Success, without content.",
+    "400": "The request is malformed.",
+    "401": "Credentials are missing or not valid.",
+    "403": "The permission is missing.",
     "404": "Not found.",
     "413": "The body is too large.",
-    "415": "The body is of another kind than expected.",
-    "422": "Some fields are not valid; all of them are listed.",
-    "429": "Too often; Retry-After says when to try again.",
+    "415": "The content type is not supported.",
+    "422": "Some fields are not valid; ``errors`` lists all of them.",
+    "429": "Too many requests; Retry-After is when to try again.",
 }
 _SECURITY = {
     "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
@@ -63,7 +63,7 @@ class ProblemDetails(msgspec.Struct):
 
 
 def describe(site: Site) -> dict[str, Any]:
-    """The OpenAPI document of ``site``: every route below ``/api/`` that its plugins contribute."""
+    """Return the OpenAPI document of ``site``: every route below ``/api/``."""
     return build(
         site.loaded.contributions(ROUTES),
         title=site.config.organisation,
@@ -75,7 +75,7 @@ def describe(site: Site) -> dict[str, Any]:
 def build(
     routes: Sequence[Contribution[Route]], *, title: str, version: str, server: str
 ) -> dict[str, Any]:
-    """The OpenAPI document of ``routes``; ``server`` is the address that paths begin at."""
+    """Return the OpenAPI document of ``routes``; ``server`` is the base of their paths."""
     described = [(each, op) for each in routes for op in _operations(each.item)]
     schemas = _Schemas(spec for _, (_, spec) in described)
     document = APISpec(
@@ -162,20 +162,20 @@ def _request_body(spec: Endpoint, schemas: _Schemas) -> dict[str, Any] | None:
 
 
 def _responses(path: str, spec: Endpoint, schemas: _Schemas) -> dict[str, Any]:
-    good: dict[str, Any] = {"description": _MEANINGS[str(spec.status)]}
+    good: dict[str, Any] = {"description": _DESCRIPTIONS[str(spec.status)]}
     if spec.response is not None:
         good["content"] = {"application/json": {"schema": schemas.of(spec.response)}}
     problem = {"application/problem+json": {"schema": schemas.of(ProblemDetails)}}
     bad = {
-        status: {"description": _MEANINGS[status], "content": problem}
+        status: {"description": _DESCRIPTIONS[status], "content": problem}
         for status in _problem_statuses(path, spec)
     }
-    other = {"description": "What went wrong.", "content": problem}
+    other = {"description": "An error.", "content": problem}
     return {str(spec.status): good, **bad, "default": other}
 
 
 def _problem_statuses(path: str, spec: Endpoint) -> Iterable[str]:
-    """The problems that a declaration itself makes possible."""
+    """Return the statuses of problems that a declaration makes possible."""
     body = spec.body is not None or spec.form is not None
     possible = {
         "400": body,
@@ -187,13 +187,13 @@ def _problem_statuses(path: str, spec: Endpoint) -> Iterable[str]:
         "422": spec.body is not None or spec.query is not None,
         "429": True,
     }
-    return [status for status, may_be in possible.items() if may_be]
+    return [status for status, is_possible in possible.items() if is_possible]
 
 
 class _Schemas:
-    """JSON Schemas of every type that the API speaks of, each described once.
+    """JSON Schemas of every type in the API, each described once.
 
-    They come from msgspec, which decodes and encodes the values: they cannot say anything else.
+    They come from msgspec, which also decodes and encodes the values.
     """
 
     def __init__(self, specs: Iterable[Endpoint]) -> None:
@@ -208,11 +208,11 @@ class _Schemas:
         self.components: dict[str, dict[str, Any]] = dict(components)
 
     def of(self, kind: Any) -> dict[str, Any]:
-        """The schema of a type, or a reference to it."""
+        """Return the schema of a type, or a reference to it."""
         return self._of[_hashable(kind)]
 
     def properties(self, struct: type[msgspec.Struct]) -> dict[str, Any]:
-        """The whole schema of a Struct."""
+        """Return the whole schema of a Struct."""
         reference = self.of(struct).get("$ref")
         return self.components[reference.rpartition("/")[2]] if reference else self.of(struct)
 

@@ -1,4 +1,4 @@
-"""Who really asks, and for which address, where trusted proxies stand in front."""
+"""The visitor's address, scheme and host, as trusted proxies forward them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ if TYPE_CHECKING:
 #: The peer of a Unix socket, which has no address: a proxy on this machine.
 LOCAL = "127.0.0.1"
 _MAPPED = "::ffff:"
-#: Addresses of one header that are looked at; more were not written by proxies.
-_MOST_HOPS = 20
+#: Addresses of one header that are read; more were not written by proxies.
+_MAX_HOPS = 20
 _HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?")
 
 
 class Proxies:
     """The proxies that the operator trusts, as networks (``10.0.0.0/8``).
 
-    Without any, forwarding headers are not looked at: they are whatever a visitor wrote.
+    Without any, forwarding headers are ignored: a visitor could have written them.
     """
 
     def __init__(self, networks: Iterable[str]) -> None:
@@ -29,7 +29,7 @@ class Proxies:
         self._trusts = lru_cache(maxsize=10_000)(self._look_up)
 
     def origin(self, scope: dict[str, Any]) -> tuple[str, bool]:
-        """The visitor's address, and whether what a proxy says of the request may be believed."""
+        """Return the visitor's address, and whether a trusted proxy sent the request."""
         client = scope.get("client")
         peer: str = client[0] if client else LOCAL
         if peer.startswith(_MAPPED):
@@ -41,7 +41,7 @@ class Proxies:
 
     def _visitor(self, peer: str, forwarded: Sequence[bytes]) -> str:
         """Walk from our own proxy outwards to the first address that is not a trusted proxy."""
-        hops = b",".join(forwarded).decode("latin-1").split(",")[-_MOST_HOPS:]
+        hops = b",".join(forwarded).decode("latin-1").split(",")[-_MAX_HOPS:]
         nearest = peer
         for hop in reversed(hops):
             address = _normal(hop)
@@ -61,12 +61,12 @@ class Proxies:
 
 
 def all_values(scope: dict[str, Any], name: bytes) -> list[bytes]:
-    """Every value of a header that may come several times."""
+    """Return every value of a header that may be repeated."""
     return [value for each, value in scope["headers"] if each == name]
 
 
 def _normal(written: str) -> str | None:
-    """An address as Python writes it; IPv4 within IPv6 is IPv4. ``None`` for anything else."""
+    """Return an address as Python writes it, IPv4 within IPv6 as IPv4; ``None`` if it is none."""
     bare = written.strip().removeprefix("[")
     try:
         parsed = ipaddress.ip_address(bare.partition("]")[0])
@@ -78,8 +78,8 @@ def _normal(written: str) -> str | None:
     return str(mapped or parsed)
 
 
-def seen_from_outside(scope: dict[str, Any]) -> dict[str, Any]:
-    """``scheme`` and ``headers`` of the scope as a trusted proxy says the visitor sees them."""
+def forwarded_values(scope: dict[str, Any]) -> dict[str, Any]:
+    """Return ``scheme`` and ``headers`` of the scope as the visitor sees them."""
     changes: dict[str, Any] = {}
     for proto in all_values(scope, b"x-forwarded-proto")[-1:]:
         scheme = proto.rpartition(b",")[2].strip().lower()

@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
 HTML = "text/html; charset=utf-8"
-#: Characters that an address may hold as they are; what is not here is percent-encoded.
+#: Characters of an address that are not percent-encoded.
 _IN_ADDRESS = "/:?#[]@!$&'()*+,;=%~-._"
 
 #: Seconds after which a retry is worthwhile while a database restarts.
@@ -190,7 +190,7 @@ def _error_page(req: Request, error: Problem) -> str | None:
             "error.html", context, locale=req.locale, root_path=req.root_path
         )
     except Exception:
-        # Whatever is wrong with the page, the error itself must still be reported: as JSON.
+        # The error itself must still be reported: as JSON.
         log.exception("the error page failed", extra={"request_id": req.request_id})
         return None
 

@@ -87,7 +87,7 @@ class Request(falcon.asgi.Request):
     disconnected: bool
     #: Headers by lower-case name; of repeated ones the last.
     raw_headers: dict[bytes, bytes]
-    #: Headers to add to the response, whatever it turns out to be.
+    #: Headers to add to the response, an error too.
     extra_headers: list[tuple[bytes, bytes]]
     #: The key of the cached response; ``None`` where the response is this visitor's alone.
     cache_key: tuple[Any, ...] | None
@@ -111,7 +111,7 @@ class Request(falcon.asgi.Request):
 
     @property
     def visitor(self) -> str:
-        """Whom limits count: the address, or an IPv6 address's whole /64, which is one host's."""
+        """The visitor in rate limits: the address, or an IPv6 address's whole /64, one host's."""
         return visitor_key(self.client_ip)
 
     @property

@@ -72,7 +72,7 @@ _DATA = (b"application/json", b"application/problem+json")
 HSTS: Header = (b"strict-transport-security", b"max-age=31536000")
 #: The default for a response to one visitor, unless its responder says otherwise.
 NO_STORE: Header = (b"cache-control", b"no-store")
-#: Browsers may store a cached response, and ask each time whether it is still valid.
+#: Browsers may store a cached response, and revalidate it each time.
 NO_CACHE: Header = (b"cache-control", b"no-cache")
 VARY: Header = (b"vary", b"Accept-Language, Cookie")
 

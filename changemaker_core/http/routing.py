@@ -54,7 +54,7 @@ def build_falcon_app(
     only: Collection[str] = (),
     except_: Collection[str] = (),
 ) -> FalconApp:
-    """The Falcon app of a site's routes; raises ``BootFailed`` with everything wrong with them.
+    """Return the Falcon app of a site's routes; raises ``BootFailed`` with all of their errors.
 
     ``lifespan_handler`` has Falcon's ``process_startup(scope, event)`` and ``process_shutdown``.
     ``only`` and ``except_`` are names of plugins whose routes this process mounts, or does not;
@@ -75,7 +75,7 @@ def mounted(
     only: Collection[str] = (),
     except_: Collection[str] = (),
 ) -> list[Contribution[Route]]:
-    """The routes that this process mounts."""
+    """Return the routes that this process mounts."""
     return [
         each
         for each in routes
@@ -85,7 +85,7 @@ def mounted(
 
 
 def responders_of(route: Route) -> dict[str, Any]:
-    """A route's responders by method; raises Falcon's error for a suffix that none has."""
+    """Return a route's responders by method; raises Falcon's error for a suffix that none has."""
     return dict(map_http_methods(route.resource, route.suffix))
 
 
@@ -107,8 +107,10 @@ def route_table(routes: Sequence[Contribution[Route]], max_body: int) -> list[Ro
 def misdeclared(
     routes: Sequence[Contribution[Route]], permissions: Collection[str]
 ) -> list[PluginError]:
-    """What is wrong with the declarations of ``routes``, of which each asks for one of
-    ``permissions`` or for none: what nobody registered, no role but ``*`` could ever have."""
+    """Return the errors of the declarations of ``routes``.
+
+    Each is public or requires one of ``permissions``: others could be in no role but ``*``.
+    """
     return [
         problem
         for each in routes
@@ -128,16 +130,16 @@ def _unregistered(
         wanted = getattr(declared(responder), "permission", None)
         if wanted is not None and wanted not in permissions:
             name = f"{type(route.resource).__name__}.{responder.__name__}"
-            problem = f"{name} at {route.path} asks for {wanted!r}, which nobody registers."
+            problem = f"{name} at {route.path} requires {wanted!r}, which no plugin registers."
             hook = "cm_register_permissions"
-            fix = f"Answer {hook} with it, or correct it.{did_you_mean(wanted, permissions)}"
+            fix = f"Return it from {hook}, or correct it.{did_you_mean(wanted, permissions)}"
             yield plugin.error(PluginInvalid, problem, fix)
 
 
 def _add(
     app: FalconApp, contributed: Contribution[Route], taken: dict[str, Contribution[Route]]
 ) -> list[PluginError]:
-    """Mount one route; what is wrong with it."""
+    """Mount one route; return its errors."""
     route, plugin = contributed.item, contributed.plugin
     other = taken.setdefault(normal_path(route.path), contributed)
     if other is not contributed:
@@ -159,7 +161,7 @@ def _undeclared(contributed: Contribution[Route]) -> list[PluginError]:
         responders = {}
     if not responders:
         suffix = f"_{route.suffix}" if route.suffix else ""
-        problem = f"{name} at {route.path} answers no method."
+        problem = f"{name} at {route.path} has no responder."
         fix = f"Give it a responder such as `async def on_get{suffix}(self, req, resp)`."
         return [plugin.error(PluginInvalid, problem, fix)]
     fix = 'Put @endpoint(public=True) or @endpoint(permission="…") on it.'

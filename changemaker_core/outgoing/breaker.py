@@ -23,8 +23,8 @@ class BreakerOpen(OutgoingError):
 class Breaker:
     """Fails at once for a while after repeated failures of the service ``name``.
 
-    After ``failures`` in a row it opens for ``pause``; where the service says itself when to try
-    again, at once and for that time, but at most ``max_pause``. Each process has its own.
+    After ``failures`` in a row it opens for ``pause``; where the service sends ``Retry-After``,
+    at once and for that time, but at most ``max_pause``. Each process has its own.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Breaker:
             raise BreakerOpen(self._name, timedelta(seconds=left))
 
     def record_failure(self, retry_after: timedelta | None = None) -> None:
-        """Count a failure; ``retry_after`` is what the service asked for, if anything."""
+        """Count a failure; ``retry_after`` is what the service sent, if anything."""
         self._failures += 1
         if retry_after is not None:
             self._open_for(min(retry_after, self._max_pause))

@@ -1,8 +1,8 @@
 """httpx with a deadline for the whole request, a limit of size and no redirects.
 
 httpx's own timeouts begin anew with each read, so that a server which sends a byte now and then
-keeps its client for ever; and it reads whatever it is sent. :class:`Outgoing` (for responders) and
-:class:`OutgoingSync` (for jobs) do neither.
+holds its client for ever; and it reads a response of any size. :class:`Outgoing` (for responders)
+and :class:`OutgoingSync` (for jobs) bound both.
 """
 
 from __future__ import annotations
@@ -110,9 +110,9 @@ class Outgoing:
             raise Unreachable(type(error).__name__) from error
 
     async def _read(self, response: httpx.Response) -> bytes:
-        # A few packed kilobytes unpack to gigabytes at once: we asked for none, and take none.
+        # A few packed kilobytes unpack to gigabytes at once: we requested none, and accept none.
         if response.headers.get("content-encoding", "identity") != "identity":
-            raise WrongContentType("a packed response, which was not asked for")
+            raise WrongContentType("a packed response, which was not requested")
         body = bytearray()
         async for chunk in response.aiter_raw():
             body += chunk

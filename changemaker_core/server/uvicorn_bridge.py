@@ -1,6 +1,6 @@
 """uvicorn's HTTP protocol and server, extended: the only file that uses uvicorn's insides.
 
-What it adds: cached and complete responses are written in one piece, without a task or ASGI's
+It adds: cached and complete responses are written in one piece, without a task or ASGI's
 messages; a head has a maximal size and time; one timer for a connection instead of one for each
 response; and a shutdown that resets no connection. Undocumented names that are used:
 
@@ -48,7 +48,7 @@ ACCEPT_SECONDS = 0.2
 DRAIN_SECONDS = 1.0
 _TOO_LONG = "431 Request Header Fields Too Large"
 _TOO_LATE = "408 Request Timeout"
-#: Headers of a request that has a body, or asks for more than a response.
+#: Headers of a request that has a body, or needs more than a response.
 _NOT_PLAIN = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
 _OVERRIDDEN = ("_unset_keepalive_if_required", "timeout_keep_alive_handler", "on_response_complete")
 
@@ -174,7 +174,7 @@ class HttpProtocol(HttpToolsProtocol):
             super().on_headers_complete()
             self._offer_extensions(self.cycle)
             return
-        # What the request line says, as uvicorn puts it into the scope.
+        # The request line, as uvicorn puts it into the scope.
         url = httptools.parse_url(self.url)
         path = url.path.decode("ascii")
         self.scope["method"] = "GET"
@@ -301,7 +301,7 @@ class Server(uvicorn.Server):
 
         NOTE(reset): uvicorn closes a connection that is silent at that moment; one that was just
         accepted, or is just being written to, would be reset with its request unread. So accepting
-        ends a little earlier, and meanwhile each response says that it is its connection's last.
+        ends a little earlier, and meanwhile each response closes its connection.
         Before that, those are accepted that clients have begun to open: the supervisor takes no new
         ones.
         """

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Callable
 
-#: Seconds that open requests get to finish; what is left of ``GRACE`` is for closing plugins.
+#: Seconds that open requests get to finish; the rest of ``GRACE`` is for closing plugins.
 REQUEST_GRACE = 8
-#: The versions of uvicorn that ``uvicorn_bridge`` is tested with; pyproject asks for the same.
+#: The versions of uvicorn that ``uvicorn_bridge`` is tested with, the same as in pyproject.
 TESTED = ">=0.34,<0.55"
 
 

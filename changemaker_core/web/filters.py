@@ -48,7 +48,7 @@ def paragraphs(text: str) -> list[str]:
 
 
 def breaks(text: str) -> Markup:
-    """Escaped text whose line ends are kept.
+    """Return escaped text with ``<br>`` for its line ends.
 
     >>> breaks("1 < 2\\nyes")
     Markup('1 &lt; 2<br>yes')

@@ -1,4 +1,4 @@
-"""Where packages keep what pages are made of."""
+"""The folders of packages: templates, static files and catalogues are found in them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ CORE = "core"
 
 
 def package_folders(site: Site) -> dict[str, Path]:
-    """Each package's folder by its plugin's name, core first, then in dependency order."""
+    """Return each package's folder by its plugin's name, core first, then in dependency order."""
     core = Path(__file__).parent.parent
     return {CORE: core, **{plugin.name: plugin.folder for plugin in site.loaded.plugins}}

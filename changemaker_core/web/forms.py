@@ -1,4 +1,4 @@
-"""Forms: what was typed, what it means, and what is wrong with it."""
+"""Submitted forms: the data as typed, the parsed value, and the errors by field."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from changemaker_core.text import Text
 T = TypeVar("T", bound=msgspec.Struct)
 
 #: Every error of an input, by field: ``errors_of(struct, data)``. Empty when there is none. The
-#: http room has one, so that a form and the API answer with the same words.
+#: http room has one, so that a form and the API report errors in the same words.
 ErrorsOf = Callable[[type[Any], Mapping[str, Any]], Mapping[str, Sequence[str]]]
 
 CHECKED = frozenset({"on", "1", "true", "yes"})
@@ -38,7 +38,7 @@ class Form(Generic[T]):
     def parse(
         cls, struct: type[T], pairs: Iterable[tuple[str, str]], errors_of: ErrorsOf
     ) -> Form[T]:
-        """Read urlencoded pairs as ``struct``. Never raises for what a person typed.
+        """Parse urlencoded pairs as ``struct``. Never raises for what a person typed.
 
         A box left empty is an absent value; spaces around a value do not count; an unticked
         checkbox is False; names that ``struct`` does not have are ignored.
@@ -56,11 +56,11 @@ class Form(Generic[T]):
 
     @classmethod
     def blank(cls, **initial: str | list[str]) -> Form[T]:
-        """A form nobody has sent yet, with what its fields hold at first."""
+        """Return an unsent form with the ``initial`` values of its fields."""
         return cls(dict(initial))
 
     def reject(self, name: str, message: str) -> None:
-        """Add an error that only the rules of the subject could find."""
+        """Add an error that validation could not find."""
         self.errors.setdefault(name, []).append(message)
         self.value = None
 
@@ -73,7 +73,7 @@ class Form(Generic[T]):
 
 @cache
 def _kinds(struct: type[msgspec.Struct]) -> dict[str, type[inspect.Type]]:
-    """For each field, by the name it is sent under, the kind of value that it holds."""
+    """Return the kind of value of each field, by the name it is sent under."""
     info = inspect.type_info(struct)
     if not isinstance(info, inspect.StructType):
         raise TypeError(f"a form is described by a msgspec.Struct, not by {struct!r}")
@@ -92,7 +92,7 @@ def _kind(known: inspect.Type) -> type[inspect.Type]:
 def _typed(
     struct: type[msgspec.Struct], pairs: Iterable[tuple[str, str]]
 ) -> dict[str, str | list[str]]:
-    """What to show in the form again, exactly as it was sent."""
+    """Return the data to show in the form again, exactly as it was sent."""
     data: dict[str, str | list[str]] = {}
     kinds = _kinds(struct)
     for name, value in pairs:
@@ -104,7 +104,7 @@ def _typed(
 
 
 def _plain(struct: type[msgspec.Struct], pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
-    """The same as values that a schema can judge."""
+    """Return the data as values that a schema can validate."""
     kinds = _kinds(struct)
     plain: dict[str, Any] = {
         name: [] if kind is inspect.ListType else False

@@ -1,4 +1,4 @@
-"""Which language a reader gets, and how they choose another."""
+"""The reader's language: negotiated from headers, or chosen by the reader."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def negotiate(
     available: Sequence[str],
     default: str,
 ) -> str:
-    """The language to answer in: the reader's own choice, else what the browser prefers.
+    """Return the language to respond in: the reader's choice, else what the browser prefers.
 
     >>> negotiate("de, fr-CA;q=0.8, en;q=0.5", None, ("en", "fr"), "en")
     'fr'
@@ -83,19 +83,19 @@ def _quality(parameters: str) -> float:
 
 
 def links(current: str, query: str, available: Sequence[str]) -> list[LanguageLink]:
-    """The language switch of a page: the same address and query in each language."""
-    kept = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != PARAMETER]
+    """Return the language switch of a page: the same address and query in each language."""
+    rest = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != PARAMETER]
     return [
         LanguageLink(
-            code, own_name(code), f"?{urlencode([*kept, (PARAMETER, code)])}", code == current
+            code, own_name(code), f"?{urlencode([*rest, (PARAMETER, code)])}", code == current
         )
         for code in available
     ]
 
 
-@lru_cache(maxsize=64)  # asked for by every page, and looked up slowly
+@lru_cache(maxsize=64)  # on every page, and slow to look up
 def own_name(code: str) -> str:
-    """A language's name in itself, as a list shows it.
+    """Return a language's own name, as a list shows it.
 
     >>> own_name("fr")
     'Français'
@@ -112,9 +112,9 @@ def switch(
     root_path: str = "",
     secure: bool = False,
 ) -> Redirect | None:
-    """Act on ``?lang=fr``: remember the choice and go to the same address without it.
+    """Return the redirect for ``?lang=fr``: it stores the choice and drops it from the address.
 
-    None where the query asks for no language of the site. The location is within the site, for
+    ``None`` where the query names no language of the site. The location is within the site, for
     however many slashes ``path`` begins with; it has no mount prefix yet, as ``Redirect`` says.
     """
     pairs = parse_qsl(query, keep_blank_values=True)

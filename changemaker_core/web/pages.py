@@ -1,4 +1,4 @@
-"""What a responder returns when it answers with HTML."""
+"""Values that a responder returns for a browser: a template, or a redirect."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TemplateResponse:
-    """A template and what it is filled with; the edge renders it in the reader's language.
+    """An HTML response: a template and its context, rendered in the reader's language.
 
     >>> TemplateResponse("petitions/list.html", {"petitions": []}).status
     200
@@ -25,7 +25,7 @@ class TemplateResponse:
 
 @dataclass(frozen=True, slots=True)
 class Redirect:
-    """An answer that sends the browser elsewhere.
+    """A response that sends the browser to another address.
 
     ``location`` is a path of this site without its mount prefix (``/emails/…``), which the edge
     adds, or a whole address. 303 turns a form's POST into a GET.

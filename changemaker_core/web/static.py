@@ -1,4 +1,4 @@
-"""Static files: found once at boot, kept in memory, served under the hash of their content."""
+"""Static files: read into memory at boot, served under the hash of their content."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from changemaker_core.site import Site
 
-#: Only what plugins ship. The machine's own table differs from one to the next.
+#: Types of what plugins ship. The machine's own table differs from one to the next.
 CONTENT_TYPES = {
     ".avif": "image/avif",
     ".css": "text/css; charset=utf-8",
@@ -36,8 +36,8 @@ CONTENT_TYPES = {
     ".webp": "image/webp",
     ".woff2": "font/woff2",
 }
-FOREVER = "public, max-age=31536000, immutable"
-ASK_AGAIN = "public, max-age=0, must-revalidate"
+IMMUTABLE = "public, max-age=31536000, immutable"
+REVALIDATE = "public, max-age=0, must-revalidate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +55,8 @@ class StaticFile:
 
 
 @dataclass(frozen=True, slots=True)
-class StaticAnswer:
-    """Status, headers and body of the answer to a request for a static file."""
+class StaticResponse:
+    """Status, headers and body of the response to a request for a static file."""
 
     status: int
     headers: tuple[tuple[str, str], ...]
@@ -66,8 +66,8 @@ class StaticAnswer:
 class StaticFiles:
     """The files of every plugin's ``static/<plugin>/`` folder, by ``<plugin>/<path>``.
 
-    Only names that are in the index are answered, so no request can reach another file, however
-    it is written.
+    Only names in the index are served, so no request can reach another file, however it is
+    written.
     """
 
     def __init__(self, site: Site) -> None:
@@ -77,11 +77,11 @@ class StaticFiles:
         }
 
     def find(self, path: str) -> StaticFile | None:
-        """The file at ``petitions/signing.js``, or None."""
+        """Return the file at ``petitions/signing.js``, or None."""
         return self._files.get(path)
 
     def url(self, path: str) -> str:
-        """The address of a file, which changes with its content.
+        """Return the address of a file, which changes with its content.
 
         Raises :class:`LookupError` for a file that is not there: a template's mistake.
         """
@@ -90,39 +90,38 @@ class StaticFiles:
             raise LookupError(f"No static file {path!r}.{did_you_mean(path, self._files)}")
         return f"/static/{path}?v={file.version}"
 
-    def answer(
+    def response(
         self, path: str, *, version: str | None = None, if_none_match: str | None = None
-    ) -> StaticAnswer | None:
-        """What to send for a GET; None where there is no such file.
+    ) -> StaticResponse | None:
+        """Return the response to a GET; None where there is no such file.
 
-        A browser keeps what it got under the right ``version`` for a year, and asks again for
-        anything else.
+        Browsers store a file with the right ``version`` for a year, and revalidate any other.
         """
         file = self._files.get(path)
         if file is None:
             return None
         headers = (
             ("content-type", file.content_type),
-            ("cache-control", FOREVER if version == file.version else ASK_AGAIN),
+            ("cache-control", IMMUTABLE if version == file.version else REVALIDATE),
             ("etag", file.etag),
             ("x-content-type-options", "nosniff"),
         )
         if if_none_match is not None and file.etag in if_none_match:
-            return StaticAnswer(304, headers[1:], b"")
-        return StaticAnswer(200, headers, file.body)
+            return StaticResponse(304, headers[1:], b"")
+        return StaticResponse(200, headers, file.body)
 
 
 def _read(name: str, folder: Path) -> Iterator[StaticFile]:
-    # Core keeps its files in its web room; every other package has them at its top.
+    # Core has its files in its web room; every other package has them at its top.
     base = folder / "web" / "static" if name == CORE else folder / "static"
     root = (base / name).resolve()
     for file in sorted(root.rglob("*")):
-        if file.is_file() and _is_ours(file, root):
+        if file.is_file() and _is_public(file, root):
             yield _static_file(f"{name}/{file.relative_to(root).as_posix()}", file)
 
 
-def _is_ours(file: Path, root: Path) -> bool:
-    """Not hidden, and not a link that leads out of the folder."""
+def _is_public(file: Path, root: Path) -> bool:
+    """Return whether it is neither hidden nor a link out of the folder."""
     hidden = any(part.startswith(".") for part in file.relative_to(root).parts)
     return not hidden and file.resolve().is_relative_to(root)
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """What a template may know of the site: nothing that is secret."""
+    """The part of the configuration that templates see: nothing secret."""
 
     organisation: str
     base_url: str

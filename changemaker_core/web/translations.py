@@ -32,7 +32,7 @@ SOURCE = "en"
 class Translations:
     """Every plugin's catalogue, read from ``<folder>/locale/<language>/LC_MESSAGES/<name>.po``.
 
-    A language is read when it is first asked for. Where two catalogues translate one message, the
+    A language is read when it is first used. Where two catalogues translate one message, the
     earlier plugin's wins, core's before all.
     """
 

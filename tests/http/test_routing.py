@@ -52,7 +52,7 @@ def problems(make_config, *plugins):
     ("routes", "kind", "words"),
     [
         ([Route("/api/open", Open())], PluginInvalid, ["Open.on_get", "/api/open", "@endpoint"]),
-        ([Route("/api/silent", Silent())], PluginInvalid, ["Silent", "answers no method"]),
+        ([Route("/api/silent", Silent())], PluginInvalid, ["Silent", "has no responder"]),
         ([Route("/api/x", Fine(), suffix="item")], PluginInvalid, ["on_get_item"]),
         (
             [Route("/api/x/{id}", Fine()), Route("/api/x/{campaign_id}/y", Fine())],

@@ -36,7 +36,7 @@ def serve(page: Page, site: SimpleNamespace, pages: Pages, locale: str = "en") -
     def answer(route: Route) -> None:
         asked.append(route.request.url)
         path, _, query = route.request.url.removeprefix(ORIGIN).partition("?")
-        static = site.static.answer(path.removeprefix("/static/"), version=query[2:])
+        static = site.static.response(path.removeprefix("/static/"), version=query[2:])
         if static:
             route.fulfill(status=static.status, headers=dict(static.headers), body=static.body)
         elif path[1:] in pages:

@@ -33,7 +33,7 @@ def test_the_address_carries_the_hash_of_the_content(files: StaticFiles) -> None
     file = files.find("garden/css/a.css")
     assert file is not None
     assert files.url("garden/css/a.css") == f"/static/garden/css/a.css?v={file.version}"
-    answer = files.answer("garden/css/a.css", version=file.version)
+    answer = files.response("garden/css/a.css", version=file.version)
     assert answer is not None
     assert (answer.status, answer.body) == (200, b"a{}")
     headers = dict(answer.headers)
@@ -45,7 +45,7 @@ def test_the_address_carries_the_hash_of_the_content(files: StaticFiles) -> None
 def test_without_the_right_version_browsers_ask_again(
     files: StaticFiles, version: str | None
 ) -> None:
-    answer = files.answer("garden/css/a.css", version=version)
+    answer = files.response("garden/css/a.css", version=version)
     assert answer is not None
     assert dict(answer.headers)["cache-control"] == "public, max-age=0, must-revalidate"
 
@@ -53,7 +53,7 @@ def test_without_the_right_version_browsers_ask_again(
 def test_what_the_browser_has_is_not_sent_again(files: StaticFiles) -> None:
     file = files.find("garden/css/a.css")
     assert file is not None
-    answer = files.answer("garden/css/a.css", if_none_match=f'"other", W/{file.etag}')
+    answer = files.response("garden/css/a.css", if_none_match=f'"other", W/{file.etag}')
     assert answer is not None
     assert (answer.status, answer.body) == (304, b"")
 
@@ -81,7 +81,7 @@ def test_an_unknown_kind_is_not_guessed(files: StaticFiles) -> None:
     ],
 )
 def test_nothing_else_is_found(files: StaticFiles, path: str) -> None:
-    assert files.answer(path) is None
+    assert files.response(path) is None
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])

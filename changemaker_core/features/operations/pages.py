@@ -33,7 +33,7 @@ class StaticFile:
     @endpoint(public=True)
     async def on_get(self, req: Request, resp: Response, *, path: str) -> bytes | None:
         """Serve a style sheet, script or image of core or a plugin."""
-        file = self._static.answer(
+        file = self._static.response(
             path,
             version=req.get_param("v"),
             if_none_match=req.get_header("If-None-Match"),

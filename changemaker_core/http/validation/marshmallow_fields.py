@@ -20,7 +20,7 @@ _WORDS = {
 }
 
 
-#: What is said of a value that is not of the field's kind.
+#: Messages for a value of the wrong type.
 _INVALID: dict[type[inspect.Type], Text] = {
     inspect.StrType: Text("This must be text."),
     inspect.IntType: Text("Enter a whole number."),
@@ -78,12 +78,12 @@ class Value(_Worded):
 
 
 def invalid_text(known: inspect.Type) -> Text | None:
-    """What to say of a value that is not of this kind; ``None`` where there is nothing special."""
+    """Return the message for a value of the wrong type; ``None`` for the general one."""
     return _INVALID.get(type(known))
 
 
 def choice_text(choices: Sequence[Any]) -> Text:
-    """What to say of a value that is none of ``choices``."""
+    """Return the message for a value that is none of ``choices``."""
     return Text("Choose one of: {choices}.", choices=", ".join(map(str, choices)))
 
 
