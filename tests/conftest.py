@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hypothesis import settings
@@ -10,6 +12,8 @@ from changemaker_core.testing.left_out import leave_out
 from tests.bench import netns
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pytest
 
 # How long an example takes says more about the machine than about the code.
@@ -17,11 +21,44 @@ settings.register_profile("changemaker", deadline=None)
 settings.load_profile("changemaker")
 
 
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A marker of tests that need something of the machine, and why it is absent (None: it is not).
+
+    ``tolerated``: nothing can be installed, and CI does without.
+    """
+
+    marker: str
+    meaning: str
+    why_absent: Callable[[], str | None]
+    tolerated: bool = False
+
+
+def _no_session_weights() -> str | None:
+    """Linux weighs sessions where ``kernel.sched_autogroup_enabled`` is on."""
+    session = Path("/proc/self/autogroup")
+    known = session.exists() and "autogroup" in session.read_text()
+    return None if known else "the kernel gives sessions no weight"
+
+
+def _no_proc() -> str | None:
+    return None if Path("/proc/self/task").exists() else "there is no /proc"
+
+
+REQUIREMENTS = (
+    Requirement("netns", "needs network namespaces, so Linux and root", netns.why_not),
+    Requirement("autogroup", "needs a kernel that weighs sessions", _no_session_weights, True),
+    Requirement("proc", "finds the children of processes through /proc", _no_proc, True),
+)
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Declare the marker of tests on several machines."""
-    config.addinivalue_line("markers", "netns: needs network namespaces, so Linux and root")
+    """Declare the markers."""
+    for each in REQUIREMENTS:
+        config.addinivalue_line("markers", f"{each.marker}: {each.meaning}")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave them out where the machine has no network namespaces."""
-    leave_out(config, items, "netns", netns.why_not)
+    """Leave out what this machine cannot run."""
+    for each in REQUIREMENTS:
+        leave_out(config, items, each.marker, each.why_absent, tolerated=each.tolerated)

@@ -37,9 +37,7 @@ def test_a_process_becomes_nice(leads: bool) -> None:
     assert _stepped_back(leads=leads)[0] == min(19, os.nice(0) + 7)
 
 
-@pytest.mark.skipif(
-    not SESSION.exists() or "autogroup" not in SESSION.read_text(), reason="sessions have no weight"
-)
+@pytest.mark.autogroup
 def test_only_a_session_of_its_own_is_weighed_less() -> None:
     ours = SESSION.read_text().split()[-1]
     assert _stepped_back(leads=False)[1] == ours

@@ -25,6 +25,7 @@ import pytest
 from changemaker_core import Config
 from changemaker_core.app import create_app
 from changemaker_core.testing.fixtures_site import migrate
+from changemaker_core.testing.left_out import LeftOut
 from changemaker_influence.campaigns import services
 from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
 from changemaker_influence.plugin import InfluencePlugin
@@ -176,9 +177,12 @@ def access_log() -> Iterator[None]:
 
 @pytest.mark.parametrize("work", WORKS, ids=lambda work: work.name)
 def test_a_request_costs_no_more_than_recorded(
-    work: Work, tmp_path: Path, access_log: None
+    work: Work, tmp_path: Path, access_log: None, request: pytest.FixtureRequest
 ) -> None:
     recorded = json.loads(RECORDED.read_text())
+    if VERSION not in recorded:
+        reason = f"recorded for {', '.join(recorded)} alone, so {VERSION} may cost more"
+        request.config.stash[LeftOut.KEY].suite("exact request cost", reason, tolerated=True)
     if os.environ.get("CHANGEMAKER_RECORD_COST"):
         ratio = asyncio.run(_ratio(work, tmp_path, 0.0))
         recorded.setdefault(VERSION, {})[work.name] = round(ratio, 2)

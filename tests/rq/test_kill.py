@@ -96,7 +96,7 @@ def states(site: JobsOnlySite) -> dict[str, str]:
     return {f"<{number}@example.org>": row.state for number, row in enumerate(rows)}
 
 
-@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds horses through /proc")
+@pytest.mark.proc
 def test_workers_horses_and_valkey_are_killed(
     ledger: JobsOnlySite,
     valkey: ValkeyServer,
