@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import socket
 import ssl
-import subprocess
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ from changemaker_core.config.smtp_url import SmtpUrl
 from changemaker_core.mail import Address, DeliveryUnknown, Refused, SmtpTransport
 from changemaker_core.mail.smtp_connection import SmtpOptions
 from changemaker_core.testing.smtp import Behaviour, SmtpServer
+from tests.bench.certificate import make_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -296,15 +296,7 @@ def test_a_sites_own_address_may_be_of_another_alphabet(
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Certificate and key for ``localhost`` and 127.0.0.1, in one file."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-    names = ("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
-    files = ("-keyout", str(folder / "key"), "-out", str(folder / "certificate"))
-    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
-    both = folder / "both.pem"
-    both.write_text((folder / "certificate").read_text() + (folder / "key").read_text())
-    return both
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def tls_server(certificate: Path, **options: object) -> SmtpServer:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 
-import httpx
 import psycopg2
 import pytest
 
 from changemaker_core.testing.postgres import PostgresCluster
 from changemaker_core.testing.server import OperatedSite
+from tests.bench.campaigner import Campaigner
 from tests.bench.postgres_replica import PostgresReplica
 
 
@@ -20,56 +20,11 @@ def pytest_collection_modifyitems(items):
             item.add_marker("postgresql")
 
 
-class Person:
-    """Somebody at the API of one address, signed in if ``site`` is told."""
-
-    def __init__(self, address, site=None):
-        self.client = httpx.Client(base_url=address, timeout=30)
-        if site is not None:
-            who = {"email": site.admin_email, "password": site.admin_password}
-            session = self.client.post("/api/auth/login", json=who).json()
-            self.client.headers["Authorization"] = f"Bearer {session['access_token']}"
-
-    def campaign(self):
-        """A published campaign."""
-        draft = {
-            "title": "Clean water for everyone",
-            "description": "Version 0",
-            "email_subject": "Clean water",
-            "email_body": "Dear {recipient_name},\n\nplease act.\n\n{sender_name}",
-            "target_government_levels": ["FEDERAL"],
-        }
-        made = self.client.post("/api/campaigns", json=draft)
-        assert made.status_code == 201, made.text
-        changed = self.change(made.json()["id"], status="ACTIVE")
-        assert changed.status_code == 200, changed.text
-        return changed.json()
-
-    def change(self, campaign_id, **changes):
-        return self.client.patch(f"/api/campaigns/{campaign_id}", json=changes)
-
-    def send(self, campaign_id, sender):
-        letter = {
-            "sender_name": "Sacha",
-            "sender_email": sender,
-            "postal_code": "L5G 4L3",
-            "consent": True,
-            "recipient_emails": ["avery.tremblay@parl.example.ca"],
-        }
-        return self.client.post(f"/api/campaigns/{campaign_id}/send-email", json=letter)
-
-
 @pytest.fixture
 def person():
-    """``person(address, site)``: a :class:`Person`, whose connection is closed in the end."""
+    """``person(address, site)``: a :class:`Campaigner`, whose connection is closed in the end."""
     with contextlib.ExitStack() as stack:
-
-        def meet(address, site=None):
-            someone = Person(address, site)
-            stack.callback(someone.client.close)
-            return someone
-
-        yield meet
+        yield lambda *arguments: stack.enter_context(Campaigner(*arguments))
 
 
 @pytest.fixture(scope="session")
@@ -81,24 +36,23 @@ def primary():
     cluster.stop()
 
 
-@pytest.fixture(scope="session")
-def replica(primary):
-    """A replica that follows closely, though never at once, and logs what it is asked."""
-    settings = {"log_statement": "all", "recovery_min_apply_delay": "100ms"}
-    follower = PostgresReplica(primary, settings)
+def following(primary, delay):
+    follower = PostgresReplica(primary, {"log_statement": "all", "recovery_min_apply_delay": delay})
     follower.start()
     yield follower
     follower.stop()
+
+
+@pytest.fixture(scope="session")
+def replica(primary):
+    """A replica that follows closely, though never at once, and logs what it is asked."""
+    yield from following(primary, "100ms")
 
 
 @pytest.fixture(scope="session")
 def late_replica(primary):
     """A replica that lags by exactly 10 seconds, and logs what it is asked."""
-    settings = {"log_statement": "all", "recovery_min_apply_delay": "10s"}
-    follower = PostgresReplica(primary, settings)
-    follower.start()
-    yield follower
-    follower.stop()
+    yield from following(primary, "10s")
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
 
 from changemaker_core.db import migrations
 from changemaker_core.jobs.declarations import Interval, Job
 from changemaker_core.shared.tickets import count_workers
 from changemaker_core.testing.server import OperatedSite
+from tests.bench.campaigner import Campaigner
 from tests.bench.jobs_only_site import JobsOnlySite
 from tests.bench.processes import wait_until
 
@@ -31,14 +31,6 @@ if TYPE_CHECKING:
 #: What the jobs of ``worker_process.py`` write.
 NOTES = "CREATE TABLE test_note (id serial PRIMARY KEY, text text NOT NULL)"
 
-LETTER = {
-    "title": "Clean water for everyone",
-    "description": "Ask for clean water.",
-    "email_subject": "Clean water",
-    "email_body": "Dear {recipient_name},\n\nplease act on clean water.\n\n{sender_name}",
-    "target_government_levels": ["FEDERAL", "PROVINCIAL", "MUNICIPAL"],
-}
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All that is tested here needs both servers."""
@@ -48,37 +40,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("postgresql")
 
 
-class Writing:
+class Writing(Campaigner):
     """A supporter at the API, whose messages can be found at the SMTP server."""
 
     def __init__(self, address: str, site: OperatedSite) -> None:
-        self.client = httpx.Client(base_url=address, timeout=30)
+        super().__init__(address, site)
         #: Messages written so far.
         self.count = 0
-        self._campaign = self._publish(site)
-
-    def _publish(self, site: OperatedSite) -> str:
-        who = {"email": site.admin_email, "password": site.admin_password}
-        token = self.client.post("/api/auth/login", json=who).json()["access_token"]
-        signed = {"Authorization": f"Bearer {token}"}
-        made = self.client.post("/api/campaigns", json=LETTER, headers=signed).json()
-        path = f"/api/campaigns/{made['id']}"
-        self.client.patch(path, json={"status": "ACTIVE"}, headers=signed).raise_for_status()
-        return made["id"]
+        self._campaign = self.campaign()["id"]
+        del self.client.headers["Authorization"]
 
     def write(self) -> str:
-        """Send one message; answers its sender, whom no other message has."""
+        """Send one message; returns its sender, whom no other message has."""
         self.count += 1
         sender = f"sender-{self.count}@example.org"
-        body = {
-            "sender_name": "Sacha",
-            "sender_email": sender,
-            "postal_code": "L5G 4L3",
-            "consent": True,
-            "recipient_emails": ["avery.tremblay@parl.example.ca"],
-        }
-        answer = self.client.post(f"/api/campaigns/{self._campaign}/send-email", json=body)
-        assert answer.status_code == 202, answer.text
+        sent = self.send(self._campaign, sender)
+        assert sent.status_code == 202, sent.text
         return sender
 
     def seconds(self) -> float:

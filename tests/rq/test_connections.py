@@ -19,6 +19,7 @@ from changemaker_core.shared.tickets import TicketSender
 from changemaker_core.shared.work_horse import TICKET_SECONDS
 from changemaker_core.testing.ports import free_port
 from changemaker_core.testing.valkey import ValkeyServer
+from tests.bench.certificate import make_certificate
 from tests.bench.processes import running, stop, wait_until
 
 if TYPE_CHECKING:
@@ -163,15 +164,7 @@ def answers(client: Any) -> bool:
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of one's own for 127.0.0.1, with its key, in one file."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost"
-    names = ("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
-    files = ("-keyout", str(folder / "key"), "-out", str(folder / "certificate"))
-    subprocess.run([*command.split(), *names, *files], check=True, capture_output=True)
-    both = folder / "both.pem"
-    both.write_text((folder / "certificate").read_text() + (folder / "key").read_text())
-    return both
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @contextlib.contextmanager

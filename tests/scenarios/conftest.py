@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-import httpx
+import contextlib
+
 import pytest
 
 from changemaker_core.testing.server import OperatedSite
-
-
-class Organiser:
-    """An administrator at the API of one web process."""
-
-    def __init__(self, address, site):
-        self.client = httpx.Client(base_url=address, timeout=30)
-        session = self.client.post(
-            "/api/auth/login", json={"email": site.admin_email, "password": site.admin_password}
-        )
-        self.client.headers["Authorization"] = f"Bearer {session.json()['access_token']}"
-
-    def campaign(self, **changes):
-        """A published campaign; ``changes`` replace what it would say."""
-        draft = {
-            "title": "Clean water for everyone",
-            "description": "Ask for clean water.",
-            "email_subject": "Clean water",
-            "email_body": "Dear {recipient_name},\n\nplease act on clean water.\n\n{sender_name}",
-            "target_government_levels": ["FEDERAL", "PROVINCIAL", "MUNICIPAL"],
-        }
-        made = self.client.post("/api/campaigns", json={**draft, **changes})
-        assert made.status_code == 201, made.text
-        published = self.change(made.json()["id"], status="ACTIVE")
-        return published
-
-    def change(self, campaign_id, **changes):
-        """The campaign after a PATCH."""
-        answer = self.client.patch(f"/api/campaigns/{campaign_id}", json=changes)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+from tests.bench.campaigner import Campaigner
 
 
 @pytest.fixture
 def organiser_at():
-    """``organiser_at(address, site)``: a signed-in :class:`Organiser`."""
-    opened = []
-
-    def sign_in(address, site):
-        opened.append(Organiser(address, site))
-        return opened[-1]
-
-    yield sign_in
-    for organiser in opened:
-        organiser.client.close()
+    """``organiser_at(address, site)``: a signed-in :class:`Campaigner`."""
+    with contextlib.ExitStack() as stack:
+        yield lambda address, site: stack.enter_context(Campaigner(address, site))
 
 
 @pytest.fixture
