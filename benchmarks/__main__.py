@@ -63,7 +63,7 @@ def _measure(options: argparse.Namespace) -> bool:
             try:
                 _measure_one(item, Bench(effort, server, say))
             except Exception:
-                # The others take many minutes, and each is kept for itself.
+                # The others take many minutes, and each is stored separately.
                 say(f"{item.name} failed:\n{traceback.format_exc()}")
                 failed = True
     finally:

@@ -1,4 +1,4 @@
-"""Before anything is timed: everybody answers the same, and right."""
+"""Before anything is timed: every contender responds alike, and correctly."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from benchmarks.contenders import Running
 
 _SAMPLE = 25
-#: What each makes up for itself when a campaign is made.
+#: Fields whose values each contender chooses when a campaign is created.
 _OWN = ("id", "slug", "created_at", "updated_at", "created_by")
 
 
 class Wrong(Exception):
-    """A contender does not answer as the product does."""
+    """A contender does not respond as the product does."""
 
 
 def same_campaigns(running: Sequence[Running]) -> None:
@@ -38,20 +38,20 @@ def same_campaigns(running: Sequence[Running]) -> None:
 def same_lists(running: Sequence[Running]) -> None:
     """Each lists the same fifty, latest first, of the same total."""
     for one in running:
-        answer = _get(one, one.contender.list)
+        response = _get(one, one.contender.list)
         newest = sorted(one.rows, key=lambda row: (row["published_at"], row["id"]), reverse=True)
-        slugs = [card["slug"] for card in answer["data"]]
+        slugs = [card["slug"] for card in response["data"]]
         _equal(one, "list", slugs, [row["slug"] for row in newest[:50]])
         if one.contender.needs == "strapi":
-            total = answer["meta"]["pagination"]["total"]
+            total = response["meta"]["pagination"]["total"]
         else:
-            total = answer["pagination"]["total"]
-            _equal(one, "card", _millisecond(answer["data"][0]), _card(newest[0]))
+            total = response["pagination"]["total"]
+            _equal(one, "card", _millisecond(response["data"][0]), _card(newest[0]))
         _equal(one, "total", total, len(one.rows))
 
 
 def same_creation(running: Sequence[Running]) -> None:
-    """Each makes a campaign with the same fields and values, and refuses one that is wrong."""
+    """Each creates a campaign with the same fields and values, and refuses one that is wrong."""
     seen: dict[str, Any] | None = None
     for number, one in enumerate(running):
         body = {**json.loads(data.template()), "title": f"Check of creation {number}"}
@@ -87,11 +87,11 @@ def _millisecond(card: dict[str, Any]) -> dict[str, Any]:
     return {**card, "published_at": moment.isoformat(timespec="milliseconds")}
 
 
-def _campaign(one: Running, answer: Any) -> Any:
-    """The campaign of an answer. Strapi's ids are its own, and it knows nothing of open ones."""
+def _campaign(one: Running, response: Any) -> Any:
+    """The campaign in a response. Strapi has ids of its own, and no open campaigns."""
     if one.contender.needs != "strapi":
-        return answer
-    found = {k: v for k, v in answer["data"][0].items() if k in _expected(one.rows[0])}
+        return response
+    found = {k: v for k, v in response["data"][0].items() if k in _expected(one.rows[0])}
     row = next(row for row in one.rows if row["slug"] == found["slug"])
     return {**found, "id": row["id"], "is_open": True, "custom_recipients": []}
 
@@ -102,14 +102,14 @@ def _equal(one: Running, what: str, found: Any, expected: Any) -> None:
 
 
 def _get(one: Running, path: str) -> Any:
-    with urllib.request.urlopen(one.server.address + path, timeout=30) as answer:  # noqa: S310
-        return json.load(answer)
+    with urllib.request.urlopen(one.server.address + path, timeout=30) as response:  # noqa: S310
+        return json.load(response)
 
 
 def _status(one: Running, path: str) -> int:
     try:
-        with urllib.request.urlopen(one.server.address + path, timeout=30) as answer:  # noqa: S310
-            return int(answer.status)
+        with urllib.request.urlopen(one.server.address + path, timeout=30) as response:  # noqa: S310
+            return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code
 
@@ -121,7 +121,7 @@ def _post(one: Running, body: dict[str, Any]) -> tuple[int, Any]:
     address = one.server.address + "/api/campaigns"
     request = urllib.request.Request(address, json.dumps(body).encode(), headers)  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310
-            return int(answer.status), json.load(answer)
+        with urllib.request.urlopen(request, timeout=30) as response:  # noqa: S310
+            return int(response.status), json.load(response)
     except urllib.error.HTTPError as error:
         return error.code, None

@@ -134,7 +134,7 @@ DJANGO_POSTGRESQL = replace(DJANGO, dialect="postgresql")
 
 @dataclass(slots=True)
 class Running:
-    """A contender that answers. ``token`` is for the product's own API."""
+    """A running contender. ``token`` is for the product's own API."""
 
     contender: Contender
     server: servers.Server
@@ -235,6 +235,6 @@ def login(address: str, site: OperatedSite) -> str:
     body = {"email": site.admin_email, "password": site.admin_password}
     headers = {"Content-Type": "application/json"}
     login = f"{address}/api/auth/login"
-    with urlopen(Request(login, msgspec.json.encode(body), headers)) as answer:  # noqa: S310
-        token: str = msgspec.json.decode(answer.read())["access_token"]
+    with urlopen(Request(login, msgspec.json.encode(body), headers)) as response:  # noqa: S310
+        token: str = msgspec.json.decode(response.read())["access_token"]
     return token

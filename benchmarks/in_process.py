@@ -38,13 +38,13 @@ if TYPE_CHECKING:
     Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 TURNS, REQUESTS = 15, 250
-#: The names of the levels, in their order; ``KEPT`` is the whole way of an answer from memory.
-UVICORN = "uvicorn, and an application that answers with bytes"
-PROTOCOL = "our protocol: bounds, asked for what is kept, written at once"
-EDGE = "the edge: who asks, route, limits, headers, log, metrics; Falcon's request and response"
+#: The names of the levels, in their order; ``CACHED`` is the whole way of a cached response.
+UVICORN = "uvicorn, and an application that sends bytes"
+PROTOCOL = "our protocol: bounds, cache lookup, one write"
+EDGE = "the edge: sender, route, limits, headers, log, metrics; Falcon's request and response"
 JSON = "a Struct written as JSON"
 WHOLE = "the query, its rows, the responder"
-KEPT = "an answer that is kept"
+CACHED = "a cached response"
 DRIVER = "the same statement by the driver alone"
 _HEADERS = [
     (b"content-type", b"application/json"),
@@ -90,7 +90,7 @@ class Bare:
         self._head = http_head(b"200 OK", self._headers)
 
     def cached_response(self, scope: dict[str, Any]) -> None:
-        """Nothing is kept."""
+        """Nothing is cached."""
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Send) -> None:
         """Send it, at once where that is offered."""
@@ -104,7 +104,7 @@ class Bare:
 
 
 class Fixed:
-    """Endpoints that answer with what is there already."""
+    """Endpoints whose responses are ready."""
 
     def __init__(self, body: bytes) -> None:
         self._body = body
@@ -155,11 +155,11 @@ class Driven:
         self._protocol.connection_made(self._wire)
 
     async def ask(self, path: str) -> bytes:
-        """The answer's body."""
+        """The response's body."""
         await self._ask(_request(path), 1)
-        answer = b"".join(self._wire.written)
+        response = b"".join(self._wire.written)
         self._wire.written.clear()
-        head, _, body = answer.partition(b"\r\n\r\n")
+        head, _, body = response.partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200 "):
             raise RuntimeError(f"{path}: {head.decode()}")
         return body
@@ -177,9 +177,9 @@ class Driven:
 
     async def _ask(self, request: bytes, times: int) -> None:
         for _ in range(times):
-            answered = self._state.total_requests + 1
+            responded = self._state.total_requests + 1
             self._protocol.data_received(request)
-            while self._state.total_requests < answered:
+            while self._state.total_requests < responded:
                 await asyncio.sleep(0)
 
 
@@ -194,7 +194,7 @@ async def levels(folder: Path, slug: str) -> dict[str, float]:
     async with kept.lifespan():
         driven = Driven(kept)
         body = await driven.ask(real)
-        found = {KEPT: await driven.cost(real)}
+        found = {CACHED: await driven.cost(real)}
     config = Config.load(folder, environ={"CHANGEMAKER_CACHE_BYTES": "0"})
     app = create_app(config, [InfluencePlugin, _plugin(body)])
     async with app.lifespan():

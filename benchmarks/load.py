@@ -38,7 +38,7 @@ class Load:
 
     @property
     def per_second(self) -> float:
-        """Requests answered in a second."""
+        """Requests that got a response in a second."""
         return self.requests / self.seconds
 
 
@@ -76,7 +76,7 @@ class Posts:
 
 
 def full_speed(address: str, work: Gets | Posts, seconds: int, *, cores: str | None = None) -> Load:
-    """As many requests as are answered on 64 connections. Raises ``LoadFailed``.
+    """As many requests as 64 connections can carry. Raises ``LoadFailed``.
 
     wrk runs on the clients' core, or on ``cores`` as taskset names them.
     """
@@ -112,10 +112,10 @@ def paced(address: str, path: str, per_second: float, until: Callable[[int], boo
         due = began + len(seen) / per_second
         time.sleep(max(0.0, due - time.perf_counter()))
         connection.request("GET", path)
-        answer = connection.getresponse()
-        answer.read()
-        if answer.status != 200:
-            raise LoadFailed(f"{path} was answered with {answer.status}")
+        response = connection.getresponse()
+        response.read()
+        if response.status != 200:
+            raise LoadFailed(f"{path} responded with {response.status}")
         seen.append((time.perf_counter() - due) * 1000)
     connection.close()
     return seen

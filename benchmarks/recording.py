@@ -47,12 +47,12 @@ def campaign_ids(site: Site) -> list[str]:
 
 
 def take(tx: Tx, order: Submission) -> None:
-    """Record one letter and the job that sends it, as the API does."""
+    """Record one message and the job that sends it, as the API does."""
     services.record(tx, order, (), None)
 
 
 def main(folder: str, rate: float) -> None:
-    """Record ``rate`` letters a second, at a steady pace."""
+    """Record ``rate`` messages a second, at a steady pace."""
     site = Site(Config.load(Path(folder), environ={}))
     wanted = orders(campaign_ids(site), f"{time.time_ns():x}")
     began = time.monotonic()

@@ -80,6 +80,6 @@ def save(result: Result) -> None:
 
 
 def load(item: str) -> Result | None:
-    """What was kept of an item."""
+    """The stored result of an item."""
     file = places.made("results") / f"{item}.json"
     return msgspec.json.decode(file.read_bytes(), type=Result) if file.exists() else None

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-#: Seconds that a server gets for its first answer (Strapi also fills its database), or to end.
+#: Seconds that a server gets for its first response (Strapi also fills its database), or to end.
 START_PATIENCE, END_PATIENCE = 300, 20
 
 
 class DidNotStart(Exception):
-    """A server ended, or stayed silent, instead of answering."""
+    """A server ended, or did not respond."""
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class Server:
     process: subprocess.Popen[bytes]
     address: str
     log: Path
-    #: Seconds from its start to its first answer.
+    #: Seconds from its start to its first response.
     started_in: float = 0.0
     _stopped: list[int] = field(default_factory=list)
 
@@ -49,7 +49,7 @@ class Server:
         return machine.cpu_seconds(self.pids)
 
     def memory(self) -> machine.Memory:
-        """What its processes keep in memory."""
+        """The memory of its processes."""
         return machine.memory(self.process.pid)
 
     def pause(self) -> None:
@@ -90,7 +90,7 @@ def running(
     pause: float = 0.1,
 ) -> Iterator[Server]:
     """Start ``command`` with ``PORT`` set (``{port}`` in an argument is replaced), wait until
-    ``probe`` is answered with 200, and end it with the block.
+    it responds to ``probe`` with 200, and end it with the block.
 
     It runs on the servers' core, or on ``cores`` as taskset names them. ``pause`` is in seconds,
     between two tries.
@@ -110,24 +110,24 @@ def running(
         )
     server = Server(name, process, f"http://127.0.0.1:{port}", log)
     try:
-        server.started_in = wait_for_answer(server, probe, pause) - began
+        server.started_in = wait_until_ready(server, probe, pause) - began
         yield server
     finally:
         server.end()
 
 
-def wait_for_answer(server: Server, path: str, pause: float = 0.1) -> float:
-    """Ask until there is an answer of status 200; the moment (``perf_counter``) when it came."""
+def wait_until_ready(server: Server, path: str, pause: float = 0.1) -> float:
+    """Request ``path`` until the status is 200; return the moment (``perf_counter``)."""
     until = time.monotonic() + START_PATIENCE
     while time.monotonic() < until:
         if server.process.poll() is not None:
             raise DidNotStart(f"{server.name} ended: {_tail(server.log)}")
         with contextlib.suppress(OSError, urllib.error.HTTPError):
-            with urllib.request.urlopen(server.address + path, timeout=10) as answer:  # noqa: S310
-                answer.read()
+            with urllib.request.urlopen(server.address + path, timeout=10) as response:  # noqa: S310
+                response.read()
                 return time.perf_counter()
         time.sleep(pause)
-    raise DidNotStart(f"{server.name} did not answer: {_tail(server.log)}")
+    raise DidNotStart(f"{server.name} did not respond: {_tail(server.log)}")
 
 
 def _environment() -> dict[str, str]:

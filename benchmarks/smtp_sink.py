@@ -1,7 +1,7 @@
 """A mail server that takes everything and keeps nothing: ``python -m benchmarks.smtp_sink``.
 
 Its first line of output is ``{"smtp": port, "counts": port}``; whoever connects to the second port
-is told what came so far, as one line of JSON.
+receives what came so far, as one line of JSON.
 """
 
 from __future__ import annotations

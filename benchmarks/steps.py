@@ -45,9 +45,9 @@ NEW = {
     "target_government_levels": ["FEDERAL"],
 }
 AVERY = Recipient(key="avery", name="Avery", email="avery.tremblay@parl.example.ca")
-#: Requests a second that are asked for, and seconds.
+#: Requests a second, and seconds.
 RATE, SECONDS = 400, 5.0
-#: Seconds until every process is up: the first of them answers before the others are there.
+#: Seconds until every process is up: the first of them is ready before the others.
 STARTING = 5.0
 
 
@@ -122,7 +122,7 @@ def _requests(database: str, workers: int, cluster: PostgresCluster) -> None:
                 done = sum(fates.answered.values())
                 _say(
                     f"{database}, {workers} web: {what}: {1e6 * used / done:.0f} CPU µs/request, "
-                    f"{done / took:.0f}/s of {RATE} asked, {len(fates.failed)} failed"
+                    f"{done / took:.0f}/s of {RATE} sent, {len(fates.failed)} failed"
                 )
 
 
@@ -151,9 +151,9 @@ def _take(tx: Tx, campaign_id: str, number: int) -> None:
 def _letters(
     database: str, letters: int, cluster: PostgresCluster, rq_workers: int, delay: float = 0.0
 ) -> None:
-    """Record letters, then send them to a mail server that takes ``delay`` seconds for each."""
+    """Record messages, then send them to a mail server that takes ``delay`` seconds for each."""
     if delay:
-        _say(f"a mail server that takes {delay:g} s for a letter:")
+        _say(f"a mail server that takes {delay:g} s for a message:")
     with tempfile.TemporaryDirectory() as folder, ValkeyServer() as valkey:
         with smtp_process(Path(folder) / "log", delay=delay) as port:
             more = {"CHANGEMAKER_SMTP_URL": f"smtp://127.0.0.1:{port}"}
@@ -172,7 +172,7 @@ def _record(opened: Site, database: str, letters: int) -> None:
     took, used = time.monotonic() - began, time.process_time() - used
     each = (_bytes(opened, database) - before) / letters
     _say(
-        f"{database}: recorded {letters / took:.0f} letters/s, each its commit; "
+        f"{database}: recorded {letters / took:.0f} messages/s, each its commit; "
         f"{1e3 * used / letters:.2f} CPU ms and {each:.0f} B each"
     )
 
@@ -206,7 +206,7 @@ def _drain(site: OperatedSite, opened: Site, database: str, letters: int, rq_wor
         rate = at_first / (time.monotonic() - began)
         used = sum(map(_cpu, pids)) - used
     who = f"{rq_workers} RQ workers" if rq_workers else "the runner of serve"
-    _say(f"{database}: {who} sent {rate:.0f} letters/s, {1e3 * used / at_first:.2f} CPU ms each")
+    _say(f"{database}: {who} sent {rate:.0f} messages/s, {1e3 * used / at_first:.2f} CPU ms each")
 
 
 def _cpu(pid: int) -> float:

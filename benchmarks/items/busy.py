@@ -1,4 +1,4 @@
-"""Reads while other processes write: what the cache keeps of its gain."""
+"""Reads while other processes write: how much of the cache's gain remains."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 
     from benchmarks.contenders import Running
 
-TITLE = "One of 1,000 campaigns, cache on, while 50 letters a second are recorded"
+TITLE = "One of 1,000 campaigns, cache on, while 50 messages a second are recorded"
 RATE = 50
-IDLE, BUSY = "nobody writes", "50 letters a second"
+IDLE, BUSY = "no writes", "50 messages a second"
 
 
 def busy(bench: Bench) -> Result:
-    """The same server, round after round, with and without letters."""
+    """The same server, round after round, with and without messages."""
     result = bench.result("get-busy", TITLE)
     with bench.running((who.OURS,)) as running:
         (ours,) = running
@@ -35,8 +35,8 @@ def busy(bench: Bench) -> Result:
             result.measurements = _measure(bench, ours, recorder)
     result.aim(BUSY, IDLE, 0.7, "its idle rate")
     result.notes.append(
-        "Letters are recorded, and sent, by other processes, on the clients' core: this is what "
-        "the web process loses by hearing of them."
+        "Other processes record and send the messages, on the clients' core: this is what their "
+        "notifications cost the web process."
     )
     return result
 
@@ -83,7 +83,7 @@ def _recorder(ours: Running) -> Iterator[subprocess.Popen[bytes]]:
 
 
 def _job_runners(ours: Running) -> list[int]:
-    """The processes of a site that do its jobs."""
+    """The processes of a site that run its jobs."""
     return [pid for pid in ours.server.pids if b"\0jobs\0" in _command_line(pid)]
 
 

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-TITLE = "From 1,000 to 1,000,000 campaigns and letters, SQLite, cache off"
+TITLE = "From 1,000 to 1,000,000 campaigns and messages, SQLite, cache off"
 SIZES, SIZES_QUICK = (1_000, 10_000, 100_000, 1_000_000), (1_000, 20_000)
 ONE = "GET one campaign"
 _CHUNK = 10_000
-#: Of short campaigns a million fit on the disk; costs of a row's length are others' subject.
+#: A million short campaigns fit on the disk; the cost of long rows is measured by other items.
 _BODY_BYTES = 200
-#: Every so many a campaign is asked for, so that not the same pages are read again and again.
+#: The distance between requested campaigns, so that they lie on different pages.
 _ASKED = 1_000
 
 
@@ -61,8 +61,8 @@ def growth(bench: Bench) -> Result:
 
 
 def _rates(grown: Grown, bench: Bench) -> dict[str, list[float]]:
-    """Requests a second for each endpoint, in every round. There is nobody to take turns with, and
-    a lot to ask: rounds are shorter."""
+    """Requests a second for each endpoint, in every round. There are many endpoints, and
+    no contenders to alternate with: rounds are shorter."""
     seconds = max(1, bench.effort.seconds // 2)
     contender = who.OURS_UNCACHED
     with _served(grown.site, contender, grown.slugs[0]) as server:
@@ -92,17 +92,17 @@ def _works(grown: Grown, token: str) -> dict[str, Gets | Posts]:
         ONE: Gets([f"/api/public/campaigns/{slug}" for slug in grown.slugs]),
         "GET the public list, 50 with total": Gets(["/api/public/campaigns?limit=50"]),
         "GET the organisers' list, 50 with total": Gets(["/api/campaigns?limit=50"], bearer),
-        "GET a campaign's letters, 50 with total": Gets(
+        "GET a campaign's messages, 50 with total": Gets(
             [f"/api/campaigns/{id}/emails?limit=50" for id in grown.campaigns], bearer
         ),
-        "GET one letter's status": Gets([f"/api/public/emails/{id}" for id in grown.letters]),
+        "GET one message's status": Gets([f"/api/public/emails/{id}" for id in grown.letters]),
         "POST a campaign": Posts(data.template(), token),
     }
 
 
 @dataclass(slots=True)
 class Grown:
-    """A site that grows; some of its campaigns and letters to ask for."""
+    """A growing site, and some of its campaigns and messages to request."""
 
     site: OperatedSite
     slugs: list[str]
@@ -120,7 +120,7 @@ class Grown:
         return cls(site, [], [], [])
 
     def grow(self, size: int) -> None:
-        """Add campaigns and as many letters until there are ``size`` of each."""
+        """Add campaigns and as many messages until there are ``size`` of each."""
         site = Site(Config.load(Path(self.site.folder), environ={}))
         try:
             for first in range(self.size, size, _CHUNK):
@@ -144,7 +144,7 @@ class Grown:
 
 
 class Template:
-    """Rows that differ only in a few ids and texts: what a million of are quickly inserted of."""
+    """Rows that differ only in a few ids and texts, so that a million are inserted quickly."""
 
     def __init__(self, model: type[Model], same: dict[str, Any], own: tuple[str, ...]) -> None:
         fields = model._meta.fields
@@ -160,7 +160,7 @@ class Template:
         self._sql = f"INSERT INTO {table} ({','.join(columns)}) VALUES ({marks})"  # noqa: S608
 
     def insert(self, tx: Tx, rows: Iterable[tuple[str, ...]]) -> None:
-        """Insert a row for each tuple of what is its own."""
+        """Insert a row for each tuple of the values that differ."""
         same = self._same
         tx.database.connection().executemany(self._sql, ([*row, *same] for row in rows))
 

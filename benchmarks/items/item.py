@@ -1,4 +1,4 @@
-"""A work item: one question, asked of everybody whom it fits."""
+"""A work item: one measurement of every contender that it applies to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Bench:
-    """What an item is run with."""
+    """The servers, data and effort that an item runs with."""
 
     effort: Effort
     postgresql: Postgresql | None
@@ -62,7 +62,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """``measure(bench)`` answers the question."""
+    """``measure(bench)`` returns the result."""
 
     name: str
     title: str

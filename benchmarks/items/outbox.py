@@ -1,4 +1,4 @@
-"""Mail: how fast it is recorded, how fast it is sent, and what visitors notice of it."""
+"""Mail: how fast it is recorded and sent, and how much visitors are slowed down."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-TITLE = "10,000 letters to a local mail server, while pages are read"
+TITLE = "10,000 messages to a local mail server, while pages are read"
 LETTERS, LETTERS_QUICK = 10_000, 300
 #: Page GETs in a second, and seconds for which they are watched while nothing is sent.
 PACE, IDLE_SECONDS = 50.0, 15.0
-#: In which web process and runner come to work, before anything is measured.
+#: Seconds in which web process and runner warm up, before anything is measured.
 WARM_SECONDS = 2.0
-#: Visitors whose letters are being recorded at the same moment.
+#: Visitors whose messages are recorded at the same moment.
 _AT_ONCE = 64
 _PER_TRANSACTION = 100
-#: Letters a second below which the item is given up.
+#: Messages a second below which the item fails.
 _SLOWEST = 20
 
 
@@ -63,7 +63,7 @@ def outbox(bench: Bench) -> Result:
     result.measurements = _measurements(enqueued, recorded, sent, idle, busy, quiet)
     p95 = percentile(busy, 0.95) / percentile(idle, 0.95)
     result.targets = [
-        Target(text="sent", value=sent, bound=300, unit="letters/s"),
+        Target(text="sent", value=sent, bound=300, unit="messages/s"),
         Target(text="jobs enqueued", value=enqueued, bound=5000, unit="jobs/s"),
         Target(text="p95 of pages meanwhile, of idle", value=p95, bound=2, at_least=False),
     ]
@@ -84,8 +84,8 @@ def _measurements(
 ) -> list[Measurement]:
     rates = {
         "jobs enqueued, 100 to a transaction": enqueued,
-        "letters recorded, one to a transaction, 64 at once": recorded,
-        "letters sent": sent,
+        "messages recorded, one to a transaction, 64 at once": recorded,
+        "messages sent": sent,
     }
     found = [Measurement(name=name, series={"per second": [rate]}) for name, rate in rates.items()]
     for name, times in {"pages, nothing is sent": idle, "pages, meanwhile": busy}.items():
@@ -108,12 +108,12 @@ def _idle(running: Running, page: str, seconds: float) -> list[float]:
 def _while_sending(
     running: Running, page: str, sink: Sink, letters: int
 ) -> tuple[list[float], float]:
-    """Latencies until all is sent, and letters sent in a second."""
+    """Latencies until all is sent, and messages sent in a second."""
     give_up = time.monotonic() + letters / _SLOWEST + 30
 
     def finished(count: int) -> bool:
         if time.monotonic() > give_up:
-            raise TimeoutError(f"{sink.read()['taken']} of {letters} letters were sent")
+            raise TimeoutError(f"{sink.read()['taken']} of {letters} messages were sent")
         return count % 25 == 24 and sink.read()["taken"] >= letters
 
     times = paced(running.server.address, page, PACE, finished)
@@ -122,7 +122,7 @@ def _while_sending(
 
 
 def _record(folder: Path, letters: int) -> tuple[float, float]:
-    """Jobs enqueued a second, and letters recorded a second, by one process on the server's core.
+    """Jobs enqueued a second, and messages recorded a second, by one process on the server's core.
 
     The jobs of the first part have nothing to do, and are taken away again. The letters are held
     back until ``_release``.
@@ -192,7 +192,7 @@ def _sink() -> Iterator[Sink]:
         command, cwd=places.ROOT, stdout=subprocess.PIPE, text=True
     )
     try:
-        assert process.stdout is not None  # noqa: S101  # it was asked for
+        assert process.stdout is not None  # noqa: S101  # a pipe was requested
         yield Sink(**json.loads(process.stdout.readline()))
     finally:
         process.terminate()

@@ -42,7 +42,7 @@ def path(bench: Bench) -> Result:
     result.measurements += [
         _measured(SOCKETS, over_sockets - before, over_sockets),
         _measured(in_process.DRIVER, levels[in_process.DRIVER]),
-        _measured(f"{in_process.KEPT}, without sockets", levels[in_process.KEPT]),
+        _measured(f"{in_process.CACHED}, without sockets", levels[in_process.CACHED]),
     ]
     result.notes.append(
         "CPU time of one core. The steps were measured in one process without sockets, each level "

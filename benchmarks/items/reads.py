@@ -41,7 +41,7 @@ def _one(bench: Bench, name: str, title: str, contenders: Sequence[Contender]) -
 
 
 def warm(bench: Bench) -> Result:
-    """The product's ready-made answers beside everybody's fresh ones."""
+    """The product's cached responses beside the fresh ones of its peers."""
     result = _one(
         bench,
         "get-warm",
@@ -73,7 +73,7 @@ def warm(bench: Bench) -> Result:
 
 
 def cold(bench: Bench) -> Result:
-    """Everybody asks the database each time."""
+    """Every contender queries the database each time."""
     result = _one(
         bench,
         "get-cold-sqlite",

@@ -1,4 +1,4 @@
-"""From the command to the first answer, and what an idle server keeps in memory."""
+"""From the command to the first response, and the memory of an idle server."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _REQUESTS, _SILENCE = 20, 1.0
 
 
 def start(bench: Bench) -> Result:
-    """Seconds until the first answer; memory after a few requests and a moment's rest."""
+    """Seconds until the first response; memory after a few requests and a moment's rest."""
     result = bench.result("start", START, main="start s")
     data = Data(bench.postgresql)
     found = {
@@ -69,14 +69,14 @@ def _start_once(bench: Bench, data: Data, contender: Contender, into: Measuremen
 
 def _settled(running: Running) -> machine.Memory:
     for path in running.get_paths[:_REQUESTS]:
-        with urllib.request.urlopen(running.server.address + path, timeout=30) as answer:  # noqa: S310
-            answer.read()
+        with urllib.request.urlopen(running.server.address + path, timeout=30) as response:  # noqa: S310
+            response.read()
     time.sleep(_SILENCE)
     return running.server.memory()
 
 
 def usage(bench: Bench) -> Result:
-    """The command that everybody types first, beside an interpreter that does nothing."""
+    """The command that a newcomer types first, beside an interpreter that does nothing."""
     result = bench.result("help", HELP, main="seconds")
     commands = {
         "changemaker --help": [str(places.CHANGEMAKER), "--help"],

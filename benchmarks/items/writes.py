@@ -1,4 +1,4 @@
-"""A new campaign: checked, written down for good, answered."""
+"""A new campaign: validated, committed to the disk, returned."""
 
 from __future__ import annotations
 
