@@ -131,7 +131,8 @@ def plugin(session: nox.Session, name: str) -> None:
 
 def _wheel(session: nox.Session, folder: Path, scratch: Path) -> Path:
     """Build a distribution's wheel, outside of the environment under test."""
-    builder, into = scratch / "builder", scratch / folder.name
+    builder = scratch / "builder"
+    into = scratch / ("core" if folder == ROOT else folder.name)  # a checkout has any name
     if not builder.exists():
         session.run("python", "-m", "venv", str(builder), external=True)
     shutil.rmtree(into, ignore_errors=True)
