@@ -1,4 +1,4 @@
-"""Several executors at once, leases, and how they end."""
+"""Several executors at once, leases, and how executors stop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Fixture = Any
 SCRIPT = Path(__file__).with_name("runner_process.py")
 
 
-def test_each_job_runs_once_whoever_asks(
+def test_each_job_runs_once_over_all_executors(
     make_site: Fixture, database_url: str, notes: Fixture, take_note: Fixture, rows: Fixture
 ) -> None:
     def write_note(run: JobRun, number: int) -> None:
@@ -57,7 +57,7 @@ def test_each_job_runs_once_whoever_asks(
     assert {row.attempts for row in rows(sites[0])} == {1}
 
 
-def test_a_job_that_was_claimed_and_never_begun_keeps_its_only_attempt(
+def test_a_job_that_was_claimed_and_not_started_has_its_attempt_left(
     make_site: Fixture, put: Fixture, rows: Fixture, clock: Fixture
 ) -> None:
     runs = []
@@ -98,7 +98,7 @@ def test_a_job_cannot_end_its_worker(
 
 
 @pytest.mark.parametrize("at_risk", [False, True])
-def test_a_run_that_was_given_up_can_do_nothing_more(
+def test_every_step_of_a_run_without_its_lease_is_refused(
     make_site: Fixture,
     put: Fixture,
     rows: Fixture,
@@ -140,7 +140,7 @@ def test_a_run_that_was_given_up_can_do_nothing_more(
     assert rows(site)[0].state == ("unknown" if at_risk else "done")
 
 
-def test_a_point_of_no_return_whose_answer_got_lost_is_not_tried_again(
+def test_a_point_of_no_return_without_confirmation_is_not_retried(
     make_site: Fixture,
     put: Fixture,
     rows: Fixture,
@@ -150,8 +150,8 @@ def test_a_point_of_no_return_whose_answer_got_lost_is_not_tried_again(
 ) -> None:
     def job(run: JobRun) -> None:
         run.at_risk(take_note, "at risk")
-        run.is_at_risk = False  # as where the connection ends between the commit and its answer
-        raise ConnectionError("the database went away")
+        run.is_at_risk = False  # as where the commit is not confirmed
+        raise ConnectionError("the database is down")
 
     site = make_site(Job("test.job", job, on_unknown=lambda tx: take_note(tx, "unknown")))
     put(site, "test.job")
@@ -163,7 +163,7 @@ def test_a_point_of_no_return_whose_answer_got_lost_is_not_tried_again(
     assert notes(site) == ["at risk", "unknown"]
 
 
-def test_leases_are_renewed_while_work_runs_and_long_work_is_reported(
+def test_leases_are_renewed_while_jobs_run_and_long_runs_are_reported(
     make_site: Fixture, put: Fixture, rows: Fixture, caplog: Fixture
 ) -> None:
     runs = []
@@ -180,21 +180,21 @@ def test_leases_are_renewed_while_work_runs_and_long_work_is_reported(
     assert runs == [1]
 
 
-def test_a_lapsed_lease_is_taken_over(
+def test_a_job_whose_lease_expired_is_claimed_again(
     make_site: Fixture, put: Fixture, rows: Fixture, clock: Fixture
 ) -> None:
     runs = []
     site = make_site(Job("test.job", lambda run: runs.append(run.attempt)))
     put(site, "test.job")
     lost = Executor(site)
-    lost._claim()  # claims, and is never heard of again
+    lost._claim()  # claims, and its process dies
     assert Executor(site).run_due() == 0
     clock.forward(seconds=60)
     assert Executor(site).run_due() == 1
     assert (runs, rows(site)[0].state) == ([2], "done")
 
 
-def test_a_job_that_ends_its_process_each_time_dies(
+def test_a_job_that_ends_its_process_each_time_is_dead(
     make_site: Fixture,
     put: Fixture,
     rows: Fixture,
@@ -219,7 +219,9 @@ def test_a_job_that_ends_its_process_each_time_dies(
     assert (runs, rows(site)[0].state, notes(site)) == ([], "dead", ["dead"])
 
 
-def test_what_was_not_begun_is_given_back(make_site: Fixture, put: Fixture, rows: Fixture) -> None:
+def test_jobs_that_were_not_started_are_released(
+    make_site: Fixture, put: Fixture, rows: Fixture
+) -> None:
     begun, go_on = threading.Event(), threading.Event()
 
     def job(run: JobRun) -> None:
@@ -242,7 +244,7 @@ def test_what_was_not_begun_is_given_back(make_site: Fixture, put: Fixture, rows
     assert Executor(site).run_due() == 9
 
 
-def test_a_job_that_does_not_end_is_left_behind_at_the_stop(
+def test_a_job_that_does_not_end_is_released_at_the_stop(
     make_site: Fixture, put: Fixture, caplog: Fixture
 ) -> None:
     begun, go_on = threading.Event(), threading.Event()
@@ -278,7 +280,7 @@ def test_a_commit_wakes_the_runner_of_its_process(
     runner.stop()
 
 
-def test_on_unknown_that_fails_is_called_again_later(
+def test_on_unknown_that_raises_is_called_again_later(
     make_site: Fixture,
     put: Fixture,
     rows: Fixture,
@@ -307,7 +309,7 @@ def test_on_unknown_that_fails_is_called_again_later(
     assert notes(site) == ["unknown 2", "unknown 1"]
 
 
-def test_how_much_there_is_to_do(make_site: Fixture, put: Fixture, clock: Fixture) -> None:
+def test_queue_depths(make_site: Fixture, put: Fixture, clock: Fixture) -> None:
     site = make_site(Job("test.a", lambda run: None), Job("test.b", lambda run: None, queue="b"))
     put(site, "test.a")
     Executor(site).run_due()

@@ -1,4 +1,4 @@
-"""A held queue is left alone; and a queue holds itself after a restore or a long silence."""
+"""Held queues: by an operator, after a restore of the database, after a long silence."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DAY = timedelta(hours=24)
 
 
 class Post:
-    """What cannot be undone: it remembers whom it has written to, whatever the database knows."""
+    """Records the mail that was sent, which no restore of the database undoes."""
 
     def __init__(self) -> None:
         self.sent: list[str] = []
@@ -84,7 +84,7 @@ def release(site: JobsOnlySite, queue: str = "mail") -> bool:
 # Held by an operator
 
 
-def test_a_held_queue_is_left_alone_and_others_go_on(
+def test_no_job_of_a_held_queue_runs_while_others_do(
     start: Fixture, put: Fixture, post: Post
 ) -> None:
     site = start()
@@ -119,7 +119,7 @@ def test_a_job_that_was_claimed_does_not_pass_its_point_of_no_return(
     assert sorted(post.sent) == ["0", "1", "2", "3", "4"]
 
 
-def test_retries_have_their_whole_time_after_a_release(
+def test_the_deadline_of_retries_starts_anew_at_a_release(
     start: Fixture, put: Fixture, rows: Fixture, clock: Clock
 ) -> None:
     site = start()
@@ -180,7 +180,7 @@ def _run_and_take(site: JobsOnlySite, before: int, url: str) -> Callable[[], Non
     return take(url)
 
 
-def test_a_restore_of_what_was_all_done_holds_nothing(
+def test_a_restore_without_waiting_jobs_holds_nothing(
     start: Fixture, put: Fixture, post: Post, database_url: str
 ) -> None:
     site = start()
@@ -257,7 +257,7 @@ def test_two_runners_at_once_after_a_restore(
     assert reasons(sites[0]) == {"mail": "restore"}
 
 
-def test_one_restore_is_found_by_one_machine(
+def test_one_restore_is_found_once_over_machines(
     start: Fixture, put: Fixture, post: Post, database_url: str
 ) -> None:
     site = start("one")
@@ -285,7 +285,7 @@ def test_one_restore_is_found_by_one_machine(
 # Silent
 
 
-def test_a_long_silence_holds_what_waited(
+def test_a_long_silence_holds_the_queue(
     start: Fixture, put: Fixture, post: Post, clock: Clock
 ) -> None:
     site = start()
@@ -302,7 +302,7 @@ def test_a_long_silence_holds_what_waited(
     assert post.sent == ["a", "b", "c"]
 
 
-def test_a_release_counts_as_a_look(start: Fixture, put: Fixture, post: Post, clock: Clock) -> None:
+def test_a_release_is_a_heartbeat(start: Fixture, put: Fixture, post: Post, clock: Clock) -> None:
     """A runner that is started after the release does not hold the queue for the same silence."""
     site = start()
     put(site, "send", to="a")
@@ -315,13 +315,13 @@ def test_a_release_counts_as_a_look(start: Fixture, put: Fixture, post: Post, cl
     assert post.sent == ["a"]
 
 
-@pytest.mark.parametrize("away", [timedelta(hours=23), timedelta(days=30)])
+@pytest.mark.parametrize("pause", [timedelta(hours=23), timedelta(days=30)])
 def test_an_idle_site_goes_on(
-    start: Fixture, put: Fixture, post: Post, clock: Clock, away: timedelta
+    start: Fixture, put: Fixture, post: Post, clock: Clock, pause: timedelta
 ) -> None:
     site = start()
     Executor(site).run_due()
-    clock.forward(days=away.days, seconds=away.seconds)
+    clock.forward(days=pause.days, seconds=pause.seconds)
     put(site, "send", to="a")
     clock.forward(minutes=1)
     Executor(start()).run_due()
@@ -339,7 +339,7 @@ def test_a_short_pause_holds_nothing(
     assert post.sent == ["a"]
 
 
-def test_a_queue_without_the_wish_is_never_held(
+def test_a_queue_without_hold_after_is_never_held(
     start: Fixture, put: Fixture, post: Post, clock: Clock
 ) -> None:
     site = start()
@@ -349,7 +349,7 @@ def test_a_queue_without_the_wish_is_never_held(
     assert post.sent == ["a"]
 
 
-def test_what_takes_days_under_a_working_runner_is_not_held(
+def test_a_job_days_ahead_is_not_held_while_a_runner_works(
     start: Fixture, put: Fixture, post: Post, clock: Clock
 ) -> None:
     site = start()
@@ -374,7 +374,7 @@ def test_an_old_snapshot_on_a_new_machine_is_a_silence(
     assert reasons(site) == {"mail": "silence"}
 
 
-def test_an_executor_of_other_queues_is_no_sign_of_life(
+def test_an_executor_of_other_queues_makes_no_heartbeat(
     start: Fixture, put: Fixture, clock: Clock
 ) -> None:
     site = start()
@@ -386,7 +386,7 @@ def test_an_executor_of_other_queues_is_no_sign_of_life(
     assert reasons(site) == {"mail": "silence"}
 
 
-def test_a_runner_at_rest_writes_once_in_half_a_minute(start: Fixture, clock: Clock) -> None:
+def test_an_idle_runner_makes_a_heartbeat_every_half_minute(start: Fixture, clock: Clock) -> None:
     site = start()
     executors = [Executor(site), Executor(start())]
     for _ in range(100):
@@ -400,7 +400,9 @@ def test_a_runner_at_rest_writes_once_in_half_a_minute(start: Fixture, clock: Cl
 
 
 @given(st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=20))
-def test_a_count_only_grows(tmp_path_factory: pytest.TempPathFactory, numbers: list[int]) -> None:
+def test_a_counter_file_only_grows(
+    tmp_path_factory: pytest.TempPathFactory, numbers: list[int]
+) -> None:
     path = tmp_path_factory.mktemp("count") / "run" / "count"
     assert CounterFile(path).read() == 0
     with ThreadPoolExecutor(4) as threads:
@@ -409,7 +411,7 @@ def test_a_count_only_grows(tmp_path_factory: pytest.TempPathFactory, numbers: l
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 21, b"1234567890x"])
-def test_a_broken_count_file_says_nothing(tmp_path: Path, content: bytes) -> None:
+def test_a_broken_counter_file_counts_as_0(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "count").write_bytes(content)
     file = CounterFile(tmp_path / "count")
     assert file.read() == 0

@@ -50,7 +50,7 @@ def smtp_log(tmp_path: Path) -> Path:
 @pytest.fixture
 def smtp_port(smtp_log: Path) -> Iterator[int]:
     """Slow enough that the queue outlasts the kills; half of the time before a message is taken
-    over, half of it after, when only the answer is missing."""
+    over, half of it after, when only the reply is missing."""
     with smtp_process(smtp_log, delay=0.03, reply_delay=0.03) as port:
         yield port
 
@@ -92,8 +92,8 @@ def test_ten_kills(
     assert verdict.once + verdict.unknown == MAILS
     # At most the messages that were in the four workers' hands can have become unknown.
     assert verdict.unknown <= KILLS * 4
-    told = {f"unknown {i}" for i, row in enumerate(rows(site)) if row.state == "unknown"}
-    assert sorted(notes(site)) == sorted(told)
+    unknown = {f"unknown {i}" for i, row in enumerate(rows(site)) if row.state == "unknown"}
+    assert sorted(notes(site)) == sorted(unknown)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +119,7 @@ def test_a_kill_at_the_point_of_no_return(
     assert notes(site) == (["unknown 1"] if state == "unknown" else [])
 
 
-def test_a_server_that_is_away_keeps_mail_waiting(
+def test_mail_waits_while_the_server_is_down(
     site: JobsOnlySite, database_url: str, rows: Fixture
 ) -> None:
     command = [sys.executable, str(SCRIPT), database_url, "smtp://127.0.0.1:1"]

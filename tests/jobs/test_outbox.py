@@ -38,7 +38,7 @@ def nothing(run: JobRun, **payload: object) -> None:
 
 
 @given(st.dictionaries(st.text(), json_values, max_size=5))
-def test_payloads_come_back_as_they_went(payload: dict[str, Any]) -> None:
+def test_payloads_decode_to_what_was_encoded(payload: dict[str, Any]) -> None:
     assert decode(encode(payload)) == payload
 
 
@@ -58,7 +58,7 @@ class Colour(enum.Enum):
         ({"text": "x" * MAX_BYTES}, "are allowed"),
     ],
 )
-def test_what_is_not_json_is_named(payload: dict[str, Any], part: str) -> None:
+def test_a_payload_that_is_not_json_is_rejected_by_part(payload: dict[str, Any], part: str) -> None:
     with pytest.raises(PayloadRefused) as refused:
         encode(payload)
     assert part in str(refused.value)
@@ -76,7 +76,7 @@ def test_a_job_belongs_to_its_transaction(make_site: Fixture, rows: Fixture) -> 
     assert rows(site) == []
 
 
-def test_a_job_that_no_plugin_has(make_site: Fixture, put: Fixture) -> None:
+def test_an_unknown_job_is_rejected(make_site: Fixture, put: Fixture) -> None:
     site = make_site(Job("test.send", nothing))
     with pytest.raises(UnknownJob, match=r"Did you mean 'test\.send'"):
         put(site, "test.sent")
@@ -84,7 +84,9 @@ def test_a_job_that_no_plugin_has(make_site: Fixture, put: Fixture) -> None:
         site.db.sync.write(lambda tx: tx.enqueue(Job("other.job", nothing), {}))
 
 
-def test_a_key_is_held_while_its_job_lives(make_site: Fixture, put: Fixture, rows: Fixture) -> None:
+def test_a_key_is_unique_among_unfinished_jobs(
+    make_site: Fixture, put: Fixture, rows: Fixture
+) -> None:
     site = make_site(Job("test.job", nothing))
     first = put(site, "test.job", key="sync")
     assert put(site, "test.job", key="sync") == first
@@ -95,7 +97,7 @@ def test_a_key_is_held_while_its_job_lives(make_site: Fixture, put: Fixture, row
     assert len(rows(site)) == 3
 
 
-def test_a_key_is_held_by_one_of_many_writers(
+def test_a_key_is_inserted_once_by_many_writers(
     make_site: Fixture, put: Fixture, rows: Fixture
 ) -> None:
     site = make_site(Job("test.job", nothing))
@@ -113,7 +115,7 @@ def test_a_key_is_held_by_one_of_many_writers(
     assert [row.id for row in rows(site)] == list(ids)
 
 
-def test_who_enqueued_is_kept(make_site: Fixture, put: Fixture, rows: Fixture) -> None:
+def test_the_actor_who_enqueued_is_stored(make_site: Fixture, put: Fixture, rows: Fixture) -> None:
 
     site = make_site(Job("test.job", nothing))
     token = current_actor.set(Actor("user", "42", "Zoë", frozenset()))
@@ -125,39 +127,39 @@ def test_who_enqueued_is_kept(make_site: Fixture, put: Fixture, rows: Fixture) -
     assert [row.actor for row in rows(site)] == ["user:42", None]
 
 
-heard: list[str] = []
+received: list[str] = []
 
 
-def hear_first(run: JobRun, email_id: str) -> None:
-    heard.append(f"first {email_id}")
+def receive_first(run: JobRun, email_id: str) -> None:
+    received.append(f"first {email_id}")
 
 
-def hear_second(run: JobRun, email_id: str) -> None:
+def receive_second(run: JobRun, email_id: str) -> None:
     if run.attempt == 1:
         raise ConnectionError
-    heard.append(f"second {email_id}")
+    received.append(f"second {email_id}")
 
 
 def test_an_event_is_a_job_for_each_subscriber(
     make_site: Fixture, rows: Fixture, clock: Fixture
 ) -> None:
-    heard.clear()
+    received.clear()
     subscriptions = [
-        Subscription("mail.sent", hear_first),
-        Subscription("mail.sent", hear_second),
+        Subscription("mail.sent", receive_first),
+        Subscription("mail.sent", receive_second),
         Subscription("mail.lost", nothing),
     ]
     site = make_site(subscriptions=subscriptions)
     site.db.sync.write(lambda tx: tx.emit("mail.sent", {"email_id": "1"}))
     assert [json.loads(row.payload) for row in rows(site)] == [{"email_id": "1"}] * 2
     Executor(site).run_due()
-    assert heard == ["first 1"]
+    assert received == ["first 1"]
     clock.forward(minutes=1)
     Executor(site).run_due()
-    assert heard == ["first 1", "second 1"]
+    assert received == ["first 1", "second 1"]
 
 
-def test_an_event_that_nobody_hears(make_site: Fixture, rows: Fixture) -> None:
+def test_an_event_without_subscribers(make_site: Fixture, rows: Fixture) -> None:
     site = make_site()
     site.db.sync.write(lambda tx: tx.emit("mail.sent", {"email_id": "1"}))
     assert rows(site) == []

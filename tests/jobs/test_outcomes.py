@@ -65,7 +65,7 @@ def test_an_outcome_and_the_plugins_rows_are_one_transaction(
     assert notes(site) == []
 
 
-def test_an_exception_before_the_point_of_no_return_is_tried_again(
+def test_an_exception_before_the_point_of_no_return_is_retried(
     make_site: Fixture, put: Fixture, rows: Fixture, clock: Fixture
 ) -> None:
     attempts = []
@@ -73,14 +73,14 @@ def test_an_exception_before_the_point_of_no_return_is_tried_again(
     def job(run: JobRun) -> None:
         attempts.append(run.attempt)
         if run.attempt < 3:
-            raise ConnectionError("nobody\0 there")
+            raise ConnectionError("not\0 there")
 
     site = make_site(Job("test.job", job, retries=RetryPolicy(initial=timedelta(seconds=10))))
     put(site, "test.job")
     executor = Executor(site)
     executor.run_due()
     (row,) = rows(site)
-    assert (row.state, row.error) == ("queued", "ConnectionError: nobody there")
+    assert (row.state, row.error) == ("queued", "ConnectionError: not there")
     assert timedelta(seconds=8) <= row.due_at - clock() <= timedelta(seconds=12)
     clock.forward(seconds=7.9)
     assert executor.run_due() == 0
@@ -93,7 +93,7 @@ def test_an_exception_before_the_point_of_no_return_is_tried_again(
     assert (rows(site)[0].state, rows(site)[0].error) == ("done", None)
 
 
-def test_an_exception_after_it_is_unknown_and_not_tried_again(
+def test_an_exception_after_it_is_unknown_and_not_retried(
     make_site: Fixture, put: Fixture, rows: Fixture, notes: Fixture, take_note: Fixture
 ) -> None:
     def job(run: JobRun, number: int) -> None:
@@ -113,7 +113,7 @@ def test_an_exception_after_it_is_unknown_and_not_tried_again(
     ("outcome", "state", "hook"),
     [("dead", "dead", "dead {}"), ("unknown", "unknown", "unknown {}")],
 )
-def test_what_the_function_says_counts(
+def test_the_outcome_that_the_function_settles(
     make_site: Fixture,
     put: Fixture,
     rows: Fixture,
@@ -139,7 +139,7 @@ def test_what_the_function_says_counts(
     assert notes(site) == [hook, "own"]
 
 
-def test_a_certain_refusal_after_the_point_of_no_return_is_tried_again(
+def test_a_retry_after_the_point_of_no_return(
     make_site: Fixture, put: Fixture, rows: Fixture, notes: Fixture, take_note: Fixture
 ) -> None:
     def job(run: JobRun) -> None:
@@ -173,7 +173,7 @@ def test_job_failed_is_dead_at_once(
         (RetryPolicy(initial=timedelta(hours=10), maximum=timedelta(hours=10)), 4),
     ],
 )
-def test_a_job_dies_when_it_was_tried_often_or_long_enough(
+def test_a_job_is_dead_when_its_retry_policy_is_exhausted(
     make_site: Fixture,
     put: Fixture,
     rows: Fixture,
@@ -216,7 +216,7 @@ def test_a_settled_run_cannot_be_settled_again(
     assert (refused, rows(site)[0].state) == ([job_id], "done")
 
 
-def test_a_job_that_this_process_does_not_know_is_left_alone(
+def test_a_job_that_this_process_does_not_have_is_left_alone(
     make_site: Fixture, put: Fixture, rows: Fixture
 ) -> None:
     ran = []
@@ -267,7 +267,9 @@ def test_jobs_are_run_in_the_order_in_which_they_are_due(
     first=st.timedeltas(timedelta(seconds=1), timedelta(days=2)),
     longest=st.timedeltas(timedelta(seconds=1), timedelta(days=30)),
 )
-def test_the_wait_doubles_within_bounds(attempt: int, first: timedelta, longest: timedelta) -> None:
+def test_the_delay_doubles_within_bounds(
+    attempt: int, first: timedelta, longest: timedelta
+) -> None:
     expected = min(first * 2.0 ** min(attempt - 1, 20), longest)
     waited = delay(RetryPolicy(initial=first, maximum=longest), attempt)
     assert expected * 0.79 <= waited <= expected * 1.21

@@ -46,7 +46,7 @@ def tick_job(runs: list[str], **options: Any) -> Job:
     )
 
 
-def test_a_due_time_is_one_row_whoever_looks(
+def test_a_due_time_is_one_row_for_all_schedulers(
     make_site: Fixture, rows: Fixture, clock: Fixture
 ) -> None:
     runs: list[str] = []
@@ -64,7 +64,9 @@ def test_a_due_time_is_one_row_whoever_looks(
     assert len(runs) == 2
 
 
-def test_only_the_latest_is_made_up_for(make_site: Fixture, rows: Fixture, clock: Fixture) -> None:
+def test_only_the_latest_due_time_is_caught_up_on(
+    make_site: Fixture, rows: Fixture, clock: Fixture
+) -> None:
     runs: list[str] = []
     site = make_site(tick_job(runs))
     Scheduler(site).enqueue_due()
@@ -75,7 +77,9 @@ def test_only_the_latest_is_made_up_for(make_site: Fixture, rows: Fixture, clock
     assert rows(site)[1].due_at == clock() - timedelta(minutes=10)
 
 
-def test_runs_of_one_job_do_not_pile_up(make_site: Fixture, rows: Fixture, clock: Fixture) -> None:
+def test_runs_of_one_job_do_not_accumulate(
+    make_site: Fixture, rows: Fixture, clock: Fixture
+) -> None:
     runs: list[str] = []
     site = make_site(tick_job(runs))
     scheduler = Scheduler(site)
@@ -85,7 +89,7 @@ def test_runs_of_one_job_do_not_pile_up(make_site: Fixture, rows: Fixture, clock
     assert len(rows(site)) == 1
 
 
-def test_old_rows_go_and_due_times_stay_remembered(
+def test_old_rows_are_purged_except_current_due_times(
     make_site: Fixture, put: Fixture, rows: Fixture, clock: Fixture
 ) -> None:
     def fail(run: JobRun) -> None:

@@ -51,7 +51,7 @@ class Writing(Campaigner):
         del self.client.headers["Authorization"]
 
     def write(self) -> str:
-        """Send one message; returns its sender, whom no other message has."""
+        """Send one message, and return its sender, whom no other message has."""
         self.count += 1
         sender = f"sender-{self.count}@example.org"
         sent = self.send(self._campaign, sender)
@@ -91,7 +91,7 @@ def operated(
 
 @pytest.fixture
 def serving(operated: OperatedSite) -> Iterator[Callable[..., Writing]]:
-    """``serving("--workers", "2")``: somebody who writes to the site, which is served."""
+    """``serving("--workers", "2")``: a supporter who writes to the site, which is served."""
     with contextlib.ExitStack() as stack:
 
         def serve(*options: str) -> Writing:
@@ -159,7 +159,7 @@ def worker_command(postgresql_url: str) -> Callable[..., list[str]]:
 
 @pytest.fixture(autouse=True)
 def shared_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let ``worker_process.py`` find the jobs of the runner's tests, and horses find it."""
+    """Let ``worker_process.py`` find the jobs of the runner's tests, and work horses find it."""
     here = Path(__file__).parent
     monkeypatch.setenv("PYTHONPATH", str(here), prepend=os.pathsep)
     monkeypatch.setenv("PYTHONPATH", str(here.parent / "jobs"), prepend=os.pathsep)

@@ -109,15 +109,15 @@ def test_sentinels_name_another_server_when_the_first_is_gone(parts: Parts, tmp_
 
 def is_primary(server: ValkeyServer) -> bool:
     try:
-        told: Any = server.client.info("replication")
+        info: Any = server.client.info("replication")
     except ConnectionLost:  # a server that becomes the primary lets go of its clients
         return False
-    return bool(told["role"] == "master")
+    return bool(info["role"] == "master")
 
 
 def is_linked(replica: ValkeyServer) -> bool:
-    told: Any = replica.client.info("replication")
-    return told["role"] == "slave" and told["master_link_status"] == "up"
+    info: Any = replica.client.info("replication")
+    return info["role"] == "slave" and info["master_link_status"] == "up"
 
 
 def ping(url: str) -> None:
@@ -148,11 +148,11 @@ def sentinel(folder: Path, port_of_first: int, password: str) -> Iterator[int]:
     command = [program, str(config), "--sentinel"]
     with running(command, ready=None, stdout=subprocess.DEVNULL):
         client = connect(f"redis://127.0.0.1:{port}")
-        wait_until(lambda: answers(client))
+        wait_until(lambda: responds(client))
         yield port
 
 
-def answers(client: Any) -> bool:
+def responds(client: Any) -> bool:
     """Whether a sentinel knows of the server and its replica."""
     from redis.exceptions import RedisError
 

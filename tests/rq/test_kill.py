@@ -1,5 +1,5 @@
-"""Workers and their horses killed with SIGKILL, Valkey killed and emptied: nothing is lost, nothing
-is sent twice.
+"""Workers and their work horses killed with SIGKILL, Valkey killed and emptied: nothing is lost,
+nothing is sent twice.
 
 The long form: ``CHANGEMAKER_KILL_MAILS=5000 CHANGEMAKER_KILLS=60 CHANGEMAKER_KILL_SEED=1``.
 """
@@ -36,7 +36,7 @@ MAILS = int(os.environ.get("CHANGEMAKER_KILL_MAILS", "600"))
 KILLS = int(os.environ.get("CHANGEMAKER_KILLS", "8"))
 SEED = int(os.environ.get("CHANGEMAKER_KILL_SEED", "20260501"))
 WORKERS = 2
-#: Of each horse.
+#: Of each work horse.
 THREADS = 4
 
 
@@ -53,7 +53,7 @@ class Team:
         if running:
             self._before_kill()
         for worker in running:
-            worker.send_signal(signal.SIGSTOP)  # so that no horse is born unseen
+            worker.send_signal(signal.SIGSTOP)  # so that it forks no work horse meanwhile
             horses = children(worker.pid)
             worker.kill()
             for horse in horses:
@@ -97,7 +97,7 @@ def states(site: JobsOnlySite) -> dict[str, str]:
 
 
 @pytest.mark.proc
-def test_workers_horses_and_valkey_are_killed(
+def test_workers_work_horses_and_valkey_are_killed(
     ledger: JobsOnlySite,
     valkey: ValkeyServer,
     worker_command: Fixture,
@@ -124,7 +124,7 @@ def test_workers_horses_and_valkey_are_killed(
             )
             horses = sum(team.horses_killed for team in teams)
             assert left_at_kills[-1] > 0, "the queue was empty before the last kill"
-            assert horses >= KILLS, "hardly a horse was at work when it should have been killed"
+            assert horses >= KILLS, "too few work horses were running at the kills"
             assert drain_to_the_end(start, lambda: left(ledger), seconds=60 + MAILS / 10) == 0
 
     verdict = judge(states(ledger), accepted(log), sent="done", unknown="unknown")

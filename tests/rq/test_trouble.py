@@ -1,4 +1,4 @@
-"""Valkey killed or hanging: the site answers as before, and jobs wait.
+"""Valkey killed or hanging: the site responds as before, and jobs wait.
 
 The long form, with a minute: ``CHANGEMAKER_HANG_SECONDS=60``.
 """
@@ -20,7 +20,7 @@ Fixture = Any
 
 SECONDS = float(os.environ.get("CHANGEMAKER_HANG_SECONDS", "4"))
 REQUESTS = 40
-#: Seconds by which requests may be slower while Valkey is away.
+#: Seconds by which requests may be slower while Valkey is down.
 SLOWER = 0.05
 
 
@@ -41,14 +41,14 @@ def test_requests_do_not_wait_for_valkey_and_jobs_wait_in_the_outbox(
         time.sleep(0.2)
     print(f"{trouble}: {usual * 1000:.1f} ms usually, {slow * 1000:.1f} ms without Valkey")
     assert slow - usual < SLOWER
-    # What a horse had begun may still have gone out; the rest waits.
+    # What a work horse had started may still have gone out; the rest waits.
     assert len(senders()) < arrived + REQUESTS
     (valkey.start if trouble == "killed" else valkey.go_on)()
     wait_until(lambda: len(senders()) == writing.count, 30)
     assert len(set(senders())) == writing.count
 
 
-def test_jobs_wait_for_workers_or_are_done_by_a_runner_beside_them(
+def test_jobs_wait_for_workers_or_run_in_a_runner_beside_them(
     serving: Fixture, valkey: ValkeyServer, senders: Fixture
 ) -> None:
     first = serving()

@@ -36,17 +36,17 @@ Fixture = Any
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "workers.md"
 #: Seconds in which a worker must have stopped.
 STOP = 10
-#: Jobs that a horse runs at once.
+#: Jobs that a work horse runs at once.
 THREADS = 4
 
 
-def test_a_worker_lets_visitors_have_the_processor_first(working: Fixture) -> None:
+def test_a_worker_has_a_lower_priority(working: Fixture) -> None:
     worker = working()
     nice = os.nice(0) + 5
     wait_until(lambda: os.getpriority(os.PRIO_PROCESS, worker.pid) == nice)
 
 
-def test_sigterm_finishes_what_has_begun_and_gives_the_rest_back(
+def test_sigterm_finishes_running_jobs_and_releases_the_others(
     serving: Fixture, working: Fixture, smtp_server: SmtpServer, senders: Fixture
 ) -> None:
     smtp_server.always(Behaviour("message", delay=2, reply_delay=0.2))
@@ -67,7 +67,7 @@ def test_sigterm_finishes_what_has_begun_and_gives_the_rest_back(
     assert sorted(senders()) == sorted(written)
 
 
-def test_a_job_that_does_not_end_is_cut_off_at_the_stop(
+def test_a_job_that_does_not_end_delays_no_stop(
     serving: Fixture, working: Fixture, smtp_server: SmtpServer
 ) -> None:
     smtp_server.always(Behaviour("message", hang=True))
@@ -79,7 +79,7 @@ def test_a_job_that_does_not_end_is_cut_off_at_the_stop(
     assert worker.wait(STOP) == 0
 
 
-def test_a_job_that_is_cut_off_before_its_point_of_no_return_is_given_back(
+def test_a_job_before_its_point_of_no_return_is_released_at_the_stop(
     serving: Fixture, working: Fixture, smtp_server: SmtpServer, senders: Fixture
 ) -> None:
     smtp_server.then(Behaviour("rcpt", hang=True))
@@ -93,7 +93,7 @@ def test_a_job_that_is_cut_off_before_its_point_of_no_return_is_given_back(
     wait_until(lambda: senders() == [written], 20)
 
 
-def test_sigterm_while_there_is_nothing_to_do(
+def test_sigterm_while_idle(
     ledger: JobsOnlySite, valkey: ValkeyServer, worker_command: Callable[..., list[str]]
 ) -> None:
     for trouble in (lambda: None, valkey.kill, valkey.hang):
@@ -120,7 +120,7 @@ def test_plain_rq_as_the_guide_says(
     assert sorted(senders()) == sorted(written)
 
 
-def test_what_a_worker_refuses(operated: OperatedSite) -> None:
+def test_invalid_options(operated: OperatedSite) -> None:
     done = operated.run("worker", "--queues", "mail,post", check=False)
     assert done.returncode == 1
     assert "no queue post; the site has core, default, mail" in done.stderr
@@ -190,7 +190,7 @@ def test_trouble_and_its_end_are_logged_once(
     assert caplog.text.count("tickets are sent again") == 1
 
 
-def test_what_rq_says_of_trouble_each_second_is_logged_once_a_minute() -> None:
+def test_rqs_errors_of_each_second_are_logged_once_a_minute() -> None:
     said, lost = OnceAMinute(), RedisError("gone")
     about = {"name": "rq.worker", "levelname": "ERROR"}
     retrying = logging.makeLogRecord({**about, "msg": "%s: %s", "args": ("worker", lost)})
@@ -205,7 +205,7 @@ def test_what_rq_says_of_trouble_each_second_is_logged_once_a_minute() -> None:
     ]
 
 
-def test_nothing_of_redis_is_imported_without_an_address(tmp_path: Path) -> None:
+def test_redis_is_not_imported_without_a_redis_url(tmp_path: Path) -> None:
     program = """
 import sys
 from pathlib import Path
@@ -219,7 +219,7 @@ print(sorted({"redis", "rq"} & sys.modules.keys()))
     assert done.stdout == "[]\n"
 
 
-def test_health_and_doctor_tell_of_redis(
+def test_health_and_doctor_report_redis(
     operated: OperatedSite, serving: Fixture, working: Fixture, valkey: ValkeyServer
 ) -> None:
     writing = serving()
@@ -229,15 +229,15 @@ def test_health_and_doctor_tell_of_redis(
     status, message = doctor(operated)
     assert (status, message.partition(". ")[2]) == ("ok", "Workers: 1.")
     valkey.kill()
-    time.sleep(1.1)  # health is kept for a second
+    time.sleep(1.1)  # health is cached for a second
     assert health(writing) == (200, "warning")
     assert doctor(operated)[0] == "error"
 
 
 def health(writing: Fixture) -> tuple[int, str]:
-    answer = writing.client.get("/api/health")
-    (status,) = (c["status"] for c in answer.json()["checks"] if c["name"] == "redis")
-    return answer.status_code, status
+    response = writing.client.get("/api/health")
+    (status,) = (c["status"] for c in response.json()["checks"] if c["name"] == "redis")
+    return response.status_code, status
 
 
 def doctor(operated: OperatedSite) -> tuple[str, str]:

@@ -1,7 +1,7 @@
 """A worker process for tests that kill it: DATABASE_URL SMTP_URL REDIS_URL [TICK_SECONDS].
 
 Its site and its jobs are those of the runner process of ``tests/jobs``, which must be on the path
-beside this folder. Horses import this module and call ``drain``.
+beside this folder. Work horses import this module and call ``drain``.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from runner_process import LEASE, Sender, make_site
 from changemaker_core.shared.work_horse import run_ticket
 from changemaker_core.shared.worker import run_worker
 
-#: What a horse needs to know.
+#: What a work horse needs.
 VARIABLES = ("TEST_DATABASE_URL", "TEST_SMTP_URL", "TEST_TICK_SECONDS")
 
 
