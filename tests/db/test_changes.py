@@ -1,4 +1,4 @@
-"""A process's own writes are told, by table, before they return."""
+"""Subscribers are notified of a process's own writes before they return."""
 
 from __future__ import annotations
 
@@ -25,43 +25,43 @@ class Pet(Model):
 
 
 @pytest.fixture
-def told(database, make_tables):
+def notified(database, make_tables):
     make_tables(Owner, Pet)
-    told = []
-    database.changes.subscribe(told.append)
-    return told
+    notified = []
+    database.changes.subscribe(notified.append)
+    return notified
 
 
-async def test_a_write_is_told_before_it_returns(database, told):
+async def test_a_write_notifies_before_it_returns(database, notified):
     await database.changes.start()
-    told.clear()
+    notified.clear()
     await database.write(lambda tx: Owner.create().id)
-    assert told == [{"test_owner"}]
+    assert notified == [{"test_owner"}]
     await database.write(lambda tx: Owner.delete().execute())
-    assert told[1:] == [{"test_owner", "test_pet"}]
+    assert notified[1:] == [{"test_owner", "test_pet"}]
     await database.changes.stop()
 
 
-async def test_what_wrote_nothing_tells_nothing(database, told):
+async def test_a_unit_of_work_that_wrote_nothing_notifies_of_nothing(database, notified):
     await database.write(lambda tx: Owner.select().count())
     await database.read(lambda: list(Owner.select()))
     with pytest.raises(ValueError):
         await database.write(lambda tx: [Owner.create(), int("x")])
-    assert told == []
+    assert notified == []
 
 
-async def test_own_writes_are_not_told_again_by_check(database, told):
+async def test_check_does_not_repeat_own_writes(database, notified):
     await database.changes.start()
     database.changes.check()
-    told.clear()
+    notified.clear()
     for _ in range(5):
         await database.write(lambda tx: Owner.create().id)
         database.changes.check()
-    assert told == [{"test_owner"}] * 5
+    assert notified == [{"test_owner"}] * 5
     await database.changes.stop()
 
 
-async def test_subscribers_run_in_the_event_loop_whoever_writes(database, told):
+async def test_subscribers_run_in_the_event_loop_for_writes_of_any_thread(database, notified):
     await database.changes.start()
     threads = []
     database.changes.subscribe(lambda tables: threads.append(threading.current_thread()))
@@ -73,17 +73,17 @@ async def test_subscribers_run_in_the_event_loop_whoever_writes(database, told):
     await database.changes.stop()
 
 
-async def test_writes_through_the_drivers_connection_are_everything(database, told):
+async def test_writes_through_the_drivers_connection_are_everything(database, notified):
     def raw(tx):
         Owner._meta.database.connection().cursor().execute("INSERT INTO test_owner DEFAULT VALUES")
 
     await database.write(raw)
-    assert told == [None]
+    assert notified == [None]
 
 
-async def test_unknown_statements_are_everything(database, told):
+async def test_unknown_statements_are_everything(database, notified):
     await database.write(lambda tx: tx.database.execute_sql("CREATE TABLE test_new (id INTEGER)"))
-    assert told == [None]
+    assert notified == [None]
 
 
 async def test_another_database_object_is_seen_by_check(sqlite_url, tmp_path):
@@ -92,25 +92,25 @@ async def test_another_database_object_is_seen_by_check(sqlite_url, tmp_path):
     first, second = Database.open(sqlite_url), Database.open(sqlite_url)
     migrations.apply(first, [migrations.CORE])
     await first.write(lambda tx: tx.database.create_tables([Owner, Pet]))
-    told = []
+    notified = []
     await first.changes.start()
-    first.changes.subscribe(told.append)
+    first.changes.subscribe(notified.append)
     await second.write(lambda tx: Owner.create().id)
     first.changes.check()
-    assert told == [{"test_owner"}]
+    assert notified == [{"test_owner"}]
     # One of its own with another's in between: the other's must not be taken for its own.
     await second.write(lambda tx: Owner.create().id)
     await first.write(lambda tx: Owner.create().id)
     first.changes.check()
-    assert told == [{"test_owner"}] * 3
+    assert notified == [{"test_owner"}] * 3
     await second.write(lambda tx: tx.database.execute_sql("CREATE TABLE test_x (id INTEGER)"))
     first.changes.check()
-    assert told[3:] == [None]
+    assert notified[3:] == [None]
     first.close()
     second.close()
 
 
-async def test_a_subscribers_fault_is_not_the_writers(database, told, caplog):
+async def test_a_subscribers_fault_is_not_the_writers(database, notified, caplog):
     def broken(tables):
         raise ZeroDivisionError
 
@@ -122,4 +122,4 @@ async def test_a_subscribers_fault_is_not_the_writers(database, told, caplog):
     caplog.clear()
     await database.write(lambda tx: Owner.create().id)
     assert caplog.text == ""
-    assert told == [{"test_owner"}] * 2
+    assert notified == [{"test_owner"}] * 2

@@ -197,7 +197,7 @@ def test_what_is_not_plain_is_left_to_peewee(query):
         assert not isinstance(made, PlainWrite) or made.compiled(database) is None
 
 
-def test_a_default_is_asked_for_each_row(database, make_tables):
+def test_a_default_is_called_for_each_row(database, make_tables):
     make_tables(Note)
     add = lambda tx: [Note.insert(text=text).execute() for text in "abc"]  # noqa: E731
     first, second, third = database.sync.write(add)
@@ -206,12 +206,12 @@ def test_a_default_is_asked_for_each_row(database, make_tables):
     assert written == [(first, "a"), (second, "b"), (third, "c")]
 
 
-def test_an_unknown_column_is_said_at_once():
+def test_an_unknown_column_raises_at_once():
     with pytest.raises(AttributeError, match="colour"):
         Note.insert(colour="blue")
 
 
-def test_an_insert_answers_the_key(database, make_tables):
+def test_an_insert_returns_the_key(database, make_tables):
     make_tables(Note, Shelf, Tagged)
 
     def work(tx):
@@ -227,5 +227,5 @@ def test_an_insert_answers_the_key(database, make_tables):
 
     shelf, *others, both = database.sync.write(work)
     assert others == [70, 1, 0, [("c",)]]
-    if database.dialect == "postgresql":  # SQLite tells the row's number where the key is a text
+    if database.dialect == "postgresql":  # SQLite returns the row's number where the key is a text
         assert (shelf, both) == ("a", ("a", "b"))

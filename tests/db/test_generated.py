@@ -44,7 +44,7 @@ class Span(Model):
 MOMENTS = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))
 OFFSETS = st.sampled_from([UTC, timezone(timedelta(hours=-5)), timezone(timedelta(minutes=345))])
 ZONED = st.builds(lambda moment, zone: moment.astimezone(zone), MOMENTS, OFFSETS)
-#: A column, the type of its field, what SQLite answers for it, and what becomes of that.
+#: A column, the type of its field, what SQLite returns for it, and what becomes of that.
 COLUMNS: dict[str, tuple[Any, Any, Any, Any]] = {
     "number": (Sample.number, int, st.integers(), lambda value: value),
     "name": (Sample.name, str, st.text(), lambda value: value),
@@ -68,7 +68,7 @@ COLUMNS: dict[str, tuple[Any, Any, Any, Any]] = {
 
 
 def naive(struct, names, rows):
-    """What the generated function stands for, said with loops."""
+    """What the generated function stands for, written with loops."""
     made = []
     for row in rows:
         values = {

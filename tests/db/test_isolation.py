@@ -99,7 +99,7 @@ def test_models_outside_of_a_unit_of_work_raise(database, make_tables):
     with pytest.raises(OutsideUnitOfWork):
         list(Note.select())
     with pytest.raises(OutsideUnitOfWork):
-        Note.create(owner="nobody")
+        Note.create(owner="ann")
     with pytest.raises(OutsideUnitOfWork):
         notes_of().all()
 

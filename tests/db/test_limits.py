@@ -95,10 +95,10 @@ async def test_it_is_exact_under_concurrency(limited, database_url, clock):
     attempts = [
         database.write(take, window, "ann") for database in (limited, second) for _ in range(25)
     ]
-    answers = await asyncio.gather(*attempts, return_exceptions=True)
-    refused = [answer for answer in answers if isinstance(answer, LimitReached)]
+    results = await asyncio.gather(*attempts, return_exceptions=True)
+    refused = [result for result in results if isinstance(result, LimitReached)]
     assert len(refused) == 30
-    assert len(answers) - len(refused) == 20
+    assert len(results) - len(refused) == 20
     second.close()
 
 

@@ -79,10 +79,10 @@ def tables(database):
 
 
 def test_up_down_up(empty, folders):
-    told = []
+    notified = []
     assert migrations.plan(empty, folders) == STEPS
     assert tables(empty) == set()
-    assert migrations.apply(empty, folders, told.append) == STEPS == told
+    assert migrations.apply(empty, folders, notified.append) == STEPS == notified
     assert migrations.state(empty, folders) == State((), ())
     assert migrations.apply(empty, folders) == []
     after = tables(empty)
@@ -110,7 +110,7 @@ def test_revert_takes_back_the_newest_or_down_to_a_name(empty, folders):
         migrations.revert(empty, folders[1], down_to="0001_initial")
 
 
-def test_a_database_that_is_ahead_is_told(empty, folders):
+def test_a_database_that_is_ahead_is_reported(empty, folders):
     migrations.apply(empty, folders)
     (folders[2].path / "0002_title.py").unlink()
     assert migrations.state(empty, folders) == State((), (Step("beta", "0002_title"),))
@@ -161,11 +161,11 @@ def test_core_tables_have_the_columns_of_their_models(empty):
     assert jobs["core_job_due"].columns == ["queue", "due_at"]
 
 
-def test_applying_tells_that_anything_may_have_changed(empty, folders):
-    told = []
-    empty.changes.subscribe(told.append)
+def test_applying_notifies_that_anything_may_have_changed(empty, folders):
+    notified = []
+    empty.changes.subscribe(notified.append)
     migrations.apply(empty, folders)
-    assert told == [None]
+    assert notified == [None]
 
 
 def test_writes_work_before_and_after(empty):

@@ -26,11 +26,11 @@ class Number(Model):
         table_name = "test_number"
 
 
-class Told(Model):
+class Entry(Model):
     value = peewee.TextField()
 
     class Meta:
-        table_name = "test_told"
+        table_name = "test_entry"
 
 
 def count(model: type[Model]) -> int:
@@ -76,17 +76,17 @@ def test_a_killed_process_loses_no_acknowledged_write(
 async def test_every_write_of_another_process_is_seen_by_the_next_check(sqlite_url, run_program):
     database = Database.open(sqlite_url)
     migrations.apply(database, [migrations.CORE])
-    await database.write(lambda tx: tx.database.create_tables([Told]))
+    await database.write(lambda tx: tx.database.create_tables([Entry]))
     seen: list[frozenset[str] | None] = []
     await database.changes.start()
     database.changes.subscribe(seen.append)
-    process = run_program("write_when_told.py", sqlite_url)
+    process = run_program("write_on_command.py", sqlite_url)
     for number in range(300):
         process.stdin.write(f"{number}\n")
         process.stdin.flush()
         process.stdout.readline()
         database.changes.check()
-        assert seen[number:] == [{"test_told"}]
+        assert seen[number:] == [{"test_entry"}]
     database.changes.check()
     assert len(seen) == 300
     await database.changes.stop()
@@ -94,25 +94,25 @@ async def test_every_write_of_another_process_is_seen_by_the_next_check(sqlite_u
 
 
 @pytest.mark.postgresql
-async def test_a_write_of_another_process_is_heard_within_100_ms(postgresql_url, run_program):
+async def test_a_write_of_another_process_arrives_within_100_ms(postgresql_url, run_program):
     import asyncio
 
     database = Database.open(postgresql_url)
     migrations.apply(database, [migrations.CORE])
-    await database.write(lambda tx: tx.database.create_tables([Told]))
-    heard: asyncio.Queue[tuple[float, frozenset[str] | None]] = asyncio.Queue()
+    await database.write(lambda tx: tx.database.create_tables([Entry]))
+    arrived: asyncio.Queue[tuple[float, frozenset[str] | None]] = asyncio.Queue()
     await database.changes.start()
-    database.changes.subscribe(lambda tables: heard.put_nowait((time.monotonic(), tables)))
-    process = run_program("write_when_told.py", postgresql_url)
+    database.changes.subscribe(lambda tables: arrived.put_nowait((time.monotonic(), tables)))
+    process = run_program("write_on_command.py", postgresql_url)
     delays = []
-    while not heard.empty():
-        heard.get_nowait()
+    while not arrived.empty():
+        arrived.get_nowait()
     for number in range(20):
         process.stdin.write(f"{number}\n")
         process.stdin.flush()
         committed = float(await asyncio.to_thread(process.stdout.readline))
-        at, tables = await asyncio.wait_for(heard.get(), 5)
-        assert tables == {"test_told"}
+        at, tables = await asyncio.wait_for(arrived.get(), 5)
+        assert tables == {"test_entry"}
         delays.append(at - committed)
     assert sorted(delays)[len(delays) // 2] < 0.1
     await database.changes.stop()

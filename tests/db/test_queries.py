@@ -197,7 +197,7 @@ def fill(tx, rows):
     questions=st.lists(QUESTIONS, min_size=1, max_size=4),
     chosen=st.none() | st.lists(st.integers(0, 7), max_size=8),
 )
-def test_compiled_queries_answer_as_plain_peewee_does_on_both_databases(
+def test_compiled_queries_return_what_plain_peewee_does_on_both_databases(
     both, rows, questions, chosen
 ):
     ids = [new_id() for _ in range(8)]
@@ -208,16 +208,16 @@ def test_compiled_queries_answer_as_plain_peewee_does_on_both_databases(
         arguments = dict(question)
         if chosen is not None:
             arguments["ids"] = [ids[index] for index in chosen]
-        answers = []
+        results = []
         for database in both:
             inside = database.sync.read(lambda a=arguments: (things(**a).all(), plainly(a)))
-            answers += [*inside, database.sync.all(things(**arguments))]
-            answers.append(asyncio.run(database.all(things(**arguments))))
+            results += [*inside, database.sync.all(things(**arguments))]
+            results.append(asyncio.run(database.all(things(**arguments))))
             unlimited = {k: v for k, v in arguments.items() if k not in ("limit", "offset")}
             counted = database.sync.count(things(**arguments))
             assert counted == len(database.sync.all(things(**unlimited)))
-        assert all(answer == answers[0] for answer in answers), arguments
-        kinds = {type(value) for answer in answers for row in answer for value in [row.at.tzinfo]}
+        assert all(result == results[0] for result in results), arguments
+        kinds = {type(value) for result in results for row in result for value in [row.at.tzinfo]}
         assert kinds <= {type(UTC)}
 
 
@@ -344,9 +344,9 @@ async def test_a_query_that_was_stopped_is_not_prepared_again_and_again(sqlite_u
     prepared = []
     # SQLite asks its authoriser about whatever it prepares.
     database.engine._local.connection.set_authorizer(
-        lambda *asked: prepared.append(asked) or sqlite3.SQLITE_OK
+        lambda *action: prepared.append(action) or sqlite3.SQLITE_OK
     )
-    database.engine.fetch_now(plan, values)  # a new authoriser is asked about everything once more
+    database.engine.fetch_now(plan, values)  # a new authoriser is called for everything once more
     before = len(prepared)
     assert before > 0
     assert len(database.engine.fetch_now(plan, values)) == 300

@@ -100,8 +100,8 @@ def perhaps_by_id(id: str) -> Query:
 
 
 @compiled(Row)
-def of_nobody(id: str) -> Query:
-    """The other way round: every tally, whoever's it is."""
+def of_any_town(id: str) -> Query:
+    """The other way round: every tally, of any town."""
     return (
         Tally.select(Tally.number, Town.id)
         .join(Town, JOIN.LEFT_OUTER, on=(Tally.town == Town.id) & (Town.id == id))
@@ -201,11 +201,11 @@ def tables(database, make_tables):
 
 
 def reads(bound):
-    """What a query was read from, as a cache would hear of it, inside of a unit of work."""
+    """What a query was read from, as a cache collects it, inside of a unit of work."""
     token = read_tables.set(set())
     try:
-        answer = bound.all()
-        return answer, frozenset(read_tables.get())
+        result = bound.all()
+        return result, frozenset(read_tables.get())
     finally:
         read_tables.reset(token)
 
@@ -223,7 +223,7 @@ def test_which_are_read_by_row(tables):
         expected = {
             by_id(id): {town},
             by_slug("a"): {town},
-            by_slug("nobody"): {TOWN},
+            by_slug("none"): {TOWN},
             name_by_slug("a"): {TOWN},
             tallied_by_slug("a"): {town, tally},
             tallied_by_slug("b"): {TOWN, TALLY},
@@ -231,7 +231,7 @@ def test_which_are_read_by_row(tables):
             perhaps_by_slug("a"): {town, tally},
             perhaps_by_slug("b"): {key_of(TOWN).tag(lonely), key_of(TALLY).tag(lonely)},
             perhaps_by_id(id): {town, tally},
-            of_nobody(id): {TALLY, town},
+            of_any_town(id): {TALLY, town},
             many_tallied(1): {TOWN, TALLY},
             many_perhaps(1, 0): {TOWN, TALLY},
             either(id, "a"): {TOWN},
@@ -261,7 +261,7 @@ def test_raw_sql_in_a_condition_is_not_trusted(tables):
     assert tables.sync.read(lambda: reads(raw(new_id()))[1]) == {TOWN}
 
 
-async def test_it_is_told_wherever_the_query_runs(tables):
+async def test_tags_are_collected_wherever_the_query_runs(tables):
     id = await tables.write(lambda tx: Town.create(slug="a").id)
     collected = set()
     token = read_tables.set(collected)
@@ -284,8 +284,7 @@ async def test_a_query_that_fails_was_read_from_its_tables(database):
 
 
 class Play:
-    """Random writes, after each of which every query is asked; whoever's answer changed must have
-    been told."""
+    """Random writes; after each, a query whose result changed must have been notified."""
 
     def __init__(self, seed):
         self.chance = random.Random(seed)  # noqa: S311  # not a secret
@@ -295,7 +294,7 @@ class Play:
     def bounds(self):
         id, slug = self.chance.choice(self.ids), self.chance.choice(self.slugs)
         return [
-            *(query(id) for query in (by_id, tallied_by_id, perhaps_by_id, of_nobody, but)),
+            *(query(id) for query in (by_id, tallied_by_id, perhaps_by_id, of_any_town, but)),
             *(query(id) for query in (summed, with_streets)),
             *(query(slug) for query in (by_slug, name_by_slug, tallied_by_slug, perhaps_by_slug)),
             *(query(slug) for query in (twinned, counted, grouped)),
@@ -349,8 +348,8 @@ class Play:
             except peewee.IntegrityError:
                 continue
             notified = channels_to_notify(unit.written)
-            for bound, (answer, tags) in zip(bounds, before, strict=True):
-                if bound.all() != answer:
+            for bound, (result, tags) in zip(bounds, before, strict=True):
+                if bound.all() != result:
                     listening = channels_to_listen(tags)
                     assert not notified.isdisjoint(listening), (bound, unit.written, tags)
                     changed += 1

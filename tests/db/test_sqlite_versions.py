@@ -1,4 +1,4 @@
-"""How processes on one SQLite file hear of one another's commits."""
+"""Versions, by which processes on one SQLite file learn of one another's commits."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def watcher(path):
         connection.close()
 
 
-def test_each_commit_is_told_once(watcher, stamp):
+def test_each_commit_is_reported_once(watcher, stamp):
     assert watcher.check() == frozenset()
     stamp("a", "b#3f")
     assert watcher.check() == {"a", "b#3f"}
@@ -55,14 +55,14 @@ def test_numbers_go_up_whatever_is_written(stamp):
     assert stamp("a") < stamp("b") < stamp("a", "b") < stamp("c")
 
 
-def test_anything_is_told_as_anything(watcher, stamp):
+def test_a_write_to_anything_is_reported_as_that(watcher, stamp):
     stamp(ANY_TABLE)
     assert watcher.check() is None
     stamp("a")
     assert watcher.check() == {"a"}
 
 
-def test_own_commits_are_not_told_unless_another_came_between(watcher, stamp):
+def test_own_commits_are_reported_only_after_another_came_between(watcher, stamp):
     watcher.expect(stamp("a"))
     assert watcher.check() == frozenset()
     stamp("b")
@@ -72,8 +72,8 @@ def test_own_commits_are_not_told_unless_another_came_between(watcher, stamp):
     assert watcher.check() == frozenset()
 
 
-def test_another_commit_to_what_was_just_written_here_is_told(watcher, stamp):
-    """The last number of a table may be ours, and still somebody else wrote it meanwhile."""
+def test_another_commit_to_what_was_just_written_here_is_reported(watcher, stamp):
+    """The last number of a table may be ours, although another process wrote it meanwhile."""
     stamp("a")
     watcher.expect(stamp("a"))
     assert watcher.check() == {"a"}

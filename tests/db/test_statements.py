@@ -90,7 +90,7 @@ def test_tables_written(sql, tables):
         "COPY test_land FROM STDIN",
     ],
 )
-def test_what_cannot_be_told_is_everything(sql):
+def test_a_statement_that_is_not_understood_writes_everything(sql):
     assert statement_writes(sql) is None
 
 

@@ -58,12 +58,12 @@ async def test_a_failing_write_rolls_back_only_itself(database, entries):
         add(tx, "half")
         raise ValueError("no")
 
-    answers = await together(
+    results = await together(
         database, (add, "one"), (fail,), (add, "two"), (add, "one"), (add, "three")
     )
-    assert answers[0] == "one" and answers[2] == "two" and answers[4] == "three"
-    assert isinstance(answers[1], ValueError)
-    assert isinstance(answers[3], peewee.IntegrityError)
+    assert results[0] == "one" and results[2] == "two" and results[4] == "three"
+    assert isinstance(results[1], ValueError)
+    assert isinstance(results[3], peewee.IntegrityError)
     assert entries() == {"one", "two", "three"}
 
 
@@ -84,24 +84,24 @@ async def test_waiting_writes_share_one_commit(sqlite_url, tmp_path):
     database.close()
 
 
-async def test_a_full_disk_is_told_to_the_one_who_wrote_too_much(sqlite_url):
+async def test_a_full_disk_is_the_error_of_the_write_that_was_too_large(sqlite_url):
     database = Database.open(sqlite_url)
     await database.write(lambda tx: tx.database.create_tables([Entry]))
     pages = await database.write(lambda tx: tx.database.execute_sql("PRAGMA page_count").fetchone())
     limit = f"PRAGMA max_page_count = {pages[0] + 30}"
     await database.write(lambda tx: tx.database.execute_sql(limit).fetchall())
-    answers = await together(
+    results = await together(
         database, (add, "before"), (add, "huge", "x" * 1_000_000), (add, "after")
     )
-    assert answers[0] == "before" and answers[2] == "after"
-    assert isinstance(answers[1], peewee.OperationalError)
-    assert "full" in str(answers[1])
+    assert results[0] == "before" and results[2] == "after"
+    assert isinstance(results[1], peewee.OperationalError)
+    assert "full" in str(results[1])
     names = await database.read(lambda: {entry.name for entry in Entry.select()})
     assert names == {"before", "after"}
     database.close()
 
 
-async def test_a_commit_that_fails_is_told_to_the_one_at_fault(sqlite_url):
+async def test_a_commit_that_fails_is_the_error_of_the_write_at_fault(sqlite_url):
     database = Database.open(sqlite_url)
     await database.write(
         lambda tx: [
@@ -117,9 +117,9 @@ async def test_a_commit_that_fails_is_told_to_the_one_at_fault(sqlite_url):
     def orphan(tx):
         tx.database.execute_sql("INSERT INTO test_child VALUES (1)")
 
-    answers = await together(database, (add, "before"), (orphan,), (add, "after"))
-    assert answers[0] == "before" and answers[2] == "after"
-    assert isinstance(answers[1], peewee.IntegrityError)
+    results = await together(database, (add, "before"), (orphan,), (add, "after"))
+    assert results[0] == "before" and results[2] == "after"
+    assert isinstance(results[1], peewee.IntegrityError)
     names = await database.read(lambda: {entry.name for entry in Entry.select()})
     assert names == {"before", "after"}
     database.close()
@@ -215,9 +215,9 @@ def test_savepoints_within_savepoints_fail_alone(database, entries):
 def test_tx_knows_the_time_and_the_actor(database_url):
     moment = datetime(2030, 5, 1, 12, tzinfo=UTC)
     database = Database.open(database_url, clock=lambda: moment)
-    token = current_actor.set("somebody")
+    token = current_actor.set("ann")
     try:
-        assert database.sync.write(lambda tx: (tx.now, tx.actor)) == (moment, "somebody")
+        assert database.sync.write(lambda tx: (tx.now, tx.actor)) == (moment, "ann")
     finally:
         current_actor.reset(token)
     database.close()
@@ -267,7 +267,7 @@ def test_after_commit_is_called_only_after_a_commit(database, entries):
     assert calls == [False]
 
 
-async def test_what_fails_after_a_commit_harms_nobody(database, entries, caplog):
+async def test_what_fails_after_a_commit_harms_no_other_write(database, entries, caplog):
     def work(tx, name):
         tx.after_commit(lambda: 1 / 0)
         return add(tx, name)

@@ -1,4 +1,4 @@
-"""For each line on its input, writes to a table and answers with the time of the commit."""
+"""For each line on its input, writes to a table and prints the time of the commit."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import peewee
 from changemaker_core.db import Database, Model, Tx
 
 
-class Told(Model):
+class Entry(Model):
     value = peewee.TextField()
 
     class Meta:
-        table_name = "test_told"
+        table_name = "test_entry"
 
 
 def add(tx: Tx, value: str) -> None:
-    Told.create(value=value)
+    Entry.create(value=value)
 
 
 database = Database.open(sys.argv[1])

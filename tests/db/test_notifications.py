@@ -9,7 +9,7 @@ from changemaker_core.db.postgresql.notifications import Heard, Note, Positions,
 READ = frozenset({"thing#3f", "other"})
 
 
-def heard(*written):
+def digest_after(*written):
     tokens = Tokens("epoch")
     for number, tags in enumerate(written):
         tokens = tokens.after(Note(f"t{number}", frozenset(tags)))
@@ -18,13 +18,13 @@ def heard(*written):
 
 @pytest.mark.parametrize("written", [{"thing#3f"}, {"thing"}, {"other"}, {"other#00"}])
 def test_a_change_to_what_was_read_is_another_state(written):
-    assert heard(written) != heard()
-    assert heard(written, {"thing#40"}) == heard(written)
+    assert digest_after(written) != digest_after()
+    assert digest_after(written, {"thing#40"}) == digest_after(written)
 
 
 @pytest.mark.parametrize("written", [{"thing#40"}, {"things"}, {"things#3f"}, {"thin#3f"}])
 def test_a_change_to_something_else_is_not(written):
-    assert heard(written) == heard()
+    assert digest_after(written) == digest_after()
 
 
 def test_a_greeting_and_a_change_to_anything_begin_anew():
@@ -54,7 +54,7 @@ def test_notes_are_read_as_they_were_written():
         Note.read("hello")
 
 
-def test_a_gap_forgets_everything():
+def test_after_a_gap_nothing_is_known():
     known = Heard()
     known.note(Note("t", frozenset({"thing#3f"})))
     known.forget()
