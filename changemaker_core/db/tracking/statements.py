@@ -106,14 +106,10 @@ def _remembered_writes(sql: str) -> RowWrites | frozenset[str] | None:
 
 def _find_tables(sql: str) -> frozenset[str] | None:
     head = _HEAD.match(sql)
-    if head is not None and not _has_with(sql) and ";" not in sql.rstrip("; \n"):
+    # PostgreSQL writes in a WITH clause too; a WITH inside of a text only costs the slower walk.
+    if head is not None and "with" not in sql.lower() and ";" not in sql.rstrip("; \n"):
         return _expand({(_verb(head, sql), head["table"].lower())})
     return _walk_writes(sql)
-
-
-def _has_with(sql: str) -> bool:
-    # PostgreSQL writes in a WITH clause too; a WITH inside of a text only costs the slower walk.
-    return "with" in sql.lower()
 
 
 def _verb(head: re.Match[str], sql: str) -> str:
@@ -135,16 +131,13 @@ def _walk_writes(sql: str) -> frozenset[str] | None:
     for first in _statement_starts(tokens):
         if first not in _HARMLESS and first not in _VERBS and first != "WITH":
             return None
-    for index, token in enumerate(tokens):
-        if token in _VERBS and (index == 0 or tokens[index - 1] not in _BEFORE_CLAUSE):
+    for index, verb in enumerate(tokens):
+        if verb in _VERBS and (index == 0 or tokens[index - 1] not in _BEFORE_CLAUSE):
             table = _target(tokens, index)
             if table is not None:
-                writes.add((_effect(token, tokens), table))
+                updates = verb == "INSERT" and "DO" in tokens
+                writes.add(("UPDATE" if updates else verb, table))
     return _expand(writes)
-
-
-def _effect(verb: str, tokens: list[str]) -> str:
-    return "UPDATE" if verb == "INSERT" and "DO" in tokens else verb
 
 
 _VERBS = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE"})
@@ -168,9 +161,7 @@ def _target(tokens: list[str], index: int) -> str | None:
         position += 1
     if position >= len(tokens) or tokens[position] in {"(", ")", ",", ";"}:
         return None  # replace(a, b, c), the function
-    while position + 2 < len(tokens) and tokens[position + 1] == ".":
-        position += 2
-    return tokens[position].lstrip('"').lower()
+    return _table(tokens, position)
 
 
 def _words(sql: str) -> Iterator[str | None]:
@@ -199,11 +190,12 @@ def _tables_read(sql: str) -> frozenset[str]:
     found = named & known_tables()
     for index, token in enumerate(tokens[:-1]):
         if token in {"FROM", "JOIN"} and tokens[index + 1] != "(":
-            found.add(_source(tokens, index + 1))
+            found.add(_table(tokens, index + 1))
     return frozenset(found)
 
 
-def _source(tokens: list[str], position: int) -> str:
+def _table(tokens: list[str], position: int) -> str:
+    """Return the table named at a position, without the name of its schema."""
     while position + 2 < len(tokens) and tokens[position + 1] == ".":
         position += 2
     return tokens[position].lstrip('"').lower()
