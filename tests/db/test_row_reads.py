@@ -357,8 +357,15 @@ class Play:
 
 
 @pytest.mark.parametrize("row_tags", [True, False])
-@pytest.mark.parametrize("seed", range(3))
-def test_a_reader_of_what_changed_is_notified(tables, seed, row_tags):
+def test_a_reader_of_what_changed_is_notified(tables, row_tags):
+    tables.engine.row_tags = row_tags
+    assert tables.sync.write(Play(0).run, 400) > 100
+
+
+@pytest.mark.database("sqlite")  # 400 steps take PostgreSQL some seconds
+@pytest.mark.parametrize("row_tags", [True, False])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_reader_is_notified_whatever_is_written(tables, seed, row_tags):
     tables.engine.row_tags = row_tags
     assert tables.sync.write(Play(seed).run, 400) > 100
 
