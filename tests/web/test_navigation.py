@@ -98,3 +98,19 @@ async def test_an_entry_elsewhere_is_refused(open_app: Any) -> None:
     with pytest.raises(BootFailed, match="not a path of this site"):
         async with open_app(Astray):
             pass
+
+
+async def test_formats_are_those_of_the_operators_region_or_the_first_plugins(
+    open_app: Any,
+) -> None:
+    class British(Plugin):
+        name = "british"
+        region = "GB"
+
+    async def locales(*plugins: type[Plugin], **config: Any) -> list[str]:
+        async with open_app(*plugins, **config) as app:
+            return [str(app.site.translations.formats(language)) for language in ("en", "fr")]
+
+    assert await locales() == ["en", "fr"]
+    assert await locales(Garden, British) == ["en_GB", "fr"]
+    assert await locales(British, region="CA") == ["en_CA", "fr_CA"]
