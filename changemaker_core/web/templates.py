@@ -38,8 +38,9 @@ class Templates:
     """The site's templates: core's own, and each plugin's under ``<plugin>/``.
 
     Every template has ``_``, ``ngettext``, ``static(path)``, ``url(path)``, ``site`` (a
-    :class:`SiteFacts`), ``locale``, ``languages`` (the switch) and the filters of ``filters.py``.
-    Everything is escaped except in ``.txt`` templates; a name that is not defined is an error.
+    :class:`SiteFacts`), ``locale``, ``path``, ``navigation`` (the menu), ``languages`` (the switch)
+    and the filters of ``filters.py``. Everything is escaped except in ``.txt`` templates; a name
+    that is not defined is an error.
     """
 
     def __init__(self, site: Site) -> None:
