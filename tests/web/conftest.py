@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
-from changemaker_core import Plugin
+from changemaker_core import NavigationEntry, Plugin
 from changemaker_core.text import Text
 from changemaker_core.web import Form, StaticFiles, Templates, Translations
 from changemaker_influence.emails.links import tel
 from changemaker_influence.emails.qr import qr_svg
+from changemaker_influence.emails.sending import CONSENT, CONSENT_MISSING
 
 ROOT = Path(__file__).parents[2]
 INFLUENCE = ROOT / "plugins/influence/changemaker_influence"
@@ -42,7 +43,7 @@ def build_site(*plugins: tuple[str, Path], **config: Any) -> SimpleNamespace:
             ]
         ),
     )
-    site.navigation = []
+    site.navigation = [NavigationEntry(Text("Campaigns"), "/campaigns")]
     site.translations = Translations(site)
     site.static = StaticFiles(site)
     site.templates = Templates(site)
@@ -148,10 +149,6 @@ LOOKUP = {
     "ambiguous": False,
     "representatives": REPRESENTATIVES,
 }
-CONSENT = Text(
-    "I agree that my name, my email address and my postal code are sent with my message to the "
-    "recipients that I chose, and that they are stored so that the message can be delivered."
-)
 
 
 def campaign_context(**changes: Any) -> dict[str, Any]:
@@ -174,8 +171,8 @@ def failed_form() -> Form[Any]:
     form: Form[Any] = Form(
         {"sender_name": "Sam <b>Rider</b>", "sender_email": "sam@", "recipients": ["b2"]}
     )
-    form.reject("sender_email", Text("This is not an email address."))
-    form.reject("consent", Text("This is required."))
+    form.reject("sender_email", Text("Enter an email address such as name@example.org."))
+    form.reject("consent", CONSENT_MISSING)
     return form
 
 

@@ -174,7 +174,7 @@ def test_a_problem_leads_to_its_field(page: Page, site: SimpleNamespace, pages: 
     page.goto(f"{ORIGIN}/campaign-errors")
     assert page.title().startswith("Error:")
     assert page.evaluate("document.activeElement.id") == "form-problems"
-    page.get_by_role("link", name="Your email address").click()
+    page.get_by_role("link", name="Enter an email address").click()
     assert page.evaluate("document.activeElement.id") == "sender_email"
     assert page.get_by_label("Your name").input_value() == "Sam <b>Rider</b>"
     assert page.get_by_label("Jordan Okafor-Sample").is_checked()
