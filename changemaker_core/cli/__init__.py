@@ -106,7 +106,7 @@ def _load(entry_point: EntryPoint) -> click.Command:
         return _as_command(entry_point.load())
     except Exception as error:
         raise CommandError(
-            f"the command {entry_point.name!r} of {_origin(entry_point)} cannot be loaded: "
+            f"The command {entry_point.name!r} of {_origin(entry_point)} cannot be loaded: "
             f"{type(error).__name__}: {error}\nUpdate or uninstall that package."
         ) from error
 

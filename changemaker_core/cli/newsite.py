@@ -101,7 +101,7 @@ def _configuration_written(new: NewSite) -> Iterator[None]:
                 _write_new(new.folder / name, text, mode, made)
         except OSError as error:
             where = error.filename or new.folder  # a full disk names no file
-            raise CommandError(f"cannot write {where}: {error.strerror}.") from error
+            raise CommandError(f"Cannot write {where}: {error.strerror}.") from error
         yield
         made.pop_all()  # nothing failed: they stay
 

@@ -1,6 +1,6 @@
 """``changemaker serve``: web processes and a job runner under one supervisor.
 
-How the processes start is told in ``changemaker_core.server``.
+``changemaker_core.server`` describes how the processes start.
 """
 
 from __future__ import annotations

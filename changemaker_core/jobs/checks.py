@@ -1,11 +1,13 @@
-"""What ``changemaker doctor`` checks of jobs: queues that are held."""
+"""What ``changemaker doctor`` checks of jobs: held queues, and jobs that nothing runs."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from changemaker_core.diagnostics import Check, Finding
 from changemaker_core.jobs.held_queues.hold import REASONS, holds
+from changemaker_core.jobs.queries import queue_depths
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,16 +17,22 @@ if TYPE_CHECKING:
 
 def checks() -> list[Check]:
     """Return the checks of this room."""
-    return [Check("queues", check_holds, requires=("migrations",))]
+    return [Check("queues", check_queues, requires=("migrations",))]
 
 
-def check_holds(site: Site) -> Iterator[Finding]:
-    """Warn about queues that wait for an operator to release them."""
+def check_queues(site: Site) -> Iterator[Finding]:
+    """Warn about queues that are held, and about others with jobs an hour overdue."""
     held = site.db.sync.all(holds())
     for hold in held:
         since = f"{hold.since:%Y-%m-%d %H:%M} UTC"
         detail = f"{hold.queue} has been held since {since}. {REASONS[hold.reason]}"
         command = f"`changemaker --site {site.config.site_dir} queues release {hold.queue}`"
         yield Finding("warning", detail, f"Run {command}: it shows what is waiting and asks first.")
+    limit, expected = site.clock() - timedelta(hours=1), {hold.queue for hold in held}
+    for depth in site.db.sync.all(queue_depths()):
+        if depth.state == "queued" and depth.oldest < limit and depth.queue not in expected:
+            detail = f"Nothing runs the jobs of {depth.queue}, due since"
+            fix = "Start `changemaker serve`, or a `changemaker worker` for this queue."
+            yield Finding("warning", f"{detail} {depth.oldest:%Y-%m-%d %H:%M} UTC.", fix)
     if not held:
         yield Finding("ok", "No queue is held.")

@@ -18,7 +18,7 @@ EXPECTED = (
     ("changemaker_core.plugin.errors", "PluginError", ""),
     ("changemaker_core.db.errors", "MigrationFailed", ""),
     ("changemaker_core.features.accounts.services", "AccountRefused", ""),
-    ("peewee", "OperationalError", "the database cannot be used: "),
+    ("peewee", "OperationalError", "The database cannot be used: "),
 )
 
 

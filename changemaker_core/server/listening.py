@@ -63,10 +63,10 @@ def drop_new_connections(listening: socket.socket) -> None:
 def _reason(host: str, port: int, error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return (
-            f"port {port} of {host} is already in use.\n"
+            f"Port {port} of {host} is already in use.\n"
             "Stop the program that uses it, or choose another port with --port."
         )
-    return f"cannot listen on {host}, port {port}: {error.strerror or error}."
+    return f"Cannot listen on {host}, port {port}: {error.strerror or error}."
 
 
 def address_of(listening: socket.socket) -> str:

@@ -87,7 +87,7 @@ def test_where_the_second_file_cannot_be_written_the_first_is_taken_away(cli: An
     nowhere.symlink_to(folder / "missing" / "file")
     done = cli.run("init", "site", "--yes")
     assert done.returncode == 1
-    assert "cannot write" in done.stderr
+    assert "Cannot write" in done.stderr
     assert [path.name for path in folder.iterdir()] == [".env"]  # somebody else's: it stays
     nowhere.unlink()
     assert cli.run("init", "site", "--yes").returncode == 0
@@ -123,5 +123,5 @@ def test_a_folder_that_cannot_be_made_is_named(cli: Any) -> None:
 def test_an_unwritable_folder_is_named(cli: Any) -> None:
     done = cli.run("init", "/proc/site", "--yes")  # not even root can make folders there
     assert done.returncode == 1
-    assert "cannot write /proc/site" in done.stderr
+    assert "Cannot write /proc/site" in done.stderr
     assert "Traceback" not in done.stderr

@@ -134,7 +134,7 @@ def test_a_port_in_use_is_said(cli: Any, site: Any) -> None:
         port = taken.getsockname()[1]
         done = cli.run("serve", "--site", site.folder, "--port", port)
     assert done.returncode == 1
-    assert f"port {port} of 127.0.0.1 is already in use" in done.stderr
+    assert f"Port {port} of 127.0.0.1 is already in use" in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -97,6 +97,22 @@ def test_a_file_that_is_no_database(site: Path) -> None:
     assert (status, "cannot be read" in message) == ("error", True)
 
 
+def test_jobs_that_nothing_runs(site: Path) -> None:
+    migrated(site)
+    due = "2026-05-01 12:00:00.000000+00:00"
+    with sqlite3.connect(site / "site.db") as db:
+        db.execute(
+            "INSERT INTO core_job (id, name, queue, payload, state, attempts, wanted_at, due_at,"
+            " created_at, updated_at) VALUES (?, 'a.b', 'late', '{}', 'queued', 0, ?, ?, ?, ?)",
+            ("0196b5a0-0000-7000-8000-000000000001", due, due, due, due),
+        )
+    db.close()
+    assert findings(run(site, "doctor", "--json"), "queues") == [
+        ("warning", "Nothing runs the jobs of late, due since 2026-05-01 12:00 UTC."),
+        ("ok", "No queue is held."),
+    ]
+
+
 def unused_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
