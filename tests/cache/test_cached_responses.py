@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import asyncio
 
-import peewee
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from changemaker_core import (
-    Body,
     Model,
-    NotFound,
-    Plugin,
-    Query,
     Route,
     UUIDField,
-    compiled,
     endpoint,
     hookimpl,
     new_id,
@@ -25,15 +19,7 @@ from changemaker_core import (
 from changemaker_core.app import create_app
 from changemaker_core.http.request import Visitors
 from changemaker_core.testing.fixtures_site import client_of
-
-
-class Note(Model):
-    id = UUIDField(primary_key=True, default=new_id)
-    slug = peewee.CharField(unique=True)
-    text = peewee.TextField()
-
-    class Meta:
-        table_name = "notes_note"
+from tests.bench.notes import Note, NotesPlugin, put
 
 
 class Other(Model):
@@ -43,43 +29,8 @@ class Other(Model):
         table_name = "notes_other"
 
 
-class Shown(Body):
-    slug: str
-    text: str
-
-
-@compiled(Shown)
-def note(slug: str) -> Query:
-    return Note.select(Note.slug, Note.text).where(Note.slug == slug)
-
-
-def put(tx, slug, text):
-    values = {"slug": slug, "text": text}
-    Note.insert(**values).on_conflict(conflict_target=[Note.slug], update=values).execute()
-
-
 def touch_other(tx):
     Other.create()
-
-
-class Notes:
-    runs = 0
-
-    def __init__(self, site):
-        self.site = site
-
-    @endpoint(public=True, cache=60, response=Shown)
-    async def on_get(self, req, resp, *, slug):
-        self.runs += 1
-        found = await self.site.db.one(note(slug))
-        if found is None:
-            raise NotFound
-        return found
-
-    @endpoint(public=True, body=Shown)
-    async def on_put(self, req, resp, *, slug, body):
-        await self.site.db.write(put, slug, body.text)
-        return {}
 
 
 class Greeting:
@@ -88,17 +39,14 @@ class Greeting:
         return {"locale": req.locale, "host": req.host, "root": req.root_path}
 
 
-class NotesPlugin(Plugin):
-    name = "notes"
-
+class CachedPlugin(NotesPlugin):
     @hookimpl
     def cm_register_models(self):
         return [Note, Other]
 
     @hookimpl
     def cm_register_routes(self, site):
-        self.notes = Notes(site)
-        return [Route("/api/notes/{slug}", self.notes), Route("/greeting", Greeting())]
+        return [*super().cm_register_routes(site), Route("/greeting", Greeting())]
 
 
 def create_tables(tx):
@@ -108,7 +56,7 @@ def create_tables(tx):
 
 @pytest.fixture
 async def app(open_app):
-    async with open_app(NotesPlugin) as app:
+    async with open_app(CachedPlugin) as app:
         await app.site.db.write(create_tables)
         yield app
 
@@ -236,7 +184,7 @@ def test_no_response_is_older_than_the_database(steps, tmp_path_factory, make_co
 async def run_steps(steps, config):
     from changemaker_core.testing.fixtures_site import migrate
 
-    apps = [create_app(config, [NotesPlugin]) for _ in range(2)]
+    apps = [create_app(config, [CachedPlugin]) for _ in range(2)]
     migrate(apps[0].site)
     expected = {}
     async with apps[0].lifespan(), apps[1].lifespan():
@@ -277,7 +225,7 @@ async def test_long_languages_and_cookies_are_not_remembered(app):
 
 
 async def test_a_cache_of_size_0_stores_nothing(open_app):
-    async with open_app(NotesPlugin, cache_bytes=0) as app, client_of(app) as client:
+    async with open_app(CachedPlugin, cache_bytes=0) as app, client_of(app) as client:
         await app.site.db.write(create_tables)
         await app.site.db.write(put, "a", "one")
         responses = [await client.get("/api/notes/a") for _ in range(2)]

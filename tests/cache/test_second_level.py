@@ -9,83 +9,21 @@ import statistics
 import time
 
 import httpx
-import peewee
 import pytest
 
 from changemaker_core import (
-    Body,
     Config,
-    Model,
-    NotFound,
-    Plugin,
-    Query,
-    Route,
-    UUIDField,
-    compiled,
-    endpoint,
-    hookimpl,
-    new_id,
 )
 from changemaker_core.app import create_app
 from changemaker_core.db import Database
 from changemaker_core.shared.optional_redis import OptionalRedis
 from changemaker_core.testing.fixtures_site import migrate
+from tests.bench.notes import Note, NotesPlugin, put
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.valkey]
 
 #: Seconds within which a notification has reached every process, on a busy machine.
 NOTICE = 0.1
-
-
-class Note(Model):
-    id = UUIDField(primary_key=True, default=new_id)
-    slug = peewee.CharField(unique=True)
-    text = peewee.TextField()
-
-    class Meta:
-        table_name = "shared_note"
-
-
-class Shown(Body):
-    slug: str
-    text: str
-
-
-@compiled(Shown)
-def note(slug: str) -> Query:
-    return Note.select(Note.slug, Note.text).where(Note.slug == slug)
-
-
-def put(tx, slug, text):
-    values = {"slug": slug, "text": text}
-    Note.insert(**values).on_conflict(conflict_target=[Note.slug], update=values).execute()
-
-
-class Notes:
-    def __init__(self, site):
-        self.site = site
-        self.runs = 0
-
-    @endpoint(public=True, cache=60, response=Shown, rate_limit="1000/minute")
-    async def on_get(self, req, resp, *, slug):
-        self.runs += 1
-        found = await self.site.db.one(note(slug))
-        if found is None:
-            raise NotFound
-        return found
-
-
-class SharedPlugin(Plugin):
-    name = "shared"
-
-    @hookimpl
-    def cm_register_models(self):
-        return [Note]
-
-    @hookimpl
-    def cm_register_routes(self, site):
-        self.notes = Notes(site)
-        return [Route("/api/notes/{slug}", self.notes)]
 
 
 class Process:
@@ -95,7 +33,7 @@ class Process:
         self.client = client
         self.db = app.site.db
         self.site = app.site
-        self.notes = app.site.loaded.plugin("shared").instance.notes
+        self.notes = app.site.loaded.plugin("notes").instance.notes
 
     async def text(self, slug="a"):
         response = await self.client.get(f"/api/notes/{slug}")
@@ -122,7 +60,7 @@ async def start(tmp_path, postgresql_url, valkey):
         async def start_(*, address=("127.0.0.1", 1), **overrides):
             overrides = {"redis_url": valkey.url, **overrides}
             config = Config.for_tests(tmp_path, database_url=postgresql_url, **overrides)
-            app = create_app(config, [SharedPlugin])
+            app = create_app(config, [NotesPlugin])
             if not await asyncio.to_thread(app.site.db.sync.read, Note.table_exists):
                 # Once only: it notifies every process of an unknown change.
                 await asyncio.to_thread(migrate, app.site)
