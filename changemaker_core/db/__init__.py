@@ -1,4 +1,18 @@
-"""The database room: models, units of work, compiled queries, migrations, changes, limits."""
+"""The database room: models, units of work, compiled queries, migrations, changes, limits.
+
+The way of ``await db.write(fn)`` to the commit and back:
+
+1. ``Database.write`` (``database.py``) makes a ``Work`` (``work.py``) of the call, and the engine
+   queues it for a thread (``threads.py``).
+2. On SQLite all writes that wait run in one transaction of the writer thread
+   (``sqlite/writer.py``); on PostgreSQL each has a transaction and a thread of a pool
+   (``postgresql/engine.py``).
+3. ``Work.run`` calls ``fn`` with a ``Tx`` inside a ``Unit`` (``context.py``), to which each
+   statement is reported: ``tracking/`` finds out which tables and rows it writes.
+4. With the commit, other processes are notified: by version numbers in the file
+   (``sqlite/versions.py``), or by ``NOTIFY`` (``postgresql/notifications.py``).
+5. ``release`` (``work.py``) notifies this process's subscribers, and then hands over the result.
+"""
 
 from __future__ import annotations
 

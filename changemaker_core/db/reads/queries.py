@@ -110,12 +110,24 @@ class Compiled(Generic[P, R]):
         return found
 
     def _build(self, arguments: tuple[Any, ...], dialect: Dialect, counting: bool) -> Plan:
-        # None stays None, so that ``column == None`` is IS NULL; see reads/__init__.py.
-        stand_ins = map(self._stand_in, self._names, arguments)
-        with self._named(), running(Unit(COMPILERS[dialect])):
-            named = dict(zip(self._names, stand_ins, strict=True))
-            query = self._function(**named)  # type: ignore[call-arg]  # by name, as called
-            return self._compile(query, dialect, counting)
+        named: Any = dict(zip(self._names, arguments, strict=True))
+        for name, value in named.items():
+            # None stays None, so that ``column == None`` is IS NULL; see reads/__init__.py.
+            if value is not None and name not in self._shape:
+                named[name] = Param(name, self._annotations.get(name))
+        database = COMPILERS[dialect]
+        with self._named(), running(Unit(database)):
+            query: Any = self._function(**named)  # type: ignore[call-arg]  # by name, as called
+            if not isinstance(query, peewee.SelectBase):
+                raise QueryRefused("it must return a query that selects")
+            if counting:
+                query = query.order_by().limit(None).offset(None)
+            context: Any = QueryContext(**database.get_context_options())
+            sql, values = context.parse(query)
+            make_rows = row_maker(self.row, _selected(query), dialect)
+            if counting:
+                sql, make_rows = _counting(sql, database.param), _first_column
+            return Plan(self.name, sql, values, self._names, make_rows)
 
     @contextmanager
     def _named(self) -> Iterator[None]:
@@ -124,24 +136,6 @@ class Compiled(Generic[P, R]):
             yield
         except QueryRefused as refusal:
             raise QueryRefused(f"{self.name}: {refusal}") from None
-
-    def _stand_in(self, name: str, value: Any) -> Any:
-        if value is None or name in self._shape:
-            return value
-        return Param(name, self._annotations.get(name))
-
-    def _compile(self, query: Any, dialect: Dialect, counting: bool) -> Plan:
-        if not isinstance(query, peewee.SelectBase):
-            raise QueryRefused("it must return a query that selects")
-        if counting:
-            query = query.order_by().limit(None).offset(None)
-        database = COMPILERS[dialect]
-        context: Any = QueryContext(**database.get_context_options())
-        sql, values = context.parse(query)
-        make_rows = row_maker(self.row, _selected(query), dialect)
-        if counting:
-            sql, make_rows = _counting(sql, database.param), _first_column
-        return Plan(self.name, sql, values, self._names, make_rows)
 
     def _make_caller(self) -> Callable[..., Bound[R]]:
         unknown = self._shape - self._signature.parameters.keys()
