@@ -8,7 +8,7 @@ import peewee
 import psycopg2.extensions
 
 from changemaker_core.db.context import current_unit
-from changemaker_core.db.postgresql.link import session
+from changemaker_core.db.postgresql.addresses import session_options
 from changemaker_core.db.writes import PlainWrite
 
 Dialect = Literal["sqlite", "postgresql"]
@@ -83,7 +83,7 @@ class Postgresql(TrackedDatabase, peewee.PostgresqlDatabase):
             url,
             field_types={"FLOAT": "DOUBLE PRECISION"},  # REAL would lose digits that SQLite keeps
             autoconnect=False,
-            **(session(url) if url else {}),
+            **(session_options(url) if url else {}),
         )
 
     def _initialize_connection(self, connection: Any) -> None:

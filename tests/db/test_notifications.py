@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from changemaker_core.db.postgresql.notifications import Heard, Note, Positions, Tokens
+from changemaker_core.db.postgresql.notifications import Note, Notified, Positions, Tokens
 
 READ = frozenset({"thing#3f", "other"})
 
@@ -38,7 +38,7 @@ def test_a_replica_must_have_every_row_of_its_tables():
     positions = Positions()
     positions.settle(positions.mark(), 10)
     assert positions.of(frozenset({"thing"})) == 10
-    positions.heard(frozenset({"thing#3f", "other#00"}))
+    positions.changed(frozenset({"thing#3f", "other#00"}))
     assert positions.of(frozenset({"thing"})) is None
     assert positions.of(frozenset({"third"})) == 10
     positions.settle(positions.mark(), 20)
@@ -55,7 +55,7 @@ def test_notes_are_read_as_they_were_written():
 
 
 def test_after_a_gap_nothing_is_known():
-    known = Heard()
+    known = Notified()
     known.note(Note("t", frozenset({"thing#3f"})))
     known.forget()
     assert known.tokens == Tokens()

@@ -59,12 +59,12 @@ async def test_a_primary_that_hangs_is_noticed_and_heard_again(crashing, databas
     database.changes.subscribe(told.append)
     crashing.hang()
     try:
-        await until(lambda: database.engine.listener.is_deaf)
+        await until(lambda: database.engine.listener.is_cut_off)
         assert None in told  # nothing that was kept is believed any more
         assert await database.engine.latest_tokens() is None
     finally:
         crashing.go_on()
-    await until(lambda: not database.engine.listener.is_deaf)
+    await until(lambda: not database.engine.listener.is_cut_off)
     assert await database.engine.latest_tokens() is not None
 
 

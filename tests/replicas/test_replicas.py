@@ -129,7 +129,7 @@ async def test_a_replica_that_lags_is_used_only_for_what_did_not_change(late_rep
         assert await reader.all(stills()) == []
         assert reads(replica, "replicatest_still") == before + 1
         (state,) = reader.engine.replicas.states
-        assert state.trouble == ""
+        assert state.problem == ""
         assert state.lag > 0
 
 
@@ -154,14 +154,14 @@ async def test_a_replica_that_dies_or_hangs_costs_no_answer(primary, replica_of,
                 group.create_task(ask_for_ever())
             await asyncio.sleep(0.3)
             await asyncio.to_thread(replica.hang)
-            await until(lambda: database.engine.replicas.states[0].trouble)
+            await until(lambda: database.engine.replicas.states[0].problem)
             await asyncio.to_thread(replica.go_on)
-            await until(lambda: not database.engine.replicas.states[0].trouble)
+            await until(lambda: not database.engine.replicas.states[0].problem)
             await asyncio.to_thread(replica.kill)
-            await until(lambda: database.engine.replicas.states[0].trouble)
+            await until(lambda: database.engine.replicas.states[0].problem)
             await asyncio.sleep(0.2)
             await asyncio.to_thread(replica.resume)
-            await until(lambda: not database.engine.replicas.states[0].trouble)
+            await until(lambda: not database.engine.replicas.states[0].problem)
             stop.set()
         assert slowest < 3
         await until_read_from(database, replica, number_of("a"), "replicatest_item")
@@ -175,7 +175,7 @@ async def test_what_is_no_replica_of_this_database_is_not_used(primary, replica,
 
         def is_found_out():
             states = database.engine.replicas.states
-            return all(t in s.trouble for t, s in zip(troubles, states, strict=True))
+            return all(t in s.problem for t, s in zip(troubles, states, strict=True))
 
         await until(is_found_out)
         assert await database.all(stills()) == []

@@ -1,4 +1,4 @@
-"""PostgreSQL: threads with a connection each, and connections of event loops for compiled reads."""
+"""PostgreSQL: threads for units of work, and connections of event loops for compiled reads."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from changemaker_core.db.context import Unit
 from changemaker_core.db.dialects import Postgresql
+from changemaker_core.db.postgresql.addresses import connect_seconds
 from changemaker_core.db.postgresql.async_reads import AsyncReads
-from changemaker_core.db.postgresql.connections import Connections
-from changemaker_core.db.postgresql.link import connect_seconds
+from changemaker_core.db.postgresql.connections import ThreadConnections
 from changemaker_core.db.postgresql.listener import CHANNEL, Listener
 from changemaker_core.db.postgresql.notifications import Note
 from changemaker_core.db.postgresql.replicas import Replicas
@@ -47,24 +47,24 @@ class PostgresqlEngine:
     def __init__(
         self,
         url: str,
-        announce: Callable[[Tags], None],
+        notify: Callable[[Tags], None],
         read_urls: tuple[str, ...],
         pools: PoolSettings,
     ) -> None:
         self._url = url
-        self._announce = announce
-        self._connections = Connections(url)
+        self._notify = notify
+        self._connections = ThreadConnections(url)
         self._database = self._connections.database
         self._commits = OwnCommits()
         self._pool = Pool(
             "postgresql", pools.threads, self._run, self._connections.close, pools.idle_seconds
         )
-        self.listener = Listener(url, self._commits.token, self._commits.are, announce)
+        self.listener = Listener(url, self._commits.token, self._commits.has, notify)
         self._async_reads = AsyncReads(url, pools, connect_seconds(url), repeats=True)
         self.replicas = Replicas(read_urls, self.listener, pools) if read_urls else None
 
     def read(self, work: Work) -> None:
-        """Run ``work`` on a free thread; again, once, if its connection turns out to be dead."""
+        """Run ``work`` on a free thread; once more if its connection turns out to be lost."""
         self._pool.submit(work)
 
     def write(self, work: Work) -> None:
@@ -73,17 +73,17 @@ class PostgresqlEngine:
         self._pool.submit(work)
 
     def fetch_now(self, plan: Plan, values: list[Any]) -> list[Any] | None:
-        """Never: an answer of PostgreSQL has to be waited for."""
+        """Return None: a response of PostgreSQL has to be awaited."""
         return None
 
     async def fetch(self, plan: Plan, values: list[Any]) -> list[Any]:
-        """The rows, from a replica or the primary, through a connection of the running loop."""
+        """Return the rows, read by the running loop from a replica or the primary."""
         fetched = None
         if self.replicas is not None:
             fetched = await self.replicas.fetch(plan, values)
         if fetched is None:
             fetched = await self._async_reads.fetch(plan, values)
-        if fetched is None:
+        if fetched is None:  # asyncpg cannot read it as psycopg2 would
             work = plan.work(values, asyncio.get_running_loop())
             self.read(work)
             rows: list[Any] = await work.future
@@ -114,14 +114,14 @@ class PostgresqlEngine:
         except Exception as error:
             work.error = error
         if work.error is not None:
-            work.error = self._connections.explain(work.error)
-        release((work,), self._announce)
+            work.error = self._connections.as_unavailable(work.error)
+        release((work,), self._notify)
 
     # Reading
 
     def _read(self, work: Work) -> None:
         self._read_once(work)
-        if work.error is not None and self._connections.is_dead():
+        if work.error is not None and self._connections.is_lost():
             self._read_once(work)
 
     def _read_once(self, work: Work) -> None:
@@ -166,7 +166,7 @@ class PostgresqlEngine:
             raise
 
     def _check_sound(self) -> None:
-        """COMMIT of a failed transaction rolls back and reports success."""
+        """Raise where a statement failed: COMMIT would roll back and report success."""
         if self._connections.raw().get_transaction_status() == TRANSACTION_STATUS_INERROR:
             raise peewee.InternalError(
                 "an error of the database was caught, and PostgreSQL refuses the rest of the"
@@ -174,7 +174,7 @@ class PostgresqlEngine:
             )
 
     def _commit(self, unit: Unit) -> None:
-        """Commit, and let other processes know: in one round trip."""
+        """Commit and notify other processes, in one round trip."""
         if unit.written == NOTHING:
             self._database.commit()
             return
@@ -183,27 +183,27 @@ class PostgresqlEngine:
             sql = "SELECT pg_notify(%s, %s); COMMIT"
             self._database.execute_sql(sql, (CHANNEL, note.write()))
         except Exception:
-            # NOTE(unsure): if the connection was lost, it may be committed, now or in a moment.
+            # NOTE(in doubt): if the connection was lost, it may be committed, now or in a moment.
             self._commits.doubt(note.token)
-            self._announce(unit.written)
+            self._notify(unit.written)
             raise
 
     def _rollback(self) -> None:
-        if not self._connections.is_dead():
+        if not self._connections.is_lost():
             self._database.rollback()
 
     # Other processes
 
     def check(self) -> Tags:
-        """Nothing, since news arrives by itself; anything, while the listener is cut off."""
-        return None if self.listener.is_deaf else NOTHING
+        """Return no tables, since notifications arrive by themselves; None (any) while cut off."""
+        return None if self.listener.is_cut_off else NOTHING
 
     async def latest_tokens(self) -> Tokens | None:
-        """What the listener knows when it has caught up; None while it is cut off."""
-        return self.listener.heard.tokens if await self.listener.caught_up() else None
+        """Return the listener's tokens when it has caught up; None while it is cut off."""
+        return self.listener.notified.tokens if await self.listener.caught_up() else None
 
     def watch(self) -> None:
-        """Listen; returns when nothing more can be missed."""
+        """Start to listen. Returns when no notification can be missed any more."""
         self.listener.start()
         if self.replicas is not None:
             self.replicas.start()
@@ -216,7 +216,7 @@ class PostgresqlEngine:
 
     @contextmanager
     def exclusive(self) -> Iterator[Postgresql]:
-        """A connection of the calling thread under an advisory lock of the database."""
+        """Connect the calling thread, under an advisory lock of the database."""
         with self.shared() as database:
             database.execute_sql("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
             try:
@@ -224,11 +224,11 @@ class PostgresqlEngine:
             finally:  # what came before a failure stays
                 note = Note(self._commits.token(), None).write()
                 database.execute_sql("SELECT pg_notify(%s, %s)", (CHANNEL, note))
-                self._announce(None)
+                self._notify(None)
 
     @contextmanager
     def shared(self) -> Iterator[Postgresql]:
-        """A connection of the calling thread; its end gives up all its locks."""
+        """Connect the calling thread; the end of the connection frees its locks."""
         database = Postgresql(self._url)
         database.connect()
         try:
@@ -237,7 +237,7 @@ class PostgresqlEngine:
             database.close()
 
     def close(self) -> None:
-        """Finish submitted work and reads, end the threads and the listener."""
+        """Finish submitted work and reads, then end the threads and the listener."""
         if self.replicas is not None:
             self.replicas.close()  # what they cannot finish, the primary does
         self._async_reads.close()
@@ -246,10 +246,10 @@ class PostgresqlEngine:
 
 
 class OwnCommits:
-    """Tokens of this process's commits, by which it knows their notifications again.
+    """Tokens of this process's commits, by which it recognises their notifications.
 
-    Its own subscribers were told when the commit returned, so the notification is no news, unless
-    it is in doubt whether and when the commit was made.
+    Its own subscribers were notified when the commit returned, so the notification is ignored,
+    unless it is in doubt whether and when the commit was made.
     """
 
     def __init__(self) -> None:
@@ -258,13 +258,13 @@ class OwnCommits:
         self._in_doubt: set[str] = set()
 
     def token(self) -> str:
-        """A token that no other commit has."""
+        """Return a token that no other commit has."""
         return f"{self._prefix}.{next(self._count)}"
 
     def doubt(self, token: str) -> None:
-        """The notification under ``token`` will be news, if it comes."""
+        """Have the notification under ``token`` count, if it comes."""
         self._in_doubt.add(token)
 
-    def are(self, token: str) -> bool:
-        """Whether ``token`` is that of a commit of this process that is known to it."""
+    def has(self, token: str) -> bool:
+        """Return whether ``token`` is of a commit of this process that is not in doubt."""
         return token.startswith(self._prefix + ".") and token not in self._in_doubt

@@ -1,6 +1,6 @@
-"""What notifications of writes say, and what a process knows from those that it heard.
+"""Notifications of writes, and the state that a process derives from those that it received.
 
-Every listener hears all notifications of a database, in the order of the commits. So whatever is
+Every listener receives all notifications of a database, in the order of the commits. So what is
 derived from them alone is the same in all processes, at the same point of that order.
 """
 
@@ -26,7 +26,7 @@ _PAYLOAD_BYTES = 7_900  # PostgreSQL's limit of a notification is 8,000
 class Note(NamedTuple):
     """One notification: ``token`` is unique to the commit; ``written`` is what it wrote.
 
-    A note of nothing written is a greeting: the sender has just begun to listen.
+    A note without tables is a greeting: the sender has just started to listen.
     """
 
     token: str
@@ -34,16 +34,16 @@ class Note(NamedTuple):
 
     @classmethod
     def read(cls, payload: str) -> Note:
-        """Raises ``ValueError`` for what nobody here wrote."""
+        """Parse a payload. Raises ``ValueError`` for one of another program."""
         token, colon, names = payload.partition(":")
         if not (token and colon):
-            raise ValueError(f"a notification that is none of ours: {payload!r}")
+            raise ValueError(f"a notification of another program: {payload!r}")
         if names == ANY_TABLE:
             return cls(token, None)
         return cls(token, frozenset(names.split(",") if names else ()))
 
     def write(self) -> str:
-        """The payload; what does not fit into it stands for everything."""
+        """Return the payload; tables that do not fit become ``ANY_TABLE``."""
         names = ANY_TABLE if self.written is None else ",".join(sorted(self.written))
         payload = f"{self.token}:{names}"
         fits = len(payload.encode()) <= _PAYLOAD_BYTES
@@ -53,8 +53,8 @@ class Note(NamedTuple):
 class Positions:
     """For each table, a position in the primary's log by which its changes are complete.
 
-    A position is asked for after the change was heard of, so it lies behind the commit. Until it
-    is known, and for everything at first and after a gap, there is none.
+    A position is read after the change was notified, so it lies behind the commit. Until it is
+    known, and for everything at first and after a gap, there is none.
     """
 
     def __init__(self) -> None:
@@ -64,29 +64,29 @@ class Positions:
         self._floor_count = 0
         self._waiting: dict[str, int] = {}
         self._known: dict[str, int] = {}
-        #: The primary's position when it was last asked.
+        #: The primary's position when it was last read.
         self.latest = 0
 
     def forget(self) -> None:
-        """Anything may have changed."""
+        """Forget all positions: anything may have changed."""
         with self._lock:
             self._count += 1
             self._floor, self._floor_count = None, self._count
             self._waiting.clear()
             self._known.clear()
 
-    def heard(self, written: frozenset[str]) -> None:
-        """A commit was heard of that changed these tables, or rows of them."""
+    def changed(self, written: frozenset[str]) -> None:
+        """Record a commit that changed these tables, or rows of them."""
         with self._lock:
             self._count += 1
             self._waiting.update(dict.fromkeys(tables_of(written), self._count))
 
     def mark(self) -> int:
-        """To be taken before the primary is asked for its position."""
+        """Return a mark, to be taken before the primary's position is read."""
         return self._count
 
     def settle(self, mark: int, position: int) -> None:
-        """All that was heard of before ``mark`` lies before ``position``."""
+        """Record that all changes before ``mark`` lie before ``position``."""
         with self._lock:
             self.latest = position
             if self._floor is None and self._floor_count <= mark:
@@ -96,7 +96,7 @@ class Positions:
                 del self._waiting[table]
 
     def of(self, tables: frozenset[str]) -> int | None:
-        """The position that a copy must have reached to be used for ``tables``."""
+        """Return the position that a replica must have reached for ``tables``; None if unknown."""
         names = tables_of(tables)
         with self._lock:
             if self._floor is None or not self._waiting.keys().isdisjoint(names):
@@ -106,46 +106,46 @@ class Positions:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """The token of the last commit heard of on each channel, beginning with an ``epoch``.
+    """The token of the last commit notified on each channel, beginning with an ``epoch``.
 
-    Equal digests in two processes mean that both have heard of the same changes to what was read.
+    Equal digests in two processes mean that both know the same changes to what was read.
     """
 
     epoch: str = ""
     of: Mapping[str, str] = field(default_factory=dict)
 
     def after(self, note: Note) -> Tokens:
-        """These once ``note`` was heard. What may change everything, or greets, begins anew."""
+        """Return the tokens after ``note``. One of any table, and a greeting, begin anew."""
         if not note.written:
             return Tokens(note.token)
         changed = dict.fromkeys(channels_to_notify(note.written), note.token)
         return Tokens(self.epoch, {**self.of, **changed})
 
     def digest(self, tags: frozenset[str]) -> bytes | None:
-        """16 bytes that stand for the state of ``tags``; None while nothing is known."""
+        """Return 16 bytes for the state of ``tags``; None while nothing is known."""
         if not self.epoch:
             return None
         channels = sorted(channels_to_listen(tags))
-        told = [self.epoch, *(f"{channel}={self.of.get(channel, '')}" for channel in channels)]
-        return hashlib.blake2b("\0".join(told).encode(), digest_size=16).digest()
+        parts = [self.epoch, *(f"{channel}={self.of.get(channel, '')}" for channel in channels)]
+        return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).digest()
 
 
-class Heard:
-    """What is known from notifications: written by the listener's thread, read by any."""
+class Notified:
+    """The state derived from notifications: written by the listener's thread, read by any."""
 
     def __init__(self) -> None:
         self.positions = Positions()
         self.tokens = Tokens()
 
     def note(self, note: Note) -> None:
-        """Take notice of one notification, of this process or of another."""
+        """Record one notification, of this process or of another."""
         if note.written is None:
             self.positions.forget()
         else:
-            self.positions.heard(note.written)
+            self.positions.changed(note.written)
         self.tokens = self.tokens.after(note)
 
     def forget(self) -> None:
-        """Nothing is known: notifications may have been missed."""
+        """Forget the state: notifications may have been missed."""
         self.positions.forget()
         self.tokens = Tokens()

@@ -93,7 +93,7 @@ async def test_a_lost_listener_flushes_and_listens_again(postgres, postgresql_ur
     async with asyncio.timeout(10):
         while None not in told:
             await asyncio.sleep(0.01)
-        while postgres.engine.listener.is_deaf:
+        while postgres.engine.listener.is_cut_off:
             await asyncio.sleep(0.01)
     await asyncio.sleep(0.05)
     told.clear()

@@ -184,7 +184,7 @@ async def test_the_next_host_of_an_address_is_tried(deaf, postgresql_url, say):
     async with asyncio.timeout(20):
         assert (await database.one(say("found"))).said == "found"
         await database.changes.start()
-        assert not database.engine.listener.is_deaf
+        assert not database.engine.listener.is_cut_off
         await database.changes.stop()
     await asyncio.to_thread(database.close)
 

@@ -131,7 +131,7 @@ async def test_in_session_mode_other_processes_are_heard(pgbouncer, direct_url):
     async with opened(url) as one, opened(url) as other:
         heard = []
         one.changes.subscribe(heard.append)
-        assert not one.engine.listener.is_deaf
+        assert not one.engine.listener.is_cut_off
         await other.write(lambda tx: Item.create(name="heard").id)
         await until(lambda: {"pooltest_item"} in map(tables_of, filter(None, heard)))
         assert await one.engine.latest_tokens() is not None
@@ -143,7 +143,7 @@ async def test_in_transaction_mode_nothing_is_taken_for_heard(pgbouncer, direct_
     with caplog.at_level(logging.WARNING):
         async with opened(url, UNPREPARED) as database:
             for _ in range(20):
-                assert database.engine.listener.is_deaf
+                assert database.engine.listener.is_cut_off
                 assert database.engine.check() is None
                 assert await database.engine.latest_tokens() is None
                 await asyncio.sleep(0.1)
@@ -175,7 +175,7 @@ async def test_sessions_that_end_behind_a_pooler_are_replaced(pgbouncer, direct_
         )
         assert len(ended) >= 3
         await work(database, "after", rounds=3)
-        await until(lambda: not database.engine.listener.is_deaf)
+        await until(lambda: not database.engine.listener.is_cut_off)
 
 
 async def test_a_read_whose_caller_goes_away_is_cancelled_through_it(pgbouncer, direct_url, say):

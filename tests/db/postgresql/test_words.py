@@ -9,7 +9,7 @@ import psycopg2
 import pytest
 
 from changemaker_core.db import Database, DatabaseUnavailable, Model, Query, compiled
-from changemaker_core.db.postgresql.link import Link
+from changemaker_core.db.postgresql.control import ControlConnection
 from changemaker_core.db.postgresql.settings import PoolSettings
 
 WORDS = "le système de bases de données s'arrête"
@@ -59,7 +59,7 @@ async def test_each_read_is_told_that_the_database_is_unavailable(url):
 
 async def test_what_watches_a_server_hears_that_it_refuses(url):
     with pytest.raises(psycopg2.OperationalError, match=REFUSED):
-        await asyncio.to_thread(Link, url, "watch", 3)
+        await asyncio.to_thread(ControlConnection, url, "watch", 3)
 
 
 async def test_a_unit_of_work_is_told_as_well(url):
