@@ -61,12 +61,12 @@ def test_a_second_run_uses_the_folder_again_without_the_password(cli: Any, demo:
     again = cli.start("demo", "--port", 0, **DEMO)
     assert again.get("/campaigns")[0] == 200
     assert _password(again.printed()) is None
-    assert "is used again" in again.printed()
+    assert "was already in" in again.printed()
 
 
 def test_a_port_in_use_is_said_before_anything_is_made(cli: Any) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = cli.run("demo", "--port", taken.getsockname()[1])
     assert done.returncode == 1
-    assert "is in use" in done.stderr
+    assert "is already in use" in done.stderr
     assert not (cli.folder / "demo-site").exists()
