@@ -110,8 +110,12 @@ def test_a_kill_at_the_point_of_no_return(
     sent: int,
 ) -> None:
     site.db.sync.write(enqueue, [{"number": 1, "die": die}])
-    with start() as first:
+    first = start()
+    try:
         assert first.wait(30) < 0
+    finally:
+        first.kill()
+        first.wait()
     assert left(site) == 1
     assert drain_to_the_end(start, lambda: left(site), seconds=30) == 0
     assert [row.state for row in rows(site)] == [state]

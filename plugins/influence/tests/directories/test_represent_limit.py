@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -17,16 +18,15 @@ def ask_from_two(database, database_url, represent):
 
     def ask(limit, period, lateness, seconds):
         options = [str(each) for each in (limit, period, lateness, seconds)]
-        processes = [
-            subprocess.Popen(
-                [sys.executable, str(SCRIPT), database_url, represent.url, *options, name],
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            for name in ("A", "B")
-        ]
-        responses = [process.communicate(timeout=60)[0] for process in processes]
-        assert [process.returncode for process in processes] == [0, 0]
+        command = [sys.executable, str(SCRIPT), database_url, represent.url, *options]
+        with contextlib.ExitStack() as stack:
+            processes = []
+            for name in ("A", "B"):
+                process = subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True)
+                processes.append(stack.enter_context(process))
+                stack.callback(process.kill)
+            responses = [process.communicate(timeout=60)[0] for process in processes]
+            assert [process.returncode for process in processes] == [0, 0]
         return [int(response) for response in responses]
 
     return ask
