@@ -1,4 +1,4 @@
-"""Ready answers over real sockets: the same as the ordinary way's, in order, and never stale."""
+"""Cached responses over real sockets: equal to uncached ones, in order, and never stale."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from changemaker_core.testing.server import OperatedSite
 
 pytestmark = pytest.mark.database("sqlite")
 
-HEALTH = "/api/health/live"  # never kept
-LIST = "/api/public/campaigns"  # kept from the second time on
+HEALTH = "/api/health/live"  # never cached
+LIST = "/api/public/campaigns"  # cached from the second time on
 
 
 @pytest.fixture(scope="module")
@@ -49,8 +49,8 @@ class Wire:
     def send(self, *requests):
         self.connection.sendall(b"".join(requests))
 
-    def answer(self, *, body=True):
-        """Status, headers and body of the next answer."""
+    def response(self, *, body=True):
+        """Return status, headers and body of the next response."""
         status = int(self.file.readline().split()[1])
         headers = {}
         while line := self.file.readline().strip().decode():
@@ -62,35 +62,35 @@ class Wire:
 
     def ask(self, *args, **kwargs):
         self.send(self.request(*args, **kwargs))
-        return self.answer(body=kwargs.get("method") != "HEAD")
+        return self.response(body=kwargs.get("method") != "HEAD")
 
 
-def same(answer):
-    """An answer without what is another in each."""
-    status, headers, body = answer
+def same(response):
+    """Return a response without its id and date."""
+    status, headers, body = response
     return status, {k: v for k, v in headers.items() if k not in ("x-request-id", "date")}, body
 
 
-def test_a_kept_answer_is_the_one_that_was_made(wire):
-    answers = [wire.ask(LIST) for _ in range(4)]
-    assert answers[0][0] == 200
-    assert all(same(answer) == same(answers[0]) for answer in answers)
-    assert len({headers["x-request-id"] for _, headers, _ in answers}) == 4
-    assert all("date" in headers for _, headers, _ in answers)
+def test_a_cached_response_equals_the_first_one(wire):
+    responses = [wire.ask(LIST) for _ in range(4)]
+    assert responses[0][0] == 200
+    assert all(same(response) == same(responses[0]) for response in responses)
+    assert len({headers["x-request-id"] for _, headers, _ in responses}) == 4
+    assert all("date" in headers for _, headers, _ in responses)
 
 
-def test_a_client_that_has_it_is_told_so(wire):
+def test_a_client_that_has_it_gets_a_304(wire):
     _, headers, _ = wire.ask(LIST)
     status, again, body = wire.ask(LIST, f"If-None-Match: {headers['etag']}")
     assert (status, again["etag"], body) == (304, headers["etag"], b"")
     assert wire.ask(LIST, 'If-None-Match: "other"')[0] == 200
 
 
-def test_pipelined_requests_are_answered_in_order(wire):
+def test_pipelined_responses_are_in_order(wire):
     wire.ask(LIST)
     paths = [LIST, HEALTH, LIST, LIST, HEALTH, LIST]
     wire.send(*(wire.request(path) for path in paths))
-    bodies = [wire.answer()[2] for _ in paths]
+    bodies = [wire.response()[2] for _ in paths]
     assert [body.startswith(b'{"data"') for body in bodies] == [path == LIST for path in paths]
 
 
@@ -99,10 +99,10 @@ def test_a_request_in_pieces_is_one_request(wire):
     whole = wire.request(LIST)
     for piece in (whole[:7], whole[7:20], whole[20:-2], whole[-2:]):
         wire.connection.sendall(piece)
-    assert wire.answer()[0] == 200
+    assert wire.response()[0] == 200
 
 
-def test_head_is_answered_without_a_body(wire):
+def test_head_gets_no_body(wire):
     made = wire.ask(LIST)
     status, headers, body = wire.ask(LIST, method="HEAD")
     assert (status, body) == (200, b"")
@@ -122,8 +122,8 @@ def test_a_connection_that_is_to_be_closed_is_closed(wire, headers, version):
 def test_a_body_of_a_get_is_read_past(wire):
     wire.ask(LIST)
     wire.send(wire.request(LIST, "Content-Length: 5"), b"hello", wire.request(HEALTH))
-    assert wire.answer()[0] == 200
-    assert wire.answer()[2] == b'{"status":"ok"}'
+    assert wire.response()[0] == 200
+    assert wire.response()[2] == b'{"status":"ok"}'
 
 
 def login(wire, body):
@@ -138,7 +138,7 @@ WRONG = b'{"refresh_token": "nonsense"}'
 def test_a_body_that_comes_with_its_head(wire):
     for _ in range(3):
         wire.send(login(wire, WRONG), WRONG)
-        assert wire.answer()[0] == 401
+        assert wire.response()[0] == 401
         assert wire.ask(HEALTH)[2] == b'{"status":"ok"}'
 
 
@@ -146,7 +146,7 @@ def test_a_body_that_comes_in_pieces(wire):
     wire.send(login(wire, WRONG))
     for place in range(len(WRONG)):
         wire.connection.sendall(WRONG[place : place + 1])
-    assert wire.answer()[0] == 401
+    assert wire.response()[0] == 401
     assert wire.ask(HEALTH)[0] == 200
 
 
@@ -154,8 +154,8 @@ def test_bodies_of_pipelined_requests_do_not_mix(wire):
     broken = b'{"refresh_token": '
     bodies = [WRONG, broken, WRONG, broken]
     wire.send(*(login(wire, body) + body for body in bodies), wire.request(HEALTH))
-    assert [wire.answer()[0] for _ in bodies] == [401, 400, 401, 400]
-    assert wire.answer()[2] == b'{"status":"ok"}'
+    assert [wire.response()[0] for _ in bodies] == [401, 400, 401, 400]
+    assert wire.response()[2] == b'{"status":"ok"}'
 
 
 def test_a_chunked_body_has_the_same_limit(wire):
@@ -163,21 +163,21 @@ def test_a_chunked_body_has_the_same_limit(wire):
     head = wire.request("/api/auth/refresh", *headers, method="POST")
     chunked = [b"%x\r\n%s\r\n" % (len(part), part) for part in (WRONG[:9], WRONG[9:])]
     wire.send(head, *chunked, b"0\r\n\r\n")
-    assert wire.answer()[0] == 401
+    assert wire.response()[0] == 401
     large = b"%x\r\n%s\r\n" % (1_000_001, b"x" * 1_000_001)
     wire.send(head, large, b"0\r\n\r\n")
-    assert wire.answer()[0] == 413
+    assert wire.response()[0] == 413
 
 
-def test_a_client_that_asks_first_is_told_to_go_on(wire):
+def test_expect_100_continue(wire):
     wire.send(login(wire, WRONG).replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"))
     assert wire.file.readline() == b"HTTP/1.1 100 Continue\r\n"
     assert wire.file.readline() == b"\r\n"
     wire.send(WRONG)
-    assert wire.answer()[0] == 401
+    assert wire.response()[0] == 401
 
 
-def test_somebody_who_is_known_gets_no_kept_answer(wire):
+def test_a_visitor_with_credentials_gets_no_cached_response(wire):
     wire.ask(LIST)
     assert wire.ask(LIST, "Cookie: session=1")[0] == 200
     assert wire.ask(LIST, "Authorization: Bearer nonsense")[0] == 200
@@ -192,7 +192,7 @@ def test_languages_do_not_mix(wire):
     assert same(wire.ask("/campaigns", "Accept-Language: fr")) == same(french)
 
 
-def test_kept_answers_are_counted(address, wire):
+def test_cached_responses_are_counted(address, wire):
     def counted():
         text = httpx.get(f"{address}/api/metrics").text
         line = f'http_request_total{{method="GET",route="{LIST}",status="200"}} '
@@ -205,7 +205,7 @@ def test_kept_answers_are_counted(address, wire):
     assert counted() == before + 5
 
 
-def test_an_idle_connection_is_let_go(wire):
+def test_an_idle_connection_is_closed(wire):
     wire.ask(LIST)
     assert wire.ask(LIST)[0] == 200
     assert wire.file.read() == b""  # after uvicorn's five seconds, not the twenty of this test
@@ -236,7 +236,7 @@ def test_a_long_head_is_none_too_long(wire):
     for byte_by_byte in (wire.request(HEALTH, "Accept: */*"), wire.request(LIST)):
         for place in range(len(byte_by_byte)):
             wire.connection.sendall(byte_by_byte[place : place + 1])
-        assert wire.answer()[0] == 200
+        assert wire.response()[0] == 200
 
 
 @pytest.fixture
@@ -255,18 +255,18 @@ async def impatient(make_config, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("begun", "answer"),
+    ("begun", "response"),
     [(b"", b""), (b"G", b"HTTP/1.1 408 "), (b"GET / HTTP/1.1\r\nHost: x\r\n", b"HTTP/1.1 408 ")],
 )
-async def test_a_head_that_does_not_come_is_not_waited_for(impatient, begun, answer):
+async def test_a_late_head_is_refused(impatient, begun, response):
     reader, writer = await asyncio.open_connection(*impatient)
     writer.write(begun)
     said = await asyncio.wait_for(reader.read(), 20)
-    assert said.startswith(answer) and bool(said) == bool(answer)
+    assert said.startswith(response) and bool(said) == bool(response)
     writer.close()
 
 
-async def test_whoever_was_answered_may_begin_again_slowly(impatient):
+async def test_the_time_for_a_head_begins_anew_after_a_response(impatient):
     reader, writer = await asyncio.open_connection(*impatient)
     for _ in range(2):
         writer.write(b"GET /api/health/live HTTP/1.1\r\nHos")

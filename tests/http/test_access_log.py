@@ -11,32 +11,32 @@ from changemaker_core.http.access_log import BUFFER_LINES, AccessLog, log
 
 
 @pytest.fixture
-def heard(caplog):
+def records(caplog):
     with caplog.at_level(logging.INFO, logger=log.name):
         yield caplog
 
 
-async def test_many_lines_are_one_record(heard):
+async def test_many_lines_are_one_record(records):
     access = AccessLog()
     for number in range(BUFFER_LINES):
         access.add("GET", "/x", 200, 0.0015, b"id-%d" % number)
-    [record] = heard.records
+    [record] = records.records
     lines = [json.loads(line) for line in record.getMessage().splitlines()]
     assert len(lines) == BUFFER_LINES
     assert lines[0]["request_id"] == "id-0" and lines[0]["ms"] == 1.5
     assert lines[0]["user"] is None and lines[0]["cached"] is False
 
 
-async def test_whatever_is_in_a_route_or_id_the_line_is_json(heard):
+async def test_any_route_or_id_makes_a_line_of_json(records):
     access = AccessLog()
     access.add("GET", '/x/{a:regex("\\d+\n")}', 200, 0.1, b"id", 'u"\n1', cached=True)
     access.flush()
-    [record] = heard.records
+    [record] = records.records
     [line] = record.getMessage().splitlines()
     assert json.loads(line)["user"] == 'u"\n1'
 
 
-async def test_nothing_is_gathered_where_nobody_reads_it(caplog):
+async def test_nothing_is_buffered_while_the_level_is_off(caplog):
     with caplog.at_level(logging.WARNING, logger=log.name):
         access = AccessLog()
         access.add("GET", "/x", 200, 0.1, b"id")

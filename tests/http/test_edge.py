@@ -1,4 +1,4 @@
-"""What the edge does for every request, whatever answers it."""
+"""What the edge does for every request, whichever endpoint it is for."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def body_of(sent):
     return json.loads(b"".join(event.get("body", b"") for event in sent[1:]))
 
 
-async def test_every_answer_has_an_id_and_security_headers(client):
+async def test_every_response_has_an_id_and_security_headers(client):
     for path in ["/api/things", "/api/nothing", "/nothing", "/api/fails/badly", "/api//things"]:
-        answer = await client.get(path)
-        assert answer.headers["x-request-id"]
-        assert answer.headers["x-content-type-options"] == "nosniff"
-        assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
-        assert "unsafe" not in answer.headers["content-security-policy"]
-        assert "strict-transport-security" not in answer.headers
-        assert answer.headers["cache-control"] == "no-store"
+        response = await client.get(path)
+        assert response.headers["x-request-id"]
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+        assert "unsafe" not in response.headers["content-security-policy"]
+        assert "strict-transport-security" not in response.headers
+        assert response.headers["cache-control"] == "no-store"
 
 
 async def test_pages_say_more_than_data(client):
@@ -62,8 +62,8 @@ async def test_ids_differ_and_are_in_the_problem(client):
 
 
 async def test_an_id_from_a_stranger_is_not_taken(client):
-    answer = await client.get("/api/seen", headers={"X-Request-ID": "abcdefgh12"})
-    assert answer.json()["request_id"] != "abcdefgh12"
+    response = await client.get("/api/seen", headers={"X-Request-ID": "abcdefgh12"})
+    assert response.json()["request_id"] != "abcdefgh12"
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ async def test_an_id_from_a_trusted_proxy_is_taken_if_sane(
 ):
     async with open_app(probe, trusted_proxies=("10.0.0.0/8",)) as app:
         headers = [(b"host", b"example.org"), (b"x-request-id", sent)]
-        answer = await exchange_with(app, headers=headers, client=("10.1.2.3", 1))
-    assert (headers_of(answer)[b"x-request-id"] == sent) is taken
+        response = await exchange_with(app, headers=headers, client=("10.1.2.3", 1))
+    assert (headers_of(response)[b"x-request-id"] == sent) is taken
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ async def test_an_id_from_a_trusted_proxy_is_taken_if_sane(
 async def test_the_visitors_address(open_app, probe, exchange_with, peer, forwarded, seen):
     async with open_app(probe, trusted_proxies=("10.0.0.0/8",)) as app:
         headers = [(b"host", b"h.org"), *((b"x-forwarded-for", each) for each in forwarded)]
-        answer = await exchange_with(app, headers=headers, client=(peer, 1))
-    assert body_of(answer)["client_ip"] == seen
+        response = await exchange_with(app, headers=headers, client=(peer, 1))
+    assert body_of(response)["client_ip"] == seen
 
 
 @pytest.mark.parametrize("trusted", [True, False])
@@ -112,32 +112,32 @@ async def test_scheme_and_host_of_a_trusted_proxy(open_app, probe, exchange_with
             (b"x-forwarded-host", b"www.example.org"),
         ]
         client = ("10.0.0.1" if trusted else "192.0.2.7", 1)
-        answer = await exchange_with(app, headers=headers, client=client)
+        response = await exchange_with(app, headers=headers, client=client)
     expected = "https://www.example.org" if trusted else "http://inner:4000"
-    assert body_of(answer)["uri"] == f"{expected}/api/seen"
-    assert (b"strict-transport-security" in headers_of(answer)) is trusted
+    assert body_of(response)["uri"] == f"{expected}/api/seen"
+    assert (b"strict-transport-security" in headers_of(response)) is trusted
 
 
 async def test_a_forwarded_host_must_look_like_one(open_app, probe, exchange_with):
     async with open_app(probe, trusted_proxies=("10.0.0.0/8",)) as app:
         headers = [(b"host", b"inner"), (b"x-forwarded-host", b"a.org/<x>@evil")]
-        answer = await exchange_with(app, headers=headers, client=("10.0.0.1", 1))
-    assert body_of(answer)["uri"] == "http://inner/api/seen"
+        response = await exchange_with(app, headers=headers, client=("10.0.0.1", 1))
+    assert body_of(response)["uri"] == "http://inner/api/seen"
 
 
 @pytest.mark.parametrize("path", ["/site/api/seen", "/api/seen"])
 async def test_mounted_under_a_prefix(app, exchange_with, path):
     """Some hosts leave the prefix in the path, and some take it away."""
-    answer = await exchange_with(app, path=path, root_path="/site/")
-    assert answer[0]["status"] == 200
-    assert body_of(answer)["root_path"] == "/site"
-    assert body_of(answer)["path"] == "/api/seen"
-    assert body_of(answer)["uri"] == "http://example.org/site/api/seen"
+    response = await exchange_with(app, path=path, root_path="/site/")
+    assert response[0]["status"] == 200
+    assert body_of(response)["root_path"] == "/site"
+    assert body_of(response)["path"] == "/api/seen"
+    assert body_of(response)["uri"] == "http://example.org/site/api/seen"
 
 
 async def test_redirects_stay_below_the_prefix(app, exchange_with):
-    answer = await exchange_with(app, path="/site/form", root_path="/site")
-    assert headers_of(answer)[b"location"] == b"/site/thanks"
+    response = await exchange_with(app, path="/site/form", root_path="/site")
+    assert headers_of(response)[b"location"] == b"/site/thanks"
     tidied = await exchange_with(app, path="/site/form/", root_path="/site")
     assert tidied[0]["status"] == 308
     assert headers_of(tidied)[b"location"] == b"/site/form"
@@ -147,28 +147,28 @@ async def test_redirects_stay_below_the_prefix(app, exchange_with):
     "target", ["//evil.example", "/\\evil.example", "\\\\evil.example", "///evil.example/x"]
 )
 async def test_a_path_never_leads_to_another_site(client, target):
-    answer = await client.get("/form", params={"to": target})
-    assert httpx.URL(answer.request.url).join(answer.headers["location"]).host == "127.0.0.1"
-    assert not answer.headers["location"].startswith(("//", "/\\"))
+    response = await client.get("/form", params={"to": target})
+    assert httpx.URL(response.request.url).join(response.headers["location"]).host == "127.0.0.1"
+    assert not response.headers["location"].startswith(("//", "/\\"))
 
 
 @pytest.mark.parametrize("path", ["//evil.example/form", "//form", "/form//", "/\\evil.example/"])
 async def test_tidying_a_path_is_no_open_redirect(app, exchange_with, path):
-    answer = await exchange_with(app, path=path)
-    location = headers_of(answer).get(b"location", b"/")
+    response = await exchange_with(app, path=path)
+    location = headers_of(response).get(b"location", b"/")
     assert location.startswith(b"/") and not location.startswith((b"//", b"/\\"))
 
 
 async def test_a_redirect_cannot_inject_a_header(client):
-    answer = await client.get("/form", params={"to": "/a\r\nSet-Cookie: x=1"})
-    assert "set-cookie" not in answer.headers
-    assert "\n" not in answer.headers["location"]
+    response = await client.get("/form", params={"to": "/a\r\nSet-Cookie: x=1"})
+    assert "set-cookie" not in response.headers
+    assert "\n" not in response.headers["location"]
 
 
 async def test_a_header_with_a_line_end_is_a_500(client):
-    answer = await client.get("/api/fails/header")
-    assert answer.status_code == 500
-    assert "set-cookie" not in answer.headers
+    response = await client.get("/api/fails/header")
+    assert response.status_code == 500
+    assert "set-cookie" not in response.headers
 
 
 async def test_head_is_get_without_a_body(client):
@@ -184,43 +184,43 @@ async def test_options_and_405_name_the_methods(client):
     refused = await client.put("/api/things", json={})
     assert refused.status_code == 405
     assert refused.json()["code"] == "method_not_allowed"
-    for answer in (options, refused):
-        assert {"GET", "HEAD", "POST", "DELETE"} <= set(answer.headers["allow"].split(", "))
+    for response in (options, refused):
+        assert {"GET", "HEAD", "POST", "DELETE"} <= set(response.headers["allow"].split(", "))
 
 
 async def test_a_made_up_method_is_refused(client):
-    answer = await client.request("BREW", "/api/things")
-    assert answer.status_code in (400, 405)
-    assert answer.headers["content-type"] == "application/problem+json"
+    response = await client.request("BREW", "/api/things")
+    assert response.status_code in (400, 405)
+    assert response.headers["content-type"] == "application/problem+json"
 
 
-async def test_what_nobody_foresaw_is_not_told(client, caplog):
+async def test_an_unexpected_error_shows_no_details(client, caplog):
     with caplog.at_level(logging.ERROR):
-        answer = await client.get("/api/fails/badly")
-    assert answer.status_code == 500
-    assert answer.json()["code"] == "internal_error"
-    assert "secret" not in answer.text
+        response = await client.get("/api/fails/badly")
+    assert response.status_code == 500
+    assert response.json()["code"] == "internal_error"
+    assert "secret" not in response.text
     [record] = [each for each in caplog.records if each.exc_info]
-    assert record.request_id == answer.headers["x-request-id"]
+    assert record.request_id == response.headers["x-request-id"]
 
 
-async def test_an_answer_that_breaks_off_breaks_the_connection(app, exchange_with):
+async def test_a_response_that_fails_midway_breaks_the_connection(app, exchange_with):
     with pytest.raises(ConnectionAbortedError):
         await exchange_with(app, path="/api/fails/late")
 
 
 async def test_events_come_with_what_their_responder_said(client):
-    answer = await client.get("/api/live")
-    assert answer.status_code == 202
-    assert (answer.headers["x-thing"], answer.cookies["seen"]) == ("a", "1")
-    assert answer.headers["content-type"].startswith("text/event-stream")
-    assert "content-security-policy" in answer.headers
-    assert [line for line in answer.text.splitlines() if line] == ["data: first", "data: second"]
+    response = await client.get("/api/live")
+    assert response.status_code == 202
+    assert (response.headers["x-thing"], response.cookies["seen"]) == ("a", "1")
+    assert response.headers["content-type"].startswith("text/event-stream")
+    assert "content-security-policy" in response.headers
+    assert [line for line in response.text.splitlines() if line] == ["data: first", "data: second"]
 
 
-async def test_what_is_scheduled_is_done_after_the_answer(client, told):
-    answer = await client.post("/api/live")
-    assert (answer.status_code, answer.json()) == (202, {"later": True})
+async def test_scheduled_callbacks_run_after_the_response(client, told):
+    response = await client.post("/api/live")
+    assert (response.status_code, response.json()) == (202, {"later": True})
     await asyncio.sleep(0)
     assert told == ["it"]
 
@@ -243,38 +243,38 @@ async def test_a_stream_is_closed_where_the_client_has_gone(app, exchange_with, 
         ("/nothing", "", True),
     ],
 )
-async def test_errors_suit_whoever_asks(client, path, accept, html):
-    answer = await client.get(path, headers={"Accept": accept})
-    assert answer.status_code == 404
-    assert answer.headers["content-type"].startswith(
+async def test_errors_are_html_or_json_as_accepted(client, path, accept, html):
+    response = await client.get(path, headers={"Accept": accept})
+    assert response.status_code == 404
+    assert response.headers["content-type"].startswith(
         "text/html" if html else "application/problem+json"
     )
 
 
 async def test_problems_speak_the_readers_language(client):
-    answer = await client.get("/api/nothing", headers={"Accept-Language": "fr-CA"})
-    assert answer.json()["title"] != (await client.get("/api/nothing")).json()["title"]
+    response = await client.get("/api/nothing", headers={"Accept-Language": "fr-CA"})
+    assert response.json()["title"] != (await client.get("/api/nothing")).json()["title"]
     seen = await client.get("/api/seen", headers={"Accept-Language": "fr", "Cookie": "cm_lang=en"})
     assert seen.json()["locale"] == "en"
 
 
 async def test_the_language_switch(client):
-    answer = await client.get("/seen", params={"lang": "fr", "page": "2"})
-    assert answer.status_code == 303
-    assert answer.headers["location"] == "/seen?page=2"
-    assert answer.headers["set-cookie"].startswith("cm_lang=fr;")
+    response = await client.get("/seen", params={"lang": "fr", "page": "2"})
+    assert response.status_code == 303
+    assert response.headers["location"] == "/seen?page=2"
+    assert response.headers["set-cookie"].startswith("cm_lang=fr;")
     assert (await client.get("/api/seen", params={"lang": "fr"})).status_code == 200
 
 
 @pytest.mark.parametrize("query", [b"word=%ff", b"word=\xff", b"word=a%00b"])
 async def test_a_query_that_is_no_text_is_a_400(app, exchange_with, query):
-    answer = await exchange_with(app, path="/api/things", query_string=query)
-    assert answer[0]["status"] == 400
+    response = await exchange_with(app, path="/api/things", query_string=query)
+    assert response[0]["status"] == 400
 
 
 async def test_websockets_are_refused(app, exchange_with):
-    [answer] = await exchange_with(app, type="websocket", events=[{"type": "websocket.connect"}])
-    assert answer["type"] == "websocket.close"
+    [response] = await exchange_with(app, type="websocket", events=[{"type": "websocket.connect"}])
+    assert response["type"] == "websocket.close"
 
 
 async def test_the_access_log_holds_nothing_personal(app, client, caplog):
@@ -303,10 +303,10 @@ async def test_requests_are_counted_by_route(counting, client):
 
 async def test_the_api_is_limited_by_address(open_app, probe, exchange_with):
     async with open_app(probe, api_rate_limit=2) as app:
-        answers = [await exchange_with(app) for _ in range(3)]
-        assert [each[0]["status"] for each in answers] == [200, 200, 429]
-        assert int(headers_of(answers[2])[b"retry-after"]) > 0
-        assert headers_of(answers[0])[b"ratelimit"].startswith(b'"api";r=1;')
+        responses = [await exchange_with(app) for _ in range(3)]
+        assert [each[0]["status"] for each in responses] == [200, 200, 429]
+        assert int(headers_of(responses[2])[b"retry-after"]) > 0
+        assert headers_of(responses[0])[b"ratelimit"].startswith(b'"api";r=1;')
         other = await exchange_with(app, client=("192.0.2.8", 1))
         assert other[0]["status"] == 200
         page = await exchange_with(app, path="/seen")
@@ -318,8 +318,8 @@ async def test_visitors_of_a_socket_for_both_protocols_are_different(
 ):
     async with open_app(probe, api_rate_limit=1) as app:
         for last in range(1, 4):
-            answer = await exchange_with(app, client=(f"::ffff:203.0.113.{last}", 1))
-            assert answer[0]["status"] == 200
+            response = await exchange_with(app, client=(f"::ffff:203.0.113.{last}", 1))
+            assert response[0]["status"] == 200
 
 
 async def test_two_apps_share_nothing(open_app, probe, tmp_path):
@@ -337,9 +337,9 @@ async def test_two_apps_share_nothing(open_app, probe, tmp_path):
 
 @pytest.mark.parametrize("path", ["/api/fails/%00", "/api/fails/missing%00", "/%00/"])
 async def test_nothing_is_at_a_path_that_no_database_can_hold(client, path):
-    answer = await client.get(path)
-    assert answer.status_code == 404
-    assert "\x00" not in answer.text
+    response = await client.get(path)
+    assert response.status_code == 404
+    assert "\x00" not in response.text
 
 
 async def test_slashes_at_the_beginning_are_no_way_around_a_limit(open_app, probe, exchange_with):

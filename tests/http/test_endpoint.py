@@ -58,28 +58,28 @@ def test_a_responder_must_be_async_and_only_get_is_cached():
 
 
 async def test_a_good_body_is_typed(client):
-    answer = await client.post("/api/things", json=GOOD)
-    assert answer.status_code == 201
-    assert answer.json() == {**GOOD, "copies": 1}
+    response = await client.post("/api/things", json=GOOD)
+    assert response.status_code == 201
+    assert response.json() == {**GOOD, "copies": 1}
 
 
 async def test_every_error_of_a_body_is_listed(client):
-    answer = await client.post("/api/things", json={"email": "x", "copies": 10, "more": 1})
-    assert answer.status_code == 422
-    assert answer.json()["code"] == "validation_failed"
-    assert {error["field"] for error in answer.json()["errors"]} == {
+    response = await client.post("/api/things", json={"email": "x", "copies": 10, "more": 1})
+    assert response.status_code == 422
+    assert response.json()["code"] == "validation_failed"
+    assert {error["field"] for error in response.json()["errors"]} == {
         "name",
         "email",
         "copies",
         "more",
     }
-    assert {error["in"] for error in answer.json()["errors"]} == {"body"}
+    assert {error["in"] for error in response.json()["errors"]} == {"body"}
 
 
 async def test_errors_are_translated(client):
     french = {"Accept-Language": "fr"}
-    answer = await client.post("/api/things", json={**GOOD, "copies": 10}, headers=french)
-    [error] = answer.json()["errors"]
+    response = await client.post("/api/things", json={**GOOD, "copies": 10}, headers=french)
+    [error] = response.json()["errors"]
     assert error["message"] and "at most" not in error["message"]
 
 
@@ -101,11 +101,11 @@ async def test_errors_are_translated(client):
     ],
 )
 async def test_a_hostile_body_is_a_4xx(client, raw):
-    answer = await client.post(
+    response = await client.post(
         "/api/things", content=raw, headers={"Content-Type": "application/json"}
     )
-    assert answer.status_code in (400, 422), answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
+    assert response.status_code in (400, 422), response.text
+    assert response.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize(
@@ -123,13 +123,13 @@ async def test_a_hostile_body_is_a_4xx(client, raw):
 )
 async def test_the_content_type_must_fit(client, path, sent, status):
     headers = {"Content-Type": sent} if sent else {}
-    answer = await client.post(path, content=json.dumps(GOOD).encode(), headers=headers)
-    assert answer.status_code == status
+    response = await client.post(path, content=json.dumps(GOOD).encode(), headers=headers)
+    assert response.status_code == status
 
 
 async def test_a_query_is_typed_and_its_errors_are_listed(client):
-    answer = await client.get("/api/things?limit=5&word=a+b&utm_source=x&offset=")
-    assert answer.json() == {"limit": 5, "word": "a b"}
+    response = await client.get("/api/things?limit=5&word=a+b&utm_source=x&offset=")
+    assert response.json() == {"limit": 5, "word": "a b"}
     refused = await client.get("/api/things?limit=999&offset=x")
     assert refused.status_code == 422
     assert [(each["in"], each["field"]) for each in refused.json()["errors"]] == [
@@ -139,9 +139,9 @@ async def test_a_query_is_typed_and_its_errors_are_listed(client):
 
 
 async def test_a_form_carries_its_errors_to_the_responder(client):
-    answer = await client.post("/form", data={"name": "Ada", "email": "x", "submit": "1"})
-    assert answer.status_code == 200
-    assert list(answer.json()["errors"]) == ["email"]
+    response = await client.post("/form", data={"name": "Ada", "email": "x", "submit": "1"})
+    assert response.status_code == 200
+    assert list(response.json()["errors"]) == ["email"]
     assert (await client.post("/form", data=GOOD)).json()["valid"] is True
     assert (await client.post("/form", data={**GOOD, "name": "a\0"})).status_code == 400
 
@@ -156,10 +156,10 @@ async def test_a_body_bomb_is_refused(client, path):
     headers = {"Content-Type": "application/json"}
     declared = await client.post(path, content=b"x" * 1_000_001, headers=headers)
     chunked = await client.post(path, content=chunks(20, 60_000), headers=headers)
-    for answer in (declared, chunked):
-        assert answer.status_code == 413
-        assert answer.json()["code"] == "too_large"
-        assert answer.headers["connection"] == "close"
+    for response in (declared, chunked):
+        assert response.status_code == 413
+        assert response.json()["code"] == "too_large"
+        assert response.headers["connection"] == "close"
 
 
 async def test_an_endpoint_may_have_its_own_limit(client):
@@ -227,11 +227,11 @@ async def test_a_body_must_arrive_in_time(app, monkeypatch):
 )
 async def test_permissions(client, token, status, code):
     headers = {"Authorization": token} if token else {}
-    answer = await client.delete("/api/things", headers=headers)
-    assert answer.status_code == status
+    response = await client.delete("/api/things", headers=headers)
+    assert response.status_code == status
     if code:
-        assert answer.json()["code"] == code
-    assert ("www-authenticate" in answer.headers) is (status == 401)
+        assert response.json()["code"] == code
+    assert ("www-authenticate" in response.headers) is (status == 401)
 
 
 async def test_the_actor_is_known_to_public_responders_and_not_beyond(client):
@@ -269,21 +269,23 @@ OWN = "http://127.0.0.1:4000"
 )
 async def test_other_sites_forms_are_refused(client, method, headers, allowed):
     path, data = ("/form", GOOD) if method == "POST" else ("/api/things", None)
-    answer = await client.request(method, path, data=data, headers={"Accept": "*/json", **headers})
-    refused = answer.status_code == 403 and answer.json()["code"] == "cross_site_request"
+    response = await client.request(
+        method, path, data=data, headers={"Accept": "*/json", **headers}
+    )
+    refused = response.status_code == 403 and response.json()["code"] == "cross_site_request"
     assert refused is not allowed
 
 
 async def test_reading_is_not_guarded(client):
-    answer = await client.get("/api/things", headers={"Sec-Fetch-Site": "cross-site"})
-    assert answer.status_code == 200
+    response = await client.get("/api/things", headers={"Sec-Fetch-Site": "cross-site"})
+    assert response.status_code == 200
 
 
 async def test_a_rate_limit_says_when_to_come_again(client):
-    answers = [await client.get("/api/seldom") for _ in range(3)]
-    assert [each.status_code for each in answers] == [200, 200, 429]
-    assert answers[0].headers["ratelimit-policy"] == '"route";q=2;w=3600'
-    assert 0 < int(answers[2].headers["retry-after"]) <= 2 * 3600
+    responses = [await client.get("/api/seldom") for _ in range(3)]
+    assert [each.status_code for each in responses] == [200, 200, 429]
+    assert responses[0].headers["ratelimit-policy"] == '"route";q=2;w=3600'
+    assert 0 < int(responses[2].headers["retry-after"]) <= 2 * 3600
 
 
 @pytest.mark.parametrize(
@@ -297,9 +299,9 @@ async def test_a_rate_limit_says_when_to_come_again(client):
     ],
 )
 async def test_what_falcon_refuses_is_a_problem_too(client, method, path, status):
-    answer = await client.request(method, path)
-    assert answer.status_code == status
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = msgspec.json.decode(answer.content, type=dict[str, object])
+    response = await client.request(method, path)
+    assert response.status_code == status
+    assert response.headers["content-type"] == "application/problem+json"
+    problem = msgspec.json.decode(response.content, type=dict[str, object])
     assert {"type", "title", "status", "code", "request_id"} <= problem.keys()
     assert problem["status"] == status

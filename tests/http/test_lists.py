@@ -39,7 +39,7 @@ def test_a_cursor_comes_back_as_it_was_given(values):
 
 
 @given(st.text(max_size=60))
-def test_nobody_makes_up_a_cursor(text):
+def test_a_made_up_cursor_is_rejected(text):
     with pytest.raises(Invalid):
         cursors.read(text)
 

@@ -45,7 +45,7 @@ async def test_a_request_that_comes_later_has_its_own(counted):
 
 
 async def test_a_request_made_after_a_check_is_not_served_by_it(counted):
-    """A check is good for who was waiting then; whoever is called for later may know of a write."""
+    """A check holds for requests that were waiting then; a later one may follow a write."""
     once = OncePerTurn(counted)
     loop = asyncio.get_running_loop()
     seen = []
@@ -64,7 +64,7 @@ async def test_a_turn_that_takes_long_ends_by_itself():
     counted = Counted()
     once = OncePerTurn(counted)
     once.check()
-    # As if somebody wrote without letting the loop turn.
+    # As if code wrote without letting the loop turn.
     time.sleep(0.001)
     once.check()
     assert counted.times == 2

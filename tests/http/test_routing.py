@@ -91,8 +91,8 @@ async def test_only_and_except_choose_whose_routes_are_mounted(make_config, opti
     plugins = [plugin(name, Route(f"/api/{name}", Fine())) for name in ("one", "two")]
     app = create_app(make_config(), plugins, **options)
     async with client_of(app) as client:
-        answers = {name: await client.get(f"/api/{name}") for name in ("one", "two")}
-        assert {name for name, each in answers.items() if each.status_code == 200} == mounted
+        responses = {name: await client.get(f"/api/{name}") for name in ("one", "two")}
+        assert {name for name, each in responses.items() if each.status_code == 200} == mounted
         assert (await client.get("/api/health/live")).status_code == 200
     app.site.close()
 

@@ -76,24 +76,24 @@ def post(path, *headers, content_type="application/json"):
 
 async def test_a_whole_request(address):
     body = b'{"name": "Ada", "email": "ada@example.org"}'
-    answer = await answer_to(address, post("/api/things", f"Content-Length: {len(body)}"), body)
-    assert answer.startswith(b"HTTP/1.1 201")
+    response = await answer_to(address, post("/api/things", f"Content-Length: {len(body)}"), body)
+    assert response.startswith(b"HTTP/1.1 201")
 
 
 async def test_a_declared_bomb_is_refused_before_it_is_sent(address):
-    answer = await answer_to(address, post("/api/things", "Content-Length: 999999999"))
-    assert answer.startswith(b"HTTP/1.1 413")
-    assert b"connection: close" in answer.lower()
+    response = await answer_to(address, post("/api/things", "Content-Length: 999999999"))
+    assert response.startswith(b"HTTP/1.1 413")
+    assert b"connection: close" in response.lower()
 
 
 async def test_a_chunked_bomb_is_refused_on_its_way(address):
     chunk = b"%x\r\n%s\r\n" % (50_000, b"x" * 50_000)
     head = post("/api/things", "Transfer-Encoding: chunked")
-    answer = await answer_to(address, head, *[chunk] * 60, pause=0.001)
-    assert answer.startswith(b"HTTP/1.1 413") or answer == b"closed"
+    response = await answer_to(address, head, *[chunk] * 60, pause=0.001)
+    assert response.startswith(b"HTTP/1.1 413") or response == b"closed"
 
 
-async def test_a_slow_client_is_answered_when_it_is_done(address):
+async def test_a_slow_body_is_waited_for(address):
     body = b"name=Ada&email=ada@example.org"
     head = post(
         "/form",
@@ -101,8 +101,8 @@ async def test_a_slow_client_is_answered_when_it_is_done(address):
         content_type="application/x-www-form-urlencoded",
     )
     pieces = [body[at : at + 5] for at in range(0, len(body), 5)]
-    answer = await answer_to(address, head, *pieces, pause=0.02)
-    assert b'"valid":true' in answer
+    response = await answer_to(address, head, *pieces, pause=0.02)
+    assert b'"valid":true' in response
 
 
 async def test_a_client_that_goes_away_is_counted_and_nothing_breaks(address, counting, caplog):
@@ -122,11 +122,11 @@ async def test_a_client_that_goes_away_is_counted_and_nothing_breaks(address, co
     assert [record for record in caplog.records if record.exc_info] == []
 
 
-async def test_an_answer_that_breaks_off_is_not_taken_for_whole(address):
+async def test_a_response_that_fails_midway_does_not_look_complete(address):
     request = b"GET /api/fails/late HTTP/1.1\r\nHost: x\r\n\r\n"
-    answer = await answer_to(address, request)
-    assert b"first" in answer
-    assert not answer.endswith(b"0\r\n\r\n")
+    response = await answer_to(address, request)
+    assert b"first" in response
+    assert not response.endswith(b"0\r\n\r\n")
 
 
 async def test_a_proxy_takes_nothing_from_what_our_protocol_offers(open_app, probe):
@@ -135,21 +135,21 @@ async def test_a_proxy_takes_nothing_from_what_our_protocol_offers(open_app, pro
         open_app(probe, trusted_proxies=("127.0.0.1/32",)) as app,
         serving(app, HttpProtocol) as address,
     ):
-        answer = await answer_to(address, request)
-    seen = json.loads(answer.partition(b"\r\n\r\n")[2])
+        response = await answer_to(address, request)
+    seen = json.loads(response.partition(b"\r\n\r\n")[2])
     assert seen["client_ip"] == "203.0.113.5"
     assert seen["extensions"] == [BUFFERED_BODY, WRITE_RESPONSE]
 
 
 @pytest.mark.parametrize("size", [5, 500], ids=["in pieces", "whole"])
-async def test_a_body_may_be_answered_with_a_stream(address, size):
+async def test_a_request_with_a_body_may_get_a_stream(address, size):
     body = b'{"name": "Ada", "email": "ada@example.org"}'
     request = post("/api/export", f"Content-Length: {len(body)}")
     pieces = [body[at : at + size] for at in range(0, len(body), size)]
-    answer = await answer_to(address, request, *pieces, pause=0.01)
-    assert answer.startswith(b"HTTP/1.1 200")
-    assert answer.endswith(b"0\r\n\r\n")
-    assert b"ada@example.org" in answer
+    response = await answer_to(address, request, *pieces, pause=0.01)
+    assert response.startswith(b"HTTP/1.1 200")
+    assert response.endswith(b"0\r\n\r\n")
+    assert b"ada@example.org" in response
 
 
 @pytest.mark.parametrize(
@@ -162,5 +162,5 @@ async def test_a_body_may_be_answered_with_a_stream(address, size):
     ],
 )
 async def test_odd_addresses_are_client_errors(address, request_line):
-    answer = await answer_to(address, request_line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 4"), answer[:200]
+    response = await answer_to(address, request_line + b"\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert response.startswith(b"HTTP/1.1 4"), response[:200]

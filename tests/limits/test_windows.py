@@ -33,7 +33,7 @@ def test_each_visitor_has_a_window():
     st.integers(1, 6),
     st.lists(st.floats(0, 40, allow_nan=False), max_size=40),
 )
-def test_whoever_waits_as_told_is_let_in(limit, pauses):
+def test_a_request_after_the_announced_wait_is_allowed(limit, pauses):
     clock = Clock()
     window = MemoryWindow(Rate(limit, 60), clock)
     for pause in pauses:

@@ -79,7 +79,7 @@ async def garbage(writer):
 
 @pytest.fixture
 def serve():
-    """``async with serve(behaviour) as url``: a server that answers everything in one way."""
+    """``async with serve(behaviour) as url``: a server that responds in one way to everything."""
 
     class Serving:
         def __init__(self, behave):
@@ -123,13 +123,13 @@ def ask(request):
     return with_async if request.param == "async" else in_thread
 
 
-async def test_a_good_answer(serve, ask):
+async def test_a_good_response(serve, ask):
     async with serve(good) as url:
         fetched = await ask(url)
     assert fetched.status == 200 and fetched.expect("application/json") == b"{}"
 
 
-async def test_another_content_type_is_told(serve, ask):
+async def test_another_content_type_is_an_error(serve, ask):
     async with serve(html) as url:
         fetched = await ask(url)
     assert fetched.status == 404

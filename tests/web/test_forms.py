@@ -64,7 +64,7 @@ def test_an_empty_box_is_absent_and_an_unticked_one_is_false() -> None:
     assert form.value == Petition(name="Ada", topics=[], consent=False)
 
 
-def test_errors_are_kept_by_field_with_what_was_typed() -> None:
+def test_errors_are_by_field_beside_the_data_as_typed() -> None:
     form = Form.parse(Petition, [("name", "x" * 30), ("topics", "a")], two_errors)
     assert form.value is None
     assert form.errors == {"name": ["Too long."], "topics": ["Unknown."]}
@@ -84,7 +84,7 @@ def test_a_rule_of_the_subject_rejects_a_good_form() -> None:
     assert (form.value, form.errors) == (None, {"name": ["This name has signed."]})
 
 
-def test_a_form_that_nobody_sent_yet() -> None:
+def test_an_unsent_form() -> None:
     form: Form[Petition] = Form.blank(name="Ada", topics=["a"])
     assert (form.value, form.errors, form.data) == (None, {}, {"name": "Ada", "topics": ["a"]})
 

@@ -32,7 +32,7 @@ def test_negotiation(accept: str | None, cookie: str | None, expected: str) -> N
 
 
 @given(st.text(), st.text())
-def test_whatever_is_sent_a_language_of_the_site_answers(accept: str, cookie: str) -> None:
+def test_any_header_negotiates_a_language_of_the_site(accept: str, cookie: str) -> None:
     assert negotiate(accept, cookie, ("en", "fr"), "en") in {"en", "fr"}
 
 

@@ -1,4 +1,4 @@
-"""Static files: what is in the index is answered, and nothing else."""
+"""Static files: those in the index are served, and no others."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def test_the_address_carries_the_hash_of_the_content(files: StaticFiles) -> None
     file = files.find("garden/css/a.css")
     assert file is not None
     assert files.url("garden/css/a.css") == f"/static/garden/css/a.css?v={file.version}"
-    answer = files.response("garden/css/a.css", version=file.version)
-    assert answer is not None
-    assert (answer.status, answer.body) == (200, b"a{}")
-    headers = dict(answer.headers)
+    response = files.response("garden/css/a.css", version=file.version)
+    assert response is not None
+    assert (response.status, response.body) == (200, b"a{}")
+    headers = dict(response.headers)
     assert headers["content-type"] == "text/css; charset=utf-8"
     assert headers["cache-control"] == "public, max-age=31536000, immutable"
 
@@ -45,17 +45,17 @@ def test_the_address_carries_the_hash_of_the_content(files: StaticFiles) -> None
 def test_without_the_right_version_browsers_ask_again(
     files: StaticFiles, version: str | None
 ) -> None:
-    answer = files.response("garden/css/a.css", version=version)
-    assert answer is not None
-    assert dict(answer.headers)["cache-control"] == "public, max-age=0, must-revalidate"
+    response = files.response("garden/css/a.css", version=version)
+    assert response is not None
+    assert dict(response.headers)["cache-control"] == "public, max-age=0, must-revalidate"
 
 
 def test_what_the_browser_has_is_not_sent_again(files: StaticFiles) -> None:
     file = files.find("garden/css/a.css")
     assert file is not None
-    answer = files.response("garden/css/a.css", if_none_match=f'"other", W/{file.etag}')
-    assert answer is not None
-    assert (answer.status, answer.body) == (304, b"")
+    response = files.response("garden/css/a.css", if_none_match=f'"other", W/{file.etag}')
+    assert response is not None
+    assert (response.status, response.body) == (304, b"")
 
 
 def test_an_unknown_kind_is_not_guessed(files: StaticFiles) -> None:

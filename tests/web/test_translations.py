@@ -70,8 +70,8 @@ def test_plural_forms(garden: SimpleNamespace, count: int, english: str, french:
     assert (say("en"), say("fr")) == (english, french)
 
 
-def test_what_nobody_translated_is_said_in_english(garden: SimpleNamespace) -> None:
-    assert garden.translations.translate("Never heard of", "fr") == "Never heard of"
+def test_an_untranslated_message_is_in_english(garden: SimpleNamespace) -> None:
+    assert garden.translations.translate("Never records of", "fr") == "Never records of"
     assert garden.translations.translate("", "fr") == ""
     assert garden.translations.translate("100 {%}", "fr") == "100 {%}"
 
