@@ -125,8 +125,8 @@ async def test_no_process_shows_outdated_pages(start, database_url):
 
 async def test_nor_without_row_tags(start, sqlite_url):
     play = Play(await start(sqlite_url, row_tags=False), at_once=True)
-    await play.run(WRITES // 3)
-    assert play.done > WRITES // 6
+    await play.run(WRITES // 6)
+    assert play.done > WRITES // 12
 
 
 @pytest.mark.postgresql
