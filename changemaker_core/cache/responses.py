@@ -9,7 +9,7 @@ from changemaker_core.db.tracking import channels_to_listen
 
 Headers = list[tuple[bytes, bytes]]
 
-#: What one entry costs beside its body and headers: objects, dictionary slots.
+#: What one cached response costs beside its body and headers: objects, dictionary slots.
 OVERHEAD = 1_000
 #: Headers that a 304 repeats (RFC 9110, 15.4.5).
 _OF_NOT_MODIFIED = frozenset(
@@ -61,15 +61,15 @@ class CachedResponse:
         "tags",
     )
 
-    def __init__(self, reply: CompleteResponse, tags: frozenset[str], expires: float) -> None:
-        etag = dict(reply.headers).get(b"etag")
-        self.etag = etag or _etag(reply.body)
-        self.headers = reply.headers if etag else [*reply.headers, (b"etag", self.etag)]
+    def __init__(self, response: CompleteResponse, tags: frozenset[str], expires: float) -> None:
+        etag = dict(response.headers).get(b"etag")
+        self.etag = etag or _etag(response.body)
+        self.headers = response.headers if etag else [*response.headers, (b"etag", self.etag)]
         self.not_modified = _without_content(self.headers)
         self.head = http_head(b"200 OK", self.headers)
         self.head_not_modified = http_head(b"304 Not Modified", self.not_modified)
-        self.body = reply.body
-        self.route = reply.route
+        self.body = response.body
+        self.route = response.route
         self.tags = tags
         self.channels = channels_to_listen(tags)
         self.expires = expires

@@ -119,7 +119,7 @@ class Executor:
         while not stop.is_set():
             try:
                 job = self._next(stop, block=True)
-            except Exception:  # the database may be away for now
+            except Exception:  # the database may be down for now
                 log.exception("no job could be claimed")
                 stop.wait(POLL_SECONDS)
                 continue

@@ -76,7 +76,7 @@ def _schedule(scheduler: Scheduler, stop: threading.Event) -> None:
     while True:
         try:
             scheduler.enqueue_due()
-        except Exception:  # the database may be away for now
+        except Exception:  # the database may be down for now
             log.exception("scheduled jobs could not be enqueued")
         if stop.wait(POLL_SECONDS):
             return
