@@ -1,6 +1,7 @@
 """Asks a Represent server as often as it may: DATABASE_URL URL LIMIT PERIOD LATENESS SECONDS NAME.
 
-Prints how many of its requests were returned. The codes that it asks for begin with NAME.
+Prints ``ready``, begins at the next line that it reads, and prints how many requests succeeded. The
+codes that it asks for begin with NAME.
 """
 
 from __future__ import annotations
@@ -42,6 +43,8 @@ async def main(database_url, url, limit, period, lateness, seconds, name):
         period=timedelta(seconds=float(period)),
         lateness=timedelta(seconds=float(lateness)),
     )
+    print("ready", flush=True)
+    sys.stdin.readline()  # once every process is ready
     try:
         print(await ask(represent, name, time.monotonic() + float(seconds)))
     finally:

@@ -22,9 +22,15 @@ def ask_from_two(database, database_url, represent):
         with contextlib.ExitStack() as stack:
             processes = []
             for name in ("A", "B"):
-                process = subprocess.Popen([*command, name], stdout=subprocess.PIPE, text=True)
+                process = subprocess.Popen(
+                    [*command, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+                )
                 processes.append(stack.enter_context(process))
                 stack.callback(process.kill)
+            assert [process.stdout.readline() for process in processes] == ["ready\n"] * 2
+            for process in processes:
+                process.stdin.write("begin\n")
+                process.stdin.flush()
             responses = [process.communicate(timeout=60)[0] for process in processes]
             assert [process.returncode for process in processes] == [0, 0]
         return [int(response) for response in responses]
@@ -33,7 +39,7 @@ def ask_from_two(database, database_url, represent):
 
 
 def test_two_processes_send_55_requests_a_minute_and_no_more(ask_from_two, represent):
-    returned = ask_from_two(55, 60, 5, 4)
+    returned = ask_from_two(55, 60, 5, 8)
     assert sum(returned) == 55
     assert min(returned) > 0
     assert len(represent.requests) == 55
