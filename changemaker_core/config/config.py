@@ -16,8 +16,8 @@ from changemaker_core.config.rules import (
     PLUGIN_NAME,
     RULES,
     absolute_sqlite,
-    redis_needs,
-    replicas_need,
+    read_urls_problem,
+    redis_url_problem,
 )
 from changemaker_core.config.sources import (
     DOTENV,
@@ -206,15 +206,15 @@ def _core_values(entries: Entries, problems: list[ConfigProblem]) -> dict[str, A
         if ("secret_key",) not in entries:
             problems.append(_missing(("secret_key",), _FIELDS["secret_key"]))
         values["secret_key"] = secrets.token_urlsafe(48)
-    for name, needs in (("redis_url", redis_needs), ("read_urls", replicas_need)):
+    for name, problem in (("redis_url", redis_url_problem), ("read_urls", read_urls_problem)):
         if values.get(name):
-            _check_needs(name, needs, entries, values, problems)
+            _check_database(name, problem, entries, values, problems)
     return values
 
 
-def _check_needs(
+def _check_database(
     name: str,
-    needs: Callable[[str], str | None],
+    problem: Callable[[str], str | None],
     entries: Entries,
     values: dict[str, Any],
     problems: list[ConfigProblem],
@@ -223,7 +223,7 @@ def _check_needs(
     database = values.get("database_url")
     if database is None and ("database_url",) in entries:
         return  # invalid, and already reported
-    message = needs(database or _FIELDS["database_url"].default)
+    message = problem(database or _FIELDS["database_url"].default)
     if message is not None:
         problems.append(ConfigProblem(name, entries[name,].where, message))
         del values[name]

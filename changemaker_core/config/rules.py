@@ -151,7 +151,7 @@ def _not_negative(value: int) -> str | None:
     return None if value >= 0 else "must be 0 or more."
 
 
-def replicas_need(database_url: str) -> str | None:
+def read_urls_problem(database_url: str) -> str | None:
     """Return why ``read_urls`` cannot be used with a database, or None."""
     if database_url.startswith("sqlite:"):
         return (
@@ -161,7 +161,7 @@ def replicas_need(database_url: str) -> str | None:
     return None
 
 
-def redis_needs(database_url: str) -> str | None:
+def redis_url_problem(database_url: str) -> str | None:
     """Return why ``redis_url`` cannot be used with a database and these packages, or None."""
     if database_url.startswith("sqlite:"):
         return (
