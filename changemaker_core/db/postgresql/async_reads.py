@@ -182,10 +182,14 @@ class _LoopPool:
                         statement_cache_size=0,
                     )
                     self._open.add(connection)
-                    for name, read in _AS_TEXT.items():
-                        await connection.set_type_codec(
-                            name, schema="pg_catalog", encoder=str, decoder=read, format="text"
-                        )
+                    try:
+                        for name, read in _AS_TEXT.items():
+                            await connection.set_type_codec(
+                                name, schema="pg_catalog", encoder=str, decoder=read, format="text"
+                            )
+                    except BaseException:
+                        connection.terminate()
+                        raise
                     return connection
             except Exception as each:
                 error = each
