@@ -104,7 +104,6 @@ class CampaignPage:
             subject=value.subject if editable else None,
             body=value.body if editable else None,
         )
-        status = 422
         headers: tuple[tuple[str, str], ...] = ()
         try:
             accepted = await self._sending.submit(
@@ -112,13 +111,14 @@ class CampaignPage:
             )
             return Redirect(f"/emails/{accepted[0].id}")
         except Invalid as invalid:
+            status = 422
             _show_errors(form, invalid)
         except LimitReached as reached:
             form.reject("", Text("You have sent many messages. Please try again later."))
             seconds = max(1, math.ceil(reached.retry_after.total_seconds()))
             status, headers = 429, (("Retry-After", str(seconds)),)
         except LOOKUP_ERRORS:
-            pass  # the page looks the code up again and shows the error beside its field
+            status = 422  # the page looks the code up again and shows the error beside its field
         return await self._page(campaign, value.postal_code, form, status=status, headers=headers)
 
     async def _campaign(self, slug: str) -> PublishedCampaign:
