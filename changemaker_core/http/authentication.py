@@ -54,7 +54,7 @@ async def authorise(req: Request, permission: str | None) -> None:
     if req.actor is None:
         raise Unauthorized
     if not req.actor.has_permission(permission):
-        raise Forbidden(Text("This requires the permission {name}.", name=permission))
+        raise Forbidden(Text("This action requires the permission {name}.", name=permission))
 
 
 def refuse_cross_site(req: Request) -> None:

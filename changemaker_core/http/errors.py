@@ -135,7 +135,7 @@ class Conflict(_Known):
     """The request conflicts with the current state."""
 
     known_status, known_code = 409, "conflict"
-    known_title = Text("This conflicts with the current state.")
+    known_title = Text("This action conflicts with the current state.")
 
 
 class TooLarge(_Known):

@@ -68,7 +68,7 @@ class Form(Generic[T]):
         try:
             self.value = msgspec.convert(plain, struct, strict=False)
         except msgspec.ValidationError:
-            self.reject(WHOLE, Text("Something in this form could not be read."))
+            self.reject(WHOLE, Text("Part of this form could not be read."))
 
 
 @cache

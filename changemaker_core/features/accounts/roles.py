@@ -14,7 +14,7 @@ SUPER_ADMIN: Final = "SUPER_ADMIN"
 
 PERMISSIONS: Final = [
     Permission("accounts.me.read", Text("See your own account")),
-    Permission("accounts.user.write", Text("Create and change users")),
+    Permission("accounts.user.write", Text("Create and edit user accounts")),
 ]
 ROLES: Final = [
     Role(SUPER_ADMIN, Text("Can do everything"), frozenset({"*"})),

@@ -27,7 +27,7 @@ _INVALID: dict[type[inspect.Type], Text] = {
     inspect.FloatType: Text("Enter a number."),
     inspect.DecimalType: Text("Enter a number."),
     inspect.BoolType: Text("This must be true or false."),
-    inspect.UUIDType: Text("This is not an id."),
+    inspect.UUIDType: Text("This is not a valid id."),
     inspect.DateTimeType: Text("Enter a date and time such as 2026-05-31T18:00:00Z."),
     inspect.DateType: Text("Enter a date such as 2026-05-31."),
 }

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 #: Why a queue may be held, in words for operators.
 REASONS: Final = {
-    "operator": Text("An operator holds this queue."),
-    "silence": Text("No runner or worker had run this queue's jobs for a long time."),
-    "restore": Text("The database was restored: jobs that wait here may have run before."),
+    "operator": Text("An operator is holding this queue."),
+    "silence": Text("This queue had no runner or worker for a long time."),
+    "restore": Text("The database was restored: jobs waiting here may already have run."),
 }
 
 

@@ -13,4 +13,4 @@ PERMISSIONS: Final = [
     Permission(READ, Text("See who has pledged")),
     Permission(WRITE, Text("Add pledges made on paper")),
 ]
-ROLES: Final = [Role("PLEDGES_ADMIN", Text("Manages pledges"), frozenset({READ, WRITE}))]
+ROLES: Final = [Role("PLEDGES_ADMIN", Text("Can manage pledges"), frozenset({READ, WRITE}))]

@@ -95,7 +95,7 @@ async def test_a_rejected_form_keeps_its_values_and_shows_errors(visit):
         assert 'value="Sacha Supporter"' in response.text
         assert re.search(rf'value="{chosen}" checked', response.text)
         assert 'aria-invalid="true"' in response.text
-        assert "Please tick this box" in response.text
+        assert "Please check this box" in response.text
         nobody = await post(v, campaign)
         assert nobody.status_code == 422
         assert "Choose at least one person" in nobody.text

@@ -20,7 +20,7 @@ PERMISSIONS: Final = [
 ROLES: Final = [
     Role(
         "INFLUENCE_ADMIN",
-        Text("Runs campaigns"),
+        Text("Can run campaigns"),
         frozenset(permission.name for permission in PERMISSIONS),
     )
 ]

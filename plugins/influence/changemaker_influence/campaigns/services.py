@@ -86,7 +86,7 @@ def delete(tx: Tx, id: str) -> None:
     except peewee.IntegrityError:
         # The foreign key decides, because it also sees messages that are being written now.
         raise Conflict(
-            Text("Messages were sent in this campaign. Archive it instead."),
+            Text("A campaign with messages cannot be deleted. Archive it instead."),
             code="campaign_has_emails",
         ) from None
 

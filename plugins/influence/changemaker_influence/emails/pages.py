@@ -114,7 +114,7 @@ class CampaignPage:
             status = 422
             _show_errors(form, invalid)
         except LimitReached as reached:
-            form.reject("", Text("You have sent many messages. Please try again later."))
+            form.reject("", Text("You have sent too many messages. Please try again later."))
             seconds = max(1, math.ceil(reached.retry_after.total_seconds()))
             status, headers = 429, (("Retry-After", str(seconds)),)
         except LOOKUP_ERRORS:

@@ -30,7 +30,7 @@ CONSENT: Final = Text(
     "I agree that my name, email address and postal code are sent with my message to the people I "
     "chose, and stored so that the message can be delivered."
 )
-CONSENT_MISSING: Final = Text("Please tick this box so that we can send your message.")
+CONSENT_MISSING: Final = Text("Please check this box so that we can send your message.")
 
 
 class Sending:
