@@ -52,7 +52,7 @@ def _no_pgbouncer() -> str | None:
 
 @pytest.fixture
 def smtp_server() -> Iterator[SmtpServer]:
-    """A real SMTP server on an ephemeral port, which records and misbehaves as told."""
+    """A real SMTP server on an ephemeral port, which records messages and fails on request."""
     from changemaker_core.testing.smtp import SmtpServer
 
     with SmtpServer() as server:

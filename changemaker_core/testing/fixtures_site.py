@@ -105,7 +105,7 @@ async def signed_in(app: App, role: str, **options: Any) -> AsyncIterator[httpx.
     email, password = f"{new_id()}@example.org", "wide river, slow boat"
 
     def create() -> object:
-        return create_user(app.site, email=email, name="Somebody", role=role, password=password)
+        return create_user(app.site, email=email, name="Sam Sample", role=role, password=password)
 
     await asyncio.to_thread(create)
     async with client_of(app, **options) as client:

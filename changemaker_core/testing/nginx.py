@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-#: The header of an answer that says who gave it: ``127.0.0.1:4100``.
-ANSWERED_BY = "x-answered-by"
+#: The response header that names the upstream: ``127.0.0.1:4100``.
+UPSTREAM_HEADER = "x-upstream"
 _PATIENCE = 20.0
 
 #: What surrounds the file under test, which stays as it was made. ``add_header`` holds for every
@@ -49,7 +49,7 @@ def find() -> str | None:
 def running(configuration: Path, port: int, folder: Path) -> Iterator[str]:
     """nginx with ``configuration`` inside of its http block; gives its address.
 
-    ``port`` is where the configuration lets it listen; its own files are kept in ``folder``.
+    ``port`` is where the configuration lets it listen; its own files are in ``folder``.
     """
     program = find()
     if program is None:
@@ -58,7 +58,7 @@ def running(configuration: Path, port: int, folder: Path) -> Iterator[str]:
     main = folder / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""
     main.write_text(
-        _AROUND.format(user=user, folder=folder, included=configuration, header=ANSWERED_BY)
+        _AROUND.format(user=user, folder=folder, included=configuration, header=UPSTREAM_HEADER)
     )
     process = subprocess.Popen(  # noqa: S603  # nginx, with our own file
         [program, "-c", str(main), "-p", str(folder), "-e", str(folder / "error.log")]

@@ -11,7 +11,7 @@ _FIRST, _LAST = 15_000, 32_000
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
+    """Return a free port of 127.0.0.1."""
     while True:
         port = random.randint(_FIRST, _LAST)  # noqa: S311  # not a secret
         with socket.socket() as probe:

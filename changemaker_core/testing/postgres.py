@@ -89,7 +89,7 @@ class PostgresCluster:
         self.resume()
 
     def resume(self) -> None:
-        """Start the server again after ``kill`` or ``halt``; returns when it answers."""
+        """Start the server again after ``kill`` or ``halt``; returns when it responds."""
         host = "0.0.0.0" if self._neighbours else "127.0.0.1"  # noqa: S104  # of a namespace
         options = f"-p {self._port} -h {host}"
         log = self._data.parent / "log"
@@ -108,16 +108,16 @@ class PostgresCluster:
             if time.monotonic() > deadline:
                 raise RuntimeError("parts of a killed PostgreSQL server did not end")
             time.sleep(0.01)
-        # Where nobody has reaped it yet, a new server would take the dead one for alive.
+        # Until it is reaped, a new server would take the dead one for alive.
         (self._data / "postmaster.pid").unlink()
         (self._data.parent / f".s.PGSQL.{self._port}.lock").unlink()
 
     def hang(self) -> None:
-        """Have it accept connections and answer nothing, until ``go_on``."""
+        """Let it accept connections without responding, until ``go_on``."""
         self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """Have it answer again."""
+        """Let it respond again."""
         self._signal(signal.SIGCONT)
 
     def _signal(self, number: signal.Signals) -> None:

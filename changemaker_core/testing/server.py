@@ -99,7 +99,7 @@ def _address(process: subprocess.Popen[str]) -> str:
     threading.Thread(target=_read, args=(process.stdout, found), daemon=True).start()
     address = found.get(timeout=PATIENCE)
     if address is None:
-        raise AssertionError(f"the server ended with status {process.wait()} before it answered")
+        raise AssertionError(f"the server ended with status {process.wait()} before it responded")
     return address
 
 

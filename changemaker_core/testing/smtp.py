@@ -1,4 +1,4 @@
-"""A real SMTP server for tests, which misbehaves when told to.
+"""A real SMTP server for tests, which fails on request.
 
 In a thread, for most tests::
 
@@ -42,8 +42,8 @@ class Behaviour:
     """What to do at one stage of a message.
 
     Stages: ``mail``, ``rcpt``, ``data`` (before 354), ``message`` (its body has arrived) and
-    ``rset``, which precedes a message on a kept connection.
-    ``delay`` seconds pass first. Then it answers ``reply``, or never answers (``hang``), or drops
+    ``rset``, which precedes a message on an open connection.
+    ``delay`` seconds pass first. Then it sends ``reply``, or never responds (``hang``), or drops
     the connection (``drop``). ``accept`` says whether a message is recorded; without it, one is
     when the reply is good. ``reply_delay`` seconds pass between recording and the reply.
     """
@@ -285,7 +285,7 @@ class _Conversation(SMTP):
         )
 
     async def _behave(self, stage: Stage, plan: tuple[Behaviour, ...]) -> bool:
-        """Follow the plan at this stage; whether the usual answer is still to be given."""
+        """Follow the plan at this stage; return whether the usual reply is still to be sent."""
         behaviour = _at(stage, plan)
         if behaviour is None:
             return True

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def take(url: str) -> Callable[[], None]:
-    """Copy the database at ``url``; answers what restores it, as often as it is called.
+    """Copy the database at ``url``; return a function that restores it, any number of times.
 
     SQLite files are copied and restored by its backup API, so a process may have them open.
-    PostgreSQL copies a database that nobody is connected to, and restoring cuts everybody off.
+    PostgreSQL copies only a database without connections, and restoring closes all of them.
     """
     if url.startswith("sqlite:///"):
         return _take_sqlite(Path(unquote(url.removeprefix("sqlite:///"))))

@@ -80,7 +80,7 @@ class ValkeyServer:
         return self._process.pid
 
     def start(self) -> None:
-        """Start it, empty, and wait until it answers."""
+        """Start it, empty, and wait until it responds."""
         self._process = subprocess.Popen(  # noqa: S603  # the program we looked for
             self._command(), stdout=subprocess.DEVNULL, cwd=self._folder
         )
@@ -103,11 +103,11 @@ class ValkeyServer:
         self.start()
 
     def hang(self) -> None:
-        """Have it accept connections and answer nothing, until ``go_on``."""
+        """Let it accept connections without responding, until ``go_on``."""
         self._signal(signal.SIGSTOP)
 
     def go_on(self) -> None:
-        """Have it answer again."""
+        """Let it respond again."""
         self._signal(signal.SIGCONT)
 
     @property

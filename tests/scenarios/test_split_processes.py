@@ -82,7 +82,7 @@ def test_every_route_answers_from_the_right_process(made, split, front):
     with httpx.Client(base_url=front, timeout=30) as client:
         for path, plugin in table:
             answer = client.options(concrete(path))
-            answered[path] = (plugin, answer.headers[nginx.ANSWERED_BY])
+            answered[path] = (plugin, answer.headers[nginx.UPSTREAM_HEADER])
             allowed = set(answer.headers.get("allow", "").split(", "))
             if not table[path, plugin] <= allowed:  # only who has the route knows its methods
                 unmounted.append((path, answer.status_code, allowed))
