@@ -35,7 +35,7 @@ MARKS = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
 def doctor(as_json: bool) -> None:
     """Check configuration, plugins, database, mail, secrets and disk, and say what to fix.
 
-    Exit status 1 when something keeps the site from working.
+    Exits with status 1 if a problem keeps the site from working.
     """
     with surveyed(site_folder()) as found:
         findings = list(_all_findings(found))
@@ -78,7 +78,9 @@ def _libraries() -> Iterator[Finding]:
 
     for concern in (falcon_bridge.concern(), web.concern()):
         if concern is not None:
-            yield Finding("warning", concern, "`pip install changemaker-core` finds one that is.")
+            yield Finding(
+                "warning", concern, "`pip install changemaker-core` installs a tested one."
+            )
 
 
 def _run(contributed: Contribution[Check], site: Site) -> list[Finding]:
@@ -89,7 +91,9 @@ def _run(contributed: Contribution[Check], site: Site) -> list[Finding]:
             raise TypeError(f"{wrong!r} is not a Finding")
     except Exception as error:
         detail = f"This check of {contributed.plugin} failed: {exception_line(error)}."
-        return [Finding("error", detail, "Fix what it names, or report it to its authors.")]
+        return [
+            Finding("error", detail, "Fix the cause, or report the error to the plugin's authors.")
+        ]
     return findings
 
 

@@ -26,7 +26,7 @@ def plugins() -> None:
 @site_option
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
 def list_plugins(as_json: bool) -> None:
-    """Every installed plugin in load order, then those that are not loaded."""
+    """List the installed plugins in load order, then those that are not loaded."""
     with surveyed(site_folder()) as found:
         rows = listed(found.plugins)
     if as_json:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def queues() -> None:
     """List, hold and release queues of jobs.
 
-    The jobs of a held queue do not run, on any machine, until it is released. Other queues go on.
+    The jobs of a held queue run on no machine until it is released. Other queues continue.
     """
 
 
@@ -61,7 +61,7 @@ def _table(depths: list[QueueDepth], held: list[Hold]) -> list[str]:
 @click.argument("queue")
 @click.option("--note", default="", help="The reason, shown with the queue.")
 def hold(queue: str, note: str) -> None:
-    """Stop running jobs of QUEUE. Jobs that are past their point of no return finish."""
+    """Start no more jobs of QUEUE. Jobs that are past their point of no return finish."""
     from changemaker_core.jobs import hold_queue
 
     with opened_site() as site:

@@ -37,7 +37,7 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...])
 @click.option(
     "--runner/--no-runner",
     default=None,
-    help="Run jobs here too [default: only without redis_url, with which workers run them].",
+    help="Run jobs here too [default: unless redis_url is set and workers run them].",
 )
 @click.option("--safe-mode", is_flag=True, help="Load core only, to work around broken plugins.")
 def serve(
@@ -93,4 +93,4 @@ def _announce(config: Config, address: str) -> None:
     click.echo(f"Serving {config.site_dir} at {address}")
     if config.smtp_url is None and not config.development:
         # Supporters read that their message was sent; the operator must know that it was not.
-        say("No mail leaves this site: smtp_url is not set. It is saved in the folder data/mail.")
+        say("No mail leaves this site: smtp_url is not set. Mail is saved to the folder data/mail.")

@@ -71,7 +71,7 @@ def check_migrations(site: Site) -> Iterator[Finding]:
     state = migrations.state(site.db, site.migration_folders())
     if state.ahead:
         detail = f"The database is ahead of the installed code by {len(state.ahead)} migrations."
-        fix = "Install the newer packages that added them, or restore a backup from before."
+        fix = "Install the packages that contain them, or restore an earlier backup."
         yield Finding("error", detail, fix)
     elif state.behind:
         detail = f"The database is behind the installed code by {len(state.behind)} migrations."

@@ -64,8 +64,8 @@ class Work:
                 if inspect.iscoroutine(value):
                     value.close()
                 raise TypeError(
-                    "what runs in db.read() or db.write() is a plain function: no transaction is"
-                    " ever held across an await"
+                    "db.read() and db.write() take a plain function: a transaction is never held"
+                    " across an await"
                 )
         except BaseException as error:
             self.value, self.error = None, error

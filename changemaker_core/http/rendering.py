@@ -165,7 +165,7 @@ def problem_of(error: Exception, req: Request) -> Problem:
         # `{id}` in a path may be any text; nothing is there under one that is no id.
         return NotFound()
     if isinstance(error, DatabaseUnavailable):
-        log.warning("the database is away: %s", error, extra={"request_id": req.request_id})
+        log.warning("the database is unavailable: %s", error, extra={"request_id": req.request_id})
         headers = [("Retry-After", _DATABASE_RETRY)]
         return Unavailable(code="database_unavailable", headers=headers)
     if isinstance(error, falcon.HTTPError):

@@ -27,11 +27,11 @@ def check_queues(site: Site) -> Iterator[Finding]:
         since = f"{hold.since:%Y-%m-%d %H:%M} UTC"
         detail = f"{hold.queue} has been held since {since}. {REASONS[hold.reason]}"
         command = f"`changemaker --site {site.config.site_dir} queues release {hold.queue}`"
-        yield Finding("warning", detail, f"Run {command}: it shows what is waiting and asks first.")
+        yield Finding("warning", detail, f"Run {command}: it shows the waiting jobs, then asks.")
     limit, expected = site.clock() - timedelta(hours=1), {hold.queue for hold in held}
     for depth in site.db.sync.all(queue_depths()):
         if depth.state == "queued" and depth.oldest < limit and depth.queue not in expected:
-            detail = f"Nothing runs the jobs of {depth.queue}, due since"
+            detail = f"No process runs the jobs of {depth.queue}, due since"
             fix = "Start `changemaker serve`, or a `changemaker worker` for this queue."
             yield Finding("warning", f"{detail} {depth.oldest:%Y-%m-%d %H:%M} UTC.", fix)
     if not held:

@@ -88,7 +88,9 @@ class Executor:
             for thread in threads:
                 thread.join(max(0.0, end - time.monotonic()))
             if running := sum(thread.is_alive() for thread in threads):
-                log.warning("%d jobs were still running at the end; they are released", running)
+                log.warning(
+                    "%d jobs were still running after the grace period; they are released", running
+                )
             self.release_all()
 
     def run_due(self) -> int:
@@ -207,7 +209,7 @@ def _perform(run: JobRun, job: Job) -> None:
     """Call the job's function, and settle the job where the function has not."""
     limit = job.retries.attempts
     if limit is not None and run.attempt > limit + LAPSES:
-        run.dead("its process ended each time before it did")
+        run.dead("its process ended during each attempt")
         return
     try:
         with _as_system():

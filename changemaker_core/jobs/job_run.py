@@ -158,7 +158,7 @@ class JobRun:
 
     def _commit(self, step: Callable[[Tx], None]) -> None:
         if self.is_settled:
-            raise RuntimeError(f"job {self.id} was settled before")
+            raise RuntimeError(f"job {self.id} is already settled")
         self.site.db.sync.write(step)
 
 

@@ -19,7 +19,7 @@ def encode(payload: Mapping[str, Any]) -> str:
     text = json.dumps(_plain(payload), separators=(",", ":"))
     if len(text) > MAX_BYTES:
         raise PayloadRefused(
-            f"the payload has {len(text)} bytes of JSON, {MAX_BYTES} are allowed: "
+            f"the payload has {len(text)} bytes of JSON; at most {MAX_BYTES} are allowed: "
             "store the data in a table and pass its id"
         )
     return text

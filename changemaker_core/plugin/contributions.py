@@ -89,7 +89,7 @@ def problems_of(kind: Kind[T], contributions: Iterable[Contribution[T]]) -> list
         for claim in kind.claims(item, plugin.name):
             if not claim.name.startswith(claim.prefix):
                 problem = f"The {claim.kind} {claim.name!r} does not begin with {claim.prefix!r}."
-                fix = f"Call it {claim.prefix}…, so that everyone sees whose it is."
+                fix = f"Call it {claim.prefix}…, so that its name shows which plugin it belongs to."
                 problems.append(plugin.error(PluginInvalid, problem, fix))
             key = (claim.kind, claim.key or claim.name)
             held, holder = holders.setdefault(key, (claim, plugin))
@@ -102,8 +102,8 @@ def problems_of(kind: Kind[T], contributions: Iterable[Contribution[T]]) -> list
 def _conflict(claim: Claim, plugin: LoadedPlugin, held: Claim, holder: LoadedPlugin) -> PluginError:
     if claim.place:
         problem = (
-            f"The {claim.kind} {claim.name!r} of {claim.place!r} is called {held.name!r} by "
-            f"{holder} in {held.place!r}, and one place has one name."
+            f"The {claim.kind} {claim.name!r} of {claim.place!r} must have the name {held.name!r}, "
+            f"which it has in {held.place!r} of {holder}."
         )
         fix = f"Write {held.name!r} in both; item parameters are named {{id}} or {{slug}}."
         return plugin.error(PluginConflict, problem, fix, (holder.name,))
@@ -112,5 +112,7 @@ def _conflict(claim: Claim, plugin: LoadedPlugin, held: Claim, holder: LoadedPlu
         problem = f"It registers the {claim.kind} {claim.name!r} twice{as_written}."
         return plugin.error(PluginConflict, problem, "Remove one of them.", (plugin.name,))
     problem = f"The {claim.kind} {claim.name!r} already belongs to {holder}{as_written}."
-    fix = f"Leave one of the two out with plugins.deny, or let its author change the {claim.kind}."
+    fix = (
+        f"Leave one of the two out with plugins.deny, or ask its author to change the {claim.kind}."
+    )
     return plugin.error(PluginConflict, problem, fix, (holder.name,))

@@ -156,8 +156,8 @@ def _table(config: Config, name: str) -> str:
 
 
 def _absent(name: str, who: str, names: Iterable[str]) -> PluginError:
-    problem = f"{who} names it, and no plugin of that name is installed.{did_you_mean(name, names)}"
-    fix = "Correct the name, install the plugin, or take the name out of the configuration."
+    problem = f"{who} names it, but no plugin of that name is installed.{did_you_mean(name, names)}"
+    fix = "Correct the name, install the plugin, or remove the name from the configuration."
     return PluginNotFound(name, None, None, problem, fix)
 
 
@@ -197,10 +197,10 @@ def _fits(candidate: Candidate, requirement: Requirement) -> list[PluginError]:
         return [candidate.error(PluginDependencyMissing, problem, fix)]
     if requirement.specifier.contains(version, prereleases=True):
         return []
-    problem = f"It needs {asked}, and {requirement.name} {version} is installed."
+    problem = f"It needs {asked}, but {requirement.name} {version} is installed."
     fix = (
-        f"`pip install --upgrade {candidate.distribution} {requirement.name}` finds versions "
-        f"that fit, if there are any; or {leave_out(candidate.name)}."
+        f"`pip install --upgrade {candidate.distribution} {requirement.name}` installs compatible "
+        f"versions, if there are any; or {leave_out(candidate.name)}."
     )
     return [candidate.error(PluginIncompatible, problem, fix)]
 
@@ -243,7 +243,7 @@ def import_class(candidate: Candidate) -> type[Plugin] | PluginError:
     if isinstance(found, type) and issubclass(found, Plugin):
         return found
     problem = f"Its entry point {candidate.entry_point.value} is not a subclass of Plugin."
-    fix = "Let the entry point name the class: name = 'package.plugin:NamePlugin'."
+    fix = "Write the class into the entry point: name = 'package.plugin:NamePlugin'."
     return candidate.error(PluginInvalid, problem, fix)
 
 
@@ -251,7 +251,7 @@ def _import_failed(candidate: Candidate, error: BaseException) -> PluginError:
     problem = f"It cannot be imported: {exception_line(error)}."
     again = f"`pip install --upgrade --force-reinstall {candidate.distribution}`"
     if isinstance(error, ModuleNotFoundError) and error.name:
-        again = f"Install what offers the module {error.name!r} (`pip check` may tell), or {again}"
+        again = f"Install the package of the module {error.name!r} (try `pip check`), or {again}"
     failed = candidate.error(
         PluginImportFailed, problem, f"{again}, or {leave_out(candidate.name)}."
     )
@@ -263,14 +263,14 @@ def manifest_problem(candidate: Candidate, plugin_class: type[Plugin]) -> Plugin
     """Return the problem with the class's ``name``, ``requires`` or ``after``; None if sound."""
     name = getattr(plugin_class, "name", None)
     if not isinstance(name, str) or not (candidate.core or NAME.fullmatch(name)):
-        problem = f"Its name is {name!r}; a plugin's name is of a-z and 0-9, a letter first."
+        problem = f"Its name is {name!r}; use a-z and 0-9, with a letter first."
         return candidate.error(PluginInvalid, problem, "Change the name in the class.")
     if name in RESERVED:
         problem = f"The name {name!r} is core's own."
         return candidate.error(PluginInvalid, problem, "Give the plugin another name.")
     if name != candidate.name:
         problem = f"The entry point calls it {candidate.name!r}, the class {name!r}."
-        return candidate.error(PluginInvalid, problem, "Let both say the same name.")
+        return candidate.error(PluginInvalid, problem, "Use the same name in both.")
     return _relations_problem(candidate, plugin_class)
 
 
@@ -283,5 +283,5 @@ def _relations_problem(candidate: Candidate, plugin_class: type[Plugin]) -> Plug
             return candidate.error(PluginInvalid, problem, fix)
         if candidate.name in names:
             problem = f"`{word}` names the plugin itself."
-            return candidate.error(PluginInvalid, problem, "Take its own name out.")
+            return candidate.error(PluginInvalid, problem, "Remove its own name.")
     return None

@@ -245,8 +245,8 @@ def _unmarked(name: str, specs: Mapping[str, Spec]) -> tuple[str, str] | None:
         return problem, "Mark it with @hookimpl, also where it overrides a method that is marked."
     wanted = did_you_mean(name, specs)
     return (
-        f"{problem} Nor is there a hook of this name.{wanted}",
-        "Mark it, or give it another name.",
+        f"{problem} No hook has this name either.{wanted}",
+        "Correct the name and add @hookimpl, or choose a name without cm_.",
     )
 
 
@@ -260,9 +260,9 @@ def _misfit(
         fix = "Correct the name; if it is a hook of another plugin, name that one in `after`."
         return f"No hook is called {hook!r}.{known}", fix
     if options.get("wrapper") or options.get("hookwrapper"):
-        return f"{hook} is a wrapper, and wrappers are not used.", "Leave out `wrapper=True`."
+        return f"{hook} is a wrapper, which is not supported.", "Remove `wrapper=True`."
     if inspect.iscoroutinefunction(method):
-        return f"{hook} is `async`, and hooks are called at boot.", "Make it a plain method."
+        return f"{hook} is `async`; hooks are plain methods, called at boot.", "Remove `async`."
     if unknown := _unknown_arguments(method, spec):
         names = ", ".join(map(repr, unknown))
         problem = f"{hook} has the arguments {names}, which the hook does not pass."

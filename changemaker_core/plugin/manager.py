@@ -193,7 +193,7 @@ class _Boot:
             if candidate.core:
                 raise
             problem = f"{cls.__name__}() raised {exception_line(error)}."
-            fix = f"A plugin is made without arguments; meanwhile {leave_out(candidate.name)}."
+            fix = f"Let it be called without arguments; meanwhile {leave_out(candidate.name)}."
             return self._drop(candidate, [candidate.error(PluginImportFailed, problem, fix)])
         self.plugins.append(_loaded(candidate, instance))
         return None
@@ -242,7 +242,7 @@ class _Boot:
         first, *rest = (members[name] for name in chain[:-1])
         problem = f"Plugins require each other in a circle: {' → '.join(chain)}."
         also = ", ".join(map(str, rest))
-        fix = f"One of them must do without: its author can turn `requires` into `after`. ({also})"
+        fix = f"The author of one of them can change `requires` to `after`. ({also})"
         self._drop(first, [first.error(PluginCycle, problem, fix, tuple(p.name for p in rest))])
         for plugin in rest:
             note = Skipped(plugin.name, plugin.version, plugin.distribution, "failed", problem)
@@ -275,7 +275,7 @@ class _Boot:
         if struct is None:
             return _unused_table(plugin, self.config)
         if struct in self.settings:
-            problem = f"Its configuration {struct.__name__} is another plugin's too."
+            problem = f"Another plugin has the same configuration class, {struct.__name__}."
             return [plugin.error(PluginInvalid, problem, "Give each plugin a Struct of its own.")]
         try:
             self.settings[struct] = self.config.plugin_config(plugin.name, struct)
@@ -345,7 +345,7 @@ def _missing(plugin: LoadedPlugin, name: str, note: Skipped | None) -> PluginErr
 def _unused_table(plugin: LoadedPlugin, config: Config) -> list[PluginError]:
     if not config.plugin_tables.get(plugin.name):
         return []
-    problem = f"The configuration has a table [{plugin.name}]; this plugin has no configuration."
+    problem = f"The configuration has a table [{plugin.name}], but this plugin takes none."
     return [plugin.error(PluginConfigError, problem, "Remove the table.")]
 
 

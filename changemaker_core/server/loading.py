@@ -67,7 +67,7 @@ def check_migrations(site: Site) -> None:
     if state.ahead:
         raise CommandError(
             f"The database is ahead of the installed code: {_names(state.ahead)}.\n"
-            "Install the newer packages that made these changes, or restore a backup from before."
+            "Install the packages that contain these migrations, or restore an earlier backup."
         )
     if state.behind:
         raise CommandError(

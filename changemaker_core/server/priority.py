@@ -27,7 +27,7 @@ def lower_priority(niceness: int) -> None:
     try:
         os.nice(niceness)
     except PermissionError:  # a system-call filter; jobs matter more than their priority
-        log.warning("The system denies a lower CPU priority: jobs run at that of web processes.")
+        log.warning("The system denies a lower CPU priority: jobs compete with web processes.")
     if os.getsid(0) == os.getpid():  # else the session belongs to another process
         with contextlib.suppress(OSError):  # not Linux, or no autogroups
             _lower_session(niceness)

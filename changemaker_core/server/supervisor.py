@@ -166,7 +166,7 @@ class Supervisor:
                 new = await self._start_child(slot)
                 if not await self._becomes_ready(new):
                     self._children.discard(new)
-                    self._warn(f"The new {slot.name} could not start; the old processes stay.")
+                    self._warn(f"The new {slot.name} could not start; the old ones continue.")
                     return
                 old, slot.child = slot.child, new
                 if old is not None:
@@ -186,7 +186,7 @@ class Supervisor:
         try:
             await asyncio.wait_for(asyncio.shield(ended), GRACE)
         except TimeoutError:
-            self._warn(f"Not everything finished within {GRACE:g} s; the rest was aborted.")
+            self._warn(f"Aborted what did not finish within {GRACE:g} s.")
             for child in children:
                 child.kill()
             await ended

@@ -31,7 +31,7 @@ def concern() -> str | None:
     try:
         importlib.import_module("changemaker_core.server.uvicorn_bridge")
     except ImportError as error:
-        return f"uvicorn's insides are not as they were tested ({error}): the site is slower."
+        return f"This uvicorn differs from the tested versions ({error}), so the site is slower."
     return None
 
 

@@ -93,7 +93,7 @@ class OptionalRedis:
                 target=self._probe_until_up, name="redis-probe", daemon=True
             )
             self._probe.start()
-        logger.warning("Redis is down, and not used for now: %s", why)
+        logger.warning("Redis is down and not used for now: %s", why)
 
     def _probe_until_up(self) -> None:
         while not self._closing.wait(PROBE_INTERVAL):

@@ -124,7 +124,7 @@ def test_a_roll_to_a_wrong_configuration_keeps_the_old_processes(
     with (site.folder / ".env").open("a") as file:
         file.write("CHANGEMAKER_DEVELOPMENT=perhaps\n")
     server.signal(signal.SIGHUP)
-    wait_for(lambda: "the old processes stay" in server.printed())
+    wait_for(lambda: "the old ones continue" in server.printed())
     assert set(server.children()) == before
     assert server.get("/api/health")[0] == 200
 

@@ -476,7 +476,7 @@ def test_a_json_column_is_not_compared_with_a_parameter():
 
 
 def test_only_selects_are_compiled():
-    with refused("selects"):
+    with refused("SELECT"):
 
         @compiled(Short)
         def delete() -> Query:

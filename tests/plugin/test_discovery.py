@@ -53,7 +53,7 @@ def test_a_plugin_for_another_core_is_refused_before_it_is_imported(shelf: Shelf
     problem = shelf.only_problem(PluginIncompatible)
     assert (
         problem.problem
-        == "It needs changemaker-core<0.3,>=0.2, and changemaker-core 0.1.0 is installed."
+        == "It needs changemaker-core<0.3,>=0.2, but changemaker-core 0.1.0 is installed."
     )
     assert "pip install --upgrade changemaker-parks" in problem.fix
     assert shelf.ran() == []

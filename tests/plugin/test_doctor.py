@@ -108,7 +108,7 @@ def test_jobs_that_nothing_runs(site: Path) -> None:
         )
     db.close()
     assert findings(run(site, "doctor", "--json"), "queues") == [
-        ("warning", "Nothing runs the jobs of late, due since 2026-05-01 12:00 UTC."),
+        ("warning", "No process runs the jobs of late, due since 2026-05-01 12:00 UTC."),
         ("ok", "No queue is held."),
     ]
 

@@ -321,7 +321,7 @@ def test_every_wrong_key_of_a_table_is_reported(shelf: Shelf) -> None:
 def test_a_table_for_a_plugin_without_configuration(shelf: Shelf) -> None:
     shelf.plugin("parks")
     shelf.toml("[parks]\nbenches = 3")
-    assert "has no configuration" in shelf.only_problem(PluginConfigError).problem
+    assert "takes none" in shelf.only_problem(PluginConfigError).problem
 
 
 def test_hooks_can_ask_for_settings(shelf: Shelf) -> None:

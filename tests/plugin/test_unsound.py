@@ -63,6 +63,6 @@ def test_a_site_does_not_start_with_what_cannot_work(make_site: Any) -> None:
         make_site(Unsound)
     assert [problem.problem for problem in failed.value.problems] == [
         "Bench.painted_at: peewee's DateTimeField drops the UTC offset on PostgreSQL; use UtcField.",  # noqa: E501
-        "Benches.on_get at /api/benches asks for 'benches.bench.read', which no plugin registers.",
+        "Benches.on_get at /api/benches requires 'benches.bench.read', which no plugin registers.",
     ]
     assert "Did you mean 'benches.bench.reed'?" in str(failed.value)

@@ -169,7 +169,7 @@ class PostgresqlEngine:
         """Raise where a statement failed: COMMIT would roll back and report success."""
         if self._connections.raw().get_transaction_status() == TRANSACTION_STATUS_INERROR:
             raise peewee.InternalError(
-                "an error of the database was caught, and PostgreSQL refuses the rest of the"
+                "a database error was caught, and PostgreSQL refuses the rest of the"
                 " transaction; catch it outside of `with tx.savepoint():`"
             )
 

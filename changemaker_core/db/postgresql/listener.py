@@ -33,8 +33,8 @@ HEARTBEAT_SECONDS = 0.5
 _RESPONSE_SECONDS = 2.0
 _STOP_SECONDS = 10.0
 _TRANSACTION_MODE = (
-    "a pooler in transaction mode stands before PostgreSQL, and LISTEN does not work through it:"
-    " no response is cached; use session mode, or the address of PostgreSQL itself"
+    "LISTEN does not work through a connection pooler in transaction mode, so no response is"
+    " cached; use session mode, or connect to PostgreSQL directly"
 )
 #: The end of the primary's log, also of what is not written out yet.
 WHERE = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
@@ -138,7 +138,7 @@ class Listener:
             except (psycopg2.Error, ValueError) as error:
                 problem = str(error).strip()
                 if problem != reported or not self.is_cut_off:
-                    logger.warning("cannot listen to changes of the database: %s", problem)
+                    logger.warning("cannot listen for changes to the database: %s", problem)
                 reported = problem
             failures = failures + 1 if self.is_cut_off else 0
             self._cut_off()

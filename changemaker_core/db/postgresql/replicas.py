@@ -134,7 +134,11 @@ class Replica:
         except peewee.PeeweeException as error:
             # Lost, or cancelled by what it has to replay. An error of the statement itself is
             # raised by the primary as well.
-            logger.info("a read of replica %d goes to the primary: %s", self.number, error)
+            logger.info(
+                "a read from replica %d failed, and is repeated on the primary: %s",
+                self.number,
+                error,
+            )
             return None
 
     def _watch(self) -> None:
@@ -153,7 +157,7 @@ class Replica:
         while not self._stop.is_set():
             progress = read_progress(connection)
             if self._problem:
-                logger.info("replica %d can be read from", self.number)
+                logger.info("replica %d is used", self.number)
             self._age, self.position, self._problem = progress.age, progress.position, ""
             self._stop.wait(POLL_SECONDS)
 
@@ -228,7 +232,7 @@ def check_identity(connection: ControlConnection, primary: str) -> None:
     if not primary:
         raise Unusable("the primary is not known yet")
     if connection.query(IDENTITY, seconds=RESPONSE_SECONDS)[0][0] != primary:
-        raise Unusable("it holds another database than the primary")
+        raise Unusable("it has another database than the primary")
 
 
 def inspect(urls: tuple[str, ...], primary: str, seconds: float) -> list[ReplicaState]:

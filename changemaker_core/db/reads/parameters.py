@@ -123,7 +123,7 @@ class QueryContext(peewee.Context):
     def _list(self, column: Any, param: Param, *, negated: bool) -> Any:
         field = column.unwrap() if isinstance(column, peewee.WrappedNode) else column
         if not isinstance(field, peewee.Field):
-            raise QueryRefused(f"{param.name!r} is a list, which only a column is compared with")
+            raise QueryRefused(f"{param.name!r} is a list: compare it with a column, by .in_()")
         if isinstance(field, JSONField):
             refuse_argument(param)
         state: Any = self.state

@@ -119,7 +119,7 @@ class Compiled(Generic[P, R]):
         with self._named(), running(Unit(database)):
             query: Any = self._function(**named)  # type: ignore[call-arg]  # by name, as called
             if not isinstance(query, peewee.SelectBase):
-                raise QueryRefused("it must return a query that selects")
+                raise QueryRefused("it must return a SELECT query")
             if counting:
                 query = query.order_by().limit(None).offset(None)
             context: Any = QueryContext(**database.get_context_options())
@@ -140,7 +140,7 @@ class Compiled(Generic[P, R]):
     def _make_caller(self) -> Callable[..., Bound[R]]:
         unknown = self._shape - self._signature.parameters.keys()
         if unknown:
-            raise QueryRefused(f"shape names {sorted(unknown)}, which it does not take")
+            raise QueryRefused(f"shape names {sorted(unknown)}, which are not its parameters")
         bound = functools.partial(Bound, self)
         return _caller(self._function.__qualname__, self._signature, self._shape, bound)
 
@@ -170,7 +170,7 @@ def _caller(
     """
     parameters = signature.parameters.values()
     if any(p.kind not in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) for p in parameters):
-        raise QueryRefused("it may only take parameters that can be given by name")
+        raise QueryRefused("each of its parameters must be one that can be passed by name")
     variant = "".join(f"{p}, " if p in shape else f"{p} is None, " for p in signature.parameters)
     arguments = "".join(f"{each}, " for each in signature.parameters)
     plain = [p for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]

@@ -143,7 +143,7 @@ class SqliteEngine:
         """Once, the machine may be busy; twice in a row, the query goes to threads for a while."""
         twice = plan in self._stopped
         self._stopped[plan] = time.monotonic() + THREADS_SECONDS if twice else 0.0
-        logger.info("stopped in the event loop after %s s: %s", LOOP_SECONDS, plan.name)
+        logger.info("a read left the event loop after %s s: %s", LOOP_SECONDS, plan.name)
 
     def _open_in_loop(self) -> sqlite3.Connection:
         connection = self._open_reader()

@@ -155,7 +155,7 @@ class Guard:
 
     def _hold_if(self, some_wait: bool, tx: Tx, queue: str, reason: str) -> None:
         if some_wait and hold_queue(tx, queue, reason):
-            message = "queue %s is held (%s): `changemaker queues release %s` lists what waits"
+            message = "queue %s is held (%s): `changemaker queues release %s` shows waiting jobs"
             tx.after_commit(lambda: log.warning(message, queue, reason, queue))
 
     def _is_silent(self, queue: str, last: Heartbeat, now: datetime) -> bool:

@@ -236,6 +236,6 @@ def _output(files: Sequence[GeneratedFile], into: Path | None, force: bool) -> N
     try:
         written = write(files, into, force=force)
     except FileExistsError as error:
-        raise CommandError(f"{error} exists already; --force replaces it.") from error
+        raise CommandError(f"{error} already exists; --force replaces it.") from error
     for path in written:
         say(f"Wrote {path}")
