@@ -34,7 +34,7 @@ _RESPONSE_SECONDS = 2.0
 _STOP_SECONDS = 10.0
 _TRANSACTION_MODE = (
     "LISTEN does not work through a connection pooler in transaction mode, so no response is"
-    " cached; use session mode, or connect to PostgreSQL directly"
+    " cached; use session mode, or connect to PostgreSQL itself"
 )
 #: The end of the primary's log, also of what is not written out yet.
 WHERE = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::bigint"
