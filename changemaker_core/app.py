@@ -57,7 +57,7 @@ class App(Edge):
         except_: Collection[str] = (),
     ) -> None:
         routes = site.loaded.contributions(ROUTES)
-        falcon_app = build_falcon_app(routes, site, _OnServer(self), only=only, except_=except_)
+        falcon_app = build_falcon_app(routes, _OnServer(self), only=only, except_=except_)
         super().__init__(falcon_app, site)
         self._run_jobs = run_jobs
 

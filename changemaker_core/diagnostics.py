@@ -28,11 +28,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """A look at a site that ``changemaker doctor`` takes.
+    """Something that ``changemaker doctor`` checks.
 
-    ``name`` begins with the plugin's name and a dot. ``run(site)`` returns the findings, none where
-    the check does not apply; an exception is reported as an error of this check alone. ``requires``
-    names checks that must find no error first: ``("migrations",)`` for one that reads tables.
+    ``name`` is unique in a site: begin it with the plugin's name and a dot. ``run(site)`` returns
+    the findings, none where the check does not apply; an exception is reported as an error of this
+    check alone. ``requires`` names checks that must find no error first: ``("migrations",)`` for
+    one that reads tables.
     """
 
     name: str

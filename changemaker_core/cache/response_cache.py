@@ -12,7 +12,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Protocol
 
 from changemaker_core.cache.responses import CachedResponse, CompleteResponse
-from changemaker_core.db import read_tables
+from changemaker_core.db import read_tags
 from changemaker_core.db.tracking import channels_to_notify
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     Fill = Callable[[], Awaitable[CompleteResponse]]
 
-DEFAULT_MAX_BYTES = 32 * 1024 * 1024
 #: No response may take more than this fraction of the cache.
 _LARGEST_FRACTION = 8
 
@@ -56,7 +55,7 @@ class ResponseCache:
         self,
         changes: Changes,
         *,
-        max_bytes: int = DEFAULT_MAX_BYTES,
+        max_bytes: int,
         clock: Callable[[], float] = time.monotonic,
         second: SecondLevel | None = None,
     ) -> None:
@@ -124,7 +123,7 @@ class ResponseCache:
     ) -> CachedResponse | CompleteResponse:
         flight = self._flights[key] = _Flight(self._generation)
         tags: set[str] = set()
-        token = read_tables.set(tags)
+        token = read_tags.set(tags)
         tokens = None
         try:
             if self._second is not None:
@@ -153,7 +152,7 @@ class ResponseCache:
             flight.unshared = True
             raise
         finally:
-            read_tables.reset(token)
+            read_tags.reset(token)
             if self._flights.get(key) is flight:
                 del self._flights[key]
             flight.end()

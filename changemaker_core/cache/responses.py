@@ -11,10 +11,6 @@ Headers = list[tuple[bytes, bytes]]
 
 #: What one cached response costs beside its body and headers: objects, dictionary slots.
 OVERHEAD = 1_000
-#: Headers that a 304 repeats (RFC 9110, 15.4.5).
-_OF_NOT_MODIFIED = frozenset(
-    {b"cache-control", b"content-location", b"date", b"etag", b"expires", b"vary"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +96,9 @@ def _etag(body: bytes) -> bytes:
 
 
 def _without_content(headers: Headers) -> Headers:
-    # Headers that speak of the connection or its safety stay; those of the content go.
+    # A 304 has no content (RFC 9110, 15.4.5); the browser keeps the headers that it has stored.
     return [
         (name, value)
         for name, value in headers
-        if name in _OF_NOT_MODIFIED or not name.startswith(b"content-")
+        if name == b"content-location" or not name.startswith(b"content-")
     ]

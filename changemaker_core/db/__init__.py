@@ -16,7 +16,7 @@ The way of ``await db.write(fn)`` to the commit and back:
 
 from __future__ import annotations
 
-from changemaker_core.db.context import read_tables
+from changemaker_core.db.context import read_tags
 from changemaker_core.db.database import Database, Effects, SyncDatabase, Tx
 from changemaker_core.db.errors import (
     DatabaseClosed,
@@ -65,7 +65,7 @@ __all__ = [
     "check_models",
     "compiled",
     "new_id",
-    "read_tables",
+    "read_tags",
     "tables_of",
     "utcnow",
 ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from changemaker_core.db.tracking import Tags
 
 #: Where it holds a set, queries add the tags of the tables, or rows of tables, that they read.
-read_tables: ContextVar[set[str] | None] = ContextVar("read_tables", default=None)
+read_tags: ContextVar[set[str] | None] = ContextVar("read_tags", default=None)
 
 
 class Unit:
@@ -47,7 +47,7 @@ class Unit:
     def note(self, sql: str, values: Any) -> None:
         """Record what a statement that is about to run reads and writes."""
         self.note_write(sql, values)
-        collector = read_tables.get()
+        collector = read_tags.get()
         if collector is not None:
             collector |= statement_reads(sql).tables
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import peewee
 
-from changemaker_core.db.context import Unit, current_unit, read_tables
+from changemaker_core.db.context import Unit, current_unit
 from changemaker_core.db.engine import open_engine
 from changemaker_core.db.errors import NestedUnitOfWork
 from changemaker_core.db.ids import utcnow
@@ -19,7 +19,6 @@ from changemaker_core.identity.actor import current_actor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from contextvars import ContextVar
     from datetime import datetime
 
     from changemaker_core.db.dialects import Dialect
@@ -99,7 +98,11 @@ class Tx:
         return self.db.effects
 
     def after_commit(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` after the commit. Not reliable: a crash in between loses the call."""
+        """Call ``callback`` after the commit, before the caller gets the result.
+
+        It runs on the event loop's thread for ``await db.write``, on a database thread for
+        ``db.sync.write``. What it raises is logged. A crash in between loses the call.
+        """
         self._unit.after.append(callback)
 
     @contextmanager
@@ -136,9 +139,6 @@ class Tx:
 
 class Database:
     """One site's database. Opens lazily: threads and connections start with the first use."""
-
-    #: Where it holds a set, queries add what they read: tables, or rows of tables.
-    read_tables: ContextVar[set[str] | None] = read_tables
 
     def __init__(
         self, engine: Engine, changes: Changes, clock: Callable[[], datetime], secret: str

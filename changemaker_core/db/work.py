@@ -38,6 +38,7 @@ class Work:
         self.loop = loop
         #: Whether it needs a transaction of its own; a single statement does not.
         self.whole = whole
+        #: Whether it is a write, for engines that run reads and writes on the same threads.
         self.writes = False
         self.future: Any = concurrent.futures.Future() if loop is None else loop.create_future()
         self.unit: Unit | None = None
@@ -51,7 +52,7 @@ class Work:
 
     @property
     def written(self) -> Tags:
-        """What it wrote, once it is committed."""
+        """What it wrote; nothing where it failed."""
         return NOTHING if self.unit is None or self.error is not None else self.unit.written
 
     def run(self, unit: Unit) -> None:

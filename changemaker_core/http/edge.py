@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from changemaker_core.site import Site
 
     Scope = dict[str, Any]
+
+log = logging.getLogger(__name__)
 
 _READS = frozenset({"GET", "HEAD"})
 #: Methods that are counted by name; all others count as one.
@@ -159,7 +162,12 @@ class Edge:
         """Return the cached response, after dropping what changed until now."""
         if req.cache_key not in self._cache:
             return None
-        self._changes.check()
+        try:
+            self._changes.check()
+        except Exception:
+            # ``_respond`` checks again, where an error becomes a response.
+            log.debug("the cache was not used", exc_info=True)
+            return None
         return self._cache.get(req.cache_key)
 
     async def _respond(self, req: Request, receive: Receive, sender: Sender) -> None:

@@ -1,6 +1,6 @@
 """The site's Falcon application: it routes requests, and calls responders for the edge.
 
-It refuses routes without a declaration, and two routes that match the same path.
+``misdeclared`` returns the errors of routes without a declaration, or with an unknown permission.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from falcon.routing.util import SuffixedMethodNotFoundError
 
 from changemaker_core.cache import CompleteResponse
 from changemaker_core.http import falcon_bridge
-from changemaker_core.http.declarations import normal_path
 from changemaker_core.http.endpoint import declared
 from changemaker_core.http.request import SCOPE_KEY, Request, Response
 from changemaker_core.http.response import BODILESS
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
     from changemaker_core.http.declarations import Route
     from changemaker_core.http.request import Receive, Send
     from changemaker_core.plugin.contributions import Contribution
-    from changemaker_core.site import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,22 +46,21 @@ class RouteInfo:
 
 def build_falcon_app(
     contributions: Sequence[Contribution[Route]],
-    site: Site,
     lifespan_handler: Any = None,
     *,
     only: Collection[str] = (),
     except_: Collection[str] = (),
 ) -> FalconApp:
-    """Return the Falcon app of a site's routes; raises ``BootFailed`` with all of their errors.
+    """Return the Falcon app of a site's routes, which were checked when the site was built.
 
-    ``lifespan_handler`` has Falcon's ``process_startup(scope, event)`` and ``process_shutdown``.
+    Raises ``BootFailed`` with every path that Falcon cannot route. ``lifespan_handler`` has
+    Falcon's ``process_startup(scope, event)`` and ``process_shutdown``.
     ``only`` and ``except_`` are names of plugins whose routes this process mounts, or does not;
     core's own are always there.
     """
     app = FalconApp(lifespan_handler)
     chosen = mounted(contributions, only=only, except_=except_)
-    taken: dict[str, Contribution[Route]] = {}
-    problems = [problem for each in chosen for problem in _add(app, each, taken)]
+    problems = [problem for each in chosen for problem in _mount(app, each)]
     if problems:
         raise BootFailed(problems)
     return app
@@ -76,12 +73,7 @@ def mounted(
     except_: Collection[str] = (),
 ) -> list[Contribution[Route]]:
     """Return the routes that this process mounts."""
-    return [
-        each
-        for each in routes
-        if each.plugin.core
-        or ((not only or each.plugin.name in only) and each.plugin.name not in except_)
-    ]
+    return [each for each in routes if each.plugin.is_mounted(only, except_)]
 
 
 def responders_of(route: Route) -> dict[str, Any]:
@@ -134,22 +126,6 @@ def _unregistered(
             hook = "cm_register_permissions"
             fix = f"Return it from {hook}, or correct it.{did_you_mean(wanted, permissions)}"
             yield plugin.error(PluginInvalid, problem, fix)
-
-
-def _add(
-    app: FalconApp, contributed: Contribution[Route], taken: dict[str, Contribution[Route]]
-) -> list[PluginError]:
-    """Mount one route; return its errors."""
-    route, plugin = contributed.item, contributed.plugin
-    other = taken.setdefault(normal_path(route.path), contributed)
-    if other is not contributed:
-        problem = f"The path {route.path} is also served by {other.plugin} as {other.item.path}."
-        fix = "Give one of them another path."
-        return [plugin.error(PluginConflict, problem, fix, (other.plugin.name,))]
-    problems = _undeclared(contributed)
-    if not problems:
-        problems = _mount(app, contributed)
-    return problems
 
 
 def _undeclared(contributed: Contribution[Route]) -> list[PluginError]:

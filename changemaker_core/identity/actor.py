@@ -30,5 +30,5 @@ class Actor:
 #: The site acting on its own: jobs, the command line, seed data.
 SYSTEM = Actor("system", "", "system", frozenset({EVERYTHING}))
 
-#: Who is acting here: set by the edge for a request and by the executor for a job.
+#: Who acts: set by ``@endpoint`` for a request and by the executor for a job.
 current_actor: ContextVar[Actor | None] = ContextVar("current_actor", default=None)

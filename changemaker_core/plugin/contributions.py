@@ -55,7 +55,7 @@ class Kind(Generic[T]):
 
 
 def named(kind: str, separator: str = "") -> Callable[[Any, str], Iterable[Claim]]:
-    """Return the claims of items that have a ``name`` of their own.
+    """Return a ``claims`` function for items that have a ``name``.
 
     With a separator the name begins with the plugin's: ``hello.greet`` is a job of ``hello``.
     """
@@ -77,7 +77,8 @@ class Contribution(Generic[T]):
 def problems_of(kind: Kind[T], contributions: Iterable[Contribution[T]]) -> list[PluginError]:
     """Return what is wrong with contributions of a kind: items, names, and conflicts.
 
-    This is the only place that decides about conflicts between plugins.
+    Conflicts between contributions are decided here; those between the plugins' own names before
+    import, in ``discovery``.
     """
     problems: list[PluginError] = []
     holders: dict[tuple[str, str], tuple[Claim, LoadedPlugin]] = {}

@@ -151,7 +151,7 @@ class Hooks:
         try:
             result = self.call(plugin, spec.name, arguments)
         except BootFailed as error:  # of a hook that this one called: attributed already
-            return [], [p for p in error.problems if isinstance(p, Exception)]
+            return [], list(error.problems)
         except ConfigError as error:
             return [], misconfigured(plugin, error)
         except (Exception, SystemExit) as error:

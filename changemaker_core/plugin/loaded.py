@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from changemaker_core.plugin.errors import PluginError, described
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
     from changemaker_core.plugin.base import Plugin
@@ -33,6 +34,13 @@ class LoadedPlugin:
 
     def __str__(self) -> str:
         return described(self.name, self.distribution, self.version)
+
+    def is_mounted(self, only: Collection[str], except_: Collection[str]) -> bool:
+        """Return whether a process with ``--only`` and ``--except`` serves this plugin.
+
+        Core's own features are always mounted.
+        """
+        return self.core or ((not only or self.name in only) and self.name not in except_)
 
     def error(
         self, kind: type[PluginError], problem: str, fix: str, others: tuple[str, ...] = ()

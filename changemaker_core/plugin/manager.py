@@ -86,11 +86,11 @@ def load(
 ) -> LoadedPlugins:
     """Load plugins, or raise :class:`BootFailed` with every problem.
 
-    ``plugins``: None for those that are installed and let in by ``config``; a list of classes for
+    ``plugins``: None for those that are installed and allowed by ``config``; a list of classes for
     exactly those. Core's own features come first, and what goes wrong in them is a bug and raised
     as it is. ``safe_mode`` loads nothing else.
 
-    ``site.loaded`` is set before hooks are called, so that they can use ``site.settings``.
+    ``site.loaded`` is set before hooks are called, so that they can use ``site.config_of``.
     """
     found = survey(plugins, config, site, core=core, safe_mode=safe_mode)
     if found.problems:
@@ -305,8 +305,8 @@ class _Boot:
     def finish(self, loaded: LoadedPlugins) -> Survey:
         """Return the loaded plugins, and each problem once."""
         # NOTE(twice): a hook that two features call reports the same problem to both.
-        unlike = {(p.plugin, type(p).__name__, p.problem): p for p in self.problems}
-        return Survey(loaded, tuple(unlike[key] for key in sorted(unlike)), self.order)
+        distinct = {(p.plugin, type(p).__name__, p.problem): p for p in self.problems}
+        return Survey(loaded, tuple(distinct[key] for key in sorted(distinct)), self.order)
 
 
 #: A plugin with one of these stands in the report, or one that it requires does.

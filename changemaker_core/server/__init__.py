@@ -2,5 +2,5 @@
 
 ``cli/serve.py`` opens the socket (``listening``) and runs the ``supervisor``. For each ``child`` it
 starts ``python -m changemaker_core.server.process`` with a ``spec``. That ``process`` loads the
-site (``loading``), and serves it (``web``, ``protocol``) or runs its jobs.
+site (``loading``), and serves it (``web``, ``uvicorn_bridge``) or runs its jobs.
 """

@@ -11,7 +11,6 @@ from changemaker_core.text import did_you_mean
 if TYPE_CHECKING:
     from changemaker_core.app import App
     from changemaker_core.db.migrations import Step
-    from changemaker_core.plugin.loaded import LoadedPlugin
     from changemaker_core.server.spec import ProcessSpec
     from changemaker_core.site import Site
 
@@ -92,10 +91,5 @@ def mounted_jobs(site: Site, spec: ProcessSpec) -> frozenset[str] | None:
     jobs = [(c.plugin, c.item.name) for c in site.loaded.contributions(JOBS)]
     subscriptions = site.loaded.contributions(SUBSCRIPTIONS)
     jobs += [(c.plugin, subscription_job(c.item).name) for c in subscriptions]
-    left_out = {name for plugin, name in jobs if not _is_mounted(plugin, spec)}
+    left_out = {name for plugin, name in jobs if not plugin.is_mounted(spec.only, spec.except_)}
     return frozenset(site.job_names()) - left_out
-
-
-def _is_mounted(plugin: LoadedPlugin, spec: ProcessSpec) -> bool:
-    chosen = not spec.only or plugin.name in spec.only
-    return plugin.core or (chosen and plugin.name not in spec.except_)

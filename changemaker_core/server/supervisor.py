@@ -150,7 +150,11 @@ class Supervisor:
                 return
             delay, started = min(delay * 2, LONGEST_DELAY), clock()
             if slot.child is child:
-                slot.child = await self._start_child(slot)
+                new = await self._start_child(slot)
+                if slot.child is child:
+                    slot.child = new
+                else:  # a rolling restart has replaced it meanwhile
+                    new.stop()
 
     def _has_working_twin(self, slot: Slot) -> bool:
         """Whether another child does the same work, so that the site runs on without this one."""

@@ -2,10 +2,12 @@
 
 It adds: cached and complete responses are written in one piece, without a task or ASGI's
 messages; a head has a maximal size and time; one timer for a connection instead of one for each
-response; and a shutdown that resets no connection. Undocumented names that are used:
+response; no request is read behind one with ``Upgrade``; and a shutdown that resets no connection.
+Undocumented names that are used:
 
 - ``HttpToolsProtocol``: the callbacks of its parser, ``on_response_complete``,
-  ``_unset_keepalive_if_required``, ``timeout_keep_alive_handler`` and its state (``cycle``,
+  ``_unset_keepalive_if_required``, ``_unsupported_upgrade_warning``,
+  ``timeout_keep_alive_handler`` and its state (``cycle``,
   ``flow``, ``headers``, ``loop``, ``parser``, ``pipeline``, ``scope``, ``server_state``, ``tasks``,
   ``timeout_keep_alive``, ``transport``, ``url``);
 - ``RequestResponseCycle``: its constructor, ``run_asgi`` and its state;
@@ -38,7 +40,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Bytes of a head, or of what comes after a body, beside what arrived together with its beginning.
+#: Most bytes that may arrive without completing a head, a part of a body or a message; those of the
+#: packet in which it began are not counted.
 MAX_HEAD = 65_536
 #: Seconds within which a head must have arrived.
 HEAD_SECONDS = 30.0
@@ -48,9 +51,15 @@ ACCEPT_SECONDS = 0.2
 DRAIN_SECONDS = 1.0
 _TOO_LONG = "431 Request Header Fields Too Large"
 _TOO_LATE = "408 Request Timeout"
+_UPGRADE_WITH_BODY = "400 Bad Request"
 #: Headers of a request that has a body, or needs more than a response.
 _NOT_PLAIN = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
-_OVERRIDDEN = ("_unset_keepalive_if_required", "timeout_keep_alive_handler", "on_response_complete")
+_OVERRIDDEN = (
+    "_unset_keepalive_if_required",
+    "_unsupported_upgrade_warning",
+    "on_response_complete",
+    "timeout_keep_alive_handler",
+)
 
 if missing := [name for name in _OVERRIDDEN if not hasattr(HttpToolsProtocol, name)]:
     raise ImportError(f"HttpToolsProtocol lacks {', '.join(missing)}")
@@ -79,6 +88,8 @@ class HttpProtocol(HttpToolsProtocol):
         #: bytes came since that did not.
         self._progressed = False
         self._stalled = 0
+        #: Whether nothing more is read: the last request asked for an upgrade.
+        self._is_last = False
 
     # The connection
 
@@ -96,6 +107,8 @@ class HttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         # NOTE(bounds): uvicorn limits neither size nor time with httptools: one header without an
         # end would fill the memory, one letter hold a connection for ever. The edge limits bodies.
+        if self._is_last:
+            return
         self._progressed = False
         super().data_received(data)
         self._stalled = 0 if self._progressed else self._stalled + len(data)
@@ -104,6 +117,9 @@ class HttpProtocol(HttpToolsProtocol):
         elif self._in_head and self._head_timer is None:
             # PERF: nearly every head comes whole, and needs no timer.
             self._start_head_timer()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Log nothing: the request is served as one without ``Upgrade``."""
 
     def _start_head_timer(self) -> None:
         self._head_timer = self.loop.call_later(HEAD_SECONDS, self._head_is_late)
@@ -167,9 +183,12 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        self._in_head, self._progressed = False, True
         if self._head_timer is not None:
             self._stop_head_timer()
+        if self.parser.should_upgrade():
+            self._serve_last()
+            return
+        self._in_head, self._progressed = False, True
         if self._find_cached is None or not self._is_plain():
             super().on_headers_complete()
             self._offer_extensions(self.cycle)
@@ -183,6 +202,22 @@ class HttpProtocol(HttpToolsProtocol):
         self.scope["query_string"] = url.query or b""
         if not self._respond_from_cache(self._find_cached):
             self._call_app()
+
+    def _serve_last(self) -> None:
+        """Serve a request with ``Upgrade`` as one without, and close.
+
+        NOTE(smuggling): httptools reads no body behind such a head, and would take the bytes of the
+        body for the next request. So one with a body is refused, and nothing after it is read.
+        """
+        self._is_last = True
+        headers = dict(self.headers)
+        if b"transfer-encoding" in headers or headers.get(b"content-length", b"0") != b"0":
+            self._refuse(_UPGRADE_WITH_BODY)
+            return
+        self._in_head, self._progressed = False, True
+        super().on_headers_complete()
+        self.cycle.default_headers = [*self.cycle.default_headers, (b"connection", b"close")]
+        self._offer_extensions(self.cycle)
 
     def on_body(self, body: bytes) -> None:
         self._progressed = True

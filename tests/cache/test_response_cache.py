@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from changemaker_core.cache import CachedResponse, CompleteResponse, ResponseCache
-from changemaker_core.db import read_tables
+from changemaker_core.db import read_tags
 from changemaker_core.db.tracking import Changes
 
 
@@ -32,7 +32,7 @@ class Source:
 
     async def fill(self):
         self.runs += 1
-        if (tables := read_tables.get()) is not None:
+        if (tables := read_tags.get()) is not None:
             tables.add(self.table)
         value = self.value
         await self.gate.wait()
@@ -51,7 +51,7 @@ def clock():
 
 @pytest.fixture
 def cache(changes, clock):
-    return ResponseCache(changes, clock=clock)
+    return ResponseCache(changes, max_bytes=1_000_000, clock=clock)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ async def test_a_row_that_changes_while_the_response_is_made(cache, changes, rea
 
     async def fill():
         notify(changes, written)
-        read_tables.get().add(read)
+        read_tags.get().add(read)
         return CompleteResponse(200, [], b"old")
 
     await cache.get_or_fill("k", 60, fill)

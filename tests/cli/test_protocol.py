@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import json
 import socket
 
 import httpx
@@ -277,3 +279,34 @@ async def test_the_time_for_a_head_begins_anew_after_a_response(impatient):
         await asyncio.wait_for(reader.readexactly(len(b'{"status":"ok"}')), 20)
         await asyncio.sleep(0.5)
     writer.close()
+
+
+SMUGGLED = b"POST /api/auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize(
+    "framing", [f"Content-Length: {len(SMUGGLED)}", "Transfer-Encoding: chunked"]
+)
+@pytest.mark.parametrize("protocol", ["foo", "h2c", "websocket"])
+def test_the_body_behind_an_upgrade_is_no_request(wire, protocol, framing):
+    wire.send(
+        wire.request(
+            "/api/auth/refresh",
+            "Connection: Upgrade",
+            f"Upgrade: {protocol}",
+            framing,
+            method="POST",
+        )
+    )
+    status, headers, _ = wire.response()
+    assert (status, headers["connection"]) == (400, "close")
+    with contextlib.suppress(ConnectionError):  # the server may have closed already
+        wire.send(SMUGGLED)
+        assert wire.file.read() == b""
+
+
+def test_an_upgrade_is_ignored_and_is_the_last_request(wire):
+    wire.send(wire.request(HEALTH, "Connection: Upgrade", "Upgrade: websocket"), wire.request(LIST))
+    status, headers, body = wire.response()
+    assert (status, headers["connection"], json.loads(body)["status"]) == (200, "close", "ok")
+    assert wire.file.read() == b""

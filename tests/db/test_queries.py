@@ -26,7 +26,7 @@ from changemaker_core.db import (
     UUIDField,
     compiled,
     new_id,
-    read_tables,
+    read_tags,
 )
 
 
@@ -272,9 +272,9 @@ async def test_tables_read_are_collected_wherever_the_query_runs(database, table
         lambda: asyncio.to_thread(database.sync.one, joined()),
     ):
         collected: set[str] = set()
-        token = read_tables.set(collected)
+        token = read_tags.set(collected)
         await ask()
-        read_tables.reset(token)
+        read_tags.reset(token)
         assert collected >= {"test_thing", "test_group"}
 
 

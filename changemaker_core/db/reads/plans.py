@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from changemaker_core.db.context import Unit, read_tables
+from changemaker_core.db.context import Unit, read_tags
 from changemaker_core.db.reads.parameters import Param, check_literal
 from changemaker_core.db.tracking import statement_reads
 from changemaker_core.db.work import Work
@@ -59,14 +59,14 @@ class Plan:
 
     def make_rows(self, values: list[Any], fetched: list[Any], row_tags: bool) -> list[Any]:
         """Return the rows that a driver fetched, typed; record what they were read from."""
-        collector = read_tables.get()
+        collector = read_tags.get()
         if collector is not None:
             collector |= self.reads.tags(values, fetched, row_tags=row_tags)
         return self._make_rows(fetched)
 
     def record_failure(self) -> None:
         """Record that its tables were read in vain: a response may depend on the failure."""
-        collector = read_tables.get()
+        collector = read_tags.get()
         if collector is not None:
             collector |= self.reads.tables
 

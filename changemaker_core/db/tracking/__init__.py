@@ -1,6 +1,6 @@
 """Which tables and rows a statement reads and writes, and who is notified of a write.
 
-Four functions and a class are the face of this package; everything else is private to it.
+The names in ``__all__`` are the interface of this package, above all four functions and a class.
 
 - :func:`statement_reads` returns what a SQL statement reads, :func:`statement_writes` what it
   writes, both as *tags*: names of tables, or of parts of a table's rows (``tags.py``).

@@ -22,7 +22,6 @@ class LoginResource:
     @endpoint(public=True, body=Login, response=Session)
     async def on_post(self, req: Request, resp: Response, *, body: Login) -> Session:
         """Sign in."""
-        _never_store(resp)
         return await self._sessions.sign_in(body.email, body.password, req.visitor)
 
 
@@ -35,7 +34,6 @@ class RefreshResource:
     @endpoint(public=True, body=Refresh, response=Session, rate_limit="60/minute")
     async def on_post(self, req: Request, resp: Response, *, body: Refresh) -> Session:
         """Exchange a refresh token for new tokens."""
-        _never_store(resp)
         return await self._sessions.refresh(body.refresh_token)
 
 
@@ -66,7 +64,3 @@ class MeResource:
             if account is not None:
                 return self._sessions.describe(account)
         raise Unauthorized
-
-
-def _never_store(resp: Response) -> None:
-    resp.set_header("Cache-Control", "no-store")

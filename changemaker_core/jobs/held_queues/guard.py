@@ -6,8 +6,9 @@ queue, and each time its executors report that they are alive. Each machine keep
 that it has seen committed in a file of the site's run folder, outside of any backup. Two rules
 follow.
 
-- What happens after a point of no return happens after the file has its number. So a database
-  whose number is lower than the file's has lost something: it was restored.
+- What happens after a point of no return happens after the file has its number, unless the file
+  cannot be written, which is logged. So a database whose number is lower than the file's has lost
+  something: it was restored.
 - A file never has a number that is not committed, since it is written after the commit. A process
   that is killed in between leaves the file behind the database, which means nothing.
 """

@@ -9,7 +9,7 @@ import msgspec
 import peewee
 import pytest
 
-from changemaker_core.db import Model, Query, UUIDField, compiled, new_id, read_tables
+from changemaker_core.db import Model, Query, UUIDField, compiled, new_id, read_tags
 from changemaker_core.db.context import current_unit
 from changemaker_core.db.tracking import channels_to_listen, channels_to_notify
 from changemaker_core.db.tracking.models import key_of
@@ -202,12 +202,12 @@ def tables(database, make_tables):
 
 def reads(bound):
     """What a query was read from, as a cache collects it, inside of a unit of work."""
-    token = read_tables.set(set())
+    token = read_tags.set(set())
     try:
         result = bound.all()
-        return result, frozenset(read_tables.get())
+        return result, frozenset(read_tags.get())
     finally:
-        read_tables.reset(token)
+        read_tags.reset(token)
 
 
 def test_which_are_read_by_row(tables):
@@ -264,23 +264,23 @@ def test_raw_sql_in_a_condition_is_not_trusted(tables):
 async def test_tags_are_collected_wherever_the_query_runs(tables):
     id = await tables.write(lambda tx: Town.create(slug="a").id)
     collected = set()
-    token = read_tables.set(collected)
+    token = read_tags.set(collected)
     await tables.one(by_id(id))
     assert collected == {key_of(TOWN).tag(id)}
     tables.sync.one(by_id(id))
     assert collected == {key_of(TOWN).tag(id)}
     await tables.count(by_id(id))
     assert collected == {key_of(TOWN).tag(id), TOWN}
-    read_tables.reset(token)
+    read_tags.reset(token)
 
 
 async def test_a_query_that_fails_was_read_from_its_tables(database):
     collected = set()
-    token = read_tables.set(collected)
+    token = read_tags.set(collected)
     with pytest.raises(peewee.PeeweeException):  # there is no such table
         await database.one(by_id(new_id()))
     assert collected == {TOWN}
-    read_tables.reset(token)
+    read_tags.reset(token)
 
 
 class Play:
@@ -383,8 +383,8 @@ def test_without_row_tags_tables_are_read_and_written(tables):
     tables.engine.row_tags = False
     assert tables.sync.write(write) == ({TOWN}, {TOWN})
     collected = set()
-    token = read_tables.set(collected)
+    token = read_tags.set(collected)
     tables.sync.one(by_id(id))
     asyncio.run(tables.one(by_id(id)))
-    read_tables.reset(token)
+    read_tags.reset(token)
     assert collected == {TOWN}

@@ -53,7 +53,6 @@ class RepresentativesResource:
         self, req: Request, resp: Response, *, query: RepresentativeQuery
     ) -> Representatives:
         """Return the representatives of a postal code."""
-        resp.set_header("Cache-Control", "no-store")
         try:
             found = await self._lookups.find(query.postal_code)
         except LOOKUP_ERRORS as error:

@@ -200,7 +200,7 @@ class EmailStatusPage:
             "share_url": share_url,
             "qr_svg": qr_svg(share_url, title),
         }
-        return TemplateResponse("influence/email_status.html", context, headers=(NO_STORE,))
+        return TemplateResponse("influence/email_status.html", context)
 
 
 def _show_errors(form: Form[SendForm], invalid: Invalid) -> None:

@@ -95,7 +95,6 @@ class PublicEmailResource:
     @endpoint(public=True, response=PublicEmail)
     async def on_get(self, req: Request, resp: Response, *, id: str) -> PublicEmail:
         """Return the status of a message, to anyone who knows its id."""
-        resp.set_header("Cache-Control", "no-store")
         state = await state_of(self._site.db, id, self._site.clock())
         if state is None:
             raise NotFound
