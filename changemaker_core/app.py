@@ -36,7 +36,7 @@ def create_app(
 
     ``plugins``: ``None`` loads those that are installed; a list of classes loads exactly those.
     ``run_jobs`` also runs the site's jobs, on threads of this process. ``only`` and ``except_``
-    choose whose routes it mounts; every plugin is loaded all the same. ``safe_mode`` loads core
+    choose whose routes it mounts; every plugin is still loaded. ``safe_mode`` loads core
     alone. ``clock`` returns the time as an aware UTC datetime.
 
     Raises :class:`~changemaker_core.plugin.errors.BootFailed` with every problem at once.

@@ -156,7 +156,7 @@ class CoreHooks:
 
     @hookspec
     def cm_bootstrap_site(self, site: Site, options: Mapping[str, Any]) -> None:
-        """Seed data of a new site. Runs again without harm.
+        """Seed data of a new site. It must be safe to call again.
 
         ``options["demo"]`` is true when the site is a demonstration.
 

@@ -103,7 +103,7 @@ class Site:
         ]
 
     def folder(self, plugin: str) -> Path:
-        """Return the plugin's own data folder, made where it is missing."""
+        """Return the plugin's own data folder, created if it is missing."""
         folder = self.config.site_dir / "data" / plugin
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -139,7 +139,7 @@ class Site:
         ]
 
     def close(self) -> None:
-        """End the site's threads and connections, and write down what was counted."""
+        """End the site's threads and connections, and save its metrics."""
         for opened in ("metrics", "mail", "redis"):
             if vars(self).get(opened) is not None:
                 getattr(self, opened).close()

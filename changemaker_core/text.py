@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
 
 class Text(str):
-    """A message in English that remembers how to be said in another language.
+    """A message in English that is translated once its reader's language is known.
 
-    It *is* its English wording, so logs, exceptions and plain callers need to know nothing. Where
+    It *is* a ``str`` in English, so logs, exceptions and other callers use it as it is. Where
     a reader's language is known, ``Translations.translate(text, locale)`` looks up ``message`` and
     fills in ``params`` (``str.format`` names).
 

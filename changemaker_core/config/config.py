@@ -123,7 +123,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     ) -> tuple[Config, tuple[ConfigProblem, ...]]:
         """Read as :meth:`load` does, and return the problems instead of raising them.
 
-        A key with an invalid value has its default. For commands that must work in spite of a wrong
+        A key with an invalid value has its default. For commands that must work despite an invalid
         configuration.
         """
         folder = Path(site_dir or environ.get("CHANGEMAKER_SITE") or ".").resolve()

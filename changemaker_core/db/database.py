@@ -60,7 +60,7 @@ class Effects(Protocol):
 
 
 class Tx:
-    """A running transaction: the only door to effects.
+    """A running transaction: it enqueues jobs, emits events, and gives rows their time and actor.
 
     ``now`` is one aware UTC moment for the whole transaction; ``actor`` is who is acting.
     """
@@ -82,14 +82,14 @@ class Tx:
         due_at: datetime | None = None,
         key: str | None = None,
     ) -> str:
-        """Enqueue ``job`` with ``payload``, and return its id. It exists if this is committed.
+        """Enqueue ``job`` with ``payload``, and return its id. The job exists once this commits.
 
-        Where a job with this ``key`` is waiting or running, none is added, and its id is returned.
+        If a job with this ``key`` is waiting or running, none is added, and its id is returned.
         """
         return self._effects().enqueue(self, job, payload, due_at=due_at, key=key)
 
     def emit(self, event: str, payload: Mapping[str, Any]) -> None:
-        """Enqueue a job for each subscriber of ``event``. They exist if this is committed."""
+        """Enqueue a job for each subscriber of ``event``. The jobs exist once this commits."""
         self._effects().emit(self, event, payload)
 
     def _effects(self) -> Effects:
@@ -179,7 +179,7 @@ class Database:
         return database
 
     async def read(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
-        """Run ``fn(*args)`` on a thread, in one snapshot, where it cannot write."""
+        """Run ``fn(*args)`` on a thread, in one read-only snapshot."""
         self._check_outside()
         work = Work(lambda _: fn(*args, **kwargs), asyncio.get_running_loop())
         self.engine.read(work)

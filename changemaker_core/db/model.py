@@ -62,7 +62,7 @@ current_database = CurrentDatabase()
 
 
 class Model(peewee.Model):
-    """A table. Works on whichever database the running unit of work is on.
+    """A table, in the database of the running unit of work.
 
     Name the table ``<plugin>_<entity>`` in ``class Meta: table_name = …``.
     """

@@ -45,7 +45,7 @@ def uses(key: str) -> Query:
 
 
 class SlidingWindow:
-    """At most ``limit`` in any ``period``, for each ``who``; exact between processes.
+    """At most ``limit`` in any ``period``, for each ``who``; exact across processes.
 
     >>> BY_ADDRESS = SlidingWindow("petitions.signer", 30, timedelta(hours=1))
     >>> BY_ADDRESS.take(tx, sender_address)

@@ -99,13 +99,13 @@ def endpoint(
     - ``response`` is the type of the returned value, for the documentation of the API.
     - ``rate_limit="10/minute"`` is counted for each address and protects our own CPU; processes
       share it where Redis is configured.
-    - ``cache=60`` caches responses of public GETs for that many seconds; each is dropped at once
-      when a table or row changes that it was read from. A cached response may depend on path, query
-      and language only.
+    - ``cache=60`` caches responses of public GETs for that many seconds; each is invalidated at
+      once when a table or row that it was read from changes. A cached response may depend only on
+      path, query and language.
 
     The responder returns a Struct, dict or list (JSON), a ``TemplateResponse``, a ``Redirect``,
     bytes (with ``resp.content_type`` set), or ``None`` where it has filled ``resp`` itself.
-    Mistakes in the declaration raise TypeError or ValueError where it stands.
+    A wrong declaration raises TypeError or ValueError as soon as it is imported.
     """
     rate = Rate.parse(rate_limit) if rate_limit is not None else None
 

@@ -34,9 +34,9 @@ class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CursorQuery(ListQuery, frozen=True, kw_only=True):
-    """Query parameters of a list without end: also ``cursor``, the last page's ``next_cursor``.
+    """Query parameters of an unbounded list: also ``cursor``, the last page's ``next_cursor``.
 
-    Every page costs the same, and a row that is added meanwhile moves no other to the next page.
+    Every page costs the same, and rows that are added meanwhile do not shift the next page.
     ``offset`` counts from the cursor.
     """
 
@@ -71,7 +71,7 @@ def paginate(
 ) -> Paginated[T]:
     """Return one page of ``rows``, of which the caller fetched ``query.limit + 1``.
 
-    The extra row is not shown: it means that there are more. ``total`` may be counted no
+    The extra row is not returned: it shows that there are more. ``total`` may be counted no
     further than ``COUNTED + 1``. ``cursor(last_row)`` is made with ``Cursors.write``.
     """
     shown = list(rows[: query.limit])
@@ -93,7 +93,7 @@ def paginate(
 class Cursors:
     """Writes and reads cursors: opaque to clients, and signed against tampering.
 
-    ``purpose`` is the list's name: a cursor of one list is not good for another. ``secret`` is the
+    ``purpose`` is the list's name: a cursor of one list is invalid in another. ``secret`` is the
     site's.
     """
 

@@ -111,7 +111,7 @@ class Request(falcon.asgi.Request):
 
     @property
     def visitor(self) -> str:
-        """The visitor in rate limits: the address, or an IPv6 address's whole /64, one host's."""
+        """The visitor's key in rate limits: the IPv4 address, or an IPv6 address's /64 network."""
         return visitor_key(self.client_ip)
 
     @property

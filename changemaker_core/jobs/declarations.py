@@ -42,10 +42,10 @@ class Job:
     ``on_unknown(tx, **payload)`` and ``on_dead(tx, **payload)`` let the plugin's own rows follow
     when the executor, not ``func``, decides how a job ended; they run in the same transaction.
 
-    ``hold_after``, at least an hour, is for what must not be done late or twice. The job's whole
-    ``queue`` is held until an operator releases it where jobs wait in it and no executor has worked
-    on it for that long, or where the database turns out to have been restored. Runs that reached
-    ``run.at_risk`` are counted for that exactly; others to half a minute.
+    ``hold_after``, at least an hour, is for what must not be done late or twice. If jobs wait in
+    its ``queue`` and no executor has worked on it for that long, or if the database was restored,
+    the whole queue is held until an operator releases it. To detect a restore, runs that reached
+    ``run.at_risk`` are counted exactly, others to half a minute.
     """
 
     name: str

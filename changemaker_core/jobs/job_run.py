@@ -28,7 +28,7 @@ R = TypeVar("R")
 class JobRun:
     """One run of a job: it reads and writes, and settles how the job ended.
 
-    Every step is refused with ``LeaseLost`` once the lease is lost. A function ``fn`` given to a
+    Once the lease is lost, every step raises ``LeaseLost``. A function ``fn`` given to a
     step is called as ``fn(tx, *args)`` in the transaction that changes the job's state. A job whose
     function returns without having settled it is done; one whose function raises is retried, or,
     after ``at_risk``, of unknown outcome.

@@ -22,8 +22,8 @@ class Claim:
 
     ``kind`` is what messages call it, ``name`` as the plugin writes it. ``key`` decides whether
     two names are the same; it is the name where it is not given. ``prefix`` is what the name must
-    begin with. A claim with ``place`` (where the name is written) may be made by several plugins
-    as long as they write the name alike.
+    begin with. Several plugins may make a claim with ``place`` (where the name is written) if
+    they write the name the same.
     """
 
     kind: str

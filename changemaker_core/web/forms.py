@@ -25,7 +25,7 @@ WHOLE = ""
 
 @dataclass
 class Form(Generic[T]):
-    """A submitted form: ``value`` when all is well, else ``errors`` by field; ``data`` as typed.
+    """A submitted form: ``value`` if it is valid, else ``errors`` by field; ``data`` as typed.
 
     Errors are ``Text``, so that the page shows them in the reader's language.
     """

@@ -203,12 +203,12 @@ def _first_column(rows: list[tuple[Any, ...]]) -> list[Any]:
 def compiled(
     row: type[R], *, shape: tuple[str, ...] = ()
 ) -> Callable[[Callable[P, peewee.Query]], Compiled[P, R]]:
-    """Make a function that builds a query into one that is built once and called like a function.
+    """Compile the query that a function builds: built once, it is then called like the function.
 
     ``row`` is a msgspec Struct whose fields are named as the selected columns are (or a plain type
     for a query of one column). Arguments become typed parameters. Whether an argument is None, and
-    the values of those named in ``shape``, choose a variant; nothing else about an argument may be
-    looked at while the query is built.
+    the values of those named in ``shape``, choose a variant; the
+    function may use nothing else of an argument while it builds the query.
 
     >>> @compiled(Card, shape=("newest",))
     ... def cards(status: str | None = None, newest: bool = True, limit: int = 50) -> Query:
