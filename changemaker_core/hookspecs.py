@@ -120,7 +120,7 @@ class CoreHooks:
         >>> @hookimpl
         ... def cm_register_roles(self):
         ...     greeter = frozenset({"hello.greeting.write"})
-        ...     return [Role("GREETER", "Writes greetings", greeter)]
+        ...     return [Role("GREETER", "Can write greetings", greeter)]
         """
 
     @hookspec

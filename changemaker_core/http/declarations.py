@@ -58,7 +58,7 @@ def _path_problems(route: Route) -> Iterator[tuple[str, str]]:
         problem = f"{route.path!r} is not a path."
         yield problem, "Begin it with a /, and put one / between two steps."
     if len(set(parameters)) < len(parameters):
-        problem = f"The path {route.path!r} has one parameter twice."
+        problem = f"The path {route.path!r} names a parameter twice."
         yield problem, "Give each parameter a name of its own."
 
 

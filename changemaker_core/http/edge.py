@@ -201,7 +201,7 @@ class Edge:
         async def fill() -> CompleteResponse:
             response = await self._falcon.respond(req, receive, sender.forward)
             if response is None:
-                raise TypeError(f"{req.route}: a response that is cached cannot be a stream")
+                raise TypeError(f"{req.route}: a cached response cannot be a stream")
             return cacheable(response, secure=req.is_secure)
 
         self._changes.check()

@@ -100,7 +100,7 @@ class FolderSession:
         """Write the file."""
         body, self._body = self._body, None
         if body is None:
-            raise RuntimeError("send_envelope() comes before send_data()")
+            raise RuntimeError("call send_envelope() before send_data()")
         try:
             self._transport.store(body)
         except OSError as error:

@@ -157,7 +157,7 @@ class SmtpSession:
         """Send DATA and the message, and wait for the server's reply."""
         body, self._body = self._body, None
         if body is None or self._connection is None:
-            raise RuntimeError("send_envelope() comes before send_data()")
+            raise RuntimeError("call send_envelope() before send_data()")
         with self._refused_if_lost():
             try:
                 self._connection.send_data(body)

@@ -41,7 +41,7 @@ class Metric:
 
 def _problems(metric: Metric) -> Iterator[tuple[str, str]]:
     if not _NAME.fullmatch(metric.name):
-        problem = f"The metric {metric.name!r} is not named cm_ and then a-z, 0-9 and _."
+        problem = f"The metric {metric.name!r} must be named cm_ followed by a-z, 0-9 and _."
         yield problem, "Call it cm_, then the plugin's name, then what it counts."
 
 

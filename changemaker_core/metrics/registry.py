@@ -168,7 +168,7 @@ class Counter:
     def inc(self, amount: float = 1, **labels: str) -> None:
         """Add ``amount``, at least 0. Every label of the metric must be given."""
         if amount < 0:
-            raise ValueError("a counter only goes up")
+            raise ValueError("a counter can only increase")
         self._metrics.add(self._metric, _values(self._metric, labels), amount)
 
 
@@ -196,7 +196,7 @@ class _Collected:
 
 def _check(metric: Metric) -> None:
     if metric.kind == "counter" and not metric.name.endswith("_total"):
-        raise ValueError(f"the counter {metric.name!r} must be named with _total at its end")
+        raise ValueError(f"the counter {metric.name!r} must have a name that ends with _total")
 
 
 def _values(metric: Metric, labels: dict[str, str]) -> tuple[str, ...]:

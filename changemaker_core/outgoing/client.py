@@ -112,7 +112,7 @@ class Outgoing:
     async def _read(self, response: httpx.Response) -> bytes:
         # A few packed kilobytes unpack to gigabytes at once: we requested none, and accept none.
         if response.headers.get("content-encoding", "identity") != "identity":
-            raise WrongContentType("a packed response, which was not requested")
+            raise WrongContentType("a compressed response, which was not requested")
         body = bytearray()
         async for chunk in response.aiter_raw():
             body += chunk

@@ -376,7 +376,7 @@ class Bench(Model):
         ("metrics", "Metric('benches_total', 'x')", "The metric 'benches_total'"),
         ("authenticators", "Authenticator('badge', print)", "The authenticator 'badge'"),
         ("routes", "Route('parks', object())", "'parks' is not a path."),
-        ("routes", "Route('/a/{id}/{id}', object())", "one parameter twice"),
+        ("routes", "Route('/a/{id}/{id}', object())", "names a parameter twice"),
     ],
 )
 def test_names_say_whose_they_are(shelf: Shelf, hook: str, item: str, told: str) -> None:

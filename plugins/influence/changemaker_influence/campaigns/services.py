@@ -151,7 +151,7 @@ def _with_free_slug(title: str, write: Callable[[str], bool]) -> str:
         if write(slug):
             return slug
         slug = free_slug(title, _TakenSlugs())
-    raise RuntimeError(f"no slug stayed free for {title!r}")
+    raise RuntimeError(f"no free slug was found for {title!r}")
 
 
 def _insert(**values: Any) -> bool:
