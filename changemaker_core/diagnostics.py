@@ -25,6 +25,10 @@ class Finding:
     detail: str
     fix: str = ""
 
+    def __post_init__(self) -> None:
+        if self.status not in ("ok", "warning", "error"):
+            raise ValueError(f"the status {self.status!r} is not ok, warning or error")
+
 
 @dataclass(frozen=True, slots=True)
 class Check:

@@ -70,11 +70,13 @@ def check_migrations(site: Site) -> Iterator[Finding]:
     """Compare the migrations that the database has with those of the installed code."""
     state = migrations.state(site.db, site.migration_folders())
     if state.ahead:
-        detail = f"The database is ahead of the installed code by {len(state.ahead)} migrations."
+        names = ", ".join(f"{step.plugin} {step.name}" for step in state.ahead)
+        detail = f"The database is ahead of the installed code: {names}."
         fix = "Install the packages that contain them, or restore an earlier backup."
         yield Finding("error", detail, fix)
     elif state.behind:
-        detail = f"The database is behind the installed code by {len(state.behind)} migrations."
+        names = ", ".join(f"{step.plugin} {step.name}" for step in state.behind)
+        detail = f"The database is behind the installed code: {names}."
         fix = f"Make a backup, then run `changemaker --site {site.config.site_dir} migrate`."
         yield Finding("error", detail, fix)
     else:

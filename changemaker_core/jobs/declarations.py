@@ -32,6 +32,12 @@ class Interval:
 
     interval: timedelta
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.interval, timedelta) or self.interval <= timedelta(0):
+            raise ValueError(
+                f"Interval({self.interval!r}) is not a period; write Interval(timedelta(hours=1))"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class Job:

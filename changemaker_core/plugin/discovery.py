@@ -8,6 +8,7 @@ from functools import cache
 from importlib import metadata
 from typing import TYPE_CHECKING
 
+import msgspec
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -260,7 +261,7 @@ def _import_failed(candidate: Candidate, error: BaseException) -> PluginError:
 
 
 def manifest_problem(candidate: Candidate, plugin_class: type[Plugin]) -> PluginError | None:
-    """Return the problem with the class's ``name``, ``requires`` or ``after``; None if sound."""
+    """Return the problem with the class's attributes; None if they are sound."""
     name = getattr(plugin_class, "name", None)
     if not isinstance(name, str) or not (candidate.core or NAME.fullmatch(name)):
         problem = f"Its name is {name!r}; use a-z and 0-9, with a letter first."
@@ -271,7 +272,16 @@ def manifest_problem(candidate: Candidate, plugin_class: type[Plugin]) -> Plugin
     if name != candidate.name:
         problem = f"The entry point calls it {candidate.name!r}, the class {name!r}."
         return candidate.error(PluginInvalid, problem, "Use the same name in both.")
+    if not _is_config(plugin_class.config):
+        problem = "`config` is not a msgspec Struct class."
+        return candidate.error(
+            PluginInvalid, problem, "Give it the class, without instantiating it."
+        )
     return _relations_problem(candidate, plugin_class)
+
+
+def _is_config(value: object) -> bool:
+    return value is None or (isinstance(value, type) and issubclass(value, msgspec.Struct))
 
 
 def _relations_problem(candidate: Candidate, plugin_class: type[Plugin]) -> PluginError | None:

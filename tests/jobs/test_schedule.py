@@ -4,6 +4,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -119,3 +120,9 @@ def test_old_rows_are_purged_except_current_due_times(
     Scheduler(site).enqueue_due()
     Executor(site).run_due()
     assert "test.fail" not in [row.name for row in rows(site)]
+
+
+@pytest.mark.parametrize("interval", [3600, timedelta(0), timedelta(hours=-1)])
+def test_an_interval_is_a_positive_period(interval: Any) -> None:
+    with pytest.raises(ValueError, match=r"write Interval\(timedelta\(hours=1\)\)"):
+        Interval(interval)

@@ -217,6 +217,7 @@ def test_an_entry_point_must_be_there(shelf: Shelf) -> None:
         ("core", "", "core's own"),
         ("parks", "requires = ('media')", "`requires` is not a tuple"),
         ("parks", "after = ('parks',)", "names the plugin itself"),
+        ("parks", "config = {'benches': 4}", "`config` is not a msgspec Struct class"),
     ],
 )
 def test_a_manifest_that_is_wrong(shelf: Shelf, name: str, body: str, told: str) -> None:
