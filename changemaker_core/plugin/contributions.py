@@ -48,6 +48,10 @@ class Kind(Generic[T]):
     claims: Callable[[T, str], Iterable[Claim]] = lambda _item, _plugin: ()
     problems: Callable[[T], Iterable[tuple[str, str]]] = lambda _item: ()
 
+    def __post_init__(self) -> None:
+        if not isinstance(self.item, type):
+            raise TypeError(f"the items of {self.hook} are {self.item!r}, which is not a class")
+
     @property
     def name(self) -> str:
         """``routes`` for ``cm_register_routes``."""

@@ -36,6 +36,7 @@ from changemaker_core.plugin.hooks import (
 )
 from changemaker_core.plugin.loaded import LoadedPlugin, Skipped
 from changemaker_core.plugin.order import Edges, Order, sort
+from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -360,8 +361,10 @@ def _offer(plugin: LoadedPlugin, hooks: Hooks) -> list[PluginError]:
         if plugin.core:
             raise
         return [raised(plugin, "Importing its hookspecs.py", error)]
-    problems = [_foreign_hook(plugin, n) for n in _offered(module) if not _owns(plugin, n)]
-    kinds = [value for value in vars(module).values() if isinstance(value, Kind)]
+    offered = _offered(module)
+    kinds = [k for k in vars(module).values() if isinstance(k, Kind) and _owns(plugin, k.hook)]
+    problems = [_foreign_hook(plugin, n) for n in offered if not _owns(plugin, n)]
+    problems += [_stray_kind(plugin, k.hook, offered) for k in kinds if k.hook not in offered]
     for namespace in () if problems else _namespaces(module):
         hooks.offer(namespace, plugin.name, kinds)
     return problems
@@ -374,6 +377,12 @@ def _owns(plugin: LoadedPlugin, hook: str) -> bool:
 def _foreign_hook(plugin: LoadedPlugin, hook: str) -> PluginError:
     problem = f"It offers a hook {hook!r}, which does not begin with its name."
     return plugin.error(PluginInvalid, problem, f"Call it {plugin.name}_….")
+
+
+def _stray_kind(plugin: LoadedPlugin, hook: str, offered: list[str]) -> PluginError:
+    problem = f"Its hookspecs.py has a Kind for {hook!r}, and no such hook."
+    fix = f"Name the hook as it is defined.{did_you_mean(hook, offered)}"
+    return plugin.error(PluginInvalid, problem, fix)
 
 
 def _namespaces(module: ModuleType) -> list[ModuleType | type]:

@@ -254,6 +254,23 @@ def test_offered_hooks_bear_the_name_of_their_plugin(shelf: Shelf) -> None:
     assert "does not begin with its name" in shelf.only_problem(PluginInvalid).problem
 
 
+def test_a_kind_belongs_to_a_hook_of_the_file(shelf: Shelf) -> None:
+    offers = """
+    @hookspec
+    def media_register_stores(site) -> list[str]: ...
+    KIND = Kind("media_register_store", str)
+    """
+    shelf.plugin("media", hookspecs=offers)
+    problem = shelf.only_problem(PluginInvalid)
+    assert "a Kind for 'media_register_store', and no such hook" in problem.problem
+    assert "Did you mean 'media_register_stores'?" in problem.fix
+
+
+def test_the_items_of_a_kind_are_a_class(shelf: Shelf) -> None:
+    shelf.plugin("media", hookspecs="KIND = Kind('media_register_stores', 'str')")
+    assert "'str', which is not a class" in shelf.only_problem(PluginFailed).problem
+
+
 def test_hookspecs_that_cannot_be_imported(shelf: Shelf) -> None:
     shelf.plugin("media", hookspecs="raise ValueError('boom')")
     assert "hookspecs.py raised ValueError: boom" in shelf.only_problem(PluginFailed).problem

@@ -15,7 +15,7 @@ from changemaker_core.text import Text
 from changemaker_core.web import Form, StaticFiles, Templates, Translations
 from changemaker_influence.emails.links import tel
 from changemaker_influence.emails.qr import qr_svg
-from changemaker_influence.emails.sending import CONSENT, CONSENT_MISSING
+from changemaker_influence.emails.submission import CONSENT, CONSENT_MISSING
 
 ROOT = Path(__file__).parents[2]
 INFLUENCE = ROOT / "plugins/influence/changemaker_influence"

@@ -10,7 +10,7 @@ from changemaker_influence.campaigns.pages import CampaignListPage
 from changemaker_influence.directories.resources import RepresentativesResource
 from changemaker_influence.emails import resources as emails
 from changemaker_influence.emails.pages import CampaignPage, EmailStatusPage
-from changemaker_influence.emails.sending import Sending
+from changemaker_influence.emails.submission import Submissions
 
 if TYPE_CHECKING:
     from changemaker_core import Site
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 def routes(site: Site, lookups: Lookups) -> list[Route]:
     """Return the organiser's API, the public one, and the pages."""
-    sending = Sending(site, lookups)
+    submissions = Submissions(site, lookups)
     return [
         Route("/api/campaigns", resources.CampaignsResource(site)),
         Route("/api/campaigns/{id}", resources.CampaignResource(site)),
         Route("/api/campaigns/{id}/recipients", resources.RecipientsResource(site)),
         Route("/api/campaigns/{id}/emails", emails.CampaignEmailsResource(site)),
-        Route("/api/campaigns/{id}/send-email", emails.SendEmailResource(site, sending)),
+        Route("/api/campaigns/{id}/send-email", emails.SendEmailResource(site, submissions)),
         Route("/api/public/campaigns", resources.PublicCampaignsResource(site)),
         Route("/api/public/campaigns/{slug}", resources.PublicCampaignResource(site)),
         Route("/api/public/representatives", RepresentativesResource(lookups)),
         Route("/api/public/emails/{id}", emails.PublicEmailResource(site)),
         Route("/campaigns", CampaignListPage(site)),
-        Route("/campaigns/{slug}", CampaignPage(site, lookups, sending)),
+        Route("/campaigns/{slug}", CampaignPage(site, lookups, submissions)),
         Route("/emails/{id}", EmailStatusPage(site)),
     ]

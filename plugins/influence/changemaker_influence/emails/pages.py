@@ -30,7 +30,7 @@ from changemaker_influence.emails.qr import qr_svg
 from changemaker_influence.emails.queries import state_of, states_with
 from changemaker_influence.emails.recipients import NO_RECIPIENT, targeted
 from changemaker_influence.emails.schemas import SendEmail, SendForm
-from changemaker_influence.emails.sending import CONSENT, CONSENT_MISSING
+from changemaker_influence.emails.submission import CONSENT, CONSENT_MISSING
 from changemaker_influence.states import FINAL
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from changemaker_influence.campaigns.queries import PublishedCampaign
     from changemaker_influence.directories.lookup import LookupResult, Lookups
     from changemaker_influence.directories.representatives import Representative
-    from changemaker_influence.emails.sending import Sending
+    from changemaker_influence.emails.submission import Submissions
 
 #: For pages that show what one visitor typed.
 NO_STORE: Final = ("Cache-Control", "no-store")
@@ -61,10 +61,10 @@ class PageQuery(msgspec.Struct, frozen=True):
 class CampaignPage:
     """``/campaigns/{slug}``"""
 
-    def __init__(self, site: Site, lookups: Lookups, sending: Sending) -> None:
+    def __init__(self, site: Site, lookups: Lookups, submissions: Submissions) -> None:
         self._site = site
         self._lookups = lookups
-        self._sending = sending
+        self._submissions = submissions
 
     @endpoint(public=True, query=PageQuery, cache=CACHE_SECONDS)
     async def on_get(
@@ -106,7 +106,7 @@ class CampaignPage:
         )
         headers: tuple[tuple[str, str], ...] = ()
         try:
-            accepted = await self._sending.submit(
+            accepted = await self._submissions.submit(
                 campaign, wanted, visitor=req.visitor, locale=req.locale
             )
             return Redirect(f"/emails/{accepted[0].id}")

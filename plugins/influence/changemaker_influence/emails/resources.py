@@ -33,7 +33,7 @@ from changemaker_influence.emails.schemas import (
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site
-    from changemaker_influence.emails.sending import Sending
+    from changemaker_influence.emails.submission import Submissions
 
 MAX_IDEMPOTENCY_KEY = 255
 
@@ -41,9 +41,9 @@ MAX_IDEMPOTENCY_KEY = 255
 class SendEmailResource:
     """``/api/campaigns/{id}/send-email``"""
 
-    def __init__(self, site: Site, sending: Sending) -> None:
+    def __init__(self, site: Site, submissions: Submissions) -> None:
         self._site = site
-        self._sending = sending
+        self._submissions = submissions
 
     @endpoint(public=True, body=SendEmail, response=Queued, status=202)
     async def on_post(self, req: Request, resp: Response, *, id: str, body: SendEmail) -> Queued:
@@ -53,7 +53,7 @@ class SendEmailResource:
         """
         campaign = await self._site.db.one(published_by_id(id=id))
         try:
-            accepted = await self._sending.submit(
+            accepted = await self._submissions.submit(
                 campaign,
                 body,
                 visitor=req.visitor,

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from changemaker_influence.emails import idempotency, sending
+from changemaker_influence.emails import idempotency, submission
 from changemaker_influence.emails.models import CampaignEmail, EmailRepeat
 
 AVERY = "avery.tremblay@parl.example.ca"
@@ -60,9 +60,9 @@ async def test_the_row_stores_the_consent(visit):
         campaign = await v.campaign()
         await v.send(campaign, headers={"Accept-Language": "fr"})
         (row,) = await ledger(v)
-        assert row.consent_version == sending.CONSENT_VERSION
+        assert row.consent_version == submission.CONSENT_VERSION
         assert row.consent_language == "fr"
-        assert row.consent_text == v.site.translations.translate(sending.CONSENT, "fr")
+        assert row.consent_text == v.site.translations.translate(submission.CONSENT, "fr")
         assert abs(row.consented_at - v.clock()) < timedelta(minutes=1)
         assert row.subject == "Clean water"
         assert row.body == (

@@ -33,7 +33,7 @@ CONSENT: Final = Text(
 CONSENT_MISSING: Final = Text("Please check this box so that we can send your message.")
 
 
-class Sending:
+class Submissions:
     """Submits messages to a site's campaigns."""
 
     def __init__(self, site: Site, lookups: Lookups) -> None:
