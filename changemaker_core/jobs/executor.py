@@ -2,7 +2,8 @@
 
 The story of one job: ``_next`` hands it to a thread from those that ``_claim`` has leased; ``_run``
 calls its function with a ``JobRun``, through which the function settles it; what the function left
-open, ``_perform`` settles. Meanwhile ``leases.LeaseRenewer`` renews the lease.
+open, ``_perform`` settles. Meanwhile ``leases.LeaseRenewer`` renews the lease. Before each claim the
+guard holds queues that must not run, and jobs whose process died after ``at_risk`` become unknown.
 """
 
 from __future__ import annotations
@@ -177,8 +178,8 @@ class Executor:
 
     def _claim_from(self, tx: Tx, queue: str) -> list[ClaimedJob]:
         self._site.jobs.guard.check(tx, queue)
-        lease, until = secrets.token_hex(16), tx.now + self._lease
-        return statements.claim(tx, queue, self._names, self._batch, lease, until)
+        token, until = secrets.token_hex(16), tx.now + self._lease
+        return statements.claim(tx, queue, self._names, self._batch, token, until)
 
     def _run(self, claimed: ClaimedJob) -> None:
         """Run one job and settle it, whatever happens."""

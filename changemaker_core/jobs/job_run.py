@@ -136,7 +136,7 @@ class JobRun:
     @property
     def _fence(self) -> statements.Fence:
         state = "at_risk" if self.is_at_risk else "running"
-        return statements.Fence(self.id, self._claimed.lease, state)
+        return statements.Fence(self.id, self._claimed.lease_token, state)
 
     def _finish(
         self,

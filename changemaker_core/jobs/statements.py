@@ -88,7 +88,7 @@ class ClaimedJob:
     attempts: int
     wanted_at: datetime
     created_at: datetime
-    lease: str
+    lease_token: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Fence:
     """
 
     job_id: str
-    lease: str
+    lease_token: str
     state: str
 
 
@@ -110,7 +110,7 @@ class ExpiredJob:
     id: str
     name: str
     payload: dict[str, Any]
-    lease: str
+    lease_token: str
 
 
 def execute(sql: str, *values: Any) -> Any:
@@ -169,7 +169,7 @@ def queues_in_use() -> list[str]:
 
 
 def claim(
-    tx: Tx, queue: str, names: Collection[str], limit: int, lease: str, until: datetime
+    tx: Tx, queue: str, names: Collection[str], limit: int, lease_token: str, until: datetime
 ) -> list[ClaimedJob]:
     """Lease up to ``limit`` due jobs, the longest waiting first; none of a held queue."""
     prefer_due_index()
@@ -177,11 +177,11 @@ def claim(
     # NOTE(planner): an array is computed once; IN (… LIMIT) may be planned as a join.
     chosen = f"= ANY(ARRAY({found} FOR UPDATE SKIP LOCKED))" if is_postgresql() else f"IN ({found})"
     now = utc_text(tx.now)
-    values = (lease, utc_text(until), now, queue, now, *names, queue, limit)
+    values = (lease_token, utc_text(until), now, queue, now, *names, queue, limit)
     rows = execute(_CLAIM.format(chosen=chosen), *values).fetchall()
     claimed = [
         ClaimedJob(
-            str(id_), name, decode(text), attempts, read_utc(wanted), read_utc(created), lease
+            str(id_), name, decode(text), attempts, read_utc(wanted), read_utc(created), lease_token
         )
         for id_, name, text, attempts, wanted, created in rows
     ]
@@ -198,19 +198,19 @@ def expired(names: Collection[str], now: datetime) -> list[ExpiredJob]:
 def mark_unknown(tx: Tx, job: ExpiredJob, error: str) -> bool:
     """Finish a job as unknown; return False where it was renewed or settled meanwhile."""
     now = utc_text(tx.now)
-    cursor = execute(_MARK_UNKNOWN, _storable(error), now, now, job.id, job.lease, now)
+    cursor = execute(_MARK_UNKNOWN, _storable(error), now, now, job.id, job.lease_token, now)
     return bool(cursor.rowcount == 1)
 
 
 def postpone(tx: Tx, job: ExpiredJob, until: datetime) -> None:
     """Have an expired job found again at ``until``."""
-    execute(_POSTPONE, utc_text(until), job.id, job.lease)
+    execute(_POSTPONE, utc_text(until), job.id, job.lease_token)
 
 
 def require_lease(fence: Fence) -> None:
     """Raise ``LeaseLost`` unless the job is leased, and keep it so until the transaction ends."""
     lock = " FOR UPDATE" if is_postgresql() else ""  # SQLite has one writer anyway
-    if execute(_IS_LEASED + lock, fence.job_id, fence.lease, fence.state).fetchone() is None:
+    if execute(_IS_LEASED + lock, fence.job_id, fence.lease_token, fence.state).fetchone() is None:
         raise LeaseLost(fence.job_id)
 
 
@@ -242,16 +242,18 @@ def release(tx: Tx, jobs: Collection[ClaimedJob]) -> None:
 
 
 def _execute_fenced(fence: Fence, sql: str, *values: Any) -> None:
-    if execute(sql, *values, fence.job_id, fence.lease, fence.state).rowcount != 1:
+    if execute(sql, *values, fence.job_id, fence.lease_token, fence.state).rowcount != 1:
         raise LeaseLost(fence.job_id)
 
 
 def _for_jobs(sql: str, jobs: Collection[ClaimedJob]) -> str:
-    return sql.format(ids=_placeholders(jobs), leases=_placeholders({job.lease for job in jobs}))
+    return sql.format(
+        ids=_placeholders(jobs), leases=_placeholders({job.lease_token for job in jobs})
+    )
 
 
 def _ids_and_leases(jobs: Collection[ClaimedJob]) -> list[str]:
-    return [*(job.id for job in jobs), *sorted({job.lease for job in jobs})]
+    return [*(job.id for job in jobs), *sorted({job.lease_token for job in jobs})]
 
 
 def _storable(error: str | None) -> str | None:
