@@ -178,6 +178,8 @@ class Edge:
         # slashes at the beginning: //api/… would be the API, and no rule for /api/ would see it.
         odd = "\x00" in req.path or req.path.startswith("//")
         req.matched = None if odd else self._falcon.router.find(req.path)
+        if req.matched and "" in req.matched[2].values():
+            req.matched = None  # /campaigns/ is /campaigns, and not a campaign without a slug
         req.route = (req.matched[3] if req.matched else None) or NO_ROUTE
         if req.method in _READS and (redirect := self._redirect(req)) is not None:
             await sender.send(rendering.redirection(req, redirect))

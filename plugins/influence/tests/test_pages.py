@@ -57,6 +57,12 @@ async def test_from_the_list_to_the_status_of_a_sent_message(visit):
         assert "<svg" in done.text
 
 
+async def test_a_slash_at_the_end_leads_to_the_list(visit):
+    async with visit() as v:
+        response = await v.client.get("/campaigns/")
+        assert (response.status_code, response.headers["Location"]) == (308, "/campaigns")
+
+
 async def test_a_representative_without_an_address_is_shown_with_their_telephone(visit):
     async with visit() as v:
         campaign = await v.campaign()
