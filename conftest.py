@@ -31,7 +31,7 @@ class Layer:
 LAYERS = {
     # Several servers, of which some are killed or cut off; a browser, nginx, built wheels.
     "machine": Layer(
-        420,
+        1800,
         45,
         (
             "tests/packaging/*",
@@ -50,7 +50,7 @@ LAYERS = {
     ),
     # Programs of ours, started as processes: the command line, a server, a job runner.
     "process": Layer(
-        240,
+        900,
         15,
         (
             "tests/cli/*",
@@ -121,6 +121,10 @@ LAYERS = {
     ),
 }
 
+#: Tests that measure how long servers take to respond or to stop, or how many requests they serve:
+#: they run one at a time, since a test beside them would be measured too.
+ALONE = ("tests/rq/test_trouble.py", "tests/rq/test_workers.py", "tests/scenarios/test_sigterm.py")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Print the layers' times at the end, in the process that has them all."""
@@ -131,12 +135,15 @@ def pytest_configure(config: pytest.Config) -> None:
 # Before tests are left out by their markers (-m).
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give each test the marker of its layer; a test without one is an error."""
+    """Give each test its markers; a test without a layer is an error."""
     for item in items:
-        layer = layer_of(item.path.relative_to(ROOT).as_posix())
+        path = item.path.relative_to(ROOT).as_posix()
+        layer = layer_of(path)
         if layer is None:
             raise pytest.UsageError(f"{item.path}: in no layer; add it to LAYERS in conftest.py")
         item.add_marker(layer)
+        if path in ALONE:
+            item.add_marker("alone")
 
 
 def layer_of(path: str) -> str | None:

@@ -60,7 +60,11 @@ def tests(session: nox.Session) -> None:
         for name in PLUGINS:
             session.notify(f"plugin({name})")
     _install_everything(session)
-    session.run("pytest", *_options(), *(session.posargs or ["tests"]))
+    if session.posargs:
+        session.run("pytest", *_options(), *session.posargs)
+        return
+    session.run("pytest", *_options(), "-m", "not alone", "tests")
+    session.run("pytest", *_options(), "-n", "0", "-m", "alone", "tests")
 
 
 #: The long forms of the suites in which servers are killed, halted, cut off, and compared.

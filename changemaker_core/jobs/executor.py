@@ -2,8 +2,9 @@
 
 The story of one job: ``_next`` hands it to a thread from those that ``_claim`` has leased; ``_run``
 calls its function with a ``JobRun``, through which the function settles it; what the function left
-open, ``_perform`` settles. Meanwhile ``leases.LeaseRenewer`` renews the lease. Before each claim the
-guard holds queues that must not run, and jobs whose process died after ``at_risk`` become unknown.
+open, ``_perform`` settles. Meanwhile ``leases.LeaseRenewer`` renews the lease. Before each claim
+the guard holds queues that must not run, and jobs whose process died after ``at_risk`` become
+unknown.
 """
 
 from __future__ import annotations
