@@ -123,7 +123,12 @@ LAYERS = {
 
 #: Tests that measure how long servers take to respond or to stop, or how many requests they serve:
 #: they run one at a time, since a test beside them would be measured too.
-ALONE = ("tests/rq/test_trouble.py", "tests/rq/test_workers.py", "tests/scenarios/test_sigterm.py")
+ALONE = (
+    "tests/rq/test_trouble.py",
+    "tests/rq/test_workers.py",
+    "tests/scenarios/test_sigterm.py",
+    "tests/scenarios/test_split_processes.py",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:
