@@ -10,6 +10,7 @@ from hypothesis import settings
 
 from changemaker_core.testing.left_out import leave_out
 from tests.bench import netns
+from tests.bench.pgbouncer import PgBouncer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,12 @@ def _no_proc() -> str | None:
     return None if Path("/proc/self/task").exists() else "there is no /proc"
 
 
+def _no_pgbouncer() -> str | None:
+    return None if PgBouncer.find() else "no pgbouncer found; apt-get install pgbouncer"
+
+
 REQUIREMENTS = (
+    Requirement("pgbouncer", "needs PgBouncer, and a PostgreSQL server", _no_pgbouncer),
     Requirement("netns", "needs network namespaces, so Linux and root", netns.why_not),
     Requirement("autogroup", "needs a kernel that weighs sessions", _no_session_weights, True),
     Requirement("proc", "finds the children of processes through /proc", _no_proc, True),

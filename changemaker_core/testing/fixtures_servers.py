@@ -1,19 +1,16 @@
-"""Fixtures of real servers: SMTP, Valkey (which stands for Redis too), nginx, PgBouncer."""
+"""Fixtures of real servers: SMTP, and Valkey, which stands for Redis too."""
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pytest
 
 from changemaker_core.testing.left_out import leave_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from changemaker_core.testing.pgbouncer import PgBouncer
-    from changemaker_core.testing.postgres import PostgresCluster
     from changemaker_core.testing.smtp import SmtpServer
     from changemaker_core.testing.valkey import ValkeyServer
 
@@ -22,14 +19,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers."""
     config.addinivalue_line("markers", "valkey: needs a Valkey server")
     config.addinivalue_line("markers", "nginx: needs nginx")
-    config.addinivalue_line("markers", "pgbouncer: needs PgBouncer, and a PostgreSQL server")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests of servers that are not installed."""
     leave_out(config, items, "valkey", _no_valkey)
     leave_out(config, items, "nginx", _no_nginx)
-    leave_out(config, items, "pgbouncer", _no_pgbouncer)
 
 
 def _no_valkey() -> str | None:
@@ -42,12 +37,6 @@ def _no_nginx() -> str | None:
     from changemaker_core.testing.nginx import find
 
     return None if find() else "no nginx found; apt-get install nginx-light"
-
-
-def _no_pgbouncer() -> str | None:
-    from changemaker_core.testing.pgbouncer import PgBouncer
-
-    return None if PgBouncer.find() else "no pgbouncer found; apt-get install pgbouncer"
 
 
 @pytest.fixture
@@ -66,19 +55,3 @@ def valkey() -> Iterator[ValkeyServer]:
 
     with ValkeyServer() as server:
         yield server
-
-
-@pytest.fixture
-def pgbouncer(postgres_cluster: PostgresCluster) -> Iterator[Callable[..., PgBouncer]]:
-    """``pgbouncer(mode, size=40)``: a running PgBouncer before the PostgreSQL server of the run."""
-    from changemaker_core.testing.pgbouncer import PgBouncer
-
-    with contextlib.ExitStack() as stack:
-
-        def start(mode: Literal["session", "transaction"], size: int = 40) -> PgBouncer:
-            pooler = PgBouncer(postgres_cluster, mode, size)
-            stack.callback(pooler.stop)
-            pooler.start()
-            return pooler
-
-        yield start

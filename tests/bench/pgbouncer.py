@@ -53,7 +53,7 @@ class PgBouncer:
         if account is not None:  # it refuses to run as root
             shutil.chown(self._folder, account)
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603  # a program of the system
+            self._process = subprocess.Popen(  # a program of the system
                 [program, str(self._folder / "pgbouncer.ini")],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
