@@ -73,6 +73,9 @@ if TYPE_CHECKING:
     from changemaker_core.plugin.contributions import Kind as Kind
     from changemaker_core.plugin.contributions import named as named
     from changemaker_core.plugin.loaded import PluginInfo as PluginInfo
+    from changemaker_core.signing import BadSignature as BadSignature
+    from changemaker_core.signing import SignatureExpired as SignatureExpired
+    from changemaker_core.signing import Signer as Signer
     from changemaker_core.site import Site as Site
     from changemaker_core.text import Text as Text
     from changemaker_core.web import Form as Form
@@ -103,6 +106,7 @@ _ROOMS = {
     "plugin.base": "Plugin hookimpl hookspec",
     "plugin.contributions": "Claim Kind named",
     "plugin.loaded": "PluginInfo",
+    "signing": "BadSignature SignatureExpired Signer",
     "site": "Site",
     "text": "Text",
     "web": "Form Redirect TemplateResponse",

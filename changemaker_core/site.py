@@ -16,6 +16,8 @@ from changemaker_core.jobs import JOBS, SUBSCRIPTIONS, Outbox, core_jobs, subscr
 from changemaker_core.plugin import manager
 from changemaker_core.plugin.loaded import PluginInfo
 from changemaker_core.plugin.manager import Core
+from changemaker_core.signing import Signer
+from changemaker_core.web.addresses import absolute_url
 from changemaker_core.web.declarations import HOME_PAGES, NAVIGATION
 
 if TYPE_CHECKING:
@@ -101,6 +103,24 @@ class Site:
             PluginInfo(each.name, each.version, each.distribution, each.core)
             for each in self.loaded.plugins
         ]
+
+    def url(self, path: str) -> str:
+        """Return the absolute address of a path of this site: for mails, feeds and previews.
+
+        >>> site.url("/petitions/parks")
+        'https://act.example.org/petitions/parks'
+
+        Raises ``ValueError`` for what is no path.
+        """
+        return absolute_url(self.config.base_url, path)
+
+    def signer(self, purpose: str) -> Signer:
+        """Return what writes and reads signed values for one ``purpose``: ``petitions.confirm``.
+
+        Begin it with the plugin's name and a dot.
+        """
+        secrets = (self.config.secret_key, *self.config.previous_secret_keys)
+        return Signer(secrets, purpose, self.clock)
 
     def folder(self, plugin: str) -> Path:
         """Return the plugin's own data folder, created if it is missing."""

@@ -61,6 +61,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     redis_url: str | None = None
     #: Signs tokens and keys hashes. At least 32 bytes.
     secret_key: str
+    #: Earlier secret keys: links that they signed stay valid until they are removed here.
+    previous_secret_keys: tuple[str, ...] = ()
     #: ``smtp://[user:password@]host:port`` or ``smtps://…``; absent: mail is saved to a folder.
     smtp_url: str | None = None
     #: The sender of the site's own mail.

@@ -77,6 +77,10 @@ def _secret_key(value: str) -> str | None:
     )
 
 
+def _previous_secret_keys(values: tuple[str, ...]) -> str | None:
+    return next((problem for value in values if (problem := _secret_key(value))), None)
+
+
 def _smtp_url(value: str) -> str | None:
     try:
         SmtpUrl.parse(value)
@@ -189,6 +193,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "postgresql_read_seconds": _positive,
     "redis_url": _redis_url,
     "secret_key": _secret_key,
+    "previous_secret_keys": _previous_secret_keys,
     "smtp_url": _smtp_url,
     "mail_from": _mail_from,
     "base_url": _base_url,

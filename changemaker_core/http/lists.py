@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 import msgspec
 from msgspec import Meta
 
 from changemaker_core.http.errors import FieldError, Invalid
+from changemaker_core.signing import BadSignature
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from changemaker_core.signing import Signer
+
 T = TypeVar("T")
 
 #: Totals are exact up to here; counting further costs more than it is worth.
 COUNTED = 10_000
-_MAC_BYTES = 12
 
 
 class ListQuery(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,19 +92,16 @@ def paginate(
 class Cursors:
     """Writes and reads cursors: opaque to clients, and signed against tampering.
 
-    ``purpose`` is the list's name: a cursor of one list is invalid in another. ``secret`` is the
-    site's.
+    ``signer`` is the list's own: ``Cursors(site.signer("petitions.list"))``. A cursor of one list
+    is invalid in another.
     """
 
-    def __init__(self, secret: str, purpose: str) -> None:
-        self._key = hashlib.blake2b(
-            purpose.encode(), key=hashlib.sha256(secret.encode()).digest()
-        ).digest()
+    def __init__(self, signer: Signer) -> None:
+        self._signer = signer
 
     def write(self, *values: Any) -> str:
         """Return a cursor of the last row's sort values, which JSON must be able to hold."""
-        payload = msgspec.json.encode(values)
-        return base64.urlsafe_b64encode(self._mac(payload) + payload).decode().rstrip("=")
+        return self._signer.write(values)
 
     def after(self, query: CursorQuery) -> list[Any] | None:
         """Return the sort values after which the page begins; ``None`` for the first page."""
@@ -114,17 +110,9 @@ class Cursors:
     def read(self, cursor: str) -> list[Any]:
         """Return the values that ``write`` was given; raises ``Invalid`` for any other text."""
         try:
-            raw = base64.urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-        except ValueError:
+            return self._signer.read(cursor, list[Any])
+        except BadSignature:
             raise _foreign_cursor() from None
-        mac, payload = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
-        if not hmac.compare_digest(mac, self._mac(payload)):
-            raise _foreign_cursor()
-        values: list[Any] = msgspec.json.decode(payload)
-        return values
-
-    def _mac(self, payload: bytes) -> bytes:
-        return hashlib.blake2b(payload, key=self._key, digest_size=_MAC_BYTES).digest()
 
 
 def _foreign_cursor() -> Invalid:

@@ -14,6 +14,7 @@ import msgspec
 from changemaker_core.cache import CompleteResponse
 from changemaker_core.db import DatabaseUnavailable, InvalidId, LimitReached
 from changemaker_core.http.errors import NotFound, Problem, TooManyRequests, Unavailable
+from changemaker_core.signing import BadSignature
 from changemaker_core.text import Text
 from changemaker_core.web.pages import Redirect, TemplateResponse
 
@@ -161,6 +162,8 @@ def problem_of(error: Exception, req: Request) -> Problem:
         return error
     if isinstance(error, LimitReached):
         return TooManyRequests(error.retry_after.total_seconds())
+    if isinstance(error, BadSignature):
+        return NotFound(Text("This link is not valid any more."))
     if isinstance(error, InvalidId):
         # `{id}` in a path may be any text; nothing is there under one that is no id.
         return NotFound()

@@ -17,20 +17,25 @@ if TYPE_CHECKING:
 
 
 def for_locale(locale: Locale, time_zone: str) -> dict[str, Callable[..., Any]]:
-    """Return the filters of a locale; times are shown in the site's own zone."""
-    zone = get_timezone(time_zone)
+    """Return the filters of a locale; times are shown in ``zone``, by default the site's own.
 
-    def show_date(value: date, style: str = "long") -> str:
-        local = value.astimezone(zone) if isinstance(value, datetime) else value
+    ``{{ event.starts_at|datetime(event.zone) }}`` shows when an event elsewhere begins there.
+    """
+
+    def show_date(value: date, style: str = "long", zone: str = time_zone) -> str:
+        local = value.astimezone(get_timezone(zone)) if isinstance(value, datetime) else value
         return format_date(local, style, locale=locale)
 
-    def show_datetime(value: datetime) -> str:
-        day = format_date(value.astimezone(zone), "long", locale=locale)
-        return f"{day}, {format_time(value, 'short', tzinfo=zone, locale=locale)}"
+    def show_time(value: datetime, zone: str = time_zone) -> str:
+        return format_time(value, "short", tzinfo=get_timezone(zone), locale=locale)
+
+    def show_datetime(value: datetime, zone: str = time_zone) -> str:
+        return f"{show_date(value, zone=zone)}, {show_time(value, zone)}"
 
     return {
         "date": show_date,
         "datetime": show_datetime,
+        "time": show_time,
         "number": lambda value: format_decimal(value, locale=locale),
         "paragraphs": paragraphs,
         "breaks": breaks,

@@ -16,6 +16,7 @@ from jinja2 import (
 )
 
 from changemaker_core.web import filters, languages
+from changemaker_core.web.addresses import absolute_url
 from changemaker_core.web.folders import CORE, package_folders
 
 if TYPE_CHECKING:
@@ -27,11 +28,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """The part of the configuration that templates see: nothing secret."""
+    """The part of the site that templates see: nothing secret.
+
+    ``url(path)`` returns the absolute address of a path, for mails and previews.
+    """
 
     organisation: str
     base_url: str
     development: bool
+
+    def url(self, path: str) -> str:
+        return absolute_url(self.base_url, path)
 
 
 class Templates:

@@ -7,9 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from changemaker_core import Invalid, ListQuery, paginate
+from changemaker_core.db import utcnow
 from changemaker_core.http.lists import COUNTED, Cursors
+from changemaker_core.signing import Signer
 
-cursors = Cursors("s" * 32, "campaigns")
+
+def cursors_of(secret: str, purpose: str) -> Cursors:
+    return Cursors(Signer([secret], purpose, utcnow))
+
+
+cursors = cursors_of("s" * 32, "campaigns")
 
 
 def test_a_page_and_where_it_stands():
@@ -55,6 +62,6 @@ def test_a_changed_cursor_is_refused(at, letter):
 
 
 def test_a_cursor_of_another_list_or_site_is_refused():
-    for other in (Cursors("s" * 32, "responses"), Cursors("t" * 32, "campaigns")):
+    for other in (cursors_of("s" * 32, "responses"), cursors_of("t" * 32, "campaigns")):
         with pytest.raises(Invalid):
             other.read(cursors.write(1))

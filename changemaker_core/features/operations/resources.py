@@ -113,7 +113,7 @@ class JobsResource:
 
     def __init__(self, site: Site) -> None:
         self._db = site.db
-        self._cursors = Cursors(site.config.secret_key, "operations.jobs")
+        self._cursors = Cursors(site.signer("operations.jobs"))
 
     @endpoint(permission="operations.jobs.read", query=JobQuery, response=Paginated[JobView])
     async def on_get(self, req: Request, resp: Response, *, query: JobQuery) -> Paginated[JobView]:

@@ -40,7 +40,7 @@ class CampaignsResource:
 
     def __init__(self, site: Site) -> None:
         self._db = site.db
-        self._cursors = Cursors(site.config.secret_key, "influence.campaigns")
+        self._cursors = Cursors(site.signer("influence.campaigns"))
 
     @endpoint(permission=permissions.READ, query=CampaignQuery, response=Paginated[CampaignOut])
     async def on_get(
@@ -120,7 +120,7 @@ class PublicCampaignsResource:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._cursors = Cursors(site.config.secret_key, "influence.public_campaigns")
+        self._cursors = Cursors(site.signer("influence.public_campaigns"))
 
     @endpoint(
         public=True,

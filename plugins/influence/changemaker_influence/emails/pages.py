@@ -189,7 +189,7 @@ class EmailStatusPage:
         if state is None:
             raise NotFound
         emails = await states_with(self._site.db, state, now)
-        share_url = f"{self._site.config.base_url}/campaigns/{state.campaign_slug}"
+        share_url = self._site.url(f"/campaigns/{state.campaign_slug}")
         title = self._site.translations.translate(
             Text("QR code with the link to this campaign"), req.locale
         )

@@ -106,7 +106,7 @@ class CampaignEmailsResource:
 
     def __init__(self, site: Site) -> None:
         self._db = site.db
-        self._cursors = Cursors(site.config.secret_key, "influence.emails")
+        self._cursors = Cursors(site.signer("influence.emails"))
 
     @endpoint(permission=permissions.READ_EMAILS, query=EmailQuery, response=Paginated[EmailOut])
     async def on_get(
