@@ -3,10 +3,14 @@
 from changemaker_core.outgoing.breaker import Breaker, BreakerOpen
 from changemaker_core.outgoing.client import (
     Outgoing,
-    OutgoingError,
     OutgoingLimits,
     OutgoingResponse,
     OutgoingSync,
+)
+from changemaker_core.outgoing.errors import (
+    InvalidURL,
+    NotPublic,
+    OutgoingError,
     ResponseTooLarge,
     TimedOut,
     Unreachable,
@@ -16,6 +20,8 @@ from changemaker_core.outgoing.client import (
 __all__ = [
     "Breaker",
     "BreakerOpen",
+    "InvalidURL",
+    "NotPublic",
     "Outgoing",
     "OutgoingError",
     "OutgoingLimits",

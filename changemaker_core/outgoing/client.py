@@ -9,39 +9,41 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import threading
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import partial
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+import httpcore
 import httpx
 
+from changemaker_core.outgoing.errors import (
+    InvalidURL,
+    ResponseTooLarge,
+    TimedOut,
+    Unreachable,
+    WrongContentType,
+)
+from changemaker_core.outgoing.transport import Transport
+
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Coroutine, Mapping
     from types import TracebackType
+
+    from changemaker_core.outgoing.breaker import Breaker
 
 T = TypeVar("T")
 
 _UNPACKED = {"Accept-Encoding": "identity"}
-
-
-class OutgoingError(Exception):
-    """Another server sent no response that can be used."""
-
-
-class Unreachable(OutgoingError):
-    """No connection, or one that broke before the response was complete."""
-
-
-class TimedOut(OutgoingError):
-    """The response was not complete within the deadline."""
-
-
-class ResponseTooLarge(OutgoingError):
-    """The response is larger than the limit."""
-
-
-class WrongContentType(OutgoingError):
-    """The response is not of the expected type."""
+#: A ``Retry-After`` in seconds; longer numbers are mistakes.
+_SECONDS = re.compile(r"[0-9]{1,9}")
+_TOO_MANY_REQUESTS = 429
+_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,9 +73,28 @@ class OutgoingResponse:
             raise WrongContentType(f"{sent or 'nothing'} instead of {content_type}")
         return self.body
 
+    @property
+    def retry_after(self) -> timedelta | None:
+        """How long the server asks to wait (``Retry-After``, seconds or a date); None if not."""
+        value = self.headers.get("retry-after", "").strip()
+        if _SECONDS.fullmatch(value):
+            return timedelta(seconds=int(value))
+        try:
+            until = parsedate_to_datetime(value)
+        except ValueError:  # absent, or neither form
+            return None
+        return max(until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC), timedelta(0))
+
 
 class Outgoing:
     """Sends requests from the event loop. Open one for each service: it reuses connections.
+
+    ``public_only`` refuses servers of which an address is not public, for URLs that a stranger
+    chose. The address that was checked is the one connected to. ``breaker`` fails at once while
+    the service is down. ``tls`` replaces the certificate authorities that are trusted.
+
+    Redirects are returned, not followed; cookies are not kept; proxies and passwords of the
+    environment (``HTTPS_PROXY``, ``.netrc``) are not used.
 
     >>> async with Outgoing("https://directory.example.org") as client:
     ...     response = await client.request("GET", "/people/7")
@@ -85,40 +106,65 @@ class Outgoing:
         *,
         limits: OutgoingLimits | None = None,
         headers: Mapping[str, str] | None = None,
+        public_only: bool = False,
+        breaker: Breaker | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.limits = limits or OutgoingLimits()
+        self._breaker = breaker
+        tls = tls or httpx.create_ssl_context(trust_env=False)
         self._client = httpx.AsyncClient(
             base_url=base_url,
-            timeout=httpx.Timeout(self.limits.read, connect=self.limits.connect),
             headers={**_UNPACKED, **(headers or {})},
             follow_redirects=False,
+            trust_env=False,
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            transport=Transport(tls, public_only=public_only),
         )
 
-    async def request(self, method: str, url: str, **options: Any) -> OutgoingResponse:
+    async def request(
+        self, method: str, url: str, *, limits: OutgoingLimits | None = None, **options: Any
+    ) -> OutgoingResponse:
         """Send a request and return the response; raises ``OutgoingError``.
 
-        ``options`` are httpx's own: ``params``, ``json``, ``content``, ``headers``, …
+        ``limits`` replaces the client's for this request. ``options`` are httpx's own: ``params``,
+        ``json``, ``content``, ``headers``, …
         """
+        if self._breaker is None:
+            return await self._send(method, url, limits or self.limits, options)
+        self._breaker.begin()
         try:
-            async with asyncio.timeout(self.limits.total):
-                async with self._client.stream(method, url, **options) as response:
-                    body = await self._read(response)
-                    return OutgoingResponse(response.status_code, response.headers, body)
-        except (TimeoutError, httpx.TimeoutException) as error:
-            raise TimedOut(f"no complete response in {self.limits.total} seconds") from error
-        except httpx.TransportError as error:
-            raise Unreachable(type(error).__name__) from error
+            response = await self._send(method, url, limits or self.limits, options)
+        except (Unreachable, TimedOut):
+            self._breaker.record_failure()
+            raise
+        except (ResponseTooLarge, WrongContentType):
+            self._breaker.record_success()
+            raise
+        if response.status >= _SERVER_ERROR or response.status == _TOO_MANY_REQUESTS:
+            self._breaker.record_failure(response.retry_after)
+        else:
+            self._breaker.record_success()
+        return response
 
-    async def _read(self, response: httpx.Response) -> bytes:
-        # A few packed kilobytes unpack to gigabytes at once: we requested none, and accept none.
-        if response.headers.get("content-encoding", "identity") != "identity":
-            raise WrongContentType("a compressed response, which was not requested")
-        body = bytearray()
-        async for chunk in response.aiter_raw():
-            body += chunk
-            if len(body) > self.limits.max_bytes:
-                raise ResponseTooLarge(f"more than {self.limits.max_bytes} bytes")
-        return bytes(body)
+    async def _send(
+        self, method: str, url: str, limits: OutgoingLimits, options: dict[str, Any]
+    ) -> OutgoingResponse:
+        timeout = httpx.Timeout(limits.read, connect=limits.connect)
+        try:
+            if not self._client.base_url.join(url).host:
+                raise InvalidURL(f"{url!r} names no server")
+            async with asyncio.timeout(limits.total):
+                sending = self._client.stream(method, url, timeout=timeout, **options)
+                async with sending as response:
+                    body = await _read(response, limits.max_bytes)
+                    return OutgoingResponse(response.status_code, response.headers, body)
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpcore.UnsupportedProtocol) as error:
+            raise InvalidURL(f"{error}") from error
+        except (TimeoutError, httpcore.TimeoutException) as error:
+            raise TimedOut(f"no complete response in {limits.total} seconds") from error
+        except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+            raise Unreachable(f"{type(error).__name__} {error}".strip()) from error
 
     async def close(self) -> None:
         """Close its connections."""
@@ -136,6 +182,18 @@ class Outgoing:
         await self.close()
 
 
+async def _read(response: httpx.Response, max_bytes: int) -> bytes:
+    # A few packed kilobytes unpack to gigabytes at once: we requested none, and accept none.
+    if response.headers.get("content-encoding", "identity") != "identity":
+        raise WrongContentType("a compressed response, which was not requested")
+    body = bytearray()
+    async for chunk in response.aiter_raw():
+        body += chunk
+        if len(body) > max_bytes:
+            raise ResponseTooLarge(f"more than {max_bytes} bytes")
+    return bytes(body)
+
+
 class OutgoingSync:
     """Sends requests from threads, as jobs do; otherwise as :class:`Outgoing`.
 
@@ -149,17 +207,29 @@ class OutgoingSync:
         *,
         limits: OutgoingLimits | None = None,
         headers: Mapping[str, str] | None = None,
+        public_only: bool = False,
+        breaker: Breaker | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.limits = limits or OutgoingLimits()
-        self._base_url = base_url
-        self._headers = headers
+        self._open_client = partial(
+            Outgoing,
+            base_url,
+            limits=self.limits,
+            headers=headers,
+            public_only=public_only,
+            breaker=breaker,
+            tls=tls,
+        )
         self._lock = threading.Lock()
         self._opened: tuple[int, Outgoing, asyncio.AbstractEventLoop] | None = None
 
-    def request(self, method: str, url: str, **options: Any) -> OutgoingResponse:
+    def request(
+        self, method: str, url: str, *, limits: OutgoingLimits | None = None, **options: Any
+    ) -> OutgoingResponse:
         """Send a request and return the response; raises ``OutgoingError``."""
         client, loop = self._open()
-        return _run(client.request(method, url, **options), loop)
+        return _run(client.request(method, url, limits=limits, **options), loop)
 
     def close(self) -> None:
         """Close its connections."""
@@ -176,8 +246,7 @@ class OutgoingSync:
             if self._opened is None or self._opened[0] != os.getpid():
                 loop = asyncio.new_event_loop()
                 threading.Thread(target=_turn, args=(loop,), name="outgoing", daemon=True).start()
-                client = Outgoing(self._base_url, limits=self.limits, headers=self._headers)
-                self._opened = os.getpid(), client, loop
+                self._opened = os.getpid(), self._open_client(), loop
             return self._opened[1:]
 
     def __enter__(self) -> Self:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import gzip
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
+from httpx import Headers
 
 from changemaker_core.outgoing import (
     Breaker,
     BreakerOpen,
+    InvalidURL,
+    NotPublic,
     Outgoing,
+    OutgoingError,
     OutgoingLimits,
+    OutgoingResponse,
     OutgoingSync,
     ResponseTooLarge,
     TimedOut,
@@ -71,6 +77,14 @@ async def packed(writer):
     bomb = gzip.compress(b" " * 9_000_000)
     size = b"Content-Length: %d\r\n" % len(bomb)
     writer.write(JSON + b"Content-Encoding: gzip\r\n" + size + b"\r\n" + bomb)
+
+
+async def busy(writer):
+    writer.write(b"HTTP/1.1 503 Busy\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n")
+
+
+async def broken(writer):
+    writer.write(b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n")
 
 
 async def garbage(writer):
@@ -167,6 +181,80 @@ async def test_an_unreachable_server(ask):
         await ask("http://127.0.0.1:1")
 
 
+@pytest.mark.parametrize(
+    "url", ["ftp://example.org/", "http://", "example.org", "/path", "http://[::1/"]
+)
+async def test_a_url_without_a_server_is_an_error_of_ours(url):
+    async with Outgoing() as client:
+        with pytest.raises(InvalidURL):
+            await client.request("GET", url)
+
+
+async def test_a_request_has_its_own_limits(serve):
+    async with serve(huge) as url, Outgoing(url, limits=LIMITS) as client:
+        wide = OutgoingLimits(max_bytes=2_000_000)
+        assert len((await client.request("GET", "/", limits=wide)).body) == 1_000_000
+        with pytest.raises(ResponseTooLarge):
+            await client.request("GET", "/")
+
+
+def test_public_only_holds_in_threads_too():
+    with (
+        OutgoingSync("http://127.0.0.1:1", limits=LIMITS, public_only=True) as client,
+        pytest.raises(NotPublic, match=r"127\.0\.0\.1"),
+    ):
+        client.request("GET", "/")
+
+
+@pytest.mark.parametrize(
+    ("sent", "seconds"),
+    [("30", 30), ("0", 0), ("soon", None), ("", None), ("-1", None), ("9" * 12, None)],
+)
+def test_retry_after_in_seconds(sent, seconds):
+    waiting = OutgoingResponse(503, Headers({"retry-after": sent}), b"").retry_after
+    assert waiting == (None if seconds is None else timedelta(seconds=seconds))
+
+
+def test_retry_after_as_a_date():
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+    waiting = OutgoingResponse(503, Headers({"retry-after": later}), b"").retry_after
+    assert timedelta(seconds=80) < waiting <= timedelta(seconds=90)
+
+
+async def fails(client):
+    """Whether a request fails at once, since the breaker is open."""
+    try:
+        await client.request("GET", "/")
+    except BreakerOpen:
+        return True
+    except OutgoingError:
+        return False
+    return False
+
+
+@pytest.mark.parametrize("behave", [broken, half, hang, garbage])
+async def test_a_service_that_fails_opens_its_clients_breaker(serve, behave):
+    breaker = Breaker("service", failures=2)
+    async with serve(behave) as url, Outgoing(url, limits=LIMITS, breaker=breaker) as client:
+        assert [await fails(client) for _ in range(3)] == [False, False, True]
+
+
+async def test_retry_after_opens_it_at_once(serve):
+    breaker = Breaker("service", clock=Clock())
+    async with serve(busy) as url, Outgoing(url, breaker=breaker) as client:
+        await client.request("GET", "/")
+        with pytest.raises(BreakerOpen) as caught:
+            await client.request("GET", "/")
+    assert caught.value.retry_after == timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("behave", [good, html, packed, huge, redirect])
+async def test_content_never_opens_it(serve, behave):
+    breaker = Breaker("service", failures=1)
+    async with serve(behave) as url, Outgoing(url, limits=LIMITS, breaker=breaker) as client:
+        assert [await fails(client) for _ in range(3)] == [False, False, False]
+
+
 def test_threads_share_a_client(serve):
     """One client, many threads, and a close that can be repeated."""
 
@@ -202,6 +290,29 @@ def test_a_breaker_opens_after_failures_in_a_row():
     assert caught.value.retry_after == timedelta(seconds=15)
     clock.now += 15
     breaker.check()
+
+
+def test_after_a_pause_one_request_is_a_trial():
+    clock = Clock()
+    breaker = Breaker("service", failures=1, clock=clock)
+    breaker.record_failure()
+    breaker.record_success()  # of a request that had begun before
+    clock.now += 15
+    breaker.begin()
+    with pytest.raises(BreakerOpen):
+        breaker.begin()
+    breaker.record_success()
+    breaker.begin()
+    breaker.begin()
+
+
+def test_a_trial_that_is_never_settled_is_followed_by_another():
+    clock = Clock()
+    breaker = Breaker("service", failures=1, clock=clock)
+    breaker.record_failure()
+    for _ in range(2):
+        clock.now += 15
+        breaker.begin()
 
 
 def test_a_breaker_waits_as_long_as_the_service_says_within_reason():

@@ -6,7 +6,6 @@ that for the whole site, in however many processes it runs.
 
 from __future__ import annotations
 
-import re
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -26,15 +25,12 @@ from changemaker_influence.directories.represent_format import NotRepresentForma
 
 if TYPE_CHECKING:
     from changemaker_core import Database
-    from changemaker_core.outgoing import OutgoingResponse
     from changemaker_influence.config import InfluenceConfig
     from changemaker_influence.directories.representatives import DirectoryEntry
 
 MINUTE: Final = timedelta(minutes=1)
 LATENESS: Final = timedelta(seconds=5)
 MAX_BYTES: Final = 2_000_000
-#: A Retry-After in seconds; longer numbers are mistakes.
-_SECONDS: Final = re.compile(r"[0-9]{1,9}")
 
 
 class Represent(Directory):
@@ -65,6 +61,8 @@ class Represent(Directory):
             "influence.represent", config.represent_requests_per_minute, period + lateness
         )
         self._host = urlsplit(self._url).netloc
+        # Trips on a service that is down, never on what an entry contains: one odd record must not
+        # close the directory to every other postal code.
         self._breaker = Breaker("represent")
         self._client: Outgoing | None = None
 
@@ -72,18 +70,9 @@ class Represent(Directory):
         try:
             self._breaker.check()
         except BreakerOpen as refused:
-            raise DirectoryUnavailable(str(refused), retry_after=refused.retry_after) from None
+            raise _unavailable(refused) from None
         await self._count_request()
-        try:
-            entry = await self._fetch(code)
-        except PostalCodeUnknown:
-            self._breaker.record_success()
-            raise
-        except DirectoryUnavailable as unavailable:
-            self._breaker.record_failure(unavailable.retry_after)
-            raise
-        self._breaker.record_success()
-        return entry
+        return await self._fetch(code)
 
     async def close(self) -> None:
         client, self._client = self._client, None
@@ -109,9 +98,11 @@ class Represent(Directory):
                 raise PostalCodeUnknown("404")
             if fetched.status != 200:
                 raise DirectoryUnavailable(
-                    f"status {fetched.status}", retry_after=_retry_after(fetched)
+                    f"status {fetched.status}", retry_after=fetched.retry_after
                 )
             return read_entry(fetched.expect("application/json"))
+        except BreakerOpen as refused:  # since the request was counted
+            raise _unavailable(refused) from None
         except (OutgoingError, NotRepresentFormat) as error:
             raise DirectoryUnavailable(f"{type(error).__name__}: {error}") from None
 
@@ -123,10 +114,11 @@ class Represent(Directory):
                 total=self._deadline,
                 max_bytes=MAX_BYTES,
             )
-            self._client = Outgoing(limits=limits, headers={"Accept": "application/json"})
+            self._client = Outgoing(
+                limits=limits, headers={"Accept": "application/json"}, breaker=self._breaker
+            )
         return self._client
 
 
-def _retry_after(fetched: OutgoingResponse) -> timedelta | None:
-    seconds = fetched.headers.get("retry-after", "")
-    return timedelta(seconds=int(seconds)) if _SECONDS.fullmatch(seconds) else None
+def _unavailable(refused: BreakerOpen) -> DirectoryUnavailable:
+    return DirectoryUnavailable(str(refused), retry_after=refused.retry_after)

@@ -214,6 +214,16 @@ async def test_repeated_failures_open_the_breaker(ask, represent):
         assert len(represent.codes) == 5
 
 
+@pytest.mark.parametrize("content", ["not_represent", "not_json", "wrong_type", "huge", "redirect"])
+async def test_content_that_is_no_use_never_opens_the_breaker(ask, represent, content):
+    async with ask() as (_, look_up):
+        represent.behaviour = content
+        for number in range(8):
+            assert (await look_up(f"K1A 0A{number}")).status_code == 503
+        represent.behaviour = "good"
+        assert (await look_up("L5G 4L3")).json()["source"] == "live"
+
+
 async def test_the_sites_own_limit_means_the_stale_cache(ask, represent):
     async with ask(represent_requests_per_minute=2) as (v, look_up):
         await look_up("L5G 4L3")
