@@ -56,7 +56,8 @@ def test_the_reference_names_every_command() -> None:
 def test_every_decision_is_listed_and_complete() -> None:
     index = (DECISIONS / "README.md").read_text()
     records = sorted(DECISIONS.glob("[0-9]*.md"))
-    assert [record.name[:4] for record in records] == [f"{n + 1:04}" for n in range(len(records))]
+    numbers = [record.name[:4] for record in records]
+    assert len(numbers) == len(set(numbers))
     for record in records:
         text = record.read_text()
         title = re.fullmatch(r"# \d{4} (.+)", text.splitlines()[0])
