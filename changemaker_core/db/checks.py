@@ -70,17 +70,20 @@ def check_migrations(site: Site) -> Iterator[Finding]:
     """Compare the migrations that the database has with those of the installed code."""
     state = migrations.state(site.db, site.migration_folders())
     if state.ahead:
-        names = ", ".join(f"{step.plugin} {step.name}" for step in state.ahead)
+        names = ", ".join(map(str, state.ahead))
         detail = f"The database is ahead of the installed code: {names}."
         fix = "Install the packages that contain them, or restore an earlier backup."
         yield Finding("error", detail, fix)
     elif state.behind:
-        names = ", ".join(f"{step.plugin} {step.name}" for step in state.behind)
+        names = ", ".join(map(str, state.behind))
         detail = f"The database is behind the installed code: {names}."
         fix = f"Make a backup, then run `changemaker --site {site.config.site_dir} migrate`."
         yield Finding("error", detail, fix)
     else:
         yield Finding("ok", "The database matches the installed code.")
+    for step in state.edited:
+        detail = f"The file of {step} was changed after it was applied; this database has the old."
+        yield Finding("warning", detail, "Restore the file. A change is a migration of its own.")
 
 
 def check_replica(site: Site, url: str) -> Iterator[Finding]:

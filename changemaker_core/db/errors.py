@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import traceback
 from typing import TYPE_CHECKING
 
 import peewee
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
+    from pathlib import Path
 
 
 class OutsideUnitOfWork(RuntimeError):
@@ -71,11 +74,53 @@ class LimitReached(Exception):
 
 
 class MigrationFailed(Exception):
-    """A migration raised. Its own transaction was rolled back; earlier ones stay applied."""
+    """A migration raised. Its own transaction was rolled back; earlier ones stay applied.
 
-    def __init__(self, plugin: str, problem: BaseException) -> None:
-        self.plugin = plugin
-        super().__init__(f"a migration of {plugin} failed: {problem}")
+    ``path`` and ``line`` are where in the migration's file, None where it was not reached.
+    """
+
+    def __init__(
+        self, step: object, path: Path | None, problem: BaseException, undone: bool = True
+    ) -> None:
+        self.path = path
+        self.line = None if path is None else line_in(path, problem)
+        place = f" at {path}" if path else ""
+        place += f", line {self.line}" if self.line else ""
+        rest = (
+            "What it did was undone; earlier migrations stay applied."
+            if undone
+            else "It has `atomic = False`: what it did before that line stays."
+        )
+        reason = " ".join(str(problem).split())
+        super().__init__(f"{step} failed{place}: {type(problem).__name__}: {reason}\n{rest}")
+
+
+class MigrationsRefused(Exception):
+    """The migrations cannot be applied as they are. Nothing was done."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = list(problems)
+        super().__init__("\n".join(problems))
+
+
+class DatabaseAhead(Exception):
+    """The database has migrations that the installed code does not have. Nothing was done."""
+
+    def __init__(self, steps: Sequence[str]) -> None:
+        self.steps = list(steps)
+        super().__init__(
+            f"The database is ahead of the installed code: {', '.join(steps)}.\n"
+            "Install the packages that contain these migrations, or restore an earlier backup."
+        )
+
+
+def line_in(path: Path, problem: BaseException) -> int | None:
+    """Return the last line of a file that an exception went through."""
+    if isinstance(problem, SyntaxError) and problem.filename == str(path):
+        return problem.lineno
+    frames = traceback.extract_tb(problem.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(path)]
+    return lines[-1] if lines else None
 
 
 def as_peewee_error(error: Exception) -> Exception:

@@ -16,7 +16,9 @@ EXPECTED = (
     ("changemaker_core.config", "ConfigError", ""),
     ("changemaker_core.plugin.errors", "BootFailed", ""),
     ("changemaker_core.plugin.errors", "PluginError", ""),
+    ("changemaker_core.db.errors", "DatabaseAhead", ""),
     ("changemaker_core.db.errors", "MigrationFailed", ""),
+    ("changemaker_core.db.errors", "MigrationsRefused", ""),
     ("changemaker_core.features.accounts.services", "AccountRefused", ""),
     ("peewee", "OperationalError", "The database cannot be used: "),
 )

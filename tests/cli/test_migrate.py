@@ -41,6 +41,27 @@ def test_migrate_applies_the_plan_once(cli: Any, behind: Any) -> None:
     assert json.loads(cli.run("migrate", "--json", "--site", behind.folder).stdout) == []
 
 
+def test_back_and_to_a_migration(cli: Any, site: Any) -> None:
+    site_ = ("--site", site.folder)
+    asked = cli.run("migrate", *site_, "--back", "accounts:0")
+    assert asked.returncode == 1
+    assert "Undo accounts 0" in asked.stderr
+    undone = cli.run("migrate", *site_, "--back", "accounts:0", "--yes")
+    assert "undid accounts 0001_initial\n" in undone.stdout
+    planned = cli.run("migrate", *site_, "--plan", "--to", "accounts:1")
+    assert planned.stdout == "would apply accounts 0001_initial\n"
+    wrong = cli.run("migrate", *site_, "--to", "accounts")
+    assert wrong.returncode == 2
+    assert "'accounts' is not PLUGIN:NUMBER, such as events:2" in wrong.stderr
+
+
+def test_migrate_refuses_a_database_that_is_ahead(cli: Any, site: Any) -> None:
+    _change_history(site, "INSERT INTO core_migrations (name, applied) VALUES ('0999_later', '')")
+    done = cli.run("migrate", "--site", site.folder)
+    assert done.returncode == 1
+    assert "The database is ahead of the installed code: core 0999_later." in done.stderr
+
+
 def test_serve_refuses_a_database_that_is_behind(cli: Any, behind: Any) -> None:
     done = cli.run("serve", "--port", 0, CHANGEMAKER_SITE=str(behind.folder))
     assert done.returncode == 1

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from changemaker_core.db import Database, MigrationFailed, MigrationFolder, migrations
-from changemaker_core.db.migrations import CORE, State, Step
+from changemaker_core.db.errors import DatabaseAhead, MigrationsRefused
+from changemaker_core.db.migrations import CORE, State, Step, Target, folder_problems
 
 FIRST = """
 import peewee
@@ -104,16 +105,36 @@ def test_revert_takes_back_the_newest_or_down_to_a_name(empty, folders):
     assert migrations.state(empty, folders).behind == (Step("alpha", "0002_title"),)
     migrations.apply(empty, folders)
     both = [Step("alpha", "0002_title"), Step("alpha", "0001_initial")]
-    assert migrations.revert(empty, folders[1], down_to="0001_initial") == both
+    assert migrations.plan_back(empty, folders[1], 0) == both
+    assert migrations.revert(empty, folders[1], 1) == both[:1]
+    assert migrations.revert(empty, folders[1], 0) == both[1:]
     assert "alpha_parent" not in tables(empty)
-    with pytest.raises(MigrationFailed, match="not an applied migration"):
-        migrations.revert(empty, folders[1], down_to="0001_initial")
+    assert migrations.revert(empty, folders[1]) == migrations.revert(empty, folders[1], 0) == []
+    with pytest.raises(MigrationsRefused, match=r"alpha has no migration 0007: it has 2, in"):
+        migrations.revert(empty, folders[1], 7)
+
+
+def test_apply_ends_at_a_target(empty, folders):
+    to = Target("alpha", 1)
+    assert migrations.plan(empty, folders, to) == STEPS[:-3]
+    assert migrations.apply(empty, folders, to=to) == STEPS[:-3]
+    assert migrations.apply(empty, folders, to=to) == []
+    assert migrations.apply(empty, folders) == STEPS[-3:]
+    with pytest.raises(MigrationsRefused, match=r"already has alpha 0002_title.*--back alpha:1"):
+        migrations.apply(empty, folders, to=to)
+    with pytest.raises(MigrationsRefused, match=r"No plugin 'gamma' has migrations"):
+        migrations.apply(empty, folders, to=Target("gamma", 1))
 
 
 def test_a_database_that_is_ahead_is_reported(empty, folders):
     migrations.apply(empty, folders)
     (folders[2].path / "0002_title.py").unlink()
     assert migrations.state(empty, folders) == State((), (Step("beta", "0002_title"),))
+    for act in (migrations.plan, migrations.apply):
+        with pytest.raises(DatabaseAhead, match=r"ahead of the installed code: beta 0002_title"):
+            act(empty, folders)
+    with pytest.raises(DatabaseAhead, match=r"beta 0002_title"):
+        migrations.revert(empty, folders[2])
 
 
 def test_rows_survive_a_table_that_is_rebuilt(empty, folders):
@@ -142,9 +163,14 @@ def test_a_migration_that_fails_leaves_what_came_before(empty, folders):
         "def up(migrator, db):\n"
         "    db.execute_sql('CREATE TABLE alpha_half (id INTEGER)')\n"
         "    raise ValueError('no good')\n"
+        "def down(migrator, db): ...\n"
     )
-    with pytest.raises(MigrationFailed, match=r"alpha.*no good"):
+    with pytest.raises(
+        MigrationFailed, match=r"alpha 0003_broken failed at .*: no good"
+    ) as failure:
         migrations.apply(empty, folders)
+    assert (failure.value.path, failure.value.line) == (folders[1].path / "0003_broken.py", 3)
+    assert f"{folders[1].path / '0003_broken.py'}, line 3: ValueError" in str(failure.value)
     assert migrations.state(empty, folders).behind == (Step("alpha", "0003_broken"), *STEPS[-2:])
     assert "alpha_half" not in tables(empty)
     assert "alpha_parent" in tables(empty)
@@ -175,3 +201,81 @@ def test_writes_work_before_and_after(empty):
     empty.sync.write(lambda tx: tx.database.execute_sql("INSERT INTO early VALUES (2)"))
     with empty.engine.shared() as raw:
         assert raw.execute_sql("SELECT COUNT(*) FROM early").fetchone() == (2,)
+
+
+# Edited files, and histories without digests
+
+
+def test_an_applied_file_that_was_edited_is_reported(empty, folders):
+    migrations.apply(empty, folders)
+    file = folders[1].path / "0001_initial.py"
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b"\n", b"\r\n"))
+    assert migrations.state(empty, folders) == State()
+    file.write_text(file.read_text(encoding="utf-8-sig") + "# a change\n")
+    assert migrations.state(empty, folders) == State(edited=(Step("alpha", "0001_initial"),))
+
+
+def test_an_old_history_gets_digests_when_migrations_are_next_applied(empty, folders):
+    migrations.apply(empty, folders)
+    with empty.engine.exclusive() as raw:
+        raw.execute_sql("ALTER TABLE alpha_migrations DROP COLUMN digest")
+    file = folders[1].path / "0002_title.py"
+    file.write_text(file.read_text() + "# before\n")
+    assert migrations.state(empty, folders) == State()
+    assert migrations.apply(empty, folders) == []
+    file.write_text(file.read_text() + "# after\n")
+    assert migrations.state(empty, folders).edited == (Step("alpha", "0002_title"),)
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "problem"),
+    [
+        ("0002_second.py", None, r"0002_title\.py has the number of 0002_second\.py"),
+        ("0004_late.py", None, r"0004_late\.py has the number 0004 where 0003 is next"),
+        ("initial.py", None, r"initial\.py is not named as a migration is"),
+        ("3_third.py", None, r"3_third\.py is not named"),
+        ("0003_Third.py", None, r"0003_Third\.py is not named"),
+        (
+            "0003_third.py",
+            "def up(migrator, db): ...",
+            r"0003_third\.py has no down\(migrator, db\)",
+        ),
+        ("0003_third.py", "def down(migrator, db): ...", r"0003_third\.py has no up"),
+        ("0003_third.py", "\n\ndef up(:", r"0003_third\.py, line 3: invalid syntax"),
+        ("0003_third.py", "\0", r"0003_third\.py, line 1: .*null"),
+    ],
+)
+def test_files_that_are_no_history_are_refused_before_any_step(empty, folders, name, text, problem):
+    content = "def up(migrator, db): ...\ndef down(migrator, db): ..." if text is None else text
+    (folders[2].path / name).write_text(content)
+    (found,) = folder_problems(folders[2])
+    with pytest.raises(MigrationsRefused, match=problem) as refusal:
+        migrations.apply(empty, folders)
+    assert refusal.value.problems == [found]
+    assert tables(empty) == set()
+
+
+def test_a_migration_that_leaves_rows_without_their_parent_is_undone(empty, folders):
+    """PostgreSQL refuses to drop the table; SQLite's checks are off during migrations."""
+    migrations.apply(empty, folders)
+    key = "01890a5d-ac96-774b-bcce-b302099a8057"
+
+    def fill(tx):
+        execute = tx.database.execute_sql
+        parent = "INSERT INTO alpha_parent (id, at, data, title) VALUES (?, ?, '{}', '')"
+        mark = tx.database.param
+        execute(parent.replace("?", mark), (key, "2026-01-01T00:00:00.000000+00:00"))
+        execute("INSERT INTO alpha_child VALUES (?, ?)".replace("?", mark), (key, key))
+
+    empty.sync.write(fill)
+    (folders[1].path / "0003_no_parent.py").write_text(
+        "def up(migrator, db):\n"
+        "    migrator.migrate(migrator.drop_table('alpha_parent'))\n"
+        "def down(migrator, db): ...\n"
+    )
+    with pytest.raises(MigrationFailed, match=r"alpha_child"):
+        migrations.apply(empty, folders)
+    assert "alpha_parent" in tables(empty)
