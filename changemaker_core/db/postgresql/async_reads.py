@@ -13,12 +13,12 @@ import logging
 import os
 import secrets
 import threading
-from collections import deque
 from concurrent import futures
 from datetime import date, datetime
 from decimal import Decimal
 from types import NoneType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import asyncpg
 
@@ -107,12 +107,12 @@ class _LoopPool:
         self._addresses = asyncpg_addresses(url)
         self._settings = settings
         self._connect_seconds = seconds
-        self._repeats = repeats
+        self._attempts = (False, True) if repeats else (True,)
         self._loop = asyncio.get_running_loop()
-        #: Idle connections, of which the last one used is used next; None where one may be opened.
-        self._slots: list[_Connection | None] = [None] * settings.read_connections
-        self._waiting: deque[asyncio.Future[_Connection | None]] = deque()
-        self._open: set[_Connection] = set()
+        self._turns = asyncio.Semaphore(settings.read_connections)
+        #: The last one used is used next.
+        self._idle: list[_Connection] = []
+        self._open: WeakSet[_Connection] = WeakSet()
         #: When a connection could last not be opened, and why.
         self._failure: tuple[float, Exception] = (0.0, TimeoutError())
         self._watcher = self._loop.create_task(self._watch())
@@ -121,9 +121,10 @@ class _LoopPool:
     async def fetch(self, plan: Plan, values: list[Any]) -> list[Any] | None:
         """See ``AsyncReads.fetch``."""
         began = self._loop.time()
-        connection = self._slots.pop() if self._slots else await self._wait()
+        await self._turns.acquire()
+        connection = self._idle.pop() if self._idle else None
         try:
-            for repeats in (self._repeats, False):
+            for is_last in self._attempts:
                 try:
                     connection = connection or await self._connect(began)
                     began = connection.since = self._loop.time()
@@ -135,34 +136,14 @@ class _LoopPool:
                         logger.debug("%s is read on a thread: %r", plan.name, error)
                         break
                     connection = None
-                    is_late = self._loop.time() - began > self._settings.read_seconds
-                    if is_late or not repeats:
+                    if is_last or self._loop.time() - began > self._settings.read_seconds:
                         raise DatabaseUnavailable(str(error)) from error
         finally:
-            self._release(connection)
+            if connection is not None and not connection.is_closed():
+                connection.since = self._loop.time()
+                self._idle.append(connection)
+            self._turns.release()
         return None
-
-    async def _wait(self) -> _Connection | None:
-        """Wait for a slot, first come first served."""
-        waiter: asyncio.Future[_Connection | None] = self._loop.create_future()
-        self._waiting.append(waiter)
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            if not waiter.cancelled():
-                self._release(waiter.result())
-            raise
-
-    def _release(self, connection: _Connection | None) -> None:
-        if connection is not None:
-            connection.since = self._loop.time()
-            connection = None if connection.is_closed() else connection
-        while self._waiting:
-            waiter = self._waiting.popleft()
-            if not waiter.done():
-                waiter.set_result(connection)
-                return
-        self._slots.insert(len(self._slots) if connection else 0, connection)
 
     async def _connect(self, began: float) -> _Connection:
         """Open a connection to the first host that has one.
@@ -175,26 +156,29 @@ class _LoopPool:
         for address in self._addresses:
             try:
                 async with asyncio.timeout(self._connect_seconds):
-                    connection: _Connection = await asyncpg.connect(
-                        address,
-                        connection_class=_Connection,
-                        server_settings=_SESSION,
-                        statement_cache_size=0,
-                    )
-                    self._open.add(connection)
-                    try:
-                        for name, read in _AS_TEXT.items():
-                            await connection.set_type_codec(
-                                name, schema="pg_catalog", encoder=str, decoder=read, format="text"
-                            )
-                    except BaseException:
-                        connection.terminate()
-                        raise
-                    return connection
+                    return await self._connect_to(address)
             except Exception as each:
                 error = each
         self._failure = self._loop.time(), error
         raise error
+
+    async def _connect_to(self, address: str) -> _Connection:
+        connection: _Connection = await asyncpg.connect(
+            address,
+            connection_class=_Connection,
+            server_settings=_SESSION,
+            statement_cache_size=0,
+        )
+        self._open.add(connection)
+        try:
+            for name, read in _AS_TEXT.items():
+                await connection.set_type_codec(
+                    name, schema="pg_catalog", encoder=str, decoder=read, format="text"
+                )
+        except BaseException:
+            connection.terminate()
+            raise
+        return connection
 
     async def _watch(self) -> None:
         """Close connections that are idle or busy for too long, and all when the loop ends."""
@@ -202,28 +186,24 @@ class _LoopPool:
             while True:
                 await asyncio.sleep(_CHECK_SECONDS)
                 for each in tuple(self._open):
-                    is_idle = each in self._slots
+                    is_idle = each in self._idle
                     limit = self._settings.idle_seconds if is_idle else self._settings.read_seconds
                     if self._loop.time() - each.since > limit:
                         each.terminate()
-                    if each.is_closed():
-                        self._open.remove(each)
+                self._idle = [each for each in self._idle if not each.is_closed()]
         finally:
             self.cut()
 
     def cut(self) -> None:
         """End all reads with an error."""
         self._failure = self._loop.time(), TimeoutError()
-        for connection in self._open:
+        for connection in tuple(self._open):
             connection.terminate()
 
     async def close(self) -> None:
         """Wait for the reads that have begun, and close."""
         for _ in range(self._settings.read_connections):
-            if self._slots:
-                self._slots.pop()
-            else:
-                await self._wait()
+            await self._turns.acquire()
         self._watcher.cancel()
         await asyncio.wait([self._watcher])
 
