@@ -74,7 +74,7 @@ class App(Edge):
             stack.push_async_callback(site.db.changes.stop)
             await stack.enter_async_context(plugin_lifespans(site.loaded, site))
             if self._run_jobs:
-                runner = RunnerThread(site)
+                runner = RunnerThread(site, concurrency=site.config.jobs_concurrency)
                 runner.start()
                 stack.push_async_callback(asyncio.to_thread, runner.stop)
             if site.config.redis_url is not None:

@@ -6,6 +6,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
@@ -98,6 +99,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     row_tags: bool = True
     #: By how much the CPU priority of processes that run jobs is lowered, from 0 to 19.
     jobs_niceness: int = 5
+    #: How many jobs of each queue may run at once in a process; ``default`` is also for the queues
+    #: that are not named.
+    jobs_concurrency: Mapping[str, int] = MappingProxyType({"default": 4})
     #: The table of each plugin as written; :meth:`plugin_config` converts it.
     plugin_tables: Mapping[str, Mapping[str, Any]] = {}
     #: Where each value was set.
@@ -183,7 +187,12 @@ _FIELDS = {f.name: f for f in msgspec.structs.fields(Config) if f.name not in _D
 _PLACES: dict[KeyPath, str] = {
     ("plugins", "allow"): "plugins_allow",
     ("plugins", "deny"): "plugins_deny",
+    ("jobs", "concurrency"): "jobs_concurrency",
 }
+
+
+#: Tables of core's own, which no plugin can have.
+_TABLES = frozenset(place[0] for place in _PLACES)
 
 
 def _read_sources(folder: Path, environ: Mapping[str, str]) -> tuple[Entries, list[ConfigProblem]]:
@@ -233,13 +242,13 @@ def _check_database(
 
 def _may_be_plugins(key: KeyPath, entry: Entry) -> bool:
     """Whether this may be a plugin's table, which the plugin's own Struct will check."""
-    reserved = key[0] == "plugins" or key[0] in _FIELDS or not PLUGIN_NAME.fullmatch(key[0])
+    reserved = key[0] in _TABLES or key[0] in _FIELDS or not PLUGIN_NAME.fullmatch(key[0])
     return not reserved and (len(key) == 2 or entry.value == {})
 
 
 def _known_keys(key: KeyPath) -> Iterable[str]:
-    if key[0] == "plugins":
-        return [place[-1] for place in _PLACES]
+    if key[0] in _TABLES:
+        return [place[-1] for place in _PLACES if place[0] == key[0]]
     return _FIELDS
 
 

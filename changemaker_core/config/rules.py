@@ -15,7 +15,7 @@ from changemaker_core.config.email_address import LINE_BREAKS, is_email_address
 from changemaker_core.config.smtp_url import SmtpUrl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 MINIMUM_SECRET_BYTES = 32
 #: The languages of core: that of the sources, and those that have a folder in ``locale/``.
@@ -184,6 +184,13 @@ def _niceness(value: int) -> str | None:
     return None if 0 <= value <= 19 else "must be between 0 and 19."
 
 
+def _concurrency(value: Mapping[str, int]) -> str | None:
+    wrong = [queue for queue, number in value.items() if number < 1]
+    return (
+        f"must be 1 or more for each queue: {', '.join(wrong)} would never run." if wrong else None
+    )
+
+
 RULES: dict[str, Callable[[Any], str | None]] = {
     "database_url": _database_url,
     "read_urls": _read_urls,
@@ -202,6 +209,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "default_locale": _default_locale,
     "region": _region,
     "time_zone": _time_zone,
+    "jobs_concurrency": _concurrency,
     "trusted_proxies": _trusted_proxies,
     "plugins_allow": _plugin_names,
     "plugins_deny": _plugin_names,

@@ -26,7 +26,6 @@ from changemaker_core.jobs.errors import (
     PayloadRefused,
     UnknownJob,
 )
-from changemaker_core.jobs.executor import Executor
 from changemaker_core.jobs.held_queues.hold import (
     REASONS,
     Hold,
@@ -35,12 +34,13 @@ from changemaker_core.jobs.held_queues.hold import (
     holds,
     waiting_jobs,
 )
-from changemaker_core.jobs.job_run import JobRun
 from changemaker_core.jobs.models import CoreJob
 from changemaker_core.jobs.outbox import Outbox, subscription_job
 from changemaker_core.jobs.purge import core_jobs
 from changemaker_core.jobs.queries import JobView, QueueDepth, jobs, known_queues, queue_depths
-from changemaker_core.jobs.runner import RunnerThread, run_jobs
+from changemaker_core.jobs.running.executor import Executor
+from changemaker_core.jobs.running.job_run import JobRun
+from changemaker_core.jobs.running.runner import RunnerThread, run_jobs
 
 __all__ = [
     "JOBS",

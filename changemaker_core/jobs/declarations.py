@@ -52,6 +52,9 @@ class Job:
     its ``queue`` and no executor has worked on it for that long, or if the database was restored,
     the whole queue is held until an operator releases it. To detect a restore, runs that reached
     ``run.at_risk`` are counted exactly, others to half a minute.
+
+    ``at_most`` limits how many of this job run at once on all machines; without it, only the
+    concurrency of its queue in each process does.
     """
 
     name: str
@@ -62,6 +65,11 @@ class Job:
     on_unknown: Callable[..., None] | None = None
     on_dead: Callable[..., None] | None = None
     hold_after: timedelta | None = None
+    at_most: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.at_most is not None and self.at_most < 1:
+            raise ValueError(f"Job({self.name!r}, at_most={self.at_most}) would never run; use 1")
 
 
 @dataclass(frozen=True, slots=True)

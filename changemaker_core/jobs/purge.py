@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from changemaker_core.db import Tx
-    from changemaker_core.jobs.job_run import JobRun
+    from changemaker_core.jobs.running.job_run import JobRun
 
 #: How long a finished job can be looked at, for each state.
 RETENTION = {

@@ -6,6 +6,7 @@ queries would cost more than running them.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from changemaker_core.jobs.models import CoreJob
 from changemaker_core.jobs.payload import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from changemaker_core.db import Tx
@@ -54,6 +55,10 @@ _CLAIM = """
 UPDATE core_job SET state = 'running', attempts = attempts + 1, lease = ?, due_at = ?,
   updated_at = ?
 WHERE id {chosen} RETURNING id, name, payload, attempts, wanted_at, created_at"""
+
+_LEASED = """
+SELECT name, COUNT(*) FROM core_job
+WHERE lease IS NOT NULL AND due_at > ? AND name IN ({names}) GROUP BY name"""
 
 #: Of all queues, so that the small index on rows at risk is used and not the one on due rows.
 _EXPIRED = """
@@ -148,6 +153,8 @@ def id_of_key(key: str) -> str | None:
 
 def is_due(queue: str, names: Collection[str], now: datetime) -> bool:
     """Return whether a claim would find a job, without any lock. A held queue has none."""
+    if not names:
+        return False
     sql = _DUE.format(names=_placeholders(names))
     return execute(sql, queue, utc_text(now), *names, queue, 1).fetchone() is not None
 
@@ -168,10 +175,32 @@ def queues_in_use() -> list[str]:
     return [str(queue) for (queue,) in rows]
 
 
+def lock(names: Iterable[str]) -> None:
+    """Hold locks of these names until the transaction ends.
+
+    In PostgreSQL they are taken in the order of their numbers, so that two transactions never wait
+    for each other. SQLite has one writer anyway.
+    """
+    if is_postgresql():
+        for number in sorted(map(_lock_number, names)):
+            execute("SELECT pg_advisory_xact_lock(?)", number)
+
+
+def left(at_most: Mapping[str, int], now: datetime) -> dict[str, int]:
+    """Return how many more jobs of each name may be leased, by its limit on all machines."""
+    if not at_most:
+        return {}
+    rows = execute(_LEASED.format(names=_placeholders(at_most)), utc_text(now), *at_most)
+    leased = dict(rows.fetchall())
+    return {name: limit - leased.get(name, 0) for name, limit in at_most.items()}
+
+
 def claim(
     tx: Tx, queue: str, names: Collection[str], limit: int, lease_token: str, until: datetime
 ) -> list[ClaimedJob]:
-    """Lease up to ``limit`` due jobs, the longest waiting first; none of a held queue."""
+    """Lease up to ``limit`` due jobs, the longest waiting ones; none of a held queue."""
+    if not names:
+        return []
     prefer_due_index()
     found = _DUE.format(names=_placeholders(names))
     # NOTE(planner): an array is computed once; IN (… LIMIT) may be planned as a join.
@@ -179,13 +208,12 @@ def claim(
     now = utc_text(tx.now)
     values = (lease_token, utc_text(until), now, queue, now, *names, queue, limit)
     rows = execute(_CLAIM.format(chosen=chosen), *values).fetchall()
-    claimed = [
+    return [
         ClaimedJob(
             str(id_), name, decode(text), attempts, read_utc(wanted), read_utc(created), lease_token
         )
         for id_, name, text, attempts, wanted, created in rows
     ]
-    return sorted(claimed, key=lambda job: (job.wanted_at, job.id))
 
 
 def expired(names: Collection[str], now: datetime) -> list[ExpiredJob]:
@@ -259,6 +287,12 @@ def _ids_and_leases(jobs: Collection[ClaimedJob]) -> list[str]:
 def _storable(error: str | None) -> str | None:
     """Shorten a text, and remove NUL, which PostgreSQL cannot store."""
     return None if error is None else error.replace("\0", "")[:2000]
+
+
+def _lock_number(name: str) -> int:
+    """Return a 64-bit number for a name. Two names with one number share a lock, which is safe."""
+    digest = hashlib.blake2b(name.encode(), digest_size=8, person=b"cm-job-lock").digest()
+    return int.from_bytes(digest, signed=True)
 
 
 def _placeholders(values: Collection[Any]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 
-def drain(queue: str) -> int:
-    """Run the jobs that are due in ``queue`` and return how many ran.
+def drain(queue: str) -> None:
+    """Run the jobs that are due in ``queue`` and in the other queues of its worker.
 
     The site is that of ``CHANGEMAKER_SITE``, else of the working directory. This process opens it
     anew: threads and connections must not exist before RQ's worker forks.
@@ -15,6 +15,6 @@ def drain(queue: str) -> int:
 
     site = Site(Config.load())
     try:
-        return run_ticket(site, queue)
+        run_ticket(site, queue, concurrency=site.config.jobs_concurrency)
     finally:
         site.close()

@@ -26,8 +26,11 @@ def lower_priority(niceness: int) -> None:
         return
     try:
         os.nice(niceness)
-    except PermissionError:  # a system-call filter; jobs matter more than their priority
-        log.warning("The system denies a lower CPU priority: jobs compete with web processes.")
+    except OSError as error:  # a system-call filter; jobs matter more than their priority
+        log.warning(
+            "The system denies a lower CPU priority (%s): jobs compete with web processes.",
+            error.strerror,
+        )
     if os.getsid(0) == os.getpid():  # else the session belongs to another process
         with contextlib.suppress(OSError):  # not Linux, or no autogroups
             _lower_session(niceness)

@@ -72,7 +72,12 @@ def _run_jobs(spec: ProcessSpec) -> None:
     collector.collect_rarely()
     _report_ready(spec)
     try:
-        run_jobs(site, stop, names=mounted_jobs(site, spec))
+        run_jobs(
+            site,
+            stop,
+            names=mounted_jobs(site, spec),
+            concurrency=site.config.jobs_concurrency,
+        )
     finally:
         site.close()
 

@@ -7,21 +7,22 @@ import os
 import signal
 import threading
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core.jobs.executor import Executor
-from changemaker_core.jobs.runner import GRACE
+from changemaker_core.jobs.running.executor import Executor
+from changemaker_core.jobs.running.runner import GRACE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from changemaker_core.site import Site
 
 log = logging.getLogger(__name__)
 
-#: Seconds after which a work horse starts no more jobs, so that its worker turns to other queues,
-#: and stops soon where no signal is passed on to the work horse.
+#: Seconds after which a work horse ends with the jobs that are running then, so that it stops soon
+#: where its worker was killed and no signal is passed on to it.
 TICKET_SECONDS: Final = 5.0
 #: Jobs to claim at once.
 BATCH: Final = 10
@@ -29,17 +30,28 @@ BATCH: Final = 10
 RELEASE_SECONDS: Final = 1.0
 
 
-def run_ticket(
-    site: Site, queue: str, *, lease: timedelta = timedelta(seconds=60), threads: int = 4
-) -> int:
-    """Run what is due in ``queue``, for about ``TICKET_SECONDS``; return the number of runs.
+#: The queues of the worker whose work horse this is; empty under a plain RQ worker.
+worker_queues: ContextVar[tuple[str, ...]] = ContextVar("worker_queues", default=())
 
-    On SIGTERM it starts no more jobs, and ends the process once the running ones have finished, or
-    had ``GRACE`` to finish and are released. Must be called on the main thread.
+
+def run_ticket(
+    site: Site,
+    queue: str,
+    *,
+    lease: timedelta = timedelta(seconds=60),
+    concurrency: Mapping[str, int] | None = None,
+) -> None:
+    """Run what is due in ``queue``, and in the worker's other queues, until nothing is.
+
+    A ticket is a reason to look, and a long job of one queue must not hold up the others, whose
+    tickets wait for this worker. After ``TICKET_SECONDS`` jobs start only beside those that are
+    still running. On SIGTERM no more jobs start, and the process ends once the running ones have
+    finished, or had ``GRACE`` to finish and are released. Must be called on the main thread.
     """
-    executor = Executor(site, [queue], threads, lease, BATCH)
+    queues = [queue, *(name for name in worker_queues.get() if name != queue)]
+    executor = Executor(site, queues, lease=lease, batch=BATCH, concurrency=concurrency)
     with _stop_on_sigterm(executor.release_all) as stop:
-        return executor.drain(TICKET_SECONDS, stop)
+        executor.drain(TICKET_SECONDS, stop)
 
 
 def exit_within(seconds: float) -> None:

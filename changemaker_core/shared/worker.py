@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 from rq.worker.base import DequeueStrategy
 
 from changemaker_core.shared.connection import connect
-from changemaker_core.shared.work_horse import exit_within
+from changemaker_core.shared.work_horse import exit_within, worker_queues
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,6 +70,11 @@ class TicketWorker(Worker):
             self.connection.delete(self.key)
             self.register_birth()  # type: ignore[no-untyped-call]  # rq's, without types
         super().heartbeat(timeout, pipeline)
+
+    def main_work_horse(self, job: Any, queue: Any) -> Any:
+        """Let the ticket's function know this worker's queues; this is called after the fork."""
+        worker_queues.set(tuple(self.queue_names()))
+        return super().main_work_horse(job, queue)
 
     def handle_warm_shutdown_request(self) -> None:
         """Have the work horse start no more jobs, and exit in time even where Redis hangs."""

@@ -19,14 +19,15 @@ from changemaker_core.jobs import (
     LeaseLost,
     QueueDepth,
     RunnerThread,
-    executor,
     queue_depths,
 )
 from changemaker_core.jobs.declarations import Job, RetryPolicy
+from changemaker_core.jobs.running import executor
 from tests.bench import processes
 from tests.bench.processes import wait_until
 
 if TYPE_CHECKING:
+    from changemaker_core.db import Tx
     from changemaker_core.jobs import JobRun
 
 Fixture = Any
@@ -219,6 +220,10 @@ def test_a_job_that_ends_its_process_each_time_is_dead(
     assert (runs, rows(site)[0].state, notes(site)) == ([], "dead", ["dead"])
 
 
+def _enqueue(tx: Tx, name: str, number: int) -> list[str]:
+    return [tx.enqueue(name, {}) for _ in range(number)]
+
+
 def test_jobs_that_were_not_started_are_released(
     make_site: Fixture, put: Fixture, rows: Fixture
 ) -> None:
@@ -228,11 +233,12 @@ def test_jobs_that_were_not_started_are_released(
         begun.set()
         assert go_on.wait(20)
 
-    site = make_site(Job("test.job", job), clock=utcnow)
-    for _ in range(10):
-        put(site, "test.job")
+    site = make_site(Job("test.job", job), Job("test.short", lambda run: None), clock=utcnow)
+    put(site, "test.short")
     runner = RunnerThread(site, workers=1)
     runner.start()
+    wait_until(lambda: rows(site)[0].state == "done")  # from here on, jobs are claimed ahead
+    site.db.sync.write(lambda tx: [CoreJob.delete().execute(), *_enqueue(tx, "test.job", 10)])
     assert begun.wait(20)
     wait_until(lambda: Counter(row.state for row in rows(site)) == {"running": 10})
     threading.Timer(0.2, go_on.set).start()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from changemaker_core.identity.actor import SYSTEM, current_actor
 from changemaker_core.jobs import Executor, JobFailed
 from changemaker_core.jobs.declarations import Job, RetryPolicy
-from changemaker_core.jobs.job_run import delay
+from changemaker_core.jobs.running.job_run import delay
 
 if TYPE_CHECKING:
     from collections.abc import Callable

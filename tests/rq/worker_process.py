@@ -18,12 +18,12 @@ from changemaker_core.shared.worker import run_worker
 VARIABLES = ("TEST_DATABASE_URL", "TEST_SMTP_URL", "TEST_TICK_SECONDS")
 
 
-def drain(queue: str) -> int:
+def drain(queue: str) -> None:
     database_url, smtp_url, tick_seconds = (os.environ[name] for name in VARIABLES)
     sender = Sender(smtp_url)
     site = make_site(database_url, sender, tick_seconds)
     try:
-        return run_ticket(site, queue, lease=LEASE)
+        run_ticket(site, queue, lease=LEASE)
     finally:
         sender.transport.close()
         site.db.close()

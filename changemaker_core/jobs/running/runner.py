@@ -7,11 +7,11 @@ import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from changemaker_core.jobs.executor import POLL_SECONDS, Executor
+from changemaker_core.jobs.running.executor import POLL_SECONDS, Executor
 from changemaker_core.jobs.schedule import Scheduler
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
 
     from changemaker_core.site import Site
 
@@ -27,13 +27,17 @@ def run_jobs(
     *,
     queues: Collection[str] | None = None,
     workers: int = 4,
+    concurrency: Mapping[str, int] | None = None,
     lease: timedelta = timedelta(seconds=60),
     batch: int = 10,
     names: Collection[str] | None = None,
     grace: timedelta = GRACE,
 ) -> None:
-    """Run due jobs and enqueue scheduled ones until ``stop`` is set. Blocks."""
-    executor = Executor(site, queues, workers, lease, batch, names=names)
+    """Run due jobs and enqueue scheduled ones until ``stop`` is set. Blocks.
+
+    The other options are those of ``Executor``.
+    """
+    executor = Executor(site, queues, workers, lease, batch, names=names, concurrency=concurrency)
     scheduling = threading.Thread(
         target=_schedule, args=(Scheduler(site, names), stop), name="job-schedule", daemon=True
     )

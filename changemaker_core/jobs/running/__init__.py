@@ -1,0 +1,1 @@
+"""Running jobs: claiming them, calling their functions, renewing leases, and stopping in order."""
