@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -13,6 +14,7 @@ import pytest
 import changemaker_core
 from changemaker_core import cli, testing
 from changemaker_core.config import Config
+from changemaker_core.config.config import _PLACES
 
 ROOT = Path(__file__).parents[2]
 HOOKS = (ROOT / "docs" / "reference" / "hooks.md").read_text()
@@ -81,10 +83,14 @@ def test_the_guide_shows_the_example_as_it_is() -> None:
         assert text == (ROOT / path).read_text()
 
 
+#: The keys that are not at the top level.
+PLACES = {name: ".".join(place) for place, name in _PLACES.items()}
+
+
 def test_every_key_of_the_configuration_is_listed_with_its_default() -> None:
     rows = dict(re.findall(r"^\| `([\w.]+)` \| (.+?) \|", CONFIGURATION, re.M))
     fields = {
-        field.name.replace("plugins_", "plugins."): _default(field)
+        PLACES.get(field.name, field.name): _default(field)
         for field in msgspec.structs.fields(Config)
         if field.name not in ("site_dir", "plugin_tables", "origins")
     }
@@ -98,6 +104,8 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
         return "none"
     if field.default == ():
         return "`[]`"
+    if isinstance(field.default, Mapping):
+        return f"`{{{', '.join(f'{key} = {value}' for key, value in field.default.items())}}}`"
     return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
 
 
