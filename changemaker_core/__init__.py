@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from changemaker_core.app import create_app as create_app
     from changemaker_core.config import Config as Config
     from changemaker_core.config import ConfigError as ConfigError
+    from changemaker_core.config import Secret as Secret
     from changemaker_core.db import Database as Database
     from changemaker_core.db import JSONField as JSONField
     from changemaker_core.db import LimitReached as LimitReached
@@ -87,7 +88,7 @@ if TYPE_CHECKING:
 #: Where each name is. A test holds it equal to the imports above, which type checkers read.
 _ROOMS = {
     "app": "create_app",
-    "config": "Config ConfigError",
+    "config": "Config ConfigError Secret",
     "db": "Database JSONField LimitReached Model Query SlidingWindow Tx UtcField UUIDField"
     " compiled new_id utcnow",
     "diagnostics": "Check Finding",

@@ -39,7 +39,8 @@ def create_app(
     choose whose routes it mounts; every plugin is still loaded. ``safe_mode`` loads core
     alone. ``clock`` returns the time as an aware UTC datetime.
 
-    Raises :class:`~changemaker_core.plugin.errors.BootFailed` with every problem at once.
+    Raises :class:`~changemaker_core.plugin.errors.BootFailed` with every problem at once, and
+    :class:`~changemaker_core.ConfigError` for a site in development with a public address.
     """
     site = Site(config, plugins, safe_mode=safe_mode, clock=clock)
     return App(site, run_jobs=run_jobs, only=only, except_=except_)
@@ -56,6 +57,7 @@ class App(Edge):
         only: Collection[str] = (),
         except_: Collection[str] = (),
     ) -> None:
+        site.config.check_serving()
         routes = site.loaded.contributions(ROUTES)
         falcon_app = build_falcon_app(routes, _OnServer(self), only=only, except_=except_)
         super().__init__(falcon_app, site)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Command = TypeVar("Command", bound=Callable[..., Any])
 
 FOLDER_VARIABLE = "CHANGEMAKER_SITE"
+#: The type of ``--port``: the system takes what is larger modulo 65,536.
+PORT = click.IntRange(0, 65_535)
 
 
 def site_option(command: Command) -> Command:

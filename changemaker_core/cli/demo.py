@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from changemaker_core.cli.common import PORT
 from changemaker_core.cli.init import DEFAULT_ADMIN
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--port", default=4000, show_default=True, help="0 chooses a free one.")
+@click.option("--port", type=PORT, default=4000, show_default=True, help="0 chooses a free one.")
 @click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from changemaker_core.cli.common import existing_site, say, site_option
+from changemaker_core.cli.common import PORT, existing_site, say, site_option
 
 if TYPE_CHECKING:
     from changemaker_core.config import Config
@@ -26,7 +26,7 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...])
 @click.command()
 @site_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", default=4000, show_default=True, help="0 chooses a free one.")
+@click.option("--port", type=PORT, default=4000, show_default=True, help="0 chooses a free one.")
 @click.option(
     "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Web processes."
 )

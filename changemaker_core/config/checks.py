@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import shutil
 import stat
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from changemaker_core.config.sources import DOTENV, TOML
+from changemaker_core.config.urls import is_public_host
 from changemaker_core.diagnostics import Check, Finding
 
 if TYPE_CHECKING:
@@ -66,10 +66,10 @@ def check_base_url(site: Site) -> Iterator[Finding]:
     """Compare ``base_url`` with the mode that the site runs in."""
     config = site.config
     parts = urlsplit(config.base_url)
-    public = not _is_own_machine(parts.hostname or "")
+    public = is_public_host(parts.hostname or "")
     if public and config.development:
         detail = f"development is on, but base_url ({config.base_url}) is a public address."
-        fix = "Set development = false: it exposes the mailbox and the details of errors."
+        fix = "Set development = false: it shows the mailbox, so the site refuses to serve."
         yield Finding("error", detail, fix)
     elif public and parts.scheme == "http":
         detail = "base_url is http: passwords and messages travel unencrypted."
@@ -79,15 +79,6 @@ def check_base_url(site: Site) -> Iterator[Finding]:
         yield Finding("warning", detail, "Set base_url to the public address of the site.")
     else:
         yield Finding("ok", config.base_url)
-
-
-def _is_own_machine(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def check_disk_space(site: Site) -> Iterator[Finding]:

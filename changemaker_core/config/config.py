@@ -17,6 +17,7 @@ from changemaker_core.config.rules import (
     PLUGIN_NAME,
     RULES,
     absolute_sqlite,
+    development_problem,
     read_urls_problem,
     redis_url_problem,
 )
@@ -112,11 +113,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return f"Config(site_dir={str(self.site_dir)!r})"
 
     @classmethod
-    def load(cls, site_dir: Path | None = None, environ: Mapping[str, str] = os.environ) -> Config:
+    def load(cls, site_dir: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
         """Read ``changemaker.toml``, ``.env`` and ``environ``; the later ones take precedence.
 
-        ``site_dir`` is by default ``CHANGEMAKER_SITE``, else the working directory. Raise
-        :class:`ConfigError` with every problem.
+        ``environ`` is by default the process's; ``site_dir`` is ``CHANGEMAKER_SITE``, else the
+        working directory. Raise :class:`ConfigError` with every problem.
         """
         config, problems = cls.read(site_dir, environ)
         if problems:
@@ -125,13 +126,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     @classmethod
     def read(
-        cls, site_dir: Path | None = None, environ: Mapping[str, str] = os.environ
+        cls, site_dir: Path | None = None, environ: Mapping[str, str] | None = None
     ) -> tuple[Config, tuple[ConfigProblem, ...]]:
         """Read as :meth:`load` does, and return the problems instead of raising them.
 
         A key with an invalid value has its default. For commands that must work despite an invalid
         configuration.
         """
+        environ = os.environ if environ is None else environ
         folder = Path(site_dir or environ.get("CHANGEMAKER_SITE") or ".").resolve()
         entries, problems = _read_sources(folder, environ)
         if not folder.is_dir():
@@ -161,7 +163,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
                 values |= _converted((plugin, name), entries[name], field, problems)
             elif field.required:
                 problems.append(_missing((plugin, name), field))
-        return _built(struct, values, plugin, problems)
+        return _built(struct, values, plugin, entries, problems)
 
     def wrong(self, plugin: str, key: str, message: str) -> ConfigError:
         """Return the error for a plugin to raise at boot, for a value that only it can check.
@@ -171,6 +173,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         entry = self.origins.get((plugin, key))
         where = entry.where if entry else f"[{plugin}]"
         return ConfigError((ConfigProblem(f"{plugin}.{key}", where, message),))
+
+    def check_serving(self) -> None:
+        """Raise :class:`ConfigError` for a configuration that no visitor must meet."""
+        message = development_problem(self.base_url) if self.development else None
+        if message is not None:
+            entry = self.origins.get(("development",))
+            where = entry.where if entry else TOML
+            raise ConfigError((ConfigProblem("development", where, message),))
 
     def _plugin_entries(self, plugin: str) -> dict[str, Entry]:
         table = self.plugin_tables.get(plugin, {})
@@ -214,7 +224,9 @@ def _core_values(entries: Entries, problems: list[ConfigProblem]) -> dict[str, A
         elif not _may_be_plugins(key, entry):
             problems.append(_unknown(key, entry.where, _known_keys(key)))
     if "secret_key" not in values:
-        if ("secret_key",) not in entries:
+        # A file that could not be read may contain it.
+        unread = any(problem.key in ("file", "line") for problem in problems)
+        if ("secret_key",) not in entries and not unread:
             problems.append(_missing(("secret_key",), _FIELDS["secret_key"]))
         values["secret_key"] = secrets.token_urlsafe(48)
     for name, problem in (("redis_url", redis_url_problem), ("read_urls", read_urls_problem)):
@@ -296,13 +308,21 @@ def _missing(key: KeyPath, field: msgspec.structs.FieldInfo) -> ConfigProblem:
 
 
 def _built(
-    struct: type[S], values: Mapping[str, Any], plugin: str, problems: list[ConfigProblem]
+    struct: type[S],
+    values: Mapping[str, Any],
+    plugin: str,
+    entries: Mapping[str, Entry],
+    problems: list[ConfigProblem],
 ) -> S:
     if not problems:
         try:
             return struct(**values)
         except ValueError as error:  # raised by __post_init__
-            problems.append(ConfigProblem(plugin, TOML, f"is invalid: {error}"))
+            key, _, message = str(error).partition(" ")
+            if key in entries:
+                problems.append(ConfigProblem(f"{plugin}.{key}", entries[key].where, message))
+            else:
+                problems.append(ConfigProblem(plugin, TOML, f"is invalid: {error}"))
     raise ConfigError(tuple(problems))
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
+from changemaker_core.config.secret import Secret
+
 _LISTS = (inspect.CollectionType, inspect.TupleType)
 _TABLES = (inspect.DictType, inspect.StructType, inspect.DataclassType, inspect.TypedDictType)
 _WORDS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
@@ -30,13 +32,23 @@ def convert(value: object, kind: Any, *, textual: bool) -> Any:
     JSON.
     """
     if not textual or not isinstance(value, str):
-        return msgspec.convert(value, kind)
-    return msgspec.convert(_read_text(value, inspect.type_info(kind)), kind, strict=False)
+        return msgspec.convert(value, kind, dec_hook=_own_type)
+    read = _read_text(value, inspect.type_info(kind))
+    return msgspec.convert(read, kind, strict=False, dec_hook=_own_type)
+
+
+def _own_type(kind: type, value: object) -> object:
+    """Return a value of a type that msgspec does not know."""
+    if kind is not Secret:
+        raise NotImplementedError(f"{kind.__name__} cannot be a type of a configuration")
+    if not isinstance(value, str):
+        raise msgspec.ValidationError(f"Expected `str`, got `{type(value).__name__}`")
+    return Secret(value)
 
 
 def _read_text(text: str, info: inspect.Type) -> object:
     choices = _without_none(info)
-    if any(isinstance(choice, inspect.StrType) for choice in choices):
+    if any(isinstance(choice, inspect.StrType | inspect.CustomType) for choice in choices):
         return text
     if any(isinstance(choice, inspect.BoolType) for choice in choices):
         return _WORDS.get(text.strip().lower(), text)
@@ -74,6 +86,8 @@ def _describe(info: inspect.Type) -> str:
         return "one of " + ", ".join(str(value) for value in info.values)
     if isinstance(info, inspect.EnumType):
         return "one of " + ", ".join(str(member.value) for member in info.cls)
+    if isinstance(info, inspect.CustomType) and info.cls is Secret:
+        return "text, which is kept secret"
     if isinstance(info, inspect.IntType | inspect.FloatType):
         return _describe_number(info)
     return _describe_structure(info)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from changemaker_core.config.secret import Secret
+
 #: What a Redis URL may look like.
 ALLOWED = (
     "must be redis://[user:password@]host:port/0, rediss://…, unix:///path/to/socket?db=0 or "
@@ -26,8 +28,8 @@ class SentinelAddress:
     service: str
     db: int = 0
     username: str | None = None
-    password: str | None = None
-    sentinel_password: str | None = None
+    password: Secret | None = None
+    sentinel_password: Secret | None = None
 
     @classmethod
     def parse(cls, url: str) -> SentinelAddress:
@@ -39,13 +41,14 @@ class SentinelAddress:
         options = dict(parse_qsl(parts.query))
         if not service or not hosts or options.keys() - {"sentinel_password"}:
             raise ValueError(ALLOWED)
+        sentinels = options.get("sentinel_password")
         return cls(
             hosts=tuple(_host_and_port(host) for host in hosts.split(",")),
             service=service,
             db=int(db or 0),
             username=unquote(username) or None,
-            password=unquote(password) or None,
-            sentinel_password=options.get("sentinel_password"),
+            password=Secret(unquote(password)) if password else None,
+            sentinel_password=Secret(sentinels) if sentinels else None,
         )
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import re
 from email.utils import parseaddr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from changemaker_core.config import redis_url, smtp_url
 from changemaker_core.config.email_address import LINE_BREAKS, is_email_address
 from changemaker_core.config.smtp_url import SmtpUrl
+from changemaker_core.config.urls import CONTROL, is_public_host, parse_url, password_hint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -22,7 +24,6 @@ MINIMUM_SECRET_BYTES = 32
 LOCALES = ("en", *sorted(path.name for path in (Path(__file__).parents[1] / "locale").iterdir()))
 #: Names of plugins' tables. Only core's own plugins have underscores in their names.
 PLUGIN_NAME = re.compile(r"[a-z][a-z0-9_]*")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def absolute_sqlite(url: str, site_dir: Path) -> str:
@@ -34,19 +35,10 @@ def absolute_sqlite(url: str, site_dir: Path) -> str:
     return url if path == url else f"sqlite:///{site_dir.resolve() / path}"
 
 
-def _url(value: str) -> SplitResult | None:
-    """Return the parts of a URL, None if it is malformed."""
-    try:
-        parts = urlsplit(value)
-        _ = parts.port
-    except ValueError:
-        return None
-    return None if _CONTROL.search(value) or " " in value else parts
-
-
 def _database_url(value: str) -> str | None:
     allowed = "must be sqlite:///file.db or postgresql://user:password@host:port/name."
-    parts = _url(value)
+    allowed += password_hint(value)
+    parts = parse_url(value)
     if parts is None:
         return allowed
     if value.startswith("sqlite:///"):
@@ -60,12 +52,14 @@ def _database_url(value: str) -> str | None:
 def _read_urls(values: tuple[str, ...]) -> str | None:
     if all(not value.startswith("sqlite:") and _database_url(value) is None for value in values):
         return None
-    return "must be postgresql://user:password@host:port/name, one for each replica."
+    hint = next(filter(None, map(password_hint, values)), "")
+    return f"must be postgresql://user:password@host:port/name, one for each replica.{hint}"
 
 
 def _redis_url(value: str) -> str | None:
-    unprintable = _CONTROL.search(value) or " " in value
-    return redis_url.ALLOWED if unprintable else redis_url.problem(value)
+    unprintable = CONTROL.search(value) or " " in value
+    problem = redis_url.ALLOWED if unprintable else redis_url.problem(value)
+    return problem and problem + password_hint(value)
 
 
 def _secret_key(value: str) -> str | None:
@@ -85,7 +79,7 @@ def _smtp_url(value: str) -> str | None:
     try:
         SmtpUrl.parse(value)
     except ValueError:
-        return f"must be {smtp_url.ALLOWED}."
+        return f"must be {smtp_url.ALLOWED}.{password_hint(value)}"
     return None
 
 
@@ -95,7 +89,7 @@ def _mail_from(value: str) -> str | None:
 
 
 def _base_url(value: str) -> str | None:
-    parts = _url(value)
+    parts = parse_url(value)
     good = (
         parts is not None
         and parts.scheme in ("http", "https")
@@ -106,13 +100,16 @@ def _base_url(value: str) -> str | None:
 
 
 def _home_page(value: str | None) -> str | None:
+    if value is None:
+        return None
     # NOTE(redirect): "//host" and "/\host" would redirect visitors to another site.
-    good = value is None or re.fullmatch(r"/(?![/\\])[^\s\\]*", value)
-    return None if good else "must be a path of this site, beginning with /."
+    if not re.fullmatch(r"/(?![/\\])[^\s\\]*", value):
+        return "must be a path of this site, beginning with /."
+    return home_page_loop(value)
 
 
 def _organisation(value: str) -> str | None:
-    good = value.strip() and not _CONTROL.search(value)
+    good = value.strip() and not CONTROL.search(value)
     return None if good else "must be a name, on one line."
 
 
@@ -153,6 +150,26 @@ def _positive(value: int) -> str | None:
 
 def _not_negative(value: int) -> str | None:
     return None if value >= 0 else "must be 0 or more."
+
+
+def home_page_loop(path: str) -> str | None:
+    """Return what is wrong with a home page that leads to ``/`` again; None if it does not.
+
+    Browsers resolve ``/.`` and ``/%2e/`` to ``/`` before they request it.
+    """
+    if posixpath.normpath(unquote(urlsplit(path).path)).strip("/"):
+        return None
+    return "must be another path than /, which leads to the home page itself."
+
+
+def development_problem(base_url: str) -> str | None:
+    """Return why a site with this address must not be in development; None if it may."""
+    if not is_public_host(urlsplit(base_url).hostname or ""):
+        return None
+    return (
+        f"must be false beside a public base_url ({base_url}): it shows visitors the mailbox and "
+        "the details of errors."
+    )
 
 
 def read_urls_problem(database_url: str) -> str | None:

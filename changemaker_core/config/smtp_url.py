@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, cast
 from urllib.parse import unquote, urlsplit
+
+from changemaker_core.config.secret import Secret
 
 Security = Literal["tls", "required", "offered", "never"]
 
@@ -29,7 +31,7 @@ class SmtpUrl:
     port: int
     security: Security = "offered"
     user: str | None = None
-    password: str = field(default="", repr=False)
+    password: Secret = Secret("")  # noqa: RUF009  # it does not change
 
     @classmethod
     def parse(cls, url: str) -> SmtpUrl:
@@ -48,8 +50,9 @@ class SmtpUrl:
             parts.scheme not in ("smtp", "smtps")
             or not parts.hostname
             or starttls is None
-            or parts.path.strip("/")
-            or parts.fragment
+            or parts.path not in ("", "/")
+            or "#" in url
+            or port == 0
             or _UNPRINTABLE.search(url)
         ):
             raise error
@@ -59,7 +62,7 @@ class SmtpUrl:
             port=port or (465 if secure else 587 if parts.username else 25),
             security="tls" if secure else cast("Security", starttls[1] or "offered"),
             user=unquote(parts.username) if parts.username else None,
-            password=unquote(parts.password or ""),
+            password=Secret(unquote(parts.password or "")),
         )
 
     @property

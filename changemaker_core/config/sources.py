@@ -31,6 +31,10 @@ _HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
+_AT_LINE = re.compile(r"at line (\d+)")
+#: Wrong lines of a file after which the rest is not looked at.
+MAX_SYNTAX_ERRORS = 20
+
 KeyPath = tuple[str, ...]
 
 
@@ -41,6 +45,9 @@ class Entry(msgspec.Struct, frozen=True):
     where: str
     textual: bool
 
+    def __repr__(self) -> str:
+        return f"Entry(where={self.where!r})"  # the value may be a secret
+
 
 Entries = dict[KeyPath, Entry]
 
@@ -50,12 +57,74 @@ def read_toml(path: Path) -> tuple[Entries, list[ConfigProblem]]:
     if not path.is_file():
         return {}, []
     try:
-        text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
-        return {}, [ConfigProblem("file", path.name, f"is not valid TOML: {error}.")]
+        text = read_text(path)
+    except (UnicodeError, OSError) as error:
+        return {}, [ConfigProblem("file", path.name, f"cannot be read: {_reason(error)}.")]
+    table, problems = _parse(text)
     lines = _key_lines(text)
-    return {key: Entry(value, _locate(key, lines), False) for key, value in _flat(table)}, []
+    return {key: Entry(value, _locate(key, lines), False) for key, value in _flat(table)}, problems
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a file, without the byte order mark that some editors write."""
+    return path.read_text(encoding="utf-8-sig")
+
+
+def _reason(error: UnicodeError | OSError) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return "it is not UTF-8; save it with that encoding"
+
+
+def _parse(text: str) -> tuple[dict[str, Any], list[ConfigProblem]]:
+    """Return the table, and the lines that are not TOML.
+
+    The parser stops at the first wrong line. That line is left out then, and parsing begins anew,
+    so that all are reported at once.
+    """
+    lines = text.splitlines()
+    problems: list[ConfigProblem] = []
+    while len(problems) < MAX_SYNTAX_ERRORS:
+        try:
+            return tomllib.loads("\n".join(lines)), problems
+        except tomllib.TOMLDecodeError as error:
+            number = _error_line(error, len(lines))
+            if problems and not lines[number - 1]:
+                break  # a string without an end: the first problem says so
+            problems.append(_syntax_problem(lines, number, error))
+            _leave_out(lines, number - 1)
+    return {}, problems
+
+
+def _leave_out(lines: list[str], index: int) -> None:
+    """Empty a line; with a table's header, the table too, whose keys would be another's."""
+    is_header = lines[index].lstrip().startswith("[") and not _HEADER.match(lines[index])
+    lines[index] = ""
+    while is_header and index + 1 < len(lines) and not lines[index + 1].lstrip().startswith("["):
+        index += 1
+        lines[index] = ""
+
+
+def _error_line(error: tomllib.TOMLDecodeError, last: int) -> int:
+    found = _AT_LINE.search(str(error))
+    return min(int(found[1]), last) if found else last
+
+
+def _syntax_problem(lines: list[str], number: int, error: tomllib.TOMLDecodeError) -> ConfigProblem:
+    """Return the problem of a line, which for a key that is set twice names the key."""
+    where = f"{TOML}:{number}"
+    message = str(error).partition(" (at ")[0]
+    if not message.startswith(("Cannot overwrite", "Cannot declare")):
+        return ConfigProblem("line", where, f"is not valid TOML: {message}.")
+    own, first = _key_lines("\n".join(lines[:number])), _key_lines("\n".join(lines[: number - 1]))
+    header = _HEADER.match(lines[number - 1])
+    key = _path(header[1]) if header else next((k for k, n in own.items() if n == number), None)
+    if key is None:  # it is in the list of keys already, at its first line
+        assigned = _KEY.match(lines[number - 1])
+        name = _path(assigned[1]) if assigned else ()
+        key = next((k for k in reversed(first) if k[len(k) - len(name) :] == name), name)
+    before = f", first in line {first[key]}" if key in first else ""
+    return ConfigProblem(".".join(key), where, f"is set twice{before}. Remove one of the two.")
 
 
 def _flat(table: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
@@ -110,9 +179,9 @@ def read_dotenv(path: Path) -> tuple[Entries, list[ConfigProblem]]:
     if not path.is_file():
         return entries, problems
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (UnicodeDecodeError, OSError) as error:
-        return entries, [ConfigProblem("file", path.name, f"cannot be read: {error}.")]
+        lines = read_text(path).splitlines()
+    except (UnicodeError, OSError) as error:
+        return entries, [ConfigProblem("file", path.name, f"cannot be read: {_reason(error)}.")]
     for number, line in enumerate(lines, start=1):
         if not (text := line.strip()) or text.startswith("#"):
             continue

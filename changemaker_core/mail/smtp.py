@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import smtplib
 import ssl
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 
     from changemaker_core.config.smtp_url import SmtpUrl
     from changemaker_core.mail.message import Address, Message
+
+
+_CHALLENGE = 334
+#: Accepted, or authenticated already, as smtplib has it.
+_AUTHENTICATED = (235, 503)
 
 
 class SmtpTransport:
@@ -118,12 +124,39 @@ class SmtpTransport:
             raise smtplib.SMTPNotSupportedError(
                 "the password is not sent over a connection without TLS"
             )
-        smtp.login(self.server.user, self.server.password)
+        user, password = self.server.user, self.server.password.reveal()
+        if user.isascii() and password.isascii():
+            smtp.login(user, password)
+        else:
+            _login_utf8(smtp, user, password)
 
     def _context(self) -> ssl.SSLContext:
         if self._tls is None:
             self._tls = ssl.create_default_context()
         return self._tls
+
+
+def _login_utf8(smtp: smtplib.SMTP, user: str, password: str) -> None:
+    """Authenticate with a name or password beyond ASCII, which smtplib cannot (RFC 4616)."""
+    offered = smtp.esmtp_features.get("auth", "").upper().split()
+    if "PLAIN" in offered:
+        both = _base64(f"\0{user}\0{password}")
+        code, reply = smtp.docmd("AUTH", f"PLAIN {both}")
+    elif "LOGIN" in offered:
+        code, reply = smtp.docmd("AUTH", f"LOGIN {_base64(user)}")
+        if code == _CHALLENGE:
+            code, reply = smtp.docmd(_base64(password))
+    else:
+        raise smtplib.SMTPNotSupportedError(
+            "the server offers neither AUTH PLAIN nor AUTH LOGIN, which a name or password with "
+            "letters beyond ASCII needs"
+        )
+    if code not in _AUTHENTICATED:
+        raise smtplib.SMTPAuthenticationError(code, reply)
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode("ascii")
 
 
 class SmtpSession:

@@ -13,6 +13,8 @@ from changemaker_core.config.redis_url import SentinelAddress
 if TYPE_CHECKING:
     from redis import Redis
 
+    from changemaker_core.config.secret import Secret
+
 #: Seconds to wait for a connection, and for the reply to a command. What uses Redis beside a
 #: database rather does without it than waits.
 CONNECT_TIMEOUT = 0.5
@@ -70,11 +72,15 @@ def _by_sentinel(address: SentinelAddress, options: dict[str, Any]) -> Redis:
 
     sentinels = Sentinel(
         address.hosts,
-        sentinel_kwargs={**options, "password": address.sentinel_password},
+        sentinel_kwargs={**options, "password": _revealed(address.sentinel_password)},
         db=address.db,
         username=address.username,
-        password=address.password,
+        password=_revealed(address.password),
         **options,
     )
     client: Redis = sentinels.master_for(address.service)
     return client
+
+
+def _revealed(password: Secret | None) -> str | None:
+    return None if password is None else password.reveal()

@@ -47,6 +47,14 @@ def test_a_signal_during_start_up_ends_it(cli: Any, site: Any, wait_for: Any) ->
     assert "http://" not in server.printed()
 
 
+@pytest.mark.parametrize("command", ["serve", "demo"])
+@pytest.mark.parametrize("port", [80_000, -1, 65_536])
+def test_a_port_that_does_not_exist_is_refused(cli: Any, command: str, port: int) -> None:
+    refused = cli.run(command, "--port", port)
+    assert refused.returncode == 2
+    assert "0<=x<=65535" in refused.stderr
+
+
 def test_an_open_request_is_finished_before_it_ends(server: Any) -> None:
     host, port = server.address().removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as client:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pickle
+import subprocess
+import sys
 from pathlib import Path
 from textwrap import dedent
 from typing import Annotated, Literal
@@ -11,10 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changemaker_core.config import Config, ConfigError, redis_url
+from changemaker_core.config import Config, ConfigError, Secret, redis_url
 from changemaker_core.config.convert import describe
 from changemaker_core.config.rules import RULES
-from changemaker_core.config.sources import key_of, variable_of
+from changemaker_core.config.smtp_url import SmtpUrl
+from changemaker_core.config.sources import _parse, key_of, variable_of
 from changemaker_core.mail import open_transport
 
 pytestmark = pytest.mark.database("sqlite")
@@ -168,6 +173,11 @@ def test_a_missing_secret_says_where_it_goes(tmp_path: Path) -> None:
         ("smtp_url", "smtp://mail.example.org?timeout=5"),
         ("smtp_url", "smtp://mail.example.org/inbox"),
         ("smtp_url", "smtp://mail.example.org#here"),
+        ("smtp_url", "smtp://mail.example.org#"),
+        ("smtp_url", "smtp://mail.example.org//"),
+        ("smtp_url", "smtp://mail.example.org:0"),
+        ("smtp_url", "smtp://mail.example.org:70000"),
+        ("base_url", "https://example.org:70000"),
         ("mail_from", "nobody"),
         ("mail_from", "noreply@my_host"),
         ("mail_from", "no..reply@example.org"),
@@ -178,6 +188,12 @@ def test_a_missing_secret_says_where_it_goes(tmp_path: Path) -> None:
         ("base_url", "https://example.org/?x=1"),
         ("home_page", "//example.org"),
         ("home_page", "/\\example.org"),
+        ("home_page", "/"),
+        ("home_page", "/?from=home"),
+        ("home_page", "/#top"),
+        ("home_page", "/."),
+        ("home_page", "/%2e/"),
+        ("home_page", "/campaigns/.."),
         ("organisation", "  "),
         ("default_locale", "de"),
         ("time_zone", "Mars/Olympus"),
@@ -198,6 +214,28 @@ def test_values_that_are_refused(tmp_path: Path, key: str, value: str) -> None:
 def test_secrets_are_not_repeated(tmp_path: Path, key: str) -> None:
     (found,) = problems(tmp_path, **{key.upper(): "xxx://u:hunter2@h"})
     assert "hunter2" not in found
+
+
+@pytest.mark.parametrize("password", ["hunter#2", "hunter/2", "hunter?2", "hun[ter2"])
+@pytest.mark.parametrize(
+    ("key", "form"),
+    [
+        ("smtp_url", "smtp://user:{}@mail.example.org:587"),
+        ("database_url", "postgresql://user:{}@host/"),
+        ("redis_url", "redis://user:{}@host:port"),
+    ],
+)
+def test_a_password_that_breaks_a_url_gets_a_hint(
+    tmp_path: Path, key: str, form: str, password: str
+) -> None:
+    (found,) = problems(tmp_path, **{key.upper(): form.format(password)})
+    assert "must be percent-encoded: # is %23" in found
+    assert "hunter" not in found
+
+
+def test_a_url_without_a_password_gets_no_hint(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, SMTP_URL="smtp://mail.example.org/inbox")
+    assert "percent" not in found
 
 
 @pytest.mark.parametrize(
@@ -263,10 +301,146 @@ def test_variables_of_kubernetes_services_are_not_ours(tmp_path: Path) -> None:
     assert "CHANGEMAKER_PORTS: ports" in problems(tmp_path, PORTS="1")[0]
 
 
-def test_a_file_that_is_not_toml_says_where(tmp_path: Path) -> None:
-    (found,) = problems(tmp_path, "a = 1\n= 2\n")
-    assert "changemaker.toml" in found
-    assert "line 2" in found
+def test_every_line_that_is_not_toml_is_reported(tmp_path: Path) -> None:
+    toml = "a = 1\n= 2\n\norganisation = \n[parks\nbenches = 1\n[trees]\nx = 1"
+    found = problems(tmp_path, toml, MAX_BODY_BYTES="x")
+    assert [problem.partition(" ")[0] for problem in found] == [
+        "changemaker.toml:2:",
+        "changemaker.toml:4:",
+        "changemaker.toml:5:",
+        "changemaker.toml:1:",
+        "CHANGEMAKER_MAX_BODY_BYTES:",
+    ]
+    assert found[1] == "changemaker.toml:4: line is not valid TOML: Invalid value."
+
+
+@pytest.mark.parametrize(
+    ("toml", "report"),
+    [
+        ("home_page = '/a'\n\nhome_page = '/b'", "3: home_page is set twice, first in line 1."),
+        ("[parks]\nbenches = 1\nbenches = 2", "3: parks.benches is set twice, first in line 2."),
+        ("[parks]\nbenches = 1\n[parks]", "3: parks is set twice, first in line 1."),
+        ("parks.benches = 1\nparks.benches = 1", "2: parks.benches is set twice, first in line 1."),
+    ],
+)
+def test_a_key_that_is_set_twice_is_named(tmp_path: Path, toml: str, report: str) -> None:
+    (found,) = problems(tmp_path, toml)
+    assert found == f"changemaker.toml:{report} Remove one of the two."
+
+
+def test_a_broken_file_is_not_said_to_lack_the_secret(tmp_path: Path) -> None:
+    (tmp_path / "changemaker.toml").write_text("secret_key = unquoted")
+    with pytest.raises(ConfigError) as raised:
+        Config.load(tmp_path, {})
+    assert len(raised.value.problems) == 1
+
+
+def test_a_byte_order_mark_is_no_part_of_a_key(tmp_path: Path) -> None:
+    (tmp_path / "changemaker.toml").write_bytes("\ufefforganisation = 'Parks'\r\n".encode())
+    (tmp_path / ".env").write_bytes("\ufeffCHANGEMAKER_HOME_PAGE=/parks\r\n".encode())
+    config = Config.load(tmp_path, BASE)
+    assert (config.organisation, config.home_page) == ("Parks", "/parks")
+
+
+def test_a_file_of_another_encoding(tmp_path: Path) -> None:
+    (tmp_path / "changemaker.toml").write_bytes("organisation = 'Parks'".encode("utf-16"))
+    (tmp_path / ".env").write_bytes("CHANGEMAKER_ORGANISATION=é".encode("latin-1"))
+    with pytest.raises(ConfigError) as raised:
+        Config.load(tmp_path, BASE)
+    assert [problem.where for problem in raised.value.problems] == ["changemaker.toml", ".env"]
+    assert "it is not UTF-8" in str(raised.value)
+
+
+@given(st.text(alphabet="abx.[]= \"'\n#1{},", max_size=80))
+def test_no_file_makes_reading_fail_otherwise_than_with_problems_in_lines(text: str) -> None:
+    table, found = _parse(text)
+    assert isinstance(table, dict)
+    assert all(problem.where.startswith("changemaker.toml:") for problem in found)
+
+
+@pytest.mark.parametrize(
+    ("base_url", "public"),
+    [
+        ("https://act.example.org", True),
+        ("http://93.184.216.34", True),
+        ("http://[2606:4700::1111]:4000", True),
+        ("http://127.0.0.1:4000", False),
+        ("http://192.168.1.20:4000", False),
+        ("http://localhost:4000", False),
+        ("http://web:4000", False),
+        ("http://box.local", False),
+    ],
+)
+def test_development_is_not_for_a_public_address(
+    tmp_path: Path, base_url: str, public: bool
+) -> None:
+    config = load(tmp_path, "\ndevelopment = true", BASE_URL=base_url)
+    if not public:
+        config.check_serving()
+        return
+    with pytest.raises(ConfigError, match=r"toml:2: development must be false"):
+        config.check_serving()
+
+
+class Guarded(msgspec.Struct, frozen=True):
+    """A plugin's configuration with secrets."""
+
+    api_key: Secret
+    other: Secret | None = None
+    several: tuple[Secret, ...] = ()
+
+
+def test_a_secret_is_shown_nowhere(tmp_path: Path) -> None:
+    config = load(
+        tmp_path,
+        "[guarded]\napi_key = 'hunter2'",
+        GUARDED__OTHER="hunter3, 4",
+        GUARDED__SEVERAL="hunter5,hunter6",
+        SMTP_URL="smtp://u:hunter7@localhost",
+    )
+    guarded = config.plugin_config("guarded", Guarded)
+    assert guarded.api_key.reveal() == "hunter2"
+    assert guarded.other is not None and guarded.other.reveal() == "hunter3, 4"
+    assert [each.reveal() for each in guarded.several] == ["hunter5", "hunter6"]
+    shown = f"{guarded!r} {guarded.api_key} {config!r} {config.origins!r}"
+    shown += f"{SmtpUrl.parse(str(config.smtp_url))!r}"
+    shown += (
+        f"{redis_url.SentinelAddress.parse('sentinel://:hunter8@h/s?sentinel_password=hunter9')!r}"
+    )
+    assert "hunter" not in shown
+    with pytest.raises(TypeError):
+        msgspec.json.encode(guarded)
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(guarded.api_key)
+
+
+def test_secrets_compare_by_their_text() -> None:
+    assert Secret("a") == Secret("a") != Secret("b")
+    assert Secret("a") != "a"
+    assert len({Secret("a"), Secret("a")}) == 1
+    assert not Secret("")
+
+
+def test_a_secret_of_another_type_is_a_problem_without_its_value(tmp_path: Path) -> None:
+    config = load(tmp_path, "[guarded]\napi_key = 20482048")
+    with pytest.raises(ConfigError) as raised:
+        config.plugin_config("guarded", Guarded)
+    (problem,) = raised.value.problems
+    assert "must be text, which is kept secret" in str(problem)
+    assert "20482048" not in str(problem)
+
+
+def test_help_of_the_configuration_shows_no_environment() -> None:
+    """``help`` prints the defaults of a signature."""
+    program = "from changemaker_core import Config; help(Config)"
+    shown = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "CHANGEMAKER_SECRET_KEY": "hunter2" * 8},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "class Config" in shown.stdout and "hunter2" not in shown.stdout
 
 
 def test_a_table_in_place_of_a_value(tmp_path: Path) -> None:
@@ -321,7 +495,7 @@ def test_a_plugins_own_rule_and_missing_key(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="CHANGEMAKER_STRICT__URL"):
         load(tmp_path).plugin_config("strict", Strict)
     config = load(tmp_path, STRICT__URL="x", STRICT__LIMIT="13")
-    with pytest.raises(ConfigError, match="limit must not be 13"):
+    with pytest.raises(ConfigError, match=r"STRICT__LIMIT: strict\.limit must not be 13"):
         config.plugin_config("strict", Strict)
 
 

@@ -5,9 +5,11 @@ import ssl
 import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 import pytest
 
+from changemaker_core.config import Secret
 from changemaker_core.config.smtp_url import SmtpUrl
 from changemaker_core.mail import Address, DeliveryUnknown, Refused, SmtpTransport
 from changemaker_core.mail.smtp_connection import SmtpOptions
@@ -318,6 +320,29 @@ def test_a_password_is_sent_over_tls(
         transport.close()
 
 
+@pytest.mark.parametrize(("user", "password"), [("us@er", "pässwörd"), ("ü", "p")])
+def test_a_password_of_any_alphabet(
+    certificate: Path,
+    site_address: Address,
+    message: Callable[..., Message],
+    user: str,
+    password: str,
+) -> None:
+    with tls_server(certificate, logins={user: password}) as server:
+        for given in (password, password + "ß"):
+            url = server.url.replace("//", f"//{quote(user)}:{quote(given)}@")
+            trusted = ssl.create_default_context(cafile=str(certificate))
+            transport = SmtpTransport(SmtpUrl.parse(url), site_address, tls=trusted)
+            if given == password:
+                send(transport, message())
+            else:
+                with pytest.raises(Refused, match="535") as refused:
+                    send(transport, message())
+                assert refused.value.temporary
+            transport.close()
+        assert len(server.received) == 1
+
+
 @pytest.mark.parametrize("implicit", [True, False])
 def test_an_untrusted_certificate_is_refused(
     certificate: Path, site_address: Address, message: Callable[..., Message], implicit: bool
@@ -352,10 +377,10 @@ def test_a_wrong_password_is_a_temporary_refusal(
 def test_parts_of_an_smtp_url() -> None:
     assert SmtpUrl.parse("smtp://mail.example.org") == SmtpUrl(host="mail.example.org", port=25)
     assert SmtpUrl.parse("smtps://u:p@mail.example.org") == SmtpUrl(
-        host="mail.example.org", port=465, security="tls", user="u", password="p"
+        host="mail.example.org", port=465, security="tls", user="u", password=Secret("p")
     )
     assert SmtpUrl.parse("smtp://u:p@[::1]?starttls=never") == SmtpUrl(
-        host="::1", port=587, security="never", user="u", password="p"
+        host="::1", port=587, security="never", user="u", password=Secret("p")
     )
 
 

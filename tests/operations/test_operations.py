@@ -8,7 +8,7 @@ import re
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from changemaker_core import HealthCheck, Job, Plugin, hookimpl
+from changemaker_core import ConfigError, HealthCheck, Job, Plugin, create_app, hookimpl
 from changemaker_core.features.accounts import api
 from changemaker_core.http.declarations import ROUTES
 from changemaker_core.jobs import hold_queue
@@ -222,6 +222,12 @@ async def test_the_mailbox_shows_what_was_sent_and_runs_nothing(open_app):
         html = await client.get(f"{path}/html")
         assert html.headers["content-security-policy"].startswith("sandbox; default-src 'none'")
         assert (await client.get("/mailbox/..%2f..%2fchangemaker")).status_code == 404
+
+
+def test_a_site_in_development_does_not_serve_at_a_public_address(make_config):
+    config = make_config(development=True, base_url="https://act.example.org")
+    with pytest.raises(ConfigError, match=r"development must be false.*act\.example\.org"):
+        create_app(config, plugins=[])
 
 
 async def test_the_mailbox_is_only_for_development_and_this_machine(open_app, tmp_path):

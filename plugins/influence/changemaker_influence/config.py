@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from typing import Annotated, Final
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
 
 #: ``directory_file`` of a demonstration: fictional people that ship with the package.
 SAMPLE: Final = "sample"
+REPRESENT: Final = "https://represent.opennorth.ca"
 
 _Count = Annotated[int, Meta(ge=1, le=10_000)]
 
@@ -27,9 +29,14 @@ class InfluenceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """
 
     directory: str = "represent"
-    represent_url: str = "https://represent.opennorth.ca"
+    represent_url: str = REPRESENT
     represent_requests_per_minute: _Count = 55
     directory_file: str = SAMPLE
     directory_cache_days: Annotated[float, Meta(gt=0)] = 7.0
     directory_timeout_seconds: Annotated[float, Meta(gt=0, le=60)] = 8.0
     send_limit_per_hour: _Count = 30
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.represent_url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError(f"represent_url must be http://… or https://…, such as {REPRESENT}.")

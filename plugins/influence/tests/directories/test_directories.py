@@ -51,6 +51,12 @@ class HamletsPlugin(VillagesPlugin):
     name = "hamlets"
 
 
+@pytest.mark.parametrize("url", ["represent.example", "ftp://represent.example", "https://", ""])
+def test_the_directory_is_a_web_server(make_site, url):
+    with pytest.raises(BootFailed, match=r"influence\.represent_url must be http"):
+        make_site(InfluencePlugin, plugin_tables={"influence": {"represent_url": url}})
+
+
 @pytest.fixture
 def tables():
     """The plugin tables of a site that uses this directory."""
