@@ -13,6 +13,7 @@ from changemaker_core.http.routing import build_falcon_app
 from changemaker_core.jobs import RunnerThread
 from changemaker_core.plugin.lifespan import lifespan as plugin_lifespans
 from changemaker_core.site import Site
+from changemaker_core.web.sources.check import refuse_unsound
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Collection, Sequence
@@ -58,6 +59,8 @@ class App(Edge):
         except_: Collection[str] = (),
     ) -> None:
         site.config.check_serving()
+        if site.config.development:
+            refuse_unsound(site)
         routes = site.loaded.contributions(ROUTES)
         falcon_app = build_falcon_app(routes, _OnServer(self), only=only, except_=except_)
         super().__init__(falcon_app, site)

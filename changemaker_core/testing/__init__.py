@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from changemaker_core.testing.fixtures_site import signed_in as signed_in
     from changemaker_core.testing.postgres import PostgresCluster as PostgresCluster
     from changemaker_core.testing.smtp import SmtpServer as SmtpServer
+    from changemaker_core.testing.sources import source_problems as source_problems
 
 _NAMES = {
     "Clock": "clock",
@@ -26,6 +27,7 @@ _NAMES = {
     "migrate": "fixtures_site",
     "run_jobs": "fixtures_site",
     "signed_in": "fixtures_site",
+    "source_problems": "sources",
 }
 
 __all__ = sorted(_NAMES)

@@ -6,6 +6,11 @@ from typing import TYPE_CHECKING
 
 from changemaker_core.diagnostics import Check, Finding
 from changemaker_core.web.declarations import HOME_PAGES
+from changemaker_core.web.folders import CORE, package_folders
+from changemaker_core.web.languages import own_name
+from changemaker_core.web.sources import source_problems
+from changemaker_core.web.sources.overrides import overrides
+from changemaker_core.web.translations import SOURCE, Translations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,7 +20,12 @@ if TYPE_CHECKING:
 
 def checks() -> list[Check]:
     """Return the checks of this room."""
-    return [Check("home page", check_home_page)]
+    return [
+        Check("home page", check_home_page),
+        Check("page sources", check_sources),
+        Check("overrides", check_overrides),
+        Check("languages", check_languages),
+    ]
 
 
 def check_home_page(site: Site) -> Iterator[Finding]:
@@ -29,3 +39,44 @@ def check_home_page(site: Site) -> Iterator[Finding]:
         yield Finding("warning", detail, fix)
     else:
         yield Finding("ok", f"/ leads to {site.home_page}.")
+
+
+def check_sources(site: Site) -> Iterator[Finding]:
+    """Report mistakes in templates, in what they name, and in catalogues."""
+    problems = source_problems(site)
+    for each in problems:
+        yield Finding(each.status, f"{each.owner}: {each}", each.fix)
+    if not problems:
+        yield Finding("ok", "Templates, the static files that they name, and catalogues are sound.")
+
+
+def check_overrides(site: Site) -> Iterator[Finding]:
+    """List the files that are used instead of a package's own, and those that override nothing."""
+    found, problems = overrides(site)
+    for problem in problems:
+        yield Finding("warning", f"{problem.owner}: {problem}", problem.fix)
+    if found:
+        yield Finding("ok", f"Used instead of the original: {'; '.join(map(str, found))}.")
+
+
+def check_languages(site: Site) -> Iterator[Finding]:
+    """Tell the site's languages, and which plugin's pages are not translated into which."""
+    offered = Translations(site).locales  # not the site's own, which may be core's alone
+    default = site.config.default_locale
+    if default not in offered:
+        detail = f"default_locale is {default!r}, and no package has a catalogue of it."
+        yield Finding("warning", detail, f"Choose one of {', '.join(offered)}.")
+    for name, folder in package_folders(site).items():
+        if name == CORE or not (folder / "templates").is_dir():
+            continue
+        lacking = [
+            language
+            for language in offered
+            if language != SOURCE
+            and not (folder / "locale" / language / "LC_MESSAGES" / f"{name}.po").is_file()
+        ]
+        if lacking:
+            detail = f"{name} is not translated into {', '.join(map(own_name, lacking))}."
+            fix = f"Add locale/{lacking[0]}/LC_MESSAGES/{name}.po; until then it is in English."
+            yield Finding("warning", detail, fix)
+    yield Finding("ok", f"The site is offered in {', '.join(map(own_name, offered))}.")

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, urlencode
 
-from babel import Locale, localedata
+from babel import Locale, UnknownLocaleError, localedata
 
 from changemaker_core.web.pages import Redirect
 
@@ -28,6 +28,19 @@ class LanguageLink:
     name: str
     href: str
     current: bool
+
+
+def is_language(code: str) -> bool:
+    """Return whether Babel knows a language by this code.
+
+    >>> is_language("fr"), is_language("french")
+    (True, False)
+    """
+    try:
+        Locale.parse(code)
+    except (UnknownLocaleError, ValueError):
+        return False
+    return True
 
 
 @lru_cache(maxsize=64)

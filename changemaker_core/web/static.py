@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from changemaker_core.text import did_you_mean
-from changemaker_core.web.folders import CORE, package_folders
+from changemaker_core.web.folders import files_below, search_folders
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from changemaker_core.site import Site
@@ -66,15 +65,17 @@ class StaticResponse:
 class StaticFiles:
     """The files of every plugin's ``static/<plugin>/`` folder, by ``<plugin>/<path>``.
 
-    Only names in the index are served, so no request can reach another file, however it is
-    written.
+    The site folder's ``static/`` comes first, and later plugins' before earlier ones', as with
+    templates: a file is overridden by one of the same name. Only names in the index are served,
+    so no request can reach another file, however it is written.
     """
 
     def __init__(self, site: Site) -> None:
-        folders = package_folders(site)
-        self._files = {
-            file.path: file for name, folder in folders.items() for file in _read(name, folder)
-        }
+        self._files: dict[str, StaticFile] = {}
+        for folder in search_folders(site, "static").values():
+            for path in files_below(folder):
+                if path not in self._files:
+                    self._files[path] = _static_file(path, folder / path)
 
     def find(self, path: str) -> StaticFile | None:
         """Return the file at ``petitions/signing.js``, or None."""
@@ -109,21 +110,6 @@ class StaticFiles:
         if if_none_match is not None and file.etag in if_none_match:
             return StaticResponse(304, headers[1:], b"")
         return StaticResponse(200, headers, file.body)
-
-
-def _read(name: str, folder: Path) -> Iterator[StaticFile]:
-    # Core has its files in its web room; every other package has them at its top.
-    base = folder / "web" / "static" if name == CORE else folder / "static"
-    root = (base / name).resolve()
-    for file in sorted(root.rglob("*")):
-        if file.is_file() and _is_public(file, root):
-            yield _static_file(f"{name}/{file.relative_to(root).as_posix()}", file)
-
-
-def _is_public(file: Path, root: Path) -> bool:
-    """Return whether it is neither hidden nor a link out of the folder."""
-    hidden = any(part.startswith(".") for part in file.relative_to(root).parts)
-    return not hidden and file.resolve().is_relative_to(root)
 
 
 def _static_file(path: str, file: Path) -> StaticFile:

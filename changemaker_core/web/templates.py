@@ -11,13 +11,14 @@ from jinja2 import (
     ChoiceLoader,
     Environment,
     FileSystemLoader,
+    PrefixLoader,
     StrictUndefined,
     select_autoescape,
 )
 
 from changemaker_core.web import filters, languages
 from changemaker_core.web.addresses import absolute_url
-from changemaker_core.web.folders import CORE, package_folders
+from changemaker_core.web.folders import search_folders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +45,10 @@ class SiteFacts:
 class Templates:
     """The site's templates: core's own, and each plugin's under ``<plugin>/``.
 
+    The first of these has a template: the site folder, the plugins from the last in load order to
+    the first, core. ``"<plugin>:<name>"`` is the one of that plugin (``core:``, ``site:``), which
+    an override extends: ``{% extends "petitions:petitions/list.html" %}``.
+
     Every template has ``_``, ``ngettext``, ``static(path)``, ``url(path)``, ``site`` (a
     :class:`SiteFacts`), ``locale``, ``path``, ``navigation`` (the menu), ``languages`` (the switch)
     and the filters of ``filters.py``. Everything is escaped except in ``.txt`` templates; a name
@@ -55,12 +60,12 @@ class Templates:
         self._translations = site.translations
         self._static = site.static
         self._navigation = site.navigation
-        self._loader = _loader(package_folders(site))
+        self._loader = _loader(search_folders(site, "templates"))
         self._time_zone = config.time_zone
         self._reload = config.development
         self._facts = SiteFacts(config.organisation, config.base_url, config.development)
         # One environment for each language and mount prefix, so that macros need no context.
-        self._environment = lru_cache(maxsize=16)(self._build_environment)
+        self.environment = lru_cache(maxsize=16)(self._build_environment)
 
     def render(
         self,
@@ -76,11 +81,11 @@ class Templates:
 
         ``path`` and ``query`` are the request's, for the menu and the language switch.
         """
-        template = self._environment(locale, root_path).get_template(name)
+        template = self.environment(locale, root_path).get_template(name)
         switch = languages.links(locale, query, self._translations.locales)
         return template.render({"languages": switch, "path": path, **context})
 
-    def _build_environment(self, locale: str, root_path: str) -> Environment:
+    def _build_environment(self, locale: str, root_path: str = "") -> Environment:
         environment = Environment(
             loader=self._loader,
             autoescape=select_autoescape(default=True, disabled_extensions=("txt",)),
@@ -110,6 +115,6 @@ class Templates:
 
 
 def _loader(folders: Mapping[str, Path]) -> BaseLoader:
-    core = folders[CORE] / "web" / "templates"
-    others = [folder / "templates" for name, folder in folders.items() if name != CORE]
-    return ChoiceLoader([FileSystemLoader(core), FileSystemLoader(others)])
+    """Return what finds a template in the first folder that has it, or in that of ``owner:``."""
+    by_owner = {owner: FileSystemLoader(folder) for owner, folder in folders.items()}
+    return ChoiceLoader([FileSystemLoader(list(folders.values())), PrefixLoader(by_owner, ":")])

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import threading
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 from babel.support import NullTranslations
-from babel.support import Translations as Catalogue
 from markupsafe import Markup, escape
 
 from changemaker_core.text import Text
 from changemaker_core.web.folders import package_folders
-from changemaker_core.web.languages import negotiate, regional_locale
+from changemaker_core.web.languages import is_language, negotiate, regional_locale
+from changemaker_core.web.sources.catalogues import read_catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from babel import Locale
 
@@ -33,7 +29,8 @@ class Translations:
     """Every plugin's catalogue, read from ``<folder>/locale/<language>/LC_MESSAGES/<name>.po``.
 
     A language is read when it is first used. Where two catalogues translate one message, the
-    earlier plugin's wins, core's before all.
+    earlier plugin's wins, core's before all. A translation that does not fit its source is logged
+    once, and the source is shown.
     """
 
     def __init__(self, site: Site) -> None:
@@ -54,7 +51,7 @@ class Translations:
             for name, folder in self._folders.items()
             for file in folder.glob(f"locale/*/LC_MESSAGES/{name}.po")
         }
-        return (SOURCE, *sorted(found - {SOURCE}))
+        return (SOURCE, *sorted(filter(is_language, found - {SOURCE})))
 
     def formats(self, language: str) -> Locale:
         """Return the locale whose formats of dates and numbers ``language`` uses on this site."""
@@ -84,26 +81,17 @@ class Translations:
     def _catalogue(self, locale: str) -> NullTranslations:
         if locale not in self._catalogues:
             with self._lock:
-                self._catalogues[locale] = self._read(locale)
+                if locale not in self._catalogues:
+                    self._catalogues[locale] = self._read(locale)
         return self._catalogues[locale]
 
     def _read(self, locale: str) -> NullTranslations:
         merged = NullTranslations()
         for name, folder in self._folders.items():
             file = folder / "locale" / locale / "LC_MESSAGES" / f"{name}.po"
-            if file.is_file():
-                merged.add_fallback(read_catalogue(file))
+            if file.is_file() and (catalogue := read_catalogue(name, file)) is not None:
+                merged.add_fallback(catalogue)
         return merged
-
-
-def read_catalogue(file: Path) -> Catalogue:
-    """One ``.po`` file as gettext's own object, which knows plural rules and contexts."""
-    with file.open("rb") as source:
-        catalogue = read_po(source, locale=file.parent.parent.name)
-    compiled = BytesIO()
-    write_mo(compiled, catalogue)
-    compiled.seek(0)
-    return Catalogue(compiled, domain=file.stem)
 
 
 def _fill(message: str, params: Mapping[str, Any]) -> str:

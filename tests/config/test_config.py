@@ -195,7 +195,7 @@ def test_a_missing_secret_says_where_it_goes(tmp_path: Path) -> None:
         ("home_page", "/%2e/"),
         ("home_page", "/campaigns/.."),
         ("organisation", "  "),
-        ("default_locale", "de"),
+        ("default_locale", "german"),
         ("time_zone", "Mars/Olympus"),
         ("time_zone", "../../etc/passwd"),
         ("trusted_proxies", "10.0.0.1/8"),

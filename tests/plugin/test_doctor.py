@@ -53,7 +53,8 @@ def test_doctor_of_a_site_in_order(site: Path) -> None:
     assert {finding["status"] for finding in json.loads(finished.stdout)} == {"ok"}
     names = {finding["name"] for finding in json.loads(finished.stdout)}
     checks = {"configuration", "plugins", "database", "migrations", "queues", "mail", "secret"}
-    assert names == checks | {"files", "base url", "disk", "home page", "influence.directory"}
+    checks |= {"files", "base url", "disk", "home page", "page sources", "languages"}
+    assert names == checks | {"influence.directory"}
 
 
 def test_a_folder_without_a_site(tmp_path: Path) -> None:

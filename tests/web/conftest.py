@@ -33,6 +33,7 @@ def build_site(*plugins: tuple[str, Path], **config: Any) -> SimpleNamespace:
         "region": "CA",
         "time_zone": "America/Edmonton",
         "development": False,
+        "site_dir": Path("/nonexistent"),
     }
     site = SimpleNamespace(
         config=SimpleNamespace(**{**defaults, **config}),

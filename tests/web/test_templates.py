@@ -16,7 +16,6 @@ from changemaker_core.web import filters, languages, pages
 from changemaker_core.web.languages import regional_locale
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import SimpleNamespace
 
 Render = Callable[..., str]
@@ -200,16 +199,6 @@ def test_dates_are_in_the_reader_s_language_and_the_site_s_zone(
     own = filters.for_locale(regional_locale(locale, "CA"), "America/Edmonton")
     assert f"{own['date'](noon)}|{own['datetime'](noon)}" == expected
     assert own["date"](date(2026, 7, 1)) == own["date"](noon)
-
-
-def test_a_plugin_cannot_replace_a_template_of_core(
-    tmp_path: Path, site_of: Callable[..., SimpleNamespace]
-) -> None:
-    (tmp_path / "templates").mkdir()
-    (tmp_path / "templates" / "error.html").write_text("mine", encoding="utf-8")
-    site = site_of(("garden", tmp_path))
-    context = {"status": 404, "title": "x", "detail": "", "errors": [], "request_id": ""}
-    assert "mine" != site.templates.render("error.html", context, locale="en")
 
 
 @pytest.mark.parametrize("module", [filters, languages, pages])

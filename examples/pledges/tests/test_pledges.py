@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from changemaker_core.testing import client_of, run_jobs, signed_in
+from changemaker_core.testing import client_of, run_jobs, signed_in, source_problems
 from changemaker_pledges.plugin import PledgesPlugin
 
 ADA = {"name": "Ada Sample", "email": "ada@example.org"}
@@ -20,6 +20,10 @@ async def app(open_app):
 async def visitor(app):
     async with client_of(app) as client:
         yield client
+
+
+def test_templates_and_catalogues_are_sound(make_site):
+    assert source_problems(make_site(PledgesPlugin)) == []
 
 
 async def test_a_pledge_is_counted_and_thanked_for(app, visitor):

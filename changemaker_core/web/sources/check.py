@@ -1,0 +1,79 @@
+"""Every check of the files that pages are made of, over a whole site."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from changemaker_core.plugin.errors import BootFailed, PluginInvalid
+from changemaker_core.web.folders import CORE, files_below, package_folders, search_folders
+from changemaker_core.web.languages import is_language
+from changemaker_core.web.sources.catalogues import parse
+from changemaker_core.web.sources.code import named_templates
+from changemaker_core.web.sources.problem import SourceProblem
+from changemaker_core.web.sources.templates import TemplateSources
+from changemaker_core.web.static import StaticFiles
+from changemaker_core.web.templates import Templates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from changemaker_core.site import Site
+
+log = logging.getLogger(__name__)
+
+
+def source_problems(site: Site) -> list[SourceProblem]:
+    """Return every mistake in templates, in what they name, and in catalogues of a site.
+
+    Nothing is rendered, and no database is needed.
+    """
+    return [*_template_problems(site), *_catalogue_problems(site)]
+
+
+def refuse_unsound(site: Site) -> None:
+    """Raise ``BootFailed`` with every error of ``source_problems``; log its warnings."""
+    problems = source_problems(site)
+    for each in problems:
+        if each.status == "warning":
+            log.warning("%s: %s %s", each.owner, each, each.fix)
+    errors = [
+        PluginInvalid(each.owner, None, None, str(each), each.fix)
+        for each in problems
+        if each.status == "error"
+    ]
+    if errors:
+        raise BootFailed(errors)
+
+
+def _template_problems(site: Site) -> Iterator[SourceProblem]:
+    # Not the site's own: doctor's site may have been asked for them before its plugins were there.
+    sources = TemplateSources(Templates(site).environment("en"), StaticFiles(site).url)
+    for owner, folder in search_folders(site, "templates").items():
+        for name in files_below(folder):
+            yield from sources.problems(owner, name, folder / name)
+    for owner, folder in package_folders(site).items():
+        for file, line, name in () if owner == CORE else named_templates(folder):
+            if (problem := sources.missing(name)) is not None:
+                fix = "Correct the name, or add the template."
+                yield SourceProblem("error", owner, file, line, problem, fix)
+
+
+def _catalogue_problems(site: Site) -> Iterator[SourceProblem]:
+    for owner, folder in package_folders(site).items():
+        for file in sorted(folder.glob("locale/*/LC_MESSAGES/*.po")):
+            if (problem := _misplaced(owner, file)) is not None:
+                yield SourceProblem("warning", owner, file, 0, *problem)
+            else:
+                yield from parse(owner, file)[1]
+
+
+def _misplaced(owner: str, file: Path) -> tuple[str, str] | None:
+    """Return why a catalogue is never read, and where it would be."""
+    language = file.parent.parent.name
+    if not is_language(language):
+        return f"There is no language {language!r}.", "Name the folder by a code such as fr."
+    if file.stem != owner:
+        return f"It is not read: its name is not {owner}.po.", f"Rename it to {owner}.po."
+    return None
