@@ -30,11 +30,14 @@ if TYPE_CHECKING:
     from changemaker_core.diagnostics import Check as Check
     from changemaker_core.diagnostics import Finding as Finding
     from changemaker_core.features.operations.declarations import HealthCheck as HealthCheck
+    from changemaker_core.http.bodies.multipart import Part as Part
+    from changemaker_core.http.bodies.uploads import Upload as Upload
     from changemaker_core.http.declarations import Authenticator as Authenticator
     from changemaker_core.http.declarations import Route as Route
     from changemaker_core.http.endpoint import Body as Body
     from changemaker_core.http.endpoint import endpoint as endpoint
     from changemaker_core.http.errors import BadRequest as BadRequest
+    from changemaker_core.http.errors import ClientGone as ClientGone
     from changemaker_core.http.errors import Conflict as Conflict
     from changemaker_core.http.errors import FieldError as FieldError
     from changemaker_core.http.errors import Forbidden as Forbidden
@@ -93,9 +96,11 @@ _ROOMS = {
     " compiled new_id utcnow",
     "diagnostics": "Check Finding",
     "features.operations.declarations": "HealthCheck",
+    "http.bodies.multipart": "Part",
+    "http.bodies.uploads": "Upload",
     "http.declarations": "Authenticator Route",
     "http.endpoint": "Body endpoint",
-    "http.errors": "BadRequest Conflict FieldError Forbidden Invalid NotFound Problem"
+    "http.errors": "BadRequest ClientGone Conflict FieldError Forbidden Invalid NotFound Problem"
     " TooManyRequests Unauthorized Unavailable",
     "http.lists": "CursorQuery Cursors ListQuery Paginated Pagination paginate",
     "http.request": "Request Response",

@@ -11,7 +11,7 @@ from changemaker_core.cache import CachedResponse
 from changemaker_core.http import rendering
 from changemaker_core.http.access_log import AccessLog
 from changemaker_core.http.endpoint import declared
-from changemaker_core.http.errors import BadRequest, ClientDisconnected
+from changemaker_core.http.errors import BadRequest, ClientGone
 from changemaker_core.http.proxies import Proxies, forwarded_values
 from changemaker_core.http.request import (
     CREDENTIALS,
@@ -97,14 +97,17 @@ class Edge:
             self._record(req, req.method, cached.route, status, began, cached=True)
             return
         req.scope = {**req.scope, "path": req.path, "root_path": req.root_path}
+        req.extra_headers, req.receive, req._body, req.uploads = [], receive, None, []
         sender = Sender(req, send)
         try:
-            await self._respond(req, receive, sender)
-        except ClientDisconnected:
+            await self._respond(req, sender)
+        except ClientGone:
             pass
         except Exception as error:
             await sender.send_problem(rendering.problem_of(error, req))
         finally:
+            for upload in req.uploads:
+                upload.close()
             method = sender.method if sender.method in _METHODS else "other"
             self._record(req, method, req.route, sender.status or _CLIENT_CLOSED, began)
 
@@ -170,10 +173,9 @@ class Edge:
             return None
         return self._cache.get(req.cache_key)
 
-    async def _respond(self, req: Request, receive: Receive, sender: Sender) -> None:
+    async def _respond(self, req: Request, sender: Sender) -> None:
         """Find the route and send its response; raises what the responder raises."""
-        req.body_limit = self.site.config.max_body_bytes
-        req.extra_headers, req.disconnected = [], False
+        req.body_limit = req.memory_limit = self.site.config.max_body_bytes
         # PostgreSQL's text cannot hold U+0000: nothing has such a name. And Falcon overlooks
         # slashes at the beginning: //api/… would be the API, and no rule for /api/ would see it.
         odd = "\x00" in req.path or req.path.startswith("//")
@@ -189,19 +191,22 @@ class Edge:
         spec = _declaration(req)
         if spec is not None and spec.max_body is not None:
             req.body_limit = spec.max_body
+            if spec.streams is None:
+                req.memory_limit = spec.max_body
         try:  # Falcon decodes it before anything could handle what goes wrong.
             req.scope["query_string"].decode()
         except UnicodeDecodeError:
             raise BadRequest from None
-        receive = req.limited(receive)
+        if (length := req.raw_headers.get(b"content-length")) is not None:
+            req.check_length(length)
         if req.cache_key is None or spec is None or spec.cache is None:
-            response = await self._falcon.respond(req, receive, sender.forward)
+            response = await self._falcon.respond(req, sender.forward)
             if response is not None:
                 await sender.send(response)
             return
 
         async def fill() -> CompleteResponse:
-            response = await self._falcon.respond(req, receive, sender.forward)
+            response = await self._falcon.respond(req, sender.forward)
             if response is None:
                 raise TypeError(f"{req.route}: a cached response cannot be a stream")
             return cacheable(response, secure=req.is_secure)

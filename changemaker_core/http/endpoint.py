@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,7 +12,8 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 
-from changemaker_core.http import authentication, decoding, rendering
+from changemaker_core.http import authentication, rendering
+from changemaker_core.http.bodies import decoding
 from changemaker_core.identity.actor import current_actor
 from changemaker_core.limits.windows import MemoryWindow, Rate
 from changemaker_core.shared.windows import window_for
@@ -24,6 +26,7 @@ Responder = TypeVar("Responder", bound=Callable[..., Awaitable[Any]])
 
 #: The attribute of a responder that holds its declaration.
 ATTRIBUTE = "__endpoint__"
+_MEDIA_TYPE = re.compile(r"[\w.+-]+/([\w.+-]+|\*)|\*/\*")
 STATUSES = frozenset({200, 201, 202, 204})
 
 
@@ -44,6 +47,8 @@ class Endpoint:
     body: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] | None = None
     form: type[msgspec.Struct] | None = None
+    #: The media type of a body that the responder reads itself as it arrives.
+    streams: str | None = None
     response: Any = None
     status: int = 200
     rate_limit: Rate | None = None
@@ -64,13 +69,19 @@ class Endpoint:
             'declare either public=True or permission="…", and not both': (
                 self.public == bool(self.permission)
             ),
-            "declare body= or form=, not both": self.body is not None and self.form is not None,
+            "declare one of body=, form= and streams=": self._ways_to_read() > 1,
+            'streams is a media type such as "application/octet-stream" or "image/*"': (
+                self.streams is not None and _MEDIA_TYPE.fullmatch(self.streams) is None
+            ),
             f"status is one of {sorted(STATUSES)}": self.status not in STATUSES,
             "only a public response can be cached": self.cache is not None and not self.public,
             "cache is a number of seconds above 0": self.cache is not None and self.cache <= 0,
             "body, query and form are msgspec Structs": not self._structs(),
         }
         return [problem for problem, wrong in checks.items() if wrong]
+
+    def _ways_to_read(self) -> int:
+        return sum(each is not None for each in (self.body, self.form, self.streams))
 
     def _structs(self) -> bool:
         declared = [each for each in (self.body, self.query, self.form) if each is not None]
@@ -84,6 +95,7 @@ def endpoint(
     body: type[msgspec.Struct] | None = None,
     query: type[msgspec.Struct] | None = None,
     form: type[msgspec.Struct] | None = None,
+    streams: str | None = None,
     response: Any = None,
     status: int = 200,
     rate_limit: str | None = None,
@@ -95,7 +107,10 @@ def endpoint(
     - Exactly one of ``public=True`` and ``permission="plugin.thing.verb"``.
     - ``body``, ``query`` and ``form`` are Structs; the responder gets ``body=`` and ``query=`` as
       values, already valid, and ``form=`` as a :class:`~changemaker_core.web.forms.Form`, which
-      may hold errors to show. ``max_body`` is in bytes.
+      may hold errors to show. A form with a field of type ``Upload`` is sent as
+      ``multipart/form-data``. ``max_body`` is in bytes.
+    - ``streams="application/octet-stream"``, ``"image/*"``, ``"multipart/form-data"`` or ``"*/*"``:
+      the responder reads the body itself as it arrives, by ``req.chunks()`` or ``req.parts()``.
     - ``response`` is the type of the returned value, for the documentation of the API.
     - ``rate_limit="10/minute"`` is counted for each address and protects our own CPU; processes
       share it where Redis is configured.
@@ -117,6 +132,7 @@ def endpoint(
             body=body,
             query=query,
             form=form,
+            streams=streams,
             response=response,
             status=status,
             rate_limit=rate,
@@ -174,6 +190,8 @@ def _guarded(responder: Responder, spec: Endpoint) -> Responder:
             params["body"] = await decoding.body(req, spec.body)
         elif spec.form is not None:
             params["form"] = await decoding.form(req, spec.form)
+        elif spec.streams is not None:
+            decoding.expect_stream(req, spec.streams)
         token = current_actor.set(req.actor)
         try:
             value = await responder(resource, req, resp, **params)

@@ -64,8 +64,11 @@ class Problem(Exception):
         self.headers = tuple(headers)
 
 
-class ClientDisconnected(Exception):
-    """The client went away in the middle of its request: there is no response to send."""
+class ClientGone(Exception):
+    """The client went away in the middle of its request: there is no response to send.
+
+    What reads the body raises it. Catch it to delete what you stored of it, and raise it again.
+    """
 
 
 class _Known(Problem):

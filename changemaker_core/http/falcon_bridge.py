@@ -64,9 +64,7 @@ def unsupported(
     )
 
 
-async def respond(
-    app: App, req: Request, receive: Receive, forward: Send
-) -> CompleteResponse | None:
+async def respond(app: App, req: Request, forward: Send) -> CompleteResponse | None:
     """Call the responder of ``req.matched``, as ``FalconApp.respond`` says."""
     if req.matched is None:
         raise NotFound
@@ -74,7 +72,7 @@ async def respond(
     responder = responders.get(req.method)
     if responder is None:
         raise BadRequest
-    req.open(receive, app.req_options)
+    req.open(app.req_options)
     req.uri_template = template
     resp = Response(options=app.resp_options)
     try:
@@ -83,7 +81,7 @@ async def respond(
         resp.status, resp.text = status.status, status.text
         resp.set_headers(status.headers or {})
     if resp.stream or resp.sse or resp._registered_callbacks:
-        await _send_stream(app, req, resp, receive, forward)
+        await _send_stream(app, req, resp, forward)
         return None
     status_code = resp.status_code
     if status_code in BODILESS:
@@ -98,9 +96,7 @@ async def respond(
     return CompleteResponse(status_code, headers, body, req.route)
 
 
-async def _send_stream(
-    app: App, req: Request, filled: Response, receive: Receive, forward: Send
-) -> None:
+async def _send_stream(app: App, req: Request, filled: Response, forward: Send) -> None:
     """Have Falcon send a response that is a stream, or has callbacks."""
 
     async def take_over(_: Request, resp: Response) -> None:
@@ -109,7 +105,7 @@ async def _send_stream(
         resp.__dict__.update(filled.__dict__)
 
     req.matched = (filled, {req.method: take_over}, {}, req.route)
-    await app({**req.scope, SCOPE_KEY: req}, _without_body(receive), forward)
+    await app({**req.scope, SCOPE_KEY: req}, _without_body(req.receive), forward)
 
 
 def _without_body(receive: Receive) -> Receive:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from apispec import APISpec
 
+from changemaker_core.http.bodies.decoding import FORM_TYPE
+from changemaker_core.http.bodies.multipart import MULTIPART
+from changemaker_core.http.bodies.uploads import Upload, upload_fields
 from changemaker_core.http.declarations import PARAMETER, ROUTES
 from changemaker_core.http.endpoint import declared
 from changemaker_core.http.routing import responders_of
@@ -31,6 +34,7 @@ _DESCRIPTIONS = {
     "401": "Credentials are missing or not valid.",
     "403": "The permission is missing.",
     "404": "Not found.",
+    "408": "The body took too long to arrive.",
     "413": "The body is too large.",
     "415": "The content type is not supported.",
     "422": "Some fields are not valid; ``errors`` lists all of them.",
@@ -155,7 +159,12 @@ def _request_body(spec: Endpoint, schemas: _Schemas) -> dict[str, Any] | None:
     if spec.body is not None:
         media, struct = "application/json", spec.body
     elif spec.form is not None:
-        media, struct = "application/x-www-form-urlencoded", spec.form
+        media, struct = FORM_TYPE, spec.form
+        if upload_fields(struct):
+            media = MULTIPART
+    elif spec.streams is not None:
+        kind = {"type": "object"} if spec.streams == MULTIPART else {}
+        return {"required": True, "content": {spec.streams: {"schema": kind}}}
     else:
         return None
     return {"required": True, "content": {media: {"schema": schemas.of(struct)}}}
@@ -176,12 +185,13 @@ def _responses(path: str, spec: Endpoint, schemas: _Schemas) -> dict[str, Any]:
 
 def _problem_statuses(path: str, spec: Endpoint) -> Iterable[str]:
     """Return the statuses of problems that a declaration makes possible."""
-    body = spec.body is not None or spec.form is not None
+    body = spec.body is not None or spec.form is not None or spec.streams is not None
     possible = {
         "400": body,
         "401": not spec.public,
         "403": not spec.public,
         "404": "{" in path,
+        "408": spec.streams is not None,
         "413": body,
         "415": body,
         "422": spec.body is not None or spec.query is not None,
@@ -201,7 +211,9 @@ class _Schemas:
         for spec in specs:
             declared_types = (spec.body, spec.form, spec.query, spec.response)
             types += [each for each in declared_types if each is not None and each not in types]
-        described, components = msgspec.json.schema_components(types, ref_template=_REFERENCE)
+        described, components = msgspec.json.schema_components(
+            types, schema_hook=_schema_of_upload, ref_template=_REFERENCE
+        )
         self._of: dict[Any, dict[str, Any]] = dict(
             zip(map(_hashable, types), described, strict=True)
         )
@@ -215,6 +227,12 @@ class _Schemas:
         """Return the whole schema of a Struct."""
         reference = self.of(struct).get("$ref")
         return self.components[reference.rpartition("/")[2]] if reference else self.of(struct)
+
+
+def _schema_of_upload(kind: type) -> dict[str, Any]:
+    if kind is not Upload:
+        raise NotImplementedError(f"{kind.__name__} has no JSON Schema")
+    return {"type": "string", "format": "binary"}
 
 
 def _hashable(kind: Any) -> Any:

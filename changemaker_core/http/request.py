@@ -7,16 +7,22 @@ import re
 import secrets
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, urlsplit
 
 import falcon.asgi
 
-from changemaker_core.http.errors import BadRequest, TooLarge, TooManyRequests
+from changemaker_core.http.bodies import multipart
+from changemaker_core.http.bodies.multipart import MAX_PARTS
+from changemaker_core.http.bodies.reading import BodyReader, too_large
+from changemaker_core.http.errors import BadRequest, TooManyRequests
 from changemaker_core.limits.windows import visitor_key
 from changemaker_core.web.languages import COOKIE
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
+    from changemaker_core.http.bodies.multipart import Part
+    from changemaker_core.http.bodies.uploads import Upload
     from changemaker_core.identity.actor import Actor
     from changemaker_core.limits.windows import MemoryWindow
     from changemaker_core.site import Site
@@ -39,6 +45,8 @@ NO_ROUTE = "(none)"
 CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"signature"})
 #: Longer headers and addresses are not cached: visitors choose them, and could fill the memory.
 REMEMBERED_BYTES = 1_000
+#: Seconds after which a client that sends next to nothing of its body is given up.
+STALL_SECONDS = 30.0
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _NO_EXTENSIONS: dict[str, Any] = {}
 
@@ -51,20 +59,23 @@ class Request(falcon.asgi.Request):
     """
 
     __slots__ = (
+        "_body",
         "actor",
         "body_limit",
         "cache_key",
         "client_ip",
-        "disconnected",
         "extra_headers",
         "has_credentials",
         "id_bytes",
         "locale",
         "matched",
+        "memory_limit",
         "raw_headers",
+        "receive",
         "root_path",
         "route",
         "site",
+        "uploads",
     )
 
     #: The site that responds.
@@ -83,8 +94,13 @@ class Request(falcon.asgi.Request):
     has_credentials: bool
     #: The largest body that may be read, in bytes.
     body_limit: int
-    #: Whether the client went away before its body was complete.
-    disconnected: bool
+    #: The largest body that may be read whole, in bytes: less than ``body_limit`` for a stream.
+    memory_limit: int
+    #: ASGI's ``receive``, as the server gave it. The body is read by the methods of this class.
+    receive: Receive
+    _body: BodyReader | None
+    #: Files of the request's form, which are removed when the response was sent.
+    uploads: list[Upload]
     #: Headers by lower-case name; of repeated ones the last.
     raw_headers: dict[bytes, bytes]
     #: Headers to add to the response, an error too.
@@ -100,9 +116,79 @@ class Request(falcon.asgi.Request):
         made: Request | None = scope.get(SCOPE_KEY)
         return object.__new__(cls) if made is None else made
 
-    def open(self, receive: Receive, options: falcon.RequestOptions) -> None:
+    def __init__(
+        self,
+        scope: dict[str, Any],
+        receive: Receive,
+        first_event: dict[str, Any] | None = None,
+        options: falcon.RequestOptions | None = None,
+    ) -> None:
+        super().__init__(scope, receive, options=options)
+        if first_event is not None:
+            self.body.put_back(first_event)
+
+    def open(self, options: falcon.RequestOptions) -> None:
         """Fill Falcon's part: the request is about to be passed to a responder."""
-        super().__init__(self.scope, receive, options=options)
+        super().__init__(self.scope, self.next_event, options=options)
+
+    async def body_bytes(self) -> bytes:
+        """Return the whole body. It is read once and kept, for authenticators and responders alike.
+
+        At most ``max_body`` bytes, and with ``streams=``, where that may be large, at most the
+        site's ``max_body_bytes``. Raises ``TooLarge``, ``Problem`` (408) or ``ClientGone``.
+        """
+        return await self.body.whole(self.memory_limit)
+
+    async def chunks(self, stall: float = STALL_SECONDS) -> AsyncIterator[bytes]:
+        """Yield the body as it arrives, in pieces of the network's size.
+
+        Raises ``TooLarge`` beyond ``max_body``, ``Problem`` (408) where next to nothing arrives for
+        ``stall`` seconds, and ``ClientGone`` where the client stops half-way: delete then what
+        you have stored. A body is streamed once.
+        """
+        async for chunk in self.body.chunks(stall):
+            yield chunk
+
+    async def parts(
+        self, max_parts: int = MAX_PARTS, stall: float = STALL_SECONDS
+    ) -> AsyncIterator[Part]:
+        """Yield the parts of a ``multipart/form-data`` body as they arrive.
+
+        Each is read, by ``part.chunks()``, ``part.read()`` or ``part.text()``, before the next;
+        what was not read of it is skipped. Raises ``BadRequest`` for a malformed body, ``TooLarge``
+        beyond ``max_parts`` or another limit, and what :meth:`chunks` raises.
+        """
+        async for part in multipart.parts(self.content_type or "", self.chunks(stall), max_parts):
+            yield part
+
+    @property
+    def body(self) -> BodyReader:
+        """The reader of this request's body."""
+        if self._body is None:
+            buffered = self.scope.get("extensions", _NO_EXTENSIONS).get(BUFFERED_BODY)
+            self._body = BodyReader(self.receive, self.body_limit, buffered)
+        return self._body
+
+    async def next_event(self) -> dict[str, Any]:
+        """Return ASGI's next event; the body's are within its limit."""
+        return await self.body.event()
+
+    @property
+    def target_uri(self) -> str:
+        """The address as the client sent it, raw: ``base_url``'s origin, path and query.
+
+        It is what signatures of requests cover (RFC 9421); the ``Host`` header plays no part in it.
+        """
+        base = urlsplit(self.site.config.base_url)
+        raw: bytes = self.scope.get("raw_path") or quote(self.scope["path"]).encode()
+        query: bytes = self.scope["query_string"]
+        path = raw.decode("latin-1") + (f"?{query.decode('latin-1')}" if query else "")
+        return f"{base.scheme}://{base.netloc}{path}"
+
+    def header_lines(self, name: str) -> list[str]:
+        """Return each line of a header, in their order; an empty list where it is absent."""
+        wanted = name.lower().encode("latin-1")
+        return [value.decode("latin-1") for each, value in self.scope["headers"] if each == wanted]
 
     @property
     def request_id(self) -> str:
@@ -119,41 +205,12 @@ class Request(falcon.asgi.Request):
         """Whether the visitor's connection is encrypted."""
         return self.scope.get("scheme") == "https"
 
-    def buffered_body(self) -> bytes | None:
-        """Return the whole body where it has arrived and the server offers it, else ``None``.
-
-        Raises ``TooLarge``. PERF: most bodies come with their head, and need no timer or stream.
-        """
-        take = self.scope.get("extensions", _NO_EXTENSIONS).get(BUFFERED_BODY)
-        body: bytes | None = None if take is None else take()
-        if body is not None and len(body) > self.body_limit:
-            raise _too_large()
-        return body
-
-    def limited(self, receive: Receive) -> Receive:
-        """Return a ``receive`` that refuses a body over the limit, with or without a length.
-
-        Raises ``TooLarge`` at once where the length is declared, ``BadRequest`` for a wrong one.
-        """
-        declared = self.raw_headers.get(b"content-length", b"0")
+    def check_length(self, declared: bytes) -> None:
+        """Raise ``BadRequest`` for a Content-Length that is none, ``TooLarge`` over the limit."""
         if not declared.isdigit():
             raise BadRequest
-        if int(declared) > self.body_limit:
-            raise _too_large()
-        received = 0
-
-        async def limited() -> dict[str, Any]:
-            nonlocal received
-            event = await receive()
-            if event["type"] == "http.request":
-                received += len(event.get("body", b""))
-                if received > self.body_limit:
-                    raise _too_large()
-            else:
-                self.disconnected = True
-            return event
-
-        return limited
+        if len(declared) > 18 or int(declared) > self.body_limit:
+            raise too_large()
 
     def count(self, window: MemoryWindow, name: str) -> None:
         """Count this request in a rate limit; raises ``TooManyRequests`` beyond it.
@@ -167,11 +224,6 @@ class Request(falcon.asgi.Request):
 
     def __repr__(self) -> str:
         return f"<Request {self.method} {self.path}>"
-
-
-def _too_large() -> TooLarge:
-    # The rest of the body is not read, so that the connection cannot be used again.
-    return TooLarge(headers=[("connection", "close")])
 
 
 class RequestIds:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from changemaker_core.http.declarations import Route
-    from changemaker_core.http.request import Receive, Send
+    from changemaker_core.http.request import Send
     from changemaker_core.plugin.contributions import Contribution
 
 
@@ -181,20 +181,18 @@ class FalconApp(falcon.asgi.App[Request, Response]):
         self.add_error_handler(falcon.HTTPError, _pass_on)
         self._bridged = falcon_bridge.concern() is None
 
-    async def respond(
-        self, req: Request, receive: Receive, forward: Send
-    ) -> CompleteResponse | None:
+    async def respond(self, req: Request, forward: Send) -> CompleteResponse | None:
         """Call the responder of ``req.matched``; raises what it raises.
 
         Returns the complete response; or ``None`` for a stream, which was sent by ``forward``.
         """
         if self._bridged:
-            return await falcon_bridge.respond(self, req, receive, forward)
+            return await falcon_bridge.respond(self, req, forward)
         scope = req.scope
         events = _Events(req, forward)
         # Falcon reads the body itself: what the server has buffered would be read twice.
         try:
-            await self({**scope, "extensions": {}, SCOPE_KEY: req}, receive, events.send)
+            await self({**scope, "extensions": {}, SCOPE_KEY: req}, req.next_event, events.send)
         except _Raised as raised:
             raise raised.error from None
         finally:

@@ -36,9 +36,11 @@ class Form(Generic[T]):
 
     @classmethod
     def parse(
-        cls, struct: type[T], pairs: Iterable[tuple[str, str]], errors_of: ErrorsOf
+        cls, struct: type[T], pairs: Iterable[tuple[str, Any]], errors_of: ErrorsOf
     ) -> Form[T]:
-        """Parse urlencoded pairs as ``struct``. Never raises for what a person typed.
+        """Parse pairs of names and values as ``struct``. Never raises for what a person typed.
+
+        A value is text or an ``Upload``; uploads are not part of ``data``, as no form shows them.
 
         A box left empty is an absent value; spaces around a value do not count; an unticked
         checkbox is False; names that ``struct`` does not have are ignored.
@@ -90,12 +92,14 @@ def _kind(known: inspect.Type) -> type[inspect.Type]:
 
 
 def _typed(
-    struct: type[msgspec.Struct], pairs: Iterable[tuple[str, str]]
+    struct: type[msgspec.Struct], pairs: Iterable[tuple[str, Any]]
 ) -> dict[str, str | list[str]]:
     """Return the data to show in the form again, exactly as it was sent."""
     data: dict[str, str | list[str]] = {}
     kinds = _kinds(struct)
     for name, value in pairs:
+        if not isinstance(value, str):
+            continue
         if kinds.get(name) is inspect.ListType:
             data[name] = [*data.get(name, []), value]
         elif name in kinds:
@@ -103,7 +107,7 @@ def _typed(
     return data
 
 
-def _plain(struct: type[msgspec.Struct], pairs: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def _plain(struct: type[msgspec.Struct], pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Return the data as values that a schema can validate."""
     kinds = _kinds(struct)
     plain: dict[str, Any] = {
@@ -112,7 +116,7 @@ def _plain(struct: type[msgspec.Struct], pairs: Iterable[tuple[str, str]]) -> di
         if kind in (inspect.ListType, inspect.BoolType)
     }
     for name, value in pairs:
-        tidy = value.replace("\r\n", "\n").strip()
+        tidy = value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
         if name not in kinds or not tidy:
             continue
         if kinds[name] is inspect.ListType:

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from changemaker_core import Body, endpoint
-from changemaker_core.http import decoding
+from changemaker_core.http.bodies import reading
 
 pytestmark = pytest.mark.database("sqlite")
 
@@ -192,7 +192,7 @@ async def test_half_a_body_is_never_acted_on(counting, exchange_with):
 
 
 async def test_a_body_must_arrive_in_time(app, monkeypatch):
-    monkeypatch.setattr(decoding, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(reading, "WHOLE_SECONDS", 0.05)
     sent = []
 
     async def receive(first=[1]):  # noqa: B006 -- remembers between calls
@@ -210,7 +210,7 @@ async def test_a_body_must_arrive_in_time(app, monkeypatch):
         "method": "POST",
         "path": "/api/things",
         "query_string": b"",
-        "headers": [(b"content-type", b"application/json")],
+        "headers": [(b"host", b"h"), (b"content-type", b"application/json")],
     }
     await app(scope, receive, send)
     assert sent[0]["status"] == 408

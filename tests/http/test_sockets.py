@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 
 import pytest
-import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from changemaker_core.http.request import BUFFERED_BODY
 from changemaker_core.http.response import WRITE_RESPONSE
 from changemaker_core.server.uvicorn_bridge import HttpProtocol
+from tests.http.wire import answer_to, serving
 
 pytestmark = pytest.mark.database("sqlite")
 
@@ -22,46 +21,6 @@ async def address(app, request):
     """Any server's way, and that of our own protocol, which offers what ASGI does not have."""
     async with serving(app, request.param) as address:
         yield address
-
-
-@contextlib.asynccontextmanager
-async def serving(app, protocol):
-    config = uvicorn.Config(
-        app,
-        host="127.0.0.1",
-        port=0,
-        lifespan="off",
-        log_config=None,
-        proxy_headers=False,
-        http=protocol,
-        ws="none",
-    )
-    server = uvicorn.Server(config)
-    with contextlib.ExitStack() as kept:
-        # The server's own handlers of signals are for a process, not for a test.
-        server.capture_signals = lambda: kept
-        running = asyncio.create_task(server.serve())
-        while not server.started:
-            await asyncio.sleep(0.01)
-        yield server.servers[0].sockets[0].getsockname()
-        server.should_exit = True
-        await running
-
-
-async def answer_to(address, *chunks, pause=0.0):
-    """Send raw bytes, a chunk at a time; everything that came back until the server closed."""
-    reader, writer = await asyncio.open_connection(*address)
-    try:
-        for chunk in chunks:
-            writer.write(chunk)
-            with contextlib.suppress(ConnectionError):
-                await writer.drain()
-            await asyncio.sleep(pause)
-        return await asyncio.wait_for(reader.read(), 10)
-    except ConnectionError:
-        return b"closed"
-    finally:
-        writer.close()
 
 
 def post(path, *headers, content_type="application/json"):

@@ -12,6 +12,7 @@ import msgspec
 from marshmallow import ValidationError, fields
 from msgspec import inspect
 
+from changemaker_core.http.bodies.uploads import Upload
 from changemaker_core.text import Text
 
 _WORDS = {
@@ -75,6 +76,17 @@ class Value(_Worded):
             return msgspec.convert(value, kind, strict=self._strict)
         except msgspec.ValidationError:
             raise self.make_error("invalid") from None
+
+
+class Uploaded(_Worded):
+    """A file of a form."""
+
+    invalid = Text("Choose a file.")
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **kwargs: Any) -> Upload:
+        if not isinstance(value, Upload):
+            raise self.make_error("invalid")
+        return value
 
 
 def invalid_text(known: inspect.Type) -> Text | None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import functools
 import operator
 from functools import cache
-from typing import Annotated, Any, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import marshmallow
 import msgspec
@@ -18,16 +19,21 @@ from marshmallow import RAISE
 from msgspec import Meta, inspect
 
 from changemaker_core.config import email_address
+from changemaker_core.http.bodies.uploads import Upload
 from changemaker_core.http.validation.marshmallow_fields import (
     Listed,
     Mapped,
     Nested,
+    Uploaded,
     Value,
     choice_text,
     invalid_text,
 )
 from changemaker_core.http.validation.validators import validators_of
 from changemaker_core.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # `$` would let a line end pass behind it; this does not, in Python and in JSON Schema alike.
 _END = r"(?![\s\S])"
@@ -107,19 +113,23 @@ def _info(struct: type[msgspec.Struct]) -> inspect.StructType:
 
 
 def _field(
-    known: inspect.Type, strict: bool, *, required: bool = True, message: str | None = None
+    known: inspect.Type,
+    strict: bool,
+    *,
+    required: bool = True,
+    extra: Mapping[str, Any] = MappingProxyType({}),
 ) -> marshmallow.fields.Field[Any]:
     if isinstance(known, inspect.Metadata):
-        message = (known.extra or {}).get("message", message)
-        return _field(known.type, strict, required=required, message=message)
+        extra = {**extra, **(known.extra or {})}
+        return _field(known.type, strict, required=required, extra=extra)
     bare, optional = _without_none(known)
     if isinstance(bare, inspect.Metadata):
-        message = (bare.extra or {}).get("message", message)
+        extra = {**extra, **(bare.extra or {})}
         bare = bare.type
     options: dict[str, Any] = {
         "required": required,
         "allow_none": optional or isinstance(bare, inspect.AnyType | inspect.NoneType),
-        "validate": validators_of(bare, message),
+        "validate": validators_of(bare, extra),
     }
     return _build(bare, strict, options)
 
@@ -133,6 +143,8 @@ def _build(
         return Listed(_field(bare.item_type, strict), **options)
     if isinstance(bare, inspect.DictType) and _is_plain_text(bare.key_type):
         return Mapped(_field(bare.value_type, strict), **options)
+    if isinstance(bare, inspect.CustomType) and bare.cls is Upload:
+        return Uploaded(**options)
     if isinstance(bare, inspect.EnumType | inspect.LiteralType):
         return Value(kind_of(bare), strict, choice_text(_choices(bare)), **options)
     return Value(kind_of(bare), strict, invalid_text(bare), **options)

@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from marshmallow import ValidationError, validate
 from msgspec import inspect
 
+from changemaker_core.http.bodies.uploads import MAX_BYTES
 from changemaker_core.text import Text
 
 Validator = Callable[[Any], Any]
 
 
-def validators_of(known: inspect.Type, message: str | None = None) -> list[Validator]:
-    """Return the validators of one type; ``message`` replaces the one about its pattern."""
+def validators_of(
+    known: inspect.Type, extra: Mapping[str, Any] = MappingProxyType({})
+) -> list[Validator]:
+    """Return the validators of one type.
+
+    ``extra`` may have a ``message`` instead of the one about its pattern, and the ``max_bytes``
+    of an upload.
+    """
     found: list[Validator] = []
     shortest, longest = getattr(known, "min_length", None), getattr(known, "max_length", None)
     if shortest is not None or longest is not None:
@@ -25,8 +33,28 @@ def validators_of(known: inspect.Type, message: str | None = None) -> list[Valid
     if getattr(known, "multiple_of", None) is not None:
         found.append(_MultipleOf(known.multiple_of))  # type: ignore[attr-defined]  # tested above
     if getattr(known, "pattern", None) is not None:
-        found.append(_Pattern(known.pattern, message))  # type: ignore[attr-defined]  # tested above
+        found.append(_Pattern(known.pattern, extra.get("message")))  # type: ignore[attr-defined]  # tested above
+    if MAX_BYTES in extra:
+        found.append(_Size(extra[MAX_BYTES]))
     return found
+
+
+class _Size:
+    """The size of an upload."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+
+    def __call__(self, value: Any) -> Any:
+        if value.size > self._most:
+            raise ValidationError(Text("This file is too large: at most {size}.", size=self._shown))
+        return value
+
+    @property
+    def _shown(self) -> str:
+        if self._most >= 1_000_000:
+            return f"{self._most / 1_000_000:.3g}\N{NO-BREAK SPACE}MB"
+        return f"{max(1, self._most // 1000)}\N{NO-BREAK SPACE}kB"
 
 
 class _Length(validate.Length):

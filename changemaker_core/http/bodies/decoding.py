@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,9 +9,10 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from changemaker_core.http.bodies.multipart import MULTIPART
+from changemaker_core.http.bodies.uploads import store, upload_fields
 from changemaker_core.http.errors import (
     BadRequest,
-    ClientDisconnected,
     FieldError,
     Invalid,
     Problem,
@@ -29,13 +29,17 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound=msgspec.Struct)
 
 FORM_TYPE = "application/x-www-form-urlencoded"
-#: Seconds within which a whole body must have arrived.
-BODY_SECONDS = 30
 #: Fields of one form; more is an attack on the parser.
 MAX_FIELDS = 1_000
 _JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json")
 #: PostgreSQL's text cannot hold it.
 _NUL = "\x00"
+
+
+def expect_stream(req: Request, media: str) -> None:
+    """Raise ``Problem`` (415) where the body is not of the media type of ``streams=``."""
+    if media != "*/*":
+        _expect(req, re.compile(re.escape(media).replace(r"\*", r"[\w.+-]+")), media)
 
 
 async def body(req: Request, struct: type[T]) -> T:
@@ -44,7 +48,7 @@ async def body(req: Request, struct: type[T]) -> T:
     Raises ``Problem`` (400, 408, 413, 415) or ``Invalid`` with every error.
     """
     _expect(req, _JSON_TYPE, "application/json")
-    raw = await _read(req)
+    raw = await req.body_bytes()
     try:
         value: T = _decoder(struct).decode(raw)
     except msgspec.ValidationError as error:
@@ -58,12 +62,26 @@ async def body(req: Request, struct: type[T]) -> T:
 
 
 async def form(req: Request, struct: type[T]) -> Form[T]:
-    """Return the urlencoded body as a form, with its errors.
+    """Return the submitted form, with its errors.
 
-    Raises ``Problem`` (400, 408, 413, 415).
+    It is urlencoded, or multipart where a field of ``struct`` is an ``Upload``; files of fields
+    that ``struct`` does not have are ignored. Raises ``Problem`` (400, 408, 413, 415).
     """
-    _expect(req, re.compile(re.escape(FORM_TYPE)), FORM_TYPE)
-    return Form.parse(struct, _pairs(await _read(req)), errors_of)
+    uploads = upload_fields(struct)
+    if not uploads:
+        _expect(req, re.compile(re.escape(FORM_TYPE)), FORM_TYPE)
+        return Form.parse(struct, _pairs(await req.body_bytes()), errors_of)
+    _expect(req, re.compile(re.escape(MULTIPART)), MULTIPART)
+    pairs: list[tuple[str, Any]] = []
+    async for part in req.parts(max_parts=MAX_FIELDS):
+        if part.name in uploads and part.filename is not None:
+            upload = await store(part, req.site.run_folder, uploads[part.name])
+            req.uploads.append(upload)
+            if upload.size or upload.name:  # browsers send an empty file for none
+                pairs.append((part.name, upload))
+        elif part.filename is None:
+            pairs.append((part.name, _without_nul(await part.text())))
+    return Form.parse(struct, pairs, errors_of)
 
 
 def query(req: Request, struct: type[T]) -> T:
@@ -94,26 +112,6 @@ def _expect(req: Request, pattern: re.Pattern[str], expected: str) -> None:
             Text("This content type is not supported."),
             detail=Text("Send it as {expected}.", expected=expected),
         )
-
-
-async def _read(req: Request) -> bytes:
-    buffered = req.buffered_body()
-    if buffered is not None:
-        return buffered
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            raw = await req.stream.read()
-    except TimeoutError:
-        raise Problem(
-            408,
-            "body_timeout",
-            Text("The request took too long to arrive."),
-            headers=[("Connection", "close")],
-        ) from None
-    # Falcon ends the stream as if the body were complete; half a form must never be acted on.
-    if req.disconnected:
-        raise ClientDisconnected
-    return raw
 
 
 def _plain(raw: bytes) -> Any:
@@ -148,9 +146,16 @@ def _pairs(raw: bytes) -> list[tuple[str, str]]:
         )
     except ValueError:
         raise BadRequest(Text("The form or query is malformed.")) from None
-    if any(_NUL in name or _NUL in value for name, value in pairs):
-        raise BadRequest(Text("Text must not contain the character U+0000."))
+    for name, value in pairs:
+        _without_nul(name)
+        _without_nul(value)
     return pairs
+
+
+def _without_nul(text: str) -> str:
+    if _NUL in text:
+        raise BadRequest(Text("Text must not contain the character U+0000."))
+    return text
 
 
 def _gather(pairs: Sequence[tuple[str, str]], lists: frozenset[str]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Bodies of requests: read within limits, whole or streamed, and converted to Structs."""
