@@ -10,20 +10,14 @@ import unicodedata
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from multipart import (
-    MultipartError,
-    MultipartSegment,
-    ParserLimitReached,
-    PushMultipartParser,
-    parse_options_header,
-)
-
 from changemaker_core.http.bodies.reading import too_large
 from changemaker_core.http.errors import BadRequest, TooLarge
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from multipart import MultipartSegment
 
     Events = AsyncIterator[MultipartSegment | bytes | bytearray | None]
 
@@ -102,16 +96,9 @@ async def parts(
 
     Raises ``BadRequest`` for a malformed body and ``TooLarge`` beyond a limit.
     """
-    parser = PushMultipartParser(
-        _boundary(content_type),
-        max_header_size=MAX_HEADER_LINE,
-        max_header_count=MAX_HEADER_LINES,
-        max_segment_count=max_parts,
-    )
-    events = _events(parser, chunks)
+    events = _events(content_type, chunks, max_parts)
     async for event in events:
-        if not isinstance(event, MultipartSegment):
-            raise TypeError(f"a part begins with its header, not with {event!r}")
+        # A segment: what follows it, up to None, is read by its part.
         part = Part(event, events)
         if not part.name:
             raise malformed("a part has no name")
@@ -119,7 +106,24 @@ async def parts(
         await part.skip()
 
 
-async def _events(parser: PushMultipartParser, chunks: AsyncIterator[bytes]) -> Events:
+async def _events(content_type: str, chunks: AsyncIterator[bytes], max_parts: int) -> Events:
+    # Imported here, as few sites receive files: the library is loaded with the first one.
+    from multipart import (
+        MultipartError,
+        ParserLimitReached,
+        PushMultipartParser,
+        parse_options_header,
+    )
+
+    boundary: str = parse_options_header(content_type)[1].get("boundary", "")
+    if not _BOUNDARY.fullmatch(boundary):
+        raise malformed("Content-Type names no boundary of 1 to 70 characters")
+    parser = PushMultipartParser(
+        boundary,
+        max_header_size=MAX_HEADER_LINE,
+        max_header_count=MAX_HEADER_LINES,
+        max_segment_count=max_parts,
+    )
     try:
         async for chunk in chunks:
             for event in parser.parse(chunk):
@@ -136,13 +140,6 @@ def malformed(reason: str) -> BadRequest:
     """Return the error for a body that is no multipart."""
     detail = Text("The form could not be read: {reason}.", reason=reason)
     return BadRequest(detail, code="malformed_multipart")
-
-
-def _boundary(content_type: str) -> str:
-    boundary: str = parse_options_header(content_type)[1].get("boundary", "")
-    if not _BOUNDARY.fullmatch(boundary):
-        raise malformed("Content-Type names no boundary of 1 to 70 characters")
-    return boundary
 
 
 def _filename(segment: MultipartSegment) -> str | None:
