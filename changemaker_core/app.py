@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db import utcnow
-from changemaker_core.http.declarations import ROUTES
 from changemaker_core.http.edge import Edge
 from changemaker_core.http.routing import build_falcon_app
 from changemaker_core.jobs import RunnerThread
@@ -61,8 +60,7 @@ class App(Edge):
         site.config.check_serving()
         if site.config.development:
             refuse_unsound(site)
-        routes = site.loaded.contributions(ROUTES)
-        falcon_app = build_falcon_app(routes, _OnServer(self), only=only, except_=except_)
+        falcon_app = build_falcon_app(site, _OnServer(self), only=only, except_=except_)
         super().__init__(falcon_app, site)
         self._run_jobs = run_jobs
 

@@ -101,7 +101,8 @@ class CoreHooks:
 
         >>> @hookimpl
         ... def cm_register_authenticators(self, site):
-        ...     return [Authenticator("hello.badge", BadgeReader(site).find, order=50)]
+        ...     find = BadgeReader(site).find
+        ...     return [Authenticator("hello.badge", find, headers=("X-Badge",))]
         """
 
     @hookspec

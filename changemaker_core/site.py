@@ -9,8 +9,10 @@ from changemaker_core.db import Database, PoolSettings, utcnow
 from changemaker_core.db.migrations import MigrationFolder
 from changemaker_core.hookspecs import KINDS, CoreHooks
 from changemaker_core.http.authentication import Authentication
-from changemaker_core.http.declarations import AUTHENTICATORS, ROUTES
-from changemaker_core.http.routing import misdeclared, route_table
+from changemaker_core.http.declarations import AUTHENTICATORS
+from changemaker_core.http.endpoint.checks import misdeclared
+from changemaker_core.http.response import security_policy
+from changemaker_core.http.routing import route_table
 from changemaker_core.identity import PERMISSIONS
 from changemaker_core.jobs import JOBS, SUBSCRIPTIONS, Outbox, core_jobs, subscription_job
 from changemaker_core.plugin import manager
@@ -95,7 +97,7 @@ class Site:
 
         A process that mounts only some plugins (``serve --only``) returns the others' routes too.
         """
-        return route_table(self.loaded.contributions(ROUTES), self.config.max_body_bytes)
+        return route_table(self.loaded)
 
     def plugins(self) -> list[PluginInfo]:
         """Return the loaded plugins, core's own features first, in load order."""
@@ -175,6 +177,11 @@ class Site:
     def authentication(self) -> Authentication:
         """How a request's actor is found."""
         return Authentication(c.item for c in self.loaded.contributions(AUTHENTICATORS))
+
+    @cached_property
+    def page_policy(self) -> bytes:
+        """The content security policy of pages, with the operator's origins."""
+        return security_policy(self.config.content_origins).encode()
 
     @property
     def home_page(self) -> str | None:
@@ -257,9 +264,9 @@ class Site:
 
 
 def _misdeclared(loaded: LoadedPlugins) -> list[PluginError]:
-    """Return what is wrong with routes whose permission no plugin registers."""
+    """Return what is wrong with the declarations of routes."""
     permissions = {contribution.item.name for contribution in loaded.contributions(PERMISSIONS)}
-    return misdeclared(loaded.contributions(ROUTES), permissions)
+    return misdeclared(loaded, permissions)
 
 
 def core() -> Core:

@@ -141,6 +141,8 @@ class ResponseCache:
             if not complete.is_shareable:
                 flight.unshared = True
                 return complete
+            if complete.seconds is not None:
+                seconds = min(seconds, complete.seconds)
             cached = CachedResponse(complete, frozenset(tags), self._clock() + seconds)
             self._share(key, flight, cached)
             if self._second is not None and tokens is not None:

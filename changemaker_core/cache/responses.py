@@ -18,21 +18,27 @@ class CompleteResponse:
     """A whole response in memory: status, lower-case headers, body.
 
     What a responder fills is Falcon's ``Response``; this is what becomes of it, or of an error or
-    a redirect, before it is sent or cached. ``route`` is the path template it is counted under.
+    a redirect, before it is sent or cached. ``route`` is the path template it is counted under;
+    ``seconds`` is for how long it may be cached at most, ``None`` as long as its endpoint says.
     """
 
     status: int
     headers: Headers
     body: bytes
     route: str = ""
+    seconds: float | None = None
 
     @property
     def is_shareable(self) -> bool:
         """Whether it can be sent to any visitor: a 200 that sets no cookie and is not
         ``no-store``."""
-        return self.status == 200 and not any(
-            name == b"set-cookie" or (name == b"cache-control" and b"no-store" in value)
-            for name, value in self.headers
+        return (
+            self.status == 200
+            and self.seconds != 0
+            and not any(
+                name == b"set-cookie" or (name == b"cache-control" and b"no-store" in value)
+                for name, value in self.headers
+            )
         )
 
 

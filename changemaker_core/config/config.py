@@ -84,6 +84,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     time_zone: str = "UTC"
     #: Shows the mailbox page and the details of errors. Never for a public site.
     development: bool = False
+    #: Other origins that pages may load images, media and data from, such as an object storage.
+    content_origins: tuple[str, ...] = ()
     #: Networks of the proxies whose ``X-Forwarded-For`` is trusted.
     trusted_proxies: tuple[str, ...] = ()
     #: The installed plugins to load; absent: all of them.

@@ -2,59 +2,110 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from changemaker_core.http.errors import Forbidden, Unauthorized
+from changemaker_core.http.errors import Forbidden, NotFound, Unauthorized
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from changemaker_core.http.declarations import Authenticator
+    from changemaker_core.http.endpoint.declaration import FindObject
     from changemaker_core.http.request import Request
     from changemaker_core.identity import Actor
 
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+#: Headers that may identify the visitor, whether or not an authenticator reads them.
+CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"signature"})
+#: Headers that a browser adds to requests by itself, so that they prove no intention.
+_OF_BROWSERS = frozenset({b"authorization", b"cookie", b"origin", b"referer", b"user-agent"})
 
 
 class Authentication:
     """A site's authenticators, tried in turn: the lowest ``order`` first."""
 
     def __init__(self, authenticators: Iterable[Authenticator]) -> None:
-        self._authenticators = tuple(sorted(authenticators, key=lambda a: (a.order, a.name)))
+        self.authenticators = tuple(sorted(authenticators, key=lambda a: (a.order, a.name)))
+        self._readers = tuple(map(_Reader, self.authenticators))
+        declared = frozenset(header for each in self._readers for header in each.headers)
+        #: Headers with which a request is identified, and shares no cached response.
+        self.credentials = CREDENTIALS | declared
+        #: Headers that no page of another site can make a browser send.
+        self.own_headers = (declared | {b"x-api-key"}) - _OF_BROWSERS
+        #: The values of ``WWW-Authenticate`` in a 401.
+        self.challenges = tuple(
+            dict.fromkeys(each.challenge for each in self.authenticators if each.challenge)
+        )
 
-    async def find_actor(self, request: Request) -> Actor | None:
+    async def find_actor(self, request: Request, *, required: bool) -> Actor | None:
         """Return the actor whose credential ``request`` carries; ``None`` when it carries none.
 
-        Raises ``Unauthorized`` for an invalid credential: it never falls back to another.
+        An invalid credential never falls back to another. It raises ``Unauthorized`` where an actor
+        is ``required`` or its authenticator is strict; else the visitor is anonymous.
         """
-        for authenticator in self._authenticators:
-            actor = await authenticator.find(request)
+        for reader in self._readers:
+            # An authenticator is asked only where a credential that it declares is there: one that
+            # it reads without declaring it could be shared by a cached response.
+            if not reader.has_credential(request):
+                continue
+            try:
+                actor = await reader.authenticator.find(request)
+            except Unauthorized:
+                if required or reader.authenticator.strict:
+                    raise
+                # A public page stays open to those whose session ended: they may want to sign in.
+                return None
             if actor is not None:
                 return actor
         return None
 
 
-async def authorise(req: Request, permission: str | None) -> None:
+class _Reader:
+    """An authenticator, with the names that it reads as they are in a request."""
+
+    __slots__ = ("authenticator", "cookies", "headers")
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self.authenticator = authenticator
+        self.headers = frozenset(name.lower().encode() for name in authenticator.headers)
+        self.cookies = frozenset(authenticator.cookies)
+
+    def has_credential(self, request: Request) -> bool:
+        """Return whether a header or cookie is there that the authenticator reads."""
+        if not self.headers.isdisjoint(request.raw_headers):
+            return True
+        return bool(self.cookies) and not self.cookies.isdisjoint(request.cookies)
+
+
+async def authorise(
+    req: Request,
+    permission: str | None,
+    on: str | FindObject | None = None,
+    params: dict[str, Any] | None = None,
+) -> None:
     """Set ``req.actor``, and require ``permission`` where it is not ``None``.
 
-    Raises ``Unauthorized`` where an actor is required and there is none, else ``Forbidden``.
+    With ``on``, a parameter among ``params`` or a function of them, it is enough to hold it for
+    that object. Raises ``Unauthorized`` where an actor is required and there is none; where the
+    permission is lacking, ``Forbidden``, or ``NotFound`` with ``on``.
     """
-    try:
-        req.actor = await req.site.authentication.find_actor(req)
-    except Unauthorized:
-        if permission is not None:
-            raise
-        # A public page stays open to a visitor whose session has ended: they may want to sign in.
-        return
+    req.actor = await req.site.authentication.find_actor(req, required=permission is not None)
     if permission is None:
         return
     if req.actor is None:
         raise Unauthorized
-    if not req.actor.has_permission(permission):
+    if req.actor.has_permission(permission):
+        return
+    if on is None:
         raise Forbidden(Text("This action requires the permission {name}.", name=permission))
+    params = params or {}
+    target = params[on] if isinstance(on, str) else await on(req, **params)
+    # Whether the object exists is not for those to know who have no right to it.
+    if target is None or not req.actor.has_permission(permission, on=str(target)):
+        raise NotFound
 
 
 def refuse_cross_site(req: Request) -> None:
@@ -78,7 +129,9 @@ def refuse_cross_site(req: Request) -> None:
 def _has_own_token(req: Request) -> bool:
     # Not just any Authorization: browsers add "Basic" to other sites' forms by themselves.
     scheme = (req.get_header("Authorization") or "").partition(" ")[0]
-    return scheme.lower() == "bearer" or req.get_header("X-Api-Key") is not None
+    if scheme.lower() == "bearer":
+        return True
+    return not req.site.authentication.own_headers.isdisjoint(req.raw_headers)
 
 
 def _own_origins(req: Request) -> set[str]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 #: A parameter of a route's path, such as ``{id}`` or ``{path:path}``; the group is its name.
 PARAMETER = re.compile(r"\{([^{}:]*)(?::[^{}]*)?\}")
+_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +41,21 @@ class Authenticator:
     next authenticator is tried), an actor when it carries a valid one, and raises ``Unauthorized``
     when it carries an invalid one: that never falls back to another. Lower ``order`` is tried
     first.
+
+    ``headers`` and ``cookies`` are the names that ``find`` reads. A request with one of them is
+    identified: public pages look for its actor too, and it shares no cached response. ``find`` can
+    read no other credential. With ``strict``, an invalid credential is refused on public pages too,
+    instead of making the request anonymous. ``challenge`` is the value of ``WWW-Authenticate`` in
+    a 401, such as ``Bearer realm="petitions"``.
     """
 
     name: str
     find: Callable[[Request], Awaitable[Actor | None]]
     order: int = 100
+    headers: tuple[str, ...] = ()
+    cookies: tuple[str, ...] = ()
+    strict: bool = False
+    challenge: str | None = None
 
 
 def normal_path(path: str) -> str:
@@ -72,5 +83,31 @@ def _path_claims(route: Route, _plugin: str) -> Iterator[Claim]:
             yield Claim("path parameter", segment, key=place, place=route.path)
 
 
+def _authenticator_problems(authenticator: Authenticator) -> Iterator[tuple[str, str]]:
+    name = authenticator.name
+    for option in ("headers", "cookies"):
+        if not _is_names(getattr(authenticator, option)):
+            problem = f"The authenticator {name!r} has {option} that are no tuple of names."
+            yield problem, f'Write {option}=("X-Badge",), with the comma.'
+            return
+    if not (authenticator.headers or authenticator.cookies):
+        problem = f"The authenticator {name!r} names no headers and no cookies that it reads."
+        yield problem, 'Name them, as in headers=("X-Badge",): requests with them share no cache.'
+    if authenticator.challenge is not None and not authenticator.challenge.isprintable():
+        problem = f"The challenge of the authenticator {name!r} is no value of a header."
+        yield problem, 'Write a scheme and a realm, such as Bearer realm="petitions".'
+
+
+def _is_names(names: object) -> bool:
+    return isinstance(names, tuple) and all(
+        isinstance(name, str) and _HEADER_NAME.fullmatch(name) for name in names
+    )
+
+
 ROUTES = Kind("cm_register_routes", Route, _path_claims, _path_problems)
-AUTHENTICATORS = Kind("cm_register_authenticators", Authenticator, named("authenticator", "."))
+AUTHENTICATORS = Kind(
+    "cm_register_authenticators",
+    Authenticator,
+    named("authenticator", "."),
+    _authenticator_problems,
+)

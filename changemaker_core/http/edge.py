@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any
 from changemaker_core.cache import CachedResponse
 from changemaker_core.http import rendering
 from changemaker_core.http.access_log import AccessLog
-from changemaker_core.http.endpoint import declared
+from changemaker_core.http.endpoint.guard import endpoint_of
 from changemaker_core.http.errors import BadRequest, ClientGone
 from changemaker_core.http.proxies import Proxies, forwarded_values
 from changemaker_core.http.request import (
-    CREDENTIALS,
     NO_ROUTE,
     REMEMBERED_BYTES,
     Request,
@@ -73,6 +72,7 @@ class Edge:
         self._proxies = Proxies(site.config.trusted_proxies)
         self._ids = RequestIds()
         self._visitors = Visitors(site.translations)
+        self._credentials = site.authentication.credentials
         self._api_window = window_for(site, Rate(site.config.api_rate_limit, 60), "api")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -150,7 +150,7 @@ class Edge:
         req.has_credentials = (
             identified
             or len(headers) != len(scope["headers"])
-            or not CREDENTIALS.isdisjoint(headers)
+            or not self._credentials.isdisjoint(headers)
         )
         accepted = RequestIds.accept(headers.get(b"x-request-id")) if proxied else None
         req.id_bytes = accepted or self._ids.new()
@@ -176,6 +176,7 @@ class Edge:
     async def _respond(self, req: Request, sender: Sender) -> None:
         """Find the route and send its response; raises what the responder raises."""
         req.body_limit = req.memory_limit = self.site.config.max_body_bytes
+        req.cache_seconds = None
         # PostgreSQL's text cannot hold U+0000: nothing has such a name. And Falcon overlooks
         # slashes at the beginning: //api/… would be the API, and no rule for /api/ would see it.
         odd = "\x00" in req.path or req.path.startswith("//")
@@ -209,7 +210,7 @@ class Edge:
             response = await self._falcon.respond(req, sender.forward)
             if response is None:
                 raise TypeError(f"{req.route}: a cached response cannot be a stream")
-            return cacheable(response, secure=req.is_secure)
+            return cacheable(response, req, spec.varies)
 
         self._changes.check()
         found = await self._cache.get_or_fill(req.cache_key, spec.cache, fill)
@@ -259,9 +260,9 @@ def _declaration(req: Request) -> Endpoint | None:
     if req.matched is None:
         return None
     responders = req.matched[1]
-    if req.method == "HEAD" and declared(responders.get("HEAD")) is None:
+    if req.method == "HEAD" and endpoint_of(responders.get("HEAD")) is None:
         req.method = req.scope["method"] = "GET"
-    return declared(responders.get(req.method))
+    return endpoint_of(responders.get(req.method))
 
 
 class OncePerTurn:

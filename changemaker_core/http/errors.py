@@ -109,16 +109,6 @@ class Unauthorized(_Known):
     known_status, known_code = 401, "unauthorized"
     known_title = Text("Please sign in.")
 
-    def __init__(
-        self,
-        detail: str | None = None,
-        *,
-        code: str | None = None,
-        headers: Iterable[tuple[str, str]] = (),
-    ) -> None:
-        challenge = ("WWW-Authenticate", 'Bearer realm="changemaker"')
-        super().__init__(detail, code=code, headers=(challenge, *headers))
-
 
 class Forbidden(_Known):
     """The actor is known, and lacks the permission."""

@@ -13,12 +13,14 @@ from changemaker_core.http.bodies.multipart import MULTIPART
 from changemaker_core.http.bodies.uploads import Upload, upload_fields
 from changemaker_core.http.declarations import PARAMETER, ROUTES
 from changemaker_core.http.endpoint import declared
-from changemaker_core.http.routing import responders_of
+from changemaker_core.http.endpoint.checks import responders_of
+from changemaker_core.http.endpoint.domain_errors import table_of
+from changemaker_core.http.errors import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
-    from changemaker_core.http.declarations import Route
+    from changemaker_core.http.declarations import Authenticator, Route
     from changemaker_core.http.endpoint import Endpoint
     from changemaker_core.plugin.contributions import Contribution
     from changemaker_core.site import Site
@@ -35,14 +37,11 @@ _DESCRIPTIONS = {
     "403": "The permission is missing.",
     "404": "Not found.",
     "408": "The body took too long to arrive.",
+    "409": "The request conflicts with the current state.",
     "413": "The body is too large.",
     "415": "The content type is not supported.",
     "422": "Some fields are not valid; ``errors`` lists all of them.",
     "429": "Too many requests; Retry-After is when to try again.",
-}
-_SECURITY = {
-    "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-    "api_key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
 }
 
 
@@ -68,33 +67,45 @@ class ProblemDetails(msgspec.Struct):
 
 def describe(site: Site) -> dict[str, Any]:
     """Return the OpenAPI document of ``site``: every route below ``/api/``."""
-    return build(
-        site.loaded.contributions(ROUTES),
-        title=site.config.organisation,
-        version=_version(site),
-        server=site.config.base_url,
-    )
-
-
-def build(
-    routes: Sequence[Contribution[Route]], *, title: str, version: str, server: str
-) -> dict[str, Any]:
-    """Return the OpenAPI document of ``routes``; ``server`` is the base of their paths."""
+    routes = site.loaded.contributions(ROUTES)
     described = [(each, op) for each in routes for op in _operations(each.item)]
     schemas = _Schemas(spec for _, (_, spec) in described)
     document = APISpec(
-        title=title, version=version, openapi_version="3.1.0", servers=[{"url": server}]
+        title=site.config.organisation,
+        version=_version(site),
+        openapi_version="3.1.0",
+        servers=[{"url": site.config.base_url}],
     )
-    for name, scheme in _SECURITY.items():
+    security = {
+        name: scheme
+        for each in site.authentication.authenticators
+        for name, scheme in _security_schemes(each)
+    }
+    for name, scheme in security.items():
         document.components.security_scheme(name, scheme)
     for name, schema in schemas.components.items():
         document.components.schema(name, schema)
     for contributed, (method, spec) in described:
         path = PARAMETER.sub(r"{\1}", contributed.item.path)
         operation = _operation(contributed, method, spec, schemas)
+        operation["security"] = [] if spec.public else [{name: []} for name in security]
         document.path(path=path, operations={method: operation})
     whole: dict[str, Any] = document.to_dict()
     return whole
+
+
+def _security_schemes(authenticator: Authenticator) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the name and description of each credential that an authenticator reads."""
+    name, names = authenticator.name, authenticator.headers
+    for header in names:
+        if header.lower() == "authorization":
+            scheme = (authenticator.challenge or "Bearer").partition(" ")[0].lower()
+            yield name, {"type": "http", "scheme": scheme}
+        else:
+            own = name if len(names) == 1 else f"{name}.{header.lower()}"
+            yield own, {"type": "apiKey", "in": "header", "name": header.lower()}
+    for cookie in authenticator.cookies:
+        yield f"{name}.{cookie}", {"type": "apiKey", "in": "cookie", "name": cookie}
 
 
 def _version(site: Site) -> str:
@@ -107,9 +118,9 @@ def _operations(route: Route) -> Iterator[tuple[str, Endpoint]]:
     if not route.path.startswith(API):
         return
     for method, responder in responders_of(route).items():
-        spec = declared(responder)
-        if spec is not None:
-            yield method.lower(), spec
+        declaration = declared(responder)
+        if declaration is not None:
+            yield method.lower(), declaration.endpoint
 
 
 def _operation(
@@ -122,8 +133,7 @@ def _operation(
         "summary": spec.summary,
         "description": spec.description,
         "parameters": [*_path_parameters(path), *_query_parameters(spec, schemas)],
-        "responses": _responses(path, spec, schemas),
-        "security": [] if spec.public else [{name: []} for name in _SECURITY],
+        "responses": _responses(contributed, spec, schemas),
     }
     if spec.permission is not None:
         operation["x-permission"] = spec.permission
@@ -170,21 +180,44 @@ def _request_body(spec: Endpoint, schemas: _Schemas) -> dict[str, Any] | None:
     return {"required": True, "content": {media: {"schema": schemas.of(struct)}}}
 
 
-def _responses(path: str, spec: Endpoint, schemas: _Schemas) -> dict[str, Any]:
+def _responses(
+    contributed: Contribution[Route], spec: Endpoint, schemas: _Schemas
+) -> dict[str, Any]:
     good: dict[str, Any] = {"description": _DESCRIPTIONS[str(spec.status)]}
     if spec.response is not None:
         good["content"] = {"application/json": {"schema": schemas.of(spec.response)}}
+    elif spec.produces is not None:
+        good["content"] = {spec.produces: {"schema": {"type": "string"}}}
     problem = {"application/problem+json": {"schema": schemas.of(ProblemDetails)}}
+    meanings = {
+        **{status: _DESCRIPTIONS[status] for status in _problem_statuses(contributed, spec)},
+        **_domain_errors(contributed),
+        **{str(status): meaning for status, meaning in spec.responses.items()},
+    }
     bad = {
-        status: {"description": _DESCRIPTIONS[status], "content": problem}
-        for status in _problem_statuses(path, spec)
+        status: {"description": meaning, **({} if status < "4" else {"content": problem})}
+        for status, meaning in sorted(meanings.items())
     }
     other = {"description": "An error.", "content": problem}
     return {str(spec.status): good, **bad, "default": other}
 
 
-def _problem_statuses(path: str, spec: Endpoint) -> Iterable[str]:
+def _domain_errors(contributed: Contribution[Route]) -> dict[str, str]:
+    """Return the problems of the tables of a resource and its plugin, by status."""
+    codes: dict[str, list[str]] = {}
+    for holder in (contributed.item.resource, contributed.plugin.instance):
+        for entry in table_of(holder).values():
+            if isinstance(entry, Problem):
+                codes.setdefault(str(entry.status), []).append(f"``{entry.code}``")
+    return {
+        status: f"{_DESCRIPTIONS.get(status, 'An error:')} {', '.join(dict.fromkeys(found))}"
+        for status, found in codes.items()
+    }
+
+
+def _problem_statuses(contributed: Contribution[Route], spec: Endpoint) -> Iterable[str]:
     """Return the statuses of problems that a declaration makes possible."""
+    path = contributed.item.path
     body = spec.body is not None or spec.form is not None or spec.streams is not None
     possible = {
         "400": body,

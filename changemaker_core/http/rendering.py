@@ -46,8 +46,13 @@ _OF_FALCON = {
 STATUS_LINES = {code: falcon.code_to_http_status(code) for code in range(200, 600)}
 
 
-def fill(req: Request, resp: Response, value: Any, status: int) -> None:
-    """Fill Falcon's response with the value that a responder returned."""
+def fill(
+    req: Request, resp: Response, value: Any, status: int, produces: str | None = None
+) -> None:
+    """Fill Falcon's response with the value that a responder returned.
+
+    ``produces`` is the content type of text and bytes.
+    """
     if isinstance(value, TemplateResponse):
         _page(req, resp, value)
         return
@@ -57,11 +62,22 @@ def fill(req: Request, resp: Response, value: Any, status: int) -> None:
     # A status that the responder has set itself stays; 200 is what Falcon begins with.
     if status != 200 and resp.status_code == 200:
         resp.status = STATUS_LINES[status]
-    if isinstance(value, bytes):
+    if produces is not None and isinstance(value, str | bytes):
+        _fill_content(resp, value, produces)
+    elif isinstance(value, bytes):
         resp.data = value
     elif value is not None:
         resp.data = _encoder(req.site.translations, req.locale).encode(value)
         resp.content_type = JSON
+
+
+def _fill_content(resp: Response, value: str | bytes, produces: str) -> None:
+    if isinstance(value, str):
+        value = value.encode()
+        if "charset" not in produces and produces.startswith("text/"):
+            produces += "; charset=utf-8"
+    resp.data = value
+    resp.content_type = produces
 
 
 @lru_cache(maxsize=64)
@@ -126,6 +142,8 @@ def redirection(req: Request, redirect: Redirect) -> CompleteResponse:
 def problem(req: Request, error: Problem) -> CompleteResponse:
     """Return an error as RFC 9457 JSON, or as a page for people, in the reader's language."""
     headers = (("vary", "Accept, Accept-Language"), ("cache-control", "no-store"), *error.headers)
+    if error.status == 401:
+        headers += tuple(("www-authenticate", each) for each in req.site.authentication.challenges)
     accept = req.raw_headers.get(b"accept", b"").decode("latin-1")
     if wants_html(accept, req.path) and (page := _error_page(req, error)) is not None:
         return _complete(error.status, (("content-type", HTML), *headers), page.encode())

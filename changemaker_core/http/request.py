@@ -41,8 +41,6 @@ SCOPE_KEY = "changemaker.request"
 BUFFERED_BODY = "changemaker.buffered_body"
 #: The route of a request that matches none.
 NO_ROUTE = "(none)"
-#: Headers, beside cookies, that may identify the visitor.
-CREDENTIALS = frozenset({b"authorization", b"x-api-key", b"signature"})
 #: Longer headers and addresses are not cached: visitors choose them, and could fill the memory.
 REMEMBERED_BYTES = 1_000
 #: Seconds after which a client that sends next to nothing of its body is given up.
@@ -63,6 +61,7 @@ class Request(falcon.asgi.Request):
         "actor",
         "body_limit",
         "cache_key",
+        "cache_seconds",
         "client_ip",
         "extra_headers",
         "has_credentials",
@@ -107,6 +106,8 @@ class Request(falcon.asgi.Request):
     extra_headers: list[tuple[bytes, bytes]]
     #: The key of the cached response; ``None`` where the response is this visitor's alone.
     cache_key: tuple[Any, ...] | None
+    #: Seconds for which the response may be cached at most; set by :meth:`cache_for`.
+    cache_seconds: float | None
     #: What the router found for the path, as Falcon's routers return it.
     matched: Any
     id_bytes: bytes
@@ -204,6 +205,14 @@ class Request(falcon.asgi.Request):
     def is_secure(self) -> bool:
         """Whether the visitor's connection is encrypted."""
         return self.scope.get("scheme") == "https"
+
+    def cache_for(self, seconds: float) -> None:
+        """Cache the response for at most ``seconds``, instead of what ``@endpoint(cache=…)`` says.
+
+        0 caches it nowhere: neither on the server nor in the browser. The time is never extended.
+        """
+        known = self.cache_seconds
+        self.cache_seconds = max(0.0, seconds if known is None else min(known, seconds))
 
     def check_length(self, declared: bytes) -> None:
         """Raise ``BadRequest`` for a Content-Length that is none, ``TooLarge`` over the limit."""

@@ -12,7 +12,7 @@ from changemaker_core.cache.responses import http_head
 from changemaker_core.http import rendering
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
     from changemaker_core.cache import CachedResponse
     from changemaker_core.http.errors import Problem
@@ -35,23 +35,24 @@ _BREAK = re.compile(rb"[\r\n\x00]")
 _OF_CONNECTION = frozenset({b"connection", b"transfer-encoding"})
 
 # No script, style, image or form of another site, and none written into a page.
-CONTENT_SECURITY_POLICY = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "manifest-src 'self'",
-        "frame-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    ]
-)
+CONTENT_SECURITY_POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "font-src": "'self'",
+    "connect-src": "'self'",
+    "media-src": "'self'",
+    "manifest-src": "'self'",
+    "frame-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+}
+#: The directives to which the operator's origins are added.
+_OF_CONTENT = ("img-src", "media-src", "connect-src")
+#: Headers of a page, beside its content security policy.
 SECURITY: tuple[Header, ...] = (
-    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
     (
@@ -67,14 +68,30 @@ SECURITY_OF_DATA: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"strict-origin-when-cross-origin"),
 )
-_SECURITY_NAMES = frozenset(name for name, _ in SECURITY)
+_SECURITY_NAMES = frozenset(name for name, _ in (*SECURITY, *SECURITY_OF_DATA))
 _DATA = (b"application/json", b"application/problem+json")
 HSTS: Header = (b"strict-transport-security", b"max-age=31536000")
 #: The default for a response to one visitor, unless its responder says otherwise.
 NO_STORE: Header = (b"cache-control", b"no-store")
 #: Browsers may store a cached response, and revalidate it each time.
 NO_CACHE: Header = (b"cache-control", b"no-cache")
-VARY: Header = (b"vary", b"Accept-Language, Cookie")
+
+
+def security_policy(origins: Iterable[str] = (), changes: Mapping[str, str] | None = None) -> str:
+    """Return the content security policy of pages.
+
+    ``changes`` replace directives. ``origins``, such as that of an object storage, may be the
+    source of images, media and connections.
+
+    >>> security_policy(["https://files.example.org"], {"style-src": "'none'"})[:59]
+    "default-src 'none'; script-src 'self'; style-src 'none'; im"
+    """
+    directives = {**CONTENT_SECURITY_POLICY, **(changes or {})}
+    added = " ".join(origins)
+    for name in _OF_CONTENT if added else ():
+        own = directives[name]
+        directives[name] = added if own == "'none'" else f"{own} {added}"
+    return "; ".join(f"{name} {sources}" for name, sources in directives.items())
 
 
 class Sender:
@@ -119,7 +136,8 @@ class Sender:
     def _head(self, status: int, headers: list[Header]) -> Head:
         if status == 405 or self.method == "OPTIONS":
             headers = [_with_head(each) for each in headers]
-        return _head_of(status, tuple(headers), self.req.is_secure)
+        req = self.req
+        return _head_of(status, tuple(headers), req.site.page_policy, req.is_secure)
 
     def _own(self) -> list[Header]:
         """Headers of this response alone. Their values are ours and need no check."""
@@ -143,13 +161,20 @@ def is_not_modified(req: Request, cached: CachedResponse) -> bool:
     return tag is not None and cached.matches(tag)
 
 
-def cacheable(response: CompleteResponse, *, secure: bool) -> CompleteResponse:
-    """Return ``response`` as it is cached: with all headers that are the same for everyone."""
+def cacheable(response: CompleteResponse, req: Request, varies: Sequence[str]) -> CompleteResponse:
+    """Return ``response`` as it is cached: with all headers that are the same for everyone.
+
+    ``varies`` are the headers of a request that it depends on.
+    """
     _refuse_breaks(response.headers)
-    defaults = (NO_CACHE, VARY) if response.status == 200 else (NO_STORE,)
+    seconds = req.cache_seconds
+    defaults: tuple[Header, ...] = (NO_STORE,)
+    if response.status == 200 and seconds != 0:
+        vary = ((b"vary", ", ".join(varies).encode()),) if varies else ()
+        defaults = (NO_CACHE, *vary)
     headers = [*response.headers, *_length_of(response)]
-    headers = _secured(headers, secure=secure, defaults=defaults)
-    return CompleteResponse(response.status, headers, response.body, response.route)
+    headers = _secured(headers, req.site.page_policy, secure=req.is_secure, defaults=defaults)
+    return CompleteResponse(response.status, headers, response.body, response.route, seconds)
 
 
 class Head(NamedTuple):
@@ -164,23 +189,29 @@ class Head(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def _head_of(status: int, own: tuple[Header, ...], secure: bool) -> Head:
+def _head_of(status: int, own: tuple[Header, ...], policy: bytes, secure: bool) -> Head:
     """Return the responder's ``own`` headers and those of every response.
 
     Raises ``ValueError`` for a line break. PERF: a site's responses begin in few different ways, so
     that nearly every call is served by the ``lru_cache``.
     """
     _refuse_breaks(own)
-    headers = _secured(list(own), secure=secure, defaults=(NO_STORE,))
+    headers = _secured(list(own), policy, secure=secure, defaults=(NO_STORE,))
     if not _OF_CONNECTION.isdisjoint(dict(headers)):
         return Head(status, headers, None)
     return Head(status, headers, http_head(rendering.STATUS_LINES[status].encode(), headers))
 
 
-def _secured(own: list[Header], *, secure: bool, defaults: Collection[Header]) -> list[Header]:
-    """Return ``own`` headers, then the security headers and ``defaults`` that ``own`` lacks."""
+def _secured(
+    own: list[Header], policy: bytes, *, secure: bool, defaults: Collection[Header]
+) -> list[Header]:
+    """Return ``own`` headers, then the security headers and ``defaults`` that ``own`` lacks.
+
+    ``policy`` is the content security policy of pages.
+    """
     present = dict(own)
-    security = SECURITY_OF_DATA if present.get(b"content-type") in _DATA else SECURITY
+    is_data = present.get(b"content-type") in _DATA
+    security = SECURITY_OF_DATA if is_data else ((b"content-security-policy", policy), *SECURITY)
     # PERF: most responses have none of these, so that nothing needs to be looked through.
     added: Iterable[Header] = (*security, *defaults)
     if not (_SECURITY_NAMES.isdisjoint(present) and present.keys().isdisjoint(dict(defaults))):

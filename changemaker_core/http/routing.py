@@ -1,32 +1,33 @@
-"""The site's Falcon application: it routes requests, and calls responders for the edge.
-
-``misdeclared`` returns the errors of routes without a declaration, or with an unknown permission.
-"""
+"""The site's Falcon application: it routes requests, and calls responders for the edge."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import falcon
 import falcon.asgi
-from falcon.routing import CompiledRouter, map_http_methods
-from falcon.routing.util import SuffixedMethodNotFoundError
+from falcon.routing import CompiledRouter
 
 from changemaker_core.cache import CompleteResponse
 from changemaker_core.http import falcon_bridge
+from changemaker_core.http.declarations import ROUTES
 from changemaker_core.http.endpoint import declared
+from changemaker_core.http.endpoint.checks import responders_of
+from changemaker_core.http.endpoint.guard import Guards
 from changemaker_core.http.request import SCOPE_KEY, Request, Response
 from changemaker_core.http.response import BODILESS
-from changemaker_core.plugin.errors import BootFailed, PluginConflict, PluginError, PluginInvalid
-from changemaker_core.text import did_you_mean
+from changemaker_core.plugin.errors import BootFailed, PluginConflict, PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Sequence
 
     from changemaker_core.http.declarations import Route
     from changemaker_core.http.request import Send
+    from changemaker_core.plugin.collected import LoadedPlugins
     from changemaker_core.plugin.contributions import Contribution
+    from changemaker_core.site import Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,22 +46,22 @@ class RouteInfo:
 
 
 def build_falcon_app(
-    contributions: Sequence[Contribution[Route]],
+    site: Site,
     lifespan_handler: Any = None,
     *,
     only: Collection[str] = (),
     except_: Collection[str] = (),
 ) -> FalconApp:
-    """Return the Falcon app of a site's routes, which were checked when the site was built.
+    """Return the Falcon app of a site, whose routes were checked when it was built.
 
     Raises ``BootFailed`` with every path that Falcon cannot route. ``lifespan_handler`` has
     Falcon's ``process_startup(scope, event)`` and ``process_shutdown``.
     ``only`` and ``except_`` are names of plugins whose routes this process mounts, or does not;
     core's own are always there.
     """
-    app = FalconApp(lifespan_handler)
-    chosen = mounted(contributions, only=only, except_=except_)
-    problems = [problem for each in chosen for problem in _mount(app, each)]
+    app, guards = FalconApp(lifespan_handler), Guards(site)
+    chosen = mounted(site.loaded.contributions(ROUTES), only=only, except_=except_)
+    problems = [problem for each in chosen for problem in _mount(app, each, guards)]
     if problems:
         raise BootFailed(problems)
     return app
@@ -76,84 +77,25 @@ def mounted(
     return [each for each in routes if each.plugin.is_mounted(only, except_)]
 
 
-def responders_of(route: Route) -> dict[str, Any]:
-    """Return a route's responders by method; raises Falcon's error for a suffix that none has."""
-    return dict(map_http_methods(route.resource, route.suffix))
+def route_table(loaded: LoadedPlugins) -> list[RouteInfo]:
+    """Describe every method of every route, whose declarations have been checked."""
+    found = []
+    for each in loaded.contributions(ROUTES):
+        for method, responder in responders_of(each.item).items():
+            if (declaration := declared(responder)) is not None:
+                spec = declaration.resolve(loaded.config_for(each.plugin))
+                most = spec.max_body or loaded.config.max_body_bytes
+                name, path = each.plugin.name, each.item.path
+                found.append(RouteInfo(method, path, name, spec.permission, most))
+    return found
 
 
-def route_table(routes: Sequence[Contribution[Route]], max_body: int) -> list[RouteInfo]:
-    """Describe every method of ``routes``, whose declarations have been checked.
-
-    ``max_body`` is the limit, in bytes, of endpoints that declare none.
-    """
-    return [
-        RouteInfo(
-            method, each.item.path, each.plugin.name, spec.permission, spec.max_body or max_body
-        )
-        for each in routes
-        for method, responder in responders_of(each.item).items()
-        if (spec := declared(responder)) is not None
-    ]
-
-
-def misdeclared(
-    routes: Sequence[Contribution[Route]], permissions: Collection[str]
-) -> list[PluginError]:
-    """Return the errors of the declarations of ``routes``.
-
-    Each is public or requires one of ``permissions``: others could be in no role but ``*``.
-    """
-    return [
-        problem
-        for each in routes
-        for problem in (*_undeclared(each), *_unregistered(each, permissions))
-    ]
-
-
-def _unregistered(
-    contributed: Contribution[Route], permissions: Collection[str]
-) -> Iterator[PluginError]:
+def _mount(app: FalconApp, contributed: Contribution[Route], guards: Guards) -> list[PluginError]:
     route, plugin = contributed.item, contributed.plugin
+    guard = partial(guards.guard, contributed)
     try:
-        responders = responders_of(route).values()
-    except SuffixedMethodNotFoundError:
-        return
-    for responder in responders:
-        wanted = getattr(declared(responder), "permission", None)
-        if wanted is not None and wanted not in permissions:
-            name = f"{type(route.resource).__name__}.{responder.__name__}"
-            problem = f"{name} at {route.path} requires {wanted!r}, which no plugin registers."
-            hook = "cm_register_permissions"
-            fix = f"Return it from {hook}, or correct it.{did_you_mean(wanted, permissions)}"
-            yield plugin.error(PluginInvalid, problem, fix)
-
-
-def _undeclared(contributed: Contribution[Route]) -> list[PluginError]:
-    route, plugin = contributed.item, contributed.plugin
-    name = type(route.resource).__name__
-    try:
-        responders = responders_of(route)
-    except SuffixedMethodNotFoundError:
-        responders = {}
-    if not responders:
-        suffix = f"_{route.suffix}" if route.suffix else ""
-        problem = f"{name} at {route.path} has no responder."
-        fix = f"Give it a responder such as `async def on_get{suffix}(self, req, resp)`."
-        return [plugin.error(PluginInvalid, problem, fix)]
-    fix = 'Put @endpoint(public=True) or @endpoint(permission="…") on it.'
-    return [
-        plugin.error(
-            PluginInvalid, f"{name}.{responder.__name__} at {route.path} has no @endpoint.", fix
-        )
-        for responder in responders.values()
-        if declared(responder) is None
-    ]
-
-
-def _mount(app: FalconApp, contributed: Contribution[Route]) -> list[PluginError]:
-    route, plugin = contributed.item, contributed.plugin
-    try:
-        app.add_route(route.path, route.resource, suffix=route.suffix)
+        # Falcon passes further arguments on to the router's `map_http_methods`.
+        app.add_route(route.path, route.resource, suffix=route.suffix, guard=guard)
     except ValueError as error:
         problem = f"The path {route.path} cannot be routed: {error}"
         fix = "Name parameters of paths that begin alike alike: {id} and {slug} everywhere."
@@ -163,6 +105,11 @@ def _mount(app: FalconApp, contributed: Contribution[Route]) -> list[PluginError
 
 class _Router(CompiledRouter):
     """Falcon's router; for Falcon itself it repeats what the edge has found already."""
+
+    def map_http_methods(self, resource: object, **kwargs: Any) -> Any:
+        guard = kwargs["guard"]
+        found = super().map_http_methods(resource, **kwargs)
+        return {method: guard(responder) for method, responder in found.items()}
 
     def find(self, uri: str, req: falcon.Request | None = None) -> Any:
         if req is not None:

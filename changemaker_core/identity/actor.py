@@ -14,17 +14,22 @@ class Actor:
     """Who a request or a job acts for; ``None`` stands for an anonymous visitor.
 
     ``permissions`` are names that plugins registered, such as ``petitions.petition.write``;
-    ``"*"`` among them stands for all.
+    ``"*"`` among them stands for all. ``scoped`` are permissions that hold for one object each,
+    with the object's id: ``("petitions.petition.write", "0198f2…")``.
     """
 
     kind: Literal["user", "key", "peer", "system"]
     id: str
     name: str
     permissions: frozenset[str]
+    scoped: frozenset[tuple[str, str]] = frozenset()
 
-    def has_permission(self, permission: str) -> bool:
-        """Return whether this actor holds ``permission``."""
-        return permission in self.permissions or EVERYTHING in self.permissions
+    def has_permission(self, permission: str, on: str | None = None) -> bool:
+        """Return whether this actor holds ``permission``: for everything, or for the object whose
+        id is ``on``."""
+        if permission in self.permissions or EVERYTHING in self.permissions:
+            return True
+        return on is not None and (permission, on) in self.scoped
 
 
 #: The site acting on its own: jobs, the command line, seed data.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pluggy
 
@@ -37,6 +37,9 @@ class Plugin:
     config: ClassVar[type[msgspec.Struct] | None] = None
     #: Its table in the configuration of a demonstration site, where that differs from the defaults.
     demo_config: ClassVar[Mapping[str, str]] = {}
+    #: Problems (or functions that return one) for the exceptions that its responders raise, by
+    #: class; a resource may have such a table of its own, which comes first.
+    errors: ClassVar[Mapping[type[Exception], Any]] = {}
     #: The country that its pages are made for (ISO 3166): dates and numbers have its formats unless
     #: the operator sets ``region``.
     region: ClassVar[str | None] = None

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from changemaker_core.config import Config
     from changemaker_core.plugin.contributions import Contribution, Kind
     from changemaker_core.plugin.hooks import Hooks
     from changemaker_core.plugin.loaded import LoadedPlugin, Skipped
@@ -32,11 +33,13 @@ class LoadedPlugins:
         skipped: Sequence[Skipped],
         settings: Mapping[type[msgspec.Struct], msgspec.Struct],
         hooks: Hooks,
+        config: Config,
     ) -> None:
         self.plugins = tuple(plugins)
         self.skipped = tuple(skipped)
         self.settings = settings
         self.hooks = hooks
+        self.config = config
         self._contributions: dict[str, tuple[Contribution[Any], ...]] = {}
 
     def freeze(self, kind: Kind[T], contributions: Sequence[Contribution[T]]) -> None:
@@ -77,6 +80,11 @@ class LoadedPlugins:
         settings = self.settings[of]
         assert isinstance(settings, of)  # noqa: S101  # the mapping is keyed by the type
         return settings
+
+    def config_for(self, plugin: LoadedPlugin) -> Any:
+        """Return the configuration of ``plugin``, and core's for one that has none of its own."""
+        struct = plugin.instance.config
+        return self.config if struct is None else self.settings[struct]
 
     def plugin(self, name: str) -> LoadedPlugin | None:
         """Return the plugin of this name; None when it is not loaded."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import traceback
 from typing import TYPE_CHECKING
 
+from changemaker_core.plugin.places import author_place
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -107,12 +109,15 @@ def leave_out(plugin: str) -> str:
     return f'leave it out with `deny = ["{plugin}"]` under [plugins] in changemaker.toml'
 
 
-def exception_line(error: BaseException) -> str:
-    """Return ``ValueError: boom (plugin.py, line 12)``: an exception and its place, on one line."""
+def exception_line(error: BaseException, place: str = "") -> str:
+    """Return ``ValueError: boom (plugin.py, line 12)``: an exception on one line, with the
+    innermost line of an author's code that it passed; ``place`` where it passed none."""
     text = " ".join(str(error).split())
     name = type(error).__name__
     line = f"{name}: {text}" if text else name
     if isinstance(error, SyntaxError):
         return line  # its text has the place
-    frames = traceback.extract_tb(error.__traceback__)
-    return f"{line} ({frames[-1].filename}, line {frames[-1].lineno})" if frames else line
+    place = author_place(error.__traceback__) or place
+    if not place and (frames := traceback.extract_tb(error.__traceback__)):
+        place = f"{frames[-1].filename}, line {frames[-1].lineno}"
+    return f"{line} ({place})" if place else line

@@ -114,7 +114,7 @@ def survey(
     boot = _Boot(config, core)
     boot.find(plugins, core.features, safe_mode)
     boot.build()
-    loaded = LoadedPlugins(boot.plugins, boot.skipped, boot.settings, boot.hooks)
+    loaded = LoadedPlugins(boot.plugins, boot.skipped, boot.settings, boot.hooks, config)
     if site is not None:
         site.loaded = loaded
     boot.collect(loaded, site)

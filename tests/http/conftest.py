@@ -197,7 +197,7 @@ class ProbePlugin(Plugin):
 
     @hookimpl
     def cm_register_authenticators(self):
-        return [Authenticator("probe.token", find, order=1)]
+        return [Authenticator("probe.token", find, order=1, headers=("Authorization",))]
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ def test_an_operation_says_all(document):
     assert post["security"] == []
     delete = document["paths"]["/api/things"]["delete"]
     assert delete["x-permission"] == "probe.thing.write"
-    assert delete["security"] == [{"bearer": []}, {"api_key": []}]
+    assert delete["security"] == [{"probe.token": []}, {"accounts.access_token": []}]
     assert {"401", "403"} <= delete["responses"].keys()
 
 

@@ -391,7 +391,11 @@ class Bench(Model):
         ("models", "Bench", "The table 'benches' does not begin with 'parks_'."),
         ("jobs", "Job('tidy', print)", "The job 'tidy' does not begin with 'parks.'."),
         ("metrics", "Metric('benches_total', 'x')", "The metric 'benches_total'"),
-        ("authenticators", "Authenticator('badge', print)", "The authenticator 'badge'"),
+        (
+            "authenticators",
+            "Authenticator('badge', print, headers=('X-Badge',))",
+            "The authenticator 'badge'",
+        ),
         ("routes", "Route('parks', object())", "'parks' is not a path."),
         ("routes", "Route('/a/{id}/{id}', object())", "names a parameter twice"),
     ],

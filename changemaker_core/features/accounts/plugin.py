@@ -37,7 +37,14 @@ class AccountsPlugin(Plugin):
 
     @hookimpl
     def cm_register_authenticators(self, site: Site) -> list[Authenticator]:
-        return [Authenticator("accounts.access_token", _sessions(site).find)]
+        return [
+            Authenticator(
+                "accounts.access_token",
+                _sessions(site).find,
+                headers=("Authorization",),
+                challenge='Bearer realm="changemaker"',
+            )
+        ]
 
     @hookimpl
     def cm_register_jobs(self) -> list[Job]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
@@ -43,6 +44,8 @@ class Representatives(msgspec.Struct, frozen=True, kw_only=True):
 class RepresentativesResource:
     """``/api/public/representatives``"""
 
+    errors: ClassVar = dict.fromkeys(LOOKUP_ERRORS, partial(problem_for, location="query"))
+
     def __init__(self, lookups: Lookups) -> None:
         self._lookups = lookups
 
@@ -53,10 +56,7 @@ class RepresentativesResource:
         self, req: Request, resp: Response, *, query: RepresentativeQuery
     ) -> Representatives:
         """Return the representatives of a postal code."""
-        try:
-            found = await self._lookups.find(query.postal_code)
-        except LOOKUP_ERRORS as error:
-            raise problem_for(error, "query") from None
+        found = await self._lookups.find(query.postal_code)
         return Representatives(
             data=found.entry.representatives,
             postal_code=found.code,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
 
@@ -41,6 +41,8 @@ MAX_IDEMPOTENCY_KEY = 255
 class SendEmailResource:
     """``/api/campaigns/{id}/send-email``"""
 
+    errors: ClassVar = dict.fromkeys(LOOKUP_ERRORS, problem_for)
+
     def __init__(self, site: Site, submissions: Submissions) -> None:
         self._site = site
         self._submissions = submissions
@@ -52,16 +54,13 @@ class SendEmailResource:
         With an ``Idempotency-Key`` header, the same request gets the same response for a day.
         """
         campaign = await self._site.db.one(published_by_id(id=id))
-        try:
-            accepted = await self._submissions.submit(
-                campaign,
-                body,
-                visitor=req.visitor,
-                locale=req.locale,
-                idempotent=self._idempotent(req, id, body),
-            )
-        except LOOKUP_ERRORS as error:
-            raise problem_for(error) from None
+        accepted = await self._submissions.submit(
+            campaign,
+            body,
+            visitor=req.visitor,
+            locale=req.locale,
+            idempotent=self._idempotent(req, id, body),
+        )
         return Queued(
             emails=[
                 QueuedEmail(
