@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 import peewee
@@ -18,7 +19,7 @@ from changemaker_core.db.work import Work
 from changemaker_core.identity.actor import current_actor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from changemaker_core.db.dialects import Dialect
@@ -52,11 +53,15 @@ class Effects(Protocol):
         *,
         due_at: datetime | None = None,
         key: str | None = None,
+        lane: str | None = None,
     ) -> str:
         """Record a job in the transaction, and return its id."""
 
     def emit(self, tx: Tx, event: str, payload: Mapping[str, Any]) -> None:
         """Record an event in the transaction, once for each subscriber."""
+
+    def apply(self, tx: Tx, deferred: Sequence[Any]) -> None:
+        """Do what was deferred to the end of the transaction."""
 
 
 class Tx:
@@ -65,7 +70,7 @@ class Tx:
     ``now`` is one aware UTC moment for the whole transaction; ``actor`` is who is acting.
     """
 
-    __slots__ = ("_depth", "_unit", "actor", "db", "now")
+    __slots__ = ("_depth", "_unit", "actor", "db", "deferred", "now")
 
     def __init__(self, db: Database, unit: Unit) -> None:
         self.db = db
@@ -73,6 +78,8 @@ class Tx:
         self.actor: Actor | None = current_actor.get()
         self._unit = unit
         self._depth = 0
+        #: Effects that are done last in the transaction, since they lock what others wait for.
+        self.deferred: list[Any] = []
 
     def enqueue(
         self,
@@ -81,16 +88,28 @@ class Tx:
         *,
         due_at: datetime | None = None,
         key: str | None = None,
+        lane: str | None = None,
     ) -> str:
         """Enqueue ``job`` with ``payload``, and return its id. The job exists once this commits.
 
-        If a job with this ``key`` is waiting or running, none is added, and its id is returned.
+        If a job with this ``key`` waits, none is added, and its id is returned. If one is running,
+        which may have read its data before this commits, one is added that runs after it. Of two
+        transactions that enqueue a key at the same time one adds its job.
+
+        The jobs of a ``lane`` run one at a time, in the order in which they were enqueued; while
+        the first is retried, the others wait. Begin its name with the plugin's.
         """
-        return self._effects().enqueue(self, job, payload, due_at=due_at, key=key)
+        return self._effects().enqueue(self, job, payload, due_at=due_at, key=key, lane=lane)
 
     def emit(self, event: str, payload: Mapping[str, Any]) -> None:
         """Enqueue a job for each subscriber of ``event``. The jobs exist once this commits."""
         self._effects().emit(self, event, payload)
+
+    def apply_deferred(self) -> None:
+        """Do what was deferred. Called once, after the function of the unit of work."""
+        while self.deferred:
+            deferred, self.deferred = self.deferred, []
+            self._effects().apply(self, deferred)
 
     def _effects(self) -> Effects:
         if self.db.effects is None:
@@ -119,10 +138,14 @@ class Tx:
         ...     pass
         """
         self._depth += 1
+        deferred = len(self.deferred)
         try:
             # The same name each time, so that the statement's text is known already.
             with peewee._savepoint(self._unit.database, f"part_{self._depth}") as savepoint:
                 yield savepoint
+        except BaseException:
+            del self.deferred[deferred:]
+            raise
         finally:
             self._depth -= 1
 
@@ -194,8 +217,7 @@ class Database:
         When the caller is cancelled, a call that has begun is finished, and any other is dropped.
         """
         self._check_outside()
-        call: Callable[[Unit], T] = lambda unit: fn(Tx(self, unit), *args, **kwargs)  # noqa: E731
-        work = Work(call, asyncio.get_running_loop())
+        work = Work(partial(_transact, self, fn, args, kwargs), asyncio.get_running_loop())
         self.engine.write(work)
         value: T = await work.future
         return value
@@ -260,7 +282,7 @@ class SyncDatabase:
     def write(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``fn(tx, *args)`` on a database thread, in one transaction."""
         self._database._check_outside()
-        work = Work(lambda unit: fn(Tx(self._database, unit), *args, **kwargs), None)
+        work = Work(partial(_transact, self._database, fn, args, kwargs), None)
         self._database.engine.write(work)
         value: T = work.future.result()
         if work.written != NOTHING:
@@ -289,3 +311,18 @@ class SyncDatabase:
         self._database.engine.read(work)
         rows: list[Any] = work.future.result()
         return rows
+
+
+def _transact(
+    database: Database,
+    fn: Callable[..., T],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    unit: Unit,
+) -> T:
+    """Return ``fn(tx, *args)``, and do what it deferred."""
+    tx = Tx(database, unit)
+    value = fn(tx, *args, **kwargs)
+    if tx.deferred:
+        tx.apply_deferred()
+    return value

@@ -12,8 +12,11 @@ class CoreJob(Model):
 
     ``state``: ``queued``, ``running``, ``at_risk`` (past its point of no return), and finally
     ``done``, ``dead`` or ``unknown``. ``due_at`` alone decides when a row may be claimed next: its
-    start while it waits, its lease's end while it runs, null once it is finished. ``wanted_at`` is
-    when the job was first to start. ``dedupe_key`` is null once the job is finished.
+    start while it waits, its lease's end while it runs; null behind others of its lane, and once it
+    is finished. ``wanted_at`` is when the job was first to start.
+
+    ``lane_position`` orders the unfinished jobs of a ``lane``; those behind the first have no
+    ``due_at``. It is null once the job is finished.
     """
 
     id = UUIDField(primary_key=True, default=new_id)
@@ -25,12 +28,16 @@ class CoreJob(Model):
     wanted_at = UtcField()
     due_at = UtcField(null=True)
     lease = peewee.TextField(null=True)
-    dedupe_key = peewee.TextField(null=True, unique=True)
     error = peewee.TextField(null=True)
     actor = peewee.TextField(null=True)
     created_at = UtcField()
     updated_at = UtcField()
     finished_at = UtcField(null=True)
+    lane = peewee.TextField(null=True)
+    lane_position = peewee.BigIntegerField(null=True)
+    progress_done = peewee.BigIntegerField(null=True)
+    progress_total = peewee.BigIntegerField(null=True)
+    progress_note = peewee.TextField(null=True)
 
     class Meta:
         table_name = "core_job"
@@ -41,6 +48,28 @@ CoreJob.add_index(
 )
 CoreJob.add_index(CoreJob.due_at, where=peewee.SQL("state = 'at_risk'"), name="core_job_at_risk")
 CoreJob.add_index(CoreJob.queue, CoreJob.state, CoreJob.wanted_at, name="core_job_depth")
+CoreJob.add_index(
+    CoreJob.lane,
+    CoreJob.lane_position,
+    unique=True,
+    where=peewee.SQL("lane_position IS NOT NULL"),
+    name="core_job_lane",
+)
+CoreJob.add_index(CoreJob.name, where=peewee.SQL("lease IS NOT NULL"), name="core_job_leased")
+
+
+class CoreCancellation(Model):
+    """A request to cancel a job, which an executor follows.
+
+    It is a row of its own, since whoever holds the job's row may wait for what the transaction that
+    cancels has written.
+    """
+
+    job_id = UUIDField(primary_key=True)
+    at = UtcField()
+
+    class Meta:
+        table_name = "core_cancellation"
 
 
 class CoreHold(Model):

@@ -6,14 +6,14 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db import new_id
+from changemaker_core.jobs import lanes, statements
 from changemaker_core.jobs import payload as payloads
-from changemaker_core.jobs import statements
 from changemaker_core.jobs.declarations import Job
 from changemaker_core.jobs.errors import UnknownJob
 from changemaker_core.jobs.held_queues.guard import Guard
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from changemaker_core.db import Tx
@@ -40,32 +40,53 @@ class Outbox:
         *,
         due_at: datetime | None = None,
         key: str | None = None,
+        lane: str | None = None,
     ) -> str:
         """Insert a job and return its id.
 
-        Where an unfinished job has the same ``key``, nothing is inserted and its id is returned.
-        Raises ``UnknownJob`` and ``PayloadRefused``.
+        Where a job with the same ``key`` waits, nothing is inserted and its id is returned. Raises
+        ``UnknownJob``, ``PayloadRefused``, and ``ValueError`` for a key or lane that cannot be.
         """
         name = job if isinstance(job, str) else job.name
         known = self._site.job(name)
         if known is None:
             raise UnknownJob(name, self._site.job_names())
         text = payloads.encode(payload)
-        while True:
-            job_id = new_id()
-            due = due_at or tx.now
-            if statements.insert(tx, job_id, known.name, known.queue, text, due, key):
-                tx.after_commit(self.wake_up.notify)
-                return job_id
-            # NOTE(race): between the two statements the job may have ended and freed its key.
-            existing = statements.id_of_key(key) if key is not None else None
-            if existing is not None:
-                return existing
+        tx.after_commit(self.wake_up.notify)
+        job_id, due = new_id(), due_at or tx.now
+        if key is None and lane is None:
+            statements.insert(tx, job_id, known.name, known.queue, text, due)
+            return job_id
+        if key is not None and lane is not None:
+            raise ValueError("a job has a key or a lane: both order it, and a key drops it too")
+        where = _lane_of(key, lane)
+        existing = _waiting(tx, where) if key is not None else None
+        job = lanes.InLane(where, job_id, known.name, known.queue, text, due, key is not None)
+        tx.deferred.append(job)
+        return existing or job_id
+
+    def apply(self, tx: Tx, deferred: Sequence[Any]) -> None:
+        """Do what was deferred to the end of the transaction."""
+        lanes.apply(tx, deferred)
 
     def emit(self, tx: Tx, event: str, payload: Mapping[str, Any]) -> None:
         """Insert one job for each subscriber of ``event``."""
         for subscription in self._site.subscriptions(event):
             self.enqueue(tx, subscription_job(subscription), payload)
+
+
+def _lane_of(key: str | None, lane: str | None) -> str:
+    if key is not None:
+        return lanes.KEY + lanes.checked(key, "key")
+    return lanes.checked(lane or "", "lane")
+
+
+def _waiting(tx: Tx, lane: str) -> str | None:
+    """Return the id of the job of this lane that waits, or that this transaction will insert."""
+    for change in tx.deferred:
+        if isinstance(change, lanes.InLane) and change.lane == lane:
+            return change.job_id
+    return lanes.waiting_id(lane)
 
 
 class WakeUp:

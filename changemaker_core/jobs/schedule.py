@@ -12,7 +12,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from changemaker_core.jobs import statements
+from changemaker_core.jobs import lanes, statements
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,5 +67,7 @@ def _insert(tx: Tx, jobs: Iterable[Job], slots: dict[str, datetime]) -> int:
 
 
 def _insert_slot(tx: Tx, job: Job, due: datetime) -> bool:
-    key = f"schedule:{job.name}"
-    return statements.insert(tx, slot_id(job.name, due), job.name, job.queue, "{}", due, key)
+    # Its lane holds one job: none is inserted while another of the job waits or runs.
+    lane = lanes.SCHEDULE + job.name
+    new = slot_id(job.name, due)
+    return statements.insert(tx, new, job.name, job.queue, "{}", due, lane=lane, position=1)

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
     from changemaker_core.db import Tx
 
-#: A finished row has no key, so that the same key can be enqueued again.
+#: A finished row has no position in its lane: the next one is the head.
 _FINISH = """
 UPDATE core_job SET state = ?, error = ?, finished_at = ?, updated_at = ?,
-  due_at = NULL, lease = NULL, dedupe_key = NULL
+  due_at = NULL, lease = NULL, lane_position = NULL
 WHERE id = ? AND lease = ? AND state = ?"""
 
 _AT_RISK = """
@@ -39,9 +39,9 @@ WHERE id = ? AND lease = ? AND state = ?"""
 _IS_LEASED = "SELECT 1 FROM core_job WHERE id = ? AND lease = ? AND state = ?"
 
 _INSERT = """
-INSERT INTO core_job (id, name, queue, payload, state, attempts, wanted_at, due_at, dedupe_key,
-  actor, created_at, updated_at)
-VALUES (?, ?, ?, ?, 'queued', 0, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+INSERT INTO core_job (id, name, queue, payload, state, attempts, wanted_at, due_at, lane,
+  lane_position, actor, created_at, updated_at)
+VALUES (?, ?, ?, ?, 'queued', 0, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 
 #: Both parameters ``queue`` have the same value: a subquery that does not depend on the row is run
 #: only once.
@@ -54,7 +54,8 @@ ORDER BY due_at LIMIT ?"""
 _CLAIM = """
 UPDATE core_job SET state = 'running', attempts = attempts + 1, lease = ?, due_at = ?,
   updated_at = ?
-WHERE id {chosen} RETURNING id, name, payload, attempts, wanted_at, created_at"""
+WHERE id {chosen} RETURNING id, name, payload, attempts, wanted_at, created_at, lane,
+  EXISTS (SELECT 1 FROM core_cancellation WHERE job_id = core_job.id)"""
 
 _LEASED = """
 SELECT name, COUNT(*) FROM core_job
@@ -62,13 +63,13 @@ WHERE lease IS NOT NULL AND due_at > ? AND name IN ({names}) GROUP BY name"""
 
 #: Of all queues, so that the small index on rows at risk is used and not the one on due rows.
 _EXPIRED = """
-SELECT id, name, payload, lease FROM core_job
+SELECT id, name, payload, lease, lane FROM core_job
 WHERE due_at <= ? AND state = 'at_risk' AND name IN ({names})
 ORDER BY due_at LIMIT 100"""
 
 _MARK_UNKNOWN = """
 UPDATE core_job SET state = 'unknown', error = ?, finished_at = ?, updated_at = ?,
-  due_at = NULL, lease = NULL, dedupe_key = NULL
+  due_at = NULL, lease = NULL, lane_position = NULL
 WHERE id = ? AND lease = ? AND state = 'at_risk' AND due_at <= ?"""
 
 _POSTPONE = "UPDATE core_job SET due_at = ? WHERE id = ? AND lease = ? AND state = 'at_risk'"
@@ -94,6 +95,8 @@ class ClaimedJob:
     wanted_at: datetime
     created_at: datetime
     lease_token: str
+    lane: str | None
+    is_cancelled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +119,7 @@ class ExpiredJob:
     name: str
     payload: dict[str, Any]
     lease_token: str
+    lane: str | None
 
 
 def execute(sql: str, *values: Any) -> Any:
@@ -136,19 +140,21 @@ def insert(
     queue: str,
     payload: str,
     due_at: datetime,
-    key: str | None,
+    *,
+    is_due: bool = True,
+    lane: str | None = None,
+    position: int | None = None,
 ) -> bool:
-    """Insert a job; return False when its id or its key exists already."""
-    now, due = utc_text(tx.now), utc_text(due_at)
+    """Insert a job; return False when its id, or its position in the lane, exists already.
+
+    With ``is_due`` false it cannot be claimed until the lane is handed on to it.
+    """
+    now, wanted = utc_text(tx.now), utc_text(due_at)
+    due = wanted if is_due else None
     actor = f"{tx.actor.kind}:{tx.actor.id}" if tx.actor else None
-    cursor = execute(_INSERT, job_id, name, queue, payload, due, due, key, actor, now, now)
+    values = (job_id, name, queue, payload, wanted, due, lane, position, actor, now, now)
+    cursor = execute(_INSERT, *values)
     return bool(cursor.rowcount == 1)
-
-
-def id_of_key(key: str) -> str | None:
-    """Return the id of the unfinished job that has ``key``."""
-    row = execute("SELECT id FROM core_job WHERE dedupe_key = ?", key).fetchone()
-    return None if row is None else str(row[0])
 
 
 def is_due(queue: str, names: Collection[str], now: datetime) -> bool:
@@ -210,9 +216,17 @@ def claim(
     rows = execute(_CLAIM.format(chosen=chosen), *values).fetchall()
     return [
         ClaimedJob(
-            str(id_), name, decode(text), attempts, read_utc(wanted), read_utc(created), lease_token
+            str(id_),
+            name,
+            decode(text),
+            attempts,
+            read_utc(wanted),
+            read_utc(created),
+            lease_token,
+            lane,
+            bool(cancelled),
         )
-        for id_, name, text, attempts, wanted, created in rows
+        for id_, name, text, attempts, wanted, created, lane, cancelled in rows
     ]
 
 
@@ -220,7 +234,7 @@ def expired(names: Collection[str], now: datetime) -> list[ExpiredJob]:
     """Return jobs at risk whose lease has ended, at most 100."""
     sql = _EXPIRED.format(names=_placeholders(names))
     rows = execute(sql, utc_text(now), *names).fetchall()
-    return [ExpiredJob(str(id_), name, decode(text), lease) for id_, name, text, lease in rows]
+    return [ExpiredJob(str(row[0]), row[1], decode(row[2]), row[3], row[4]) for row in rows]
 
 
 def mark_unknown(tx: Tx, job: ExpiredJob, error: str) -> bool:

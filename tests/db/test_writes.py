@@ -233,7 +233,7 @@ def test_effects_are_given_the_transaction(database_url):
         def __init__(self):
             self.calls = []
 
-        def enqueue(self, tx, job, payload, *, due_at=None, key=None):
+        def enqueue(self, tx, job, payload, *, due_at=None, key=None, lane=None):
             self.calls.append((job, payload, due_at, key))
             return "job id"
 

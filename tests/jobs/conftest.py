@@ -61,9 +61,16 @@ def put() -> Callable[..., str]:
     """``put(site, "name", key=…, due_at=…, **payload)`` enqueues in a transaction of its own."""
 
     def enqueue(
-        site: JobsOnlySite, job: str, key: str | None = None, due_at: Any = None, **payload: Any
+        site: JobsOnlySite,
+        job: str,
+        key: str | None = None,
+        due_at: Any = None,
+        lane: str | None = None,
+        **payload: Any,
     ) -> str:
-        return site.db.sync.write(lambda tx: tx.enqueue(job, payload, key=key, due_at=due_at))
+        return site.db.sync.write(
+            lambda tx: tx.enqueue(job, payload, key=key, due_at=due_at, lane=lane)
+        )
 
     return enqueue
 

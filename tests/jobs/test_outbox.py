@@ -112,7 +112,8 @@ def test_a_key_is_inserted_once_by_many_writers(
         thread.start()
     for thread in threads:
         thread.join()
-    assert [row.id for row in rows(site)] == list(ids)
+    (row,) = rows(site)
+    assert row.id in ids
 
 
 def test_the_actor_who_enqueued_is_stored(make_site: Fixture, put: Fixture, rows: Fixture) -> None:

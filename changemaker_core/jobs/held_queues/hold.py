@@ -65,7 +65,7 @@ def waiting_jobs(queue: str) -> Query:
 
 def is_waiting() -> peewee.Expression:
     """Return the condition of jobs that will run, or run again, unless their queue is held."""
-    return CoreJob.due_at.is_null(False) & (CoreJob.state != "at_risk")
+    return CoreJob.state.in_(("queued", "running"))
 
 
 def hold_queue(tx: Tx, queue: str, reason: str, note: str = "") -> bool:

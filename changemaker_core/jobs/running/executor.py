@@ -172,7 +172,9 @@ class Executor:
         self._site.jobs.guard.heartbeat(self._queues)
         free = {queue: limit for queue in self._queues if (limit := self._slots.claimable(queue))}
         expired, due = self._site.db.sync.read(self._expired_and_due, tuple(free))
-        reclaim_expired(self._site, expired, self._lease)
+        if expired:  # their lanes may have handed on to jobs that are due now
+            reclaim_expired(self._site, expired, self._lease)
+            _, due = self._site.db.sync.read(self._expired_and_due, tuple(free))
         claimed: list[ClaimedJob] = []
         for queue in due:
             jobs = self._site.db.sync.write(self._claim_from, queue, free[queue])

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from changemaker_core.jobs import statements
 from changemaker_core.jobs.errors import LeaseLost
+from changemaker_core.jobs.lanes import hand_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,6 +114,7 @@ class JobRun:
         def step(tx: Tx) -> None:
             if is_exhausted(self._job.retries, self._claimed, tx.now):
                 statements.finish(tx, self._fence, "dead", error)
+                hand_on(tx, self.site, self._claimed.lane)
                 if self._job.on_dead is not None:
                     self._job.on_dead(tx, **self.payload)
                 return
@@ -148,6 +150,7 @@ class JobRun:
     ) -> None:
         def step(tx: Tx) -> None:
             statements.finish(tx, self._fence, state, error)
+            hand_on(tx, self.site, self._claimed.lane)
             if fn is not None:
                 fn(tx, *args)
             elif hook is not None:

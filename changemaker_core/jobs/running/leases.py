@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from changemaker_core.jobs import statements
+from changemaker_core.jobs.lanes import hand_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -124,8 +125,10 @@ def reclaim_expired(site: Site, jobs: Iterable[ExpiredJob], lease: timedelta) ->
 def _mark_unknown(tx: Tx, site: Site, expired: ExpiredJob) -> None:
     error = "its process ended after the point of no return"
     job = site.job(expired.name)
-    if statements.mark_unknown(tx, expired, error) and job is not None and job.on_unknown:
-        job.on_unknown(tx, **expired.payload)
+    if statements.mark_unknown(tx, expired, error):
+        hand_on(tx, site, expired.lane)
+        if job is not None and job.on_unknown:
+            job.on_unknown(tx, **expired.payload)
 
 
 def _postpone(tx: Tx, job: ExpiredJob, lease: timedelta) -> None:
