@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from changemaker_core.config.site_files import private_folder
 from changemaker_core.db import Database, PoolSettings, utcnow
 from changemaker_core.db.migrations import MigrationFolder
 from changemaker_core.hookspecs import KINDS, CoreHooks
@@ -126,9 +127,7 @@ class Site:
 
     def folder(self, plugin: str) -> Path:
         """Return the plugin's own data folder, created if it is missing."""
-        folder = self.config.site_dir / "data" / plugin
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+        return private_folder(self.config.site_dir / "data" / plugin)
 
     @property
     def run_folder(self) -> Path:

@@ -89,8 +89,10 @@ def opened_site(config: Config | None = None) -> Iterator[Site]:
     Raises ``CommandError``, ``ConfigError`` or ``BootFailed`` where it cannot be built; the command
     line prints each of them without a traceback.
     """
+    from changemaker_core.config.site_files import keep_private
     from changemaker_core.site import Site
 
+    keep_private()
     site = Site(config or load_config())
     try:
         yield site

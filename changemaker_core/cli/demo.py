@@ -30,9 +30,11 @@ def demo(port: int, folder: Path) -> None:
 
     Mail is saved to a folder and shown at /mailbox: nothing leaves this machine.
     """
+    from changemaker_core.config.site_files import keep_private
     from changemaker_core.server import logs
     from changemaker_core.server.listening import address_of, listen
 
+    keep_private()
     logs.log_text()
     listening = listen("127.0.0.1", port)
     address = address_of(listening)

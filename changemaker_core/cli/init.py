@@ -47,6 +47,7 @@ def init(
     The administrator's password is random and shown only once. Nothing is overwritten. Environment
     variables (CHANGEMAKER_DATABASE_URL, …) are used, but not saved to the configuration.
     """
+    newsite.check_folder(folder.absolute())
     new = newsite.NewSite(
         folder=folder.absolute(),
         organisation=organisation or _ask("Organisation", "My organisation", yes),

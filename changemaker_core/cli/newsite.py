@@ -6,10 +6,12 @@ import contextlib
 import json
 import os
 import secrets
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from changemaker_core.cli.common import opened_site
+from changemaker_core.config.site_files import OTHERS
 from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
@@ -84,15 +86,41 @@ def create(new: NewSite) -> str:
             return _fill(site, new)
 
 
+def check_folder(folder: Path) -> None:
+    """Raise ``CommandError`` for a folder that holds a site, or in which others could change one.
+
+    An empty folder that others can open is closed to them.
+    """
+    for name in ("changemaker.toml", ".env"):
+        if (folder / name).exists():
+            raise CommandError(
+                f"{folder / name} already exists: a site is never overwritten.\n"
+                "Choose another folder, or use the site with `changemaker migrate` and `serve`."
+            )
+    if not folder.is_dir():
+        return
+    try:
+        found, empty = folder.stat(), not any(folder.iterdir())
+    except OSError as error:
+        raise CommandError(f"Cannot read {folder}: {error.strerror}.") from error
+    if found.st_uid not in (0, os.geteuid()) and os.geteuid() != 0:
+        raise CommandError(
+            f"{folder} belongs to another user, who could replace the site's files.\n"
+            f"Run `changemaker init` as that user, or choose another folder."
+        )
+    if empty and found.st_uid == os.geteuid():
+        folder.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
+    elif found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        raise CommandError(
+            f"Other users of this machine can replace files in {folder}.\n"
+            f"Run `chmod go-w {folder}` if they need not, or choose another folder."
+        )
+
+
 @contextlib.contextmanager
 def _configuration_written(new: NewSite) -> Iterator[None]:
     files = {"changemaker.toml": (_toml(new), 0o644), ".env": (_dotenv(new), 0o600)}
-    for name in files:
-        if (new.folder / name).exists():
-            raise CommandError(
-                f"{new.folder / name} already exists: a site is never overwritten.\n"
-                "Choose another folder, or use the site with `changemaker migrate` and `serve`."
-            )
+    check_folder(new.folder)
     with contextlib.ExitStack() as made:
         try:
             # Other users of the machine must not read the database and the mail.

@@ -25,6 +25,7 @@ def worker(queues: str, burst: bool) -> None:
     gets 10 seconds to finish; a second signal stops at once. While Redis is down, workers wait.
     """
     from changemaker_core.config import Config
+    from changemaker_core.config.site_files import keep_private
     from changemaker_core.server import logs
     from changemaker_core.server.priority import lower_priority
 
@@ -36,6 +37,7 @@ def worker(queues: str, burst: bool) -> None:
             "redis_url is not set, so no jobs would reach this worker.\n"
             "Set it, or let `changemaker serve` run the jobs."
         )
+    keep_private()
     logs.log_json()
     lower_priority(config.jobs_niceness)
     chosen = _chosen(folder, [name.strip() for name in queues.split(",") if name.strip()])

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import shutil
 import stat
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from changemaker_core.config.site_files import OTHERS
 from changemaker_core.config.sources import DOTENV, TOML
 from changemaker_core.config.urls import is_public_host
 from changemaker_core.diagnostics import Check, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from changemaker_core.config.sources import Entry
     from changemaker_core.site import Site
 
 MEGABYTE = 1_000_000
 FEW_CHARACTERS = 12
+#: Files of ``data/`` and ``run/`` each that are looked at, and how many a finding names.
+MOST_FILES = 20_000
+NAMED = 5
 
 
 def checks() -> list[Check]:
@@ -42,24 +50,88 @@ def check_secret_key(site: Site) -> Iterator[Finding]:
 
 
 def check_permissions(site: Site) -> Iterator[Finding]:
-    """Report files with secrets that other users of the machine can open."""
-    secret = site.config.origins.get(("secret_key",))
-    names = {DOTENV, TOML} if secret and not secret.textual else {DOTENV}
-    exposed = [
-        finding for name in sorted(names) if (finding := _exposed(site.config.site_dir / name))
+    """Report files of the site that other users of the machine can open, and foreign ones."""
+    folder = site.config.site_dir
+    findings = [*_replaceable(folder), *_exposed_files(site), *_foreign(site)]
+    yield from findings or [Finding("ok", "Only their owner can open the site's files.")]
+
+
+def _replaceable(folder: Path) -> Iterator[Finding]:
+    """Whoever can write in the folder can replace the configuration, and so run code."""
+    writable = [
+        path
+        for path in (folder, *sorted(folder.iterdir()))
+        if not path.is_symlink() and path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     ]
-    yield from exposed or [Finding("ok", "Only their owner can open the files with secrets.")]
+    if writable:
+        detail = f"Other users of this machine can change {_named(writable, folder)}."
+        yield Finding("error", detail, f"Run `chmod go-w {_arguments(writable)}`.")
 
 
-def _exposed(path: Path) -> Finding | None:
-    mode = path.stat().st_mode if path.is_file() else 0
-    fix = f"Run `chmod 600 {path}`."
-    if mode & stat.S_IRWXO:
-        detail = f"{path.name} contains secrets, and every user of this machine has access to it."
-        return Finding("error", detail, fix)
-    if mode & stat.S_IRWXG:
-        return Finding("warning", f"{path.name} contains secrets, and its group has access.", fix)
-    return None
+def _exposed_files(site: Site) -> Iterator[Finding]:
+    folder = site.config.site_dir
+    files = [(path, path.lstat().st_mode) for path in _private_files(site)]
+    closed = not folder.stat().st_mode & stat.S_IXOTH
+    if found := [path for path, mode in files if mode & stat.S_IRWXO]:
+        detail = f"Every user of this machine has access to {_named(found, folder)}."
+        guarded = closed and not any(path.parent == folder and _is_secret(path) for path in found)
+        fix = f"Run `chmod -R go= {_arguments(found)}`."
+        yield Finding("warning" if guarded else "error", detail, fix)
+    if found := [path for path, mode in files if mode & OTHERS and not mode & stat.S_IRWXO]:
+        detail = f"The group has access to {_named(found, folder)}."
+        yield Finding("warning", detail, f"Run `chmod -R go= {_arguments(found)}`.")
+
+
+def _foreign(site: Site) -> Iterator[Finding]:
+    """Report files of other users than the folder's: a command was run as root, say."""
+    folder = site.config.site_dir
+    owner = folder.stat().st_uid
+    if found := [path for path in _private_files(site) if path.lstat().st_uid != owner]:
+        detail = f"{_named(found, folder)}: not of the user who owns the site's folder."
+        fix = f"Run `chown -R --reference={folder} {_arguments(found)}`, and commands as that user."
+        yield Finding("error", detail, fix)
+
+
+def _private_files(site: Site) -> list[Path]:
+    """Return files with secrets or data, at most ``MOST_FILES``, without links."""
+    folder = site.config.site_dir
+    paths = [folder / DOTENV]
+    if any(_holds_password(key, entry) for key, entry in site.config.origins.items()):
+        paths.append(folder / TOML)
+    if (database := site.config.database_url).startswith("sqlite:///"):
+        name = database.removeprefix("sqlite:///")
+        paths += [Path(name + suffix) for suffix in ("", "-wal", "-shm", ".lock")]
+    for inner in ("data", "run"):
+        paths += [folder / inner, *islice((folder / inner).rglob("*"), MOST_FILES)]
+    return [path for path in paths if path.exists() and not path.is_symlink()]
+
+
+def _holds_password(key: tuple[str, ...], entry: Entry) -> bool:
+    """Whether an entry of ``changemaker.toml`` is a secret."""
+    if entry.textual:
+        return False
+    if key in (("secret_key",), ("previous_secret_keys",)):
+        return True
+    return isinstance(entry.value, str) and bool(re.match(r"\w+://[^/@]*:[^/@]+@", entry.value))
+
+
+def _is_secret(path: Path) -> bool:
+    return path.name in (DOTENV, TOML)
+
+
+def _named(paths: list[Path], folder: Path) -> str:
+    """``.env, site.db and 4 more``, relative to the site's folder."""
+    names = [
+        str(path.relative_to(folder)) if folder in path.parents else str(path) for path in paths
+    ]
+    shown, more = names[:NAMED], len(names) - NAMED
+    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+
+
+def _arguments(paths: list[Path]) -> str:
+    """Return paths for a command line, those inside of others left out."""
+    chosen = [path for path in paths if not any(parent in paths for parent in path.parents)]
+    return " ".join(shlex.quote(str(path)) for path in chosen[:NAMED])
 
 
 def check_base_url(site: Site) -> Iterator[Finding]:

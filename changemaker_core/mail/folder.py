@@ -12,6 +12,7 @@ from email import message_from_binary_file
 from email.policy import SMTPUTF8
 from typing import TYPE_CHECKING
 
+from changemaker_core.config.site_files import private_folder
 from changemaker_core.mail.errors import Refused
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class FolderTransport:
 
     def store(self, body: bytes) -> None:
         """Write one message. Raises ``OSError``; then no file was written."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(4)}"
         draft = self.folder / f"{name}.part"
         try:

@@ -15,6 +15,7 @@ from typing import IO, TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from changemaker_core.config.site_files import private_folder
 from changemaker_core.metrics.process_metrics import ProcessMetrics, Snapshot
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class SnapshotFolder:
 
     def merged(self) -> ProcessMetrics:
         """Return the sums over all processes, dead and alive."""
-        self._folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self._folder)
         with self._locked():
             folded = self._fold(self._dead())
             metrics = ProcessMetrics()
@@ -65,7 +66,7 @@ class SnapshotFolder:
             self._alive = None
 
     def _create_alive(self) -> IO[bytes]:
-        self._folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self._folder)
         # Under the folder's lock, so that no reader folds a process that is just starting.
         with self._locked():
             alive = (self._folder / f"{self._id}.alive").open("wb")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from changemaker_core.config.site_files import keep_private
 from changemaker_core.server import collector, logs
 from changemaker_core.server.errors import expected_errors, is_database_away
 from changemaker_core.server.spec import EXIT_CONFIG, EXIT_RETRY, GRACE, ProcessSpec
@@ -19,6 +20,7 @@ from changemaker_core.server.spec import EXIT_CONFIG, EXIT_RETRY, GRACE, Process
 def main(arguments: list[str]) -> int:
     """Serve or run jobs until a signal says stop. Return the exit status."""
     spec = ProcessSpec.parse(arguments)
+    keep_private()
     _stop_with_supervisor(spec.alive)
     logs.log_json()
     try:

@@ -39,7 +39,9 @@ class ProcessSpec:
         """Return the command line of a process with this spec."""
         values = asdict(replace(self, ready=ready, alive=alive))
         kind = values.pop("kind")
-        return [sys.executable, "-m", "changemaker_core.server.process", kind, json.dumps(values)]
+        # NOTE(-P): otherwise a file queue.py in the working directory is imported as a module.
+        module = ("-P", "-m", "changemaker_core.server.process")
+        return [sys.executable, *module, kind, json.dumps(values)]
 
     @classmethod
     def parse(cls, arguments: list[str]) -> ProcessSpec:

@@ -37,7 +37,8 @@ class Cli:
         return {**kept, "LANG": "C.UTF-8", **alone, **self.environ, **more}
 
     def command(self, *arguments: object) -> list[str]:
-        return [sys.executable, "-c", "from changemaker_core.cli import main; main()"] + [
+        # As the installed command: without the working directory on sys.path.
+        return [sys.executable, "-P", "-c", "from changemaker_core.cli import main; main()"] + [
             str(argument) for argument in arguments
         ]
 

@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from changemaker_core.config.site_files import create_private
 from changemaker_core.db.context import Unit
 from changemaker_core.db.dialects import Sqlite
 from changemaker_core.db.errors import DatabaseClosed, as_peewee_error
@@ -187,6 +188,7 @@ class SqliteEngine:
                 return
             # Without the lock, several processes that start at once would find the file locked.
             with FileLock(self._lock_path) as lock, lock.held():
+                create_private(self._path)
                 connection = sqlite3.connect(self._path, timeout=10, isolation_level=None)
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.close()

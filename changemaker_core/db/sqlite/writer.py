@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from changemaker_core.config.site_files import open_private
 from changemaker_core.db.errors import as_peewee_error
 from changemaker_core.db.sqlite.versions import NO_COMMIT, stamp_versions
 from changemaker_core.db.threads import LoopBatches, check_usable
@@ -181,7 +182,7 @@ class FileLock:
     def held(self) -> Iterator[None]:
         """Wait for the lock, and hold it. The file stays open for the next time."""
         if self._handle is None:
-            self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._handle = open_private(self._path, os.O_RDWR | os.O_CREAT)
         fcntl.flock(self._handle, fcntl.LOCK_EX)
         try:
             yield

@@ -7,6 +7,8 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from changemaker_core.config.site_files import open_private, private_folder
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -38,7 +40,7 @@ class CounterFile:
         try:
             self._raise_to(number)
         except FileNotFoundError:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            private_folder(self._path.parent)
             self._raise_to(number)
 
     def _raise_to(self, number: int) -> None:
@@ -51,7 +53,7 @@ class CounterFile:
 def _locked(path: Path, flags: int, lock: int) -> Iterator[int]:
     """Open and lock the file. Each call has its own descriptor, so that threads exclude each
     other too."""
-    handle = os.open(path, flags | os.O_CLOEXEC, 0o666)
+    handle = open_private(path, flags)
     try:
         fcntl.flock(handle, lock)
         yield handle

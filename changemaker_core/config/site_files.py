@@ -1,0 +1,64 @@
+"""Files and folders of a site: nobody but its own user can open them."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: What group and others may do.
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+_FOLDER, _FILE = 0o700, 0o600
+
+
+def keep_private() -> None:
+    """Let this process create files and folders for its own user alone.
+
+    For processes that are a site's own. In another app's process, the functions below do the same
+    for core's files.
+    """
+    os.umask(os.umask(OTHERS) | OTHERS)
+
+
+def private_folder(path: Path) -> Path:
+    """Create a folder, and those above it that are missing. Return it."""
+    if not path.is_dir():
+        if not path.parent.is_dir():
+            private_folder(path.parent)
+        path.mkdir(mode=_FOLDER, exist_ok=True)
+    return path
+
+
+def create_private(path: Path) -> None:
+    """Create an empty file if there is none. Errors are left to whoever opens it next.
+
+    For SQLite, which would create it after the umask, and gives the files beside a database its
+    mode. NOTE(locks): an existing file must not be opened, since closing it releases the locks
+    that SQLite has on it in this process.
+    """
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, _FILE))
+
+
+def open_private(path: Path, flags: int) -> int:
+    """Return the descriptor of a file, which ``flags`` may create. Raise ``OSError``.
+
+    A file of ours that others can open is closed to them: whoever can open a file that is locked
+    can hold the lock, and stop every process of the site. A link is not followed.
+    """
+    handle = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW, _FILE)
+    try:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "Not a file", str(path))
+        if found.st_mode & OTHERS and found.st_uid == os.geteuid():
+            os.fchmod(handle, _FILE)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle

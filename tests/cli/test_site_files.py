@@ -1,0 +1,172 @@
+"""Who can open the files of a site, and from where its processes import."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from changemaker_core import Config
+from changemaker_core.config.checks import check_permissions
+from changemaker_core.config.site_files import OTHERS, open_private
+from changemaker_core.db.sqlite.writer import FileLock
+from changemaker_core.site import Site
+
+
+@pytest.fixture
+def open_umask() -> Any:
+    """A process that creates everything for everybody, and so do its children."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def _open_to_others(folder: Path) -> list[str]:
+    found = [folder, *folder.rglob("*")]
+    return sorted(str(path.relative_to(folder)) for path in found if path.stat().st_mode & OTHERS)
+
+
+def test_modules_of_the_working_directory_are_not_imported(cli: Any, site: Any) -> None:
+    """The directory is often one that an operator edits files in: a dump, an export, notes."""
+    for name in ("queue", "org", "logging", "changemaker_core", "json"):
+        (site.folder / f"{name}.py").write_text("raise SystemExit('imported from the folder')")
+    cli = type(cli)(site.folder)
+    server = cli.start("serve", "--site", site.folder, "--port", 0)
+    assert server.get("/api/health")[0] == 200
+    assert "imported from the folder" not in server.printed()
+
+
+def test_everything_in_a_site_folder_is_its_owners_alone(
+    cli: Any, open_umask: None, wait_for: Any
+) -> None:
+    assert cli.run("init", "site", "--yes").returncode == 0
+    folder = cli.folder / "site"
+    server = cli.start("serve", "--site", folder, "--port", 0)
+    assert server.get("/api/metrics")[0] in (200, 401)
+    wait_for(lambda: (folder / "run").is_dir())
+    assert _open_to_others(folder) == ["changemaker.toml"]  # it holds no secret
+    assert (folder / "changemaker.toml").stat().st_mode & OTHERS == 0o044
+
+
+def test_so_are_cores_files_in_another_apps_process(tmp_path: Path, open_umask: None) -> None:
+    site = Site(Config.for_tests(tmp_path), plugins=[])
+    site.db.sync.write(lambda tx: None)
+    site.folder("hello")
+    site.metrics.close()
+    site.close()
+    assert {path.name for path in tmp_path.iterdir()} >= {"site.db", "site.db.lock", "data"}
+    tmp_path.chmod(0o700)
+    assert _open_to_others(tmp_path) == []
+
+
+def test_an_empty_folder_is_closed_to_others(cli: Any) -> None:
+    folder = cli.folder / "site"
+    folder.mkdir()
+    folder.chmod(0o777)
+    assert cli.run("init", folder, "--yes").returncode == 0
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_folder_in_which_others_can_replace_files_is_refused(cli: Any) -> None:
+    folder = cli.folder / "site"
+    folder.mkdir()
+    (folder / "notes.txt").touch()
+    folder.chmod(0o775)
+    refused = cli.run("init", folder)
+    assert refused.returncode == 1
+    assert f"chmod go-w {folder}" in refused.stderr
+    assert "Organisation" not in refused.stderr  # before it asks
+    assert [path.name for path in folder.iterdir()] == ["notes.txt"]
+
+
+def test_a_lock_that_others_could_take_is_closed_to_them(tmp_path: Path) -> None:
+    path = tmp_path / "site.db.lock"
+    path.touch()
+    path.chmod(0o666)
+    with FileLock(path) as lock, lock.held():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        with path.open() as other, pytest.raises(BlockingIOError):
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_lock_is_neither_a_link_nor_a_pipe(tmp_path: Path) -> None:
+    (tmp_path / "other").touch()
+    (tmp_path / "link").symlink_to(tmp_path / "other")
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe"):
+        with pytest.raises(OSError, match=name):
+            open_private(tmp_path / name, os.O_RDWR | os.O_CREAT)
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Any:
+    """A site's folder as ``init`` makes it, and what ``doctor`` finds of its files."""
+    (tmp_path / ".env").write_text("CHANGEMAKER_SECRET_KEY=" + "k" * 40)
+    (tmp_path / "changemaker.toml").write_text("")
+    (tmp_path / "site.db").touch()
+    (tmp_path / "data" / "mail").mkdir(parents=True)
+    (tmp_path / "data" / "mail" / "1.eml").touch()
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+    def find() -> list[tuple[str, str, str]]:
+        site = Site(Config.load(tmp_path, {}), plugins=[])
+        try:
+            return [(f.status, f.detail, f.fix or "") for f in check_permissions(site)]
+        finally:
+            site.close()
+
+    return find
+
+
+def test_doctor_is_content_with_private_files(files: Any) -> None:
+    assert [status for status, _, _ in files()] == ["ok"]
+
+
+@pytest.mark.parametrize("name", ["site.db", "data", "data/mail/1.eml"])
+def test_doctor_reports_each_file_that_others_can_open(
+    files: Any, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).chmod(0o755)
+    ((status, detail, fix),) = files()
+    assert (status, detail) == ("warning", f"Every user of this machine has access to {name}.")
+    assert fix == f"Run `chmod -R go= {tmp_path / name}`."
+    tmp_path.chmod(0o755)  # and now they reach it
+    assert [status for status, _, _ in files()] == ["error"]
+
+
+def test_doctor_reports_passwords_in_the_configuration(files: Any, tmp_path: Path) -> None:
+    (tmp_path / "changemaker.toml").chmod(0o644)
+    assert [status for status, _, _ in files()] == ["ok"]
+    (tmp_path / "changemaker.toml").write_text('smtp_url = "smtp://me:hunter2@localhost"')
+    ((status, detail, _),) = files()
+    assert status == "error" and "changemaker.toml" in detail and "hunter2" not in detail
+
+
+def test_doctor_reports_what_others_can_change(files: Any, tmp_path: Path) -> None:
+    tmp_path.chmod(0o770)
+    ((status, detail, fix),) = files()
+    assert status == "error" and "can change" in detail
+    assert fix == f"Run `chmod go-w {tmp_path}`."
+
+
+def test_doctor_reports_files_of_another_user(
+    files: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A command that was run as root leaves files that the site cannot write."""
+    found = Path.lstat
+
+    def of_another(path: Path) -> os.stat_result:
+        values = list(found(path))
+        if path.name == "site.db":
+            values[4] += 1
+        return os.stat_result(values)
+
+    monkeypatch.setattr(Path, "lstat", of_another)
+    ((status, detail, fix),) = files()
+    assert status == "error" and detail.startswith("site.db: not of the user")
+    assert f"chown -R --reference={tmp_path}" in fix
