@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from changemaker_core.http.request import Request as Request
     from changemaker_core.http.request import Response as Response
     from changemaker_core.http.routing import RouteInfo as RouteInfo
+    from changemaker_core.http.sessions import flash as flash
     from changemaker_core.http.validation import Email as Email
     from changemaker_core.http.validation import SingleLine as SingleLine
     from changemaker_core.identity import Actor as Actor
@@ -105,6 +106,7 @@ _ROOMS = {
     "http.lists": "CursorQuery Cursors ListQuery Paginated Pagination paginate",
     "http.request": "Request Response",
     "http.routing": "RouteInfo",
+    "http.sessions": "flash",
     "http.validation": "Email SingleLine",
     "identity": "Actor Permission Role",
     "jobs": "Interval Job JobFailed JobRun LeaseLost RetryPolicy Subscription",

@@ -190,7 +190,7 @@ class Site:
 
     @cached_property
     def navigation(self) -> list[NavigationEntry]:
-        """The entries of the public menu, in their order."""
+        """The entries of the public and of the organisers' menu, in their order."""
         entries = [c.item for c in self.loaded.contributions(NAVIGATION)]
         return sorted(entries, key=lambda entry: entry.order)
 

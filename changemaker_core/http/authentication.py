@@ -40,6 +40,12 @@ class Authentication:
             dict.fromkeys(each.challenge for each in self.authenticators if each.challenge)
         )
 
+    def sign_in_address(self, path: str) -> str | None:
+        """Return the address of the sign-in page that leads back to ``path``, if there is one."""
+        offered = (each.sign_in for each in self.authenticators if each.sign_in is not None)
+        sign_in = next(offered, None)
+        return None if sign_in is None else sign_in(path)
+
     async def find_actor(self, request: Request, *, required: bool) -> Actor | None:
         """Return the actor whose credential ``request`` carries; ``None`` when it carries none.
 
@@ -124,6 +130,14 @@ def refuse_cross_site(req: Request) -> None:
         foreign = origin is not None and origin not in _own_origins(req)
     if foreign:
         raise Forbidden(Text("This form was sent from another site."), code="cross_site_request")
+
+
+def is_same_origin(req: Request) -> bool:
+    """Return whether the browser says that a page of this site sent the request."""
+    site = req.get_header("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    return req.get_header("Origin") in _own_origins(req)
 
 
 def _has_own_token(req: Request) -> bool:

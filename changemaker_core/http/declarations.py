@@ -47,6 +47,8 @@ class Authenticator:
     read no other credential. With ``strict``, an invalid credential is refused on public pages too,
     instead of making the request anonymous. ``challenge`` is the value of ``WWW-Authenticate`` in
     a 401, such as ``Bearer realm="petitions"``.
+    ``sign_in(path)`` returns the address of the page where a person gets such a credential and then
+    returns to ``path``: browsers that lack one are sent there.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Authenticator:
     cookies: tuple[str, ...] = ()
     strict: bool = False
     challenge: str | None = None
+    sign_in: Callable[[str], str] | None = None
 
 
 def normal_path(path: str) -> str:

@@ -144,6 +144,7 @@ class Edge:
         req = object.__new__(Request)
         req.scope, req.raw_headers, req.site = scope, headers, self.site
         req.client_ip, req.locale, req.actor = client_ip, locale, None
+        req.session = req.form_token = None
         req.method = method = scope["method"]
         req.root_path, req.path = prefix, path = inner_path(scope)
         # Where a header came twice, one of them is not in `headers`: take no chances.

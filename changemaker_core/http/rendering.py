@@ -14,14 +14,16 @@ import msgspec
 from changemaker_core.cache import CompleteResponse
 from changemaker_core.db import DatabaseUnavailable, InvalidId, LimitReached
 from changemaker_core.http.errors import NotFound, Problem, TooManyRequests, Unavailable
+from changemaker_core.http.sessions import Flash, csrf
 from changemaker_core.signing import BadSignature
 from changemaker_core.text import Text
 from changemaker_core.web.pages import Redirect, TemplateResponse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from changemaker_core.http.request import Request, Response
+    from changemaker_core.http.sessions import FlashMessage
     from changemaker_core.web import Translations
 
 log = logging.getLogger(__name__)
@@ -49,13 +51,10 @@ STATUS_LINES = {code: falcon.code_to_http_status(code) for code in range(200, 60
 def fill(
     req: Request, resp: Response, value: Any, status: int, produces: str | None = None
 ) -> None:
-    """Fill Falcon's response with the value that a responder returned.
+    """Fill Falcon's response with the value that a responder returned, except for a page.
 
     ``produces`` is the content type of text and bytes.
     """
-    if isinstance(value, TemplateResponse):
-        _page(req, resp, value)
-        return
     if isinstance(value, Redirect):
         _redirect(req, resp, value)
         return
@@ -92,7 +91,13 @@ def _encoder(translations: Translations, locale: str) -> msgspec.json.Encoder:
     return msgspec.json.Encoder(enc_hook=translate)
 
 
-def _page(req: Request, resp: Response, page: TemplateResponse) -> None:
+async def page(req: Request, resp: Response, page: TemplateResponse, *, cached: bool) -> None:
+    """Fill Falcon's response with a page. Messages that it showed are deleted.
+
+    ``cached``: the page is the same for every visitor, and may use nothing that belongs to one.
+    """
+    flash = Flash(() if cached else await _messages(req))
+    own = {"actor": req.actor, "csrf": csrf.field(req), "flash": flash}
     text = req.site.templates.render(
         page.template,
         page.context,
@@ -100,11 +105,21 @@ def _page(req: Request, resp: Response, page: TemplateResponse) -> None:
         root_path=req.root_path,
         path=req.path,
         query=req.query_string,
+        of_visitor=None if cached else own,
     )
+    if flash.shown and flash and req.session is not None:
+        await req.session.store.forget_messages(flash)
     resp.status = STATUS_LINES[page.status]
     resp.data = text.encode()
     resp.content_type = HTML
     _add_headers(resp, page.headers)
+
+
+async def _messages(req: Request) -> Sequence[FlashMessage]:
+    # A page that a browser fetches ahead may never be seen.
+    if req.session is None or b"sec-purpose" in req.raw_headers:
+        return ()
+    return await req.session.store.messages(req.session.id)
 
 
 def _redirect(req: Request, resp: Response, redirect: Redirect) -> None:
@@ -141,11 +156,14 @@ def redirection(req: Request, redirect: Redirect) -> CompleteResponse:
 
 def problem(req: Request, error: Problem) -> CompleteResponse:
     """Return an error as RFC 9457 JSON, or as a page for people, in the reader's language."""
+    sign_in = _sign_in_address(req) if error.status == 401 else None
+    if sign_in is not None and req.method == "GET":
+        return redirection(req, Redirect(sign_in, headers=(("cache-control", "no-store"),)))
     headers = (("vary", "Accept, Accept-Language"), ("cache-control", "no-store"), *error.headers)
     if error.status == 401:
         headers += tuple(("www-authenticate", each) for each in req.site.authentication.challenges)
     accept = req.raw_headers.get(b"accept", b"").decode("latin-1")
-    if wants_html(accept, req.path) and (page := _error_page(req, error)) is not None:
+    if wants_html(accept, req.path) and (page := _error_page(req, error, sign_in)):
         return _complete(error.status, (("content-type", HTML), *headers), page.encode())
 
     def translated(text: str) -> str:
@@ -198,13 +216,30 @@ def problem_of(error: Exception, req: Request) -> Problem:
     return Problem(500, "internal_error", Text("Something went wrong on our side."))
 
 
-def _error_page(req: Request, error: Problem) -> str | None:
+def _sign_in_address(req: Request) -> str | None:
+    """Return where a person with a browser signs in, to see this page then.
+
+    ``None`` for a program: it has sent a header, or calls the API.
+    """
+    accept = req.raw_headers.get(b"accept", b"").decode("latin-1")
+    if req.path.startswith("/api/") or not wants_html(accept, req.path):
+        return None
+    if b"authorization" in req.raw_headers or b"x-api-key" in req.raw_headers:
+        return None
+    # The address of a form that was sent need not be a page: after sign-in, the first page follows.
+    query = req.scope["query_string"].decode("latin-1")
+    path = "" if req.method != "GET" else f"{req.path}?{query}" if query else req.path
+    return req.site.authentication.sign_in_address(path)
+
+
+def _error_page(req: Request, error: Problem, sign_in: str | None) -> str | None:
     context = {
         "status": error.status,
         "title": error.title,
         "detail": error.detail,
         "errors": error.errors,
         "request_id": req.request_id,
+        "sign_in": sign_in,
     }
     try:
         return req.site.templates.render(

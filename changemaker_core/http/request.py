@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from changemaker_core.http.bodies.multipart import Part
     from changemaker_core.http.bodies.uploads import Upload
+    from changemaker_core.http.sessions.session import Session
     from changemaker_core.identity.actor import Actor
     from changemaker_core.limits.windows import MemoryWindow
     from changemaker_core.site import Site
@@ -64,6 +65,7 @@ class Request(falcon.asgi.Request):
         "cache_seconds",
         "client_ip",
         "extra_headers",
+        "form_token",
         "has_credentials",
         "id_bytes",
         "locale",
@@ -73,6 +75,7 @@ class Request(falcon.asgi.Request):
         "receive",
         "root_path",
         "route",
+        "session",
         "site",
         "uploads",
     )
@@ -87,6 +90,10 @@ class Request(falcon.asgi.Request):
     locale: str
     #: Who is asking; ``None`` is an anonymous visitor.
     actor: Actor | None
+    #: The browser session that ``actor`` is signed in with; ``None`` for any other credential.
+    session: Session | None
+    #: The token of a form that was sent, before anybody has checked it.
+    form_token: str | None
     #: Path template of the route: the only form of a path that is counted or logged.
     route: str
     #: Whether the request carries anything that may identify the visitor.

@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from changemaker_core.testing.fixtures_site import run_jobs as run_jobs
     from changemaker_core.testing.fixtures_site import signed_in as signed_in
     from changemaker_core.testing.postgres import PostgresCluster as PostgresCluster
+    from changemaker_core.testing.session_client import SessionClient as SessionClient
+    from changemaker_core.testing.session_client import as_role as as_role
     from changemaker_core.testing.smtp import SmtpServer as SmtpServer
     from changemaker_core.testing.sources import source_problems as source_problems
 
 _NAMES = {
     "Clock": "clock",
     "PostgresCluster": "postgres",
+    "SessionClient": "session_client",
     "SmtpServer": "smtp",
+    "as_role": "session_client",
     "client_of": "fixtures_site",
     "migrate": "fixtures_site",
     "run_jobs": "fixtures_site",

@@ -20,14 +20,17 @@ class HomePage:
 
 @dataclass(frozen=True, slots=True)
 class NavigationEntry:
-    """An entry of the public menu: ``NavigationEntry(Text("Petitions"), "/petitions")``.
+    """An entry of a menu: ``NavigationEntry(Text("Petitions"), "/petitions")``.
 
-    Entries with a lower ``order`` come first, equal ones in load order of their plugins.
+    With ``permission`` it is in the menu of organisers' pages, for those who hold that permission;
+    without, in the public menu. Entries with a lower ``order`` come first, equal ones in load order
+    of their plugins.
     """
 
     title: str
     path: str
     order: int = 100
+    permission: str | None = None
 
 
 def _path_problems(item: HomePage | NavigationEntry) -> Iterator[tuple[str, str]]:

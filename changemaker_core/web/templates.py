@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from jinja2 import (
     BaseLoader,
@@ -13,6 +14,7 @@ from jinja2 import (
     FileSystemLoader,
     PrefixLoader,
     StrictUndefined,
+    UndefinedError,
     select_autoescape,
 )
 
@@ -27,6 +29,21 @@ if TYPE_CHECKING:
     from changemaker_core.site import Site
 
 
+class DiffersBetweenVisitors(UndefinedError):
+    """A template that is rendered once for all visitors uses what differs between them."""
+
+
+_REFUSED: Final = {
+    name: StrictUndefined(
+        f"{name!r} differs between visitors, and this text is made once for all of them. Leave it"
+        " out of the template, or remove cache= from the page's @endpoint.",
+        name=name,
+        exc=DiffersBetweenVisitors,
+    )
+    for name in ("actor", "csrf", "flash")
+}
+
+
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
     """The part of the site that templates see: nothing secret.
@@ -37,6 +54,7 @@ class SiteFacts:
     organisation: str
     base_url: str
     development: bool
+    time_zone: str
 
     def url(self, path: str) -> str:
         return absolute_url(self.base_url, path)
@@ -51,19 +69,23 @@ class Templates:
 
     Every template has ``_``, ``ngettext``, ``static(path)``, ``url(path)``, ``site`` (a
     :class:`SiteFacts`), ``locale``, ``path``, ``navigation`` (the menu), ``languages`` (the switch)
-    and the filters of ``filters.py``. Everything is escaped except in ``.txt`` templates; a name
-    that is not defined is an error.
+    and the filters of ``filters.py``. A page also has ``actor``, ``csrf`` and ``flash``, which
+    differ between visitors: using one in a cached page raises :class:`DiffersBetweenVisitors`.
+    Everything is escaped except in ``.txt`` templates; a name that is not defined is an error.
     """
 
     def __init__(self, site: Site) -> None:
         config = site.config
         self._translations = site.translations
         self._static = site.static
-        self._navigation = site.navigation
+        self._navigation = [each for each in site.navigation if each.permission is None]
+        self._organiser_navigation = [each for each in site.navigation if each.permission]
         self._loader = _loader(search_folders(site, "templates"))
         self._time_zone = config.time_zone
         self._reload = config.development
-        self._facts = SiteFacts(config.organisation, config.base_url, config.development)
+        self._facts = SiteFacts(
+            config.organisation, config.base_url, config.development, config.time_zone
+        )
         # One environment for each language and mount prefix, so that macros need no context.
         self.environment = lru_cache(maxsize=16)(self._build_environment)
 
@@ -76,14 +98,20 @@ class Templates:
         root_path: str = "",
         path: str = "",
         query: str = "",
+        of_visitor: Mapping[str, Any] | None = None,
     ) -> str:
         """Return a template as text.
 
-        ``path`` and ``query`` are the request's, for the menu and the language switch.
+        ``path`` and ``query`` are the request's, for the menu and the language switch;
+        ``of_visitor`` are the names that differ between visitors, ``None`` where all get one text.
         """
         template = self.environment(locale, root_path).get_template(name)
         switch = languages.links(locale, query, self._translations.locales)
-        return template.render({"languages": switch, "path": path, **context})
+        names = _REFUSED if of_visitor is None else of_visitor
+        try:
+            return template.render({"languages": switch, "path": path, **names, **context})
+        except DiffersBetweenVisitors as error:
+            raise DiffersBetweenVisitors(f"{_place_of(error)}: {error}") from error
 
     def _build_environment(self, locale: str, root_path: str = "") -> Environment:
         environment = Environment(
@@ -110,8 +138,19 @@ class Templates:
             "url": lambda path: prefix + path,
             "site": self._facts,
             "navigation": self._navigation,
+            "organiser_navigation": self._organiser_navigation,
             "locale": locale,
         }
+
+
+def _place_of(error: Exception) -> str:
+    """Return file and line of the innermost template that an error was raised in."""
+    places = [
+        f"{frame.filename}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename.endswith((".html", ".txt"))
+    ]
+    return places[-1] if places else "a template"
 
 
 def _loader(folders: Mapping[str, Path]) -> BaseLoader:

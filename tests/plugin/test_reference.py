@@ -15,6 +15,7 @@ import changemaker_core
 from changemaker_core import cli, testing
 from changemaker_core.config import Config
 from changemaker_core.config.config import _PLACES
+from changemaker_core.site import core
 
 ROOT = Path(__file__).parents[2]
 HOOKS = (ROOT / "docs" / "reference" / "hooks.md").read_text()
@@ -94,6 +95,9 @@ def test_every_key_of_the_configuration_is_listed_with_its_default() -> None:
         for field in msgspec.structs.fields(Config)
         if field.name not in ("site_dir", "plugin_tables", "origins")
     }
+    for feature in core().features:
+        for field in msgspec.structs.fields(feature.config) if feature.config else ():
+            fields[f"{feature.name}.{field.name}"] = _default(field)
     assert rows == fields
 
 

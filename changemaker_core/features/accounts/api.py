@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlencode
 
-from changemaker_core.features.accounts import passwords, services
-from changemaker_core.features.accounts.roles import SUPER_ADMIN, Roles, UnknownRole
+from changemaker_core import Actor, BadSignature, Redirect
+from changemaker_core.features.accounts import passwords, services, signing_in
+from changemaker_core.features.accounts.browser.sessions import sessions_of
+from changemaker_core.features.accounts.roles import SUPER_ADMIN, UnknownRole, roles_of
 from changemaker_core.features.accounts.services import (
     AccountRefused,
     DetailsRefused,
     EmailTaken,
     PasswordRefused,
+    UnknownUser,
 )
-from changemaker_core.identity import ROLES
 
 if TYPE_CHECKING:
-    from changemaker_core import Site
+    from changemaker_core import Request, Site
 
 __all__ = [
     "SUPER_ADMIN",
@@ -24,14 +28,20 @@ __all__ = [
     "EmailTaken",
     "PasswordRefused",
     "UnknownRole",
+    "UnknownUser",
     "create_user",
+    "page_after_sign_in",
     "roles_of",
+    "set_password",
+    "sign_in",
+    "sign_in_address",
+    "sign_out",
+    "suspend",
 ]
 
-
-def roles_of(site: Site) -> Roles:
-    """Return the roles that the plugins of a site register."""
-    return Roles.of(contribution.item for contribution in site.loaded.contributions(ROLES))
+SIGN_IN: Final = "/sign-in"
+#: How long the address of a page to return to stays valid.
+_NEXT_LASTS: Final = timedelta(hours=12)
 
 
 def create_user(
@@ -52,3 +62,64 @@ def create_user(
         lambda tx: services.create_user(tx, email=email, name=name, role=role, password_hash=hashed)
     )
     return user_id, password
+
+
+def set_password(site: Site, *, email: str, password: str) -> None:
+    """Replace a user's password. All of the user's sessions end, within seconds in every process.
+
+    Blocks for hashing and the database: never call it in the event loop. Raise ``UnknownUser`` or
+    ``PasswordRefused``.
+    """
+    services.check_password(password, email)
+    hashed = passwords.hash_password(password)
+    site.db.sync.write(lambda tx: services.set_password(tx, services.user_id_of(email), hashed))
+
+
+def suspend(site: Site, *, email: str) -> None:
+    """Suspend a user: they cannot sign in, and their sessions end. Raise ``UnknownUser``.
+
+    Blocks for the database.
+    """
+    site.db.sync.write(lambda tx: services.suspend(tx, services.user_id_of(email)))
+
+
+async def sign_in(req: Request, email: str, password: str, *, return_to: str = "") -> Redirect:
+    """Open a browser session, and return the redirect that sets its cookie.
+
+    It leads to ``page_after_sign_in(site, user, return_to)``. A session that the browser had ends.
+    Raise ``Unauthorized``, the same and after the same time whatever is wrong, or ``LimitReached``.
+    """
+    verified = await signing_in.verify(req.site, email, password, req.visitor)
+    header = await sessions_of(req.site).open(req, verified)
+    permissions = roles_of(req.site).permissions(verified.account.role)
+    user = Actor("user", verified.account.id, verified.account.name, permissions)
+    return Redirect(page_after_sign_in(req.site, user, return_to), headers=(header,))
+
+
+async def sign_out(req: Request) -> Redirect:
+    """End the request's browser session; return the redirect that deletes its cookie."""
+    header = await sessions_of(req.site).close(req)
+    return Redirect(f"{SIGN_IN}?signed_out=1", headers=(header,))
+
+
+def sign_in_address(site: Site, path: str) -> str:
+    """Return the address of the sign-in page from which a visitor returns to ``path``.
+
+    ``path``, with its query, is signed: nobody can make a link that leads elsewhere after sign-in.
+    Without one the visitor then sees the first page of their menu.
+    """
+    if not path:
+        return SIGN_IN
+    signed = site.signer("accounts.next").write(path, lasts=_NEXT_LASTS)
+    return f"{SIGN_IN}?{urlencode({'next': signed})}"
+
+
+def page_after_sign_in(site: Site, user: Actor, return_to: str = "") -> str:
+    """Return the path in the token ``return_to`` if it is valid, else the first of their menu."""
+    try:
+        return site.signer("accounts.next").read(return_to, str)
+    except BadSignature:
+        own = (
+            e.path for e in site.navigation if e.permission and user.has_permission(e.permission)
+        )
+        return next(own, "/account/sessions")

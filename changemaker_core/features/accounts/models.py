@@ -1,10 +1,10 @@
-"""Users and their sessions."""
+"""Users, their sessions, and what their sessions still have to show."""
 
 from __future__ import annotations
 
 import peewee
 
-from changemaker_core import Model, UtcField, UUIDField, new_id
+from changemaker_core import JSONField, Model, UtcField, UUIDField, new_id
 
 
 class User(Model):
@@ -43,6 +43,38 @@ class RefreshToken(Model):
 
     class Meta:
         table_name = "accounts_refresh_token"
+
+
+class BrowserSession(Model):
+    """A sign-in in one browser, until it expires or is ended. Only its token's hash is stored.
+
+    ``address`` and ``user_agent`` are those of the sign-in: its owner recognises a session by them.
+    """
+
+    id = UUIDField(primary_key=True, default=new_id)
+    user = peewee.ForeignKeyField(User, lazy_load=False, on_delete="CASCADE", backref="sessions")
+    token_hash = peewee.CharField(max_length=64, unique=True)
+    created_at = UtcField()
+    seen_at = UtcField()
+    expires_at = UtcField(index=True)
+    address = peewee.CharField(max_length=64)
+    user_agent = peewee.CharField(max_length=300)
+
+    class Meta:
+        table_name = "accounts_session"
+
+
+class FlashRow(Model):
+    """A message that a session has not shown yet, untranslated."""
+
+    id = UUIDField(primary_key=True)
+    session = peewee.ForeignKeyField(BrowserSession, lazy_load=False, on_delete="CASCADE")
+    kind = peewee.CharField(max_length=16)
+    message = peewee.TextField()
+    params = JSONField()
+
+    class Meta:
+        table_name = "accounts_flash"
 
 
 class LoginDelay(Model):

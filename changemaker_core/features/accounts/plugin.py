@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from changemaker_core import Authenticator, Interval, Job, Plugin, Route, hookimpl
+from changemaker_core.features.accounts.config import AccountsConfig
 
 if TYPE_CHECKING:
     from changemaker_core import JobRun, Model, Permission, Role, Site
@@ -16,16 +17,25 @@ class AccountsPlugin(Plugin):
     """Users, roles and sign-in."""
 
     name = "accounts"
+    config = AccountsConfig
 
     @hookimpl
     def cm_register_models(self) -> list[type[Model]]:
-        from changemaker_core.features.accounts.models import LoginDelay, RefreshToken, User
+        from changemaker_core.features.accounts import models
 
-        return [User, RefreshToken, LoginDelay]
+        return [
+            models.User,
+            models.RefreshToken,
+            models.LoginDelay,
+            models.BrowserSession,
+            models.FlashRow,
+        ]
 
     @hookimpl
     def cm_register_routes(self, site: Site) -> list[Route]:
         from changemaker_core.features.accounts import resources
+        from changemaker_core.features.accounts.browser import pages
+        from changemaker_core.features.accounts.browser.sessions import sessions_of
 
         sessions = _sessions(site)
         return [
@@ -33,17 +43,34 @@ class AccountsPlugin(Plugin):
             Route("/api/auth/refresh", resources.RefreshResource(sessions)),
             Route("/api/auth/logout", resources.LogoutResource(sessions)),
             Route("/api/auth/me", resources.MeResource(site, sessions)),
+            Route("/sign-in", pages.SignInPage()),
+            Route("/sign-out", pages.SignOutPage()),
+            Route("/account/sessions", pages.SessionsPage(site, sessions_of(site))),
+            Route("/account/sessions/end-others", pages.EndOtherSessionsPage(site)),
+            Route("/account/sessions/{id}/end", pages.EndSessionPage(site)),
         ]
 
     @hookimpl
     def cm_register_authenticators(self, site: Site) -> list[Authenticator]:
+        from changemaker_core.features.accounts.api import sign_in_address
+        from changemaker_core.features.accounts.browser.sessions import sessions_of
+        from changemaker_core.http.sessions import cookie
+
         return [
             Authenticator(
                 "accounts.access_token",
                 _sessions(site).find,
                 headers=("Authorization",),
                 challenge='Bearer realm="changemaker"',
-            )
+            ),
+            # After the headers: they are sent on purpose, a cookie by itself.
+            Authenticator(
+                "accounts.session",
+                sessions_of(site).find,
+                order=200,
+                cookies=cookie.NAMES,
+                sign_in=lambda path: sign_in_address(site, path),
+            ),
         ]
 
     @hookimpl
@@ -64,7 +91,7 @@ class AccountsPlugin(Plugin):
 
 
 def _sessions(site: Site) -> Sessions:
-    from changemaker_core.features.accounts.api import roles_of
+    from changemaker_core.features.accounts.roles import roles_of
     from changemaker_core.features.accounts.sessions import Sessions
 
     return Sessions(site, roles_of(site))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from changemaker_core import Query, compiled
@@ -18,6 +20,7 @@ class Account(msgspec.Struct, frozen=True):
     role: str
     status: str
     locale: str
+    updated_at: datetime
 
 
 @compiled(Account)
@@ -34,5 +37,12 @@ def account_by_email(email: str) -> Query:
 
 def _accounts() -> Query:
     return User.select(
-        User.id, User.email, User.name, User.password_hash, User.role, User.status, User.locale
+        User.id,
+        User.email,
+        User.name,
+        User.password_hash,
+        User.role,
+        User.status,
+        User.locale,
+        User.updated_at,
     )

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from changemaker_core import Permission, Role, Text
+from changemaker_core.identity import ROLES as ROLE_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+    from changemaker_core import Site
 
 SUPER_ADMIN: Final = "SUPER_ADMIN"
 
@@ -47,3 +50,8 @@ class Roles:
             raise UnknownRole(
                 Text("There is no role {role}. Choose one of: {known}.", role=role, known=known)
             )
+
+
+def roles_of(site: Site) -> Roles:
+    """Return the roles that the plugins of a site register."""
+    return Roles.of(contribution.item for contribution in site.loaded.contributions(ROLE_KIND))

@@ -11,7 +11,7 @@ import msgspec
 
 from changemaker_core import Email, LimitReached, SlidingWindow, Text, new_id
 from changemaker_core.features.accounts import passwords, tokens
-from changemaker_core.features.accounts.models import LoginDelay, RefreshToken, User
+from changemaker_core.features.accounts.models import BrowserSession, LoginDelay, RefreshToken, User
 
 if TYPE_CHECKING:
     from changemaker_core import Tx
@@ -21,6 +21,10 @@ LOGINS_PER_VISITOR: Final = SlidingWindow("accounts.login.ip", 10, timedelta(min
 LONGEST_NAME: Final = 200
 FREE_FAILURES: Final = 3
 LONGEST_DELAY: Final = timedelta(minutes=15)
+
+
+class UnknownUser(LookupError):
+    """No account has this email address."""
 
 
 class AccountRefused(ValueError):
@@ -108,14 +112,30 @@ def start_wait(tx: Tx, email: str) -> None:
         LoginDelay.update(not_before=not_before).where(LoginDelay.key == delay.key).execute()
 
 
-def open_session(tx: Tx, account: Account, new_hash: str | None = None) -> str:
-    """Start a family of refresh tokens and return the first."""
+def open_session(tx: Tx, account: Account, new_hash: str | None = None) -> str | None:
+    """Start a family of refresh tokens and return the first.
+
+    Return ``None`` if the account was changed since it was read.
+    """
+    if not note_sign_in(tx, account, new_hash):
+        return None
+    return _issue(tx, account.id, family=new_id())
+
+
+def note_sign_in(tx: Tx, account: Account, new_hash: str | None = None) -> bool:
+    """Store what a sign-in changes: its time, the end of any wait, a hash that was made anew.
+
+    Return ``False``, and store nothing, if the account was changed since it was read: a password
+    that was just replaced must not open a session.
+    """
     changes: dict[str, object] = {"last_login_at": tx.now}
     if new_hash is not None:
         changes["password_hash"] = new_hash
-    User.update(**changes).where(User.id == account.id).execute()
+    unchanged = (User.id == account.id) & (User.updated_at == account.updated_at)
+    if not User.update(**changes).where(unchanged).execute():
+        return False
     LoginDelay.delete().where(LoginDelay.key == _delay_key(account.email)).execute()
-    return _issue(tx, account.id, family=new_id())
+    return True
 
 
 def rotate(tx: Tx, refresh_token: str) -> Rotation | None:
@@ -154,8 +174,37 @@ def end_session(tx: Tx, refresh_token: str) -> None:
         _end_family(tx, token.family)
 
 
+def user_id_of(email: str) -> str:
+    """Return the id of the user with this email address. Raise ``UnknownUser``."""
+    user = User.get_or_none(User.email == email.casefold())
+    if user is None:
+        raise UnknownUser(Text("{email} has no account.", email=email))
+    return str(user.id)
+
+
+def set_password(tx: Tx, user_id: str, password_hash: str) -> None:
+    """Store a new password, and end every session that was opened with the former one."""
+    User.update(password_hash=password_hash, updated_at=tx.now).where(User.id == user_id).execute()
+    end_all_sessions(tx, user_id)
+
+
+def suspend(tx: Tx, user_id: str) -> None:
+    """Suspend an account: nobody can sign in to it, and its sessions end."""
+    User.update(status="SUSPENDED", updated_at=tx.now).where(User.id == user_id).execute()
+    end_all_sessions(tx, user_id)
+
+
+def end_all_sessions(tx: Tx, user_id: str) -> None:
+    """End every session of a user, in browsers and of the API."""
+    BrowserSession.delete().where(BrowserSession.user == user_id).execute()
+    RefreshToken.update(revoked_at=tx.now).where(
+        RefreshToken.user == user_id, RefreshToken.revoked_at.is_null()
+    ).execute()
+
+
 def tidy(tx: Tx) -> None:
-    """Delete tokens and delays that have expired."""
+    """Delete tokens, sessions and delays that have expired."""
+    BrowserSession.delete().where(BrowserSession.expires_at < tx.now).execute()
     RefreshToken.delete().where(RefreshToken.expires_at < tx.now).execute()
     LoginDelay.delete().where(LoginDelay.not_before < tx.now - timedelta(days=1)).execute()
 

@@ -1,26 +1,19 @@
-"""Sign-in and access tokens: the rules of ``services``, with hashing on threads of its own."""
+"""Sign-in to the API: access tokens and refresh tokens."""
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from changemaker_core import Actor, Text, Unauthorized
-from changemaker_core.features.accounts import passwords, services
-from changemaker_core.features.accounts.queries import Account, account_by_email, account_by_id
+from changemaker_core.features.accounts import services
+from changemaker_core.features.accounts.queries import Account, account_by_id
 from changemaker_core.features.accounts.schemas import Session, UserOut
+from changemaker_core.features.accounts.signing_in import verify, wrong
 from changemaker_core.features.accounts.tokens import ACCESS_LIFETIME, AccessTokens, InvalidToken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from changemaker_core import Request, Site
     from changemaker_core.features.accounts.roles import Roles
-
-# Two at a time: each takes a core and 64 MiB for a third of a second.
-_hashing = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
-R = TypeVar("R")
 
 
 class Sessions:
@@ -33,19 +26,10 @@ class Sessions:
 
     async def sign_in(self, email: str, password: str, visitor: str) -> Session:
         """Open a session. Whatever is wrong, the response is the same and takes the same time."""
-        site = self._site
-        email = email.casefold()
-        await site.db.write(services.count_attempt, email, visitor)
-        account = await site.db.one(account_by_email(email))
-        known_hash = account.password_hash if account is not None else None
-        is_right = await _on_thread(passwords.matches, password, known_hash)
-        if account is None or not is_right or account.status != "ACTIVE":
-            await site.db.write(services.start_wait, email)
-            raise Unauthorized(Text("The email address or password is wrong."))
-        new_hash = None
-        if passwords.needs_rehash(account.password_hash):
-            new_hash = await _on_thread(passwords.hash_password, password)
-        refresh = await site.db.write(services.open_session, account, new_hash)
+        account, new_hash = await verify(self._site, email, password, visitor)
+        refresh = await self._site.db.write(services.open_session, account, new_hash)
+        if refresh is None:
+            raise wrong()
         return self._session(account, refresh)
 
     async def refresh(self, refresh_token: str) -> Session:
@@ -97,7 +81,3 @@ class Sessions:
             expires_in=int(ACCESS_LIFETIME.total_seconds()),
             user=self.describe(account),
         )
-
-
-async def _on_thread(func: Callable[..., R], *args: object) -> R:
-    return await asyncio.get_running_loop().run_in_executor(_hashing, func, *args)

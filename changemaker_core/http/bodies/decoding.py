@@ -17,6 +17,7 @@ from changemaker_core.http.errors import (
     Invalid,
     Problem,
 )
+from changemaker_core.http.sessions import csrf
 from changemaker_core.http.validation import errors_of, field_names, list_names
 from changemaker_core.text import Text
 from changemaker_core.web.forms import Form
@@ -68,19 +69,21 @@ async def form(req: Request, struct: type[T]) -> Form[T]:
     that ``struct`` does not have are ignored. Raises ``Problem`` (400, 408, 413, 415).
     """
     uploads = upload_fields(struct)
+    pairs: list[tuple[str, Any]] = []
     if not uploads:
         _expect(req, re.compile(re.escape(FORM_TYPE)), FORM_TYPE)
-        return Form.parse(struct, _pairs(await req.body_bytes()), errors_of)
-    _expect(req, re.compile(re.escape(MULTIPART)), MULTIPART)
-    pairs: list[tuple[str, Any]] = []
-    async for part in req.parts(max_parts=MAX_FIELDS):
-        if part.name in uploads and part.filename is not None:
-            upload = await store(part, req.site.run_folder, uploads[part.name])
-            req.uploads.append(upload)
-            if upload.size or upload.name:  # browsers send an empty file for none
-                pairs.append((part.name, upload))
-        elif part.filename is None:
-            pairs.append((part.name, _without_nul(await part.text())))
+        pairs.extend(_pairs(await req.body_bytes()))
+    else:
+        _expect(req, re.compile(re.escape(MULTIPART)), MULTIPART)
+        async for part in req.parts(max_parts=MAX_FIELDS):
+            if part.name in uploads and part.filename is not None:
+                upload = await store(part, req.site.run_folder, uploads[part.name])
+                req.uploads.append(upload)
+                if upload.size or upload.name:  # browsers send an empty file for none
+                    pairs.append((part.name, upload))
+            elif part.filename is None:
+                pairs.append((part.name, _without_nul(await part.text())))
+    req.form_token = next((value for name, value in pairs if name == csrf.FIELD), None)
     return Form.parse(struct, pairs, errors_of)
 
 

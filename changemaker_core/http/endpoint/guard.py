@@ -9,8 +9,10 @@ from changemaker_core.http.bodies import decoding
 from changemaker_core.http.endpoint.declaration import declared
 from changemaker_core.http.endpoint.domain_errors import DomainErrors, table_of
 from changemaker_core.http.response import security_policy
+from changemaker_core.http.sessions import csrf
 from changemaker_core.identity.actor import current_actor
 from changemaker_core.shared.windows import window_for
+from changemaker_core.web.pages import TemplateResponse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -91,6 +93,9 @@ def _guarded(
             params["form"] = await decoding.form(req, spec.form)
         elif spec.streams is not None:
             decoding.expect_stream(req, spec.streams)
+        if req.session is not None and req.method not in authentication.SAFE_METHODS:
+            # A public page may be cached, and then cannot hold a token for its form.
+            csrf.require_proof(req, by_token=spec.form is not None and not spec.public)
         token = current_actor.set(req.actor)
         try:
             value = await responder(req, resp, **params)
@@ -101,7 +106,10 @@ def _guarded(
             raise problem from error
         finally:
             current_actor.reset(token)
-        rendering.fill(req, resp, value, spec.status, spec.produces)
+        if isinstance(value, TemplateResponse):
+            await rendering.page(req, resp, value, cached=spec.cache is not None)
+        else:
+            rendering.fill(req, resp, value, spec.status, spec.produces)
         if csp is not None:
             resp.set_header("Content-Security-Policy", csp)
 

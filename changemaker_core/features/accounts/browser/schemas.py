@@ -1,0 +1,29 @@
+"""Forms of the sign-in and session pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from changemaker_core import Email
+
+
+class SignInForm(msgspec.Struct, frozen=True, kw_only=True):
+    """An email address, its password, and the signed address of the page to return to."""
+
+    email: Email
+    password: Annotated[str, Meta(max_length=256)]
+    next: str = ""
+
+
+class SignInQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a visitor came from: a page that needs a sign-in, or a sign-out."""
+
+    next: str = ""
+    signed_out: bool = False
+
+
+class NoFields(msgspec.Struct, frozen=True):
+    """A form that is nothing but its button."""

@@ -1,0 +1,149 @@
+"""The browser sessions of a site: opened at sign-in, found by their cookie, ended."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
+
+from changemaker_core import Actor, Text, Unauthorized
+from changemaker_core.db import DatabaseUnavailable
+from changemaker_core.features.accounts.browser import services
+from changemaker_core.features.accounts.browser.memory import SessionMemory
+from changemaker_core.features.accounts.browser.queries import messages_of, session_by_hash
+from changemaker_core.features.accounts.config import AccountsConfig
+from changemaker_core.features.accounts.roles import roles_of
+from changemaker_core.features.accounts.signing_in import wrong
+from changemaker_core.http.sessions import FlashMessage, Session, cookie
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from changemaker_core import Request, Site, Tx
+    from changemaker_core.features.accounts.browser.queries import OpenSession
+    from changemaker_core.features.accounts.roles import Roles
+    from changemaker_core.features.accounts.signing_in import Verified
+
+log = logging.getLogger(__name__)
+
+#: How exactly a session's last use is stored: to within this part of the idle time.
+_USE_NOTED = 10
+#: Longer cookies are not even hashed.
+_LONGEST_TOKEN = 128
+
+
+class BrowserSessions:
+    """The browser sessions of a site, and the store of their messages."""
+
+    def __init__(self, site: Site, roles: Roles) -> None:
+        config = site.config_of(AccountsConfig)
+        self._site = site
+        self._roles = roles
+        self._idle = timedelta(minutes=config.session_idle_minutes)
+        self._lifetime = timedelta(days=config.session_days)
+        self._memory = SessionMemory(site)
+
+    async def find(self, req: Request) -> Actor | None:
+        """Return the user of the session in a request's cookie: an authenticator."""
+        token = cookie.read(req)
+        if token is None:
+            return None
+        now = self._site.clock()
+        session = await self._read(token) if len(token) <= _LONGEST_TOKEN else None
+        if session is None or not self._is_open(session, now):
+            raise Unauthorized(Text("This session has ended. Sign in again."))
+        await self._note_use(session, now)
+        req.session = Session(session.id, token, self)
+        permissions = self._roles.permissions(session.role)
+        return Actor("user", session.user_id, session.name, permissions)
+
+    async def open(self, req: Request, verified: Verified) -> tuple[str, str]:
+        """Open a session with a token of its own; return the header that sets its cookie."""
+        token = services.new_token()
+        former = req.session.id if req.session is not None else None
+        opened = await self._site.db.write(
+            lambda tx: services.open_session(
+                tx,
+                verified.account,
+                verified.new_hash,
+                token=token,
+                lasts=self._lifetime,
+                address=req.client_ip,
+                user_agent=req.get_header("User-Agent") or "",
+                replaces=former,
+            )
+        )
+        if not opened:
+            raise wrong()
+        return cookie.setting(req, token, int(self._lifetime.total_seconds()))
+
+    async def close(self, req: Request) -> tuple[str, str]:
+        """End the request's session, if it has one; return the header that deletes its cookie."""
+        if req.session is not None:
+            await self._site.db.write(services.end_session, req.session.id)
+        return cookie.deletion(req)
+
+    def idle_since(self, now: datetime) -> datetime:
+        """Return the time since which a session must have been used to be open ``now``."""
+        return now - self._idle
+
+    # The store of messages.
+
+    def add_message(self, tx: Tx, session_id: str, message: FlashMessage) -> None:
+        """Keep ``message`` until it was shown."""
+        services.add_message(tx, session_id, message)
+
+    async def messages(self, session_id: str) -> Sequence[FlashMessage]:
+        """Return the messages of a session, the oldest first."""
+        stored = await self._site.db.all(messages_of(session_id))
+        return [
+            FlashMessage(id=each.id, kind=each.kind, message=each.message, params=each.params)
+            for each in stored
+        ]
+
+    async def forget_messages(self, messages: Sequence[FlashMessage]) -> None:
+        """Delete messages that were shown. If that fails they are shown once more."""
+        try:
+            await self._site.db.write(services.forget_messages, [each.id for each in messages])
+        except DatabaseUnavailable as error:
+            log.warning("messages that were shown could not be deleted: %s", error)
+
+    async def _read(self, token: str) -> OpenSession | None:
+        token_hash = services.hash_token(token)
+        session = self._memory.find(token_hash)
+        if session is None:
+            version = self._memory.version
+            session = await self._site.db.one(session_by_hash(token_hash))
+            if session is not None:
+                self._memory.keep(token_hash, session, version)
+        return session
+
+    def _is_open(self, session: OpenSession, now: datetime) -> bool:
+        return (
+            session.status == "ACTIVE"
+            and now < session.expires_at
+            and self.idle_since(now) < session.seen_at
+        )
+
+    async def _note_use(self, session: OpenSession, now: datetime) -> None:
+        before = now - self._idle / _USE_NOTED
+        if session.seen_at > before:
+            return
+        try:
+            await self._site.db.write(services.note_use, session.id, before)
+        except DatabaseUnavailable as error:
+            # A page that only reads is shown though nothing can be written.
+            log.warning("the use of a session could not be stored: %s", error)
+
+
+_of_site: WeakKeyDictionary[Site, BrowserSessions] = WeakKeyDictionary()
+
+
+def sessions_of(site: Site) -> BrowserSessions:
+    """Return the browser sessions of ``site``: one object for its authenticator and its pages."""
+    found = _of_site.get(site)
+    if found is None:
+        found = _of_site[site] = BrowserSessions(site, roles_of(site))
+    return found

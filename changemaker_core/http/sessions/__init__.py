@@ -1,0 +1,9 @@
+"""Browser sessions as HTTP sees them: the cookie, proof against forged requests, messages.
+
+The feature that owns the sessions (accounts) stores them; its authenticator sets ``req.session``.
+"""
+
+from changemaker_core.http.sessions.messages import Flash, flash
+from changemaker_core.http.sessions.session import FlashMessage, Session, SessionStore
+
+__all__ = ["Flash", "FlashMessage", "Session", "SessionStore", "flash"]
