@@ -75,6 +75,7 @@ class App(Edge):
             stack.push_async_callback(asyncio.to_thread, site.close)
             await site.db.changes.start()
             stack.push_async_callback(site.db.changes.stop)
+            stack.push_async_callback(site.cache.stop)
             await stack.enter_async_context(plugin_lifespans(site.loaded, site))
             if self._run_jobs:
                 runner = RunnerThread(site, concurrency=site.config.jobs_concurrency)

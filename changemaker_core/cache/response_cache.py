@@ -1,4 +1,4 @@
-"""The cache of complete responses in front of routing.
+"""The cache of complete responses in front of routing, and of values beside them.
 
 A response is dropped by ``_on_change`` when a row or table that it was read from has changed, by
 ``get`` once it has expired, and by ``_store`` when the cache is full.
@@ -9,19 +9,22 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from changemaker_core.cache.responses import CachedResponse, CompleteResponse
+from changemaker_core.cache.values import ValueCache
 from changemaker_core.db import read_tags
 from changemaker_core.db.tracking import channels_to_notify
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Hashable
+    from collections.abc import Awaitable, Callable, Hashable, Iterable
 
     from changemaker_core.db.postgresql.notifications import Tokens
     from changemaker_core.db.tracking import Changes
 
     Fill = Callable[[], Awaitable[CompleteResponse]]
+
+V = TypeVar("V")
 
 #: No response may take more than this fraction of the cache.
 _LARGEST_FRACTION = 8
@@ -70,6 +73,8 @@ class ResponseCache:
         self._generation = 0
         self._changed_at: dict[str, int] = {}
         self._flushed_at = 0
+        self._values = ValueCache(self, clock)
+        self._check = changes.check
         changes.subscribe(self._on_change)
 
     @property
@@ -114,12 +119,53 @@ class ResponseCache:
             if flight.unshared:
                 return await fill()
 
+    async def get_or_make(
+        self,
+        key: Hashable,
+        make: Callable[[], Awaitable[V]],
+        *,
+        seconds: float,
+        type: Any = Any,
+        tags: Iterable[str] = (),
+        stale_for: float = 0.0,
+    ) -> V:
+        """Return the value under ``key``, or what ``await make()`` returns, cached for ``seconds``.
+
+        Begin ``key`` with your plugin's name: ``("hello.weather", city)``. The value is the same
+        for every visitor, and must not depend on who asks. It is anything that MessagePack can
+        hold; a Struct, date or UUID needs its ``type``. Each caller gets a copy of its own.
+
+        It is invalidated when a table or row changes that compiled queries in ``make`` read;
+        ``tags`` are names of further tables. Of many callers at once, one makes it, and the others
+        wait for it. Where ``make`` raises, all of them get the error, and nothing is cached.
+
+        With ``stale_for``, a value that has expired is returned for as many seconds more while it
+        is made anew in the background, and where that fails.
+        """
+        # Processes on one SQLite file learn of each other's writes here, as requests do.
+        self._check()
+        made: V = await self._values.get_or_make(key, make, seconds, type, tags, stale_for)
+        return made
+
+    async def refill(
+        self, key: Hashable, seconds: float, fill: Fill, stale_for: float
+    ) -> CachedResponse:
+        """Run ``fill`` and store what it returns under ``key``, in place of what is there."""
+        cached = await self._fill(key, seconds, fill, stale_for)
+        if isinstance(cached, CompleteResponse):
+            raise TypeError(f"what is filled in for {key!r} cannot be cached")
+        return cached
+
+    async def stop(self) -> None:
+        """End the making of values. The cache stays usable."""
+        await self._values.stop()
+
     def flush(self) -> None:
         """Drop every response, for when it is not known what changed."""
         self._on_change(None)
 
     async def _fill(
-        self, key: Hashable, seconds: float, fill: Fill
+        self, key: Hashable, seconds: float, fill: Fill, stale_for: float = 0.0
     ) -> CachedResponse | CompleteResponse:
         flight = self._flights[key] = _Flight(self._generation)
         tags: set[str] = set()
@@ -135,7 +181,8 @@ class ResponseCache:
                     found = await self._second.find(key, tokens, seconds)
                 if found is not None:
                     cached, left = found
-                    cached.expires = self._clock() + left
+                    cached.fresh_until = self._clock() + left
+                    cached.expires = cached.fresh_until + stale_for
                     return self._share(key, flight, cached)
             complete = await fill()
             if not complete.is_shareable:
@@ -144,6 +191,7 @@ class ResponseCache:
             if complete.seconds is not None:
                 seconds = min(seconds, complete.seconds)
             cached = CachedResponse(complete, frozenset(tags), self._clock() + seconds)
+            cached.expires += stale_for
             self._share(key, flight, cached)
             if self._second is not None and tokens is not None:
                 self._second.store(key, tokens, seconds, cached)
@@ -165,7 +213,8 @@ class ResponseCache:
         flight.shared = cached
         # The response's tags are known only now; the changes of every channel were counted.
         changed = (self._changed_at.get(channel, 0) for channel in cached.channels)
-        if max(self._flushed_at, *changed, 0) <= flight.generation:
+        cached.is_current = max(self._flushed_at, *changed, 0) <= flight.generation
+        if cached.is_current:
             self._store(key, cached)
         return cached
 

@@ -46,7 +46,9 @@ class CachedResponse:
     """A response in the cache, with the bytes that are sent for it built once.
 
     ``tags`` are the tables and rows that it was read from, ``channels`` where their changes are
-    published; it is valid until ``expires`` on the cache's clock.
+    published; it is valid until ``expires`` on the cache's clock. A value is made anew in the
+    background once ``fresh_until`` is over. ``is_current`` is whether nothing changed while it was
+    made.
     """
 
     __slots__ = (
@@ -54,9 +56,11 @@ class CachedResponse:
         "channels",
         "etag",
         "expires",
+        "fresh_until",
         "head",
         "head_not_modified",
         "headers",
+        "is_current",
         "not_modified",
         "route",
         "size",
@@ -74,7 +78,8 @@ class CachedResponse:
         self.route = response.route
         self.tags = tags
         self.channels = channels_to_listen(tags)
-        self.expires = expires
+        self.expires = self.fresh_until = expires
+        self.is_current = True
         self.size = OVERHEAD + len(self.body) + sum(len(k) + len(v) for k, v in self.headers)
 
     def matches(self, if_none_match: bytes) -> bool:

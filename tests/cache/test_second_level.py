@@ -18,7 +18,7 @@ from changemaker_core.app import create_app
 from changemaker_core.db import Database
 from changemaker_core.shared.optional_redis import OptionalRedis
 from changemaker_core.testing.fixtures_site import migrate
-from tests.bench.notes import Note, NotesPlugin, put
+from tests.bench.notes import Note, NotesPlugin, note, put
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.valkey]
 
@@ -286,3 +286,25 @@ async def test_without_redis_each_process_counts_alone(start, valkey):
     for process in (one, other):
         statuses = [(await process.client.get("/api/notes/a")).status_code for _ in range(15)]
         assert statuses.count(429) == 5
+
+
+async def test_a_value_of_one_process_is_used_by_another(pair):
+    one, other = pair
+    makes = []
+
+    async def get(process):
+        async def make():
+            makes.append(process)
+            await process.site.db.all(note(slug="a"))
+            return {"made": len(makes)}
+
+        return await process.site.cache.get_or_make(("notes.n", 1), make, seconds=60)
+
+    assert await get(one) == {"made": 1}
+    await one.stored()
+    assert await get(other) == {"made": 1}
+    assert makes == [one]
+    await one.db.write(put, "a", "changed")
+    await other.db.engine.latest_tokens()
+    assert await get(other) == {"made": 2}
+    assert makes == [one, other]

@@ -123,7 +123,7 @@ class Posters:
 
 class Addressed:
     @endpoint(public=True)
-    async def on_get(self, req, resp):
+    async def on_get(self, req, resp, **path):
         return {"target": req.target_uri, "lines": req.header_lines("X-Many")}
 
 
@@ -157,7 +157,7 @@ class BodiesPlugin(Plugin):
 
     @hookimpl
     def cm_register_authenticators(self):
-        return [Authenticator("bodies.digest", signed, order=1)]
+        return [Authenticator("bodies.digest", signed, headers=("Signature",))]
 
 
 @pytest.fixture
