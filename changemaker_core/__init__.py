@@ -84,10 +84,13 @@ if TYPE_CHECKING:
     from changemaker_core.site import Site as Site
     from changemaker_core.text import Text as Text
     from changemaker_core.web import Form as Form
+    from changemaker_core.web import PageMetadata as PageMetadata
     from changemaker_core.web import Redirect as Redirect
     from changemaker_core.web import TemplateResponse as TemplateResponse
     from changemaker_core.web.declarations import HomePage as HomePage
     from changemaker_core.web.declarations import NavigationEntry as NavigationEntry
+    from changemaker_core.web.sitemap import SitemapPage as SitemapPage
+    from changemaker_core.web.sitemap import SitemapSection as SitemapSection
 
 #: Where each name is. A test holds it equal to the imports above, which type checkers read.
 _ROOMS = {
@@ -117,8 +120,9 @@ _ROOMS = {
     "signing": "BadSignature SignatureExpired Signer",
     "site": "Site",
     "text": "Text",
-    "web": "Form Redirect TemplateResponse",
+    "web": "Form PageMetadata Redirect TemplateResponse",
     "web.declarations": "HomePage NavigationEntry",
+    "web.sitemap": "SitemapPage SitemapSection",
 }
 _NAMES = {name: room for room, names in _ROOMS.items() for name in names.split()}
 

@@ -16,6 +16,7 @@ from changemaker_core.jobs.declarations import JOBS, SUBSCRIPTIONS
 from changemaker_core.metrics.declarations import METRICS
 from changemaker_core.plugin.base import hookspec
 from changemaker_core.web.declarations import HOME_PAGES, NAVIGATION
+from changemaker_core.web.sitemap import SITEMAP
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from changemaker_core.plugin.contributions import Kind
     from changemaker_core.site import Site
     from changemaker_core.web.declarations import HomePage, NavigationEntry
+    from changemaker_core.web.sitemap import SitemapSection
 
 #: Every kind of contribution that core collects, in the order in which the hooks are called.
 KINDS: tuple[Kind[Any], ...] = (
@@ -43,6 +45,7 @@ KINDS: tuple[Kind[Any], ...] = (
     AUTHENTICATORS,
     HOME_PAGES,
     NAVIGATION,
+    SITEMAP,
 )
 
 
@@ -141,6 +144,15 @@ class CoreHooks:
         >>> @hookimpl
         ... def cm_register_navigation(self):
         ...     return [NavigationEntry(Text("Greetings"), "/hello")]
+        """
+
+    @hookspec
+    def cm_register_sitemap(self, site: Site) -> list[SitemapSection]:  # type: ignore[empty-body]  # a hookspec has no body
+        """Public pages that search engines should know. The pages of the menu need no entry.
+
+        >>> @hookimpl
+        ... def cm_register_sitemap(self):
+        ...     return [SitemapSection("hello.greetings", greeting_pages, count_greetings)]
         """
 
     @hookspec

@@ -140,6 +140,10 @@ class Edge:
         locale, identified = self._visitors.of(
             headers.get(b"accept-language"), headers.get(b"cookie")
         )
+        query = scope["query_string"]
+        if b"hl=" in query:  # the address of the page in one language
+            named = languages.shown_in(query.decode("latin-1"), self.site.translations.locales)
+            locale = named or locale
         # PERF(cached): Falcon's own part stays empty until a responder is called.
         req = object.__new__(Request)
         req.scope, req.raw_headers, req.site = scope, headers, self.site
@@ -157,7 +161,7 @@ class Edge:
         req.id_bytes = accepted or self._ids.new()
         req.cache_key = None
         if self._caches and method in _READS and not req.has_credentials:
-            host, query = headers.get(b"host", b""), scope["query_string"]
+            host = headers.get(b"host", b"")
             if len(host) + len(query) + len(path) <= REMEMBERED_BYTES:
                 req.cache_key = (path, query, locale, prefix, scope.get("scheme"), host)
         return req

@@ -106,6 +106,7 @@ async def page(req: Request, resp: Response, page: TemplateResponse, *, cached: 
         path=req.path,
         query=req.query_string,
         of_visitor=None if cached else own,
+        metadata=page.metadata,
     )
     if flash.shown and flash and req.session is not None:
         await req.session.store.forget_messages(flash)

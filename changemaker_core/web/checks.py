@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from changemaker_core.diagnostics import Check, Finding
 from changemaker_core.web.declarations import HOME_PAGES
-from changemaker_core.web.folders import CORE, package_folders
 from changemaker_core.web.languages import own_name
 from changemaker_core.web.sources import source_problems
 from changemaker_core.web.sources.overrides import overrides
@@ -66,9 +65,10 @@ def check_languages(site: Site) -> Iterator[Finding]:
     if default not in offered:
         detail = f"default_locale is {default!r}, and no package has a catalogue of it."
         yield Finding("warning", detail, f"Choose one of {', '.join(offered)}.")
-    for name, folder in package_folders(site).items():
-        if name == CORE or not (folder / "templates").is_dir():
-            continue
+    for plugin in site.loaded.plugins:
+        name, folder = plugin.name, plugin.folder
+        if plugin.core or not (folder / "templates").is_dir():
+            continue  # core's features say their texts in core's own catalogue
         lacking = [
             language
             for language in offered

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 #: The cookie that holds a reader's choice, and the query parameter that makes it.
 COOKIE = "cm_lang"
 PARAMETER = "lang"
+#: The query parameter of a page's address in one language, as search engines know it. It stores
+#: no choice: whoever follows such a link sees the page in that language, and others as before.
+SHOWN_IN = "hl"
 YEAR = 365 * 24 * 60 * 60
 
 
@@ -95,9 +98,24 @@ def _quality(parameters: str) -> float:
         return 0.0
 
 
+def shown_in(query: str, available: Sequence[str]) -> str | None:
+    """Return the language that an address names, if the site has it.
+
+    >>> shown_in("a=1&hl=fr", ("en", "fr")), shown_in("hl=de", ("en", "fr"))
+    ('fr', None)
+    """
+    chosen = next((value for name, value in parse_qsl(query) if name == SHOWN_IN), None)
+    return chosen if chosen in available else None
+
+
+def _without_languages(query: str) -> list[tuple[str, str]]:
+    pairs = parse_qsl(query, keep_blank_values=True)
+    return [pair for pair in pairs if pair[0] not in (PARAMETER, SHOWN_IN)]
+
+
 def links(current: str, query: str, available: Sequence[str]) -> list[LanguageLink]:
     """Return the language switch of a page: the same address and query in each language."""
-    rest = [pair for pair in parse_qsl(query, keep_blank_values=True) if pair[0] != PARAMETER]
+    rest = _without_languages(query)
     return [
         LanguageLink(
             code, own_name(code), f"?{urlencode([*rest, (PARAMETER, code)])}", code == current
@@ -134,7 +152,7 @@ def switch(
     chosen = next((value for name, value in pairs if name == PARAMETER), None)
     if chosen not in available:
         return None
-    rest = urlencode([pair for pair in pairs if pair[0] != PARAMETER])
+    rest = urlencode(_without_languages(query))
     location = "/" + path.lstrip("/\\") + (f"?{rest}" if rest else "")
     cookie = f"{COOKIE}={chosen}; Path={root_path or '/'}; Max-Age={YEAR}; SameSite=Lax; HttpOnly"
     return Redirect(location, headers=(("set-cookie", cookie + "; Secure" if secure else cookie),))

@@ -21,12 +21,15 @@ from jinja2 import (
 from changemaker_core.web import filters, languages
 from changemaker_core.web.addresses import absolute_url
 from changemaker_core.web.folders import search_folders
+from changemaker_core.web.metadata import head_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from changemaker_core.site import Site
+    from changemaker_core.web.metadata import Head
+    from changemaker_core.web.pages import PageMetadata
 
 
 class DiffersBetweenVisitors(UndefinedError):
@@ -99,6 +102,7 @@ class Templates:
         path: str = "",
         query: str = "",
         of_visitor: Mapping[str, Any] | None = None,
+        metadata: PageMetadata | None = None,
     ) -> str:
         """Return a template as text.
 
@@ -106,12 +110,27 @@ class Templates:
         ``of_visitor`` are the names that differ between visitors, ``None`` where all get one text.
         """
         template = self.environment(locale, root_path).get_template(name)
-        switch = languages.links(locale, query, self._translations.locales)
+        found = {
+            "languages": languages.links(locale, query, self._translations.locales),
+            "path": path,
+            "metadata": metadata and self._head(metadata, locale, path, query),
+        }
         names = _REFUSED if of_visitor is None else of_visitor
         try:
-            return template.render({"languages": switch, "path": path, **names, **context})
+            return template.render({**found, **names, **context})
         except DiffersBetweenVisitors as error:
             raise DiffersBetweenVisitors(f"{_place_of(error)}: {error}") from error
+
+    def _head(self, metadata: PageMetadata, locale: str, path: str, query: str) -> Head:
+        locales = self._translations.locales
+        return head_of(
+            metadata,
+            base_url=self._facts.base_url,
+            path=path,
+            shown_in=languages.shown_in(query, locales),
+            locales=locales,
+            translate=partial(self._translations.translate, locale=locale),
+        )
 
     def _build_environment(self, locale: str, root_path: str = "") -> Environment:
         environment = Environment(

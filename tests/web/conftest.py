@@ -39,7 +39,7 @@ def build_site(*plugins: tuple[str, Path], **config: Any) -> SimpleNamespace:
         config=SimpleNamespace(**{**defaults, **config}),
         loaded=SimpleNamespace(
             plugins=[
-                SimpleNamespace(name=name, folder=folder, instance=Plugin())
+                SimpleNamespace(name=name, folder=folder, instance=Plugin(), core=False)
                 for name, folder in plugins
             ]
         ),

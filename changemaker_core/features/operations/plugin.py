@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from changemaker_core import HealthCheck, Metric, Permission, Plugin, Route, Text, hookimpl
+from changemaker_core import (
+    HealthCheck,
+    Metric,
+    Permission,
+    Plugin,
+    Route,
+    SitemapSection,
+    Text,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,13 +29,18 @@ class OperationsPlugin(Plugin):
 
     @hookimpl
     def cm_register_routes(self, site: Site) -> list[Route]:
-        from changemaker_core.features.operations import pages, resources
+        from changemaker_core.features.operations import crawlers, pages, resources
         from changemaker_core.features.operations.health import HealthChecks
 
         checks = HealthChecks(site)
         return [
             Route("/", pages.HomePage(site)),
             Route("/static/{path:path}", pages.StaticFile(site)),
+            Route("/favicon.ico", crawlers.Icon(site, "core/favicon.ico")),
+            Route("/apple-touch-icon.png", crawlers.Icon(site, "core/apple-touch-icon.png")),
+            Route("/robots.txt", crawlers.Robots(site)),
+            Route("/sitemap.xml", crawlers.SitemapIndex(site)),
+            Route("/sitemaps/{slug}", crawlers.SitemapFile(site)),
             Route("/api/health", resources.HealthResource(checks)),
             Route("/api/health/live", resources.LiveResource()),
             Route("/api/health/ready", resources.HealthResource(checks)),
@@ -36,6 +50,12 @@ class OperationsPlugin(Plugin):
             Route("/api/queues", resources.QueuesResource(site)),
             *_mailbox(site),
         ]
+
+    @hookimpl
+    def cm_register_sitemap(self) -> list[SitemapSection]:
+        from changemaker_core.features.operations.crawlers import menu_pages
+
+        return [SitemapSection("operations.menu", menu_pages)]
 
     @hookimpl
     def operations_register_health_checks(self, site: Site) -> list[HealthCheck]:

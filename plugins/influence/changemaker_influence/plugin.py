@@ -5,7 +5,15 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core import HomePage, NavigationEntry, Plugin, Route, Text, hookimpl
+from changemaker_core import (
+    HomePage,
+    NavigationEntry,
+    Plugin,
+    Route,
+    SitemapSection,
+    Text,
+    hookimpl,
+)
 from changemaker_influence.config import InfluenceConfig
 
 if TYPE_CHECKING:
@@ -58,6 +66,12 @@ class InfluencePlugin(Plugin):
     @hookimpl
     def cm_register_navigation(self) -> list[NavigationEntry]:
         return [NavigationEntry(Text("Campaigns"), "/campaigns")]
+
+    @hookimpl
+    def cm_register_sitemap(self) -> list[SitemapSection]:
+        from changemaker_influence.campaigns import sitemap
+
+        return [SitemapSection("influence.campaigns", sitemap.pages, sitemap.count)]
 
     @hookimpl
     def cm_register_jobs(self) -> list[Job]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core import TemplateResponse, endpoint
+from changemaker_core import PageMetadata, TemplateResponse, Text, endpoint
 from changemaker_influence.campaigns import queries
 
 if TYPE_CHECKING:
@@ -12,6 +12,13 @@ if TYPE_CHECKING:
 
 #: The number of campaigns that the list shows; an organisation has few open at once.
 MAX_CAMPAIGNS: Final = 100
+METADATA: Final = PageMetadata(
+    Text("Campaigns"),
+    Text(
+        "Pick a campaign, find the people who represent you and write to them in a few minutes. "
+        "No account needed."
+    ),
+)
 
 
 class CampaignListPage:
@@ -26,4 +33,5 @@ class CampaignListPage:
         wanted = queries.open_campaigns(now=self._site.clock(), limit=MAX_CAMPAIGNS)
         cards = await self._site.db.all(wanted)
         home = self._site.home_page == "/campaigns"
-        return TemplateResponse("influence/campaign_list.html", {"campaigns": cards, "home": home})
+        context = {"campaigns": cards, "home": home}
+        return TemplateResponse("influence/campaign_list.html", context, metadata=METADATA)

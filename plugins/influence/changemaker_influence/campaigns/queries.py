@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003  # Structs and queries read it when they run
-from typing import TYPE_CHECKING, Any, Final, Literal
+from datetime import datetime  # Structs and queries read it when they run
+from typing import Any, Final, Literal
 
+import msgspec
 import peewee
 
 from changemaker_core import Query, compiled
@@ -16,10 +17,6 @@ from changemaker_influence.campaigns.schemas import (
     RecipientOut,
 )
 from changemaker_influence.states import CampaignStatus  # noqa: TC001  # as above
-
-if TYPE_CHECKING:
-    import msgspec
-
 
 #: More recipients would be a mailing list and not a campaign.
 MAX_CUSTOM_RECIPIENTS: Final = 100
@@ -117,13 +114,11 @@ def open_campaigns(
     The rule is that of :meth:`PublishedCampaign.is_open`. With ``before`` and ``before_id``, those
     that follow the campaign that was published then.
     """
-    started = Campaign.starts_at.is_null() | (Campaign.starts_at <= now)
-    not_ended = Campaign.ends_at.is_null() | (Campaign.ends_at > now)
     query = (
         Campaign.select(*_CARD)
         # NOTE(performance): each of these has a tally; with an outer join, COUNT can leave it out.
         .join(EmailTally, peewee.JOIN.LEFT_OUTER, on=EmailTally.campaign == Campaign.id)
-        .where(Campaign.status == "ACTIVE", started, not_ended)
+        .where(*_is_open(now))
         .order_by(Campaign.published_at.desc(), Campaign.id.desc())
         .limit(limit)
         .offset(offset)
@@ -132,6 +127,25 @@ def open_campaigns(
         same_moment = (Campaign.published_at == before) & (Campaign.id < before_id)
         query = query.where((Campaign.published_at < before) | same_moment)
     return query
+
+
+class CampaignPage(msgspec.Struct, frozen=True):
+    """The page of a campaign, for the sitemap."""
+
+    slug: str
+    updated_at: datetime
+
+
+@compiled(CampaignPage)
+def open_pages(now: datetime, limit: int = 100, offset: int = 0) -> Query:
+    """Return the campaigns that accept messages at ``now``, the oldest first."""
+    return (
+        Campaign.select(Campaign.slug, Campaign.updated_at)
+        .where(*_is_open(now))
+        .order_by(Campaign.published_at, Campaign.id)
+        .limit(limit)
+        .offset(offset)
+    )
 
 
 @compiled(RecipientOut)
@@ -148,6 +162,13 @@ def custom_recipients(
         .limit(limit)
         .offset(offset)
     )
+
+
+def _is_open(now: Any) -> tuple[Any, ...]:
+    """Return the conditions of :meth:`PublishedCampaign.is_open`."""
+    started = Campaign.starts_at.is_null() | (Campaign.starts_at <= now)
+    not_ended = Campaign.ends_at.is_null() | (Campaign.ends_at > now)
+    return Campaign.status == "ACTIVE", started, not_ended
 
 
 def _published() -> Query:

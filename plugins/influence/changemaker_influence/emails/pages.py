@@ -13,6 +13,7 @@ from changemaker_core import (
     Invalid,
     LimitReached,
     NotFound,
+    PageMetadata,
     Redirect,
     TemplateResponse,
     Text,
@@ -129,7 +130,12 @@ class CampaignPage:
 
     def _closed(self, campaign: PublishedCampaign, status: int = 200) -> TemplateResponse:
         context = {"campaign": campaign, "reason": campaign.closed_reason(self._site.clock())}
-        return TemplateResponse("influence/campaign_closed.html", context, status=status)
+        return TemplateResponse(
+            "influence/campaign_closed.html",
+            context,
+            status=status,
+            metadata=_metadata(campaign, indexed=False),
+        )
 
     async def _page(
         self,
@@ -172,7 +178,13 @@ class CampaignPage:
         }
         if typed or form is not None:
             headers = (*headers, NO_STORE)
-        return TemplateResponse("influence/campaign.html", context, status=status, headers=headers)
+        return TemplateResponse(
+            "influence/campaign.html",
+            context,
+            status=status,
+            headers=headers,
+            metadata=_metadata(campaign),
+        )
 
 
 class EmailStatusPage:
@@ -200,7 +212,18 @@ class EmailStatusPage:
             "share_url": share_url,
             "qr_svg": qr_svg(share_url, title),
         }
-        return TemplateResponse("influence/email_status.html", context)
+        metadata = PageMetadata(Text("Your message"), indexed=False)
+        return TemplateResponse("influence/email_status.html", context, metadata=metadata)
+
+
+def _metadata(campaign: PublishedCampaign, *, indexed: bool = True) -> PageMetadata:
+    return PageMetadata(
+        campaign.title,
+        campaign.description,
+        image=campaign.cover_photo or None,
+        canonical=f"/campaigns/{campaign.slug}",
+        indexed=indexed,
+    )
 
 
 def _show_errors(form: Form[SendForm], invalid: Invalid) -> None:
