@@ -57,6 +57,7 @@ if TYPE_CHECKING:
     from changemaker_core.http.request import Response as Response
     from changemaker_core.http.routing import RouteInfo as RouteInfo
     from changemaker_core.http.sessions import flash as flash
+    from changemaker_core.http.streams.files import SendFile as SendFile
     from changemaker_core.http.validation import Email as Email
     from changemaker_core.http.validation import SingleLine as SingleLine
     from changemaker_core.identity import Actor as Actor
@@ -110,6 +111,7 @@ _ROOMS = {
     "http.request": "Request Response",
     "http.routing": "RouteInfo",
     "http.sessions": "flash",
+    "http.streams.files": "SendFile",
     "http.validation": "Email SingleLine",
     "identity": "Actor Permission Role",
     "jobs": "Interval Job JobFailed JobRun LeaseLost RetryPolicy Subscription",

@@ -100,6 +100,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     cache_bytes: int = 32 * 1024 * 1024
     #: Whether a write invalidates cached responses by row where possible; if not, by table.
     row_tags: bool = True
+    #: Whether nginx sends files (X-Accel-Redirect), from the location that ``deploy nginx`` writes.
+    nginx_files: bool = False
+    #: Connections that a web process holds open at once.
+    max_connections: int = 1_000
     #: By how much the CPU priority of processes that run jobs is lowered, from 0 to 19.
     jobs_niceness: int = 5
     #: How many jobs of each queue may run at once in a process; ``default`` is also for the queues

@@ -235,5 +235,6 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "max_body_bytes": _positive,
     "api_rate_limit": _positive,
     "cache_bytes": _not_negative,
+    "max_connections": _positive,
     "jobs_niceness": _niceness,
 }

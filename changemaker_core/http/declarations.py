@@ -24,13 +24,15 @@ class Route:
     """A Falcon resource at a path.
 
     Every responder of ``resource`` carries ``@endpoint``; one without it is refused at boot.
-    Item parameters are named ``{id}`` or ``{slug}``.
+    Item parameters are named ``{id}`` or ``{slug}``. ``delivery`` is for files: the many ranges and
+    parts of one are not counted as requests to the API, and nginx passes them on unbuffered.
     """
 
     path: str
     resource: object
     suffix: str | None = None
     name: str | None = None
+    delivery: bool = False
 
 
 @dataclass(frozen=True, slots=True)

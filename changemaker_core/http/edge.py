@@ -97,7 +97,8 @@ class Edge:
             self._record(req, req.method, cached.route, status, began, cached=True)
             return
         req.scope = {**req.scope, "path": req.path, "root_path": req.root_path}
-        req.extra_headers, req.receive, req._body, req.uploads = [], receive, None, []
+        req.extra_headers, req.receive, req._body = [], receive, None
+        req.streamed, req.uploads = None, []
         sender = Sender(req, send)
         try:
             await self._respond(req, sender)
@@ -147,7 +148,7 @@ class Edge:
         # PERF(cached): Falcon's own part stays empty until a responder is called.
         req = object.__new__(Request)
         req.scope, req.raw_headers, req.site = scope, headers, self.site
-        req.client_ip, req.locale, req.actor = client_ip, locale, None
+        req.client_ip, req.proxied, req.locale, req.actor = client_ip, proxied, locale, None
         req.session = req.form_token = None
         req.method = method = scope["method"]
         req.root_path, req.path = prefix, path = inner_path(scope)
@@ -192,7 +193,8 @@ class Edge:
         if req.method in _READS and (redirect := self._redirect(req)) is not None:
             await sender.send(rendering.redirection(req, redirect))
             return
-        if req.path.startswith("/api/") and req.client_ip not in _LOOPBACK:
+        is_call = req.path.startswith("/api/") and req.route not in self._falcon.delivery
+        if is_call and req.client_ip not in _LOOPBACK:
             req.count(self._api_window, "api")
         spec = _declaration(req)
         if spec is not None and spec.max_body is not None:
@@ -207,13 +209,15 @@ class Edge:
             req.check_length(length)
         if req.cache_key is None or spec is None or spec.cache is None:
             response = await self._falcon.respond(req, sender.forward)
-            if response is not None:
+            if req.streamed is not None and response is not None:
+                await req.streamed.send(req, response.headers, sender)
+            elif response is not None:
                 await sender.send(response)
             return
 
         async def fill() -> CompleteResponse:
             response = await self._falcon.respond(req, sender.forward)
-            if response is None:
+            if response is None or req.streamed is not None:
                 raise TypeError(f"{req.route}: a cached response cannot be a stream")
             return cacheable(response, req, spec.varies)
 

@@ -15,6 +15,7 @@ from changemaker_core.cache import CompleteResponse
 from changemaker_core.db import DatabaseUnavailable, InvalidId, LimitReached
 from changemaker_core.http.errors import NotFound, Problem, TooManyRequests, Unavailable
 from changemaker_core.http.sessions import Flash, csrf
+from changemaker_core.http.streams.streamed import Streamed
 from changemaker_core.signing import BadSignature
 from changemaker_core.text import Text
 from changemaker_core.web.pages import Redirect, TemplateResponse
@@ -57,6 +58,9 @@ def fill(
     """
     if isinstance(value, Redirect):
         _redirect(req, resp, value)
+        return
+    if isinstance(value, Streamed):
+        req.streamed = value
         return
     # A status that the responder has set itself stays; 200 is what Falcon begins with.
     if status != 200 and resp.status_code == 200:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from changemaker_core.http.bodies.multipart import Part
     from changemaker_core.http.bodies.uploads import Upload
     from changemaker_core.http.sessions.session import Session
+    from changemaker_core.http.streams.streamed import Streamed
     from changemaker_core.identity.actor import Actor
     from changemaker_core.limits.windows import MemoryWindow
     from changemaker_core.site import Site
@@ -71,12 +72,14 @@ class Request(falcon.asgi.Request):
         "locale",
         "matched",
         "memory_limit",
+        "proxied",
         "raw_headers",
         "receive",
         "root_path",
         "route",
         "session",
         "site",
+        "streamed",
         "uploads",
     )
 
@@ -105,6 +108,10 @@ class Request(falcon.asgi.Request):
     #: ASGI's ``receive``, as the server gave it. The body is read by the methods of this class.
     receive: Receive
     _body: BodyReader | None
+    #: Whether a trusted proxy sent the request.
+    proxied: bool
+    #: The response, where the responder returned one that is sent bit by bit.
+    streamed: Streamed | None
     #: Files of the request's form, which are removed when the response was sent.
     uploads: list[Upload]
     #: Headers by lower-case name; of repeated ones the last.

@@ -26,6 +26,8 @@ Header = tuple[bytes, bytes]
 #: written as by HTTP/1.1, without the server's own headers and the empty line. ``False`` means that
 #: the response must be sent as ASGI's messages.
 WRITE_RESPONSE = "changemaker.write_response"
+#: ASGI's extension Zero Copy Send: the server sends from a file's descriptor.
+ZERO_COPY = "http.response.zerocopysend"
 _NO_EXTENSIONS: dict[str, Any] = {}
 #: Statuses whose responses have no body, and so no length or type of one.
 BODILESS = frozenset({100, 101, 204, 304})
@@ -122,6 +124,29 @@ class Sender:
         if self.status:
             raise ConnectionAbortedError("failed while the response was being sent") from problem
         await self.send(rendering.problem(self.req, problem))
+
+    @property
+    def sends_files(self) -> bool:
+        """Whether the server sends from a file by itself, without reading it."""
+        return ZERO_COPY in self.req.scope.get("extensions", _NO_EXTENSIONS)
+
+    async def start(self, status: int, headers: list[Header]) -> None:
+        """Send the head of a streamed response."""
+        await self.forward({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def write(self, body: bytes) -> None:
+        """Send a part of a streamed response."""
+        if body:
+            await self.forward({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def write_file(self, descriptor: int, offset: int, count: int) -> None:
+        """Send a part of an open file, where ``sends_files``."""
+        event = {"type": ZERO_COPY, "file": descriptor, "offset": offset, "count": count}
+        await self.raw_send({**event, "more_body": True})
+
+    async def end(self) -> None:
+        """End a streamed response."""
+        await self.raw_send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def forward(self, event: dict[str, Any]) -> None:
         """Send one of Falcon's ASGI messages, with our headers, and without a body for HEAD."""

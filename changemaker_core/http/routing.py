@@ -35,7 +35,8 @@ class RouteInfo:
     """One method of a route, as ``site.routes()`` returns it.
 
     ``plugin`` is the name of the plugin that contributes it. ``permission`` is ``None`` where the
-    endpoint is public. ``max_body`` is the largest body in bytes.
+    endpoint is public. ``max_body`` is the largest body in bytes; ``streams``: it is read as it
+    arrives. ``delivery``: the route's, for files.
     """
 
     method: str
@@ -43,6 +44,8 @@ class RouteInfo:
     plugin: str
     permission: str | None
     max_body: int
+    streams: bool = False
+    delivery: bool = False
 
 
 def build_falcon_app(
@@ -86,7 +89,9 @@ def route_table(loaded: LoadedPlugins) -> list[RouteInfo]:
                 spec = declaration.resolve(loaded.config_for(each.plugin))
                 most = spec.max_body or loaded.config.max_body_bytes
                 name, path = each.plugin.name, each.item.path
-                found.append(RouteInfo(method, path, name, spec.permission, most))
+                streams, delivery = spec.streams is not None, each.item.delivery
+                info = (method, path, name, spec.permission, most, streams, delivery)
+                found.append(RouteInfo(*info))
     return found
 
 
@@ -96,6 +101,8 @@ def _mount(app: FalconApp, contributed: Contribution[Route], guards: Guards) -> 
     try:
         # Falcon passes further arguments on to the router's `map_http_methods`.
         app.add_route(route.path, route.resource, suffix=route.suffix, guard=guard)
+        if route.delivery:
+            app.delivery.add(route.path)
     except ValueError as error:
         problem = f"The path {route.path} cannot be routed: {error}"
         fix = "Name parameters of paths that begin alike alike: {id} and {slug} everywhere."
@@ -122,6 +129,8 @@ class FalconApp(falcon.asgi.App[Request, Response]):
 
     def __init__(self, lifespan_handler: Any) -> None:
         self.router = _Router()
+        #: Paths, as in the route table, that deliver files.
+        self.delivery: set[str] = set()
         handlers = [] if lifespan_handler is None else [lifespan_handler]
         super().__init__(request_type=Request, router=self.router, middleware=handlers)
         self.add_error_handler(Exception, _pass_on)
