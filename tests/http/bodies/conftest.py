@@ -123,8 +123,8 @@ class Posters:
 
 class Addressed:
     @endpoint(public=True)
-    async def on_get(self, req, resp, **path):
-        return {"target": req.target_uri, "lines": req.header_lines("X-Many")}
+    async def on_get(self, req, resp, *, name):
+        return {"name": name, "target": req.target_uri, "lines": req.header_lines("X-Many")}
 
 
 async def signed(req):
@@ -157,7 +157,7 @@ class BodiesPlugin(Plugin):
 
     @hookimpl
     def cm_register_authenticators(self):
-        return [Authenticator("bodies.digest", signed, headers=("Signature",))]
+        return [Authenticator("bodies.digest", signed, order=1, headers=("signature",))]
 
 
 @pytest.fixture

@@ -118,5 +118,6 @@ async def test_reading_a_stream_twice_is_an_error_that_says_so(client, caplog):
 async def test_target_uri_is_the_configured_origin_and_what_the_client_sent(client):
     headers = [("X-Many", "a"), ("X-Many", "b, c"), ("Host", "evil.example")]
     found = (await client.get("/addressed/a%20b%C3%A9c?q=%C3%A9&q=1", headers=headers)).json()
+    assert found["name"] == "a béc"
     assert found["lines"] == ["a", "b, c"]
     assert found["target"] == "https://a.example/addressed/a%20b%C3%A9c?q=%C3%A9&q=1"
