@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from changemaker_core.http.bodies.multipart import Part
     from changemaker_core.http.bodies.uploads import Upload
     from changemaker_core.http.sessions.session import Session
-    from changemaker_core.http.streams.streamed import Streamed
     from changemaker_core.identity.actor import Actor
     from changemaker_core.limits.windows import MemoryWindow
     from changemaker_core.site import Site
@@ -110,8 +109,8 @@ class Request(falcon.asgi.Request):
     _body: BodyReader | None
     #: Whether a trusted proxy sent the request.
     proxied: bool
-    #: The response, where the responder returned one that is sent bit by bit.
-    streamed: Streamed | None
+    #: The ``Streamed`` response that the responder returned; its class names this one.
+    streamed: Any
     #: Files of the request's form, which are removed when the response was sent.
     uploads: list[Upload]
     #: Headers by lower-case name; of repeated ones the last.
