@@ -5,9 +5,13 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import peewee
+
 from changemaker_core.config.site_files import private_folder
 from changemaker_core.db import Database, PoolSettings, utcnow
+from changemaker_core.db.core_models import core_models
 from changemaker_core.db.migrations import MigrationFolder
+from changemaker_core.db.model import MODELS
 from changemaker_core.hookspecs import KINDS, CoreHooks
 from changemaker_core.http.authentication import Authentication
 from changemaker_core.http.declarations import AUTHENTICATORS
@@ -158,6 +162,14 @@ class Site:
             for owner, package in self.loaded.package_folders().items()
             if (package / "migrations").is_dir()
         ]
+
+    def models(self) -> dict[str, list[type[peewee.Model]]]:
+        """Return the models of core and of each plugin with migrations or models, by its name."""
+        found = {folder.plugin: list[type[peewee.Model]]() for folder in self.migration_folders()}
+        found["core"] = core_models()
+        for contribution in self.loaded.contributions(MODELS):
+            found.setdefault(contribution.plugin.name, []).append(contribution.item)
+        return found
 
     def close(self) -> None:
         """End the site's threads and connections, and save its metrics."""

@@ -29,6 +29,10 @@ ENTRY_POINTS = "changemaker.commands"
 COMMANDS = {
     "init": ("changemaker_core.cli.init:init", "Create a new site."),
     "migrate": ("changemaker_core.cli.migrate:migrate", "Bring the database up to date."),
+    "migrations": (
+        "changemaker_core.cli.migrations:migrations",
+        "Write and check the migrations of a plugin.",
+    ),
     "serve": ("changemaker_core.cli.serve:serve", "Serve the site and run its jobs."),
     "worker": ("changemaker_core.cli.worker:worker", "Run the site's jobs through Redis."),
     "demo": ("changemaker_core.cli.demo:demo", "Create and serve a demonstration site."),

@@ -22,6 +22,7 @@ def checks(site: Site) -> list[Check]:
     return [
         Check("database", check_database),
         Check("migrations", check_migrations, requires=("database",)),
+        Check("models", check_models),
         *(
             Check(
                 f"replica {number}",
@@ -84,6 +85,15 @@ def check_migrations(site: Site) -> Iterator[Finding]:
     for step in state.edited:
         detail = f"The file of {step} was changed after it was applied; this database has the old."
         yield Finding("warning", detail, "Restore the file. A change is a migration of its own.")
+
+
+def check_models(site: Site) -> Iterator[Finding]:
+    """Compare what the migrations make with the models, in a scratch database in memory."""
+    from changemaker_core.db.migrations.checking import problems_of
+
+    for problem in problems_of(site.migration_folders(), site.models()):
+        fix = "Report it to the authors of the plugin."
+        yield Finding("warning", f"{problem.plugin}: {problem.text}", fix)
 
 
 def check_replica(site: Site, url: str) -> Iterator[Finding]:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from pathlib import Path
 
+    from changemaker_core.db.migrations.folders import Step
+
 
 class OutsideUnitOfWork(RuntimeError):
     """A model or a bound query was used outside of ``db.read()`` and ``db.write()``."""
@@ -80,8 +82,9 @@ class MigrationFailed(Exception):
     """
 
     def __init__(
-        self, step: object, path: Path | None, problem: BaseException, undone: bool = True
+        self, step: Step, path: Path | None, problem: BaseException, undone: bool = True
     ) -> None:
+        self.plugin = step.plugin
         self.path = path
         self.line = None if path is None else line_in(path, problem)
         place = f" at {path}" if path else ""

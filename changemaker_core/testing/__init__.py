@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from changemaker_core.testing.fixtures_site import migrate as migrate
     from changemaker_core.testing.fixtures_site import run_jobs as run_jobs
     from changemaker_core.testing.fixtures_site import signed_in as signed_in
+    from changemaker_core.testing.migrations import check_migrations as check_migrations
     from changemaker_core.testing.postgres import PostgresCluster as PostgresCluster
     from changemaker_core.testing.session_client import SessionClient as SessionClient
     from changemaker_core.testing.session_client import as_role as as_role
@@ -27,6 +28,7 @@ _NAMES = {
     "SessionClient": "session_client",
     "SmtpServer": "smtp",
     "as_role": "session_client",
+    "check_migrations": "migrations",
     "client_of": "fixtures_site",
     "migrate": "fixtures_site",
     "run_jobs": "fixtures_site",

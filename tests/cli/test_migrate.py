@@ -93,3 +93,14 @@ def test_every_mistake_in_the_configuration_is_said_at_once(cli: Any, site: Any)
     assert "base_ulr" in done.stderr
     assert "CHANGEMAKER_DEVELOPMENT" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_migrations_make_and_check(cli: Any, site: Any) -> None:
+    checked = cli.run("migrations", "check", "--site", site.folder)
+    assert (checked.returncode, checked.stdout) == (0, "Migrations and models agree.\n")
+    made = cli.run("migrations", "make", "accounts", "--site", site.folder)
+    assert (made.returncode, made.stdout) == (0, "")
+    assert "There is nothing to write" in made.stderr
+    unknown = cli.run("migrations", "make", "acounts", "--site", site.folder)
+    assert unknown.returncode == 1
+    assert "No plugin called 'acounts' is loaded. Did you mean 'accounts'?" in unknown.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import importlib.util
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from types import ModuleType
 
 #: A migration's file name without its suffix: four digits, and what it does.
 NAME = re.compile(r"(?P<number>\d{4})_[a-z0-9]+(_[a-z0-9]+)*")
@@ -96,3 +98,12 @@ def _content_problems(path: Path) -> Iterator[str]:
     for name in ("up", "down"):
         if name not in functions:
             yield f"{path} has no {name}(migrator, db). Add it."
+
+
+def load_migration(path: Path) -> ModuleType:
+    """Run a migration's file as a module of its own, outside of ``sys.modules``."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None  # noqa: S101  # a .py file has both
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import importlib.util
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,13 +10,10 @@ import peewee
 
 from changemaker_core.db.context import Unit, running
 from changemaker_core.db.errors import MigrationFailed
-from changemaker_core.db.migrations.folders import Step, digest, migration_files
+from changemaker_core.db.migrations.folders import Step, digest, load_migration, migration_files
 from changemaker_core.db.migrations.migrators import migrator_of
 
 if TYPE_CHECKING:
-    from pathlib import Path
-    from types import ModuleType
-
     from changemaker_core.db.migrations.folders import MigrationFolder
 
 Direction = Literal["up", "down"]
@@ -104,7 +100,7 @@ class History:
         atomic = True
         try:
             known = digest(self.files[name])
-            module = _load(self.files[name])
+            module = load_migration(self.files[name])
             atomic = getattr(module, "atomic", True)
             migrator = migrator_of(self._database)
             with migrator.migration_context(atomic), running(Unit(self._database)):
@@ -139,12 +135,3 @@ class History:
     def _refuse_orphans(self, before: Counter[tuple[str, str]]) -> None:
         for (table, parent), count in (self._orphans() - before).items():
             raise ValueError(f"{count} rows of {table} would refer to missing rows of {parent}")
-
-
-def _load(path: Path) -> ModuleType:
-    """Run a migration's file as a module of its own, outside of ``sys.modules``."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None  # noqa: S101  # a .py file has both
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module

@@ -203,8 +203,9 @@ class SqliteMigrator(_Fill, migrate.SqliteMigrator):  # type: ignore[misc]  # no
         rel_column: str,
         on_delete: str | None = None,
         on_update: str | None = None,
+        constraint_name: str | None = None,
     ) -> Any:
-        """Let a column refer to another table."""
+        """Let a column refer to another table. SQLite needs no name for that."""
         text = f"FOREIGN KEY ({_quoted(column_name)})"
         text += f" REFERENCES {_quoted(rel)} ({_quoted(rel_column)})"
         text += f" ON DELETE {on_delete}" if on_delete else ""

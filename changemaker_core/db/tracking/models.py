@@ -49,6 +49,11 @@ def known_tables() -> frozenset[str]:
     return frozenset(_models_by_table())
 
 
+def defined_models() -> list[type[peewee.Model]]:
+    """Return all models that were defined in this process, those of migrations included."""
+    return [model for each in _models_by_table().values() for model in each]
+
+
 def _models_of(table: str) -> list[type[peewee.Model]]:
     """Return the models of a table, given in lower case: migrations have models of their own."""
     return _models_by_table().get(table, [])
