@@ -63,10 +63,12 @@ if TYPE_CHECKING:
     from changemaker_core.identity import Actor as Actor
     from changemaker_core.identity import Permission as Permission
     from changemaker_core.identity import Role as Role
+    from changemaker_core.jobs import ChildFailed as ChildFailed
     from changemaker_core.jobs import Interval as Interval
     from changemaker_core.jobs import Job as Job
     from changemaker_core.jobs import JobFailed as JobFailed
     from changemaker_core.jobs import JobRun as JobRun
+    from changemaker_core.jobs import JobStopped as JobStopped
     from changemaker_core.jobs import LeaseLost as LeaseLost
     from changemaker_core.jobs import RetryPolicy as RetryPolicy
     from changemaker_core.jobs import Subscription as Subscription
@@ -114,7 +116,8 @@ _ROOMS = {
     "http.streams.files": "SendFile",
     "http.validation": "Email SingleLine",
     "identity": "Actor Permission Role",
-    "jobs": "Interval Job JobFailed JobRun LeaseLost RetryPolicy Subscription",
+    "jobs": "ChildFailed Interval Job JobFailed JobRun JobStopped LeaseLost RetryPolicy"
+    " Subscription",
     "metrics": "Metric Sample",
     "plugin.base": "Plugin hookimpl hookspec",
     "plugin.contributions": "Claim Kind named",

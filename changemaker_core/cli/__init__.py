@@ -43,6 +43,7 @@ COMMANDS = {
         "Report what is wrong with the site, and how to fix it.",
     ),
     "queues": ("changemaker_core.cli.queues:queues", "List, hold and release queues of jobs."),
+    "jobs": ("changemaker_core.cli.jobs:jobs", "List and cancel jobs."),
     "routes": (
         "changemaker_core.cli.routes:routes",
         "List every route and the permission it requires.",

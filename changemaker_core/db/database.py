@@ -57,6 +57,9 @@ class Effects(Protocol):
     ) -> str:
         """Record a job in the transaction, and return its id."""
 
+    def cancel(self, tx: Tx, job_id: str) -> bool:
+        """Record that a job is to be cancelled; return False if it has finished."""
+
     def emit(self, tx: Tx, event: str, payload: Mapping[str, Any]) -> None:
         """Record an event in the transaction, once for each subscriber."""
 
@@ -100,6 +103,14 @@ class Tx:
         the first is retried, the others wait. Begin its name with the plugin's.
         """
         return self._effects().enqueue(self, job, payload, due_at=due_at, key=key, lane=lane)
+
+    def cancel(self, job_id: str) -> bool:
+        """Ask for a job to be cancelled, and return whether it had not finished.
+
+        A job that waits ends as ``cancelled`` without being run. One that is running is asked to
+        stop (``run.stopping``), and may still be done if it does not.
+        """
+        return self._effects().cancel(self, job_id)
 
     def emit(self, event: str, payload: Mapping[str, Any]) -> None:
         """Enqueue a job for each subscriber of ``event``. The jobs exist once this commits."""

@@ -21,7 +21,9 @@ from changemaker_core.jobs.declarations import (
     Subscription,
 )
 from changemaker_core.jobs.errors import (
+    ChildFailed,
     JobFailed,
+    JobStopped,
     LeaseLost,
     PayloadRefused,
     UnknownJob,
@@ -37,7 +39,16 @@ from changemaker_core.jobs.held_queues.hold import (
 from changemaker_core.jobs.models import CoreJob
 from changemaker_core.jobs.outbox import Outbox, subscription_job
 from changemaker_core.jobs.purge import core_jobs
-from changemaker_core.jobs.queries import JobView, QueueDepth, jobs, known_queues, queue_depths
+from changemaker_core.jobs.queries import (
+    JobDetail,
+    JobView,
+    QueueDepth,
+    cancel_job,
+    job_detail,
+    jobs,
+    known_queues,
+    queue_depths,
+)
 from changemaker_core.jobs.running.executor import Executor
 from changemaker_core.jobs.running.job_run import JobRun
 from changemaker_core.jobs.running.runner import RunnerThread, run_jobs
@@ -46,13 +57,16 @@ __all__ = [
     "JOBS",
     "REASONS",
     "SUBSCRIPTIONS",
+    "ChildFailed",
     "CoreJob",
     "Executor",
     "Hold",
     "Interval",
     "Job",
+    "JobDetail",
     "JobFailed",
     "JobRun",
+    "JobStopped",
     "JobView",
     "LeaseLost",
     "Outbox",
@@ -63,9 +77,11 @@ __all__ = [
     "Subscription",
     "UnknownJob",
     "WaitingJobs",
+    "cancel_job",
     "core_jobs",
     "hold_queue",
     "holds",
+    "job_detail",
     "jobs",
     "known_queues",
     "queue_depths",

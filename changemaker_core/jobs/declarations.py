@@ -55,6 +55,9 @@ class Job:
 
     ``at_most`` limits how many of this job run at once on all machines; without it, only the
     concurrency of its queue in each process does.
+
+    ``expected`` is how long a run usually takes. One that takes twice as long is reported in the
+    log; without it, one that takes five minutes.
     """
 
     name: str
@@ -66,6 +69,7 @@ class Job:
     on_dead: Callable[..., None] | None = None
     hold_after: timedelta | None = None
     at_most: int | None = None
+    expected: timedelta | None = None
 
     def __post_init__(self) -> None:
         if self.at_most is not None and self.at_most < 1:

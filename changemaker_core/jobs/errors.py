@@ -26,6 +26,28 @@ class JobFailed(Exception):
     """Raised by a job's function: the job has certainly failed, and must not be retried."""
 
 
+class JobStopped(Exception):
+    """The run was asked to stop before its work was complete. Let it propagate.
+
+    A cancelled job is then settled as cancelled; another is released, to be run again.
+    """
+
+
+class ChildFailed(Exception):
+    """A program that a job ran did not succeed.
+
+    ``reason`` says how it ended, ``output`` is the end of its standard error, and ``status`` its
+    exit status: 128 + N where signal N ended it, 127 where it was not found, None after its time.
+    """
+
+    def __init__(self, program: str, reason: str, output: str, status: int | None) -> None:
+        super().__init__(f"{program} {reason}" + (f": {output}" if output else ""))
+        self.program = program
+        self.reason = reason
+        self.output = output
+        self.status = status
+
+
 class LeaseLost(Exception):
     """The run has lost its lease, and another executor may have claimed its job.
 

@@ -11,9 +11,9 @@ class CoreJob(Model):
     """One job: waiting, running, or finished and not yet purged.
 
     ``state``: ``queued``, ``running``, ``at_risk`` (past its point of no return), and finally
-    ``done``, ``dead`` or ``unknown``. ``due_at`` alone decides when a row may be claimed next: its
-    start while it waits, its lease's end while it runs; null behind others of its lane, and once it
-    is finished. ``wanted_at`` is when the job was first to start.
+    ``done``, ``dead``, ``unknown`` or ``cancelled``. ``due_at`` alone decides when a row may be
+    claimed next: its start while it waits, its lease's end while it runs; null behind others of its
+    lane, and once it is finished. ``wanted_at`` is when the job was first to start.
 
     ``lane_position`` orders the unfinished jobs of a ``lane``; those behind the first have no
     ``due_at``. It is null once the job is finished.

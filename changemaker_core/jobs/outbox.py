@@ -65,6 +65,11 @@ class Outbox:
         tx.deferred.append(job)
         return existing or job_id
 
+    def cancel(self, tx: Tx, job_id: str) -> bool:
+        """Ask for a job to be cancelled; return False where it has finished or does not exist."""
+        tx.after_commit(self.wake_up.notify)
+        return statements.cancel(tx, job_id)
+
     def apply(self, tx: Tx, deferred: Sequence[Any]) -> None:
         """Do what was deferred to the end of the transaction."""
         lanes.apply(tx, deferred)

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from changemaker_core.jobs.declarations import Interval, Job
-from changemaker_core.jobs.models import CoreJob
+from changemaker_core.jobs.models import CoreCancellation, CoreJob
 from changemaker_core.jobs.schedule import current_slots
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ RETENTION = {
     "done": timedelta(days=3),
     "dead": timedelta(days=90),
     "unknown": timedelta(days=90),
+    "cancelled": timedelta(days=90),
 }
 _BATCH = 1000  # other writers wait while these are deleted
 
@@ -31,6 +32,12 @@ def purge(run: JobRun) -> None:
     for state, period in RETENTION.items():
         while run.write(_purge, state, now - period, slots) == _BATCH:
             pass
+    run.write(_purge_cancellations)
+
+
+def _purge_cancellations(tx: Tx) -> None:
+    finished = CoreJob.select(CoreJob.id).where(CoreJob.finished_at.is_null(False))
+    CoreCancellation.delete().where(CoreCancellation.job_id.in_(finished)).execute()
 
 
 def _purge(tx: Tx, state: str, before: datetime, slots: list[str]) -> int:

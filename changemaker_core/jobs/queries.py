@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import peewee
 
 from changemaker_core.db import Query, compiled
 from changemaker_core.jobs import statements
-from changemaker_core.jobs.models import CoreJob
+from changemaker_core.jobs.models import CoreCancellation, CoreJob
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from changemaker_core.db import Tx
     from changemaker_core.site import Site
 
 
@@ -55,6 +56,18 @@ class JobView(msgspec.Struct, frozen=True):
     due_at: datetime | None
     created_at: datetime
     finished_at: datetime | None
+    lane: str | None
+    progress_done: int | None
+    progress_total: int | None
+    progress_note: str | None
+
+
+class JobDetail(JobView, frozen=True):
+    """One job. ``ahead`` is how many jobs of its lane, or else of its queue, start before it, and
+    null unless it waits; ``cancel_requested_at`` is when somebody asked for it to be cancelled."""
+
+    ahead: int | None
+    cancel_requested_at: datetime | None
 
 
 _VIEW = tuple(getattr(CoreJob, name) for name in JobView.__struct_fields__)
@@ -77,6 +90,34 @@ def jobs(
     if before is not None:
         query = query.where(CoreJob.id < before)
     return query.order_by(CoreJob.id.desc()).limit(limit).offset(offset)
+
+
+def job_detail(job_id: str) -> JobDetail | None:
+    """Return one job, or None. To be run in a unit of work."""
+    row = CoreJob.select(*_VIEW, CoreJob.lane_position).where(CoreJob.id == job_id).dicts().first()
+    if row is None:
+        return None
+    position = row.pop("lane_position")
+    cancelled = CoreCancellation.get_or_none(CoreCancellation.job_id == job_id)
+    requested = cancelled.at if cancelled is not None else None
+    return JobDetail(**row, ahead=_ahead(row, position), cancel_requested_at=requested)
+
+
+def _ahead(row: dict[str, Any], position: int | None) -> int | None:
+    if row["state"] != "queued":
+        return None
+    if row["due_at"] is None:
+        ahead = (CoreJob.lane == row["lane"]) & (CoreJob.lane_position < position)
+    else:
+        ahead = (CoreJob.queue == row["queue"]) & (CoreJob.due_at < row["due_at"])
+        ahead &= CoreJob.state == "queued"
+    return int(CoreJob.select().where(ahead).count())
+
+
+def cancel_job(tx: Tx, job_id: str) -> JobDetail | None:
+    """Ask for a job to be cancelled, unless it has finished; return it as it then is, or None."""
+    detail = job_detail(job_id)
+    return job_detail(job_id) if detail is not None and tx.cancel(detail.id) else detail
 
 
 def known_queues(site: Site, names: Iterable[str]) -> list[str]:

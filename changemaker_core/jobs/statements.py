@@ -76,7 +76,19 @@ _POSTPONE = "UPDATE core_job SET due_at = ? WHERE id = ? AND lease = ? AND state
 
 _RENEW = """
 UPDATE core_job SET due_at = ?
-WHERE id IN ({ids}) AND lease IN ({leases}) AND state IN ('running', 'at_risk')"""
+WHERE id IN ({ids}) AND lease IN ({leases}) AND state IN ('running', 'at_risk') RETURNING id"""
+
+_REPORT = """
+UPDATE core_job SET progress_done = ?, progress_total = ?, progress_note = ?, updated_at = ?
+WHERE id = ? AND lease = ? AND state = ?"""
+
+_CANCEL = "INSERT INTO core_cancellation (job_id, at) VALUES (?, ?) ON CONFLICT DO NOTHING"
+
+#: What waits for its time, or for its next attempt, need not wait any longer.
+_NEED_NOT_WAIT = """
+UPDATE core_job SET due_at = ? WHERE id {chosen}"""
+
+_WAITS = "SELECT id FROM core_job WHERE id = ? AND state = 'queued' AND due_at > ?"
 
 _RELEASE = """
 UPDATE core_job SET state = 'queued', attempts = attempts - 1, due_at = ?, lease = NULL,
@@ -272,9 +284,36 @@ def finish(tx: Tx, fence: Fence, state: str, error: str | None) -> None:
     _execute_fenced(fence, _FINISH, state, _storable(error), now, now)
 
 
-def renew(tx: Tx, jobs: Collection[ClaimedJob], until: datetime) -> None:
-    """Prolong the leases that are not lost."""
-    execute(_for_jobs(_RENEW, jobs), utc_text(until), *_ids_and_leases(jobs))
+def renew(tx: Tx, jobs: Collection[ClaimedJob], until: datetime) -> set[str]:
+    """Prolong the leases that are not lost, and return the ids of their jobs."""
+    rows = execute(_for_jobs(_RENEW, jobs), utc_text(until), *_ids_and_leases(jobs)).fetchall()
+    return {str(job_id) for (job_id,) in rows}
+
+
+def report(tx: Tx, fence: Fence, done: int, total: int | None, note: str) -> None:
+    """Store how far a job is. Raises ``LeaseLost``."""
+    _execute_fenced(fence, _REPORT, done, total, _storable(note), utc_text(tx.now))
+
+
+def cancel(tx: Tx, job_id: str) -> bool:
+    """Ask for a job to be cancelled; return False where it has finished or does not exist."""
+    found = "SELECT 1 FROM core_job WHERE id = ? AND finished_at IS NULL"
+    if execute(found, job_id).fetchone() is None:
+        return False
+    now = utc_text(tx.now)
+    execute(_CANCEL, job_id, now)
+    # A row that somebody has locked is being claimed or settled, which looks for the cancellation.
+    skip = " FOR UPDATE SKIP LOCKED" if is_postgresql() else ""
+    execute(_NEED_NOT_WAIT.format(chosen=f"IN ({_WAITS}{skip})"), now, job_id, now)
+    return True
+
+
+def cancelled(ids: Collection[str]) -> list[str]:
+    """Return those of the jobs that are to be cancelled."""
+    if not ids:
+        return []
+    sql = f"SELECT job_id FROM core_cancellation WHERE job_id IN ({_placeholders(ids)})"  # noqa: S608
+    return [str(job_id) for (job_id,) in execute(sql, *ids).fetchall()]
 
 
 def release(tx: Tx, jobs: Collection[ClaimedJob]) -> None:

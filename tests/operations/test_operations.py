@@ -13,7 +13,7 @@ from changemaker_core.features.accounts import api
 from changemaker_core.http.declarations import ROUTES
 from changemaker_core.jobs import hold_queue
 from changemaker_core.mail import Address, Message
-from changemaker_core.testing.fixtures_site import client_of
+from changemaker_core.testing.fixtures_site import client_of, run_jobs
 
 
 async def broken(site):
@@ -30,6 +30,14 @@ class UnwellPlugin(Plugin):
     @hookimpl
     def operations_register_health_checks(self):
         return [HealthCheck("unwell.broken", broken)]
+
+
+class QueueingPlugin(Plugin):
+    name = "queueing"
+
+    @hookimpl
+    def cm_register_jobs(self):
+        return [Job("queueing.job", lambda run: None)]
 
 
 async def test_health_names_each_check_and_its_time(open_app):
@@ -239,3 +247,31 @@ async def test_the_mailbox_is_only_for_development_and_this_machine(open_app, tm
             assert (await client.get("/mailbox")).status_code == 404
         async with client_of(app, headers={"Host": "rebound.example:4000"}) as client:
             assert (await client.get("/mailbox")).status_code == 404
+
+
+async def test_a_job_can_be_looked_at_and_cancelled(open_app):
+    async with open_app(QueueingPlugin) as app, client_of(app) as client:
+        client.headers["Authorization"] = f"Bearer {await signed_in(app, client, 'SUPER_ADMIN')}"
+        first, second = await app.site.db.write(
+            lambda tx: [tx.enqueue("queueing.job", {}, lane="queueing.a") for _ in range(2)]
+        )
+        waiting = (await client.get(f"/api/jobs/{second}")).json()
+        assert (waiting["state"], waiting["ahead"], waiting["lane"]) == ("queued", 1, "queueing.a")
+        assert (await client.get(f"/api/jobs/{first}")).json()["ahead"] == 0
+        cancelled = await client.post(f"/api/jobs/{second}/cancel")
+        assert cancelled.status_code == 202
+        assert cancelled.json()["cancel_requested_at"] is not None
+        await run_jobs(app.site)
+        states = [(await client.get(f"/api/jobs/{id}")).json()["state"] for id in (first, second)]
+        assert states == ["done", "cancelled"]
+        again = await client.post(f"/api/jobs/{second}/cancel")
+        assert (again.status_code, again.json()["code"]) == (409, "job_finished")
+        for unknown in ("nothing", "01890a5d-ac96-774b-bcce-b302099a8057"):
+            assert (await client.get(f"/api/jobs/{unknown}")).status_code == 404
+            assert (await client.post(f"/api/jobs/{unknown}/cancel")).status_code == 404
+
+
+async def test_strangers_cannot_cancel(open_app):
+    async with open_app(QueueingPlugin) as app, client_of(app) as client:
+        job_id = await app.site.db.write(lambda tx: tx.enqueue("queueing.job", {}))
+        assert (await client.post(f"/api/jobs/{job_id}/cancel")).status_code == 401

@@ -47,6 +47,8 @@ class OperationsPlugin(Plugin):
             Route("/api/metrics", resources.MetricsResource(site, checks)),
             Route("/api/openapi.json", resources.OpenApiResource(site)),
             Route("/api/jobs", resources.JobsResource(site)),
+            Route("/api/jobs/{id}", resources.JobResource(site)),
+            Route("/api/jobs/{id}/cancel", resources.CancelledJobResource(site)),
             Route("/api/queues", resources.QueuesResource(site)),
             *_mailbox(site),
         ]
@@ -101,7 +103,10 @@ class OperationsPlugin(Plugin):
 
     @hookimpl
     def cm_register_permissions(self) -> list[Permission]:
-        return [Permission("operations.jobs.read", Text("See jobs and queues"))]
+        return [
+            Permission("operations.jobs.read", Text("See jobs and queues")),
+            Permission("operations.jobs.manage", Text("Cancel jobs")),
+        ]
 
 
 def _mailbox(site: Site) -> Iterator[Route]:

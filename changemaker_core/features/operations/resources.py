@@ -7,16 +7,28 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from changemaker_core import CursorQuery, Cursors, Paginated, endpoint, paginate
+from changemaker_core import (
+    Conflict,
+    CursorQuery,
+    Cursors,
+    NotFound,
+    Paginated,
+    Text,
+    endpoint,
+    paginate,
+)
 from changemaker_core.features.operations.health import Health
 from changemaker_core.features.operations.metrics import health_metric
 from changemaker_core.http.openapi import describe
 from changemaker_core.jobs import (
     REASONS,
     Hold,
+    JobDetail,
     JobView,
     QueueDepth,
+    cancel_job,
     holds,
+    job_detail,
     jobs,
     queue_depths,
 )
@@ -49,7 +61,9 @@ class JobQuery(CursorQuery, frozen=True, kw_only=True):
     """Filters of the list of jobs."""
 
     queue: str | None = None
-    state: Literal["queued", "running", "at_risk", "done", "dead", "unknown"] | None = None
+    state: (
+        Literal["queued", "running", "at_risk", "done", "dead", "unknown", "cancelled"] | None
+    ) = None
 
 
 class HealthResource:
@@ -129,6 +143,38 @@ class JobsResource:
         rows = await self._db.all(wanted)
         total = await self._db.count(jobs(queue=query.queue, state=query.state))
         return paginate(rows, query, total, cursor=lambda last: self._cursors.write(last.id))
+
+
+class JobResource:
+    """``/api/jobs/{id}``"""
+
+    def __init__(self, site: Site) -> None:
+        self._db = site.db
+
+    @endpoint(permission="operations.jobs.read", response=JobDetail)
+    async def on_get(self, req: Request, resp: Response, *, id: str) -> JobDetail:
+        """One job, with the number of jobs that start before it."""
+        detail = await self._db.read(job_detail, id)
+        if detail is None:
+            raise NotFound
+        return detail
+
+
+class CancelledJobResource:
+    """``/api/jobs/{id}/cancel``"""
+
+    def __init__(self, site: Site) -> None:
+        self._db = site.db
+
+    @endpoint(permission="operations.jobs.manage", response=JobDetail, status=202)
+    async def on_post(self, req: Request, resp: Response, *, id: str) -> JobDetail:
+        """Ask for a job to be cancelled. One that runs ends when it next looks for that."""
+        detail = await self._db.write(cancel_job, id)
+        if detail is None:
+            raise NotFound
+        if detail.finished_at is not None:
+            raise Conflict(Text("This job has already finished."), code="job_finished")
+        return detail
 
 
 class QueuesResource:

@@ -23,6 +23,7 @@ from changemaker_core.jobs.errors import JobFailed, LeaseLost
 from changemaker_core.jobs.queries import known_queues
 from changemaker_core.jobs.running.job_run import JobRun
 from changemaker_core.jobs.running.leases import LeaseRenewer, reclaim_expired
+from changemaker_core.jobs.running.runs import Runs
 from changemaker_core.jobs.running.slots import Slots
 from changemaker_core.jobs.running.threads import Threads
 
@@ -82,7 +83,8 @@ class Executor:
         self._at_most = _limited_jobs(site, self._names)
         self._claiming = threading.Lock()
         self._threads = Threads()
-        self._leases = LeaseRenewer(site, lease)
+        self._runs = Runs()
+        self._leases = LeaseRenewer(site, lease, self._runs.lose)
 
     def run_forever(self, stop: threading.Event, grace: timedelta = timedelta(seconds=10)) -> None:
         """Run jobs until ``stop`` is set; then let running jobs finish for at most ``grace``, and
@@ -90,6 +92,7 @@ class Executor:
         with self._leases.renewing():
             self._threads.start(self._work, stop, "always")
             stop.wait()
+            self._runs.stop()
             self._site.jobs.wake_up.notify()
             if running := self._threads.join(grace.total_seconds()):
                 log.warning(
@@ -119,6 +122,8 @@ class Executor:
             long = {job.id for job in self._leases.running()}
             while not stop.is_set() and long & {job.id for job in self._leases.running()}:
                 stop.wait(POLL_SECONDS)
+            if stop.is_set():
+                self._runs.stop()
             stop.set()
             self._site.jobs.wake_up.notify()
             self._threads.join(None)
@@ -126,8 +131,10 @@ class Executor:
                 self._release(self._slots.unstarted())
 
     def release_all(self) -> None:
-        """Release the leases of running jobs, too: a job that is not at risk yet finds its lease
-        lost at its next step, and another executor claims it at once."""
+        """Release the leases of running jobs, too, once their programs are dead: a job that is not
+        at risk yet finds its lease lost at its next step, and another executor claims it at once.
+        """
+        self._runs.end()
         self._release([*self._slots.unstarted(), *self._leases.running()])
 
     def _work(self, stop: threading.Event, wait: Wait) -> None:
@@ -172,6 +179,10 @@ class Executor:
         self._site.jobs.guard.heartbeat(self._queues)
         free = {queue: limit for queue in self._queues if (limit := self._slots.claimable(queue))}
         expired, due = self._site.db.sync.read(self._expired_and_due, tuple(free))
+        if (running := self._runs.ids()) and (
+            cancelled := self._site.db.sync.read(statements.cancelled, running)
+        ):
+            self._runs.cancel(cancelled)
         if expired:  # their lanes may have handed on to jobs that are due now
             reclaim_expired(self._site, expired, self._lease)
             _, due = self._site.db.sync.read(self._expired_and_due, tuple(free))
@@ -207,8 +218,9 @@ class Executor:
     def _run(self, queue: str, claimed: ClaimedJob) -> None:
         """Run one job and settle it, whatever happens."""
         job = self._job(claimed.name)
-        self._leases.start(claimed)
+        self._leases.start(claimed, job.expected)
         run = JobRun(self._site, job, claimed, self._lease)
+        self._runs.add(run)
         began = time.monotonic()
         try:
             _perform(run, job)
@@ -217,6 +229,7 @@ class Executor:
         except Exception:  # nothing could be written: the lease expires, and the job is found again
             log.exception("job %s (%s) could not be settled", run.name, run.id)
         finally:
+            self._runs.remove(run)
             self._leases.remove([claimed])
             if self._slots.finished(queue, time.monotonic() - began) or job.at_most:
                 self._site.jobs.wake_up.notify()
@@ -245,12 +258,18 @@ def _perform(run: JobRun, job: Job) -> None:
     if limit is not None and run.attempt > limit + LAPSES:
         run.dead("its process ended during each attempt")
         return
+    if run.is_cancelled:
+        run.cancelled()
+        return
     try:
         with _as_system():
             job.func(run, **run.payload)
     except LeaseLost:
         raise
     except (Exception, SystemExit) as error:  # sys.exit() would only end this thread
+        if run.is_stopped_by(error):
+            (run.cancelled if run.is_cancelled else run.release)()
+            return
         if not isinstance(error, JobFailed):
             log.error("job %s (%s) raised", run.name, run.id, exc_info=error)
         text = f"{type(error).__name__}: {error}"

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import random
+import threading
+import time
+from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from changemaker_core.jobs import statements
-from changemaker_core.jobs.errors import LeaseLost
+from changemaker_core.jobs.errors import JobStopped, LeaseLost
 from changemaker_core.jobs.lanes import hand_on
+from changemaker_core.jobs.running.child import Children
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from datetime import datetime, timedelta
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+    from os import PathLike
+    from pathlib import Path
     from typing import TypeAlias
 
     from changemaker_core.db import Tx
@@ -21,6 +28,9 @@ if TYPE_CHECKING:
 
     #: Called as ``change(tx, *args)`` in the transaction of a step.
     Change: TypeAlias = Callable[..., object]
+
+#: Seconds between two reports of progress that are stored.
+PROGRESS_SECONDS = 1.0
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,6 +55,14 @@ class JobRun:
         self.is_at_risk = False
         #: Whether the outcome was committed.
         self.is_settled = False
+        #: Set when the run should stop: its process stops, its lease is lost, or it is cancelled.
+        #: A function that stops early raises ``JobStopped``; one that returns is done.
+        self.stopping = threading.Event()
+        #: Whether the job was cancelled.
+        self.is_cancelled = claimed.is_cancelled
+        #: The programs that the job runs.
+        self.children = Children()
+        self._progress_at = 0.0
 
     @property
     def id(self) -> str:
@@ -104,21 +122,26 @@ class JobRun:
         """Settle the job as done."""
         self._finish("done", None, None, fn, args)
 
-    def retry(self, error: str, fn: Change | None = None, *args: Any) -> None:
+    def retry(
+        self, error: str, fn: Change | None = None, *args: Any, after: timedelta | None = None
+    ) -> None:
         """Queue the job again: it has certainly failed, and may succeed later.
 
-        Where its retry policy is exhausted the job is dead, and its ``on_dead`` is called instead
-        of ``fn``.
+        ``after`` is the time until then, such as a server's ``Retry-After``; without it the retry
+        policy decides. Where the policy is exhausted the job is dead, and its ``on_dead`` is called
+        instead of ``fn``; a job that was cancelled is not tried again either.
         """
+        if after is not None and after < timedelta(0):
+            raise ValueError(f"after={after!r} is in the past; use timedelta(0) for at once")
 
         def step(tx: Tx) -> None:
-            if is_exhausted(self._job.retries, self._claimed, tx.now):
-                statements.finish(tx, self._fence, "dead", error)
-                hand_on(tx, self.site, self._claimed.lane)
-                if self._job.on_dead is not None:
-                    self._job.on_dead(tx, **self.payload)
+            exhausted = is_exhausted(self._job.retries, self._claimed, tx.now)
+            if exhausted or self.is_cancelled:
+                state = "cancelled" if self.is_cancelled else "dead"
+                self._settle(tx, state, error, self._job.on_dead)
                 return
-            due_at = tx.now + delay(self._job.retries, self.attempt)
+            wait = delay(self._job.retries, self.attempt) if after is None else after
+            due_at = tx.now + wait
             statements.requeue(tx, self._fence, due_at, error)
             if fn is not None:
                 fn(tx, *args)
@@ -135,6 +158,63 @@ class JobRun:
         instead of the job's ``on_unknown``."""
         self._finish("unknown", error, self._job.on_unknown, fn, args)
 
+    def progress(self, done: int, total: int | None = None, note: str = "") -> None:
+        """Report how far the job is, for ``GET /api/jobs``: ``done`` of ``total``, in any unit.
+
+        It may be called often: it is stored once a second, and where ``done`` is ``total``. Raises
+        ``LeaseLost``.
+        """
+        now = time.monotonic()
+        if now - self._progress_at >= PROGRESS_SECONDS or done == total:
+            self._progress_at = now
+            self.site.db.sync.write(statements.report, self._fence, done, total, note)
+
+    def stop_if_asked(self) -> None:
+        """Raise ``JobStopped`` once ``stopping`` is set. For loops whose rounds take long."""
+        if self.stopping.is_set():
+            raise JobStopped
+
+    def child(
+        self,
+        argv: Sequence[str | PathLike[str]],
+        *,
+        seconds: float,
+        memory: int,
+        file_bytes: int,
+        on_line: Callable[[str], object] | None = None,
+        env: Mapping[str, str] = MappingProxyType({}),
+        cwd: Path | None = None,
+    ) -> None:
+        """Run a program to its end, and call ``on_line`` with each line of its standard output.
+
+        It may take ``seconds`` of time and ``memory`` bytes of address space, and write files of
+        ``file_bytes`` bytes each. It has a process group of its own, which is killed when the
+        time is over, when the job is cancelled or its lease is lost, at the end of the time that
+        running jobs have at a stop, and when this process dies. Of the environment it sees ``PATH``
+        and the language; ``env`` adds to it. Raises ``ChildFailed`` and ``JobStopped``.
+        """
+        self.children.run(argv, seconds, (memory, file_bytes), on_line, env, cwd)
+
+    def end(self) -> None:
+        """Ask the function to stop, and kill its programs."""
+        self.stopping.set()
+        self.children.end()
+
+    def is_stopped_by(self, error: BaseException) -> bool:
+        """Return whether ``error`` means that the run stopped early because it was asked to."""
+        if self.is_settled or self.is_at_risk:
+            return False
+        return self.is_cancelled or (isinstance(error, JobStopped) and self.stopping.is_set())
+
+    def cancelled(self) -> None:
+        """Settle the job as cancelled; its ``on_dead`` is called."""
+        self._finish("cancelled", "cancelled", self._job.on_dead, None, ())
+
+    def release(self) -> None:
+        """Give the job back, as if it had never been claimed. For runs that were asked to stop."""
+        self.site.db.sync.write(statements.release, [self._claimed])
+        self.is_settled = True
+
     @property
     def _fence(self) -> statements.Fence:
         state = "at_risk" if self.is_at_risk else "running"
@@ -149,15 +229,18 @@ class JobRun:
         args: tuple[Any, ...],
     ) -> None:
         def step(tx: Tx) -> None:
-            statements.finish(tx, self._fence, state, error)
-            hand_on(tx, self.site, self._claimed.lane)
+            self._settle(tx, state, error, None if fn is not None else hook)
             if fn is not None:
                 fn(tx, *args)
-            elif hook is not None:
-                hook(tx, **self.payload)
 
         self._commit(step)
         self.is_settled = True
+
+    def _settle(self, tx: Tx, state: str, error: str | None, hook: Change | None) -> None:
+        statements.finish(tx, self._fence, state, error)
+        hand_on(tx, self.site, self._claimed.lane)
+        if hook is not None:
+            hook(tx, **self.payload)
 
     def _commit(self, step: Callable[[Tx], None]) -> None:
         if self.is_settled:

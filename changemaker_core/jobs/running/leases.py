@@ -18,7 +18,7 @@ from changemaker_core.jobs import statements
 from changemaker_core.jobs.lanes import hand_on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
     from datetime import timedelta
 
     from changemaker_core.db import Tx
@@ -35,9 +35,13 @@ class LeaseRenewer:
     as long: only a person can tell whether it hangs.
     """
 
-    def __init__(self, site: Site, lease: timedelta) -> None:
+    def __init__(
+        self, site: Site, lease: timedelta, on_lost: Callable[[Collection[str]], None]
+    ) -> None:
         self._site = site
         self._lease = lease
+        self._on_lost = on_lost
+        self._renewed_at = time.monotonic()
         self._leased: dict[str, ClaimedJob] = {}
         self._started: dict[str, float] = {}
         self._report_at: dict[str, float] = {}
@@ -48,11 +52,12 @@ class LeaseRenewer:
         with self._lock:
             self._leased.update((job.id, job) for job in jobs)
 
-    def start(self, job: ClaimedJob) -> None:
-        """Record that the job is running."""
+    def start(self, job: ClaimedJob, expected: timedelta | None = None) -> None:
+        """Record that the job is running, and is reported after twice its ``expected`` time."""
         with self._lock:
             self._started[job.id] = time.monotonic()
-            self._report_at[job.id] = self._lease.total_seconds() * 5
+            report_after = self._lease * 5 if expected is None else expected * 2
+            self._report_at[job.id] = report_after.total_seconds()
 
     def running(self) -> list[ClaimedJob]:
         """Return the jobs that are running."""
@@ -81,14 +86,25 @@ class LeaseRenewer:
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.wait(self._lease.total_seconds() / 3):
+            with self._lock:
+                jobs = list(self._leased.values())
             try:
-                with self._lock:
-                    jobs = list(self._leased.values())
-                if jobs:
-                    self._site.db.sync.write(_renew, jobs, self._lease)
-                self._report_long_runs()
-            except Exception:  # retried at the next turn; a run notices by itself a lease it lost
+                self._renew(jobs)
+            except Exception:  # retried at the next turn
                 log.exception("leases could not be renewed")
+                if time.monotonic() - self._renewed_at > self._lease.total_seconds():
+                    self._on_lost([job.id for job in jobs])
+            self._report_long_runs()
+
+    def _renew(self, jobs: list[ClaimedJob]) -> None:
+        """Renew these leases; the runs of those that are lost are asked to stop."""
+        now = time.monotonic()
+        held = self._site.db.sync.write(_renew, jobs, self._lease) if jobs else set()
+        self._renewed_at = now
+        with self._lock:
+            lost = [job.id for job in jobs if job.id not in held and job.id in self._leased]
+        if lost:
+            self._on_lost(lost)
 
     def _report_long_runs(self) -> None:
         now = time.monotonic()
@@ -104,8 +120,8 @@ class LeaseRenewer:
             log.warning("job %s (%s) has been running for %.0f s", job.name, job.id, seconds)
 
 
-def _renew(tx: Tx, jobs: list[ClaimedJob], lease: timedelta) -> None:
-    statements.renew(tx, jobs, tx.now + lease)
+def _renew(tx: Tx, jobs: list[ClaimedJob], lease: timedelta) -> set[str]:
+    return statements.renew(tx, jobs, tx.now + lease)
 
 
 def reclaim_expired(site: Site, jobs: Iterable[ExpiredJob], lease: timedelta) -> None:

@@ -1,0 +1,70 @@
+"""``changemaker jobs``: lists and cancels jobs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from changemaker_core.cli.common import opened_site, say, site_option
+from changemaker_core.server.errors import CommandError
+
+if TYPE_CHECKING:
+    from changemaker_core.jobs import JobView
+
+STATES = ("queued", "running", "at_risk", "done", "dead", "unknown", "cancelled")
+
+
+@click.group()
+def jobs() -> None:
+    """List and cancel jobs."""
+
+
+@jobs.command("list")
+@site_option
+@click.option("--queue", help="Only jobs of this queue.")
+@click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+def list_jobs(queue: str | None, state: str | None, limit: int, as_json: bool) -> None:
+    """List jobs that wait, run, or ended in the last days, newest first."""
+    from changemaker_core.jobs import jobs as find_jobs
+
+    with opened_site() as site:
+        found = site.db.sync.all(find_jobs(queue=queue, state=state, limit=limit))
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode({"data": found})))
+    else:
+        click.echo("\n".join(map(_line, found)) or "There are no such jobs.")
+
+
+@jobs.command()
+@site_option
+@click.argument("job_id")
+def cancel(job_id: str) -> None:
+    """Cancel the job JOB_ID, as `changemaker jobs list` shows it.
+
+    A job that waits does not run. One that is running ends when it next looks for that.
+    """
+    from changemaker_core.db import InvalidId
+    from changemaker_core.jobs import cancel_job
+
+    with opened_site() as site:
+        try:
+            job = site.db.sync.write(cancel_job, job_id)
+        except InvalidId:
+            job = None
+    if job is None:
+        raise CommandError(f"There is no job {job_id!r}. `changemaker jobs list` shows them.")
+    if job.finished_at is not None:
+        raise CommandError(f"{job.name} has already finished: it is {job.state}.")
+    say(f"{job.name} is being cancelled.")
+
+
+def _line(job: JobView) -> str:
+    since = f"{job.wanted_at:%Y-%m-%d %H:%M} UTC"
+    done = "" if job.progress_done is None else f"  {job.progress_done}/{job.progress_total or '?'}"
+    line = f"{job.id}  {job.state:9} {job.queue:10} {job.name}  {since}{done}  {job.error or ''}"
+    return line.rstrip()
