@@ -192,7 +192,9 @@ class Site:
     @cached_property
     def page_policy(self) -> bytes:
         """The content security policy of pages, with the operator's origins."""
-        return security_policy(self.config.content_origins).encode()
+        config = self.config
+        policy = security_policy(config.content_origins, static_url=config.static_url)
+        return policy.encode()
 
     @property
     def home_page(self) -> str | None:

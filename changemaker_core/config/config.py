@@ -86,6 +86,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     development: bool = False
     #: Other origins that pages may load images, media and data from, such as an object storage.
     content_origins: tuple[str, ...] = ()
+    #: Where browsers load static files from, such as a CDN that fetches them from the site.
+    static_url: str | None = None
     #: Networks of the proxies whose ``X-Forwarded-For`` is trusted.
     trusted_proxies: tuple[str, ...] = ()
     #: The installed plugins to load; absent: all of them.
@@ -337,4 +339,5 @@ def _normalised(config: Config) -> Config:
         config,
         database_url=absolute_sqlite(config.database_url, config.site_dir),
         base_url=config.base_url.rstrip("/"),
+        static_url=config.static_url and config.static_url.rstrip("/"),
     )

@@ -99,6 +99,17 @@ def _base_url(value: str) -> str | None:
     return None if good else "must be http://host or https://host, without query and fragment."
 
 
+def _static_url(value: str | None) -> str | None:
+    # NOTE(policy): the origin becomes a part of the content security policy.
+    good = value is None or (_base_url(value) is None and re.fullmatch(r"[^\s;,'\"]+", value))
+    return None if good else "must be https://host, without query and fragment."
+
+
+def _content_origins(values: tuple[str, ...]) -> str | None:
+    good = all(re.fullmatch(r"https?://[\w.*-]+(:\d+)?", value) for value in values)
+    return None if good else "must be origins, such as https://files.example.org."
+
+
 def _home_page(value: str | None) -> str | None:
     if value is None:
         return None
@@ -223,6 +234,8 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "smtp_url": _smtp_url,
     "mail_from": _mail_from,
     "base_url": _base_url,
+    "static_url": _static_url,
+    "content_origins": _content_origins,
     "home_page": _home_page,
     "organisation": _organisation,
     "default_locale": _default_locale,

@@ -6,6 +6,7 @@ import re
 from functools import lru_cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from changemaker_core.cache import CompleteResponse
 from changemaker_core.cache.responses import http_head
@@ -53,6 +54,8 @@ CONTENT_SECURITY_POLICY = {
 }
 #: The directives to which the operator's origins are added.
 _OF_CONTENT = ("img-src", "media-src", "connect-src")
+#: The directives to which the origin of ``static_url`` is added.
+_OF_STATIC = ("script-src", "style-src", "img-src", "font-src", "connect-src", "manifest-src")
 #: Headers of a page, beside its content security policy.
 SECURITY: tuple[Header, ...] = (
     (b"x-content-type-options", b"nosniff"),
@@ -79,20 +82,29 @@ NO_STORE: Header = (b"cache-control", b"no-store")
 NO_CACHE: Header = (b"cache-control", b"no-cache")
 
 
-def security_policy(origins: Iterable[str] = (), changes: Mapping[str, str] | None = None) -> str:
+def security_policy(
+    origins: Iterable[str] = (),
+    changes: Mapping[str, str] | None = None,
+    static_url: str | None = None,
+) -> str:
     """Return the content security policy of pages.
 
     ``changes`` replace directives. ``origins``, such as that of an object storage, may be the
-    source of images, media and connections.
+    source of images, media and connections, and the origin of ``static_url`` the source of all
+    that a static file can be.
 
     >>> security_policy(["https://files.example.org"], {"style-src": "'none'"})[:59]
     "default-src 'none'; script-src 'self'; style-src 'none'; im"
     """
     directives = {**CONTENT_SECURITY_POLICY, **(changes or {})}
-    added = " ".join(origins)
-    for name in _OF_CONTENT if added else ():
-        own = directives[name]
-        directives[name] = added if own == "'none'" else f"{own} {added}"
+    added = [(name, origin) for origin in origins for name in _OF_CONTENT]
+    if static_url is not None:
+        parts = urlsplit(static_url)
+        added += [(name, f"{parts.scheme}://{parts.netloc}") for name in _OF_STATIC]
+    for name, origin in added:
+        own = directives[name].split()
+        if origin not in own:
+            directives[name] = " ".join([*(each for each in own if each != "'none'"), origin])
     return "; ".join(f"{name} {sources}" for name, sources in directives.items())
 
 

@@ -153,7 +153,7 @@ class Templates:
         return {
             "_": partial(self._translations.translate, locale=locale),
             "ngettext": partial(self._translations.ngettext, locale=locale),
-            "static": lambda path: prefix + self._static.url(path),
+            "static": lambda path: self._static.url(path, prefix),
             "url": lambda path: prefix + path,
             "site": self._facts,
             "navigation": self._navigation,

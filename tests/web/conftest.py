@@ -34,6 +34,7 @@ def build_site(*plugins: tuple[str, Path], **config: Any) -> SimpleNamespace:
         "time_zone": "America/Edmonton",
         "development": False,
         "site_dir": Path("/nonexistent"),
+        "static_url": None,
     }
     site = SimpleNamespace(
         config=SimpleNamespace(**{**defaults, **config}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,9 +37,11 @@ def serve(page: Page, site: SimpleNamespace, pages: Pages, locale: str = "en") -
     def answer(route: Route) -> None:
         asked.append(route.request.url)
         path, _, query = route.request.url.removeprefix(ORIGIN).partition("?")
-        static = site.static.response(path.removeprefix("/static/"), version=query[2:])
+        static = site.static.find(re.sub(r"^/static/~\w+/", "", path))
         if static:
-            route.fulfill(status=static.status, headers=dict(static.headers), body=static.body)
+            route.fulfill(
+                status=200, headers={"content-type": static.content_type}, body=static.body
+            )
         elif path[1:] in pages:
             template, context = pages[path[1:]]
             html = site.templates.render(template, context, locale=locale, query=query)

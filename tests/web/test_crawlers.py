@@ -215,8 +215,9 @@ async def test_icons_are_where_programs_ask_for_them(visitor: Any, path: str, ki
     assert again.status_code == 304
 
 
-def test_the_operator_replaces_an_icon_with_a_file(make_site: Any, tmp_path: Any) -> None:
+async def test_the_operator_replaces_an_icon_with_a_file(make_site: Any, tmp_path: Any) -> None:
     folder = tmp_path / "static" / "core"
     folder.mkdir(parents=True)
     (folder / "favicon.ico").write_bytes(b"ours")
-    assert make_site(GardenPlugin).static.response("core/favicon.ico").body == b"ours"
+    response = await make_site(GardenPlugin).static.response("core/favicon.ico")
+    assert response.body == b"ours"

@@ -76,9 +76,11 @@ class Icon:
         self._path = path
 
     @endpoint(public=True)
-    async def on_get(self, req: Request, resp: Response) -> bytes | None:
+    async def on_get(self, req: Request, resp: Response) -> bytes:
         """Serve an icon of the site."""
-        file = self._site.static.response(self._path, if_none_match=req.get_header("If-None-Match"))
+        file = await self._site.static.response(
+            self._path, if_none_match=req.get_header("If-None-Match")
+        )
         if file is None:
             raise NotFound
         resp.status = file.status

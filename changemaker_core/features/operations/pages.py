@@ -31,12 +31,19 @@ class StaticFile:
         self._static = site.static
 
     @endpoint(public=True)
-    async def on_get(self, req: Request, resp: Response, *, path: str) -> bytes | None:
-        """Serve a style sheet, script or image of core or a plugin."""
-        file = self._static.response(
+    async def on_get(self, req: Request, resp: Response, *, path: str) -> bytes | Redirect:
+        """Serve a style sheet, script or image of core or a plugin.
+
+        An address of an earlier version, as a page has it that was open during an upgrade, leads
+        to the file as it is now.
+        """
+        moved = self._static.moved(path)
+        if moved is not None:
+            return Redirect(moved, status=302, headers=(("cache-control", "no-cache"),))
+        file = await self._static.response(
             path,
-            version=req.get_param("v"),
             if_none_match=req.get_header("If-None-Match"),
+            accept_encoding=req.get_header("Accept-Encoding") or "",
         )
         if file is None:
             raise NotFound

@@ -68,7 +68,8 @@ class Guards:
     def _csp(self, spec: Endpoint) -> str | None:
         if not spec.csp:
             return None
-        return security_policy(self._site.config.content_origins, spec.csp)
+        config = self._site.config
+        return security_policy(config.content_origins, spec.csp, config.static_url)
 
 
 def _guarded(
