@@ -37,9 +37,11 @@ class Check:
     ``name`` is unique in a site: begin it with the plugin's name and a dot. ``run(site)`` returns
     the findings, none where the check does not apply; an exception is reported as an error of this
     check alone. ``requires`` names checks that must find no error first: ``("migrations",)`` for
-    one that reads tables.
+    one that reads tables. ``keys`` are those of core's configuration that it draws conclusions
+    from: while one of them is invalid, the check is not run.
     """
 
     name: str
     run: Callable[[Site], Iterable[Finding]]
     requires: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()

@@ -15,11 +15,10 @@ from changemaker_core.db.model import MODELS
 from changemaker_core.hookspecs import KINDS, CoreHooks
 from changemaker_core.http.authentication import Authentication
 from changemaker_core.http.declarations import AUTHENTICATORS
-from changemaker_core.http.endpoint.checks import misdeclared
 from changemaker_core.http.response import security_policy
 from changemaker_core.http.routing import route_table
-from changemaker_core.identity import PERMISSIONS
 from changemaker_core.jobs import JOBS, SUBSCRIPTIONS, Outbox, core_jobs, subscription_job
+from changemaker_core.mismatches import mismatches
 from changemaker_core.plugin import manager
 from changemaker_core.plugin.loaded import PluginInfo
 from changemaker_core.plugin.manager import Core
@@ -43,7 +42,6 @@ if TYPE_CHECKING:
     from changemaker_core.plugin.base import Plugin
     from changemaker_core.plugin.collected import LoadedPlugins
     from changemaker_core.plugin.contributions import Contribution
-    from changemaker_core.plugin.errors import PluginError
     from changemaker_core.shared.optional_redis import OptionalRedis
     from changemaker_core.shared.second_level import RedisSecondLevel
     from changemaker_core.web import StaticFiles, Templates, Translations
@@ -276,15 +274,9 @@ class Site:
         return Templates(self)
 
 
-def _misdeclared(loaded: LoadedPlugins) -> list[PluginError]:
-    """Return what is wrong with the declarations of routes."""
-    permissions = {contribution.item.name for contribution in loaded.contributions(PERMISSIONS)}
-    return misdeclared(loaded, permissions)
-
-
 def core() -> Core:
     """Return what core brings to the loading of plugins: hooks, kinds and its own features."""
     from changemaker_core.features.accounts.plugin import AccountsPlugin
     from changemaker_core.features.operations.plugin import OperationsPlugin
 
-    return Core(CoreHooks, KINDS, (AccountsPlugin, OperationsPlugin), _misdeclared)
+    return Core(CoreHooks, KINDS, (AccountsPlugin, OperationsPlugin), mismatches)

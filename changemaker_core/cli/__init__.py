@@ -96,10 +96,10 @@ class Commands(click.Group):
 
 
 def _third_parties() -> dict[str, EntryPoint]:
-    from importlib.metadata import entry_points
+    """Return the entry points of other distributions, as far as they can be read."""
+    from changemaker_core.plugin.distributions import read
 
-    found = entry_points(group=ENTRY_POINTS)
-    return {entry_point.name: entry_point for entry_point in found}
+    return {point.name: point.entry_point for point in read(ENTRY_POINTS)[0]}
 
 
 def _origin(entry_point: EntryPoint) -> str:

@@ -17,15 +17,18 @@ import click
 from changemaker_core.cli.common import contains_site, no_site, site_folder, site_option
 from changemaker_core.cli.survey import Surveyed, surveyed
 from changemaker_core.diagnostics import Check, Finding
-from changemaker_core.plugin.errors import described, exception_line
+from changemaker_core.plugin.errors import PluginConfigError, described, exception_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
+    from changemaker_core.config import ConfigProblem
     from changemaker_core.plugin.contributions import Contribution
     from changemaker_core.plugin.errors import PluginError
     from changemaker_core.site import Site
 
+#: The keys of problems with a whole file or line: any other key may have been in it.
+UNREAD = frozenset({"file", "line"})
 MARKS = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
 
 
@@ -53,22 +56,30 @@ def doctor(as_json: bool) -> None:
 def _all_findings(found: Surveyed) -> Iterator[tuple[str, Finding]]:
     """Yield each finding with the name of its check.
 
-    A check runs only where those that it requires found no error.
+    A check runs only where those that it requires found no error, and the keys that it is about
+    are valid: otherwise it would report what follows from an error that is reported already.
     """
-    loaded, arguments = found.plugins.loaded, {"site": found.site}
-    checks, failed = loaded.hooks.collect(loaded.plugins, "operations_register_checks", arguments)
+    checks = found.plugins.loaded.offered("operations_register_checks")
     yield from (("configuration", finding) for finding in _configuration(found))
-    yield from (("plugins", finding) for finding in _plugins(found, failed))
+    yield from (("plugins", finding) for finding in _plugins(found))
     yield from (("libraries", finding) for finding in _libraries())
     if not contains_site(found.config.site_dir):
         return  # the rest would be about a site that does not exist
     in_error: set[str] = set()
     for contribution in checks:
-        name, requires = contribution.item.name, contribution.item.requires
-        findings = _run(contribution, found.site) if in_error.isdisjoint(requires) else None
+        check: Check = contribution.item
+        name, sound = check.name, in_error.isdisjoint(check.requires)
+        sound = sound and not _is_uncertain(found.config_problems, check.keys)
+        findings = _run(contribution, found.site) if sound else None
         if findings is None or any(finding.status == "error" for finding in findings):
             in_error.add(name)
         yield from ((name, finding) for finding in findings or ())
+
+
+def _is_uncertain(problems: Sequence[ConfigProblem], keys: Collection[str]) -> bool:
+    """Whether one of the keys has its default because what was written could not be used."""
+    wrong = {problem.key for problem in problems}
+    return bool(keys) and not wrong.isdisjoint({*keys, *UNREAD})
 
 
 def _libraries() -> Iterator[Finding]:
@@ -107,11 +118,24 @@ def _configuration(found: Surveyed) -> Iterator[Finding]:
         yield Finding("ok", "All keys are known and valid.")
 
 
-def _plugins(found: Surveyed, failed: Sequence[PluginError]) -> Iterator[Finding]:
-    problems = [*found.plugins.problems, *failed]
+def _own_problems(found: Surveyed) -> list[PluginError]:
+    """Return the problems of plugins, without those of tables in a file that cannot be read."""
+    unread = any(problem.key in UNREAD for problem in found.config_problems)
+    return [
+        problem
+        for problem in found.plugins.problems
+        if not (unread and isinstance(problem, PluginConfigError))
+    ]
+
+
+def _plugins(found: Surveyed) -> Iterator[Finding]:
+    problems = _own_problems(found)
     for p in problems:
         who = described(p.plugin, p.distribution, p.version)
         yield Finding("error", f"{who}: {p.problem}", p.fix)
+    for damage in found.plugins.damages:
+        if not damage.fatal:
+            yield Finding("warning", damage.detail, damage.fix)
     deny = found.config.plugins_deny
     for name in sorted({name for name in deny if deny.count(name) > 1}):
         yield Finding("warning", f"plugins.deny names {name!r} twice.", "Name it once.")

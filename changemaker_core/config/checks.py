@@ -32,9 +32,9 @@ NAMED = 5
 def checks() -> list[Check]:
     """Return the checks of this room."""
     return [
-        Check("secret", check_secret_key),
-        Check("files", check_permissions),
-        Check("base url", check_base_url),
+        Check("secret", check_secret_key, keys=("secret_key",)),
+        Check("files", check_permissions, keys=("database_url",)),
+        Check("base url", check_base_url, keys=("base_url", "development")),
         Check("disk", check_disk_space),
     ]
 

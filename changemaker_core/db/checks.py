@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def checks(site: Site) -> list[Check]:
     """Return the checks of this room."""
     return [
-        Check("database", check_database),
+        Check("database", check_database, keys=("database_url",)),
         Check("migrations", check_migrations, requires=("database",)),
         Check("models", check_models),
         *(

@@ -79,7 +79,8 @@ def _path_problems(route: Route) -> Iterator[tuple[str, str]]:
 
 
 def _path_claims(route: Route, _plugin: str) -> Iterator[Claim]:
-    yield Claim("path", route.path, key=normal_path(route.path))
+    by = type(route.resource).__name__
+    yield Claim("path", route.path, key=normal_path(route.path), by=by)
     # NOTE(router): Falcon's router wants one name for the parameter at one place of all paths.
     segments = route.path.split("/")
     for length, segment in enumerate(segments, start=1):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -9,7 +11,7 @@ from typing import TYPE_CHECKING
 from changemaker_core.plugin.contributions import Kind, named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,5 +86,21 @@ class Subscription:
     func: Callable[..., None]
 
 
-JOBS = Kind("cm_register_jobs", Job, named("job", "."))
+_QUEUE = re.compile(r"[a-z][a-z0-9-]*")
+
+
+def _problems(job: Job) -> Iterator[tuple[str, str]]:
+    func: object = job.func
+    if not callable(func):
+        problem = f"The function of the job {job.name!r} cannot be called."
+        yield problem, "Write the function itself: Job('petitions.remind', remind)."
+    elif inspect.iscoroutinefunction(func):
+        problem = f"The function of the job {job.name!r} is `async`; jobs run on threads."
+        yield problem, "Write `def` instead of `async def`."
+    if not _QUEUE.fullmatch(job.queue):
+        problem = f"The queue {job.queue!r} of the job {job.name!r} is no name of a queue."
+        yield problem, "Name it with a-z, 0-9 and -, a letter first: queue='mail'."
+
+
+JOBS = Kind("cm_register_jobs", Job, named("job", "."), _problems)
 SUBSCRIPTIONS = Kind("cm_register_subscriptions", Subscription)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def checks() -> list[Check]:
     """Return the checks of this room."""
-    return [Check("mail", check_mail)]
+    return [Check("mail", check_mail, keys=("smtp_url", "mail_from", "development"))]
 
 
 def check_mail(site: Site) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from changemaker_core.config import Config
     from changemaker_core.plugin.contributions import Contribution, Kind
+    from changemaker_core.plugin.errors import PluginError
     from changemaker_core.plugin.hooks import Hooks
     from changemaker_core.plugin.loaded import LoadedPlugin, Skipped
 
@@ -41,6 +42,7 @@ class LoadedPlugins:
         self.hooks = hooks
         self.config = config
         self._contributions: dict[str, tuple[Contribution[Any], ...]] = {}
+        self._offered: dict[str, list[Contribution[Any]]] = {}
 
     def freeze(self, kind: Kind[T], contributions: Sequence[Contribution[T]]) -> None:
         """Set what was collected of one kind, once."""
@@ -68,12 +70,30 @@ class LoadedPlugins:
     def call_hook(self, hook: str, **arguments: Any) -> list[Contribution[Any]]:
         """Return what every implementation of a hook returns, flattened, in dependency order.
 
-        Raises :class:`BootFailed` with every implementation that raised or returned a wrong value.
+        A hook that takes only the site is called once for a site, at the latest when it is built;
+        its result is kept. Raises :class:`BootFailed` with every implementation that raised or
+        returned a wrong value.
         """
+        kept = arguments.keys() == {"site"}
+        if kept and hook in self._offered:
+            return list(self._offered[hook])
         found, problems = self.hooks.collect(self.plugins, hook, arguments)
         if problems:
             raise BootFailed(problems)
-        return found
+        if kept:
+            self._offered[hook] = found
+        return list(found)
+
+    def collect_offered(self, hook: str, site: object) -> list[PluginError]:
+        """Call a hook that takes only the site, unless it was; return what is wrong."""
+        if hook in self._offered:
+            return []
+        self._offered[hook], problems = self.hooks.collect(self.plugins, hook, {"site": site})
+        return problems
+
+    def offered(self, hook: str) -> list[Contribution[Any]]:
+        """Return the valid results of a hook that takes only the site, as they were kept."""
+        return list(self._offered[hook])
 
     def config_of(self, of: type[PluginConfig]) -> PluginConfig:
         """Return a plugin's configuration, by the Struct that it declares as ``config``."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from changemaker_core.plugin.errors import PluginConflict, PluginInvalid
+from changemaker_core.plugin.places import located, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -22,8 +24,8 @@ class Claim:
 
     ``kind`` is what messages call it, ``name`` as the plugin writes it. ``key`` decides whether
     two names are the same; it is the name where it is not given. ``prefix`` is what the name must
-    begin with. Several plugins may make a claim with ``place`` (where the name is written) if
-    they write the name the same.
+    begin with. ``by`` is what makes the claim, such as the class of a resource. Several plugins may
+    make a claim with ``place`` (where the name is written) if they write the name the same.
     """
 
     kind: str
@@ -31,6 +33,7 @@ class Claim:
     key: str = ""
     prefix: str = ""
     place: str = ""
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,6 +79,14 @@ class Contribution(Generic[T]):
 
     item: T
     plugin: LoadedPlugin
+    #: The implementation of the hook that returned it.
+    made_by: Callable[..., Any] | None = None
+
+    @property
+    def place(self) -> str:
+        """Where its class is written, or it is made; for messages, since it reads the source."""
+        own = place_of(self.item) if isinstance(self.item, type) else ""
+        return own or (place_of(self.made_by) if self.made_by else "")
 
 
 def problems_of(kind: Kind[T], contributions: Iterable[Contribution[T]]) -> list[PluginError]:
@@ -85,39 +96,82 @@ def problems_of(kind: Kind[T], contributions: Iterable[Contribution[T]]) -> list
     import, in ``discovery``.
     """
     problems: list[PluginError] = []
-    holders: dict[tuple[str, str], tuple[Claim, LoadedPlugin]] = {}
+    holders: dict[tuple[str, str], _Held[T]] = {}
     for contribution in contributions:
         item, plugin = contribution.item, contribution.plugin
-        if found := [plugin.error(PluginInvalid, *each) for each in kind.problems(item)]:
-            problems += found
-            continue
-        for claim in kind.claims(item, plugin.name):
-            if not claim.name.startswith(claim.prefix):
-                problem = f"The {claim.kind} {claim.name!r} does not begin with {claim.prefix!r}."
-                fix = f"Call it {claim.prefix}…, so that its name shows which plugin it belongs to."
-                problems.append(plugin.error(PluginInvalid, problem, fix))
+        found = list(kind.problems(item)) or _wrong_prefixes(kind, contribution)
+        for problem, fix in found:
+            problem = located(problem, contribution.place)
+            problems.append(plugin.error(PluginInvalid, problem, fix))
+        for claim in () if found else kind.claims(item, plugin.name):
             key = (claim.kind, claim.key or claim.name)
-            held, holder = holders.setdefault(key, (claim, plugin))
-            if held is not claim and not (claim.place and held.name == claim.name):
-                problems.append(_conflict(claim, plugin, held, holder))
+            held = holders.setdefault(key, _Held(claim, contribution))
+            if held.claim is not claim and not (claim.place and held.claim.name == claim.name):
+                problems.append(_conflict(held, _Held(claim, contribution)))
                 break
     return problems
 
 
-def _conflict(claim: Claim, plugin: LoadedPlugin, held: Claim, holder: LoadedPlugin) -> PluginError:
+@dataclass(frozen=True, slots=True)
+class _Held(Generic[T]):
+    """A name, and the contribution that claims it."""
+
+    claim: Claim
+    contribution: Contribution[T]
+
+    @property
+    def plugin(self) -> LoadedPlugin:
+        return self.contribution.plugin
+
+    @property
+    def fits(self) -> bool:
+        """Whether a step of the name is the plugin's: ``/api/parks/{id}`` for parks."""
+        return self.plugin.name in re.split(r"[^a-z0-9]+", self.claim.name.lower())
+
+    def __str__(self) -> str:
+        by = f" of {self.claim.by}" if self.claim.by else ""
+        return f"the {self.claim.kind} {self.claim.name!r}{by}"
+
+
+def _wrong_prefixes(kind: Kind[T], contribution: Contribution[T]) -> list[tuple[str, str]]:
+    """Return the names that do not begin with the plugin's: they claim nothing from others."""
+    return [
+        (
+            f"The {claim.kind} {claim.name!r} does not begin with {claim.prefix!r}.",
+            f"Call it {claim.prefix}…, so that its name shows which plugin it belongs to.",
+        )
+        for claim in kind.claims(contribution.item, contribution.plugin.name)
+        if not claim.name.startswith(claim.prefix)
+    ]
+
+
+def _conflict(first: _Held[T], second: _Held[T]) -> PluginError:
+    """Return the error of the plugin whose name the claim does not contain; else the second's."""
+    if first.plugin is not second.plugin and second.fits and not first.fits:
+        first, second = second, first
+    claim, plugin, place = second.claim, second.plugin, second.contribution.place
+    held, holder = first.claim, first.plugin
     if claim.place:
         problem = (
             f"The {claim.kind} {claim.name!r} of {claim.place!r} must have the name {held.name!r}, "
             f"which it has in {held.place!r} of {holder}."
         )
         fix = f"Write {held.name!r} in both; item parameters are named {{id}} or {{slug}}."
-        return plugin.error(PluginConflict, problem, fix, (holder.name,))
-    as_written = "" if held.name == claim.name else f" (as {held.name!r})"
+        return plugin.error(PluginConflict, located(problem, place), fix, (holder.name,))
+    as_written = "" if held.name == claim.name else f", as {held.name!r}"
     if holder is plugin:
-        problem = f"It registers the {claim.kind} {claim.name!r} twice{as_written}."
-        return plugin.error(PluginConflict, problem, "Remove one of them.", (plugin.name,))
-    problem = f"The {claim.kind} {claim.name!r} already belongs to {holder}{as_written}."
+        problem = f"It registers {second} twice{as_written}."
+        return plugin.error(
+            PluginConflict, located(problem, place), "Remove one of them.", (plugin.name,)
+        )
+    by = f", by {held.by}" if held.by else ""
+    problem = f"{_capital(str(second))} already belongs to {holder}{as_written}{by}."
     fix = (
-        f"Leave one of the two out with plugins.deny, or ask its author to change the {claim.kind}."
+        f"Leave one of the two out with plugins.deny, or ask its author to change the {claim.kind}"
+        f" so that it contains {plugin.name!r}."
     )
-    return plugin.error(PluginConflict, problem, fix, (holder.name,))
+    return plugin.error(PluginConflict, located(problem, place), fix, (holder.name,))
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

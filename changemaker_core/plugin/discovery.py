@@ -9,12 +9,14 @@ from importlib import metadata
 from typing import TYPE_CHECKING
 
 import msgspec
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from changemaker_core.plugin import distributions
 from changemaker_core.plugin.base import Plugin
 from changemaker_core.plugin.errors import (
     PluginConflict,
+    PluginDamaged,
     PluginDependencyMissing,
     PluginError,
     PluginImportFailed,
@@ -29,9 +31,10 @@ from changemaker_core.plugin.loaded import Skipped
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from changemaker_core.config import Config
+    from changemaker_core.plugin.distributions import Damage
     from changemaker_core.plugin.loaded import Status
 
 GROUP = "changemaker.plugins"
@@ -74,6 +77,7 @@ class Found:
     candidates: tuple[Candidate, ...] = ()
     skipped: tuple[Skipped, ...] = ()
     problems: tuple[PluginError, ...] = ()
+    damages: tuple[Damage, ...] = ()
 
 
 @cache
@@ -87,33 +91,42 @@ def core_version() -> str | None:
 
 def installed() -> tuple[Candidate, ...]:
     """Return every plugin of the installed distributions, sorted."""
-    points = metadata.entry_points(group=GROUP)
-    return tuple(sorted(map(_candidate, points), key=lambda c: (c.name, c.distribution or "")))
+    return _installed()[0]
 
 
-def _candidate(point: metadata.EntryPoint) -> Candidate:
-    distribution = point.dist
-    if distribution is None:
-        return Candidate(point.name, None, None, entry_point=point)
-    requirements = tuple(distribution.requires or ())
-    name, version = distribution.metadata["Name"], distribution.version
-    return Candidate(point.name, name, version, requirements, entry_point=point)
+def _installed() -> tuple[tuple[Candidate, ...], list[Damage]]:
+    points, damages = distributions.read(GROUP)
+    candidates = (
+        Candidate(p.name, p.distribution, p.version, p.requirements, entry_point=p.entry_point)
+        for p in points
+    )
+    return tuple(candidates), damages
 
 
 def find(config: Config, features: Iterable[str]) -> Found:
     """Return the installed plugins that the configuration allows and whose versions fit."""
-    everything = installed()
-    refused = _misspelt(config, everything, frozenset(features))
+    everything, damages = _installed()
+    refused = _misspelt(config, everything, frozenset(features), damages)
     skipped = [note for c in everything if (note := _left_out(c, config))]
     left_out = {note.name for note in skipped}
     wanted = [c for c in everything if c.name not in left_out]
     providers: set[str] = {canonicalize_name(c.distribution) for c in everything if c.distribution}
-    problems = [*refused, *_same_names(wanted)]
+    problems = [*refused, *_same_names(wanted), *_damaged(config, damages)]
     problems += [p for c in wanted for p in _versions(c, providers)]
     failed = {problem.plugin for problem in problems}
     skipped += [c.skipped("failed", _reason(c, problems)) for c in wanted if c.name in failed]
     sound = tuple(c for c in wanted if c.name not in failed)
-    return Found(sound, tuple(skipped), tuple(problems))
+    return Found(sound, tuple(skipped), tuple(problems), tuple(damages))
+
+
+def _damaged(config: Config, damages: Iterable[Damage]) -> Iterator[PluginError]:
+    """Yield the distributions of which a plugin may be missing, unless it is left out."""
+    for damage in damages:
+        name = damage.distribution.removeprefix("changemaker-")
+        allowed = config.plugins_allow is None or name in config.plugins_allow
+        if damage.fatal and allowed and name not in config.plugins_deny:
+            fix = f"{damage.fix} Or {leave_out(name)}."
+            yield PluginDamaged(name, damage.distribution, "?", damage.detail, fix)
 
 
 def _reason(candidate: Candidate, problems: Iterable[PluginError]) -> str:
@@ -129,10 +142,15 @@ def _left_out(candidate: Candidate, config: Config) -> Skipped | None:
 
 
 def _misspelt(
-    config: Config, everything: Sequence[Candidate], features: frozenset[str]
+    config: Config,
+    everything: Sequence[Candidate],
+    features: frozenset[str],
+    damages: Sequence[Damage],
 ) -> list[PluginError]:
     """Return problems with names in the configuration that belong to no plugin."""
     names = {candidate.name for candidate in everything} | features
+    # Of a damaged plugin the damage is reported, and nothing that follows from it.
+    names |= {damage.distribution.removeprefix("changemaker-") for damage in damages}
     problems = [_absent(n, "plugins.allow", names) for n in _new(config.plugins_allow, names)]
     for name in sorted(set(config.plugins_deny)):
         if name in features:
@@ -178,7 +196,14 @@ def _versions(candidate: Candidate, providers: set[str]) -> list[PluginError]:
     """Compare the distribution's requirements of core and plugins with what is installed."""
     problems = []
     for text in candidate.requirements:
-        requirement = Requirement(text)
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement:
+            problem = f"Its requirement {text!r} is not one (Requires-Dist)."
+            fix = f"`pip install --force-reinstall {candidate.distribution}`, or "
+            fix += f"{leave_out(candidate.name)}."
+            problems.append(candidate.error(PluginDamaged, problem, fix))
+            continue
         name = canonicalize_name(requirement.name)
         if not (name.startswith("changemaker-") or name in providers):
             continue

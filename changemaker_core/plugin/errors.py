@@ -54,6 +54,10 @@ class PluginDependencyMissing(PluginError):
     """A plugin or distribution that this one requires is absent."""
 
 
+class PluginDamaged(PluginError):
+    """The installed files of a distribution cannot be read."""
+
+
 class PluginCycle(PluginError):
     """Plugins require each other in a circle."""
 

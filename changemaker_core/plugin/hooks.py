@@ -25,6 +25,7 @@ from changemaker_core.plugin.errors import (
     exception_line,
     leave_out,
 )
+from changemaker_core.plugin.places import located, place_of
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -160,9 +161,12 @@ class Hooks:
             return [], [raised(plugin, spec.name, error)]
         if spec.item is None:
             return ([] if result is None else [Contribution(result, plugin)]), []
-        if problem := _wrong_result(plugin, spec, result):
-            return [], [problem]
-        return [Contribution(item, plugin) for item in result], []
+        implementation = self._implementation(plugin, spec.name)
+        function = implementation.function if implementation else None
+        if wrong := _wrong_result(spec, result):
+            problem, fix = wrong
+            return [], [plugin.error(PluginInvalid, located(problem, place_of(function)), fix)]
+        return [Contribution(item, plugin, function) for item in result], []
 
 
 def misconfigured(plugin: LoadedPlugin, error: ConfigError) -> list[PluginError]:
@@ -180,19 +184,19 @@ def raised(plugin: LoadedPlugin, doing: str, error: BaseException) -> PluginErro
     return failed
 
 
-def _wrong_result(plugin: LoadedPlugin, spec: Spec, result: object) -> PluginError | None:
+def _wrong_result(spec: Spec, result: object) -> tuple[str, str] | None:
+    """Return the problem and fix of what an implementation returned."""
     expected = f"list[{spec.item}]"
     if not isinstance(result, list):
         problem = f"{spec.name} returned {_described_value(result)} instead of a {expected}."
-        fix = "Return a list; an empty one if there is nothing to contribute."
-        return plugin.error(PluginInvalid, problem, fix)
+        return problem, "Return a list; an empty one if there is nothing to contribute."
     expected_class = spec.item_class() or object
     wrong = [item for item in result if not isinstance(item, expected_class)]
     if not wrong:
         return None
     found = _described_value(wrong[0])
     problem = f"{spec.name} returned a list with {found} in it instead of {spec.item}."
-    return plugin.error(PluginInvalid, problem, f"Return a {expected}.")
+    return problem, f"Return a {expected}."
 
 
 def _described_value(value: object) -> str:
@@ -221,7 +225,8 @@ def implementation_problems(
                 None if _excused(hook, specs, prefixes) else _misfit(hook, method, options, specs)
             )
         if found:
-            problems.append(plugin.error(PluginInvalid, *found))
+            problem, fix = found
+            problems.append(plugin.error(PluginInvalid, located(problem, place_of(method)), fix))
     return problems
 
 

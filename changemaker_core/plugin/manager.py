@@ -36,6 +36,7 @@ from changemaker_core.plugin.hooks import (
 )
 from changemaker_core.plugin.loaded import LoadedPlugin, Skipped
 from changemaker_core.plugin.order import Edges, Order, sort
+from changemaker_core.plugin.places import located, place_of
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from changemaker_core.config import Config
     from changemaker_core.plugin.base import Plugin
     from changemaker_core.plugin.discovery import Candidate
+    from changemaker_core.plugin.distributions import Damage
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Survey:
     loaded: LoadedPlugins
     problems: tuple[PluginError, ...]
     order: Order
+    damages: tuple[Damage, ...] = ()
 
 
 def load(
@@ -136,6 +139,7 @@ class _Boot:
         self.problems: list[PluginError] = []
         self.settings: dict[type[msgspec.Struct], msgspec.Struct] = {}
         self.order = Order(())
+        self.damages: tuple[Damage, ...] = ()
 
     # -- before import
 
@@ -154,6 +158,7 @@ class _Boot:
             return
         if plugins is None:
             found = discovery.find(self.config, [c.name for c in own])
+            self.damages = found.damages
         else:
             found = discovery.from_list(plugins)
         self.problems += found.problems
@@ -185,6 +190,7 @@ class _Boot:
         if not isinstance(cls, PluginError) and (
             wrong := discovery.manifest_problem(candidate, cls)
         ):
+            wrong.problem = located(wrong.problem, place_of(cls))
             cls = wrong
         if isinstance(cls, PluginError):
             return self._drop(candidate, [cls])
@@ -302,12 +308,25 @@ class _Boot:
                 found, problems = self.hooks.collect(self.plugins, kind.hook, {"site": site})
                 self.problems += problems
             loaded.freeze(kind, found)
+        if site is not None:
+            self._collect_offered(loaded, site)
+
+    def _collect_offered(self, loaded: LoadedPlugins, site: Host) -> None:
+        """Call the hooks that features and plugins offer, so that a wrong value is known now.
+
+        Only those that take the site and return a list; the owner of any other knows when.
+        """
+        own = {kind.hook for kind in self.kinds}
+        for name, spec in self.hooks.specs().items():
+            if name not in own and spec.arguments == ("site",) and spec.item is not None:
+                self.problems += loaded.collect_offered(name, site)
 
     def finish(self, loaded: LoadedPlugins) -> Survey:
         """Return the loaded plugins, and each problem once."""
         # NOTE(twice): a hook that two features call reports the same problem to both.
         distinct = {(p.plugin, type(p).__name__, p.problem): p for p in self.problems}
-        return Survey(loaded, tuple(distinct[key] for key in sorted(distinct)), self.order)
+        problems = tuple(distinct[key] for key in sorted(distinct))
+        return Survey(loaded, problems, self.order, self.damages)
 
 
 #: A plugin with one of these stands in the report, or one that it requires does.

@@ -32,6 +32,11 @@ def place_of(function: Any) -> str:
         return ""
 
 
+def located(problem: str, place: str) -> str:
+    """Return a sentence with its place: ``It returned nothing (/…/plugin.py, line 12).``"""
+    return f"{problem.removesuffix('.')} ({place})." if place else problem
+
+
 def author_place(trace: TracebackType | None) -> str:
     """Return ``/…/plugin.py, line 12``: the innermost line of a traceback that is an author's.
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def checks() -> list[Check]:
     """Return the checks of this room."""
-    return [Check("redis", check_redis)]
+    return [Check("redis", check_redis, keys=("redis_url", "database_url"))]
 
 
 def check_redis(site: Site) -> Iterator[Finding]:

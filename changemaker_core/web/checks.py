@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def checks() -> list[Check]:
     """Return the checks of this room."""
     return [
-        Check("home page", check_home_page),
+        Check("home page", check_home_page, keys=("home_page",)),
         Check("page sources", check_sources),
         Check("overrides", check_overrides),
         Check("languages", check_languages),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +12,7 @@ from changemaker_core.plugin import discovery, manager
 from changemaker_core.plugin.base import Plugin
 from changemaker_core.plugin.errors import (
     PluginConflict,
+    PluginDamaged,
     PluginDependencyMissing,
     PluginImportFailed,
     PluginIncompatible,
@@ -18,6 +21,9 @@ from changemaker_core.plugin.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from tests.plugin.conftest import Shelf
 
 
@@ -228,6 +234,68 @@ def test_a_manifest_that_is_wrong(shelf: Shelf, name: str, body: str, told: str)
 def test_a_plugin_that_cannot_be_made(shelf: Shelf) -> None:
     shelf.plugin("parks", "def __init__(self, bench): ...")
     assert "bench" in shelf.only_problem(PluginImportFailed).problem
+
+
+@pytest.fixture
+def damaged(shelf: Shelf) -> Callable[[str], Path]:
+    """Damages the metadata of the plugin parks in one way; trees stays sound."""
+    shelf.plugin("parks")
+    shelf.plugin("trees")
+    info = shelf.folder / "changemaker_parks-1.2.3.dist-info"
+
+    def damage(way: str) -> Path:
+        points, text = info / "entry_points.txt", (info / "METADATA").read_text()
+        if way == "requirement":
+            (info / "METADATA").write_text(text.replace(">=0.1,<0.2", ">=zero!"))
+        elif way == "not utf-8":
+            points.write_bytes(points.read_bytes() + b"\xff\xfe = \xff")
+        elif way == "not ini":
+            points.write_text("parks = before any section\n[changemaker.plugins\n")
+        elif way == "left behind":
+            shutil.copytree(info, info.with_name("~hangemaker_parks-1.2.2.dist-info"))
+        elif way == "stale":
+            (shelf.folder / "changemaker_gone-1.0.dist-info").mkdir()
+        elif way == "twice":
+            shutil.copytree(info, info.with_name("changemaker_parks-1.2.2.dist-info"))
+        importlib.invalidate_caches()
+        return info
+
+    return damage
+
+
+@pytest.mark.parametrize("way", ["requirement", "not utf-8", "not ini"])
+def test_a_damaged_plugin_is_one_problem_and_hides_no_other(
+    shelf: Shelf, damaged: Callable[[str], Path], way: str
+) -> None:
+    damaged(way)
+    shelf.toml("[parks]\nbenches = 1")  # its table is no second problem
+    problem = shelf.only_problem(PluginDamaged)
+    assert problem.plugin == "parks"
+    assert "--force-reinstall changemaker-parks" in problem.fix
+    assert [plugin.name for plugin in shelf.survey().loaded.plugins] == ["trees"]
+    shelf.toml("[plugins]\ndeny = ['parks']")
+    assert names(shelf.load()) == ["trees"]
+    assert names(shelf.load(features=[Accounts], safe_mode=True)) == ["accounts"]
+
+
+@pytest.mark.parametrize(
+    ("way", "told"),
+    [
+        ("left behind", "pip left ~hangemaker_parks-1.2.2.dist-info behind"),
+        ("stale", "changemaker_gone-1.0.dist-info has no METADATA"),
+        ("twice", "changemaker-parks is installed twice"),
+    ],
+)
+def test_what_is_left_of_distributions_is_a_finding_and_stops_nothing(
+    shelf: Shelf, damaged: Callable[[str], Path], way: str, told: str
+) -> None:
+    damaged(way)
+    found = shelf.survey()
+    assert names(found.loaded) == ["parks", "trees"]
+    assert found.problems == ()
+    (damage,) = found.damages
+    assert told in damage.detail
+    assert str(shelf.folder) in damage.fix or "Delete" in damage.fix
 
 
 def test_core_without_metadata_has_no_version(shelf: Shelf) -> None:

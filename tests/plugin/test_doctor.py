@@ -57,6 +57,30 @@ def test_doctor_of_a_site_in_order(site: Path) -> None:
     assert names == checks | {"influence.directory"}
 
 
+@pytest.mark.parametrize(
+    ("environ", "silent"),
+    [
+        ({"DATABASE_URL": "mysql://h/n"}, {"database", "migrations", "queues", "files"}),
+        ({"SMTP_URL": "mail.example.org"}, {"mail"}),
+        ({"BASE_URL": "example.org"}, {"base url"}),
+    ],
+)
+def test_nothing_is_concluded_from_a_key_that_is_wrong(
+    site: Path, environ: dict[str, str], silent: set[str]
+) -> None:
+    finished = run(migrated(site), "doctor", "--json", **environ)
+    assert [status for status, _ in findings(finished, "configuration")] == ["error"]
+    assert not silent & {finding["name"] for finding in json.loads(finished.stdout)}
+
+
+def test_a_file_that_cannot_be_read_is_the_one_error(site: Path) -> None:
+    (migrated(site) / "changemaker.toml").write_text("organisation = \n[influence]\n")
+    finished = run(site, "doctor", "--json")
+    errors = [each for each in json.loads(finished.stdout) if each["status"] == "error"]
+    assert [each["name"] for each in errors] == ["configuration"]
+    assert "changemaker.toml:1" in errors[0]["detail"]
+
+
 def test_a_folder_without_a_site(tmp_path: Path) -> None:
     finished = run(tmp_path, "doctor", "--json", SECRET_KEY="")
     assert finished.exit_code == 1

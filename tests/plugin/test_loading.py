@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -291,11 +292,50 @@ def test_permissions_are_prefixed_and_belong_to_one_plugin(shelf: Shelf) -> None
     give = "@hookimpl\ndef media_register_permissions(self): return [Permission('{}', 'x')]"
     shelf.plugin("parks", give.format("parks.write"))
     shelf.plugin("trees", give.format("parks.write"))
-    with pytest.raises(BootFailed) as raised:
-        shelf.load().call_hook("media_register_permissions", site=None)
-    kinds = {type(problem) for problem in raised.value.problems}
-    assert kinds == {PluginInvalid, PluginConflict}
-    assert {problem.plugin for problem in raised.value.problems} == {"trees"}
+    problem = shelf.only_problem(PluginInvalid)  # at boot, whoever calls the hook or not
+    assert (problem.plugin, "'parks.write'" in problem.problem) == ("trees", True)
+
+
+OFFERS = """
+@hookspec
+def media_register_stores(site) -> list[str]: ...
+
+@hookspec
+def media_register_sizes(site, unit) -> list[str]: ...
+"""
+
+
+def test_a_hook_that_takes_the_site_is_called_once_and_its_result_kept(shelf: Shelf) -> None:
+    shelf.plugin("media", hookspecs=OFFERS)
+    count = "@hookimpl\ndef media_register_stores(self): RAN.append('called'); return ['a']"
+    shelf.plugin("parks", count)
+    loaded = shelf.load()
+    assert shelf.ran().count("called") == 1
+    for _ in range(2):
+        (contribution,) = loaded.call_hook("media_register_stores", site=None)
+        assert contribution.item == "a"
+    assert shelf.ran().count("called") == 1
+
+
+def test_other_hooks_are_left_to_their_owners(shelf: Shelf) -> None:
+    shelf.plugin("media", hookspecs=OFFERS)
+    shelf.plugin("parks", "@hookimpl\ndef media_register_sizes(self): return None")
+    loaded = shelf.load()
+    with pytest.raises(BootFailed, match="media_register_sizes returned nothing"):
+        loaded.call_hook("media_register_sizes", site=None, unit="px")
+
+
+def test_all_problems_of_all_kinds_are_one_report(shelf: Shelf) -> None:
+    shelf.plugin("media", hookspecs=OFFERS)
+    shelf.plugin("alder", head="raise ValueError")
+    shelf.plugin("birch", "@hookimpl\ndef cm_register_rotues(self): return []")
+    shelf.plugin("cedar", "@hookimpl\ndef media_register_stores(self): return 1 / 0")
+    shelf.plugin("elm", "@hookimpl\ndef cm_register_jobs(self): return None")
+    shelf.plugin("fir", REGISTER_ROUTES.format("Route('fir', object())"))
+    report = shelf.failure()
+    assert [p.plugin for p in report.problems] == ["alder", "birch", "cedar", "elm", "fir"]
+    places = re.findall(r"changemaker_(\w+)/plugin\.py, line \d+", str(report))
+    assert places == ["alder", "birch", "cedar", "elm", "fir"]
 
 
 def test_a_sweep_inside_of_a_feature_reports_the_plugin_at_fault(shelf: Shelf) -> None:
@@ -388,22 +428,43 @@ class Bench(Model):
 @pytest.mark.parametrize(
     ("hook", "item", "told"),
     [
-        ("models", "Bench", "The table 'benches' does not begin with 'parks_'."),
-        ("jobs", "Job('tidy', print)", "The job 'tidy' does not begin with 'parks.'."),
+        ("models", "Bench", "The table 'benches' does not begin with 'parks_'"),
+        ("jobs", "Job('tidy', print)", "The job 'tidy' does not begin with 'parks.'"),
         ("metrics", "Metric('benches_total', 'x')", "The metric 'benches_total'"),
         (
             "authenticators",
             "Authenticator('badge', print, headers=('X-Badge',))",
             "The authenticator 'badge'",
         ),
-        ("routes", "Route('parks', object())", "'parks' is not a path."),
+        ("routes", "Route('parks', object())", "'parks' is not a path"),
         ("routes", "Route('/a/{id}/{id}', object())", "names a parameter twice"),
     ],
 )
 def test_names_say_whose_they_are(shelf: Shelf, hook: str, item: str, told: str) -> None:
     body = f"@hookimpl\ndef cm_register_{hook}(self): return [{item}]"
     shelf.plugin("parks", body, head=MODEL.format("benches"))
-    assert told in shelf.only_problem(PluginInvalid).problem
+    problem = shelf.only_problem(PluginInvalid).problem
+    assert told in problem
+    assert re.search(r"plugin\.py, line \d+\)\.$", problem)
+
+
+def test_a_collision_blames_the_plugin_whose_name_the_path_lacks(shelf: Shelf) -> None:
+    head = "class MapPage: ...\nclass TreePage: ..."
+    shelf.plugin("parks", REGISTER_ROUTES.format("Route('/api/trees/{id}', MapPage())"), head=head)
+    shelf.plugin("trees", REGISTER_ROUTES.format("Route('/api/trees/{id}', TreePage())"), head=head)
+    problem = shelf.only_problem(PluginConflict)
+    assert (problem.plugin, problem.others) == ("parks", ("trees",))
+    assert "The path '/api/trees/{id}' of MapPage already belongs to trees" in problem.problem
+    assert "by TreePage" in problem.problem
+    assert "changemaker_parks/plugin.py, line" in problem.problem
+
+
+def test_a_name_without_its_prefix_takes_none_from_others(shelf: Shelf) -> None:
+    body = "@hookimpl\ndef cm_register_jobs(self): return [Job('trees.prune', print)]"
+    shelf.plugin("parks", body)
+    shelf.plugin("trees", body)
+    problem = shelf.only_problem(PluginInvalid)
+    assert (problem.plugin, "begin with 'parks.'" in problem.problem) == ("parks", True)
 
 
 @pytest.mark.parametrize(

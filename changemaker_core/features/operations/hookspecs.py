@@ -4,14 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from changemaker_core import Check, Kind, hookspec, named
+from changemaker_core import Check, Claim, Kind, hookspec
 from changemaker_core.features.operations.declarations import HealthCheck
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from changemaker_core import Site
 
-HEALTH_CHECKS = Kind("operations_register_health_checks", HealthCheck, named("health check"))
-CHECKS = Kind("operations_register_checks", Check, named("check"))
+
+def _health_check(check: HealthCheck, plugin: str) -> Iterator[Claim]:
+    yield Claim("health check", check.name, prefix=_prefix(plugin))
+
+
+def _check(check: Check, plugin: str) -> Iterator[Claim]:
+    yield Claim("check", check.name, prefix=_prefix(plugin))
+
+
+def _prefix(plugin: str) -> str:
+    """A plugin's checks begin with its name; this feature brings those of core's rooms."""
+    return "" if plugin == "operations" else f"{plugin}."
+
+
+HEALTH_CHECKS = Kind("operations_register_health_checks", HealthCheck, _health_check)
+CHECKS = Kind("operations_register_checks", Check, _check)
 
 
 class OperationsHooks:

@@ -1,0 +1,85 @@
+"""What is wrong with contributions of several kinds taken together, once all are collected."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from changemaker_core.config.rules import home_page_loop
+from changemaker_core.http.declarations import PARAMETER, ROUTES
+from changemaker_core.http.endpoint.checks import misdeclared
+from changemaker_core.identity import PERMISSIONS, ROLES
+from changemaker_core.identity.actor import EVERYTHING
+from changemaker_core.plugin.errors import PluginInvalid
+from changemaker_core.plugin.places import located
+from changemaker_core.text import did_you_mean
+from changemaker_core.web.declarations import HOME_PAGES, NAVIGATION
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from changemaker_core.http.declarations import Route
+    from changemaker_core.plugin.collected import LoadedPlugins
+    from changemaker_core.plugin.contributions import Contribution
+    from changemaker_core.plugin.errors import PluginError
+
+#: A parameter that matches the rest of a path.
+_REST = ":path}"
+
+
+def mismatches(loaded: LoadedPlugins) -> list[PluginError]:
+    """Return what does not fit together: permissions of endpoints and roles, paths of menus."""
+    permissions = {contribution.item.name for contribution in loaded.contributions(PERMISSIONS)}
+    return [
+        *misdeclared(loaded, permissions),
+        *_unknown_permissions(loaded, permissions),
+        *_dead_links(loaded),
+    ]
+
+
+def _unknown_permissions(
+    loaded: LoadedPlugins, permissions: Collection[str]
+) -> Iterator[PluginError]:
+    for contribution in loaded.contributions(ROLES):
+        for name in sorted(contribution.item.permissions - {EVERYTHING, *permissions}):
+            problem = f"The role {contribution.item.name!r} has the permission {name!r}, which no "
+            problem = located(f"{problem}plugin registers.", contribution.place)
+            fix = f"Register it in cm_register_permissions.{did_you_mean(name, permissions)}"
+            yield contribution.plugin.error(PluginInvalid, problem, fix)
+
+
+def _dead_links(loaded: LoadedPlugins) -> Iterator[PluginError]:
+    """Yield home pages and entries of the menu that lead to no route, or back to ``/``."""
+    routes = [contribution.item for contribution in loaded.contributions(ROUTES)]
+    links: list[Contribution[Any]] = [
+        *loaded.contributions(HOME_PAGES),
+        *loaded.contributions(NAVIGATION),
+    ]
+    for contribution in links:
+        item, plugin = contribution.item, contribution.plugin
+        kind = type(item).__name__
+        if kind == "HomePage" and home_page_loop(item.path):
+            problem = f"HomePage({item.path!r}) is / itself, which leads to the home page."
+            fix = "Name another path, and register a route for it."
+        elif not serves(routes, item.path):
+            known = did_you_mean(item.path, [route.path for route in routes])
+            problem = f"{kind}({item.path!r}) leads to no route of any plugin.{known}"
+            fix = "Correct the path, or leave it out where the plugin that serves it is absent."
+        else:
+            continue
+        yield plugin.error(PluginInvalid, located(problem, contribution.place), fix)
+
+
+def serves(routes: Collection[Route], path: str) -> bool:
+    """Return whether one of the routes matches a path with its parameters filled in."""
+    steps = urlsplit(path).path.rstrip("/").split("/")
+    return any(_matches(route.path.rstrip("/").split("/"), steps) for route in routes)
+
+
+def _matches(pattern: list[str], steps: list[str]) -> bool:
+    if pattern[-1].endswith(_REST):
+        return len(steps) >= len(pattern) and _matches(pattern[:-1], steps[: len(pattern) - 1])
+    return len(pattern) == len(steps) and all(
+        wanted == step or (step and PARAMETER.search(wanted))
+        for wanted, step in zip(pattern, steps, strict=True)
+    )
