@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, time
+from enum import Enum
 from functools import cache
 from typing import Any, Generic, TypeVar
 
@@ -11,6 +13,7 @@ import msgspec
 from msgspec import inspect
 
 from changemaker_core.text import Text
+from changemaker_core.web import wall_times
 
 T = TypeVar("T", bound=msgspec.Struct)
 
@@ -36,7 +39,12 @@ class Form(Generic[T]):
 
     @classmethod
     def parse(
-        cls, struct: type[T], pairs: Iterable[tuple[str, Any]], errors_of: ErrorsOf
+        cls,
+        struct: type[T],
+        pairs: Iterable[tuple[str, Any]],
+        errors_of: ErrorsOf,
+        *,
+        zone: str = "UTC",
     ) -> Form[T]:
         """Parse pairs of names and values as ``struct``. Never raises for what a person typed.
 
@@ -44,17 +52,34 @@ class Form(Generic[T]):
 
         A box left empty is an absent value; spaces around a value do not count; an unticked
         checkbox is False; names that ``struct`` does not have are ignored.
+
+        A ``datetime`` without an offset is what a clock in ``zone`` shows, and becomes a moment in
+        UTC: the earlier one of two as the clocks go back, an error where they skip it. With
+        ``Meta(tz=False)`` it stays without a zone.
         """
         pairs = list(pairs)
         plain = _plain(struct, pairs)
         form: Form[T] = cls(_typed(struct, pairs))
-        for path, messages in errors_of(struct, plain).items():
+        skipped = _read_times(struct, plain, zone)
+        for path, messages in (*errors_of(struct, plain).items(), *skipped.items()):
             # ``recipients[2]`` is shown at the field that it is part of.
             name = path.partition("[")[0].partition(".")[0]
             form.errors.setdefault(name, []).extend(messages)
         if not form.errors:
             form._convert(struct, plain)
         return form
+
+    @classmethod
+    def of(cls, value: T, *, zone: str = "UTC") -> Form[T]:
+        """Return an unsent form that shows ``value``, a Struct with the form's fields.
+
+        Moments are shown as a clock in ``zone`` shows them.
+        """
+        data = {
+            field.encode_name: _shown(getattr(value, field.name), zone)
+            for field in msgspec.structs.fields(value)
+        }
+        return cls({name: shown for name, shown in data.items() if shown is not None})
 
     @classmethod
     def blank(cls, **initial: str | list[str]) -> Form[T]:
@@ -73,8 +98,48 @@ class Form(Generic[T]):
             self.reject(WHOLE, Text("Part of this form could not be read."))
 
 
+def _read_times(
+    struct: type[msgspec.Struct], plain: dict[str, Any], zone: str
+) -> dict[str, list[str]]:
+    """Write the times of ``plain`` as a schema reads them; return those that do not exist."""
+    skipped: dict[str, list[str]] = {}
+    for name, kind in _kinds(struct).items():
+        typed = plain.get(name)
+        if not isinstance(typed, str):
+            continue
+        if isinstance(kind, inspect.TimeType):
+            plain[name] = wall_times.to_time(typed)
+        elif isinstance(kind, inspect.DateTimeType) and kind.tz is False:
+            plain[name] = wall_times.to_naive(typed)
+        elif isinstance(kind, inspect.DateTimeType):
+            try:
+                plain[name] = wall_times.to_moment(typed, zone)
+            except wall_times.NoSuchTime as error:
+                skipped[name] = [error.text]
+                # Any moment: the schema is to find the errors of the other fields.
+                plain[name] = f"{wall_times.to_naive(typed)}Z"
+    return skipped
+
+
+def _shown(value: Any, zone: str) -> str | list[str] | None:
+    """Return a value as its field shows it; ``None`` for a box that is empty or not ticked."""
+    if value is None or value is False:
+        return None
+    if value is True:
+        return "on"
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, datetime):
+        return wall_times.field_of_moment(value, zone)
+    if isinstance(value, time):
+        return wall_times.field_of_time(value)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [shown for each in value if isinstance(shown := _shown(each, zone), str)]
+    return str(value)
+
+
 @cache
-def _kinds(struct: type[msgspec.Struct]) -> dict[str, type[inspect.Type]]:
+def _kinds(struct: type[msgspec.Struct]) -> dict[str, inspect.Type]:
     """Return the kind of value of each field, by the name it is sent under."""
     info = inspect.type_info(struct)
     if not isinstance(info, inspect.StructType):
@@ -82,13 +147,13 @@ def _kinds(struct: type[msgspec.Struct]) -> dict[str, type[inspect.Type]]:
     return {known.encode_name: _kind(known.type) for known in info.fields}
 
 
-def _kind(known: inspect.Type) -> type[inspect.Type]:
+def _kind(known: inspect.Type) -> inspect.Type:
     if isinstance(known, inspect.Metadata):
         return _kind(known.type)
     if isinstance(known, inspect.UnionType):
         some = [each for each in known.types if not isinstance(each, inspect.NoneType)]
         return _kind(some[0])
-    return type(known)
+    return known
 
 
 def _typed(
@@ -100,7 +165,7 @@ def _typed(
     for name, value in pairs:
         if not isinstance(value, str):
             continue
-        if kinds.get(name) is inspect.ListType:
+        if isinstance(kinds.get(name), inspect.ListType):
             data[name] = [*data.get(name, []), value]
         elif name in kinds:
             data[name] = value
@@ -111,16 +176,17 @@ def _plain(struct: type[msgspec.Struct], pairs: Iterable[tuple[str, Any]]) -> di
     """Return the data as values that a schema can validate."""
     kinds = _kinds(struct)
     plain: dict[str, Any] = {
-        name: [] if kind is inspect.ListType else False
+        name: [] if isinstance(kind, inspect.ListType) else False
         for name, kind in kinds.items()
-        if kind in (inspect.ListType, inspect.BoolType)
+        if isinstance(kind, inspect.ListType | inspect.BoolType)
     }
     for name, value in pairs:
         tidy = value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
         if name not in kinds or not tidy:
             continue
-        if kinds[name] is inspect.ListType:
+        kind = kinds[name]
+        if isinstance(kind, inspect.ListType):
             plain[name].append(tidy)
         else:
-            plain[name] = tidy.lower() in CHECKED if kinds[name] is inspect.BoolType else tidy
+            plain[name] = tidy.lower() in CHECKED if isinstance(kind, inspect.BoolType) else tidy
     return plain

@@ -19,7 +19,7 @@ from jinja2 import (
 )
 
 from changemaker_core.web import filters, languages
-from changemaker_core.web.addresses import absolute_url
+from changemaker_core.web.addresses import absolute_url, with_query
 from changemaker_core.web.folders import search_folders
 from changemaker_core.web.metadata import head_of
 
@@ -113,6 +113,7 @@ class Templates:
         found = {
             "languages": languages.links(locale, query, self._translations.locales),
             "path": path,
+            "this_page": partial(with_query, query),
             "metadata": metadata and self._head(metadata, locale, path, query),
         }
         names = _REFUSED if of_visitor is None else of_visitor

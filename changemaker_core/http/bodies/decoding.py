@@ -84,7 +84,7 @@ async def form(req: Request, struct: type[T]) -> Form[T]:
             elif part.filename is None:
                 pairs.append((part.name, _without_nul(await part.text())))
     req.form_token = next((value for name, value in pairs if name == csrf.FIELD), None)
-    return Form.parse(struct, pairs, errors_of)
+    return Form.parse(struct, pairs, errors_of, zone=req.site.config.time_zone)
 
 
 def query(req: Request, struct: type[T]) -> T:

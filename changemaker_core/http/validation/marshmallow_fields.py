@@ -31,6 +31,7 @@ _INVALID: dict[type[inspect.Type], Text] = {
     inspect.UUIDType: Text("This is not a valid id."),
     inspect.DateTimeType: Text("Enter a date and time such as 2026-05-31T18:00:00Z."),
     inspect.DateType: Text("Enter a date such as 2026-05-31."),
+    inspect.TimeType: Text("Enter a time such as 18:30."),
 }
 
 
