@@ -7,10 +7,16 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.errors import OutsideUnitOfWork
-from changemaker_core.db.tracking import merge, statement_reads, statement_writes
+from changemaker_core.db.tracking import (
+    known_tables,
+    merge,
+    statement_reads,
+    statement_writes,
+    tables_written,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     import peewee
 
@@ -27,7 +33,16 @@ class Unit:
     ``row_tags``. ``after`` is called after its commit.
     """
 
-    __slots__ = ("after", "changed", "database", "everything", "owner", "row_tags")
+    __slots__ = (
+        "after",
+        "changed",
+        "database",
+        "declared",
+        "direct",
+        "everything",
+        "owner",
+        "row_tags",
+    )
 
     def __init__(
         self, database: peewee.Database, owner: object = None, *, row_tags: bool = True
@@ -37,12 +52,17 @@ class Unit:
         self.row_tags = row_tags
         self.changed: set[str] = set()
         self.everything = False
+        #: Whether the driver's connection was handed out, past which nothing is seen; and whether
+        #: the code that used it has declared what it wrote.
+        self.direct = self.declared = False
         self.after: list[Callable[[], None]] = []
 
     @property
     def written(self) -> Tags:
         """What was written so far; None where it may be anything."""
-        return None if self.everything else merge((frozenset(self.changed),))
+        if self.everything or (self.direct and not self.declared):
+            return None
+        return merge((frozenset(self.changed),))
 
     def note(self, sql: str, values: Any) -> None:
         """Record what a statement that is about to run reads and writes."""
@@ -58,6 +78,18 @@ class Unit:
             self.everything = True
         elif written:
             self.changed |= written
+
+    def note_direct(self) -> None:
+        """Record that the driver's connection is handed out: any table may be read and written."""
+        self.direct = True
+        collector = read_tags.get()
+        if collector is not None:
+            collector |= known_tables()
+
+    def declare(self, tables: Iterable[str]) -> None:
+        """Record that ``tables`` are all that is written on the driver's connection."""
+        self.declared = True
+        self.changed |= tables_written(tables)
 
 
 current_unit: ContextVar[Unit | None] = ContextVar("current_unit", default=None)

@@ -16,10 +16,11 @@ from changemaker_core.db.errors import NestedUnitOfWork
 from changemaker_core.db.ids import utcnow
 from changemaker_core.db.tracking import NOTHING, Changes
 from changemaker_core.db.work import Work
+from changemaker_core.db.writes import BulkInsert
 from changemaker_core.identity.actor import current_actor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from changemaker_core.db.dialects import Dialect
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from changemaker_core.db.postgresql.settings import PoolSettings
     from changemaker_core.db.reads import Bound
     from changemaker_core.db.reads.plans import Plan
+    from changemaker_core.db.writes import OnConflict
     from changemaker_core.identity.actor import Actor
 
 P = ParamSpec("P")
@@ -160,6 +162,41 @@ class Tx:
         finally:
             self._depth -= 1
 
+    def insert_rows(
+        self,
+        model: type[peewee.Model],
+        columns: Sequence[str | peewee.Field[Any]],
+        rows: Iterable[Sequence[Any]],
+        on_conflict: OnConflict = "error",
+        *,
+        key: Sequence[str | peewee.Field[Any]] | None = None,
+    ) -> int:
+        """Insert many rows, and return how many were inserted or updated.
+
+        ``rows`` has a tuple or list for each row, with values in the order of ``columns``; other
+        columns get their defaults. It may be a generator: rows are not held in memory. A row that
+        conflicts with one that exists is an error, is skipped, or updates the columns of the row
+        with the same ``key`` (the primary key, unless named). Some 10 times as fast as ``create``
+        for each row. All rows are in this transaction, and other writes wait for it: for an import,
+        begin a transaction for each few thousand.
+
+        >>> tx.insert_rows(Member, ["email", "name"], rows, "update", key=["email"])
+        """
+        return BulkInsert(model, columns, on_conflict, key).run(self._unit, rows)
+
+    def wrote(self, *tables: type[peewee.Model] | str) -> None:
+        """Declare what was written through ``tx.database.connection()`` or ``.cursor()``.
+
+        Statements of the driver are not seen. Without this declaration everything counts as
+        written, so that no cached response anywhere is used again. ``tables`` are models or names.
+
+        >>> tx.database.cursor().execute("REINDEX petitions_signature")
+        >>> tx.wrote()  # nothing that anyone reads
+        """
+        self._unit.declare(
+            each if isinstance(each, str) else each._meta.table_name for each in tables
+        )
+
     @property
     def database(self) -> peewee.Database:
         """peewee's database, for statements that no model can express."""
@@ -228,7 +265,9 @@ class Database:
         When the caller is cancelled, a call that has begun is finished, and any other is dropped.
         """
         self._check_outside()
-        work = Work(partial(_transact, self, fn, args, kwargs), asyncio.get_running_loop())
+        work = Work(
+            partial(_transact, self, fn, args, kwargs), asyncio.get_running_loop(), writes=True
+        )
         self.engine.write(work)
         value: T = await work.future
         return value
@@ -293,7 +332,7 @@ class SyncDatabase:
     def write(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``fn(tx, *args)`` on a database thread, in one transaction."""
         self._database._check_outside()
-        work = Work(partial(_transact, self._database, fn, args, kwargs), None)
+        work = Work(partial(_transact, self._database, fn, args, kwargs), None, writes=True)
         self._database.engine.write(work)
         value: T = work.future.result()
         if work.written != NOTHING:

@@ -34,19 +34,37 @@ class TrackedDatabase(peewee.Database):
         unit = current_unit.get()
         if unit is not None:
             unit.note(sql, params)
-        return super().execute_sql(sql, params)  # type: ignore[no-untyped-call]  # peewee's stub
+        return self._execute_cursor(sql, params, tracked=True)  # type: ignore[attr-defined]  # absent from peewee's stubs
 
     def fetch(self, sql: str, params: Any) -> Any:
         """Return all rows of a compiled query, which itself records what they were read from."""
         unit = current_unit.get()
         if unit is not None:
             unit.note_write(sql, params)
-        cursor = super().execute_sql(sql, params)  # type: ignore[no-untyped-call]  # peewee's stub
-        return cursor.fetchall()
+        return self._execute_cursor(sql, params, tracked=True).fetchall()  # type: ignore[attr-defined]  # absent from peewee's stubs
+
+    def raw(self) -> Any:
+        """Return this thread's connection, as the driver made it, to code that tracks its use."""
+        return super().connection()  # type: ignore[no-untyped-call]  # peewee's stub
 
     def connection(self) -> Any:
-        """This thread's connection, as the driver made it."""
-        return super().connection()  # type: ignore[no-untyped-call]  # peewee's stub
+        """Return this thread's connection, as the driver made it.
+
+        Its use is not seen: any table counts as written, unless ``tx.wrote`` says which.
+        """
+        self._note_direct()
+        return self.raw()
+
+    def cursor(self, named_cursor: Any = None, *, tracked: bool = False) -> Any:
+        """Return a cursor of the driver, whose use is not seen, unless it is ``tracked``."""
+        if not tracked:
+            self._note_direct()
+        return super().cursor(named_cursor)  # type: ignore[no-untyped-call]  # peewee's stub
+
+    def _note_direct(self) -> None:
+        unit = current_unit.get()
+        if unit is not None and unit.database is self:
+            unit.note_direct()
 
     def leave_transaction(self) -> None:
         """Undo ``push_transaction``."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import peewee
 
-from changemaker_core.db.context import current_unit, require_unit
+from changemaker_core.db.context import current_unit
 from changemaker_core.db.errors import OutsideUnitOfWork
 from changemaker_core.db.tracking import register_model
 from changemaker_core.db.writes import Delete, Insert, Update
@@ -35,19 +35,6 @@ class CurrentDatabase(peewee.DatabaseProxy):
     @obj.setter
     def obj(self, value: object) -> None:
         raise TypeError("the current database follows the unit of work; it cannot be set")
-
-    def connection(self) -> Any:
-        """The driver's connection. Its use cannot be tracked: any table may be written."""
-        return self._untracked().connection()
-
-    def cursor(self, named_cursor: Any = None) -> Any:
-        """A driver's cursor. Its use cannot be tracked: any table may be written."""
-        return self._untracked().cursor(named_cursor)
-
-    def _untracked(self) -> peewee.Database:
-        unit = require_unit("A connection was used")
-        unit.everything = True
-        return unit.database
 
     def __getattr__(self, attr: str) -> Any:
         unit = current_unit.get()
@@ -118,6 +105,9 @@ def _check_model(model: type[peewee.Model]) -> list[str]:
         problems.append(f"{model.__name__} must derive from changemaker_core.Model")
     elif model._meta.database is not current_database:
         problems.append(f"{model.__name__} names a database of its own in class Meta")
+    also_writes = getattr(model._meta, "also_writes", ())
+    if isinstance(also_writes, str) or not all(isinstance(each, str) for each in also_writes):
+        problems.append(f"{model.__name__}.Meta.also_writes must be a tuple of table names")
     for field in model._meta.sorted_fields:
         problems += _check_field(model, field)
     return problems

@@ -32,14 +32,15 @@ class Work:
         loop: asyncio.AbstractEventLoop | None,
         *,
         whole: bool = True,
+        writes: bool = False,
     ) -> None:
         self._call = call
         self._context = copy_context()
         self.loop = loop
         #: Whether it needs a transaction of its own; a single statement does not.
         self.whole = whole
-        #: Whether it is a write, for engines that run reads and writes on the same threads.
-        self.writes = False
+        #: Whether it is a write; anything else runs where it cannot write.
+        self.writes = writes
         self.future: Any = concurrent.futures.Future() if loop is None else loop.create_future()
         self.unit: Unit | None = None
         self.value: Any = None
@@ -53,7 +54,9 @@ class Work:
     @property
     def written(self) -> Tags:
         """What it wrote; nothing where it failed."""
-        return NOTHING if self.unit is None or self.error is not None else self.unit.written
+        if self.unit is None or self.error is not None or not self.writes:
+            return NOTHING
+        return self.unit.written
 
     def run(self, unit: Unit) -> None:
         """Run the call in ``unit``, and store its result or its exception."""

@@ -35,11 +35,12 @@ KINDS = (
     *(("insert",) * 4 + ("upsert", "upsert_by_slug", "rename", "rename", "move", "swap")),
     *(("count",) * 6 + ("count_raw", "count_all", "rename_by_slug", "build", "half", "fail")),
     *("delete", "delete_tally", "add_tally"),
+    *("bulk", "bulk_count", "raw_rename", "raw_declared", "raw_and_count"),
 )
 PAGES = [
     *(f"{kind}/{id}" for kind in ("id", "alone", "streets") for id in IDS),
     *(f"slug/{slug}" for slug in SLUGS),
-    *("ranking/all", "names/all"),
+    *("ranking/all", "names/all", "names/raw"),
 ]
 
 

@@ -30,10 +30,6 @@ class DeferredBegin(Postgresql):
         super().__init__(url)
         self._thread = _Thread()
 
-    def raw(self) -> Any:
-        """Return the driver's connection of the calling thread, without beginning anything."""
-        return super().connection()
-
     def begin_with_next(self) -> None:
         """Let this thread's next statement begin a transaction."""
         self._thread.begins = True
@@ -48,12 +44,12 @@ class DeferredBegin(Postgresql):
         self._begin_now()
         if self.is_closed():  # if it could not be replaced, peewee would open one outside of it
             raise peewee.InterfaceError("the connection to the database was lost")
-        return self.raw()
+        return super().connection()
 
-    def cursor(self, named_cursor: Any = None) -> Any:
+    def cursor(self, named_cursor: Any = None, *, tracked: bool = False) -> Any:
         """Return a driver's cursor, within the transaction."""
         self._begin_now()
-        return super().cursor(named_cursor)  # type: ignore[no-untyped-call]  # peewee's stub
+        return super().cursor(named_cursor, tracked=tracked)
 
     def _execute_cursor(self, sql: str, params: Any, **options: Any) -> Any:
         execute = super()._execute_cursor  # type: ignore[misc]  # absent from peewee's stubs
@@ -75,7 +71,7 @@ class DeferredBegin(Postgresql):
             return
         if self.raw().closed:
             self._connect_again()
-        self.begin()
+        super()._execute_cursor("BEGIN", None, tracked=True)  # type: ignore[misc]  # absent from peewee's stubs
 
     def _is_inside(self) -> bool:
         connection = self.raw()

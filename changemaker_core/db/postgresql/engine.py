@@ -69,7 +69,6 @@ class PostgresqlEngine:
 
     def write(self, work: Work) -> None:
         """Run ``work`` on a free thread, once."""
-        work.writes = True
         self._pool.submit(work)
 
     def fetch_now(self, plan: Plan, values: list[Any]) -> list[Any] | None:

@@ -218,7 +218,7 @@ class SqliteEngine:
             try:
                 yield database
             finally:  # what came before a failure stays
-                stamp_versions(database.connection(), None)
+                stamp_versions(database.raw(), None)
                 self._notify(None)
 
     @contextmanager

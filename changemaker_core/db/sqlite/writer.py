@@ -10,6 +10,8 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import peewee
+
 from changemaker_core.config.site_files import open_private
 from changemaker_core.db.errors import as_peewee_error
 from changemaker_core.db.sqlite.versions import NO_COMMIT, stamp_versions
@@ -33,10 +35,12 @@ _STOP_SECONDS = 10.0
 
 
 class Writer:
-    """Runs writes that wait at the same time in one transaction, each in a savepoint of its own.
+    """Runs writes that wait at the same time in one transaction.
 
-    Processes take turns by a file lock, since SQLite's own waiting lets a busy process starve the
-    others. Results are handed over after the commit, never before.
+    The first runs bare: if it fails, the transaction is rolled back. Each other one has a
+    savepoint, whose journal makes large writes slower. Processes take turns by a file lock, since
+    SQLite's own waiting lets a busy process starve the others. Results are handed over after the
+    commit, never before.
     """
 
     def __init__(
@@ -100,6 +104,8 @@ class Writer:
             if self._database.is_closed():
                 self._prepare()
                 self._database.connect()
+                # What a savepoint remembers of a large write does not belong into memory.
+                self._database.execute_sql("PRAGMA temp_store = FILE")
             with self._lock.held():
                 number = self._transaction(first, works, alone)
         except Exception as error:
@@ -119,13 +125,13 @@ class Writer:
 
     def _transaction(self, first: Work, works: list[Work], alone: bool) -> int:
         """Run writes in one transaction, and add them to ``works``; return the commit's number."""
-        connection = self._database.connection()
+        connection = self._database.raw()
         self._database.begin("IMMEDIATE")
         try:
             for work in [first] if alone else self._group(first):
                 works.append(work)
                 if not work.abandoned:
-                    self._run(connection, work)
+                    self._run(connection, work, bare=len(works) == 1)
             written = merge(work.written for work in works)
             number = NO_COMMIT if written == NOTHING else stamp_versions(connection, written)
             self._database.commit()
@@ -148,23 +154,30 @@ class Writer:
                 return
             yield work
 
-    def _run(self, connection: Any, work: Work) -> None:
-        """Run one write in a savepoint. Its failure is its own, unless SQLite gave up on all."""
+    def _run(self, connection: Any, work: Work, *, bare: bool) -> None:
+        """Run one write, in a savepoint unless it is ``bare``.
+
+        Raises an error where the transaction cannot go on.
+        """
         unit = self._new_unit()
         changes = connection.total_changes
-        connection.execute("SAVEPOINT one_write")
+        if not bare:
+            connection.execute("SAVEPOINT one_write")
         self._database.push_transaction(unit)
         try:
             work.run(unit)
         finally:
             self._database.leave_transaction()
         if not connection.in_transaction:  # a full disk, say: the whole was rolled back
-            raise work.error or RuntimeError("the transaction was ended inside of a unit of work")
+            raise peewee.InternalError("the transaction was ended inside of a unit of work")
         if work.error is not None:
+            if bare:
+                raise peewee.InternalError("the first write failed") from work.error
             connection.execute("ROLLBACK TO one_write")
         elif connection.total_changes != changes and not unit.changed:
             unit.everything = True  # written past peewee, so that no SQL was seen
-        connection.execute("RELEASE one_write")
+        if not bare:
+            connection.execute("RELEASE one_write")
 
 
 class FileLock:

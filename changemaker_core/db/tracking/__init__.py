@@ -15,11 +15,12 @@ called for each. ``Tags``, ``NOTHING``, ``merge`` and ``tables_of`` are for hand
 from __future__ import annotations
 
 from changemaker_core.db.tracking.changes import Changes
-from changemaker_core.db.tracking.models import register_model
+from changemaker_core.db.tracking.models import known_tables, register_model
 from changemaker_core.db.tracking.statements import (
     StatementReads,
     statement_reads,
     statement_writes,
+    tables_written,
 )
 from changemaker_core.db.tracking.tags import (
     NOTHING,
@@ -37,9 +38,11 @@ __all__ = [
     "Tags",
     "channels_to_listen",
     "channels_to_notify",
+    "known_tables",
     "merge",
     "register_model",
     "statement_reads",
     "statement_writes",
     "tables_of",
+    "tables_written",
 ]

@@ -80,28 +80,33 @@ _CHANGING_NONE = frozenset({"INSERT", "DELETE"})
 def follow_cascades(table: str, verb: str) -> frozenset[str]:
     """Return the tables that change by themselves when rows of ``table`` are written, transitively.
 
-    Nothing follows an ``INSERT``, and an ``UPDATE`` is followed by ``ON UPDATE`` alone. What they
-    reach may have been changed or deleted.
+    No cascade follows an ``INSERT``, and an ``UPDATE`` is followed by ``ON UPDATE`` alone. What
+    they reach may have been changed or deleted. What triggers write is in ``Meta.also_writes``.
     """
     reached: set[str] = set()
-    waiting = _referring(
+    waiting = _following(
         table, deletes=verb not in _DELETING_NONE, updates=verb not in _CHANGING_NONE
     )
     while waiting:
         name = waiting.pop()
         if name not in reached:
             reached.add(name)
-            waiting |= _referring(name, deletes=True, updates=True)
+            waiting |= _following(name, deletes=True, updates=True)
     return frozenset(reached)
 
 
-def _referring(table: str, *, deletes: bool, updates: bool) -> set[str]:
-    return {
+def _following(table: str, *, deletes: bool, updates: bool) -> set[str]:
+    models = _models_of(table)
+    referring = {
         referrer._meta.table_name.lower()
-        for model in _models_of(table)
+        for model in models
         for field, referrer in model._meta.backrefs.items()
         if (deletes and field.on_delete) or (updates and field.on_update)
     }
+    triggered = {
+        name.lower() for model in models for name in getattr(model._meta, "also_writes", ())
+    }
+    return referring | triggered
 
 
 # Keys

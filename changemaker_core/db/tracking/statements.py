@@ -1,7 +1,7 @@
 """Analysis of a SQL statement's text: which tables, or rows of a table, it reads and writes.
 
 It errs on the safe side: a table too many costs a cached response, one too few would show old data.
-Writes of triggers are not in the text and are not seen.
+Writes of triggers are not in the text: ``Meta.also_writes`` of a model names their tables.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from changemaker_core.db.tracking.row_writes import RowWrites, find_row_writes
 from changemaker_core.db.tracking.tags import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence, Set
+    from collections.abc import Iterable, Iterator, Sequence, Set
 
     from changemaker_core.db.tracking.row_reads import RowReads
 
@@ -47,6 +47,8 @@ _HARMLESS = frozenset(
     "SELECT VALUES EXPLAIN PRAGMA SAVEPOINT RELEASE ROLLBACK BEGIN COMMIT END SET SHOW LISTEN "
     "UNLISTEN NOTIFY LOCK ANALYZE START".split()
 )
+#: After ``CREATE``: a table that no other connection sees.
+_OWN_TABLES = (["TEMP", "TABLE"], ["TEMPORARY", "TABLE"])
 #: Words before an ``UPDATE`` that is part of another statement: FOR UPDATE, DO UPDATE, …
 _BEFORE_CLAUSE = frozenset({"FOR", "DO", "KEY", "ON"})
 
@@ -128,9 +130,10 @@ def _walk_writes(sql: str) -> frozenset[str] | None:
         return NOTHING if not words else None
     tokens = [word for word in words if word is not None]
     writes: set[tuple[str, str]] = set()
-    for first in _statement_starts(tokens):
+    for first, *more in _statement_starts(tokens):
         if first not in _HARMLESS and first not in _VERBS and first != "WITH":
-            return None
+            if first != "CREATE" or more not in _OWN_TABLES:
+                return None
     for index, verb in enumerate(tokens):
         if verb in _VERBS and (index == 0 or tokens[index - 1] not in _BEFORE_CLAUSE):
             table = _target(tokens, index)
@@ -144,13 +147,14 @@ _VERBS = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "MERGE"})
 _FILLERS = frozenset({"INTO", "FROM", "ONLY", "OR", "IGNORE", "ABORT", "FAIL", "ROLLBACK"})
 
 
-def _statement_starts(tokens: list[str]) -> Iterator[str]:
+def _statement_starts(tokens: list[str]) -> Iterator[list[str]]:
+    """Yield the first three words of each statement."""
     start = True
-    for word in tokens:
+    for index, word in enumerate(tokens):
         if word == ";":
             start = True
         elif start and word != "(":
-            yield word
+            yield tokens[index : index + 3]
             start = False
 
 
@@ -175,6 +179,11 @@ def _words(sql: str) -> Iterator[str | None]:
             yield found["mark"]
         elif found["dollar"] is not None:
             yield None
+
+
+def tables_written(tables: Iterable[str]) -> frozenset[str]:
+    """Return everything that a write of any kind to ``tables`` may write, cascades included."""
+    return _expand({("WRITE", table.lower()) for table in tables})
 
 
 def _expand(writes: set[tuple[str, str]]) -> frozenset[str]:

@@ -128,7 +128,7 @@ class CompiledWrite:
         numbers = itertools.count()
         query = pattern.query(model, lambda field: _mark(next(numbers), field))
         self._sql, marks = database.get_sql_context().parse(query)
-        self._slots = [(mark.number, _unchanged(mark.field), mark.convert) for mark in marks]
+        self._slots = [(mark.number, unchanged_type(mark.field), mark.convert) for mark in marks]
         self._defaults = tuple(pattern.defaults(model))
 
     def bind(self, values: list[Any]) -> tuple[str, list[Any]]:
@@ -173,7 +173,7 @@ def _mark(number: int, field: Any) -> peewee.Node:
     return peewee.Function(wrapping.name, (_Mark(number, field, text),))
 
 
-def _unchanged(field: Any) -> type | None:
+def unchanged_type(field: Any) -> type | None:
     """Return the type whose values the column takes as they are; None where it is not known."""
     if type(field).db_value is not peewee.Field.db_value:
         return None

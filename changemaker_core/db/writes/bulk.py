@@ -1,0 +1,171 @@
+"""Many rows at once: one statement that SQLite runs for each row, ``COPY`` on PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any, Literal
+
+import peewee
+
+from changemaker_core.db.errors import as_peewee_error
+from changemaker_core.db.writes.patterns import unchanged_type
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from changemaker_core.db.context import Unit
+
+OnConflict = Literal["error", "skip", "update"]
+
+
+class BulkInsert:
+    """An insert of rows of ``columns`` into the table of ``model``, and what a conflict does.
+
+    Columns that are not named get the defaults of their fields.
+    """
+
+    def __init__(
+        self,
+        model: type[peewee.Model],
+        columns: Sequence[str | peewee.Field[Any]],
+        on_conflict: OnConflict,
+        key: Sequence[str | peewee.Field[Any]] | None,
+    ) -> None:
+        self._model = model
+        named = [_field(model, column) for column in columns]
+        # By name: peewee's fields compare to conditions, which are true.
+        names = {field.name for field in named}
+        if len(names) < len(named) or not names:
+            raise ValueError(f"columns name each column of {model.__name__} once")
+        given = model._meta.defaults.items()
+        defaults = {field: value for field, value in given if field.name not in names}
+        self._convert = _converter(named, defaults)
+        self.fields = [*named, *defaults]
+        self.names = [_quote(field.column_name) for field in self.fields]
+        self.table = _quote(model._meta.table_name)
+        self.on_conflict = on_conflict
+        self.key, self._conflict = self._resolve(named, key)
+        #: How many rows were taken so far.
+        self.count = 0
+
+    def _resolve(
+        self, named: list[Any], key: Sequence[str | peewee.Field[Any]] | None
+    ) -> tuple[list[str], str]:
+        """Return the names of the key, and the clause for conflicts."""
+        if self.on_conflict == "error":
+            return [], ""
+        if self.on_conflict not in ("skip", "update"):
+            raise ValueError(f"on_conflict is error, skip or update, not {self.on_conflict!r}")
+        fields: list[Any] = [_field(self._model, each) for each in key or ()]
+        if self.on_conflict == "update" and not key:
+            fields = list(self._model._meta.get_primary_keys())
+        names = [_quote(field.column_name) for field in fields]
+        target = f" ({', '.join(names)})" if names else ""
+        if self.on_conflict == "skip":
+            return names, f" ON CONFLICT{target} DO NOTHING"
+        known = {field.name for field in fields}
+        missing = sorted(known - {field.name for field in named})
+        if missing or not fields:
+            raise ValueError(
+                f"on_conflict='update' finds the row to update by {', '.join(missing) or 'a key'},"
+                " which columns do not name; name another unique key with key="
+            )
+        columns = [_quote(field.column_name) for field in named if field.name not in known]
+        changes = ", ".join(f"{column} = excluded.{column}" for column in columns)
+        return names, f" ON CONFLICT{target} DO " + (
+            f"UPDATE SET {changes}" if changes else "NOTHING"
+        )
+
+    def sql(self, source: str) -> str:
+        """Return the statement that inserts what ``source`` selects or lists."""
+        return f"INSERT INTO {self.table} ({', '.join(self.names)}) {source}{self._conflict}"
+
+    def values(self, rows: Iterable[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
+        """Yield each row as the database takes it. An error has a note with the row's number."""
+        convert = self._convert
+        for row in rows:
+            self.count += 1
+            try:
+                if isinstance(row, (dict, str)):
+                    raise TypeError(f"a row is a tuple or a list, not {row!r}")
+                values = convert(*row)
+            except Exception as error:
+                error.add_note(f"in row {self.count} for {self._model.__name__}")
+                raise
+            yield values
+
+    def run(self, unit: Unit, rows: Iterable[Sequence[Any]]) -> int:
+        """Insert ``rows``; return how many were inserted or updated."""
+        unit.note_write(self.sql("VALUES ()"), None)
+        database: Any = unit.database
+        if isinstance(database, peewee.SqliteDatabase):
+            inserted = self._run_sqlite(database, rows)
+        else:
+            from changemaker_core.db.postgresql.copying import copy_rows
+
+            inserted = copy_rows(database, self, rows)
+        return inserted if self.on_conflict == "skip" else self.count
+
+    def _run_sqlite(self, database: Any, rows: Iterable[Sequence[Any]]) -> int:
+        marks = ["json(?)" if isinstance(each, peewee.JSONField) else "?" for each in self.fields]
+        cursor = database.cursor(tracked=True)
+        try:
+            cursor.executemany(self.sql(f"VALUES ({', '.join(marks)})"), self.values(rows))
+        except sqlite3.Error as error:
+            error.add_note(f"in row {self.count} for {self._model.__name__}")
+            raise as_peewee_error(error) from error
+        count: int = cursor.rowcount
+        return count
+
+
+def _quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _field(model: type[peewee.Model], column: str | peewee.Field[Any]) -> Any:
+    """Return the field of ``model`` that is meant, by itself, by its name or by its column's."""
+    name = column.name if isinstance(column, peewee.Field) else column
+    found = model._meta.combined.get(name)
+    if found is None or (isinstance(column, peewee.Field) and column is not found):
+        known = ", ".join(model._meta.sorted_field_names)
+        raise ValueError(f"{model.__name__} has no column {name!r}; it has {known}")
+    return found
+
+
+def _converter(named: list[Any], defaults: dict[Any, Any]) -> Callable[..., tuple[Any, ...]]:
+    """Generate the function that makes a statement's values of a row's.
+
+    For ``id`` with a default, a text ``name`` and a time ``at`` it is
+
+        lambda name, at: (name if type(name) is type0 else convert0(name), convert1(at), make2())
+
+    The text consists of numbers and of the names of fields, which Python found to be identifiers.
+    """
+    names: dict[str, Any] = {"type": type}
+    parts = []
+    for number, field in enumerate(named):
+        names |= {f"convert{number}": _to_sql(field), f"type{number}": unchanged_type(field)}
+        part = f"convert{number}({field.name})"
+        if names[f"type{number}"] is not None:
+            part = f"{field.name} if type({field.name}) is type{number} else {part}"
+        parts.append(part)
+    for number, (field, default) in enumerate(defaults.items(), len(named)):
+        convert = names[f"convert{number}"] = _to_sql(field)
+        names[f"make{number}"] = default if callable(default) else convert(default)
+        parts.append(f"convert{number}(make{number}())" if callable(default) else f"make{number}")
+    text = f"lambda {', '.join(field.name for field in named)}: ({', '.join(parts)},)"
+    made: Callable[..., tuple[Any, ...]] = eval(text, names)  # noqa: S307  # see above
+    made.__name__ = made.__qualname__ = "row"
+    return made
+
+
+def _to_sql(field: Any) -> Callable[[Any], Any]:
+    convert: Callable[[Any], Any] = (
+        _json_text if isinstance(field, peewee.JSONField) else field.db_value
+    )
+    return convert
+
+
+def _json_text(value: Any) -> str | None:
+    return None if value is None else json.dumps(value)
