@@ -9,7 +9,8 @@ import psycopg2.extensions
 
 from changemaker_core.db.context import current_unit
 from changemaker_core.db.postgresql.addresses import session_options
-from changemaker_core.db.writes import PlainWrite
+from changemaker_core.db.postgresql.copying import copy_rows
+from changemaker_core.db.writes import PlainWrite, execute_many
 
 Dialect = Literal["sqlite", "postgresql"]
 
@@ -86,6 +87,9 @@ class Sqlite(TrackedDatabase, peewee.SqliteDatabase):
             cached_statements=512,
         )
 
+    #: Run a bulk insert; return how many rows were inserted or updated.
+    insert_rows = execute_many
+
     def open_reader(self) -> Any:
         """Return a read-only connection, with peewee's functions, that is bound to no thread."""
         connection = self._connect()  # type: ignore[attr-defined]  # absent from peewee's stubs
@@ -103,6 +107,9 @@ class Postgresql(TrackedDatabase, peewee.PostgresqlDatabase):
             autoconnect=False,
             **(session_options(url) if url else {}),
         )
+
+    #: Run a bulk insert; return how many rows were inserted or updated.
+    insert_rows = copy_rows
 
     def _initialize_connection(self, connection: Any) -> None:
         keep_as_text(connection)

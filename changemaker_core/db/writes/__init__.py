@@ -8,7 +8,7 @@ of all other writes is built by peewee each time. Many rows at once are ``bulk.p
 
 from __future__ import annotations
 
-from changemaker_core.db.writes.bulk import BulkInsert, OnConflict
+from changemaker_core.db.writes.bulk import BulkInsert, OnConflict, execute_many
 from changemaker_core.db.writes.patterns import CompiledWrite
 from changemaker_core.db.writes.queries import Delete, Insert, PlainWrite, Update
 
@@ -20,4 +20,5 @@ __all__ = [
     "OnConflict",
     "PlainWrite",
     "Update",
+    "execute_many",
 ]

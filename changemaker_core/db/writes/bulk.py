@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import peewee
 
@@ -91,32 +91,32 @@ class BulkInsert:
                     raise TypeError(f"a row is a tuple or a list, not {row!r}")
                 values = convert(*row)
             except Exception as error:
-                error.add_note(f"in row {self.count} for {self._model.__name__}")
+                self.add_note(error)
                 raise
             yield values
+
+    def add_note(self, error: BaseException) -> None:
+        """Say at which row an error was raised."""
+        error.add_note(f"in row {self.count} for {self._model.__name__}")
 
     def run(self, unit: Unit, rows: Iterable[Sequence[Any]]) -> int:
         """Insert ``rows``; return how many were inserted or updated."""
         unit.note_write(self.sql("VALUES ()"), None)
-        database: Any = unit.database
-        if isinstance(database, peewee.SqliteDatabase):
-            inserted = self._run_sqlite(database, rows)
-        else:
-            from changemaker_core.db.postgresql.copying import copy_rows
-
-            inserted = copy_rows(database, self, rows)
+        inserted: int = cast("Any", unit.database).insert_rows(self, rows)
         return inserted if self.on_conflict == "skip" else self.count
 
-    def _run_sqlite(self, database: Any, rows: Iterable[Sequence[Any]]) -> int:
-        marks = ["json(?)" if isinstance(each, peewee.JSONField) else "?" for each in self.fields]
-        cursor = database.cursor(tracked=True)
-        try:
-            cursor.executemany(self.sql(f"VALUES ({', '.join(marks)})"), self.values(rows))
-        except sqlite3.Error as error:
-            error.add_note(f"in row {self.count} for {self._model.__name__}")
-            raise as_peewee_error(error) from error
-        count: int = cursor.rowcount
-        return count
+
+def execute_many(database: Any, bulk: BulkInsert, rows: Iterable[Sequence[Any]]) -> int:
+    """Insert ``rows`` into SQLite; return how many were inserted or updated."""
+    marks = ["json(?)" if isinstance(each, peewee.JSONField) else "?" for each in bulk.fields]
+    cursor = database.cursor(tracked=True)
+    try:
+        cursor.executemany(bulk.sql(f"VALUES ({', '.join(marks)})"), bulk.values(rows))
+    except sqlite3.Error as error:
+        bulk.add_note(error)
+        raise as_peewee_error(error) from error
+    count: int = cursor.rowcount
+    return count
 
 
 def _quote(name: str) -> str:
