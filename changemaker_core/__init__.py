@@ -57,6 +57,8 @@ if TYPE_CHECKING:
     from changemaker_core.http.request import Response as Response
     from changemaker_core.http.routing import RouteInfo as RouteInfo
     from changemaker_core.http.sessions import flash as flash
+    from changemaker_core.http.streams.events import Event as Event
+    from changemaker_core.http.streams.events import EventStream as EventStream
     from changemaker_core.http.streams.files import SendFile as SendFile
     from changemaker_core.http.validation import Email as Email
     from changemaker_core.http.validation import SingleLine as SingleLine
@@ -113,6 +115,7 @@ _ROOMS = {
     "http.request": "Request Response",
     "http.routing": "RouteInfo",
     "http.sessions": "flash",
+    "http.streams.events": "Event EventStream",
     "http.streams.files": "SendFile",
     "http.validation": "Email SingleLine",
     "identity": "Actor Permission Role",

@@ -64,6 +64,11 @@ class App(Edge):
         super().__init__(falcon_app, site)
         self._run_jobs = run_jobs
 
+    def begin_closing(self) -> None:
+        """End what goes on and on, such as event streams. The server calls it when it is to stop,
+        before it waits for the responses that are still being sent."""
+        self.site.closing.set()
+
     @asynccontextmanager
     async def lifespan(self) -> AsyncIterator[None]:
         """Run the app: listen for changes, enter the plugins' lifespans.
@@ -88,6 +93,7 @@ class App(Edge):
                 sender.start()
                 stack.push_async_callback(asyncio.to_thread, sender.stop)
             stack.callback(self.access_log.flush)
+            stack.push_async_callback(site.live.stop)
             yield
 
 

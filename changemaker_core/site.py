@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,6 +13,7 @@ from changemaker_core.db import Database, PoolSettings, utcnow
 from changemaker_core.db.core_models import core_models
 from changemaker_core.db.migrations import MigrationFolder
 from changemaker_core.db.model import MODELS
+from changemaker_core.db.tracking import LiveChanges
 from changemaker_core.hookspecs import KINDS, CoreHooks
 from changemaker_core.http.authentication import Authentication
 from changemaker_core.http.declarations import AUTHENTICATORS
@@ -27,7 +29,7 @@ from changemaker_core.web.addresses import absolute_url
 from changemaker_core.web.declarations import HOME_PAGES, NAVIGATION
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -35,7 +37,9 @@ if TYPE_CHECKING:
 
     from changemaker_core.cache import ResponseCache
     from changemaker_core.config import Config
+    from changemaker_core.db import Model
     from changemaker_core.http.routing import RouteInfo
+    from changemaker_core.http.streams.events import OpenStreams
     from changemaker_core.jobs.declarations import Job, Subscription
     from changemaker_core.mail import Transport
     from changemaker_core.metrics import Metrics
@@ -70,6 +74,8 @@ class Site:
     ) -> None:
         self.config = config
         self.clock = clock
+        #: Set when the process begins to stop: what goes on and on ends then.
+        self.closing = asyncio.Event()
         self.jobs = Outbox(self)
         self.db: Database = Database.open(
             config.database_url,
@@ -168,6 +174,29 @@ class Site:
         for contribution in self.loaded.contributions(MODELS):
             found.setdefault(contribution.plugin.name, []).append(contribution.item)
         return found
+
+    def changed(self, *tables: type[Model] | str, interval: float = 1.0) -> AsyncIterator[None]:
+        """Return an iterator that goes on after each write to ``tables``, by whatever process.
+
+        ``async for _ in site.changed(SignUp, interval=1)`` begins with one turn at once, has at
+        most one in ``interval`` seconds, and ends when the site stops. Writes of other processes
+        are noticed within a second. Raises ValueError for a name that no table has.
+        """
+        names = (each if isinstance(each, str) else each._meta.table_name for each in tables)
+        return self.live.follow(frozenset(names), interval)
+
+    @cached_property
+    def event_streams(self) -> OpenStreams:
+        """The event streams that this process keeps open."""
+        from changemaker_core.http.streams.events import OpenStreams
+
+        config = self.config
+        return OpenStreams(config.event_streams, config.event_streams_per_visitor, self.metrics)
+
+    @cached_property
+    def live(self) -> LiveChanges:
+        """Who follows which tables in this process."""
+        return LiveChanges(self.db.changes, self.closing)
 
     def close(self) -> None:
         """End the site's threads and connections, and save its metrics."""

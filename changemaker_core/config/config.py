@@ -98,6 +98,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     max_body_bytes: int = 1_000_000
     #: API requests per minute from one IP address.
     api_rate_limit: int = 300
+    #: Requests per minute for pages that are not cached, from one IP address.
+    page_rate_limit: int = 600
+    #: Open event streams of a web process, and of one IP address among them.
+    event_streams: int = 500
+    event_streams_per_visitor: int = 100
     #: Memory for cached public responses of a web process, in bytes; 0 turns the cache off.
     cache_bytes: int = 32 * 1024 * 1024
     #: Whether a write invalidates cached responses by row where possible; if not, by table.

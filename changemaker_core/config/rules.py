@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MINIMUM_SECRET_BYTES = 32
 #: The languages of core: that of the sources, and those that have a folder in ``locale/``.
 LOCALES = ("en", *sorted(path.name for path in (Path(__file__).parents[1] / "locale").iterdir()))
+_ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?")
 #: Names of plugins' tables. Only core's own plugins have underscores in their names.
 PLUGIN_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
@@ -105,11 +106,6 @@ def _static_url(value: str | None) -> str | None:
     return None if good else "must be https://host, without query and fragment."
 
 
-def _content_origins(values: tuple[str, ...]) -> str | None:
-    good = all(re.fullmatch(r"https?://[\w.*-]+(:\d+)?", value) for value in values)
-    return None if good else "must be origins, such as https://files.example.org."
-
-
 def _home_page(value: str | None) -> str | None:
     if value is None:
         return None
@@ -150,6 +146,12 @@ def _trusted_proxies(values: tuple[str, ...]) -> str | None:
         except ValueError as error:
             return f"must be networks, such as 10.0.0.0/8: {error}."
     return None
+
+
+def _content_origins(values: tuple[str, ...]) -> str | None:
+    # They become a header of every page: nothing else may fit in.
+    good = all(_ORIGIN.fullmatch(value) for value in values)
+    return None if good else "must be origins without a path, such as https://files.example.org."
 
 
 def _plugin_names(values: tuple[str, ...]) -> str | None:
@@ -247,6 +249,9 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "plugins_deny": _plugin_names,
     "max_body_bytes": _positive,
     "api_rate_limit": _positive,
+    "page_rate_limit": _positive,
+    "event_streams": _not_negative,
+    "event_streams_per_visitor": _not_negative,
     "cache_bytes": _not_negative,
     "max_connections": _positive,
     "jobs_niceness": _niceness,

@@ -74,6 +74,7 @@ class Edge:
         self._visitors = Visitors(site.translations)
         self._credentials = site.authentication.credentials
         self._api_window = window_for(site, Rate(site.config.api_rate_limit, 60), "api")
+        self._page_window = window_for(site, Rate(site.config.page_rate_limit, 60), "page")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond to one request, or run the lifespan."""
@@ -109,6 +110,8 @@ class Edge:
         finally:
             for upload in req.uploads:
                 upload.close()
+            if req.streamed is not None and req.streamed.is_endless and sender.started:
+                began += perf_counter() - sender.started
             method = sender.method if sender.method in _METHODS else "other"
             self._record(req, method, req.route, sender.status or _CLIENT_CLOSED, began)
 
@@ -193,9 +196,11 @@ class Edge:
         if req.method in _READS and (redirect := self._redirect(req)) is not None:
             await sender.send(rendering.redirection(req, redirect))
             return
-        is_call = req.path.startswith("/api/") and req.route not in self._falcon.delivery
-        if is_call and req.client_ip not in _LOOPBACK:
-            req.count(self._api_window, "api")
+        if req.client_ip not in _LOOPBACK and req.route not in self._falcon.delivery:
+            if req.path.startswith("/api/"):
+                req.count(self._api_window, "api")
+            elif not req.path.startswith("/static/"):
+                req.count(self._page_window, "page")
         spec = _declaration(req)
         if spec is not None and spec.max_body is not None:
             req.body_limit = spec.max_body

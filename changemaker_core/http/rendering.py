@@ -70,8 +70,13 @@ def fill(
     elif isinstance(value, bytes):
         resp.data = value
     elif value is not None:
-        resp.data = _encoder(req.site.translations, req.locale).encode(value)
+        resp.data = json(value, req)
         resp.content_type = JSON
+
+
+def json(value: Any, req: Request) -> bytes:
+    """Return ``value`` as JSON, in the reader's language."""
+    return _encoder(req.site.translations, req.locale).encode(value)
 
 
 def _fill_content(resp: Response, value: str | bytes, produces: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from itertools import chain
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -117,6 +118,8 @@ class Sender:
         self.method = req.method
         #: The status that was sent; 0 before.
         self.status = 0
+        #: When the head of a streamed response was sent; 0 before.
+        self.started = 0.0
         self.raw_send = send
 
     async def send(self, response: CompleteResponse) -> None:
@@ -145,6 +148,7 @@ class Sender:
     async def start(self, status: int, headers: list[Header]) -> None:
         """Send the head of a streamed response."""
         await self.forward({"type": "http.response.start", "status": status, "headers": headers})
+        self.started = perf_counter()
 
     async def write(self, body: bytes) -> None:
         """Send a part of a streamed response."""

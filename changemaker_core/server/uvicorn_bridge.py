@@ -340,6 +340,8 @@ class Server(uvicorn.Server):
         Before that, those are accepted that clients have begun to open: the supervisor takes no new
         ones.
         """
+        if (begin_closing := getattr(self.config.app, "begin_closing", None)) is not None:
+            begin_closing()
         await asyncio.sleep(ACCEPT_SECONDS)
         for server in self.servers:
             server.close()

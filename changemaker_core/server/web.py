@@ -81,4 +81,22 @@ def _server(app: Any, started: Callable[[], None]) -> uvicorn.Server:
         await app(scope, receive, announce if scope["type"] == "lifespan" else send)
 
     # h11 limits the size of a head by itself.
-    return uvicorn.Server(uvicorn.Config(announcing, http="h11", **options))
+    return _PlainServer(uvicorn.Config(announcing, http="h11", **options), app)
+
+
+class _PlainServer(uvicorn.Server):
+    """uvicorn's server, which lets the application end its event streams before it waits."""
+
+    def __init__(self, config: uvicorn.Config, app: Any) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Stop accepting connections, finish the open ones, then stop the application."""
+        begin_closing(self._app)
+        await super().shutdown(sockets=sockets)
+
+
+def begin_closing(app: Any) -> None:
+    """Tell an application that it is to stop; another than ours may not want to know."""
+    getattr(app, "begin_closing", lambda: None)()

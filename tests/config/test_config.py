@@ -202,6 +202,10 @@ def test_a_missing_secret_says_where_it_goes(tmp_path: Path) -> None:
         ("plugins_deny", "Not A Name"),
         ("max_body_bytes", "0"),
         ("api_rate_limit", "-1"),
+        ("page_rate_limit", "0"),
+        ("event_streams", "-1"),
+        ("content_origins", "https://a.example.org/path"),
+        ("content_origins", "https://a.example.org; script-src *"),
         ("jobs_niceness", "20"),
     ],
 )

@@ -6,7 +6,8 @@ The names in ``__all__`` are the interface of this package, above all four funct
   writes, both as *tags*: names of tables, or of parts of a table's rows (``tags.py``).
 - A reader of some tags listens on :func:`channels_to_listen`; a write of some tags notifies
   :func:`channels_to_notify`. The reader is outdated exactly where the two have a channel in common.
-- :class:`Changes` notifies subscribers of committed writes, of this process and of others.
+- :class:`Changes` notifies subscribers of committed writes, of this process and of others;
+  :class:`LiveChanges` wakes loops that follow tables.
 
 The models that are defined say which tables, keys and cascades there are: ``register_model`` is
 called for each. ``Tags``, ``NOTHING``, ``merge`` and ``tables_of`` are for handling tags.
@@ -15,6 +16,7 @@ called for each. ``Tags``, ``NOTHING``, ``merge`` and ``tables_of`` are for hand
 from __future__ import annotations
 
 from changemaker_core.db.tracking.changes import Changes
+from changemaker_core.db.tracking.live import LiveChanges
 from changemaker_core.db.tracking.models import known_tables, register_model
 from changemaker_core.db.tracking.statements import (
     StatementReads,
@@ -34,6 +36,7 @@ from changemaker_core.db.tracking.tags import (
 __all__ = [
     "NOTHING",
     "Changes",
+    "LiveChanges",
     "StatementReads",
     "Tags",
     "channels_to_listen",

@@ -16,11 +16,12 @@ _STATUS: Final = {"ok": 0.0, "warning": 1.0, "failed": 2.0}
 
 
 def metrics() -> list[Metric]:
-    """Return the metrics that are read from the database, the same in every process."""
+    """Return the metrics of core: of processes, and read from the database."""
     held = "Queues that wait for an operator to release them"
     jobs = "Jobs in the outbox"
     oldest = "When the job that has waited longest was to start"
     return [
+        Metric("cm_event_streams", "Event streams that are open", kind="gauge"),
         Metric("cm_queue_held", held, kind="gauge", labels=("queue",), read=_held),
         Metric("cm_jobs", jobs, kind="gauge", labels=("queue", "state"), read=_jobs),
         Metric(

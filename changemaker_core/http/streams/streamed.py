@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from changemaker_core.http.request import Request
@@ -37,6 +37,9 @@ class Streamed:
     """Base class of what responders return to stream a response."""
 
     __slots__ = ()
+
+    #: Whether it goes on until the client leaves: only the time until its head is measured.
+    is_endless: ClassVar[bool] = False
 
     async def send(self, req: Request, headers: list[Header], outlet: Outlet) -> None:
         """Send the response. ``headers`` are those that the responder has set."""
