@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
 import peewee
 
 from changemaker_core.db.context import current_unit
 from changemaker_core.db.errors import OutsideUnitOfWork
+from changemaker_core.db.structs import selected, values_of
 from changemaker_core.db.tracking import register_model
 from changemaker_core.db.writes import Delete, Insert, Update
 from changemaker_core.plugin.contributions import Claim, Kind
@@ -67,15 +69,41 @@ class Model(peewee.Model):
         register_model(cls)
 
     @classmethod
+    def select_for(
+        cls, row: type[msgspec.Struct], /, **expressions: Any
+    ) -> peewee.ModelSelect[Any]:
+        """Return a select of the columns that the fields of ``row`` name.
+
+        ``expressions`` are for its fields that are not columns of this model:
+
+        >>> Event.select_for(EventOut, taken=fn.COUNT(SignUp.id)).join(SignUp).group_by(Event.id)
+
+        None leaves a field at its default. Raises ``QueryRefused``, where the query is defined, for
+        a name that is neither.
+        """
+        return cls.select(*selected(cls, row, expressions))
+
+    @classmethod
     def insert(cls, data: Any = None, /, **values: Any) -> Insert:
-        """Return an insert of one row, whose ``execute()`` returns the key."""
+        """Return an insert of one row, whose ``execute()`` returns the key.
+
+        ``data`` may be a Struct whose fields are columns; ``values`` are added to it, and count
+        where both name a column.
+        """
+        if isinstance(data, msgspec.Struct):
+            data, values = None, {**values_of(cls, data), **values}
         if data is None and values.keys() <= cls._meta.fields.keys():
             return Insert(cls, values)
         return Insert(cls, cls._normalize_data(data, values))  # type: ignore[attr-defined]  # not in peewee's stubs
 
     @classmethod
     def update(cls, data: Any = None, /, **values: Any) -> Update:
-        """Return an update, whose ``execute()`` returns how many rows ``where`` matched."""
+        """Return an update, whose ``execute()`` returns how many rows ``where`` matched.
+
+        ``data`` may be a Struct, as for ``insert``; its fields that are ``UNSET`` stay as they are.
+        """
+        if isinstance(data, msgspec.Struct):
+            data, values = None, {**values_of(cls, data), **values}
         return Update(cls, cls._normalize_data(data, values))  # type: ignore[attr-defined]  # not in peewee's stubs
 
     @peewee.classmethod_only

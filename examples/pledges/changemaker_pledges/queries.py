@@ -26,4 +26,4 @@ def pledge_by_email(email: str) -> Query:
 
 
 def _pledges() -> Query:
-    return Pledge.select(Pledge.id, Pledge.name, Pledge.email, Pledge.created_at)
+    return Pledge.select_for(PledgeOut)

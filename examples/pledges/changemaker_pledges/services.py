@@ -25,9 +25,7 @@ def pledge(tx: Tx, new: NewPledge, locale: str, visitor: str | None = None) -> P
     if visitor is not None:
         PER_VISITOR.take(tx, visitor)
     email, id = new.email.lower(), new_id()
-    Pledge.insert(
-        id=id, name=new.name, email=email, created_at=tx.now
-    ).on_conflict_ignore().execute()
+    Pledge.insert(new, id=id, email=email, created_at=tx.now).on_conflict_ignore().execute()
     stored = queries.pledge_by_email(email=email).all()[0]
     if stored.id == id:
         tx.enqueue("pledges.thank", {"pledge_id": id, "locale": locale})

@@ -52,22 +52,10 @@ class PublishedCampaign(CampaignFields, frozen=True, kw_only=True):
         return self.sent if self.show_email_count else None
 
 
-def _columns(row: type[msgspec.Struct], *excluded: str) -> list[peewee.Field[Any]]:
-    return [getattr(Campaign, name) for name in row.__struct_fields__ if name not in excluded]
-
-
-_OUT = _columns(CampaignOut)
-_PUBLISHED = [*_columns(PublishedCampaign, "sent"), EmailTally.sent]
-_CARD = [
-    *_columns(CampaignCard, "email_count"),
-    peewee.Case(None, [(Campaign.show_email_count, EmailTally.sent)]).alias("email_count"),
-]
-
-
 @compiled(CampaignOut)
 def campaign_by_id(id: str) -> Query:
     """Return a campaign for its organisers."""
-    return Campaign.select(*_OUT).where(Campaign.id == id)
+    return Campaign.select_for(CampaignOut).where(Campaign.id == id)
 
 
 @compiled(CampaignOut)
@@ -75,7 +63,7 @@ def campaigns(
     status: str | None = None, before: str | None = None, limit: int = 51, offset: int = 0
 ) -> Query:
     """Return all campaigns, newest first; with ``before``, those older than that id."""
-    query = Campaign.select(*_OUT)
+    query = Campaign.select_for(CampaignOut)
     if status is not None:
         query = query.where(Campaign.status == status)
     if before is not None:
@@ -114,8 +102,9 @@ def open_campaigns(
     The rule is that of :meth:`PublishedCampaign.is_open`. With ``before`` and ``before_id``, those
     that follow the campaign that was published then.
     """
+    count = peewee.Case(None, [(Campaign.show_email_count, EmailTally.sent)])
     query = (
-        Campaign.select(*_CARD)
+        Campaign.select_for(CampaignCard, email_count=count)
         # NOTE(performance): each of these has a tally; with an outer join, COUNT can leave it out.
         .join(EmailTally, peewee.JOIN.LEFT_OUTER, on=EmailTally.campaign == Campaign.id)
         .where(*_is_open(now))
@@ -140,7 +129,7 @@ class CampaignPage(msgspec.Struct, frozen=True):
 def open_pages(now: datetime, limit: int = 100, offset: int = 0) -> Query:
     """Return the campaigns that accept messages at ``now``, the oldest first."""
     return (
-        Campaign.select(Campaign.slug, Campaign.updated_at)
+        Campaign.select_for(CampaignPage)
         .where(*_is_open(now))
         .order_by(Campaign.published_at, Campaign.id)
         .limit(limit)
@@ -154,9 +143,7 @@ def custom_recipients(
 ) -> Query:
     """Return a campaign's own recipients, by name."""
     return (
-        CustomRecipient.select(
-            CustomRecipient.id, CustomRecipient.name, CustomRecipient.title, CustomRecipient.email
-        )
+        CustomRecipient.select_for(RecipientOut)
         .where(CustomRecipient.campaign == campaign_id)
         .order_by(CustomRecipient.name, CustomRecipient.id)
         .limit(limit)
@@ -173,7 +160,7 @@ def _is_open(now: Any) -> tuple[Any, ...]:
 
 def _published() -> Query:
     return (
-        Campaign.select(*_PUBLISHED)
+        Campaign.select_for(PublishedCampaign, sent=EmailTally.sent)
         .join(EmailTally, on=EmailTally.campaign == Campaign.id)
         .where(Campaign.published_at.is_null(False))
     )

@@ -112,12 +112,7 @@ def add_recipient(tx: Tx, campaign_id: str, new: NewRecipient) -> RecipientOut:
         )
     id = new_id()
     CustomRecipient.insert(
-        id=id,
-        campaign=campaign_id,
-        name=new.name,
-        title=new.title,
-        email=email,
-        created_at=tx.now,
+        new, id=id, campaign=campaign_id, email=email, created_at=tx.now
     ).execute()
     recipients = queries.custom_recipients(campaign_id=campaign_id).all()
     return next(recipient for recipient in recipients if recipient.id == id)

@@ -28,11 +28,11 @@ class SourceCount(msgspec.Struct, frozen=True):
 @compiled(CachedEntry)
 def cached_entry(directory: str, code: str) -> Query:
     """Return the cached entry of ``code`` in ``directory``."""
-    query = PostalCode.select(PostalCode.entry, PostalCode.cached_at)
+    query = PostalCode.select_for(CachedEntry)
     return query.where(PostalCode.directory == directory, PostalCode.code == code)
 
 
 @compiled(SourceCount)
 def lookup_counts() -> Query:
     """Return the number of lookups so far, by source."""
-    return LookupCount.select(LookupCount.source, LookupCount.count)
+    return LookupCount.select_for(SourceCount)

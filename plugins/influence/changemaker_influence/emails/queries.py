@@ -56,38 +56,14 @@ class EmailToSend(msgspec.Struct, frozen=True, kw_only=True):
     language: str
 
 
-_OUT = tuple(getattr(CampaignEmail, name) for name in EmailOut.__struct_fields__)
-_STATE = (
-    CampaignEmail.recipient_name,
-    CampaignEmail.status,
-    CampaignEmail.sent_at,
-    Campaign.slug.alias("campaign_slug"),
-    Campaign.title.alias("campaign_title"),
-)
-_FIRST = (CampaignEmail.id, CampaignEmail.action_id, *_STATE)
-_REPEATED = (EmailRepeat.id, EmailRepeat.action_id, EmailRepeat.created_at.alias("repeated_at"))
+_CAMPAIGN: Final = {"campaign_slug": Campaign.slug, "campaign_title": Campaign.title}
 
 
 @compiled(EmailToSend)
 def email_to_send(id: str) -> Query:
     """Return a message for the job that sends it."""
     return (
-        CampaignEmail.select(
-            CampaignEmail.id,
-            CampaignEmail.sender_name,
-            CampaignEmail.sender_email,
-            CampaignEmail.postal_code,
-            CampaignEmail.recipient_name,
-            CampaignEmail.recipient_email,
-            CampaignEmail.recipient_office,
-            CampaignEmail.subject,
-            CampaignEmail.body,
-            CampaignEmail.status,
-            Campaign.id.alias("campaign_id"),
-            Campaign.slug.alias("campaign_slug"),
-            Campaign.title.alias("campaign_title"),
-            Campaign.language,
-        )
+        CampaignEmail.select_for(EmailToSend, language=Campaign.language, **_CAMPAIGN)
         .join(Campaign)
         .where(CampaignEmail.id == id)
     )
@@ -96,7 +72,7 @@ def email_to_send(id: str) -> Query:
 @compiled(EmailState)
 def state_of_email(id: str) -> Query:
     """Return the state of the message with this id."""
-    return CampaignEmail.select(*_FIRST).join(Campaign).where(CampaignEmail.id == id)
+    return _firsts().where(CampaignEmail.id == id)
 
 
 @compiled(EmailState)
@@ -108,8 +84,7 @@ def state_of_repeat(id: str) -> Query:
 @compiled(EmailState)
 def states_of_action(action_id: str) -> Query:
     """Return the states of all messages of one submission."""
-    query = CampaignEmail.select(*_FIRST).join(Campaign)
-    return query.where(CampaignEmail.action_id == action_id)
+    return _firsts().where(CampaignEmail.action_id == action_id)
 
 
 @compiled(EmailState)
@@ -127,7 +102,7 @@ def emails_of_campaign(
     offset: int = 0,
 ) -> Query:
     """Return a campaign's messages, newest first; with ``before``, those older than that id."""
-    query = CampaignEmail.select(*_OUT).where(CampaignEmail.campaign == campaign_id)
+    query = CampaignEmail.select_for(EmailOut).where(CampaignEmail.campaign == campaign_id)
     if status is not None:
         query = query.where(CampaignEmail.status == status)
     if before is not None:
@@ -135,9 +110,20 @@ def emails_of_campaign(
     return query.order_by(CampaignEmail.id.desc()).limit(limit).offset(offset)
 
 
+def _firsts() -> Query:
+    return CampaignEmail.select_for(EmailState, repeated_at=None, **_CAMPAIGN).join(Campaign)
+
+
 def _repeats() -> Query:
     return (
-        EmailRepeat.select(*_REPEATED, *_STATE)
+        EmailRepeat.select_for(
+            EmailState,
+            recipient_name=CampaignEmail.recipient_name,
+            status=CampaignEmail.status,
+            sent_at=CampaignEmail.sent_at,
+            repeated_at=EmailRepeat.created_at,
+            **_CAMPAIGN,
+        )
         .join(CampaignEmail)
         .join(Campaign, on=CampaignEmail.campaign == Campaign.id)
     )
