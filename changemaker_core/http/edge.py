@@ -68,6 +68,8 @@ class Edge:
         self._falcon = falcon_app
         self._cache = site.cache
         self._caches = site.config.cache_bytes > 0
+        #: For the server: connections that this process holds open at once.
+        self.max_connections = site.config.max_connections
         self._changes = OncePerTurn(site.db.changes.check)
         self._proxies = Proxies(site.config.trusted_proxies)
         self._ids = RequestIds()
