@@ -12,6 +12,7 @@ from changemaker_core.http import rendering
 from changemaker_core.http.access_log import AccessLog
 from changemaker_core.http.endpoint.guard import endpoint_of
 from changemaker_core.http.errors import BadRequest, ClientGone
+from changemaker_core.http.heads import head_problem
 from changemaker_core.http.proxies import Proxies, forwarded_values
 from changemaker_core.http.request import (
     NO_ROUTE,
@@ -46,6 +47,8 @@ _READS = frozenset({"GET", "HEAD"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: Never a visitor's address: an operator's, or that of a proxy that is not configured.
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
+#: Values of ``Host`` that were found well-formed and need no second look.
+_REMEMBERED_HOSTS = 100
 #: The status that is counted where the client went away before a response was sent.
 _CLIENT_CLOSED = 499
 #: Where ``cached_response`` leaves the request for ``__call__``, in the server's scope.
@@ -68,6 +71,7 @@ class Edge:
         self._falcon = falcon_app
         self._cache = site.cache
         self._caches = site.config.cache_bytes > 0
+        self._hosts: set[bytes] = set()
         #: For the server: connections that this process holds open at once.
         self.max_connections = site.config.max_connections
         self._changes = OncePerTurn(site.db.changes.check)
@@ -188,6 +192,11 @@ class Edge:
         """Find the route and send its response; raises what the responder raises."""
         req.body_limit = req.memory_limit = self.site.config.max_body_bytes
         req.cache_seconds = None
+        raw = req.raw_headers
+        if raw.get(b"host") not in self._hosts or len(raw) != len(req.scope["headers"]):
+            self._check_head(req)
+        elif b"transfer-encoding" in raw:
+            self._check_head(req)
         # PostgreSQL's text cannot hold U+0000: nothing has such a name. And Falcon overlooks
         # slashes at the beginning: //api/… would be the API, and no rule for /api/ would see it.
         odd = "\x00" in req.path or req.path.startswith("//")
@@ -234,6 +243,15 @@ class Edge:
             await sender.send_cached(found)
         else:
             await sender.send(found)
+
+    def _check_head(self, req: Request) -> None:
+        """Raise ``Problem`` for a head that two servers could understand differently."""
+        if (problem := head_problem(req.scope)) is not None:
+            raise problem
+        host = req.raw_headers.get(b"host")
+        # PERF: sites have few names. What visitors make up must not fill the memory.
+        if host is not None and len(self._hosts) < _REMEMBERED_HOSTS:
+            self._hosts.add(host)
 
     def _redirect(self, req: Request) -> Redirect | None:
         """Return where to go instead: without ``?lang=``, or to the address as it is written."""

@@ -66,6 +66,7 @@ DRAIN_SECONDS = 1.0
 _TOO_LONG = "431 Request Header Fields Too Large"
 _TOO_LATE = "408 Request Timeout"
 _BAD_REQUEST = "400 Bad Request"
+_NO_CODING = "501 Not Implemented"
 _TOO_MANY = "503 Service Unavailable"
 #: Headers of a request that has a body, or needs more than a response.
 _NOT_PLAIN = frozenset({b"content-length", b"transfer-encoding", b"expect", b"upgrade"})
@@ -305,11 +306,10 @@ class HttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, as uvicorn does, but so that the client can read it."""
-        if self._is_responding():
-            self.transport.close()
-            return
-        self._write_error(_BAD_REQUEST)
-        self._linger()
+        if self._lingering is None:
+            if not self._is_responding():
+                self._write_error(_BAD_REQUEST)
+            self._linger()
 
     def _write_error(self, status: str, header: str = "") -> None:
         lines = f"HTTP/1.1 {status}\r\n{header}content-length: 0\r\nconnection: close\r\n\r\n"
@@ -362,12 +362,13 @@ class HttpProtocol(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing() or self._lingering is not None:
             return
-        if self._has_body():
-            self._discard_timer = self.loop.call_later(LINGER_SECONDS, self._linger)
-            self.flow.resume_reading()
-        elif self.pipeline:
+        if self.pipeline:
             cycle, _ = self.pipeline.pop()
             self._start(cycle)
+            self.flow.resume_reading()
+        elif self._has_body():
+            self._discard_timer = self.loop.call_later(LINGER_SECONDS, self._linger)
+            self.flow.resume_reading()
         elif self._waiting:
             self._continue()
         else:
@@ -388,8 +389,12 @@ class HttpProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade():
             self._serve_last()
             return
-        self._in_head, self._progressed = False, True
+        self._progressed = True
         self._in_a_row += 1
+        if any(n == b"transfer-encoding" and v.lower() != b"chunked" for n, v in self.headers):
+            self._refuse(_NO_CODING)
+            return
+        self._in_head = False
         if self._find_cached is None or not self._is_plain():
             self._begin_request()
             return

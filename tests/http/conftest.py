@@ -157,6 +157,14 @@ class Upload:
         return body
 
 
+class Large:
+    """What takes large bodies, of those who may send them."""
+
+    @endpoint(permission="probe.thing.write", max_body=20_000_000, status=204)
+    async def on_delete(self, req, resp):
+        return None
+
+
 class Seldom:
     @endpoint(public=True, rate_limit="2/hour")
     async def on_get(self, req, resp):
@@ -193,6 +201,7 @@ class ProbePlugin(Plugin):
             Route("/api/export", Export()),
             Route("/api/upload", Upload()),
             Route("/api/seldom", Seldom()),
+            Route("/api/large", Large()),
         ]
 
     @hookimpl
