@@ -192,11 +192,6 @@ class Edge:
         """Find the route and send its response; raises what the responder raises."""
         req.body_limit = req.memory_limit = self.site.config.max_body_bytes
         req.cache_seconds = None
-        raw = req.raw_headers
-        if raw.get(b"host") not in self._hosts or len(raw) != len(req.scope["headers"]):
-            self._check_head(req)
-        elif b"transfer-encoding" in raw:
-            self._check_head(req)
         # PostgreSQL's text cannot hold U+0000: nothing has such a name. And Falcon overlooks
         # slashes at the beginning: //api/… would be the API, and no rule for /api/ would see it.
         odd = "\x00" in req.path or req.path.startswith("//")
@@ -204,6 +199,11 @@ class Edge:
         if req.matched and "" in req.matched[2].values():
             req.matched = None  # /campaigns/ is /campaigns, and not a campaign without a slug
         req.route = (req.matched[3] if req.matched else None) or NO_ROUTE
+        raw = req.raw_headers
+        if raw.get(b"host") not in self._hosts or len(raw) != len(req.scope["headers"]):
+            self._check_head(req)
+        elif b"transfer-encoding" in raw:
+            self._check_head(req)
         if req.method in _READS and (redirect := self._redirect(req)) is not None:
             await sender.send(rendering.redirection(req, redirect))
             return

@@ -227,7 +227,11 @@ async def test_scheduled_callbacks_run_after_the_response(client, told):
 
 async def test_a_stream_is_closed_where_the_client_has_gone(app, exchange_with, open_files):
     body = b'{"name": "Ada", "email": "ada@example.org"}'
-    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    headers = [
+        (b"host", b"h"),
+        (b"content-type", b"application/json"),
+        (b"content-length", b"%d" % len(body)),
+    ]
     whole = {"type": "http.request", "body": body, "more_body": False}
     await exchange_with(app, method="POST", path="/api/export", headers=headers, events=[whole])
     assert open_files == []
