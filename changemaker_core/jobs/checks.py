@@ -25,7 +25,9 @@ def check_queues(site: Site) -> Iterator[Finding]:
     held = site.db.sync.all(holds())
     for hold in held:
         since = f"{hold.since:%Y-%m-%d %H:%M} UTC"
-        detail = f"{hold.queue} has been held since {since}. {REASONS[hold.reason]}"
+        detail = (
+            f"{hold.queue} has been held since {since}. {REASONS[hold.reason]} {hold.note}".strip()
+        )
         command = f"`changemaker --site {site.config.site_dir} queues release {hold.queue}`"
         yield Finding("warning", detail, f"Run {command}: it shows the waiting jobs, then asks.")
     limit, expected = site.clock() - timedelta(hours=1), {hold.queue for hold in held}

@@ -36,6 +36,11 @@ _REQUEUE = """
 UPDATE core_job SET state = 'queued', due_at = ?, error = ?, updated_at = ?, lease = NULL
 WHERE id = ? AND lease = ? AND state = ?"""
 
+_GIVE_BACK = """
+UPDATE core_job SET state = 'queued', attempts = attempts - 1, due_at = ?, error = ?,
+  updated_at = ?, lease = NULL
+WHERE id = ? AND lease = ? AND state = ?"""
+
 _IS_LEASED = "SELECT 1 FROM core_job WHERE id = ? AND lease = ? AND state = ?"
 
 _INSERT = """
@@ -276,6 +281,12 @@ def mark_at_risk(tx: Tx, fence: Fence, until: datetime) -> None:
 def requeue(tx: Tx, fence: Fence, due_at: datetime, error: str) -> None:
     """End the lease and have the job claimed again at ``due_at``. Raises ``LeaseLost``."""
     _execute_fenced(fence, _REQUEUE, utc_text(due_at), _storable(error), utc_text(tx.now))
+
+
+def give_back(tx: Tx, fence: Fence, error: str) -> None:
+    """End the lease, with the job queued as if never claimed. Raises ``LeaseLost``."""
+    now = utc_text(tx.now)
+    _execute_fenced(fence, _GIVE_BACK, now, _storable(error), now)
 
 
 def finish(tx: Tx, fence: Fence, state: str, error: str | None) -> None:

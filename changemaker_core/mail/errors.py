@@ -26,14 +26,18 @@ class MailError(Exception):
 class Refused(MailError):
     """The message was certainly not delivered. ``temporary`` says whether to try again.
 
+    ``of_site``: the server refuses the site itself, and would refuse every other message as well,
+    until an operator changes something, such as a password or the sender's address.
+
     ``code`` is the server's reply code (RFC 5321, section 4.2), or 0 where no server replied.
     """
 
-    def __init__(self, code: int, text: str, temporary: bool) -> None:
+    def __init__(self, code: int, text: str, temporary: bool, *, of_site: bool = False) -> None:
         super().__init__(f"{code} {text}" if code else text)
         self.code = code
         self.text = text
         self.temporary = temporary
+        self.of_site = of_site
 
 
 class DeliveryUnknown(MailError):

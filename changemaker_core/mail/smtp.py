@@ -10,6 +10,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from changemaker_core.mail.errors import DeliveryUnknown, Refused
+from changemaker_core.mail.replies import refusal
 from changemaker_core.mail.smtp_connection import (
     ConnectionLost,
     SmtpConnection,
@@ -83,7 +84,8 @@ class SmtpTransport:
             self._idle.append(connection)
 
     def connect(self) -> SmtpConnection:
-        """Open a connection. Raises a temporary ``Refused`` whatever the cause."""
+        """Open a connection. Raises a temporary ``Refused`` whatever the cause; it is ``of_site``
+        where the server does not want this site."""
         try:
             smtp = self._connect()
             try:
@@ -95,10 +97,16 @@ class SmtpTransport:
                 raise
             return SmtpConnection(smtp, self.options)
         except smtplib.SMTPResponseException as error:
-            raise Refused(error.smtp_code, as_text(error.smtp_error), temporary=True) from error
+            raise refusal(error.smtp_code, as_text(error.smtp_error), "connect") from error
+        except smtplib.SMTPNotSupportedError as error:  # TLS or a password, as configured
+            raise Refused(0, f"{self._name}: {error}", temporary=True, of_site=True) from error
         except OSError as error:  # includes smtplib's own exceptions and TLS failures
-            text = f"{self.server.host}:{self.server.port}: {error or type(error).__name__}"
+            text = f"{self._name}: {error or type(error).__name__}"
             raise Refused(0, text, temporary=True) from error
+
+    @property
+    def _name(self) -> str:
+        return f"{self.server.host}:{self.server.port}"
 
     def _connect(self) -> smtplib.SMTP:
         server, seconds = self.server, self.options.command_timeout.total_seconds()

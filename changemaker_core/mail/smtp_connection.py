@@ -15,11 +15,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from changemaker_core.mail.errors import DeliveryUnknown, Refused
+from changemaker_core.mail.replies import refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from changemaker_core.mail.message import Address, Message
+    from changemaker_core.mail.replies import Stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +81,10 @@ class SmtpConnection:
             code, text = next(replies)
             if code != 250:
                 raise ConnectionLost(code, text)
-        for code, text in replies:
-            _raise_unless(200 <= code <= 299, code, text)
+        code, text = next(replies)
+        _raise_unless(200 <= code <= 299, code, text, "mail")
+        code, text = next(replies)
+        _raise_unless(200 <= code <= 299, code, text, "rcpt")
 
     def send_data(self, body: bytes) -> None:
         """Send DATA and the message.
@@ -89,7 +93,7 @@ class SmtpConnection:
         first byte was sent, or by the server's reply. Raises ``DeliveryUnknown`` otherwise.
         """
         for code, text in self._send("DATA"):
-            _raise_unless(code == 354, code, text)
+            _raise_unless(code == 354, code, text, "data")
         self._messages += 1
         try:
             self._set_timeout(self._options.message_timeout)
@@ -100,7 +104,7 @@ class SmtpConnection:
             raise DeliveryUnknown(str(error) or type(error).__name__) from error
         if not 200 <= code <= 299 and not 400 <= code <= 599:
             raise DeliveryUnknown(f"{code} {as_text(reply)}")
-        _raise_unless(200 <= code <= 299, code, as_text(reply))
+        _raise_unless(200 <= code <= 299, code, as_text(reply), "data")
 
     def quit(self) -> None:
         """Send QUIT, wait for its reply for a second at most, and close."""
@@ -156,9 +160,9 @@ def as_text(reply: bytes | str) -> str:
     return reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
 
 
-def _raise_unless(accepted: bool, code: int, text: str) -> None:
+def _raise_unless(accepted: bool, code: int, text: str, stage: Stage) -> None:
     if not accepted:
-        raise Refused(code, text, temporary=not 500 <= code <= 599)
+        raise refusal(code, text, stage)
 
 
 def _dot_stuffed(body: bytes) -> bytes:

@@ -20,6 +20,7 @@ REASONS: Final = {
     "operator": Text("An operator is holding this queue."),
     "silence": Text("This queue had no runner or worker for a long time."),
     "restore": Text("The database was restored: jobs waiting here may already have run."),
+    "refused": Text("A server refuses this site: check its configuration, then release the queue."),
 }
 
 

@@ -117,7 +117,7 @@ class _Child:
                     on_line(line.decode(errors="replace"))
             while not self._has_ended():
                 self._check(end)
-                time.sleep(LOOK)
+                time.sleep(LOOK / 20)
         finally:
             self._kill()  # also what a program that has ended left behind
             status = self._process.wait()

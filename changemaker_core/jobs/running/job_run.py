@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from changemaker_core.jobs import statements
 from changemaker_core.jobs.errors import JobStopped, LeaseLost
+from changemaker_core.jobs.held_queues.hold import hold_queue
 from changemaker_core.jobs.lanes import hand_on
 from changemaker_core.jobs.running.child import Children
 
@@ -24,10 +26,13 @@ if TYPE_CHECKING:
     from changemaker_core.db import Tx
     from changemaker_core.jobs.declarations import Job, RetryPolicy
     from changemaker_core.jobs.statements import ClaimedJob
+    from changemaker_core.mail import Message
     from changemaker_core.site import Site
 
     #: Called as ``change(tx, *args)`` in the transaction of a step.
     Change: TypeAlias = Callable[..., object]
+
+log = logging.getLogger(__name__)
 
 #: Seconds between two reports of progress that are stored.
 PROGRESS_SECONDS = 1.0
@@ -157,6 +162,55 @@ class JobRun:
         """Settle the job as unknown: a person must find out whether it succeeded. ``fn`` is called
         instead of the job's ``on_unknown``."""
         self._finish("unknown", error, self._job.on_unknown, fn, args)
+
+    def hold(self, reason: str, note: str, fn: Change | None = None, *args: Any) -> None:
+        """Hold the job's queue, and give the job back to it: what failed is not this job's fault.
+
+        ``reason`` is a key of ``REASONS``, ``note`` is shown with it. An operator releases the
+        queue; its jobs then have all their attempts and time.
+        """
+
+        def step(tx: Tx) -> None:
+            statements.give_back(tx, self._fence, note)
+            if hold_queue(tx, self._job.queue, reason, note):
+                message = "queue %s is held (%s): %s"
+                tx.after_commit(lambda: log.warning(message, self._job.queue, reason, note))
+            if fn is not None:
+                fn(tx, *args)
+
+        self._commit(step)
+        self.is_settled = True
+
+    def mail(
+        self,
+        message: Message,
+        *,
+        sending: Callable[[Tx], object] | None = None,
+        sent: Callable[[Tx], object] | None = None,
+        retried: Callable[[Tx, str], object] | None = None,
+        failed: Callable[[Tx, str], object] | None = None,
+        unknown: Callable[[Tx, str], object] | None = None,
+    ) -> None:
+        """Send a message and settle the job: it is sent at most once, unless it certainly failed.
+
+        Each function is called in the transaction of a step: ``sending(tx)`` before the message may
+        have been delivered, ``sent(tx)`` when the server has accepted it, ``retried(tx, error)``
+        when it certainly was not delivered and is tried again, ``failed(tx, error)`` when the
+        recipient or the message was refused, ``unknown(tx, error)`` when no reply came. A job whose
+        retries are exhausted has its ``on_dead`` called, and one whose process dies its
+        ``on_unknown``. Where the server refuses the site itself, the queue is held.
+        """
+        from changemaker_core.jobs.running.mail import send
+
+        send(
+            self,
+            message,
+            sending=sending,
+            sent=sent,
+            retried=retried,
+            failed=failed,
+            unknown=unknown,
+        )
 
     def progress(self, done: int, total: int | None = None, note: str = "") -> None:
         """Report how far the job is, for ``GET /api/jobs``: ``done`` of ``total``, in any unit.

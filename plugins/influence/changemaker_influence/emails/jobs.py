@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from changemaker_core import Interval, Job, RetryPolicy
-from changemaker_core.mail import Address, DeliveryUnknown, Message, Refused
+from changemaker_core.mail import Address, Message
 from changemaker_influence.emails import idempotency, services
 from changemaker_influence.emails.queries import email_to_send
 
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from changemaker_influence.emails.queries import EmailToSend
 
 QUEUE: Final = "mail"
-#: Servers like to quote addresses; errors end up in logs and lists of jobs.
-_ADDRESS: Final = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 
 
 def send_email(run: JobRun, email_id: str) -> None:
@@ -26,21 +23,14 @@ def send_email(run: JobRun, email_id: str) -> None:
     if email is None or email.status != "QUEUED":
         return
     message = compose(run.site, email)
-    with run.site.mail.session() as session:
-        try:
-            session.send_envelope(message)
-            run.at_risk(services.mark_sending, email_id, message.message_id)
-            session.send_data()
-        except Refused as refused:
-            error = without_addresses(str(refused))
-            if refused.temporary:
-                run.retry(error, services.requeue, email_id, error)
-            else:
-                run.dead(error, services.mark_failed, email_id, error)
-        except DeliveryUnknown as unknown:
-            run.unknown(without_addresses(str(unknown)), services.mark_unknown, email_id)
-        else:
-            run.done(services.mark_sent, email_id, email.campaign_id)
+    run.mail(
+        message,
+        sending=lambda tx: services.mark_sending(tx, email_id, message.message_id),
+        sent=lambda tx: services.mark_sent(tx, email_id, email.campaign_id),
+        retried=lambda tx, error: services.requeue(tx, email_id, error),
+        failed=lambda tx, error: services.mark_failed(tx, email_id, error),
+        unknown=lambda tx, error: services.mark_unknown(tx, email_id),
+    )
 
 
 def compose(site: Site, email: EmailToSend) -> Message:
@@ -74,11 +64,6 @@ def compose(site: Site, email: EmailToSend) -> Message:
         html=html,
         message_id=f"<{email.id}@{site.mail.mail_from.domain}>",
     )
-
-
-def without_addresses(text: str) -> str:
-    """``550 <a@example.org> unknown`` → ``550 <…> unknown``"""
-    return _ADDRESS.sub("…", text)
 
 
 def on_dead(tx: Tx, email_id: str) -> None:

@@ -156,7 +156,7 @@ def check_open(campaign: PublishedCampaign | None, now: datetime) -> PublishedCa
     return campaign
 
 
-def mark_sending(tx: Tx, email_id: str, message_id: str) -> None:
+def mark_sending(tx: Tx, email_id: str, message_id: str | None) -> None:
     """Record that from now on the message may have been delivered."""
     _set_status(tx, email_id, "SENDING", message_id=message_id, sending_at=tx.now, error=None)
 

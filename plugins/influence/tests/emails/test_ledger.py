@@ -10,7 +10,7 @@ import pytest
 
 from changemaker_core import Plugin, Subscription, hookimpl
 from changemaker_core.config.smtp_url import SmtpUrl
-from changemaker_core.jobs import CoreJob
+from changemaker_core.jobs import CoreJob, holds
 from changemaker_core.mail import Address, SmtpTransport
 from changemaker_core.mail.smtp_connection import SmtpOptions
 from changemaker_core.testing.smtp import Behaviour
@@ -83,7 +83,23 @@ async def test_the_mail_has_its_headers_and_both_parts(mailing, smtp_server):
         assert row.sending_at <= row.sent_at
 
 
-@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "message"])
+async def test_a_server_that_refuses_the_site_holds_the_mail_and_fails_no_message(
+    mailing, smtp_server
+):
+    async with mailing() as v:
+        campaign = await v.campaign()
+        smtp_server.always(Behaviour("mail", reply="530 5.7.0 Authentication required"))
+        await v.send(campaign)
+        await v.run_jobs()
+        row, (hold,) = await row_of(v), await v.site.db.all(holds())
+        assert (row.status, hold.queue, hold.reason) == ("QUEUED", "mail", "refused")
+        smtp_server.always()
+        await v.site.db.write(v.site.jobs.guard.release, "mail")
+        await v.run_jobs()
+        assert (await row_of(v)).status == "SENT"
+
+
+@pytest.mark.parametrize("stage", ["rcpt", "data", "message"])
 async def test_a_permanent_refusal_fails_and_is_not_retried(mailing, smtp_server, stage, caplog):
     async with mailing() as v:
         campaign = await v.campaign()

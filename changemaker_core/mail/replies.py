@@ -1,0 +1,39 @@
+"""What a server's reply means: who is refused, and whether to try again.
+
+Reply codes are those of RFC 5321 (section 4.2.3) and RFC 4954 (section 6), enhanced codes those of
+RFC 3463.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final, Literal
+
+from changemaker_core.mail.errors import Refused
+
+#: Where a reply was given: to EHLO, STARTTLS or AUTH, to MAIL, to RCPT, or to DATA and the message.
+Stage = Literal["connect", "mail", "rcpt", "data"]
+
+#: Authentication is required, its mechanism too weak, or encryption required for it.
+_AUTHENTICATE: Final = frozenset({530, 534, 535, 538})
+_ENHANCED: Final = re.compile(r"\s*5\.(\d{1,3}\.\d{1,3})\b")
+#: Of this message: it is too big, or the address needs what the server does not support.
+_OF_MESSAGE: Final = frozenset({"2.3", "3.4", "6.7"})
+#: A full mailbox: it may be emptied.
+_FULL: Final = "2.2"
+
+
+def refusal(code: int, text: str, stage: Stage) -> Refused:
+    """Return the ``Refused`` for a reply that is not the expected one."""
+    if not 500 <= code <= 599:
+        return Refused(code, text, temporary=True)
+    found = _ENHANCED.match(text)
+    enhanced = found[1] if found else ""
+    if code in _AUTHENTICATE or stage == "connect":
+        return Refused(code, text, temporary=True, of_site=True)
+    if stage == "mail" and code != 552 and enhanced not in _OF_MESSAGE:
+        return Refused(code, text, temporary=True, of_site=True)
+    # A policy (x.7.x) at RCPT is seldom about the recipient, but a list of blocked senders or a
+    # relay that is not configured yet: tried again until the job's deadline.
+    patient = stage == "rcpt" and (enhanced == _FULL or enhanced.startswith("7."))
+    return Refused(code, text, temporary=patient)

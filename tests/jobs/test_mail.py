@@ -1,0 +1,166 @@
+"""``run.mail``: what becomes of a message, and what a server's refusal is about."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from changemaker_core.config.smtp_url import SmtpUrl
+from changemaker_core.jobs import Executor, Job, holds
+from changemaker_core.jobs.declarations import RetryPolicy
+from changemaker_core.jobs.running.mail import without_addresses
+from changemaker_core.mail import Address, Message, SmtpTransport
+from changemaker_core.mail.replies import refusal
+from changemaker_core.mail.smtp_connection import SmtpOptions
+from changemaker_core.testing.smtp import Behaviour
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from changemaker_core.jobs import JobRun
+    from changemaker_core.mail.replies import Stage
+    from changemaker_core.testing.smtp import SmtpServer
+    from tests.bench.jobs_only_site import JobsOnlySite
+
+Fixture = Any
+
+
+@pytest.fixture
+def mailing(
+    make_site: Fixture, smtp_server: SmtpServer, take_note: Fixture
+) -> Iterator[Callable[[], JobsOnlySite]]:
+    """``mailing()``: a site with a job ``test.mail`` whose steps write notes."""
+    transport = SmtpTransport(
+        SmtpUrl.parse(smtp_server.url),
+        Address("", "site@example.org"),
+        options=SmtpOptions(
+            command_timeout=timedelta(seconds=1), message_timeout=timedelta(seconds=1)
+        ),
+    )
+
+    def send(run: JobRun) -> None:
+        run.mail(
+            Message(to=Address("", "mp@example.org"), subject="Park", text="Please keep it.\n"),
+            sending=lambda tx: take_note(tx, "sending"),
+            sent=lambda tx: take_note(tx, "sent"),
+            retried=lambda tx, error: take_note(tx, f"retried {error}"),
+            failed=lambda tx, error: take_note(tx, f"failed {error}"),
+            unknown=lambda tx, error: take_note(tx, "unknown"),
+        )
+
+    def make() -> JobsOnlySite:
+        job = Job("test.mail", send, queue="mail", retries=RetryPolicy(attempts=2))
+        site: Any = make_site(job)
+        site.mail = transport
+        return site  # type: ignore[no-any-return]  # of a fixture
+
+    yield make
+    transport.close()
+
+
+def reply(stage: Stage, text: str) -> Behaviour:
+    name: Any = stage
+    return Behaviour(name, reply=text)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "written", "state"),
+    [
+        (None, ["sending", "sent"], "done"),
+        (
+            reply("rcpt", "550 5.1.1 <mp@example.org> unknown"),
+            ["failed 550 5.1.1 <…> unknown"],
+            "dead",
+        ),
+        (reply("rcpt", "552 5.2.2 full"), ["retried 552 5.2.2 full"], "queued"),
+        (reply("rcpt", "450 later"), ["retried 450 later"], "queued"),
+        (Behaviour("message", drop=True), ["sending", "unknown"], "unknown"),
+        (Behaviour("message", reply="554 spam"), ["sending", "failed 554 spam"], "dead"),
+    ],
+)
+def test_each_outcome_is_written_with_its_step(
+    mailing: Fixture,
+    put: Fixture,
+    rows: Fixture,
+    notes: Fixture,
+    smtp_server: SmtpServer,
+    behaviour: Behaviour | None,
+    written: list[str],
+    state: str,
+) -> None:
+    site = mailing()
+    if behaviour is not None:
+        smtp_server.then(behaviour)
+    put(site, "test.mail")
+    Executor(site).run_due()
+    assert (notes(site), rows(site)[0].state) == (written, state)
+    assert site.db.sync.all(holds()) == []
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        reply("mail", "530 5.7.0 Authentication required <site@example.org>"),
+        reply("mail", "553 5.7.1 sender not owned"),
+        reply("rcpt", "530 5.7.0 Must issue STARTTLS"),
+        reply("data", "530 5.7.0 Authentication required"),
+    ],
+)
+def test_a_server_that_refuses_the_site_holds_the_queue_and_ends_no_message(
+    mailing: Fixture,
+    put: Fixture,
+    rows: Fixture,
+    notes: Fixture,
+    clock: Fixture,
+    smtp_server: SmtpServer,
+    behaviour: Behaviour,
+) -> None:
+    site = mailing()
+    for _ in range(5):
+        put(site, "test.mail")
+    smtp_server.always(behaviour)
+    Executor(site).run_due()
+    (hold,) = site.db.sync.all(holds())
+    assert (hold.queue, hold.reason) == ("mail", "refused")
+    assert hold.note.startswith("53") or hold.note.startswith("55")
+    assert "example.org" not in hold.note
+    assert {(row.state, row.attempts) for row in rows(site)} == {("queued", 0)}
+    clock.forward(days=3)
+    smtp_server.always()
+    site.db.sync.write(site.jobs.guard.release, "mail")
+    Executor(site).run_due()
+    assert {row.state for row in rows(site)} == {"done"}
+    assert len(smtp_server.received) == 5
+
+
+@pytest.mark.parametrize(
+    ("code", "text", "stage", "expected"),
+    [
+        (535, "5.7.8 bad credentials", "connect", "site"),
+        (554, "no SMTP service here", "connect", "site"),
+        (421, "too busy", "connect", "later"),
+        (550, "5.7.1 sender rejected", "mail", "site"),
+        (552, "too big", "mail", "never"),
+        (552, "5.3.4 too big", "mail", "never"),
+        (553, "5.6.7 SMTPUTF8 needed", "mail", "never"),
+        (550, "5.1.1 no such user", "rcpt", "never"),
+        (550, "no such user", "rcpt", "never"),
+        (550, "5.7.1 listed", "rcpt", "later"),
+        (554, "5.7.1 relay access denied", "rcpt", "later"),
+        (552, "5.2.2 mailbox full", "rcpt", "later"),
+        (452, "4.2.2 mailbox full", "rcpt", "later"),
+        (535, "5.7.8 bad credentials", "rcpt", "site"),
+        (554, "5.7.1 spam", "data", "never"),
+        (530, "authenticate", "data", "site"),
+    ],
+)
+def test_what_a_refusal_is_about(code: int, text: str, stage: Stage, expected: str) -> None:
+    refused = refusal(code, text, stage)
+    found = "site" if refused.of_site else "later" if refused.temporary else "never"
+    assert found == expected
+
+
+def test_errors_are_stored_without_addresses() -> None:
+    assert without_addresses("550 <a@example.org> (b.c@d.ca): unknown") == "550 <…> (…): unknown"
