@@ -19,6 +19,8 @@ _AUTHENTICATE: Final = frozenset({530, 534, 535, 538})
 _ENHANCED: Final = re.compile(r"\s*5\.(\d{1,3}\.\d{1,3})\b")
 #: Of this message: it is too big, or the address needs what the server does not support.
 _OF_MESSAGE: Final = frozenset({"2.3", "3.4", "6.7"})
+#: Servers like to quote addresses; errors end up in logs and lists of jobs.
+_ADDRESS: Final = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 #: A full mailbox: it may be emptied.
 _FULL: Final = "2.2"
 
@@ -37,3 +39,8 @@ def refusal(code: int, text: str, stage: Stage) -> Refused:
     # relay that is not configured yet: tried again until the job's deadline.
     patient = stage == "rcpt" and (enhanced == _FULL or enhanced.startswith("7."))
     return Refused(code, text, temporary=patient)
+
+
+def without_addresses(text: str) -> str:
+    """``550 <a@example.org> unknown`` → ``550 <…> unknown``"""
+    return _ADDRESS.sub("…", text)

@@ -10,9 +10,8 @@ import pytest
 from changemaker_core.config.smtp_url import SmtpUrl
 from changemaker_core.jobs import Executor, Job, holds
 from changemaker_core.jobs.declarations import RetryPolicy
-from changemaker_core.jobs.running.mail import without_addresses
 from changemaker_core.mail import Address, Message, SmtpTransport
-from changemaker_core.mail.replies import refusal
+from changemaker_core.mail.replies import refusal, without_addresses
 from changemaker_core.mail.smtp_connection import SmtpOptions
 from changemaker_core.testing.smtp import Behaviour
 

@@ -200,17 +200,30 @@ class JobRun:
         retries are exhausted has its ``on_dead`` called, and one whose process dies its
         ``on_unknown``. Where the server refuses the site itself, the queue is held.
         """
-        from changemaker_core.jobs.running.mail import send
+        from changemaker_core.mail import DeliveryUnknown, Refused
+        from changemaker_core.mail.replies import without_addresses
 
-        send(
-            self,
-            message,
-            sending=sending,
-            sent=sent,
-            retried=retried,
-            failed=failed,
-            unknown=unknown,
-        )
+        def with_error(change: Callable[[Tx, str], object] | None) -> Change | None:
+            return None if change is None else lambda tx: change(tx, error)
+
+        with self.site.mail.session() as session:
+            try:
+                session.send_envelope(message)
+                self.at_risk(sending)
+                session.send_data()
+            except Refused as refused:
+                error = without_addresses(str(refused))
+                if refused.of_site:
+                    self.hold("refused", error, with_error(retried))
+                elif refused.temporary:
+                    self.retry(error, with_error(retried))
+                else:
+                    self.dead(error, with_error(failed))
+            except DeliveryUnknown as lost:
+                error = without_addresses(str(lost))
+                self.unknown(error, with_error(unknown))
+            else:
+                self.done(sent)
 
     def progress(self, done: int, total: int | None = None, note: str = "") -> None:
         """Report how far the job is, for ``GET /api/jobs``: ``done`` of ``total``, in any unit.
