@@ -110,6 +110,7 @@ LAYERS = {
             "tests/limits/*",
             "tests/mail/*",
             "tests/metrics/*",
+            "tests/mistakes/*",
             "tests/operations/*",
             "tests/outgoing/*",
             "tests/plugin/*",

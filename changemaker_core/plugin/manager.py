@@ -199,7 +199,7 @@ class _Boot:
         except Exception as error:
             if candidate.core:
                 raise
-            problem = f"{cls.__name__}() raised {exception_line(error)}."
+            problem = f"{cls.__name__}() raised {exception_line(error, place_of(cls))}."
             fix = f"Let it be called without arguments; meanwhile {leave_out(candidate.name)}."
             return self._drop(candidate, [candidate.error(PluginImportFailed, problem, fix)])
         self.plugins.append(_loaded(candidate, instance))

@@ -1,0 +1,21 @@
+"""
+where = "boot"
+report = "requires 'parks.park.read', which no plugin registers"
+fix = 'Return it from cm_register_permissions'
+"""
+
+from changemaker_core import Plugin, Route, endpoint, hookimpl
+
+
+class Parks:
+    @endpoint(permission="parks.park.read")  # HERE
+    async def on_get(self, req, resp):
+        return {}
+
+
+class ParksPlugin(Plugin):
+    name = "parks"
+
+    @hookimpl
+    def cm_register_routes(self):
+        return [Route("/parks", Parks())]
