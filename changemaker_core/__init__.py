@@ -94,6 +94,9 @@ if TYPE_CHECKING:
     from changemaker_core.web import TemplateResponse as TemplateResponse
     from changemaker_core.web.declarations import HomePage as HomePage
     from changemaker_core.web.declarations import NavigationEntry as NavigationEntry
+    from changemaker_core.web.images.declarations import ImageUse as ImageUse
+    from changemaker_core.web.images.errors import ImageRejected as ImageRejected
+    from changemaker_core.web.images.errors import ImagesUnavailable as ImagesUnavailable
     from changemaker_core.web.sitemap import SitemapPage as SitemapPage
     from changemaker_core.web.sitemap import SitemapSection as SitemapSection
 
@@ -130,6 +133,8 @@ _ROOMS = {
     "text": "Text",
     "web": "Form PageMetadata Redirect TemplateResponse",
     "web.declarations": "HomePage NavigationEntry",
+    "web.images.declarations": "ImageUse",
+    "web.images.errors": "ImageRejected ImagesUnavailable",
     "web.sitemap": "SitemapPage SitemapSection",
 }
 _NAMES = {name: room for room, names in _ROOMS.items() for name in names.split()}

@@ -16,6 +16,7 @@ from changemaker_core.jobs.declarations import JOBS, SUBSCRIPTIONS
 from changemaker_core.metrics.declarations import METRICS
 from changemaker_core.plugin.base import hookspec
 from changemaker_core.web.declarations import HOME_PAGES, NAVIGATION
+from changemaker_core.web.images.declarations import IMAGE_USES
 from changemaker_core.web.sitemap import SITEMAP
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from changemaker_core.plugin.contributions import Kind
     from changemaker_core.site import Site
     from changemaker_core.web.declarations import HomePage, NavigationEntry
+    from changemaker_core.web.images.declarations import ImageUse
     from changemaker_core.web.sitemap import SitemapSection
 
 #: Every kind of contribution that core collects, in the order in which the hooks are called.
@@ -46,6 +48,7 @@ KINDS: tuple[Kind[Any], ...] = (
     HOME_PAGES,
     NAVIGATION,
     SITEMAP,
+    IMAGE_USES,
 )
 
 
@@ -153,6 +156,15 @@ class CoreHooks:
         >>> @hookimpl
         ... def cm_register_sitemap(self):
         ...     return [SitemapSection("hello.greetings", greeting_pages, count_greetings)]
+        """
+
+    @hookspec
+    def cm_register_image_uses(self, site: Site) -> list[ImageUse]:  # type: ignore[empty-body]  # a hookspec has no body
+        """Which images of this plugin are in use: those that none finds are deleted after a week.
+
+        >>> @hookimpl
+        ... def cm_register_image_uses(self):
+        ...     return [ImageUse("hello.posters", posters_in_use)]
         """
 
     @hookspec

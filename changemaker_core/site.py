@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from changemaker_core.shared.second_level import RedisSecondLevel
     from changemaker_core.web import StaticFiles, Templates, Translations
     from changemaker_core.web.declarations import NavigationEntry
+    from changemaker_core.web.images.store import Images
 
 Settings = TypeVar("Settings", bound="msgspec.Struct")
 
@@ -200,7 +201,7 @@ class Site:
 
     def close(self) -> None:
         """End the site's threads and connections, and save its metrics."""
-        for opened in ("metrics", "mail", "redis"):
+        for opened in ("metrics", "mail", "redis", "images"):
             if vars(self).get(opened) is not None:
                 getattr(self, opened).close()
         self.db.close()
@@ -294,6 +295,13 @@ class Site:
         from changemaker_core.web import StaticFiles
 
         return StaticFiles(self)
+
+    @cached_property
+    def images(self) -> Images:
+        """Small images of plugins: a logo, a poster, a cover."""
+        from changemaker_core.web.images.store import Images
+
+        return Images(self.config.site_dir / "data" / "images")
 
     @cached_property
     def templates(self) -> Templates:

@@ -13,11 +13,19 @@ import msgspec
 
 from changemaker_core.cache import CompleteResponse
 from changemaker_core.db import DatabaseUnavailable, InvalidId, LimitReached
-from changemaker_core.http.errors import NotFound, Problem, TooManyRequests, Unavailable
+from changemaker_core.http.errors import (
+    FieldError,
+    Invalid,
+    NotFound,
+    Problem,
+    TooManyRequests,
+    Unavailable,
+)
 from changemaker_core.http.sessions import Flash, csrf
 from changemaker_core.http.streams.streamed import Streamed
 from changemaker_core.signing import BadSignature
 from changemaker_core.text import Text
+from changemaker_core.web.images.errors import ImageRejected, ImagesUnavailable
 from changemaker_core.web.pages import Redirect, TemplateResponse
 
 if TYPE_CHECKING:
@@ -37,6 +45,8 @@ _IN_ADDRESS = "/:?#[]@!$&'()*+,;=%~-._"
 
 #: Seconds after which a retry is worthwhile while a database restarts.
 _DATABASE_RETRY = "2"
+#: Seconds in which the images that wait are done.
+_IMAGES_RETRY = "30"
 #: Codes and titles for what Falcon itself rejects.
 _OF_FALCON = {
     400: ("bad_request", Text("The request could not be understood.")),
@@ -208,6 +218,11 @@ def problem_of(error: Exception, req: Request) -> Problem:
         return error
     if isinstance(error, LimitReached):
         return TooManyRequests(error.retry_after.total_seconds())
+    if isinstance(error, ImageRejected):
+        return Invalid([FieldError("", error.reason)], code="image_rejected")
+    if isinstance(error, ImagesUnavailable):
+        headers = [("Retry-After", _IMAGES_RETRY)]
+        return Unavailable(code="images_unavailable", headers=headers)
     if isinstance(error, BadSignature):
         return NotFound(Text("This link is not valid any more."))
     if isinstance(error, InvalidId):

@@ -21,6 +21,7 @@ from jinja2 import (
 from changemaker_core.web import filters, languages
 from changemaker_core.web.addresses import absolute_url, with_query
 from changemaker_core.web.folders import search_folders
+from changemaker_core.web.images.markup import image_markup
 from changemaker_core.web.metadata import head_of
 
 if TYPE_CHECKING:
@@ -156,6 +157,7 @@ class Templates:
             "ngettext": partial(self._translations.ngettext, locale=locale),
             "static": lambda path: self._static.url(path, prefix),
             "url": lambda path: prefix + path,
+            "image": partial(image_markup, prefix=prefix),
             "site": self._facts,
             "navigation": self._navigation,
             "organiser_navigation": self._organiser_navigation,

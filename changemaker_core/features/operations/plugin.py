@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from changemaker_core import (
     HealthCheck,
+    Interval,
+    Job,
     Metric,
     Permission,
     Plugin,
@@ -29,13 +32,14 @@ class OperationsPlugin(Plugin):
 
     @hookimpl
     def cm_register_routes(self, site: Site) -> list[Route]:
-        from changemaker_core.features.operations import crawlers, pages, resources
+        from changemaker_core.features.operations import crawlers, images, pages, resources
         from changemaker_core.features.operations.health import HealthChecks
 
         checks = HealthChecks(site)
         return [
             Route("/", pages.HomePage(site)),
             Route("/static/{path:path}", pages.StaticFile(site)),
+            Route("/images/{owner}/{name}/{file}", images.ImageFile(site), delivery=True),
             Route("/favicon.ico", crawlers.Icon(site, "core/favicon.ico")),
             Route("/apple-touch-icon.png", crawlers.Icon(site, "core/apple-touch-icon.png")),
             Route("/robots.txt", crawlers.Robots(site)),
@@ -52,6 +56,13 @@ class OperationsPlugin(Plugin):
             Route("/api/queues", resources.QueuesResource(site)),
             *_mailbox(site),
         ]
+
+    @hookimpl
+    def cm_register_jobs(self) -> list[Job]:
+        from changemaker_core.features.operations.images import delete_unused_images
+
+        daily = Interval(timedelta(days=1))
+        return [Job("operations.delete_unused_images", delete_unused_images, schedule=daily)]
 
     @hookimpl
     def cm_register_sitemap(self) -> list[SitemapSection]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from changemaker_core import (
     HomePage,
+    ImageUse,
     NavigationEntry,
     Plugin,
     Route,
@@ -72,6 +73,12 @@ class InfluencePlugin(Plugin):
         from changemaker_influence.campaigns import sitemap
 
         return [SitemapSection("influence.campaigns", sitemap.pages, sitemap.count)]
+
+    @hookimpl
+    def cm_register_image_uses(self) -> list[ImageUse]:
+        from changemaker_influence.campaigns.queries import cover_photos
+
+        return [ImageUse("influence.covers", lambda site: site.db.sync.all(cover_photos()))]
 
     @hookimpl
     def cm_register_jobs(self) -> list[Job]:

@@ -23,6 +23,7 @@ def routes(site: Site, lookups: Lookups) -> list[Route]:
     return [
         Route("/api/campaigns", resources.CampaignsResource(site)),
         Route("/api/campaigns/{id}", resources.CampaignResource(site)),
+        Route("/api/campaigns/{id}/cover-photo", resources.CoverPhotoResource(site)),
         Route("/api/campaigns/{id}/recipients", resources.RecipientsResource(site)),
         Route("/api/campaigns/{id}/emails", emails.CampaignEmailsResource(site)),
         Route("/api/campaigns/{id}/send-email", emails.SendEmailResource(site, submissions)),

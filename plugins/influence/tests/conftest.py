@@ -67,11 +67,12 @@ class Visit:
         )
         self.headers = {"Authorization": f"Bearer {response.json()['access_token']}"}
 
-    async def organise(self, method, path, **options):
+    async def organise(self, method, path, *, headers=None, **options):
         """A request of the organiser, who signs in first."""
         if not self.headers:
             await self.sign_in()
-        return await self.client.request(method, path, headers=self.headers, **options)
+        headers = {**self.headers, **(headers or {})}
+        return await self.client.request(method, path, headers=headers, **options)
 
     async def campaign(self, status="ACTIVE", **changes):
         """A published campaign, as its organiser sees it, made without signing in."""

@@ -118,6 +118,12 @@ def open_campaigns(
     return query
 
 
+@compiled(str)
+def cover_photos(limit: int = 1_000_000) -> Query:
+    """Return the cover photos of all campaigns."""
+    return Campaign.select(Campaign.cover_photo).where(Campaign.cover_photo != "").limit(limit)
+
+
 class CampaignPage(msgspec.Struct, frozen=True):
     """The page of a campaign, for the sitemap."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from changemaker_core import (
     CursorQuery,
@@ -31,6 +31,9 @@ from changemaker_influence.campaigns.schemas import (
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site
+
+#: A photograph as a good telephone takes it.
+MAX_PHOTO_BYTES: Final = 20_000_000
 
 _public_fields = attrgetter(*CampaignFields.__struct_fields__)
 
@@ -88,6 +91,31 @@ class CampaignResource:
     async def on_delete(self, req: Request, resp: Response, *, id: str) -> None:
         """Delete a campaign in which no message was sent."""
         await self._db.write(services.delete, id)
+
+
+class CoverPhotoResource:
+    """``/api/campaigns/{id}/cover-photo``"""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @endpoint(
+        permission=permissions.WRITE,
+        streams="image/*",
+        max_body=MAX_PHOTO_BYTES,
+        response=CampaignOut,
+    )
+    async def on_put(self, req: Request, resp: Response, *, id: str) -> CampaignOut:
+        """Replace a campaign's cover photo. The body is a JPEG, PNG, WebP or GIF picture."""
+        await self._site.db.read(services.find, id)
+        photo = b"".join([chunk async for chunk in req.chunks()])
+        path = await self._site.images.add("influence", photo)
+        return await self._site.db.write(services.change, id, CampaignChange(cover_photo=path))
+
+    @endpoint(permission=permissions.WRITE, response=CampaignOut)
+    async def on_delete(self, req: Request, resp: Response, *, id: str) -> CampaignOut:
+        """Remove a campaign's cover photo."""
+        return await self._site.db.write(services.change, id, CampaignChange(cover_photo=""))
 
 
 class RecipientsResource:
