@@ -127,7 +127,9 @@ def line_in(path: Path, problem: BaseException) -> int | None:
 
 
 def as_peewee_error(error: Exception) -> Exception:
-    """Return the driver's exception as peewee's class of that name."""
+    """Return the driver's exception as peewee's class of that name; any other as it is."""
+    if isinstance(error, peewee.PeeweeException):
+        return error
     for each in type(error).__mro__:  # PostgreSQL's driver has a class for each of many codes
         kind = getattr(peewee, each.__name__, None)
         if isinstance(kind, type) and issubclass(kind, peewee.PeeweeException):

@@ -13,7 +13,7 @@ import pytest
 from changemaker_core import Config
 from changemaker_core.config.checks import check_permissions
 from changemaker_core.config.site_files import OTHERS, open_private
-from changemaker_core.db.sqlite.writer import FileLock
+from changemaker_core.db.sqlite.lock import FileLock
 from changemaker_core.site import Site
 
 

@@ -10,6 +10,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from changemaker_core import ConfigError, HealthCheck, Job, Plugin, create_app, hookimpl
 from changemaker_core.features.accounts import api
+from changemaker_core.features.operations import health
 from changemaker_core.http.declarations import ROUTES
 from changemaker_core.jobs import hold_queue
 from changemaker_core.mail import Address, Message
@@ -47,6 +48,7 @@ async def test_health_names_each_check_and_its_time(open_app):
         checks = {check["name"]: check for check in answer.json()["checks"]}
         assert {name: check["status"] for name, check in checks.items()} == {
             "database": "ok",
+            "disk": "ok",
             "queues": "ok",
         }
         assert checks["database"]["ms"] >= 0
@@ -54,19 +56,47 @@ async def test_health_names_each_check_and_its_time(open_app):
         assert (await client.get("/api/health/live")).json() == {"status": "ok"}
 
 
+async def test_health_writes_since_what_cannot_be_written_may_read_well(open_app, monkeypatch):
+    monkeypatch.setattr(health, "MAX_AGE", 0)
+    async with open_app() as app, client_of(app) as client:
+        assert (await client.get("/api/health/ready")).status_code == 200
+        sql = "ALTER TABLE core_table_version RENAME TO core_gone"
+        await app.site.db.write(lambda tx: tx.database.execute_sql(sql))
+        answer = await client.get("/api/health/ready")
+        assert answer.status_code == 503
+        statuses = {check["name"]: check["status"] for check in answer.json()["checks"]}
+        assert statuses["database"] == "failed"
+
+
+async def test_little_space_is_a_warning(open_app, monkeypatch):
+    monkeypatch.setattr(health, "LEAST_FREE", 1 << 62)
+    async with open_app() as app, client_of(app) as client:
+        answer = await client.get("/api/health")
+        assert answer.status_code == 200
+        assert {"warning"} == {c["status"] for c in answer.json()["checks"] if c["name"] == "disk"}
+
+
+async def test_the_health_check_is_no_news(open_app):
+    """A page that is cached stays so, and other processes are not notified."""
+    async with open_app() as app, client_of(app) as client:
+        notified = []
+        app.site.db.changes.subscribe(notified.append)
+        assert (await client.get("/api/health")).status_code == 200
+        assert notified == []
+
+
 async def test_a_failing_check_is_503_and_tells_strangers_nothing(open_app):
     async with open_app(UnwellPlugin) as app, client_of(app) as client:
         answer = await client.get("/api/health")
         assert answer.status_code == 503
         checks = {check["name"]: check["status"] for check in answer.json()["checks"]}
-        assert checks == {"database": "ok", "queues": "ok", "unwell.broken": "failed"}
+        assert checks.pop("unwell.broken") == "failed"
+        assert checks == {"database": "ok", "disk": "ok", "queues": "ok"}
         assert "secret" not in answer.text
         assert (await client.get("/api/health/live")).status_code == 200
 
 
 async def test_a_check_that_hangs_has_failed(open_app, monkeypatch):
-    from changemaker_core.features.operations import health
-
     monkeypatch.setattr(health, "TIMEOUT", 0.05)
     monkeypatch.setattr(
         UnwellPlugin, "operations_register_health_checks", _marked([HealthCheck("unwell.h", hangs)])

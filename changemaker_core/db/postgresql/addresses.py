@@ -17,6 +17,8 @@ _TIMEOUTS = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
 }
+#: How long a statement waits for a lock that another transaction has.
+LOCK_MILLISECONDS = 10_000
 #: The same of a socket. The names differ between systems.
 _SOCKET_OPTIONS = {
     "TCP_KEEPIDLE": "keepalives_idle",
@@ -44,7 +46,8 @@ def timeout_options(url: str) -> dict[str, Any]:
 
 def session_options(url: str) -> dict[str, Any]:
     """Return libpq's options for a session in UTC that is read from and written to."""
-    return {"options": "-c timezone=UTC", "application_name": "changemaker", **timeout_options(url)}
+    options = f"-c timezone=UTC -c lock_timeout={LOCK_MILLISECONDS}"
+    return {"options": options, "application_name": "changemaker", **timeout_options(url)}
 
 
 def connect_seconds(url: str) -> float:

@@ -118,6 +118,6 @@ class ThreadConnections:
         if not self.database.is_closed():
             self.database.close()
 
-    def as_unavailable(self, error: BaseException) -> BaseException:
+    def as_unavailable(self, error: BaseException, *, writes: bool) -> BaseException:
         """Return ``DatabaseUnavailable`` where ``error`` means that, or ``error`` itself."""
-        return as_unavailable(error, self.is_lost())
+        return as_unavailable(error, self.is_lost(), writes=writes)

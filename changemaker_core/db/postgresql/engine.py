@@ -113,7 +113,7 @@ class PostgresqlEngine:
         except Exception as error:
             work.error = error
         if work.error is not None:
-            work.error = self._connections.as_unavailable(work.error)
+            work.error = self._connections.as_unavailable(work.error, writes=work.writes)
         release((work,), self._notify)
 
     # Reading
@@ -217,6 +217,7 @@ class PostgresqlEngine:
     def exclusive(self) -> Iterator[Postgresql]:
         """Connect the calling thread, under an advisory lock of the database."""
         with self.shared() as database:
+            database.execute_sql("SET lock_timeout = 0")
             database.execute_sql("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
             try:
                 yield database

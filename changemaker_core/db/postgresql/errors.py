@@ -7,21 +7,27 @@ import psycopg2
 
 from changemaker_core.db.errors import DatabaseUnavailable
 
-#: A server that responds, and cannot do what is wanted now: it starts or stops (57P0x), has no
-#: connection left (53300), or was made a replica by a failover (25006).
-_UNAVAILABLE = frozenset({"57P01", "57P02", "57P03", "53300", "25006"})
+#: A server that responds, and cannot do what is wanted now: it starts or stops (57P0x), its disk
+#: fails (58030), another transaction keeps a lock (55P03) or waits for one of ours (40P01).
+_UNAVAILABLE = frozenset({"57P01", "57P02", "57P03", "58030", "55P03", "40P01"})
+#: It has no room, memory or connection left.
+_RESOURCES = "53"
+#: It was made a replica by a failover. Where a read tries to write, the code is wrong.
+_READ_ONLY = "25006"
 #: The last: of a server that refuses a session in another encoding.
 _OF_SERVER = (peewee.PeeweeException, psycopg2.Error, UnicodeDecodeError)
 
 
-def as_unavailable(error: BaseException, is_lost: bool) -> BaseException:
+def as_unavailable(error: BaseException, is_lost: bool, *, writes: bool) -> BaseException:
     """Return ``DatabaseUnavailable`` where ``error`` means that, or ``error`` itself.
 
-    ``is_lost``: whether the connection is lost.
+    ``is_lost``: whether the connection is lost; ``writes``: whether a write failed.
     """
     if not isinstance(error, _OF_SERVER):
         return error
-    if not (is_lost or _sqlstate(error) in _UNAVAILABLE):
+    state = _sqlstate(error) or ""
+    cannot = state in _UNAVAILABLE or state.startswith(_RESOURCES)
+    if not (is_lost or cannot or (writes and state == _READ_ONLY)):
         return error
     unavailable = DatabaseUnavailable(message_of(error))
     unavailable.__cause__ = error

@@ -14,8 +14,10 @@ from changemaker_core.config.site_files import create_private
 from changemaker_core.db.context import Unit
 from changemaker_core.db.dialects import Sqlite
 from changemaker_core.db.errors import DatabaseClosed, as_peewee_error
+from changemaker_core.db.sqlite.errors import as_unavailable
+from changemaker_core.db.sqlite.lock import FileLock
 from changemaker_core.db.sqlite.versions import VersionWatcher, stamp_versions
-from changemaker_core.db.sqlite.writer import FileLock, Writer
+from changemaker_core.db.sqlite.writer import Writer
 from changemaker_core.db.threads import Pool
 from changemaker_core.db.work import Work, release
 
@@ -86,7 +88,9 @@ class SqliteEngine:
             self._connect_reader()
             self._read_unit(work)
         except Exception as error:
-            work.error = error
+            work.error = as_peewee_error(error)
+        if work.error is not None:
+            work.error = as_unavailable(work.error, writes=False)
         release((work,), self._notify)
 
     def _connect_reader(self) -> None:
@@ -125,7 +129,7 @@ class SqliteEngine:
         except sqlite3.Error as error:
             # The driver's own complaints, about a value's type say, carry no code.
             if getattr(error, "sqlite_errorcode", None) != sqlite3.SQLITE_INTERRUPT:
-                raise as_peewee_error(error) from error
+                raise as_unavailable(as_peewee_error(error), writes=False) from error
             self._close_in_loop()
             self._record_stop(plan)
             return None

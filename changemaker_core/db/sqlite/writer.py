@@ -1,19 +1,18 @@
-"""The one thread of a process that writes to SQLite, and the lock by which processes take turns."""
+"""The one thread of a process that writes to SQLite."""
 
 from __future__ import annotations
 
-import fcntl
+import logging
 import os
 import queue
 import threading
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import peewee
 
-from changemaker_core.config.site_files import open_private
-from changemaker_core.db.errors import as_peewee_error
+from changemaker_core.db.errors import DatabaseUnavailable, as_peewee_error
+from changemaker_core.db.sqlite.errors import as_unavailable
 from changemaker_core.db.sqlite.versions import NO_COMMIT, stamp_versions
 from changemaker_core.db.threads import LoopBatches, check_usable
 from changemaker_core.db.tracking import NOTHING, merge
@@ -21,12 +20,14 @@ from changemaker_core.db.work import Work, release
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from changemaker_core.db.context import Unit
     from changemaker_core.db.dialects import Sqlite
+    from changemaker_core.db.sqlite.lock import FileLock
     from changemaker_core.db.sqlite.versions import VersionWatcher
     from changemaker_core.db.tracking import Tags
+
+logger = logging.getLogger(__name__)
 
 #: How many writes share a commit at most, and for how long they keep other processes waiting.
 GROUP_SIZE = 100
@@ -63,6 +64,9 @@ class Writer:
         self._start_lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._closed = False
+        #: The write for which the thread waits for its turn, until it has it or gives it up.
+        self._next: Work | None = None
+        self._next_lock = threading.Lock()
         self._pid = os.getpid()
 
     def submit(self, work: Work) -> None:
@@ -106,19 +110,47 @@ class Writer:
                 self._database.connect()
                 # What a savepoint remembers of a large write does not belong into memory.
                 self._database.execute_sql("PRAGMA temp_store = FILE")
-            with self._lock.held():
+            self._next = first
+            with self._lock.held(self._give_up):
+                if self._claim_next() is None:
+                    return
                 number = self._transaction(first, works, alone)
         except Exception as error:
             self._after_failure(works or [first], as_peewee_error(error))
         else:
             self._watcher.expect(number)
-            release(works, self._notify)
+            self._release(works)
+
+    def _claim_next(self) -> Work | None:
+        with self._next_lock:
+            work, self._next = self._next, None
+            return work
+
+    def _give_up(self) -> None:
+        """End all writes that wait, since another process does not give up its turn."""
+        works = [work] if (work := self._claim_next()) is not None else []
+        while not self._queue.empty():
+            if (work := self._queue.get()) is None:
+                self._queue.put(None)
+                break
+            works.append(work)
+        if works:
+            logger.error("another process keeps the turn to write: %d writes failed", len(works))
+        for work in works:
+            work.error = DatabaseUnavailable("another process keeps the turn to write")
+        release(works, self._notify)
+
+    def _release(self, works: list[Work]) -> None:
+        for work in works:
+            if work.error is not None:
+                work.error = as_unavailable(work.error, writes=True)
+        release(works, self._notify)
 
     def _after_failure(self, works: list[Work], error: Exception) -> None:
         """Nothing was committed. A single write is at fault; of several, each runs again alone."""
         if len(works) == 1:
             works[0].error = works[0].error or error
-        release([work for work in works if work.error is not None], self._notify)
+        self._release([work for work in works if work.error is not None])
         for work in works:
             if work.error is None:
                 self._write(work, alone=True)
@@ -174,42 +206,7 @@ class Writer:
             if bare:
                 raise peewee.InternalError("the first write failed") from work.error
             connection.execute("ROLLBACK TO one_write")
-        elif connection.total_changes != changes and not unit.changed:
+        elif connection.total_changes != changes and not (unit.changed or unit.declared):
             unit.everything = True  # written past peewee, so that no SQL was seen
         if not bare:
             connection.execute("RELEASE one_write")
-
-
-class FileLock:
-    """``flock`` on a file of its own: one holder at a time among all processes of a machine.
-
-    The kernel releases it when its holder dies, however it dies. The file stays in place. Two
-    threads need a lock each.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._handle: int | None = None
-
-    @contextmanager
-    def held(self) -> Iterator[None]:
-        """Wait for the lock, and hold it. The file stays open for the next time."""
-        if self._handle is None:
-            self._handle = open_private(self._path, os.O_RDWR | os.O_CREAT)
-        fcntl.flock(self._handle, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(self._handle, fcntl.LOCK_UN)
-
-    def close(self) -> None:
-        """Close the file."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
-
-    def __enter__(self) -> FileLock:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -74,6 +74,7 @@ class OperationsPlugin(Plugin):
     def operations_register_health_checks(self, site: Site) -> list[HealthCheck]:
         from changemaker_core.features.operations.health import (
             check_database,
+            check_disk,
             check_queues,
             check_redis,
             replica_check,
@@ -81,6 +82,7 @@ class OperationsPlugin(Plugin):
 
         checks = [
             HealthCheck("database", check_database),
+            HealthCheck("disk", check_disk, critical=False),
             HealthCheck("queues", check_queues, critical=False),
         ]
         checks += [replica_check(number) for number, _ in enumerate(site.config.read_urls, 1)]

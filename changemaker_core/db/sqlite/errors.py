@@ -1,0 +1,46 @@
+"""What an error of SQLite means: that the file cannot be used now, or an error of the statement."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import peewee
+
+from changemaker_core.db.errors import DatabaseUnavailable
+
+#: Any statement would have failed: another program holds the file, or it may not be opened, or the
+#: disk is full or fails.
+_UNAVAILABLE = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+
+
+def as_unavailable(error: BaseException, *, writes: bool) -> BaseException:
+    """Return ``DatabaseUnavailable`` where ``error`` means that, or ``error`` itself.
+
+    ``writes``: whether a write failed. Where a read tries to write, the code is wrong.
+    """
+    if not isinstance(error, (peewee.PeeweeException, sqlite3.Error)):
+        return error
+    code = _code(error)
+    if code in _UNAVAILABLE or (writes and code == sqlite3.SQLITE_READONLY):
+        unavailable = DatabaseUnavailable(str(error))
+        unavailable.__cause__ = error
+        return unavailable
+    return error
+
+
+def _code(error: BaseException) -> int | None:
+    """Return SQLite's primary code; peewee has the driver's error as cause or context."""
+    for each in (error, error.__cause__, error.__context__, getattr(error, "orig", None)):
+        code = getattr(each, "sqlite_errorcode", None)
+        if isinstance(code, int):
+            return code & 0xFF
+    return None

@@ -1,0 +1,139 @@
+"""A database that cannot be used now is unavailable; an error of the code stays one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import sqlite3
+
+import peewee
+import psycopg2
+import pytest
+
+from changemaker_core.db import Database, DatabaseUnavailable, Model, Query, compiled
+from changemaker_core.db.postgresql import addresses
+from changemaker_core.db.sqlite import lock
+
+
+class Entry(Model):
+    body = peewee.TextField(default="")
+
+    class Meta:
+        table_name = "test_entry"
+
+
+@compiled(str)
+def bodies() -> Query:
+    return Entry.select(Entry.body)
+
+
+@pytest.fixture
+def entries(database, make_tables):
+    make_tables(Entry)
+    return database
+
+
+def create(tx):
+    return Entry.create().id
+
+
+async def test_a_write_inside_of_a_read_is_an_error_of_the_code(entries):
+    with pytest.raises(peewee.PeeweeException) as caught:
+        await entries.read(lambda: Entry.create())
+    assert not isinstance(caught.value, DatabaseUnavailable)
+
+
+# SQLite
+
+
+@pytest.fixture
+def sqlite(sqlite_url):
+    database = Database.open(sqlite_url)
+    database.sync.write(lambda tx: tx.database.create_tables([Entry]))
+    yield database
+    database.close()
+
+
+def test_a_full_disk_is_unavailable_and_later_is_not(sqlite_url, run_program):
+    """A real process, whose files may not grow: the kernel refuses the write."""
+    process = run_program("fill_disk.py", sqlite_url, 2_000_000)
+    lines = process.communicate(timeout=60)[0].splitlines()
+    assert [line.split()[0] for line in lines] == ["written", "unavailable", "written", "3"]
+
+
+async def test_a_process_that_hangs_with_the_turn_to_write_holds_nobody_up(
+    sqlite, run_program, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(lock, "BUSY_SECONDS", 0.3)
+    process = run_program("hold_lock.py", tmp_path / "site.db.lock")
+    assert process.stdout.readline() == "held\n"
+    process.send_signal(signal.SIGSTOP)
+    for _ in range(2):  # those that wait as well as those that come later
+        writes = [sqlite.write(create) for _ in range(3)]
+        writes.append(asyncio.to_thread(sqlite.sync.write, create))
+        async with asyncio.timeout(20):
+            results = await asyncio.gather(*writes, return_exceptions=True)
+        assert {type(result) for result in results} == {DatabaseUnavailable}
+    assert "another process keeps the turn to write" in caplog.text
+    process.kill()
+    async with asyncio.timeout(20):
+        while True:
+            with contextlib.suppress(DatabaseUnavailable):
+                await sqlite.write(create)
+                break
+    assert await sqlite.read(lambda: Entry.select().count()) == 1
+
+
+async def test_a_program_that_keeps_the_file_locked_is_waited_for_and_reported(sqlite, tmp_path):
+    """Another program, which does not know of our turns."""
+    await sqlite.write(lambda tx: tx.database.execute_sql("PRAGMA busy_timeout = 100").fetchall())
+    with contextlib.closing(sqlite3.connect(tmp_path / "site.db")) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(DatabaseUnavailable, match="locked"):
+            await sqlite.write(create)
+        other.rollback()
+    await sqlite.write(create)
+
+
+async def test_a_file_that_may_not_be_written_is_unavailable(sqlite):
+    await sqlite.write(lambda tx: tx.database.execute_sql("PRAGMA query_only = 1").fetchall())
+    with pytest.raises(DatabaseUnavailable, match="readonly"):
+        await sqlite.write(create)
+
+
+async def test_a_file_that_cannot_be_opened_is_unavailable(tmp_path):
+    database = Database.open(f"sqlite:///{tmp_path}/nowhere/site.db")
+    for use in (database.write(create), database.read(Entry.create), database.all(bodies())):
+        with pytest.raises(DatabaseUnavailable):
+            await use
+    await asyncio.to_thread(database.close)
+
+
+# PostgreSQL
+
+
+@pytest.mark.postgresql
+async def test_a_lock_that_another_keeps_is_waited_for_so_long(postgresql_url, monkeypatch):
+    monkeypatch.setattr(addresses, "LOCK_MILLISECONDS", 200)
+    database = Database.open(postgresql_url)
+    await database.write(lambda tx: tx.database.create_tables([Entry]))
+    with contextlib.closing(psycopg2.connect(postgresql_url)) as other:
+        other.cursor().execute("LOCK test_entry IN ACCESS EXCLUSIVE MODE")
+        with pytest.raises(DatabaseUnavailable, match="lock timeout"):
+            await database.write(create)
+    await database.write(create)
+    await asyncio.to_thread(database.close)
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("code", ["53100", "53200", "40P01", "58030", "25006"])
+async def test_what_the_server_cannot_do_now_is_unavailable(postgresql_url, code):
+    database = Database.open(postgresql_url)
+
+    def fail(tx):
+        tx.database.execute_sql(f"DO $$BEGIN RAISE 'no' USING ERRCODE = '{code}'; END$$")
+
+    with pytest.raises(DatabaseUnavailable, match="no"):
+        await database.write(fail)
+    await asyncio.to_thread(database.close)
