@@ -360,7 +360,9 @@ def _not_satisfiable(size: int) -> Problem:
 
 def _accelerated(req: Request, path: Path) -> bytes | None:
     """Return nginx's own address of a file, where nginx is to send it; else ``None``."""
-    if not (req.site.config.nginx_files and req.proxied):
+    # A request of the proxy's own machine, not through it, has no address forwarded.
+    through_proxy = req.proxied and b"x-forwarded-for" in req.raw_headers
+    if not (req.site.config.nginx_files and through_proxy):
         return None
     try:
         below = path.absolute().relative_to(req.site.config.site_dir / "data")

@@ -108,7 +108,8 @@ def nginx(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    files = target.nginx(topology, locations, server, max_body=config.max_body_bytes)
+    folder = config.site_dir / "data" if config.nginx_files else None
+    files = target.nginx(topology, locations, server, max_body=config.max_body_bytes, files=folder)
     _output(files, into, force)
     if not config.trusted_proxies:
         say("Set trusted_proxies to nginx's address: without it, all visitors share that address.")

@@ -23,10 +23,22 @@ _REST = re.compile(r"\{[^}:]+:path\}")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request goes. ``max_body`` is in bytes; ``None`` stands for the site's own limit."""
+    """Where a request goes, and how.
+
+    ``max_body`` is in bytes; ``None`` stands for the site's own limit. ``streams``: the body is
+    passed on as it arrives; ``delivery``: so is the response.
+    """
 
     upstream: str
     max_body: int | None = None
+    streams: bool = False
+    delivery: bool = False
+
+    def with_method(self, other: Target) -> Target:
+        """Return the target of a route with another method: the larger limit, all of its ways."""
+        most = max(self.max_body or 0, other.max_body or 0) or None
+        streams, delivery = self.streams or other.streams, self.delivery or other.delivery
+        return Target(self.upstream, most, streams, delivery)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,7 @@ class Location:
 
 
 def locations_of(routes: Iterable[RouteInfo], topology: Topology, max_body: int) -> list[Location]:
-    """Return the locations of everything that does not go to the main upstream with usual bodies.
+    """Return the locations of everything that does not go to the main upstream in the usual way.
 
     ``max_body`` is the site's own limit in bytes: only a route that accepts more has a limit of
     its own.
@@ -74,7 +86,8 @@ def locations_of(routes: Iterable[RouteInfo], topology: Topology, max_body: int)
     root = _Node("")
     for each in routes:
         limit = each.max_body if each.max_body > max_body else None
-        root.add(each.path, Target(topology.upstream_of(each.plugin).name, limit))
+        upstream = topology.upstream_of(each.plugin).name
+        root.add(each.path, Target(upstream, limit, each.streams, each.delivery))
     return _needed(_walk(root, "", alone=True), Target(topology.main.name))
 
 
@@ -87,13 +100,12 @@ class _Node:
     children: dict[str, _Node] = field(default_factory=dict)
 
     def add(self, path: str, target: Target) -> None:
-        """Add a method of a route; of several methods the largest limit holds."""
+        """Add a method of a route; of several methods the largest limit holds, and each way."""
         node = self
         for segment in _segments(path):
             key = _PARAMETER.sub(_unnamed, segment)
             node = node.children.setdefault(key, _Node(segment))
-        if node.target is None or (node.target.max_body or 0) < (target.max_body or 0):
-            node.target = target
+        node.target = target if node.target is None else node.target.with_method(target)
 
     def targets(self) -> set[Target]:
         found = set() if self.target is None else {self.target}

@@ -10,6 +10,7 @@ from changemaker_deploy.files import GeneratedFile, render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from changemaker_deploy.locations import Location
     from changemaker_deploy.topology import Topology
@@ -51,11 +52,17 @@ class VirtualServer:
 
 
 def nginx(
-    topology: Topology, locations: Sequence[Location], server: VirtualServer, *, max_body: int
+    topology: Topology,
+    locations: Sequence[Location],
+    server: VirtualServer,
+    *,
+    max_body: int,
+    files: Path | None = None,
 ) -> list[GeneratedFile]:
     """Return ``changemaker.conf``: the upstreams, and a server that sends each path to its own.
 
-    ``max_body`` is the site's own limit of a request's body, in bytes.
+    ``max_body`` is the site's own limit of a request's body, in bytes. ``files`` is the folder of
+    the files that nginx sends in place of the site.
     """
     text = render(
         "nginx.conf.j2",
@@ -63,18 +70,26 @@ def nginx(
         server=server,
         locations=[_rendered(location) for location in locations],
         max_body=_size(max_body),
+        files=None if files is None else _quoted(str(files)),
     )
     return [GeneratedFile("changemaker.conf", text)]
 
 
 def _rendered(location: Location) -> dict[str, object]:
-    limit = location.target.max_body
+    target = location.target
+    limit = target.max_body
     return {
-        "pattern": location.pattern.replace("\\", "\\\\").replace('"', '\\"'),
-        "upstream": location.target.upstream,
+        "pattern": _quoted(location.pattern),
+        "upstream": target.upstream,
         "max_body": None if limit is None else _size(limit),
-        "streamed": limit is not None and limit >= STREAMED_FROM,
+        "streamed": target.streams or (limit is not None and limit >= STREAMED_FROM),
+        "delivery": target.delivery,
     }
+
+
+def _quoted(text: str) -> str:
+    """Escape a text for nginx's double quotes."""
+    return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def _size(limit: int) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 import pytest_asyncio
 
-from changemaker_core import NotFound, Plugin, Route, SendFile, endpoint, hookimpl
+from changemaker_core import NotFound, Permission, Plugin, Route, SendFile, endpoint, hookimpl
 from changemaker_core.app import create_app
 from changemaker_core.http import falcon_bridge
 from changemaker_core.testing import client_of
@@ -74,8 +74,24 @@ class Cached:
         return SendFile(b"x", "text/plain")
 
 
+class Guarded:
+    """What takes large bodies, of those who may send them: buffered by nginx, and streamed."""
+
+    @endpoint(permission="files.file.write", max_body=8_000_000)
+    async def on_post(self, req, resp):
+        return {}
+
+    @endpoint(permission="files.file.write", streams="*/*", max_body=64_000_000)
+    async def on_post_streamed(self, req, resp):
+        return {}
+
+
 class FilesPlugin(Plugin):
     name = "files"
+
+    @hookimpl
+    def cm_register_permissions(self):
+        return [Permission("files.file.write", "Store files")]
 
     @hookimpl
     def cm_register_routes(self):
@@ -86,6 +102,8 @@ class FilesPlugin(Plugin):
             Route("/memory", Memory()),
             Route("/made/{how}", Made()),
             Route("/cached", Cached()),
+            Route("/api/guarded", Guarded()),
+            Route("/api/streamed", Guarded(), suffix="streamed"),
         ]
 
 
