@@ -60,6 +60,9 @@ if TYPE_CHECKING:
     from changemaker_core.http.streams.events import Event as Event
     from changemaker_core.http.streams.events import EventStream as EventStream
     from changemaker_core.http.streams.files import SendFile as SendFile
+    from changemaker_core.http.streams.streamed import Streamed as Streamed
+    from changemaker_core.http.streams.tables import csv_stream as csv_stream
+    from changemaker_core.http.streams.tables import xlsx_stream as xlsx_stream
     from changemaker_core.http.validation import Email as Email
     from changemaker_core.http.validation import SingleLine as SingleLine
     from changemaker_core.identity import Actor as Actor
@@ -120,6 +123,8 @@ _ROOMS = {
     "http.sessions": "flash",
     "http.streams.events": "Event EventStream",
     "http.streams.files": "SendFile",
+    "http.streams.streamed": "Streamed",
+    "http.streams.tables": "csv_stream xlsx_stream",
     "http.validation": "Email SingleLine",
     "identity": "Actor Permission Role",
     "jobs": "ChildFailed Interval Job JobFailed JobRun JobStopped LeaseLost RetryPolicy"

@@ -20,12 +20,15 @@ if TYPE_CHECKING:
 def routes(site: Site, lookups: Lookups) -> list[Route]:
     """Return the organiser's API, the public one, and the pages."""
     submissions = Submissions(site, lookups)
+    messages = emails.CampaignEmailsResource(site)
     return [
         Route("/api/campaigns", resources.CampaignsResource(site)),
         Route("/api/campaigns/{id}", resources.CampaignResource(site)),
         Route("/api/campaigns/{id}/cover-photo", resources.CoverPhotoResource(site)),
         Route("/api/campaigns/{id}/recipients", resources.RecipientsResource(site)),
-        Route("/api/campaigns/{id}/emails", emails.CampaignEmailsResource(site)),
+        Route("/api/campaigns/{id}/emails", messages),
+        Route("/api/campaigns/{id}/emails.csv", messages, suffix="csv"),
+        Route("/api/campaigns/{id}/emails.xlsx", messages, suffix="xlsx"),
         Route("/api/campaigns/{id}/send-email", emails.SendEmailResource(site, submissions)),
         Route("/api/public/campaigns", resources.PublicCampaignsResource(site)),
         Route("/api/public/campaigns/{slug}", resources.PublicCampaignResource(site)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import msgspec
 
@@ -13,8 +13,10 @@ from changemaker_core import (
     NotFound,
     Paginated,
     Text,
+    csv_stream,
     endpoint,
     paginate,
+    xlsx_stream,
 )
 from changemaker_influence.campaigns import permissions
 from changemaker_influence.campaigns.queries import published_by_id
@@ -25,6 +27,7 @@ from changemaker_influence.emails.queries import emails_of_campaign, state_of
 from changemaker_influence.emails.schemas import (
     EmailOut,
     EmailQuery,
+    ExportQuery,
     PublicEmail,
     Queued,
     QueuedEmail,
@@ -32,10 +35,13 @@ from changemaker_influence.emails.schemas import (
 )
 
 if TYPE_CHECKING:
-    from changemaker_core import Request, Response, Site
+    from collections.abc import AsyncIterator
+
+    from changemaker_core import Request, Response, Site, Streamed
     from changemaker_influence.emails.submission import Submissions
 
 MAX_IDEMPOTENCY_KEY = 255
+_XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 class SendEmailResource:
@@ -100,8 +106,26 @@ class PublicEmailResource:
         return PublicEmail(id=state.id, status=state.status, sent_at=state.sent_at)
 
 
+#: Messages that an export reads at once.
+_EXPORTED = 500
+#: The columns of an export.
+_COLUMNS: Final = {
+    Text("Written on"): "created_at",
+    Text("Sender"): "sender_name",
+    Text("Email address of the sender"): "sender_email",
+    Text("Postal code"): "postal_code",
+    Text("Recipient"): "recipient_name",
+    Text("Email address of the recipient"): "recipient_email",
+    Text("Office"): "recipient_office",
+    Text("Subject"): "subject",
+    Text("Status"): "status",
+    Text("Sent on"): "sent_at",
+    Text("Error"): "error",
+}
+
+
 class CampaignEmailsResource:
-    """``/api/campaigns/{id}/emails``"""
+    """``/api/campaigns/{id}/emails``, as JSON, ``.csv`` and ``.xlsx``"""
 
     def __init__(self, site: Site) -> None:
         self._db = site.db
@@ -124,3 +148,28 @@ class CampaignEmailsResource:
         rows = await self._db.all(wanted)
         total = await self._db.count(emails_of_campaign(campaign_id=id, status=query.status))
         return paginate(rows, query, total, cursor=lambda last: self._cursors.write(last.id))
+
+    @endpoint(permission=permissions.READ_EMAILS, query=ExportQuery, produces="text/csv")
+    async def on_get_csv(
+        self, req: Request, resp: Response, *, id: str, query: ExportQuery
+    ) -> Streamed:
+        """Return all of a campaign's messages as CSV; with ``excel``, as Excel opens it."""
+        campaign = await self._db.read(find_campaign, id)
+        name = f"{campaign.slug}.csv"
+        return csv_stream(self._all(id), _COLUMNS, download=name, for_excel=query.excel)
+
+    @endpoint(permission=permissions.READ_EMAILS, produces=_XLSX)
+    async def on_get_xlsx(self, req: Request, resp: Response, *, id: str) -> Streamed:
+        """Return all of a campaign's messages as an Excel file."""
+        campaign = await self._db.read(find_campaign, id)
+        return xlsx_stream(self._all(id), _COLUMNS, download=f"{campaign.slug}.xlsx")
+
+    async def _all(self, id: str) -> AsyncIterator[EmailOut]:
+        """Yield all messages, newest first; no transaction is open meanwhile."""
+        before = None
+        while rows := await self._db.all(
+            emails_of_campaign(campaign_id=id, before=before, limit=_EXPORTED)
+        ):
+            for row in rows:
+                yield row
+            before = rows[-1].id

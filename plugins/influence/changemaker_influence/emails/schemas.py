@@ -85,6 +85,12 @@ class PublicEmail(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: datetime | None
 
 
+class ExportQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """``excel``: for a double click, with a byte order mark and the language's separator."""
+
+    excel: bool = False
+
+
 class EmailOut(msgspec.Struct, frozen=True, kw_only=True):
     """A message, for the campaign's organisers."""
 

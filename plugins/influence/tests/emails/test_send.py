@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
+import zipfile
 from datetime import timedelta
 
 import pytest
 
-from changemaker_influence.emails import idempotency, submission
+from changemaker_influence.emails import idempotency, resources, submission
 from changemaker_influence.emails.models import CampaignEmail, EmailRepeat
 
 AVERY = "avery.tremblay@parl.example.ca"
@@ -322,6 +325,26 @@ async def test_an_unknown_message_is_not_found(visit):
         for id in ("00000000-0000-7000-8000-000000000000", "nothing"):
             assert (await v.client.get(f"/api/public/emails/{id}")).status_code == 404
             assert (await v.client.get(f"/emails/{id}")).status_code == 404
+
+
+async def test_all_messages_can_be_downloaded(visit, monkeypatch):
+    monkeypatch.setattr(resources, "_EXPORTED", 1)  # several reads
+    async with visit() as v:
+        campaign = await v.campaign()
+        await v.send(campaign, sender_name="=cmd()", recipient_emails=[AVERY, JORDAN])
+        path = f"/api/campaigns/{campaign['id']}/emails"
+        assert (await v.client.get(f"{path}.csv")).status_code == 401
+        plain = await v.organise("GET", f"{path}.csv")
+        assert f'filename="{campaign["slug"]}.csv"' in plain.headers["content-disposition"]
+        rows = list(csv.DictReader(io.StringIO(plain.text, newline="")))
+        assert {row["Email address of the recipient"] for row in rows} == {AVERY, JORDAN}
+        assert {row["Sender"] for row in rows} == {"'=cmd()"}
+        v.client.headers["Accept-Language"] = "fr"
+        excel = await v.organise("GET", f"{path}.csv?excel=true")
+        assert excel.content.startswith("\ufeffÉcrit le;Expéditeur;".encode())
+        book = await v.organise("GET", f"{path}.xlsx")
+        assert zipfile.is_zipfile(io.BytesIO(book.content))
+        assert (await v.organise("GET", "/api/campaigns/nothing/emails.csv")).status_code == 404
 
 
 async def test_the_ledger_needs_its_permission(visit):
