@@ -198,6 +198,29 @@ async def test_suspension_and_a_new_password_end_every_session(signed_up, how):
         assert (await phone.post("/api/auth/refresh", json=refresh)).status_code == 401
 
 
+async def test_a_person_changes_their_password(open_app):
+    """Every session ends but the one in this browser, which gets another token."""
+    async with open_app() as app, as_role(app, "USER") as browser, browser_of(app) as other:
+        email = (await browser.get("/api/auth/me")).json()["email"]
+        await sign_in(other, email)
+        before = browser.cookies["cm_session"]
+        new = "slow boat, wide river"
+        for fields, problem in (
+            ({"current": "not it", "new": new}, "This is not your password."),
+            ({"current": PASSWORD, "new": "short"}, "at least 12 characters"),
+            ({"current": "", "new": ""}, "This field is required."),
+        ):
+            response = await browser.submit("/account/password", fields)
+            assert (response.status_code, problem in response.text) == (422, True)
+        assert await is_signed_in(other)
+        response = await browser.submit("/account/password", {"current": PASSWORD, "new": new})
+        assert response.status_code == 303, response.text
+        assert browser.cookies["cm_session"] != before
+        assert await is_signed_in(browser)
+        assert not await is_signed_in(other)
+        assert (await sign_in(other, email, new)).status_code == 303
+
+
 async def test_a_suspension_that_bypasses_the_api_counts_as_well(signed_up):
     async with signed_up() as (app, browser):
         await sign_in(browser)

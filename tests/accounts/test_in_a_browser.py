@@ -69,6 +69,7 @@ STATES = {
     "menu": ("/account/sessions", open_menu),
     "dialog": ("/account/sessions", open_dialog),
     "confirmation": ("/account/sessions/end-others", lambda page: None),
+    "password": ("/account/password", lambda page: None),
     "list": ("/gallery?offset=4&limit=4", lambda page: None),
     "form": ("/gallery/new", lambda page: None),
     "errors": ("/gallery/new", send_empty),

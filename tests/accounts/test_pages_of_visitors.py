@@ -53,11 +53,11 @@ async def test_the_menu_has_what_a_person_may_do(open_app):
             page = (await organiser.get("/account/sessions")).text
             assert 'href="/gallery"' in page
             assert "/secrets" not in page
-            assert "/campaigns" not in page
+            assert "For everybody" not in page
             assert 'href="/gallery"' not in (await user.get("/account/sessions")).text
             assert (await user.get("/gallery")).status_code == 403
             public = (await client_of(app).get("/sign-in")).text
-            assert "/campaigns" in public
+            assert "For everybody" in public
             assert "/gallery" not in public
 
 

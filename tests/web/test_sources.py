@@ -53,6 +53,14 @@ TEMPLATES = {
     "import": ('{% import "macros/form.html" as f %}', 1, "Did you mean 'macros/forms.html'?"),
     "from import": ('{% from "garden/m.html" import imput %}', 1, "Did you mean 'input'?"),
     "macro": ('{% import "garden/m.html" as m %}\n{{ m.imput("a") }}', 2, "no macro 'imput'"),
+    "form without a token": (
+        '{% extends "frames/admin.html" %}{% block content %}\n'
+        "<form method='get'></form>\n"
+        '<form method="post">{{ csrf }}</form>\n'
+        '<form action="{{ url(\'/a\') }}" method="post"></form>{% endblock %}',
+        4,
+        "This form has no token",
+    ),
     "keyword": ('{% import "garden/m.html" as m %}{{ m.input("a", lable="b") }}', 1, "'label'?"),
     "arguments": (
         '{% import "garden/m.html" as m %}{{ m.input(1, 2, 3) }}',

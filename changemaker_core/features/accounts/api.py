@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
@@ -9,6 +10,7 @@ from urllib.parse import urlencode
 from changemaker_core import Actor, BadSignature, Redirect
 from changemaker_core.features.accounts import passwords, services, signing_in
 from changemaker_core.features.accounts.browser.sessions import sessions_of
+from changemaker_core.features.accounts.queries import account_by_id
 from changemaker_core.features.accounts.roles import SUPER_ADMIN, UnknownRole, roles_of
 from changemaker_core.features.accounts.services import (
     AccountRefused,
@@ -20,6 +22,7 @@ from changemaker_core.features.accounts.services import (
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Site
+    from changemaker_core.features.accounts.signing_in import Verified
 
 __all__ = [
     "SUPER_ADMIN",
@@ -29,6 +32,7 @@ __all__ = [
     "PasswordRefused",
     "UnknownRole",
     "UnknownUser",
+    "change_password",
     "create_user",
     "page_after_sign_in",
     "roles_of",
@@ -90,10 +94,26 @@ async def sign_in(req: Request, email: str, password: str, *, return_to: str = "
     Raise ``Unauthorized``, the same and after the same time whatever is wrong, or ``LimitReached``.
     """
     verified = await signing_in.verify(req.site, email, password, req.visitor)
-    header = await sessions_of(req.site).open(req, verified)
-    permissions = roles_of(req.site).permissions(verified.account.role)
-    user = Actor("user", verified.account.id, verified.account.name, permissions)
-    return Redirect(page_after_sign_in(req.site, user, return_to), headers=(header,))
+    return await _signed_in(req, verified, return_to)
+
+
+async def change_password(req: Request, user_id: str, *, current: str, new: str) -> Redirect:
+    """Replace a user's password, and return the redirect that signs this browser in again.
+
+    All of the user's sessions end. Raise ``Unauthorized`` if ``current`` is not the password,
+    ``PasswordRefused``, or ``LimitReached``.
+    """
+    site = req.site
+    account = await site.db.one(account_by_id(user_id))
+    if account is None:
+        raise signing_in.wrong()
+    services.check_password(new, account.email)
+    await signing_in.verify(site, account.email, current, req.visitor)
+    await asyncio.to_thread(lambda: set_password(site, email=account.email, password=new))
+    changed = await site.db.one(account_by_id(user_id))
+    if changed is None:
+        raise signing_in.wrong()
+    return await _signed_in(req, signing_in.Verified(changed, None))
 
 
 async def sign_out(req: Request) -> Redirect:
@@ -123,3 +143,11 @@ def page_after_sign_in(site: Site, user: Actor, return_to: str = "") -> str:
             e.path for e in site.navigation if e.permission and user.has_permission(e.permission)
         )
         return next(own, "/account/sessions")
+
+
+async def _signed_in(req: Request, verified: Verified, return_to: str = "") -> Redirect:
+    header = await sessions_of(req.site).open(req, verified)
+    account = verified.account
+    permissions = roles_of(req.site).permissions(account.role)
+    user = Actor("user", account.id, account.name, permissions)
+    return Redirect(page_after_sign_in(req.site, user, return_to), headers=(header,))

@@ -45,6 +45,7 @@ class AccountsPlugin(Plugin):
             Route("/api/auth/me", resources.MeResource(site, sessions)),
             Route("/sign-in", pages.SignInPage()),
             Route("/sign-out", pages.SignOutPage()),
+            Route("/account/password", pages.PasswordPage(site)),
             Route("/account/sessions", pages.SessionsPage(site, sessions_of(site))),
             Route("/account/sessions/end-others", pages.EndOtherSessionsPage(site)),
             Route("/account/sessions/{id}/end", pages.EndSessionPage(site)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from difflib import get_close_matches
 from functools import cache
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jinja2 import Environment
+
+#: What begins a form, makes it a POST, and ends it; the parts of a tag may be apart.
+_FORM_PART = re.compile(r"""<form\b|\bmethod=["']?post\b|</form>""", re.IGNORECASE)
 
 #: A line, what is wrong there, and what to do about it.
 Found = tuple[int, str, str]
@@ -45,6 +49,27 @@ class Parsed(NamedTuple):
 
     tree: Tree | None
     error: tuple[int, str] = (0, "")
+
+
+def _forms_without_token(tree: Tree) -> Iterator[Found]:
+    """Yield the forms of a page for signed-in people that would always be rejected."""
+    frames = [name for each in tree.all(nodes.Extends) for name in _constants(each.template)]
+    if "frames/admin.html" not in frames:
+        return
+    line, posts, has_token = 0, False, False
+    for node in tree.root.find_all((nodes.TemplateData, nodes.Name, nodes.Include)):
+        if not isinstance(node, nodes.TemplateData):
+            # What a form includes may bring the token.
+            has_token |= isinstance(node, nodes.Include) or getattr(node, "name", "") == "csrf"
+            continue
+        for part in _FORM_PART.finditer(node.data):
+            if part[0].lower() == "<form":
+                line = node.lineno + node.data.count("\n", 0, part.start())
+                posts, has_token = False, False
+            elif part[0].lower() != "</form>":
+                posts = True
+            elif posts and not has_token:
+                yield line, "This form has no token: it is rejected.", "Put {{ csrf }} into it."
 
 
 class TemplateSources:
@@ -98,6 +123,7 @@ class TemplateSources:
         yield from self._facts(tree)
         yield from self._imported_names(tree)
         yield from self._lost_blocks(tree, name)
+        yield from _forms_without_token(tree)
 
     def _unknown_operators(self, tree: Tree) -> Iterator[Found]:
         """Filters and tests that are not there. Jinja itself names only the first."""

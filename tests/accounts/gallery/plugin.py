@@ -115,6 +115,7 @@ class GalleryPlugin(Plugin):
     def cm_register_routes(self, site):
         return [
             Route("/gallery", Events()),
+            Route("/secrets", Events()),
             Route("/gallery/new", EditEvent()),
             Route("/gallery-cached/{name}", CachedPage()),
             Route("/gallery-signup", PublicForm()),
@@ -133,5 +134,5 @@ class GalleryPlugin(Plugin):
         return [
             NavigationEntry(Text("Events"), "/gallery", permission="gallery.event.write"),
             NavigationEntry(Text("Secrets"), "/secrets", permission="accounts.user.write"),
-            NavigationEntry(Text("Campaigns"), "/campaigns"),
+            NavigationEntry(Text("For everybody"), "/sign-in"),
         ]

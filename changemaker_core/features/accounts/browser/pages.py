@@ -19,7 +19,12 @@ from changemaker_core.features.accounts import api
 from changemaker_core.features.accounts.browser import services
 from changemaker_core.features.accounts.browser.devices import describe
 from changemaker_core.features.accounts.browser.queries import sessions_of_user
-from changemaker_core.features.accounts.browser.schemas import NoFields, SignInForm, SignInQuery
+from changemaker_core.features.accounts.browser.schemas import (
+    NoFields,
+    PasswordForm,
+    SignInForm,
+    SignInQuery,
+)
 
 if TYPE_CHECKING:
     from changemaker_core import Actor, Request, Response, Site, Tx
@@ -27,6 +32,7 @@ if TYPE_CHECKING:
     from changemaker_core.http.sessions import Session
 
 SESSIONS_PATH = "/account/sessions"
+_TOO_MANY = Text("Too many attempts. Wait a moment, then try again.")
 
 
 class SignInPage:
@@ -55,7 +61,7 @@ class SignInPage:
             form.reject("", error.detail or error.title)
             return _form(form, status=422)
         except LimitReached as error:
-            form.reject("", Text("Too many attempts. Wait a moment, then try again."))
+            form.reject("", _TOO_MANY)
             wait = max(1, round(error.retry_after.total_seconds()))
             return _form(form, status=429, headers=(("Retry-After", str(wait)),))
 
@@ -83,6 +89,40 @@ class SignOutPage:
     async def on_post(self, req: Request, resp: Response, *, form: Form[NoFields]) -> Redirect:
         """Sign out."""
         return await api.sign_out(req)
+
+
+class PasswordPage:
+    """``/account/password``"""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @endpoint(permission="accounts.me.read")
+    async def on_get(self, req: Request, resp: Response) -> TemplateResponse:
+        """Show the form."""
+        _own(req)
+        return TemplateResponse("accounts/password.html", {"form": None})
+
+    @endpoint(permission="accounts.me.read", form=PasswordForm)
+    async def on_post(
+        self, req: Request, resp: Response, *, form: Form[PasswordForm]
+    ) -> TemplateResponse | Redirect:
+        """Replace the password, which ends every session, and open a new one in this browser."""
+        _, user = _own(req)
+        if form.value is not None:
+            try:
+                redirect = await api.change_password(
+                    req, user.id, current=form.value.current, new=form.value.new
+                )
+            except Unauthorized:
+                form.reject("current", Text("This is not your password."))
+            except api.PasswordRefused as refused:
+                form.reject("new", refused.args[0])
+            except LimitReached:
+                form.reject("current", _TOO_MANY)
+            else:
+                return redirect
+        return TemplateResponse("accounts/password.html", {"form": form}, 422)
 
 
 class SessionsPage:

@@ -25,5 +25,12 @@ class SignInQuery(msgspec.Struct, frozen=True, kw_only=True):
     signed_out: bool = False
 
 
+class PasswordForm(msgspec.Struct, frozen=True, kw_only=True):
+    """The present password, and the one to replace it."""
+
+    current: Annotated[str, Meta(max_length=256)]
+    new: Annotated[str, Meta(max_length=256)]
+
+
 class NoFields(msgspec.Struct, frozen=True):
     """A form that is nothing but its button."""

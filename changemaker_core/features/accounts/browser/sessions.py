@@ -10,8 +10,11 @@ from weakref import WeakKeyDictionary
 from changemaker_core import Actor, Text, Unauthorized
 from changemaker_core.db import DatabaseUnavailable
 from changemaker_core.features.accounts.browser import services
-from changemaker_core.features.accounts.browser.memory import SessionMemory
-from changemaker_core.features.accounts.browser.queries import messages_of, session_by_hash
+from changemaker_core.features.accounts.browser.queries import (
+    OpenSession,
+    messages_of,
+    session_by_hash,
+)
 from changemaker_core.features.accounts.config import AccountsConfig
 from changemaker_core.features.accounts.roles import roles_of
 from changemaker_core.features.accounts.signing_in import wrong
@@ -22,7 +25,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from changemaker_core import Request, Site, Tx
-    from changemaker_core.features.accounts.browser.queries import OpenSession
     from changemaker_core.features.accounts.roles import Roles
     from changemaker_core.features.accounts.signing_in import Verified
 
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 _USE_NOTED = 10
 #: Longer cookies are not even hashed.
 _LONGEST_TOKEN = 128
+#: Seconds after which a session is read again, though no change to it was notified.
+_CACHED = 5
 
 
 class BrowserSessions:
@@ -43,17 +47,18 @@ class BrowserSessions:
         self._roles = roles
         self._idle = timedelta(minutes=config.session_idle_minutes)
         self._lifetime = timedelta(days=config.session_days)
-        self._memory = SessionMemory(site)
 
     async def find(self, req: Request) -> Actor | None:
         """Return the user of the session in a request's cookie: an authenticator."""
         token = cookie.read(req)
         if token is None:
             return None
+        if len(token) > _LONGEST_TOKEN:
+            raise _ended()
         now = self._site.clock()
-        session = await self._read(token) if len(token) <= _LONGEST_TOKEN else None
-        if session is None or not self._is_open(session, now):
-            raise Unauthorized(Text("This session has ended. Sign in again."))
+        session = await self._read(token)
+        if not self._is_open(session, now):
+            raise _ended()
         await self._note_use(session, now)
         req.session = Session(session.id, token, self)
         permissions = self._roles.permissions(session.role)
@@ -110,15 +115,18 @@ class BrowserSessions:
         except DatabaseUnavailable as error:
             log.warning("messages that were shown could not be deleted: %s", error)
 
-    async def _read(self, token: str) -> OpenSession | None:
+    async def _read(self, token: str) -> OpenSession:
+        """Return the session of a token; it is read again after any change to it or its user."""
         token_hash = services.hash_token(token)
-        session = self._memory.find(token_hash)
-        if session is None:
-            version = self._memory.version
+
+        async def read() -> OpenSession:
             session = await self._site.db.one(session_by_hash(token_hash))
-            if session is not None:
-                self._memory.keep(token_hash, session, version)
-        return session
+            if session is None:
+                raise _ended()  # what raises is not cached: anybody can make up tokens
+            return session
+
+        key = ("accounts.session", token_hash)
+        return await self._site.cache.get_or_make(key, read, seconds=_CACHED, type=OpenSession)
 
     def _is_open(self, session: OpenSession, now: datetime) -> bool:
         return (
@@ -136,6 +144,10 @@ class BrowserSessions:
         except DatabaseUnavailable as error:
             # A page that only reads is shown though nothing can be written.
             log.warning("the use of a session could not be stored: %s", error)
+
+
+def _ended() -> Unauthorized:
+    return Unauthorized(Text("This session has ended. Sign in again."))
 
 
 _of_site: WeakKeyDictionary[Site, BrowserSessions] = WeakKeyDictionary()
