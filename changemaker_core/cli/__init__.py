@@ -1,7 +1,7 @@
 """The ``changemaker`` command. Each subcommand is a module of its own, loaded when needed.
 
-Authors of commands (entry-point group ``changemaker.commands``) import ``site_option``,
-``opened_site``, ``say`` and ``CommandError`` from here; everything else below is private.
+Authors of commands (entry-point group ``changemaker.commands``) import ``pass_site``, ``say`` and
+``CommandError`` from here; everything else below is private.
 
 Exit status: 0 success; 1 failure, with the reason on standard error; 2 wrong command line; 128 + N
 after a second signal N.
@@ -9,21 +9,25 @@ after a second signal N.
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import re
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from changemaker_core.cli.common import opened_site, say, site_option
+from changemaker_core.cli.common import contains_site, pass_site, say, site_folder, site_option
 from changemaker_core.server.errors import CommandError, expected_errors
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from importlib.metadata import EntryPoint
 
-__all__ = ["CommandError", "main", "opened_site", "say", "site_option"]
+__all__ = ["CommandError", "main", "pass_site", "say"]
 
 ENTRY_POINTS = "changemaker.commands"
+PLUGINS = "changemaker.plugins"
 
 #: Core's own commands: import path, and the line in ``--help``.
 COMMANDS = {
@@ -63,13 +67,15 @@ class Commands(click.Group):
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return [*COMMANDS, *sorted(_third_parties())]
+        return [*COMMANDS, *sorted(_third_parties().keys() - _left_out(ctx))]
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name in COMMANDS:
             module, _, name = COMMANDS[cmd_name][0].partition(":")
             return _as_command(getattr(importlib.import_module(module), name))
         if (entry_point := _third_parties().get(cmd_name)) is not None:
+            if reason := _left_out(ctx).get(cmd_name):
+                raise CommandError(f"`changemaker {cmd_name}` is left out of this site: {reason}")
             return _load(entry_point)
         if cmd_name in COMPANIONS and not ctx.resilient_parsing:
             name = COMPANIONS[cmd_name]
@@ -86,12 +92,17 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         rows = [(name, summary) for name, (_, summary) in COMMANDS.items()]
-        rows += [(name, f"From {_origin(ep)}.") for name, ep in sorted(_third_parties().items())]
+        hidden = _left_out(ctx)
+        rows += [
+            (name, f"From {_origin(ep)}.")
+            for name, ep in sorted(_third_parties().items())
+            if name not in hidden
+        ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with expected_errors():
+        with expected_errors(), _suggestions():
             return super().invoke(ctx)
 
 
@@ -100,6 +111,44 @@ def _third_parties() -> dict[str, EntryPoint]:
     from changemaker_core.plugin.distributions import read
 
     return {point.name: point.entry_point for point in read(ENTRY_POINTS)[0]}
+
+
+def _left_out(ctx: click.Context) -> dict[str, str]:
+    """Return the commands of distributions whose plugins this site leaves out, with the reason.
+
+    Of a distribution without plugins, no command is left out.
+    """
+    folder = site_folder(ctx)
+    commands = _third_parties()
+    if not commands or not contains_site(folder):
+        return {}
+    from changemaker_core.config import Config
+    from changemaker_core.plugin.distributions import read
+
+    config, _ = Config.read(folder)
+    offered: dict[str, list[str]] = {}
+    for point in read(PLUGINS)[0]:
+        offered.setdefault(point.distribution, []).append(point.name)
+    reasons: dict[str, str] = {}
+    for name, entry_point in commands.items():
+        plugins = offered.get(entry_point.dist.name, []) if entry_point.dist else []
+        if plugins and not any(config.loads(plugin) for plugin in plugins):
+            reasons[name] = f"its plugin {', '.join(plugins)} is denied, or not allowed."
+    return reasons
+
+
+@contextlib.contextmanager
+def _suggestions() -> Iterator[None]:
+    """Add a suggestion to the error for an unknown command of a group, where click has none."""
+    try:
+        yield
+    except click.UsageError as error:
+        group = error.ctx.command if error.ctx else None
+        unknown = re.search(r"No such command '([^']+)'", error.message)
+        if unknown and isinstance(group, click.Group) and error.ctx:
+            hint = did_you_mean(unknown[1], group.list_commands(error.ctx))
+            raise click.UsageError(f"{unknown[0]}.{hint}", error.ctx) from error
+        raise
 
 
 def _origin(entry_point: EntryPoint) -> str:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
+import shlex
+import shutil
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
@@ -18,6 +22,8 @@ if TYPE_CHECKING:
     from changemaker_core.site import Site
 
     Command = TypeVar("Command", bound=Callable[..., Any])
+    Parameters = ParamSpec("Parameters")
+    Result = TypeVar("Result")
 
 FOLDER_VARIABLE = "CHANGEMAKER_SITE"
 #: The type of ``--port``: the system takes what is larger modulo 65,536.
@@ -31,6 +37,7 @@ def site_option(command: Command) -> Command:
         type=click.Path(file_okay=False, path_type=Path),
         expose_value=False,
         callback=_store_site,
+        is_eager=True,  # `--help` hides the commands of plugins that this site denies
         help=f"The site's folder [${FOLDER_VARIABLE}, else the working directory].",
     )
     return option(command)
@@ -41,12 +48,12 @@ def _store_site(ctx: click.Context, _param: click.Parameter, value: Path | None)
         ctx.find_root().obj = value
 
 
-def site_folder() -> Path:
+def site_folder(ctx: click.Context | None = None) -> Path:
     """Return the absolute folder of the site.
 
     That is ``--site``, else ``CHANGEMAKER_SITE``, else the working directory.
     """
-    chosen = click.get_current_context().find_root().obj
+    chosen = (ctx or click.get_current_context()).find_root().obj
     return Path(chosen or os.environ.get(FOLDER_VARIABLE) or Path.cwd()).absolute()
 
 
@@ -98,6 +105,36 @@ def opened_site(config: Config | None = None) -> Iterator[Site]:
         yield site
     finally:
         site.close()
+
+
+def pass_site(
+    command: Callable[Concatenate[Site, Parameters], Result],
+) -> Callable[Parameters, Result]:
+    """Add ``--site DIR`` to a command, and pass the open site to it as its first argument.
+
+    The site has all of its plugins, and is closed after the command. Where it cannot be opened, the
+    reason is printed without a traceback.
+
+    >>> @click.command()
+    ... @pass_site
+    ... def count(site: Site) -> None:
+    ...     click.echo(site.db.sync.count(all_petitions()))
+    """
+
+    @functools.wraps(command)
+    def opened(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+        with opened_site() as site:
+            return command(site, *args, **kwargs)
+
+    return site_option(opened)
+
+
+def invoked_as() -> str:
+    """Return the command as it was typed: ``changemaker`` or ``.venv/bin/changemaker``."""
+    typed = Path(sys.argv[0])
+    if typed.name != "changemaker" or shutil.which("changemaker") == str(typed.absolute()):
+        return "changemaker"
+    return shlex.quote(str(typed))
 
 
 def say(message: str) -> None:

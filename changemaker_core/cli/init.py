@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 import click
 
 from changemaker_core.cli import newsite
-from changemaker_core.cli.common import say
+from changemaker_core.cli.common import invoked_as, say
 from changemaker_core.config.rules import LOCALES
 
 DEFAULT_ADMIN = "admin@example.org"
@@ -73,4 +74,5 @@ def _report(new: newsite.NewSite, password: str) -> None:
     for name in ("CHANGEMAKER_DATABASE_URL", "CHANGEMAKER_SECRET_KEY"):
         if os.environ.get(name):
             say(f"{name} was used, but not saved. Set it for later commands too, or in .env.")
-    click.echo(f"Next: changemaker --site {os.path.relpath(new.folder)} serve")
+    folder = shlex.quote(os.path.relpath(new.folder))
+    click.echo(f"Next: {invoked_as()} --site {folder} serve")

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from changemaker_core.cli.common import opened_site, say, site_option
+from changemaker_core.cli.common import pass_site, say
 from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
     from changemaker_core.jobs import JobView
+    from changemaker_core.site import Site
 
 STATES = ("queued", "running", "at_risk", "done", "dead", "unknown", "cancelled")
 
@@ -21,17 +22,16 @@ def jobs() -> None:
 
 
 @jobs.command("list")
-@site_option
+@pass_site
 @click.option("--queue", help="Only jobs of this queue.")
 @click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print an object.")
-def list_jobs(queue: str | None, state: str | None, limit: int, as_json: bool) -> None:
+def list_jobs(site: Site, queue: str | None, state: str | None, limit: int, as_json: bool) -> None:
     """List jobs that wait, run, or ended in the last days, newest first."""
     from changemaker_core.jobs import jobs as find_jobs
 
-    with opened_site() as site:
-        found = site.db.sync.all(find_jobs(queue=queue, state=state, limit=limit))
+    found = site.db.sync.all(find_jobs(queue=queue, state=state, limit=limit))
     if as_json:
         import msgspec
 
@@ -41,9 +41,9 @@ def list_jobs(queue: str | None, state: str | None, limit: int, as_json: bool) -
 
 
 @jobs.command()
-@site_option
+@pass_site
 @click.argument("job_id")
-def cancel(job_id: str) -> None:
+def cancel(site: Site, job_id: str) -> None:
     """Cancel the job JOB_ID, as `changemaker jobs list` shows it.
 
     A job that waits does not run. One that is running ends when it next looks for that.
@@ -51,11 +51,10 @@ def cancel(job_id: str) -> None:
     from changemaker_core.db import InvalidId
     from changemaker_core.jobs import cancel_job
 
-    with opened_site() as site:
-        try:
-            job = site.db.sync.write(cancel_job, job_id)
-        except InvalidId:
-            job = None
+    try:
+        job = site.db.sync.write(cancel_job, job_id)
+    except InvalidId:
+        job = None
     if job is None:
         raise CommandError(f"There is no job {job_id!r}. `changemaker jobs list` shows them.")
     if job.finished_at is not None:

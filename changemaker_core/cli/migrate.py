@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
-from changemaker_core.cli.common import opened_site, site_option
+from changemaker_core.cli.common import pass_site
 
 if TYPE_CHECKING:
     from changemaker_core.db.migrations import Step
@@ -33,7 +33,7 @@ def _place(_ctx: click.Context, param: click.Parameter, value: str | None) -> Pl
 
 
 @click.command()
-@site_option
+@pass_site
 @click.option("--plan", "only_plan", is_flag=True, help="Show the steps without doing them.")
 @click.option("--to", callback=_place, metavar="PLUGIN:NUMBER", help="End at this migration.")
 @click.option(
@@ -45,7 +45,7 @@ def _place(_ctx: click.Context, param: click.Parameter, value: str | None) -> Pl
 @click.option("--yes", is_flag=True, help="With --back: do not ask.")
 @click.option("--json", "as_json", is_flag=True, help="Print the steps as JSON.")
 def migrate(
-    only_plan: bool, to: Place | None, back: Place | None, yes: bool, as_json: bool
+    site: Site, only_plan: bool, to: Place | None, back: Place | None, yes: bool, as_json: bool
 ) -> None:
     """Apply the migrations of core and of every plugin that the database does not have yet.
 
@@ -54,8 +54,7 @@ def migrate(
     """
     if to and back:
         raise click.UsageError("--to and --back exclude each other.")
-    with opened_site() as site:
-        steps = _back(site, back, only_plan, yes) if back else _forward(site, to, only_plan)
+    steps = _back(site, back, only_plan, yes) if back else _forward(site, to, only_plan)
     if as_json:
         click.echo(json.dumps([{"plugin": step.plugin, "name": step.name} for step in steps]))
         return

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from changemaker_core.cli.common import opened_site, say, site_option
+from changemaker_core.cli.common import pass_site, say, site_option
 from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def migrations() -> None:
 
 
 @migrations.command(short_help="Write a plugin's next migration.")
-@site_option
+@pass_site
 @click.argument("plugin")
 @click.option("--name", help="The name of the file, after its number.")
 @click.option(
@@ -44,6 +44,7 @@ def migrations() -> None:
 )
 @click.option("--print", "only_print", is_flag=True, help="Print the file without writing it.")
 def make(
+    site: Site,
     plugin: str,
     name: str | None,
     renames: tuple[str, ...],
@@ -56,15 +57,14 @@ def make(
     """
     from changemaker_core.db.migrations.making import make as make_migration
 
-    with opened_site() as site:
-        made = make_migration(
-            _folders(site, plugin),
-            plugin,
-            site.models().get(plugin, []),
-            name,
-            dict(_pair(each, "--rename") for each in renames),
-            {column: _value(text) for column, text in (_pair(each, "--fill") for each in fills)},
-        )
+    made = make_migration(
+        _folders(site, plugin),
+        plugin,
+        site.models().get(plugin, []),
+        name,
+        dict(_pair(each, "--rename") for each in renames),
+        {column: _value(text) for column, text in (_pair(each, "--fill") for each in fills)},
+    )
     if made is None:
         say(f"The migrations of {plugin} make what its models are. There is nothing to write.")
         return
@@ -81,23 +81,22 @@ def make(
 
 
 @migrations.command(short_help="Check migrations against the models.")
-@site_option
+@pass_site
 @click.argument("plugins", nargs=-1)
-def check(plugins: tuple[str, ...]) -> None:
+def check(site: Site, plugins: tuple[str, ...]) -> None:
     """Check the files of PLUGINS (all, if none is named), and that they make what the models are.
 
     Exits with status 1 if not.
     """
     from changemaker_core.db.migrations.checking import problems_of
 
-    with opened_site() as site:
-        for plugin in plugins:
-            _folders(site, plugin)
-        problems = [
-            problem
-            for problem in problems_of(site.migration_folders(), site.models())
-            if not plugins or problem.plugin in plugins
-        ]
+    for plugin in plugins:
+        _folders(site, plugin)
+    problems = [
+        problem
+        for problem in problems_of(site.migration_folders(), site.models())
+        if not plugins or problem.plugin in plugins
+    ]
     if problems:
         raise CommandError("\n".join(f"{each.plugin}: {each.text}" for each in problems))
     click.echo("Migrations and models agree.")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import click
 
-from changemaker_core.cli.common import opened_site, site_option
+from changemaker_core.cli.common import pass_site
+
+if TYPE_CHECKING:
+    from changemaker_core.site import Site
 
 
 @click.command()
-@site_option
-def openapi() -> None:
+@pass_site
+def openapi(site: Site) -> None:
     """Print the OpenAPI 3.1 document of the site, as /api/openapi.json serves it."""
     from changemaker_core.http.openapi import describe
 
-    with opened_site() as site:
-        click.echo(json.dumps(describe(site), ensure_ascii=False, indent=2))
+    click.echo(json.dumps(describe(site), ensure_ascii=False, indent=2))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from changemaker_core.cli.common import opened_site, say, site_option
+from changemaker_core.cli.common import pass_site, say
 from changemaker_core.server.errors import CommandError
 from changemaker_core.text import did_you_mean
 
@@ -26,14 +26,13 @@ def queues() -> None:
 
 
 @queues.command("list")
-@site_option
+@pass_site
 @click.option("--json", "as_json", is_flag=True, help="Print an object.")
-def list_queues(as_json: bool) -> None:
+def list_queues(site: Site, as_json: bool) -> None:
     """Count the jobs of each queue by state, and show which queues are held."""
     from changemaker_core.jobs import holds, queue_depths
 
-    with opened_site() as site:
-        depths, held = site.db.sync.all(queue_depths()), site.db.sync.all(holds())
+    depths, held = site.db.sync.all(queue_depths()), site.db.sync.all(holds())
     if as_json:
         import msgspec
 
@@ -57,34 +56,32 @@ def _table(depths: list[QueueDepth], held: list[Hold]) -> list[str]:
 
 
 @queues.command()
-@site_option
+@pass_site
 @click.argument("queue")
 @click.option("--note", default="", help="The reason, shown with the queue.")
-def hold(queue: str, note: str) -> None:
+def hold(site: Site, queue: str, note: str) -> None:
     """Start no more jobs of QUEUE. Jobs that are past their point of no return finish."""
     from changemaker_core.jobs import hold_queue
 
-    with opened_site() as site:
-        _check_known(site, queue)
-        changed = site.db.sync.write(hold_queue, queue, "operator", note)
+    _check_known(site, queue)
+    changed = site.db.sync.write(hold_queue, queue, "operator", note)
     say(f"{queue} is held." if changed else f"{queue} was held already.")
 
 
 @queues.command()
-@site_option
+@pass_site
 @click.argument("queue")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-def release(queue: str, yes: bool) -> None:
+def release(site: Site, queue: str, yes: bool) -> None:
     """Show the jobs that are waiting in QUEUE, and run them after confirmation."""
     from changemaker_core.jobs import holds, waiting_jobs
 
-    with opened_site() as site:
-        if queue not in {hold.queue for hold in site.db.sync.all(holds())}:
-            raise CommandError(f"{queue} is not held.")
-        say(_summary(queue, site.db.sync.all(waiting_jobs(queue=queue))))
-        if not yes:
-            click.confirm("Release it?", abort=True, err=True)
-        site.db.sync.write(site.jobs.guard.release, queue)
+    if queue not in {hold.queue for hold in site.db.sync.all(holds())}:
+        raise CommandError(f"{queue} is not held.")
+    say(_summary(queue, site.db.sync.all(waiting_jobs(queue=queue))))
+    if not yes:
+        click.confirm("Release it?", abort=True, err=True)
+    site.db.sync.write(site.jobs.guard.release, queue)
     say(f"{queue} has been released.")
 
 

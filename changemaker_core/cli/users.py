@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from changemaker_core.cli.common import opened_site, site_option
+from changemaker_core.cli.common import pass_site
 from changemaker_core.server.errors import CommandError
+
+if TYPE_CHECKING:
+    from changemaker_core.site import Site
 
 
 @click.group()
@@ -17,7 +21,7 @@ def users() -> None:
 
 
 @users.command(short_help="Create an account.")
-@site_option
+@pass_site
 @click.argument("email")
 @click.option("--name", help="The person's name [default: the email before the @].")
 @click.option(
@@ -28,18 +32,19 @@ def users() -> None:
 )
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="Print the account as JSON.")
-def create(email: str, name: str | None, role: str, password_stdin: bool, as_json: bool) -> None:
+def create(
+    site: Site, email: str, name: str | None, role: str, password_stdin: bool, as_json: bool
+) -> None:
     """Create an account for EMAIL, with a random password that is shown only once."""
     from changemaker_core.features.accounts import api
 
     given = sys.stdin.readline().rstrip("\n") if password_stdin else None
-    with opened_site() as site:
-        try:
-            user_id, password = api.create_user(
-                site, email=email, name=name or email.partition("@")[0], role=role, password=given
-            )
-        except api.UnknownRole as error:
-            raise CommandError(str(error)) from error
+    try:
+        user_id, password = api.create_user(
+            site, email=email, name=name or email.partition("@")[0], role=role, password=given
+        )
+    except api.UnknownRole as error:
+        raise CommandError(str(error)) from error
     account = {"id": user_id, "email": email, "role": role}
     if given is None:
         account["password"] = password

@@ -178,6 +178,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
                 problems.append(_missing((plugin, name), field))
         return _built(struct, values, plugin, entries, problems)
 
+    def loads(self, plugin: str) -> bool:
+        """Return whether a plugin is allowed, and not denied."""
+        allowed = self.plugins_allow is None or plugin in self.plugins_allow
+        return allowed and plugin not in self.plugins_deny
+
     def wrong(self, plugin: str, key: str, message: str) -> ConfigError:
         """Return the error for a plugin to raise at boot, for a value that only it can check.
 

@@ -123,8 +123,7 @@ def _damaged(config: Config, damages: Iterable[Damage]) -> Iterator[PluginError]
     """Yield the distributions of which a plugin may be missing, unless it is left out."""
     for damage in damages:
         name = damage.distribution.removeprefix("changemaker-")
-        allowed = config.plugins_allow is None or name in config.plugins_allow
-        if damage.fatal and allowed and name not in config.plugins_deny:
+        if damage.fatal and config.loads(name):
             fix = f"{damage.fix} Or {leave_out(name)}."
             yield PluginDamaged(name, damage.distribution, "?", damage.detail, fix)
 

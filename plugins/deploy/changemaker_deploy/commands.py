@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from changemaker_core.cli import CommandError, opened_site, say, site_option
+from changemaker_core.cli import CommandError, pass_site, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -46,9 +46,9 @@ def _shared_options(command: Command) -> Command:
             metavar="PLUGINS[=ADDRESSES]",
             help="Plugins (a,b) with processes of their own, and where these listen.",
         ),
-        site_option,
+        pass_site,
     ):
-        command = option(command)
+        command = option(command)  # type: ignore[assignment]  # pass_site takes one argument away
     return command
 
 
@@ -81,6 +81,7 @@ _server_names = click.option(
 @click.option("--cache", help="A folder for cached static files.")
 @click.option("--no-cache", is_flag=True, help="Cache no static files.")
 def nginx(
+    site: Site,
     splits: tuple[str, ...],
     upstreams: tuple[str, ...],
     server_names: tuple[str, ...],
@@ -95,9 +96,8 @@ def nginx(
     """Write an nginx server in front of the site: changemaker.conf."""
     from changemaker_deploy import nginx as target
 
-    with opened_site() as site:
-        topology, config = _topology(site, upstreams, splits), site.config
-        locations = _locations(site, topology)
+    topology, config = _topology(site, upstreams, splits), site.config
+    locations = _locations(site, topology)
     try:
         server = target.VirtualServer(
             server_names=server_names or _own_name(config),
@@ -121,6 +121,7 @@ def nginx(
 @_processes
 @click.option("--user", default="changemaker", show_default=True, help="The account to run as.")
 def systemd(
+    site: Site,
     splits: tuple[str, ...],
     upstreams: tuple[str, ...],
     workers: int,
@@ -134,8 +135,7 @@ def systemd(
     """
     from changemaker_deploy import systemd as target
 
-    with opened_site() as site:
-        topology, config = _topology(site, upstreams, splits), site.config
+    topology, config = _topology(site, upstreams, splits), site.config
     try:
         installation = target.Installation(
             site=config.site_dir,
@@ -156,6 +156,7 @@ def systemd(
 @_processes
 @_server_names
 def compose(
+    site: Site,
     splits: tuple[str, ...],
     workers: int,
     server_names: tuple[str, ...],
@@ -168,16 +169,15 @@ def compose(
     """
     from changemaker_deploy import compose as target
 
-    with opened_site() as site:
-        topology = target.container_topology(_topology(site, (), splits))
-        files = target.compose(
-            topology,
-            _locations(site, topology),
-            server_names=server_names or _own_name(site.config),
-            packages=target.requirements_of(site.plugins()),
-            processes=workers,
-            max_body=site.config.max_body_bytes,
-        )
+    topology = target.container_topology(_topology(site, (), splits))
+    files = target.compose(
+        topology,
+        _locations(site, topology),
+        server_names=server_names or _own_name(site.config),
+        packages=target.requirements_of(site.plugins()),
+        processes=workers,
+        max_body=site.config.max_body_bytes,
+    )
     _output(files, into, force)
 
 
@@ -185,13 +185,12 @@ def compose(
 @_shared_options
 @_upstreams
 def prometheus(
-    splits: tuple[str, ...], upstreams: tuple[str, ...], into: Path | None, force: bool
+    site: Site, splits: tuple[str, ...], upstreams: tuple[str, ...], into: Path | None, force: bool
 ) -> None:
     """Write a Prometheus scrape configuration and alert rules."""
     from changemaker_deploy import prometheus as target
 
-    with opened_site() as site:
-        topology, config = _topology(site, upstreams, splits), site.config
+    topology, config = _topology(site, upstreams, splits), site.config
     _output(target.prometheus(topology, site=_own_name(config)[0]), into, force)
 
 

@@ -34,9 +34,12 @@ def write(files: Iterable[GeneratedFile], folder: Path, *, force: bool) -> list[
     texts = {folder / file.name: file.text for file in files}
     if existing := [path for path in texts if path.exists() and not force]:
         raise FileExistsError(str(existing[0]))
-    folder.mkdir(parents=True, exist_ok=True)
+    if not folder.is_dir():
+        folder.mkdir(parents=True)
+        folder.chmod(0o755)
     for path, text in texts.items():
         path.write_text(text, encoding="utf-8")
+        path.chmod(0o644)  # read by programs of other users, whatever a site's own umask is
     return list(texts)
 
 
