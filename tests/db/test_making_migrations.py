@@ -257,6 +257,30 @@ def test_renames_keep_rows_references_and_indexes(make, folder, empty):
     assert empty.sync.read(lambda: tree.select(tree.name).tuples().get()) == ("Oak",)
 
 
+@pytest.mark.database("sqlite")
+def test_a_table_that_sqlite_rebuilds_keeps_its_triggers(make, folder, empty):
+    """(!) peewee's own rebuild drops them, and stops at parentheses inside of parentheses."""
+    check = peewee.Check("length(name) IN (1, 2, 3)")
+    tree = model("park_tree", id=UUIDField(primary_key=True), name=peewee.TextField(null=True))
+    tree._meta.constraints = [check]
+    make(tree)
+    migrations.apply(empty, [folder])
+    trigger = (
+        "CREATE TRIGGER park_upper AFTER INSERT ON park_tree BEGIN "
+        "UPDATE park_tree SET name = upper(name) WHERE id = new.id; END"
+    )
+    empty.sync.write(lambda tx: tx.database.execute_sql(trigger))
+    named = model("park_tree", id=UUIDField(primary_key=True), name=peewee.TextField(default="x"))
+    named._meta.constraints = [check]
+    make(named)
+    migrations.apply(empty, [folder])
+    key = "01890a5d-ac96-774b-bcce-b302099a8057"
+    empty.sync.write(lambda tx: named.insert(id=key, name="oak").execute())
+    assert empty.sync.read(lambda: named.select(named.name).scalar()) == "OAK"
+    with pytest.raises(peewee.IntegrityError):
+        empty.sync.write(lambda tx: named.update(name="spruce").execute())
+
+
 @pytest.mark.parametrize(
     ("renames", "problem"),
     [

@@ -176,6 +176,19 @@ def test_a_migration_that_fails_leaves_what_came_before(empty, folders):
     assert "alpha_parent" in tables(empty)
 
 
+def test_a_failure_without_a_transaction_says_that_its_part_stays(empty, folders):
+    (folders[1].path / "0003_broken.py").write_text(
+        "atomic = False\n"
+        "def up(migrator, db):\n"
+        "    db.execute_sql('CREATE TABLE alpha_half (id INTEGER)')\n"
+        "    raise ValueError('no good')\n"
+        "def down(migrator, db): ...\n"
+    )
+    with pytest.raises(MigrationFailed, match=r"line 4: .*\n.*did before that line stays"):
+        migrations.apply(empty, folders)
+    assert "alpha_half" in tables(empty)
+
+
 def test_core_tables_have_the_columns_of_their_models(empty):
     from changemaker_core.db.sliding_window import Taken
 

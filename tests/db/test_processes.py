@@ -139,3 +139,34 @@ def test_two_processes_that_migrate_at_once_share_the_work(database_url, run_pro
     own = [f"core.{path.stem}" for path in migrations.CORE.path.glob("0*.py")]
     assert sorted(done) == sorted([*own, *[f"test.000{n}_step" for n in (1, 2, 3)]])
     assert [process.returncode for process in processes] == [0, 0]
+
+
+def test_a_migration_that_is_killed_half_way_is_done_by_the_next(
+    database_url, run_program, tmp_path
+):
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    step = folder / "0001_step.py"
+    text = (
+        "import time\n"
+        "def up(migrator, db):\n"
+        "    db.execute_sql('CREATE TABLE test_half (id INTEGER)')\n"
+        "    db.execute_sql('INSERT INTO test_half VALUES (1)')\n"
+        "    WAIT\n"
+        "def down(migrator, db):\n"
+        "    db.execute_sql('DROP TABLE test_half')\n"
+    )
+    step.write_text(text.replace("WAIT", "print('half', flush=True); time.sleep(60)"))
+    process = run_program("migrate_slowly.py", database_url, folder)
+    assert process.stdout.readline() == "half\n"
+    process.kill()
+    process.communicate()
+
+    step.write_text(text.replace("WAIT", "pass"))
+    database = Database.open(database_url)
+    folders = [migrations.CORE, migrations.MigrationFolder("test", folder)]
+    assert migrations.plan(database, folders) == [migrations.Step("test", "0001_step")]
+    migrations.apply(database, folders)
+    with database.engine.shared() as raw:
+        assert raw.execute_sql("SELECT count(*) FROM test_half").fetchone() == (1,)
+    database.close()

@@ -1,0 +1,21 @@
+"""What other plugins may import: links that they add to events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from changemaker_core import Text
+    from changemaker_events.schemas import EventOut
+
+
+@dataclass(frozen=True, slots=True)
+class EventLink:
+    """A link on the page of each event; ``address(event)`` returns where it leads."""
+
+    name: str
+    text: Text
+    address: Callable[[EventOut], str]

@@ -1,0 +1,59 @@
+"""Reads of events and sign-ups."""
+
+from __future__ import annotations
+
+from datetime import datetime  # noqa: TC003  # queries read it when they run
+
+from changemaker_core import Query, compiled
+from changemaker_events.models import Event, SignUp
+from changemaker_events.schemas import EventOut, Person
+
+
+@compiled(EventOut)
+def events(since: datetime | None = None, limit: int = 200, offset: int = 0) -> Query:
+    """Return the events from ``since`` on, the next one first."""
+    query = Event.select_for(EventOut)
+    if since is not None:
+        query = query.where(Event.starts_at >= since)
+    return query.order_by(Event.starts_at, Event.id).limit(limit).offset(offset)
+
+
+@compiled(EventOut)
+def event(slug: str) -> Query:
+    """Return one event."""
+    return Event.select_for(EventOut).where(Event.slug == slug)
+
+
+@compiled(Person)
+def people(event_id: str, after: str | None = None, limit: int = 500) -> Query:
+    """Return who comes to an event, in the order of signing up; those after a sign-up."""
+    query = SignUp.select_for(Person).where(SignUp.event == event_id)
+    if after is not None:
+        query = query.where(SignUp.id > after)
+    return query.order_by(SignUp.id).limit(limit)
+
+
+@compiled(Person)
+def person(id: str) -> Query:
+    """Return one sign-up."""
+    return SignUp.select_for(Person).where(SignUp.id == id)
+
+
+@compiled(EventOut)
+def event_of(sign_up: str) -> Query:
+    """Return the event of a sign-up."""
+    return Event.select_for(EventOut).join(SignUp).where(SignUp.id == sign_up)
+
+
+@compiled(str)
+def posters() -> Query:
+    """Return the pictures that are in use."""
+    return Event.select(Event.poster).where(Event.poster != "")
+
+
+@compiled(str)
+def to_remind(now: datetime, until: datetime, limit: int = 500) -> Query:
+    """Return the sign-ups of events between ``now`` and ``until`` that had no reminder yet."""
+    soon = (Event.starts_at > now) & (Event.starts_at <= until)
+    query = SignUp.select(SignUp.id).join(Event)
+    return query.where(soon, SignUp.reminded_at.is_null()).order_by(SignUp.id).limit(limit)

@@ -1,0 +1,69 @@
+"""Writes: creating events, signing up."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from changemaker_core import SlidingWindow, Text, flash, new_id
+from changemaker_events import queries
+from changemaker_events.models import Event, SignUp
+
+if TYPE_CHECKING:
+    from changemaker_core import Request, Site, Tx
+    from changemaker_events.schemas import EventOut, NewEvent, NewSignUp
+
+#: The page sends mail to any address that a visitor types, so the number per visitor is limited.
+PER_VISITOR: Final = SlidingWindow("events.visitor", 20, timedelta(hours=1))
+
+
+class EventFull(Exception):
+    """No place is left."""
+
+
+def create(tx: Tx, req: Request, new: NewEvent, poster: str) -> str:
+    """Create an event and return its id. Its address ends with a part of the id, and is unique."""
+    id = new_id()
+    ascii_title = unicodedata.normalize("NFKD", new.title).encode("ascii", "ignore").decode()
+    words = "-".join(re.findall(r"[a-z0-9]+", ascii_title.lower()))[:80]
+    slug = f"{words or 'event'}-{id[-6:]}"
+    Event.insert(new, id=id, slug=slug, poster=poster, created_at=tx.now).execute()
+    flash(tx, req, Text("The event is published."))
+    return id
+
+
+def sign_up(tx: Tx, event: EventOut, new: NewSignUp, locale: str, visitor: str) -> None:
+    """Sign a person up, who gets a mail. A second time changes nothing, and says nothing else.
+
+    Raises ``EventFull``, and ``LimitReached`` after a visitor's 20th in an hour.
+    """
+    PER_VISITOR.take(tx, visitor)
+    id = new_id()
+    insert = SignUp.insert(
+        new, id=id, event=event.id, email=new.email.lower(), locale=locale, created_at=tx.now
+    )
+    if not insert.on_conflict_ignore().as_rowcount().execute():
+        return
+    free = (Event.id == event.id) & (Event.taken < Event.capacity)
+    if not Event.update(taken=Event.taken + 1).where(free).execute():
+        raise EventFull
+    tx.enqueue("events.confirm", {"sign_up": id})
+
+
+def remind(tx: Tx, limit: int = 500) -> int:
+    """Enqueue the reminders of the next day, and return how many."""
+    ids = queries.to_remind(now=tx.now, until=tx.now + timedelta(days=1), limit=limit).all()
+    for id in ids:
+        SignUp.update(reminded_at=tx.now).where(SignUp.id == id).execute()
+        tx.enqueue("events.remind_one", {"sign_up": id})
+    return len(ids)
+
+
+async def check_reminders(site: Site) -> None:
+    """Raise if people who sign up for what begins within half a day were not reminded."""
+    now = site.clock()
+    until = now + timedelta(hours=12)
+    if late := await site.db.count(queries.to_remind(now=now, until=until)):
+        raise RuntimeError(f"{late} reminders are late: look at the queues")

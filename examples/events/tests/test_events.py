@@ -1,0 +1,203 @@
+"""Events, on each database that is available."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import re
+from datetime import timedelta
+
+import icalendar
+import pytest
+from PIL import Image
+
+from changemaker_core import Plugin, Text, hookimpl
+from changemaker_core.testing import (
+    Clock,
+    as_role,
+    check_migrations,
+    client_of,
+    run_jobs,
+    source_problems,
+)
+from changemaker_events import jobs, queries, services
+from changemaker_events.plugin import EventsPlugin
+
+PICNIC = {"title": "=Picnic, été", "place": "Park", "capacity": "2", "description": "Bring bread."}
+FRENCH = {"Accept-Language": "fr-CA"}
+
+
+class MapsPlugin(Plugin):
+    """A plugin that adds to events."""
+
+    name = "maps"
+    after = ("events",)
+
+    @hookimpl
+    def events_register_links(self):
+        from changemaker_events.api import EventLink
+
+        return [EventLink("maps.map", Text("Map"), lambda event: f"/maps?q={event.place}")]
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+async def app(open_app, clock):
+    tables = {"events": {"feed_key": "a long secret of the feed"}}
+    async with open_app(EventsPlugin, MapsPlugin, clock=clock, plugin_tables=tables) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def visitor(app):
+    async with client_of(app) as client:
+        yield client
+
+
+@pytest.fixture
+async def organiser(app):
+    async with as_role(app, "EVENTS_ORGANISER") as client:
+        yield client
+
+
+@pytest.fixture
+async def picnic(organiser, clock):
+    """The address of an event in 20 hours, with two places and a poster."""
+    response = await publish(organiser, clock, poster=("p.png", picture(), "image/png"))
+    assert response.status_code == 303, response.text
+    page = (await organiser.get("/organise/events")).text
+    assert "The event is published." in page
+    return re.search(r'href="(/events/picnic[^"]+)"', page)[1]
+
+
+def picture():
+    content = io.BytesIO()
+    Image.new("RGB", (640, 480), "green").save(content, "PNG")
+    return content.getvalue()
+
+
+async def publish(organiser, clock, **files):
+    page = (await organiser.get("/organise/events")).text
+    token = re.search(r'name="([^"]*csrf[^"]*)" value="([^"]+)"', page)
+    starts_at = f"{clock() + timedelta(hours=20):%Y-%m-%dT%H:%M}"
+    data = {**PICNIC, "starts_at": starts_at, token[1]: token[2]}
+    headers = {"Sec-Fetch-Site": "same-origin"}
+    return await organiser.post("/organise/events", data=data, files=files, headers=headers)
+
+
+async def sign_up(client, address, name="Ada", **options):
+    data = {"name": name, "email": f"{name}@example.org".lower()}
+    return await client.post(address, data=data, **options)
+
+
+def test_templates_and_catalogues_are_sound(make_site):
+    assert source_problems(make_site(EventsPlugin)) == []
+
+
+def test_the_migrations_make_what_the_models_are(make_site):
+    check_migrations(make_site(EventsPlugin))
+
+
+async def test_a_sign_up_is_confirmed_once_and_reminded_once(app, visitor, picnic, clock):
+    for _ in range(2):
+        response = await sign_up(visitor, picnic, headers=FRENCH)
+        assert (response.status_code, response.headers["Location"]) == (
+            303,
+            f"{picnic}?signed_up=true",
+        )
+    assert "Merci!" in (await visitor.get(response.headers["Location"], headers=FRENCH)).text
+    await run_jobs(app.site)
+    (mail,) = app.site.mail.messages()
+    assert mail.to == "Ada <ada@example.org>"
+    assert mail.subject == "Votre inscription : =Picnic, été"
+    for _ in range(2):
+        app.site.db.sync.write(lambda tx: tx.enqueue("events.remind", {}))
+        await run_jobs(app.site)
+    _, reminder = sorted(app.site.mail.messages(), key=lambda each: "Rappel" in each.subject)
+    assert reminder.subject.startswith("Rappel")
+
+
+async def test_no_more_people_sign_up_than_there_are_places(app, visitor, picnic):
+    responses = await asyncio.gather(*[sign_up(visitor, picnic, f"Ada{n}") for n in range(5)])
+    assert sorted(each.status_code for each in responses) == [303, 303, 409, 409, 409]
+    assert "Every place is taken." in (await visitor.get(picnic)).text
+    metrics = (await visitor.get("/api/metrics")).text
+    assert "\ncm_events_sign_ups 2.0\n" in metrics
+    assert "\ncm_events_full_total 3.0\n" in metrics
+
+
+async def test_what_is_wrong_is_said_in_the_visitors_language(visitor, picnic):
+    response = await visitor.post(picnic, data={"name": "Ada"}, headers=FRENCH)
+    assert response.status_code == 422
+    assert "Votre adresse courriel" in response.text
+
+
+async def test_the_pages_show_the_event(visitor, picnic):
+    assert "=Picnic, été" in (await visitor.get("/events")).text
+    page = (await visitor.get(picnic)).text
+    assert 'property="og:image"' in page
+    assert "/maps?q=Park" in page
+    assert 'alt="Poster: =Picnic, été"' in page
+    poster = await visitor.get(re.search(r'src="(/images/events/[^"]+)"', page)[1])
+    assert poster.headers["Content-Type"] == "image/jpeg"
+    assert (await visitor.get("/events/none")).status_code == 404
+
+
+async def test_places_left_are_live(app, visitor, picnic):
+    left = []
+
+    async def follow(resource):
+        async for event in resource._places(picnic.rpartition("/")[2]):
+            left.append(event.data["left"])
+            if len(left) == 2:
+                return
+
+    from changemaker_events.pages import LivePlaces
+
+    following = asyncio.create_task(follow(LivePlaces(app.site)))
+    while not left:
+        await asyncio.sleep(0.01)
+    await sign_up(visitor, picnic)
+    await asyncio.wait_for(following, 10)
+    assert left == [2, 1]
+
+
+async def test_only_organisers_publish_and_see_people(app, visitor, picnic, organiser, clock):
+    people = f"/organise{picnic}/people.csv"
+    assert (await visitor.get(people)).status_code == 303  # to the sign-in page
+    async with as_role(app, "USER") as user:
+        assert (await user.get(people)).status_code == 403
+    await sign_up(visitor, picnic, "=Ada")
+    file = await organiser.get(people)
+    assert file.headers["Content-Disposition"].startswith("attachment")
+    assert file.text.splitlines()[1].startswith("'=Ada,'=ada@example.org,")
+    wrong = await publish(organiser, clock, poster=("p.png", b"<svg>", "image/png"))
+    assert wrong.status_code == 422
+    assert "poster-error" in wrong.text
+
+
+async def test_the_feed_has_counts_for_those_who_know_the_key(visitor, picnic):
+    await sign_up(visitor, picnic)
+    for key, summary in (("", "=Picnic, été"), ("a long secret of the feed", "=Picnic, été (1/2)")):
+        response = await visitor.get("/events/calendar.ics", params={"key": key})
+        assert response.headers["Content-Type"].startswith("text/calendar")
+        (entry,) = icalendar.Calendar.from_ical(response.content).walk("VEVENT")
+        assert str(entry["SUMMARY"]) == summary
+
+
+async def test_late_reminders_are_a_warning(app, visitor, picnic, clock):
+    await sign_up(visitor, picnic)
+    assert len(app.site.db.sync.all(queries.posters())) == 1
+    checks = (await visitor.get("/api/health")).json()["checks"]
+    assert {each["name"]: each["status"] for each in checks}["events.reminders"] == "ok"
+    clock.forward(hours=10)
+    with pytest.raises(RuntimeError, match="1 reminders are late"):
+        await services.check_reminders(app.site)
+
+
+def test_jobs_are_named(make_site):
+    assert {job.name for job in jobs.JOBS} <= set(make_site(EventsPlugin).job_names())
