@@ -54,6 +54,8 @@ log = logging.getLogger(__name__)
 #: Most bytes that may arrive without completing a head, a part of a body or a message; those of the
 #: packet in which it began are not counted.
 MAX_HEAD = 65_536
+#: Bytes of a body that are kept for a responder that is slower than its client.
+MAX_BUFFERED = 512 * 1024
 #: Seconds within which a head must have arrived.
 HEAD_SECONDS = 30.0
 #: Requests of one connection that are responded to before others have a turn, and most that are
@@ -104,6 +106,37 @@ class Cycle(RequestResponseCycle):
     """
 
     is_long: Callable[[], bool]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        #: The body as it came from the parser. PERF: uvicorn copies each byte of it twice.
+        self._pieces: list[bytes] = []
+        self._buffered = 0
+
+    def add(self, body: bytes) -> None:
+        """Take a piece of the request's body; stop reading where the responder is behind."""
+        self._pieces.append(body)
+        self._buffered += len(body)
+        if self._buffered > MAX_BUFFERED:
+            self.flow.pause_reading()
+        self.message_event.set()
+
+    def take(self) -> bytes:
+        """Return what has arrived of the body since the last call."""
+        pieces, self._pieces, self._buffered = self._pieces, [], 0
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def receive(self) -> Any:
+        if self.waiting_for_100_continue and not self.transport.is_closing():
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self.waiting_for_100_continue = False
+        if not self.disconnected and not self.response_complete:
+            self.flow.resume_reading()
+            await self.message_event.wait()
+            self.message_event.clear()
+        if self.disconnected or self.response_complete:
+            return {"type": "http.disconnect"}
+        return {"type": "http.request", "body": self.take(), "more_body": self.more_body}
 
     async def send(self, message: Any) -> None:
         if message["type"] == ZERO_COPY:
@@ -468,8 +501,9 @@ class HttpProtocol(HttpToolsProtocol):
             self._body_left -= len(body)
         if self._from_cache:
             return
-        super().on_body(body)
-        if self.cycle.response_complete:
+        if not self.cycle.response_complete:
+            self.cycle.add(body)  # type: ignore[attr-defined]  # our own Cycle
+        else:
             self._discarded += len(body)
             if self._discarded > DISCARD_BYTES:
                 self._linger()
@@ -605,12 +639,11 @@ def _joined(head: bytes, added: Headers, body: bytes) -> bytes:
     return b"".join((head, *[b"%s: %s\r\n" % pair for pair in added], b"\r\n", body))
 
 
-def _buffered_body(cycle: RequestResponseCycle) -> bytes | None:
+def _buffered_body(cycle: Cycle) -> bytes | None:
     """Return the whole body of one request, if it has arrived."""
     if cycle.more_body or cycle.disconnected:
         return None
-    body, cycle.body = bytes(cycle.body), bytearray()
-    return body
+    return cycle.take()
 
 
 class Server(uvicorn.Server):
