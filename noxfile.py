@@ -72,6 +72,7 @@ LONG = {
     "CHANGEMAKER_KILL_MAILS": "2000",
     "CHANGEMAKER_KILLS": "40",
     "CHANGEMAKER_HANG_SECONDS": "60",
+    "CHANGEMAKER_LANE_JOBS": "90",
     "CHANGEMAKER_CUT_SECONDS": "30",
     "CHANGEMAKER_LEASE_SECONDS": "10",
     "CHANGEMAKER_CACHE_WRITES": "3000",
@@ -81,6 +82,7 @@ LONG = {
 SOAKED = [
     "tests/cache/test_processes.py",
     "tests/jobs/test_kill.py",
+    "tests/jobs/test_lanes_kill.py",
     "tests/rq/test_kill.py",
     "tests/rq/test_trouble.py",
     "tests/scenarios/test_letters_kill.py",

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from changemaker_core.identity import Permission as Permission
     from changemaker_core.identity import Role as Role
     from changemaker_core.jobs import ChildFailed as ChildFailed
+    from changemaker_core.jobs import Cron as Cron
     from changemaker_core.jobs import Interval as Interval
     from changemaker_core.jobs import Job as Job
     from changemaker_core.jobs import JobFailed as JobFailed
@@ -127,7 +128,7 @@ _ROOMS = {
     "http.streams.tables": "csv_stream xlsx_stream",
     "http.validation": "Email SingleLine",
     "identity": "Actor Permission Role",
-    "jobs": "ChildFailed Interval Job JobFailed JobRun JobStopped LeaseLost RetryPolicy"
+    "jobs": "ChildFailed Cron Interval Job JobFailed JobRun JobStopped LeaseLost RetryPolicy"
     " Subscription",
     "metrics": "Metric Sample",
     "plugin.base": "Plugin hookimpl hookspec",

@@ -15,6 +15,7 @@ from __future__ import annotations
 from changemaker_core.jobs.declarations import (
     JOBS,
     SUBSCRIPTIONS,
+    Cron,
     Interval,
     Job,
     RetryPolicy,
@@ -59,6 +60,7 @@ __all__ = [
     "SUBSCRIPTIONS",
     "ChildFailed",
     "CoreJob",
+    "Cron",
     "Executor",
     "Hold",
     "Interval",

@@ -5,13 +5,16 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from changemaker_core.plugin.contributions import Kind, named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+#: The day that a schedule of the 29th of February is next due after.
+_LEAP_DAY = datetime(2024, 2, 28)  # a wall time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +45,32 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
+class Cron:
+    """A schedule on the wall clock of the site's ``time_zone``: ``Cron("0 8 * * 1-5")``.
+
+    The five fields are minute, hour, day of the month, month and day of the week, as in crontab(5).
+    A time that the clock skips in spring is due as much later: 2:30 at 3:30. A time that it shows
+    twice in autumn is due once, at the first.
+    """
+
+    expression: str
+
+    def __post_init__(self) -> None:
+        from croniter import croniter
+
+        if len(self.expression.split()) != 5 or not croniter.is_valid(self.expression):
+            raise ValueError(
+                f"Cron({self.expression!r}) is not a schedule; write five fields: minute, hour,"
+                " day, month, day of the week, such as Cron('0 8 * * *') for 8:00 every day"
+            )
+        next_date = croniter(self.expression, _LEAP_DAY).get_next  # raises where there is none
+        try:
+            next_date()
+        except ValueError as error:
+            raise ValueError(f"Cron({self.expression!r}) is never due: {error}") from None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A function that runs outside of requests.
 
@@ -66,7 +95,7 @@ class Job:
     func: Callable[..., None]
     queue: str = "default"
     retries: RetryPolicy = field(default_factory=RetryPolicy)
-    schedule: Interval | None = None
+    schedule: Interval | Cron | None = None
     on_unknown: Callable[..., None] | None = None
     on_dead: Callable[..., None] | None = None
     hold_after: timedelta | None = None

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from changemaker_core.jobs import lanes, statements
+from changemaker_core.jobs.declarations import Cron
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,9 +27,33 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def latest_due(schedule: Interval, now: datetime) -> datetime:
-    """Return the last multiple of the interval since 1970 that is not after ``now``."""
+def latest_due(schedule: Interval | Cron, now: datetime, zone: str = "UTC") -> datetime:
+    """Return the last due time that is not after ``now``; a ``Cron``'s on the clock of ``zone``."""
+    if isinstance(schedule, Cron):
+        minute = now.astimezone(UTC).replace(second=0, microsecond=0)
+        return _latest_on_clock(schedule.expression, zone, minute)
     return _EPOCH + (now - _EPOCH) // schedule.interval * schedule.interval
+
+
+@lru_cache(maxsize=256)  # asked for several times a second, and changes once a minute
+def _latest_on_clock(expression: str, zone: str, now: datetime) -> datetime:
+    """The clock is walked back without a zone: its skipped and doubled hours are ours to decide.
+
+    A skipped wall time has the offset from before the change, which makes it as much later; a
+    doubled one its first meaning. While the clock shows an hour for the second time, later wall
+    times than its own have been due already.
+    """
+    from croniter import croniter
+
+    timezone = ZoneInfo(zone)
+    local = now.astimezone(timezone)
+    latest = local.replace(tzinfo=None) + timedelta(hours=3 if local.fold else 0, seconds=1)
+    times = croniter(expression, latest)
+    while True:
+        wall: datetime = times.get_prev(datetime)
+        due = wall.replace(tzinfo=timezone).astimezone(UTC)
+        if due <= now:
+            return due
 
 
 def slot_id(name: str, due: datetime) -> str:
@@ -49,7 +76,7 @@ class Scheduler:
     def enqueue_due(self) -> int:
         """Insert the rows that came due since the last call; return how many were new."""
         now = self._site.clock()
-        slots = {job.name: latest_due(job.schedule, now) for job in self._jobs if job.schedule}
+        slots = {job.name: _slot(self._site, job, now) for job in self._jobs}
         fresh = [job for job in self._jobs if self._enqueued.get(job.name) != slots[job.name]]
         inserted = self._site.db.sync.write(_insert, fresh, slots) if fresh else 0
         self._enqueued.update(slots)
@@ -59,7 +86,14 @@ class Scheduler:
 def current_slots(site: Site, now: datetime) -> list[str]:
     """Return the ids of rows that must not be purged, lest their due time is caught up on again."""
     jobs = [job for job in map(site.job, site.job_names()) if job is not None]
-    return [slot_id(job.name, latest_due(job.schedule, now)) for job in jobs if job.schedule]
+    return [slot_id(job.name, _slot(site, job, now)) for job in jobs if job.schedule]
+
+
+def _slot(site: Site, job: Job, now: datetime) -> datetime:
+    if job.schedule is None:
+        raise ValueError(f"{job.name} has no schedule")
+    zone = site.config.time_zone if isinstance(job.schedule, Cron) else "UTC"
+    return latest_due(job.schedule, now, zone)
 
 
 def _insert(tx: Tx, jobs: Iterable[Job], slots: dict[str, datetime]) -> int:

@@ -117,10 +117,18 @@ async def signed_in(app: App, role: str, **options: Any) -> AsyncIterator[httpx.
 
 
 async def run_jobs(site: Site) -> int:
-    """Run every job that is due, as the job runner would; return how many were run."""
-    from changemaker_core.jobs import Executor
+    """Run every job that is due, also by its schedule, as the job runner would.
 
-    return await asyncio.to_thread(lambda: Executor(site).run_due())
+    Return how many were run, without those that a schedule enqueued.
+    """
+    from changemaker_core.jobs import Executor
+    from changemaker_core.jobs.schedule import Scheduler
+
+    def run() -> int:
+        scheduled = Scheduler(site).enqueue_due()
+        return Executor(site).run_due() - scheduled
+
+    return await asyncio.to_thread(run)
 
 
 def migrate(site: Site) -> None:

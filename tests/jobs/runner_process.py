@@ -6,13 +6,14 @@ import os
 import signal
 import sys
 import threading
+import time
 from datetime import timedelta
 
 import peewee
 
 from changemaker_core.config.smtp_url import SmtpUrl
 from changemaker_core.db import Model, Tx
-from changemaker_core.jobs import JobRun, run_jobs
+from changemaker_core.jobs import JobFailed, JobRun, run_jobs
 from changemaker_core.jobs.declarations import Interval, Job, RetryPolicy
 from changemaker_core.mail import Address, DeliveryUnknown, Message, Refused, SmtpTransport
 from tests.bench.jobs_only_site import JobsOnlySite
@@ -34,6 +35,15 @@ def note(tx: Tx, text: str) -> None:
 
 def write_note(run: JobRun, number: int) -> None:
     run.done(note, str(number))
+
+
+def work_in_lane(run: JobRun, lane: str, number: int) -> None:
+    """Take notes of the beginning and the end; 13 has no end, but is dead."""
+    run.write(note, f"{lane} begin {number}")
+    time.sleep(0.005)
+    if number % 100 == 13:
+        raise JobFailed
+    run.done(note, f"{lane} end {number}")
 
 
 class Sender:
@@ -80,6 +90,7 @@ def make_site(database_url: str, sender: Sender, tick_seconds: str = "") -> Jobs
             on_unknown=lambda tx, number, **_: note(tx, f"unknown {number}"),
         ),
         Job("test.note", write_note, queue="notes"),
+        Job("test.lane", work_in_lane, queue="notes"),
     ]
     if tick_seconds:
         every = Interval(timedelta(seconds=float(tick_seconds)))

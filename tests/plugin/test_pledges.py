@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
+
+from tests.bench.examples import installed, run_tests
 
 ROOT = Path(__file__).parents[2]
 PLEDGES = ROOT / "examples" / "pledges"
@@ -21,22 +21,11 @@ SHOWN = re.findall(r"^<!-- (\S+) -->\n+```\w+\n(.*?)^```$", TUTORIAL, re.MULTILI
 @pytest.fixture(scope="module")
 def environ(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment in which the built wheel is installed, beside everything else."""
-    folder = tmp_path_factory.mktemp("pledges")
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder]
-    built = subprocess.run([*command, PLEDGES], capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stdout + built.stderr
-    (wheel,) = folder.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(folder / "packages")
-    return {**os.environ, "PYTHONPATH": str(folder / "packages")}
+    return installed(PLEDGES, tmp_path_factory.mktemp("pledges"))
 
 
 def test_its_own_tests_pass(environ: dict[str, str]) -> None:
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
-    done = subprocess.run(
-        [*command, PLEDGES / "tests"], env=environ, cwd=PLEDGES, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+    run_tests(PLEDGES, environ)
 
 
 def test_it_loads_beside_what_is_installed(environ: dict[str, str], tmp_path: Path) -> None:

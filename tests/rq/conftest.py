@@ -137,6 +137,7 @@ def ledger(postgresql_url: str) -> Iterator[JobsOnlySite]:
     jobs = [
         Job("test.mail", print, queue="mail"),
         Job("test.note", print, queue="notes"),
+        Job("test.lane", print, queue="notes"),
         Job("test.tick", print, queue="notes", schedule=every),
     ]
     site = JobsOnlySite(postgresql_url, jobs)

@@ -16,6 +16,7 @@ import pytest
 from changemaker_core.jobs import CoreJob
 from changemaker_core.shared.tickets import TicketSender
 from changemaker_core.testing.smtp import read_log
+from tests.bench import lanes
 from tests.bench.kill import (
     drain_to_the_end,
     judge,
@@ -35,6 +36,7 @@ Fixture = Any
 MAILS = int(os.environ.get("CHANGEMAKER_KILL_MAILS", "600"))
 KILLS = int(os.environ.get("CHANGEMAKER_KILLS", "8"))
 SEED = int(os.environ.get("CHANGEMAKER_KILL_SEED", "20260501"))
+LANE_JOBS = int(os.environ.get("CHANGEMAKER_LANE_JOBS", "30"))
 WORKERS = 2
 #: Of each work horse.
 THREADS = 4
@@ -132,6 +134,30 @@ def test_workers_work_horses_and_valkey_are_killed(
     assert verdict.is_good, verdict
     assert verdict.once + verdict.unknown == MAILS
     assert verdict.unknown <= horses * THREADS
+
+
+@pytest.mark.proc
+def test_lanes_survive_workers_that_are_killed(
+    ledger: JobsOnlySite, valkey: ValkeyServer, worker_command: Fixture
+) -> None:
+    unfinished = CoreJob.select().where(
+        CoreJob.finished_at.is_null() & (CoreJob.name == "test.lane")
+    )
+
+    def lane_jobs_left() -> int:
+        return ledger.db.sync.read(unfinished.count)
+
+    def start() -> Team:
+        return Team(worker_command(valkey.url), lambda: None)
+
+    with TicketSender(ledger, valkey.url, function="worker_process.drain"):
+        for thread in lanes.start_producers(ledger, LANE_JOBS):
+            thread.join()
+        kill_while_draining(start, lane_jobs_left, 3, longest=0.6, seed=SEED)
+        assert drain_to_the_end(start, lambda: lane_jobs_left(), seconds=120 + LANE_JOBS) == 0
+    read = "SELECT text FROM test_note WHERE text <> 'tick' ORDER BY id"
+    notes = ledger.db.sync.write(lambda tx: tx.database.execute_sql(read).fetchall())
+    lanes.check((text for (text,) in notes), LANE_JOBS)
 
 
 def accepted(log: Path) -> list[str]:
