@@ -1,0 +1,1 @@
+"""Notes that organisations pass on to each other."""

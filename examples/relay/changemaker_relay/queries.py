@@ -1,0 +1,30 @@
+"""Reads."""
+
+from __future__ import annotations
+
+import peewee
+
+from changemaker_core import Query, compiled
+from changemaker_relay.models import RelayNote
+from changemaker_relay.schemas import NoteOut
+
+
+@compiled(NoteOut)
+def notes(limit: int = 1000) -> Query:
+    """Return the notes in the order in which this site got them."""
+    columns = (RelayNote.origin, RelayNote.number, RelayNote.text)
+    return RelayNote.select(*columns).order_by(RelayNote.id).limit(limit)
+
+
+@compiled(NoteOut)
+def note(origin: str, number: int) -> Query:
+    """Return one note."""
+    return RelayNote.select(RelayNote.origin, RelayNote.number, RelayNote.text).where(
+        RelayNote.origin == origin, RelayNote.number == number
+    )
+
+
+def last_number(origin: str) -> int:
+    """Return the number of the origin's last note, 0 where there is none."""
+    last = RelayNote.select(peewee.fn.MAX(RelayNote.number)).where(RelayNote.origin == origin)
+    return last.scalar() or 0
