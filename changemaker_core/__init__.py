@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from changemaker_core.db import UtcField as UtcField
     from changemaker_core.db import UUIDField as UUIDField
     from changemaker_core.db import compiled as compiled
+    from changemaker_core.db import dialect as dialect
     from changemaker_core.db import new_id as new_id
+    from changemaker_core.db import search as search
     from changemaker_core.db import utcnow as utcnow
     from changemaker_core.diagnostics import Check as Check
     from changemaker_core.diagnostics import Finding as Finding
@@ -109,7 +111,7 @@ _ROOMS = {
     "app": "create_app",
     "config": "Config ConfigError Secret",
     "db": "Database JSONField LimitReached Model Query SlidingWindow Tx UtcField UUIDField"
-    " compiled new_id utcnow",
+    " compiled dialect new_id search utcnow",
     "diagnostics": "Check Finding",
     "features.operations.declarations": "HealthCheck",
     "http.bodies.multipart": "Part",

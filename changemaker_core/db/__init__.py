@@ -34,7 +34,8 @@ from changemaker_core.db.ids import new_id, utcnow
 from changemaker_core.db.migrations import MigrationFolder
 from changemaker_core.db.model import Model, check_models
 from changemaker_core.db.postgresql.settings import PoolSettings
-from changemaker_core.db.reads import Bound, Compiled, Query, compiled
+from changemaker_core.db.reads import Bound, Compiled, Query, compiled, dialect
+from changemaker_core.db.reads.search import search
 from changemaker_core.db.sliding_window import SlidingWindow
 from changemaker_core.db.tracking import tables_of
 
@@ -64,8 +65,10 @@ __all__ = [
     "UtcField",
     "check_models",
     "compiled",
+    "dialect",
     "new_id",
     "read_tags",
+    "search",
     "tables_of",
     "utcnow",
 ]

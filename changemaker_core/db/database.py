@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
-from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -14,13 +14,14 @@ from changemaker_core.db.context import Unit, current_unit
 from changemaker_core.db.engine import open_engine
 from changemaker_core.db.errors import NestedUnitOfWork
 from changemaker_core.db.ids import utcnow
+from changemaker_core.db.reads.streams import Streams
 from changemaker_core.db.tracking import NOTHING, Changes
 from changemaker_core.db.work import Work
 from changemaker_core.db.writes import BulkInsert
 from changemaker_core.identity.actor import current_actor
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from changemaker_core.db.dialects import Dialect
@@ -137,7 +138,7 @@ class Tx:
         """
         self._unit.after.append(callback)
 
-    @contextmanager
+    @contextlib.contextmanager
     def savepoint(self) -> Iterator[Any]:
         """Return a context manager for a part of the transaction that can fail alone.
 
@@ -184,6 +185,19 @@ class Tx:
         """
         return BulkInsert(model, columns, on_conflict, key).run(self._unit, rows)
 
+    def lock(self, name: str) -> None:
+        """Wait until no other transaction holds the lock ``name``; hold it until this one ends.
+
+        For a rule that no constraint expresses, such as "at most 80 sign-ups": what is counted
+        after this call is still true at the commit. On SQLite only one transaction writes at a
+        time, and nothing needs to be done. ``name`` begins with the plugin's name.
+
+        >>> tx.lock(f"events.sign-ups:{event_id}")
+        """
+        if self.dialect == "postgresql":
+            sql = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
+            self._unit.database.execute_sql(sql, (name,))
+
     def wrote(self, *tables: type[peewee.Model] | str) -> None:
         """Declare what was written through ``tx.database.connection()`` or ``.cursor()``.
 
@@ -220,6 +234,7 @@ class Database:
         self.effects: Effects | None = None
         self.dialect: Dialect = engine.dialect
         self.sync = SyncDatabase(self)
+        self.streams = Streams(engine)
         self._key = hashlib.blake2b(secret.encode(), person=b"cm-db-who").digest()
         changes.attach(engine)
 
@@ -289,6 +304,23 @@ class Database:
         count: int = (await self._rows(plan, values))[0]
         return count
 
+    async def stream(self, bound: Bound[R]) -> AsyncIterator[R]:
+        """Yield all rows of a compiled query, read in parts, for an export of any length.
+
+        The rows are those of one moment. A stream has a connection of its own, to the primary, at
+        most four in a process, and ends with ``DatabaseUnavailable`` after ten minutes, since old
+        rows cannot be removed meanwhile, nor SQLite's log be emptied.
+
+        >>> async for member in site.db.stream(members()):
+        ...     await write(member)
+        """
+        self._check_outside()
+        plan, values = bound.prepare(self.dialect)
+        plan.record_tables()
+        async with contextlib.aclosing(self.streams.stream(plan, values)) as rows:
+            async for row in rows:
+                yield row
+
     async def _rows(self, plan: Plan, values: list[Any]) -> list[Any]:
         try:
             rows = self.engine.fetch_now(plan, values)
@@ -296,7 +328,7 @@ class Database:
                 self._check_outside()
                 rows = await self.engine.fetch(plan, values)
         except BaseException:
-            plan.record_failure()
+            plan.record_tables()
             raise
         return rows
 
@@ -354,6 +386,12 @@ class SyncDatabase:
         plan, values = bound.prepare_count(self._database.dialect, limit)
         count: int = self._rows(plan, values)[0]
         return count
+
+    def stream(self, bound: Bound[R]) -> Iterator[R]:
+        """Yield all rows of a compiled query, read in parts. See ``Database.stream``."""
+        self._database._check_outside()
+        plan, values = bound.prepare(self._database.dialect)
+        return self._database.streams.stream_sync(plan, values)
 
     def _rows(self, plan: Plan, values: list[Any]) -> list[Any]:
         self._database._check_outside()

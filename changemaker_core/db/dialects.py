@@ -8,6 +8,7 @@ import peewee
 import psycopg2.extensions
 
 from changemaker_core.db.context import current_unit
+from changemaker_core.db.folding import fold
 from changemaker_core.db.postgresql.addresses import session_options
 from changemaker_core.db.postgresql.copying import copy_rows
 from changemaker_core.db.writes import PlainWrite, execute_many
@@ -86,6 +87,7 @@ class Sqlite(TrackedDatabase, peewee.SqliteDatabase):
             check_same_thread=False,
             cached_statements=512,
         )
+        self.register_function(fold, "core_fold", 1, deterministic=True)
 
     #: Run a bulk insert; return how many rows were inserted or updated.
     insert_rows = execute_many

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from changemaker_core.db.postgresql.replicas import Replicas
     from changemaker_core.db.postgresql.settings import PoolSettings
     from changemaker_core.db.reads.plans import Plan
+    from changemaker_core.db.reads.streams import Source
     from changemaker_core.db.tracking import Tags
     from changemaker_core.db.work import Work
 
@@ -40,6 +41,9 @@ class Engine(Protocol):
 
     async def fetch(self, plan: Plan, values: list[Any]) -> list[Any]:
         """Return the plan's rows."""
+
+    def open_stream(self, plan: Plan, values: list[Any], seconds: float) -> Source:
+        """Return a read of the plan's rows in parts, which takes ``seconds`` at most."""
 
     def check(self) -> Tags:
         """Return what other processes wrote since the last call; None: anything may be written."""

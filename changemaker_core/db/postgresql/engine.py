@@ -9,16 +9,20 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import peewee
+import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from changemaker_core.db.context import Unit
-from changemaker_core.db.dialects import Postgresql
-from changemaker_core.db.postgresql.addresses import connect_seconds
+from changemaker_core.db.dialects import Postgresql, keep_as_text
+from changemaker_core.db.errors import DatabaseUnavailable
+from changemaker_core.db.postgresql.addresses import connect_seconds, session_options
 from changemaker_core.db.postgresql.async_reads import AsyncReads
 from changemaker_core.db.postgresql.connections import ThreadConnections
+from changemaker_core.db.postgresql.errors import message_of
 from changemaker_core.db.postgresql.listener import CHANNEL, Listener
 from changemaker_core.db.postgresql.notifications import Note
 from changemaker_core.db.postgresql.replicas import Replicas
+from changemaker_core.db.postgresql.streams import PostgresqlSource
 from changemaker_core.db.threads import Pool
 from changemaker_core.db.tracking import NOTHING
 from changemaker_core.db.work import Work, release
@@ -101,6 +105,16 @@ class PostgresqlEngine:
             rows += plan.make_rows(values, part, self.row_tags)
             await asyncio.sleep(0)
         return rows
+
+    def open_stream(self, plan: Plan, values: list[Any], seconds: float) -> PostgresqlSource:
+        """Return a read in parts, on a connection of its own to the primary."""
+        try:
+            connection = psycopg2.connect(self._url, **session_options(self._url))
+        except psycopg2.Error as error:
+            raise DatabaseUnavailable(message_of(error)) from error
+        connection.autocommit = True
+        keep_as_text(connection)
+        return PostgresqlSource(connection, plan, values, seconds)
 
     def _run(self, work: Work) -> None:
         if work.abandoned:

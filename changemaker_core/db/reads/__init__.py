@@ -19,6 +19,6 @@ From the call of a compiled query to its rows:
 
 from __future__ import annotations
 
-from changemaker_core.db.reads.queries import Bound, Compiled, Query, compiled
+from changemaker_core.db.reads.queries import Bound, Compiled, Query, compiled, dialect
 
-__all__ = ["Bound", "Compiled", "Query", "compiled"]
+__all__ = ["Bound", "Compiled", "Query", "compiled", "dialect"]

@@ -49,7 +49,7 @@ class Plan:
         try:
             fetched = cast("TrackedDatabase", unit.database).fetch(self.sql, values)
         except BaseException:
-            self.record_failure()
+            self.record_tables()
             raise
         return self.make_rows(values, fetched, unit.row_tags)
 
@@ -64,8 +64,9 @@ class Plan:
             collector |= self.reads.tags(values, fetched, row_tags=row_tags)
         return self._make_rows(fetched)
 
-    def record_failure(self) -> None:
-        """Record that its tables were read in vain: a response may depend on the failure."""
+    def record_tables(self) -> None:
+        """Record that all of its tables are read, as where it fails: a response may depend on
+        that."""
         collector = read_tags.get()
         if collector is not None:
             collector |= self.reads.tables

@@ -75,6 +75,12 @@ def dialect_of(unit: Unit) -> Dialect:
     return "sqlite" if isinstance(unit.database, peewee.SqliteDatabase) else "postgresql"
 
 
+def dialect() -> Dialect:
+    """Return ``sqlite`` or ``postgresql``: of the running unit of work, or of the one for which a
+    compiled query is being built."""
+    return dialect_of(require_unit("dialect()"))
+
+
 class Compiled(Generic[P, R]):
     """A query that is built once for each dialect and variant. Made by :func:`compiled`."""
 

@@ -123,7 +123,7 @@ def _names(column: Any) -> list[str]:
     node = column.unwrap()
     if isinstance(node, peewee.ForeignKeyField):
         return [node.object_id_name, node.name]
-    if isinstance(node, peewee.Field):
+    if isinstance(node, (peewee.Field, peewee.Column)):
         return [node.name]
     raise QueryRefused(f"{node!r} is selected without a name; add .alias(…)")
 

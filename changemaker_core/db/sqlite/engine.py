@@ -16,6 +16,7 @@ from changemaker_core.db.dialects import Sqlite
 from changemaker_core.db.errors import DatabaseClosed, as_peewee_error
 from changemaker_core.db.sqlite.errors import as_unavailable
 from changemaker_core.db.sqlite.lock import FileLock
+from changemaker_core.db.sqlite.streams import SqliteSource
 from changemaker_core.db.sqlite.versions import VersionWatcher, stamp_versions
 from changemaker_core.db.sqlite.writer import Writer
 from changemaker_core.db.threads import Pool
@@ -143,6 +144,13 @@ class SqliteEngine:
         self.read(work)
         rows: list[Any] = await work.future
         return rows
+
+    def open_stream(self, plan: Plan, values: list[Any], seconds: float) -> SqliteSource:
+        """Return a read in parts, on a connection of its own."""
+        if self._closed:
+            raise DatabaseClosed
+        self._prepare()
+        return SqliteSource(self._database.open_reader(), plan, values, seconds)
 
     def _record_stop(self, plan: Plan) -> None:
         """Once, the machine may be busy; twice in a row, the query goes to threads for a while."""

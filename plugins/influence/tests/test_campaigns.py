@@ -52,6 +52,16 @@ async def test_a_campaign_is_created_changed_published_and_deleted(visit):
         assert (await v.client.get("/api/public/campaigns")).json()["data"] == []
 
 
+async def test_campaigns_are_found_whatever_the_case_and_accents(visit):
+    async with visit() as v:
+        await v.campaign(status="DRAFT", title="Des vélos pour Montréal")
+        await v.campaign(status="DRAFT", title="Trees")
+        listed = (await v.organise("GET", "/api/campaigns?search=VELOS+pour+montr")).json()
+        assert [each["title"] for each in listed["data"]] == ["Des vélos pour Montréal"]
+        assert listed["pagination"]["total"] == 1
+        assert (await v.organise("GET", "/api/campaigns?search=%25")).json()["data"] == []
+
+
 async def test_all_errors_of_a_campaign_are_reported_together(visit):
     async with visit() as v:
         wrong = {

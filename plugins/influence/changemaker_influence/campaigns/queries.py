@@ -8,7 +8,7 @@ from typing import Any, Final, Literal
 import msgspec
 import peewee
 
-from changemaker_core import Query, compiled
+from changemaker_core import Query, compiled, search
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient, EmailTally
 from changemaker_influence.campaigns.schemas import (
     CampaignCard,
@@ -60,12 +60,19 @@ def campaign_by_id(id: str) -> Query:
 
 @compiled(CampaignOut)
 def campaigns(
-    status: str | None = None, before: str | None = None, limit: int = 51, offset: int = 0
+    status: str | None = None,
+    text: str | None = None,
+    before: str | None = None,
+    limit: int = 51,
+    offset: int = 0,
 ) -> Query:
-    """Return all campaigns, newest first; with ``before``, those older than that id."""
+    """Return all campaigns, newest first; with ``before``, those older than that id; with ``text``,
+    those that have it in their title or slug."""
     query = Campaign.select_for(CampaignOut)
     if status is not None:
         query = query.where(Campaign.status == status)
+    if text is not None:
+        query = query.where(search(Campaign.title, text) | search(Campaign.slug, text))
     if before is not None:
         query = query.where(Campaign.id < before)
     return query.order_by(Campaign.id.desc()).limit(limit).offset(offset)

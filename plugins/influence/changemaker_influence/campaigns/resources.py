@@ -53,12 +53,13 @@ class CampaignsResource:
         after = self._cursors.after(query)
         wanted = queries.campaigns(
             status=query.status,
+            text=query.search,
             before=after[0] if after else None,
             limit=query.limit + 1,
             offset=query.offset,
         )
         rows = await self._db.all(wanted)
-        total = await self._db.count(queries.campaigns(status=query.status))
+        total = await self._db.count(queries.campaigns(status=query.status, text=query.search))
         return paginate(rows, query, total, cursor=lambda last: self._cursors.write(last.id))
 
     @endpoint(permission=permissions.WRITE, body=NewCampaign, response=CampaignOut, status=201)

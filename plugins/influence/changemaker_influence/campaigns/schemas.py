@@ -73,9 +73,11 @@ class CampaignChange(Body, frozen=True):
 
 
 class CampaignQuery(CursorQuery, frozen=True, kw_only=True):
-    """A filter of the list of campaigns."""
+    """Filters of the list of campaigns. ``search`` is part of a title or of a slug, whatever its
+    case and accents."""
 
     status: CampaignStatus | None = None
+    search: Annotated[str, Meta(min_length=1, max_length=200)] | None = None
 
 
 class CampaignFields(msgspec.Struct, frozen=True):
