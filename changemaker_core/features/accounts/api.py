@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
@@ -109,7 +108,8 @@ async def change_password(req: Request, user_id: str, *, current: str, new: str)
         raise signing_in.wrong()
     services.check_password(new, account.email)
     await signing_in.verify(site, account.email, current, req.visitor)
-    await asyncio.to_thread(lambda: set_password(site, email=account.email, password=new))
+    new_hash = await signing_in.hashed(new)
+    await site.db.write(services.set_password, account.id, new_hash)
     changed = await site.db.one(account_by_id(user_id))
     if changed is None:
         raise signing_in.wrong()

@@ -43,8 +43,13 @@ async def verify(site: Site, email: str, password: str, visitor: str) -> Verifie
         raise wrong()
     new_hash = None
     if passwords.needs_rehash(account.password_hash):
-        new_hash = await _on_thread(passwords.hash_password, password)
+        new_hash = await hashed(password)
     return Verified(account, new_hash)
+
+
+async def hashed(password: str) -> str:
+    """Return the hash of a password, made on one of the threads that hashing is limited to."""
+    return await _on_thread(passwords.hash_password, password)
 
 
 def wrong() -> Unauthorized:

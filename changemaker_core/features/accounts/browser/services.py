@@ -60,7 +60,7 @@ def open_session(
         created_at=tx.now,
         seen_at=tx.now,
         expires_at=tx.now + lasts,
-        address=address,
+        address=address[:64],
         user_agent=user_agent[:300],
     ).execute()
     _end_surplus(account.id)
