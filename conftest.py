@@ -44,6 +44,7 @@ LAYERS = {
             "*/test_nginx.py",
             "tests/plugin/test_hello.py",
             "tests/plugin/test_pledges.py",
+            "tests/plugin/test_pocket.py",
             "plugins/deploy/tests/test_systemd.py",
             "plugins/deploy/tests/test_filtered.py",
         ),

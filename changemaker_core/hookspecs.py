@@ -17,6 +17,7 @@ from changemaker_core.metrics.declarations import METRICS
 from changemaker_core.plugin.base import hookspec
 from changemaker_core.web.declarations import HOME_PAGES, NAVIGATION
 from changemaker_core.web.images.declarations import IMAGE_USES
+from changemaker_core.web.service_workers import SERVICE_WORKERS
 from changemaker_core.web.sitemap import SITEMAP
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from changemaker_core.site import Site
     from changemaker_core.web.declarations import HomePage, NavigationEntry
     from changemaker_core.web.images.declarations import ImageUse
+    from changemaker_core.web.service_workers import ServiceWorker
     from changemaker_core.web.sitemap import SitemapSection
 
 #: Every kind of contribution that core collects, in the order in which the hooks are called.
@@ -49,6 +51,7 @@ KINDS: tuple[Kind[Any], ...] = (
     NAVIGATION,
     SITEMAP,
     IMAGE_USES,
+    SERVICE_WORKERS,
 )
 
 
@@ -165,6 +168,16 @@ class CoreHooks:
         >>> @hookimpl
         ... def cm_register_image_uses(self):
         ...     return [ImageUse("hello.posters", posters_in_use)]
+        """
+
+    @hookspec
+    def cm_register_service_workers(self, site: Site) -> list[ServiceWorker]:  # type: ignore[empty-body]  # a hookspec has no body
+        """Scripts that keep pages working without a network.
+
+        >>> @hookimpl
+        ... def cm_register_service_workers(self):
+        ...     files = ("core/base.css", "core/frame.css")
+        ...     return [ServiceWorker("hello.offline", "/hello", "hello/worker.js", files)]
         """
 
     @hookspec

@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from changemaker_core.web import StaticFiles, Templates, Translations
     from changemaker_core.web.declarations import NavigationEntry
     from changemaker_core.web.images.store import Images
+    from changemaker_core.web.service_workers import ServiceWorkers
 
 Settings = TypeVar("Settings", bound="msgspec.Struct")
 
@@ -295,6 +296,14 @@ class Site:
         from changemaker_core.web import StaticFiles
 
         return StaticFiles(self)
+
+    @cached_property
+    def service_workers(self) -> ServiceWorkers:
+        """Scripts of plugins that keep pages working without a network."""
+        from changemaker_core.web.service_workers import SERVICE_WORKERS, ServiceWorkers
+
+        workers = (c.item for c in self.loaded.contributions(SERVICE_WORKERS))
+        return ServiceWorkers(workers, self.static)
 
     @cached_property
     def images(self) -> Images:

@@ -80,6 +80,7 @@ class Templates:
 
     def __init__(self, site: Site) -> None:
         config = site.config
+        self._site = site
         self._translations = site.translations
         self._static = site.static
         self._navigation = [each for each in site.navigation if each.permission is None]
@@ -158,6 +159,7 @@ class Templates:
             "static": lambda path: self._static.url(path, prefix),
             "url": lambda path: prefix + path,
             "image": partial(image_markup, prefix=prefix),
+            "service_worker": lambda name: self._site.service_workers.markup(name, prefix),
             "site": self._facts,
             "navigation": self._navigation,
             "organiser_navigation": self._organiser_navigation,

@@ -202,5 +202,5 @@ def test_what_people_read(path: Path) -> None:
     with path.open("rb") as file:
         messages = [message.id for message in read_po(file) if message.id]
     lines = [line for each in messages for line in ([each] if isinstance(each, str) else each)]
-    assert len(lines) > 3
+    assert lines
     assert banned_phrases("\n".join(lines), MESSAGES) == []

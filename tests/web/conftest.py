@@ -42,7 +42,8 @@ def build_site(*plugins: tuple[str, Path], **config: Any) -> SimpleNamespace:
             plugins=[
                 SimpleNamespace(name=name, folder=folder, instance=Plugin(), core=False)
                 for name, folder in plugins
-            ]
+            ],
+            contributions=lambda kind: [],
         ),
     )
     site.navigation = [NavigationEntry(Text("Campaigns"), "/campaigns")]

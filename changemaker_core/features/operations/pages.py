@@ -24,6 +24,24 @@ class HomePage:
         return Redirect(self._site.home_page, status=302)
 
 
+class ServiceWorkerScript:
+    """``/service-workers/{slug}``"""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @endpoint(public=True)
+    async def on_get(self, req: Request, resp: Response, *, slug: str) -> bytes:
+        """Serve a service worker, for pages outside of this path too."""
+        worker = self._site.service_workers.find(slug)
+        if worker is None:
+            raise NotFound
+        resp.content_type = "text/javascript; charset=utf-8"
+        resp.set_header("Service-Worker-Allowed", req.root_path + worker.scope)
+        resp.set_header("Cache-Control", "no-cache")
+        return self._site.service_workers.script(worker, req.root_path)
+
+
 class StaticFile:
     """``/static/{path}``"""
 

@@ -40,6 +40,7 @@ class OperationsPlugin(Plugin):
             Route("/", pages.HomePage(site)),
             Route("/static/{path:path}", pages.StaticFile(site)),
             Route("/images/{owner}/{name}/{file}", images.ImageFile(site), delivery=True),
+            Route("/service-workers/{slug}", pages.ServiceWorkerScript(site)),
             Route("/favicon.ico", crawlers.Icon(site, "core/favicon.ico")),
             Route("/apple-touch-icon.png", crawlers.Icon(site, "core/apple-touch-icon.png")),
             Route("/robots.txt", crawlers.Robots(site)),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from changemaker_core.plugin.errors import BootFailed, PluginInvalid
 from changemaker_core.web.folders import CORE, files_below, package_folders, search_folders
 from changemaker_core.web.languages import is_language
+from changemaker_core.web.service_workers import SERVICE_WORKERS
 from changemaker_core.web.sources.catalogues import parse
 from changemaker_core.web.sources.code import named_templates
 from changemaker_core.web.sources.problem import SourceProblem
@@ -49,7 +50,9 @@ def refuse_unsound(site: Site) -> None:
 
 def _template_problems(site: Site) -> Iterator[SourceProblem]:
     # Not the site's own: doctor's site may have been asked for them before its plugins were there.
-    sources = TemplateSources(Templates(site).environment("en"), StaticFiles(site).url)
+    static = StaticFiles(site)
+    sources = TemplateSources(Templates(site).environment("en"), static.url)
+    yield from _worker_problems(site, static)
     for owner, folder in search_folders(site, "templates").items():
         for name in files_below(folder):
             yield from sources.problems(owner, name, folder / name)
@@ -58,6 +61,16 @@ def _template_problems(site: Site) -> Iterator[SourceProblem]:
             if (problem := sources.missing(name)) is not None:
                 fix = "Correct the name, or add the template."
                 yield SourceProblem("error", owner, file, line, problem, fix)
+
+
+def _worker_problems(site: Site, static: StaticFiles) -> Iterator[SourceProblem]:
+    for contribution in site.loaded.contributions(SERVICE_WORKERS):
+        worker, plugin = contribution.item, contribution.plugin
+        for path in (worker.script, *worker.precache):
+            if static.find(path) is None:
+                problem = f"The service worker {worker.name!r} names no static file: {path!r}."
+                fix = "Correct the path, or add the file."
+                yield SourceProblem("error", plugin.name, plugin.folder, 0, problem, fix)
 
 
 def _catalogue_problems(site: Site) -> Iterator[SourceProblem]:
