@@ -79,6 +79,7 @@ class App(Edge):
         async with AsyncExitStack() as stack:
             stack.push_async_callback(asyncio.to_thread, site.close)
             await site.db.changes.start()
+            self.started = True
             stack.push_async_callback(site.db.changes.stop)
             stack.push_async_callback(site.cache.stop)
             await stack.enter_async_context(plugin_lifespans(site.loaded, site))

@@ -68,6 +68,8 @@ class Edge:
     def __init__(self, falcon_app: FalconApp, site: Site) -> None:
         self.site = site
         self.access_log = AccessLog()
+        #: Whether the lifespan has begun, or its absence was reported.
+        self.started = False
         self._falcon = falcon_app
         self._cache = site.cache
         self._caches = site.config.cache_bytes > 0
@@ -103,6 +105,8 @@ class Edge:
             status = await send_cached(cached, req, req.method, send)
             self._record(req, req.method, cached.route, status, began, cached=True)
             return
+        if not self.started:
+            self._report_no_lifespan()
         req.scope = {**req.scope, "path": req.path, "root_path": req.root_path}
         req.extra_headers, req.receive, req._body = [], receive, None
         req.streamed, req.uploads = None, []
@@ -120,6 +124,15 @@ class Edge:
                 began += perf_counter() - sender.started
             method = sender.method if sender.method in _METHODS else "other"
             self._record(req, method, req.route, sender.status or _CLIENT_CLOSED, began)
+
+    def _report_no_lifespan(self) -> None:
+        """Report, once, a host application that mounts this one and does not run its lifespan."""
+        self.started = True
+        log.error(
+            "requests arrive, and the site's lifespan was not run: it does not learn what other "
+            "processes write, and runs no plugin's lifespan and no jobs. Run `app.lifespan()` "
+            "with the host application's own; docs/guides/mount.md shows how."
+        )
 
     def cached_response(self, scope: Scope) -> tuple[bytes, bytes] | None:
         """Return the head and body of a cached response, as HTTP/1.1 writes them.
