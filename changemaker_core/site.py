@@ -94,6 +94,7 @@ class Site:
             secret=config.secret_key,
             row_tags=config.row_tags,
         )
+        self.db.refuses_blocking = config.development
         self.loaded: LoadedPlugins = manager.load(
             plugins, config, self, core=core(), safe_mode=safe_mode
         )

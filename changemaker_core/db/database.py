@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -12,13 +13,14 @@ import peewee
 
 from changemaker_core.db.context import Unit, current_unit
 from changemaker_core.db.engine import open_engine
-from changemaker_core.db.errors import NestedUnitOfWork
+from changemaker_core.db.errors import BlockingCall, NestedUnitOfWork
 from changemaker_core.db.ids import utcnow
 from changemaker_core.db.reads.streams import Streams
 from changemaker_core.db.tracking import NOTHING, Changes
 from changemaker_core.db.work import Work
 from changemaker_core.db.writes import BulkInsert
 from changemaker_core.identity.actor import current_actor
+from changemaker_core.plugin.places import calling_place
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from changemaker_core.db.reads.plans import Plan
     from changemaker_core.db.writes import OnConflict
     from changemaker_core.identity.actor import Actor
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -232,6 +236,8 @@ class Database:
         self.changes = changes
         self.clock = clock
         self.effects: Effects | None = None
+        #: Whether ``sync`` raises ``BlockingCall`` on an event loop, instead of a warning.
+        self.refuses_blocking = False
         self.dialect: Dialect = engine.dialect
         self.sync = SyncDatabase(self)
         self.streams = Streams(engine)
@@ -352,10 +358,24 @@ class SyncDatabase:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._blamed: set[str] = set()
+
+    def _check(self) -> None:
+        self._database._check_outside()
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        mistake = BlockingCall(place := calling_place())
+        if self._database.refuses_blocking:
+            raise mistake
+        if place not in self._blamed:
+            self._blamed.add(place)
+            logger.warning("%s", mistake)
 
     def read(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``fn(*args)`` on a database thread, in one snapshot, where it cannot write."""
-        self._database._check_outside()
+        self._check()
         work = Work(lambda _: fn(*args, **kwargs), None)
         self._database.engine.read(work)
         value: T = work.future.result()
@@ -363,7 +383,7 @@ class SyncDatabase:
 
     def write(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``fn(tx, *args)`` on a database thread, in one transaction."""
-        self._database._check_outside()
+        self._check()
         work = Work(partial(_transact, self._database, fn, args, kwargs), None, writes=True)
         self._database.engine.write(work)
         value: T = work.future.result()
@@ -389,12 +409,12 @@ class SyncDatabase:
 
     def stream(self, bound: Bound[R]) -> Iterator[R]:
         """Yield all rows of a compiled query, read in parts. See ``Database.stream``."""
-        self._database._check_outside()
+        self._check()
         plan, values = bound.prepare(self._database.dialect)
         return self._database.streams.stream_sync(plan, values)
 
     def _rows(self, plan: Plan, values: list[Any]) -> list[Any]:
-        self._database._check_outside()
+        self._check()
         work = plan.work(values, None)
         self._database.engine.read(work)
         rows: list[Any] = work.future.result()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 import traceback
 from typing import TYPE_CHECKING
 
 import peewee
+
+from changemaker_core.plugin.places import author_place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -13,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from changemaker_core.db.migrations.folders import Step
+
+#: PostgreSQL's code for a write in a transaction that is for reading.
+_READ_ONLY_TRANSACTION = "25006"
 
 
 class OutsideUnitOfWork(RuntimeError):
@@ -28,6 +34,25 @@ class NestedUnitOfWork(RuntimeError):
     def __init__(self) -> None:
         super().__init__(
             "this code already runs inside of db.read() or db.write(); call the function directly"
+        )
+
+
+class WriteInRead(peewee.ProgrammingError):
+    """Something was written inside of ``db.read()``, where nothing can be."""
+
+    def __init__(self, place: str) -> None:
+        at = f" ({place})" if place else ""
+        super().__init__(f"this code writes inside of db.read(){at}; call it by db.write()")
+
+
+class BlockingCall(RuntimeError):
+    """``db.sync`` was used on the event loop, which serves every other request as well."""
+
+    def __init__(self, place: str) -> None:
+        at = f" ({place})" if place else ""
+        super().__init__(
+            f"db.sync is for jobs and commands; on the event loop{at} it would hold up every"
+            " request: use `await site.db…`"
         )
 
 
@@ -124,6 +149,18 @@ def line_in(path: Path, problem: BaseException) -> int | None:
     frames = traceback.extract_tb(problem.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(path)]
     return lines[-1] if lines else None
+
+
+def as_mistake(error: BaseException) -> BaseException:
+    """Return what a read raised; a write in it as the mistake that it is."""
+    for each in (error, error.__cause__, error.__context__):
+        sqlite_code = getattr(each, "sqlite_errorcode", None)
+        pg_code = getattr(each, "pgcode", None)
+        if sqlite_code == sqlite3.SQLITE_READONLY or pg_code == _READ_ONLY_TRANSACTION:
+            mistake = WriteInRead(author_place(error.__traceback__))
+            mistake.__cause__ = error
+            return mistake
+    return error
 
 
 def as_peewee_error(error: Exception) -> Exception:

@@ -9,6 +9,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.context import Unit, current_unit
+from changemaker_core.db.errors import as_mistake
 from changemaker_core.db.tracking import NOTHING, Tags, merge
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class Work:
                     " across an await"
                 )
         except BaseException as error:
-            self.value, self.error = None, error
+            self.value, self.error = None, error if self.writes else as_mistake(error)
 
     def settle(self) -> None:
         """Hand the result to the caller, in the thread that may touch the future."""

@@ -5,6 +5,7 @@ edge needs: a request costs a fifth less without them. Beside the order of its s
 names are used:
 
 - ``Response._asgi_headers(media_type)``: headers and cookies as ASGI's pairs of bytes;
+- ``Request._asgi_headers``: the headers that all of Falcon's properties read;
 - ``Response._registered_callbacks``: callbacks to run after the response was sent;
 - ``Response.__slots__`` and ``__dict__``: the state that a responder filled, copied into Falcon's
   own object where Falcon sends a stream.
@@ -26,7 +27,7 @@ from changemaker_core.http.request import SCOPE_KEY, Response
 from changemaker_core.http.response import BODILESS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from falcon.asgi import App as FalconApp
 
@@ -62,6 +63,19 @@ def unsupported(
         f"{distribution} {version}{lacks} is not one of the tested versions ({tested}):"
         " only its documented interface is used, which is slower."
     )
+
+
+def swap_headers(
+    req: Request, swap: Callable[[dict[bytes, bytes]], dict[bytes, bytes]]
+) -> dict[bytes, bytes]:
+    """Put ``swap(headers)`` in place of the headers of ``req`` as Falcon reads them.
+
+    Returns what was there. Does nothing where Falcon keeps them elsewhere.
+    """
+    headers: dict[bytes, bytes] = getattr(req, "_asgi_headers", {})
+    if hasattr(req, "_asgi_headers"):
+        req._asgi_headers = swap(headers)
+    return headers
 
 
 async def respond(app: App, req: Request, forward: Send) -> CompleteResponse | None:

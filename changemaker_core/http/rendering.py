@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import re
+import traceback
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import falcon
 import msgspec
@@ -23,6 +25,8 @@ from changemaker_core.http.errors import (
 )
 from changemaker_core.http.sessions import Flash, csrf
 from changemaker_core.http.streams.streamed import Streamed
+from changemaker_core.plugin.errors import exception_line
+from changemaker_core.plugin.places import is_authors
 from changemaker_core.signing import BadSignature
 from changemaker_core.text import Text
 from changemaker_core.web.images.errors import ImageRejected, ImagesUnavailable
@@ -43,6 +47,7 @@ HTML = "text/html; charset=utf-8"
 #: Characters of an address that are not percent-encoded.
 _IN_ADDRESS = "/:?#[]@!$&'()*+,;=%~-._"
 
+_OF_PROXIES = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"})
 #: Seconds after which a retry is worthwhile while a database restarts.
 _DATABASE_RETRY = "2"
 #: Seconds in which the images that wait are done.
@@ -203,6 +208,8 @@ def problem(req: Request, error: Problem) -> CompleteResponse:
             {"in": each.where, "field": each.field, "message": translated(each.message)}
             for each in error.errors
         ]
+    if found := _details(req, error):
+        details["debug"] = found
     body = msgspec.json.encode(details)
     return _complete(error.status, (("content-type", PROBLEM_JSON), *headers), body)
 
@@ -238,7 +245,32 @@ def problem_of(error: Exception, req: Request) -> Problem:
         headers = list(dict(error.headers or {}).items())
         return Problem(error.status_code, code, title, detail=error.description, headers=headers)
     log.error("a request failed", exc_info=error, extra={"request_id": req.request_id})
-    return Problem(500, "internal_error", Text("Something went wrong on our side."))
+    problem = Problem(500, "internal_error", Text("Something went wrong on our side."))
+    problem.__cause__ = error
+    return problem
+
+
+def _details(req: Request, error: Problem) -> list[str]:
+    """Return the lines of a traceback that a developer sees: on this machine, in development.
+
+    A proxy would make every visitor look like one of this machine.
+    """
+    unexpected = error.__cause__ if error.status == 500 else None
+    if unexpected is None or not req.site.config.development or not _is_developers(req):
+        return []
+    frames = traceback.extract_tb(unexpected.__traceback__)
+    shown = [frame for frame in frames if is_authors(frame.filename)] or frames
+    written = "".join(traceback.format_list(shown))
+    return [*written.splitlines(), *exception_line(unexpected).splitlines()]
+
+
+def _is_developers(req: Request) -> bool:
+    """Return whether a program on this machine sent the request, to this machine, by itself."""
+    if not _OF_PROXIES.isdisjoint(req.raw_headers) or not ip_address(req.client_ip).is_loopback:
+        return False
+    # A hostile page may point its own name to this machine.
+    host = urlsplit(f"//{req.raw_headers.get(b'host', b'').decode('latin-1')}").hostname
+    return host in ("127.0.0.1", "localhost", "::1")
 
 
 def _sign_in_address(req: Request) -> str | None:
@@ -265,6 +297,7 @@ def _error_page(req: Request, error: Problem, sign_in: str | None) -> str | None
         "errors": error.errors,
         "request_id": req.request_id,
         "sign_in": sign_in,
+        "debug": _details(req, error),
     }
     try:
         return req.site.templates.render(

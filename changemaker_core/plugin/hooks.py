@@ -179,6 +179,8 @@ def raised(plugin: LoadedPlugin, doing: str, error: BaseException) -> PluginErro
     """Return the error of a plugin whose hook raised an exception."""
     problem = f"{doing} raised {exception_line(error)}."
     fix = f"Report it to the plugin's author; meanwhile {leave_out(plugin.name)}."
+    if plugin.is_developed_here:
+        fix = f"Correct it; meanwhile {leave_out(plugin.name)}."
     failed = plugin.error(PluginFailed, problem, fix)
     failed.__cause__ = error
     return failed

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from importlib import metadata
 from typing import TYPE_CHECKING, Literal
 
 from changemaker_core.plugin.errors import PluginError, described
@@ -34,6 +36,18 @@ class LoadedPlugin:
 
     def __str__(self) -> str:
         return described(self.name, self.distribution, self.version)
+
+    @property
+    def is_developed_here(self) -> bool:
+        """Whether its author runs the site: it is installed as editable, or not installed."""
+        if self.distribution is None:
+            return True
+        try:
+            written = metadata.distribution(self.distribution).read_text("direct_url.json")
+            direct = json.loads(written or "{}")
+            return bool(direct.get("dir_info", {}).get("editable"))
+        except (metadata.PackageNotFoundError, OSError, ValueError):
+            return False
 
     def is_mounted(self, only: Collection[str], except_: Collection[str]) -> bool:
         """Return whether a process with ``--only`` and ``--except`` serves this plugin.

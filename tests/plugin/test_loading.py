@@ -419,6 +419,27 @@ def test_core_is_an_owner_of_folders(shelf: Shelf) -> None:
     assert (folders["core"] / "plugin" / "manager.py").is_file()
 
 
+@pytest.mark.parametrize(
+    ("direct_url", "told"),
+    [
+        (None, "Report it to the plugin's author"),
+        ('{"dir_info": {}}', "Report it to the plugin's author"),
+        ("damaged", "Report it to the plugin's author"),
+        ('{"dir_info": {"editable": true}}', "Correct it; meanwhile"),
+    ],
+)
+def test_who_edits_a_plugin_is_told_to_correct_it(
+    shelf: Shelf, direct_url: str | None, told: str
+) -> None:
+    shelf.plugin("parks", "@hookimpl\ndef cm_register_jobs(self): raise ValueError('boom')")
+    if direct_url is not None:
+        [info] = shelf.folder.glob("changemaker_parks-*.dist-info")
+        (info / "direct_url.json").write_text(direct_url)
+    problem = shelf.only_problem(PluginFailed)
+    assert problem.fix.startswith(told)
+    assert "plugin.py, line" in problem.problem
+
+
 MODEL = """
 class Bench(Model):
     class Meta: table_name = "{}"

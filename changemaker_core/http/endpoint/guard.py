@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.http import authentication, rendering
 from changemaker_core.http.bodies import decoding
 from changemaker_core.http.endpoint.declaration import declared
 from changemaker_core.http.endpoint.domain_errors import DomainErrors, table_of
+from changemaker_core.http.endpoint.watching import Watching
 from changemaker_core.http.response import security_policy
 from changemaker_core.http.sessions import csrf
 from changemaker_core.identity.actor import current_actor
@@ -42,6 +44,7 @@ class Guards:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._windows: dict[str, MemoryWindow] = {}
+        self._logged: set[str] = set()
 
     def guard(self, contributed: Contribution[Route], responder: Any) -> Mounted:
         """Return ``responder`` behind everything that its declaration asks for."""
@@ -52,6 +55,8 @@ class Guards:
         errors = DomainErrors(
             table_of(contributed.item.resource), table_of(contributed.plugin.instance)
         )
+        if spec.cache is not None:
+            responder = _watched(responder, spec, self._logged)
         mounted = _guarded(responder, spec, self._window(responder, spec), errors, self._csp(spec))
         setattr(mounted, _ENDPOINT, spec)
         return mounted
@@ -70,6 +75,23 @@ class Guards:
             return None
         config = self._site.config
         return security_policy(config.content_origins, spec.csp, config.static_url)
+
+
+def _watched(responder: Responder, spec: Endpoint, logged: set[str]) -> Responder:
+    """Return the responder of cached responses, which may depend on nothing of the visitor's."""
+
+    @functools.wraps(responder)
+    async def watched(req: Request, resp: Response, **params: Any) -> Any:
+        if req.cache_key is None:
+            return await responder(req, resp, **params)
+        with Watching(req, logged) as watching:
+            value = await responder(req, resp, **params)
+            if isinstance(value, TemplateResponse) and "Accept-Language" not in spec.varies:
+                fix = 'Declare varies=("Accept-Language",).'
+                watching.noticed("the reader's language, in a template", fix)
+            return value
+
+    return watched
 
 
 def _guarded(
