@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from changemaker_core import Job, Text
-from changemaker_core.mail import Address, DeliveryUnknown, Message, Refused
+from changemaker_core.mail import Address, Message
 from changemaker_pledges import queries
 
 if TYPE_CHECKING:
@@ -16,18 +16,8 @@ if TYPE_CHECKING:
 def thank(run: JobRun, pledge_id: str, locale: str) -> None:
     """Send the mail: handed over at most once, unless a try certainly failed."""
     pledge = run.read(lambda: queries.pledge_by_id(id=pledge_id).one())
-    if pledge is None:
-        return
-    try:
-        with run.site.mail.session() as session:
-            session.send_envelope(_message(run.site, pledge, locale))
-            run.at_risk()
-            session.send_data()
-    except Refused as refused:
-        settle = run.retry if refused.temporary else run.dead
-        settle(f"refused: {refused.code}")
-    except DeliveryUnknown:
-        run.unknown("the mail server did not respond")
+    if pledge is not None:
+        run.mail(_message(run.site, pledge, locale))
 
 
 def _message(site: Site, pledge: PledgeOut, locale: str) -> Message:

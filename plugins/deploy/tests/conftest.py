@@ -24,6 +24,7 @@ from changemaker_core import Job, Plugin, Route, endpoint, hookimpl
 
 
 def note_niceness(run):
+    run.child(["true"], seconds=30, memory=2**31, file_bytes=2**20)
     folder = run.site.folder("petitions")
     (folder / "noted").write_text(str(os.getpriority(os.PRIO_PROCESS, 0)))
     (folder / "noted").rename(folder / "niceness")
