@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Annotated, ClassVar
 
+import httpx
 import msgspec
 import pytest
 from msgspec import Meta
@@ -442,3 +443,26 @@ def test_an_authenticator_says_what_it_reads(make_site, wrong):
 
     with pytest.raises(BootFailed, match=r"authenticator 'fair\.a'"):
         make_site(WrongPlugin)
+
+
+async def test_pages_have_a_limit_for_one_address(fair):
+    """What is cached, the files of pages, and the machine itself are not counted."""
+    async with fair(page_rate_limit=3) as app:
+        for address, expected in (("192.0.2.1", [200, 200, 200, 429]), ("127.0.0.1", [200] * 4)):
+            transport = httpx.ASGITransport(app, client=(address, 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://h.org") as client:
+                for _ in range(5):
+                    assert (await client.get("/static/core/base.css")).status_code == 200
+                    assert (await client.get("/api/brief")).status_code == 200
+                statuses = [(await client.get("/film")).status_code for _ in range(4)]
+                assert statuses == expected
+        # From the cache, whoever has used up the limit is still served.
+        transport = httpx.ASGITransport(app, client=("192.0.2.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://h.org") as client:
+            assert (await client.get("/film")).status_code == 429
+            async with httpx.AsyncClient(
+                transport=httpx.ASGITransport(app, client=("192.0.2.2", 1)),
+                base_url="http://h.org",
+            ) as other:
+                assert (await other.get("/feed.ics")).status_code == 200
+            assert (await client.get("/feed.ics")).status_code == 200

@@ -240,8 +240,8 @@ async def test_sigterm_ends_open_streams_at_once_and_quietly(tmp_path, options):
             served.process.send_signal(signal.SIGTERM)
             began = time.monotonic()
             status = await asyncio.to_thread(served.process.wait, 60)
-            # Well before requests that do not end are cut off.
-            assert time.monotonic() - began < REQUEST_GRACE / 2
+            # Before requests that do not end are cut off, which would leave a traceback.
+            assert time.monotonic() - began < REQUEST_GRACE
             assert status == 0
             for reader in readers:
                 async with asyncio.timeout(10):
