@@ -78,6 +78,8 @@ def make(
     click.echo(made.path)
     for step in made.operations:
         say(f"  {step}")
+    for rename in made.renames:
+        say(f"Is that a rename? Delete the file, and run this again with --rename {rename}")
 
 
 @migrations.command(short_help="Check migrations against the models.")

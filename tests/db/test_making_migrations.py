@@ -166,6 +166,41 @@ def test_each_kind_of_change_leads_there_and_back(make, folder, empty, fresh_url
     assert live_schema(empty, "park_") == before, made.text
 
 
+class Citext(peewee.TextField):
+    field_type = "CITEXT"
+
+
+def test_unusual_tables_are_written_too(make, folder, empty, fresh_url):
+    tree = model(
+        "park_tree",
+        id=peewee.BigAutoField(),
+        parent=peewee.ForeignKeyField("self", null=True, lazy_load=False, on_update="CASCADE"),
+        label=peewee.FixedCharField(max_length=3, unique=True),
+        class_=peewee.SmallIntegerField(column_name="class"),
+        ratio=peewee.DoubleField(index=True),
+    )
+    seed = model(
+        "park_seed",
+        tree=peewee.ForeignKeyField(tree, field="label", column_name="of_tree", lazy_load=False),
+        day=peewee.DateField(),
+        meta={"primary_key": peewee.CompositeKey("tree", "day")},
+    )
+    note = model("park_note", text=peewee.TextField(), meta={"primary_key": False})
+    made = make(tree, seed, note)
+    migrations.apply(empty, [folder])
+    with contextlib.closing(Database.open(fresh_url)) as other:
+        other.sync.write(lambda tx: tx.database.create_tables([tree, seed, note]))
+        assert live_schema(empty, "park_") == live_schema(other, "park_"), made.text
+    assert make(tree, seed, note) is None
+
+
+@pytest.mark.database("sqlite")
+def test_a_type_of_ones_own_is_a_field_in_the_file(make, folder):
+    made = make(model("park_tree", id=UUIDField(primary_key=True), name=Citext()))
+    assert 'class CitextField(peewee.Field):\n    field_type = "CITEXT"' in made.text
+    assert "    name = CitextField()" in made.text
+
+
 def test_rows_are_kept_and_get_what_they_lack(make, folder, empty):
     tree = model("park_tree", id=UUIDField(primary_key=True), name=peewee.TextField(null=True))
     make(tree)
@@ -245,6 +280,7 @@ def test_renames_keep_rows_references_and_indexes(make, folder, empty):
         "park_tree.height": "size",
     }
     made = make(plant, finch, gone, renames=renames)
+    assert made.renames == ()
     assert "create park_plant" not in made.operations
     assert make(plant, finch, gone) is None
     migrations.apply(empty, [folder])
@@ -279,6 +315,13 @@ def test_a_table_that_sqlite_rebuilds_keeps_its_triggers(make, folder, empty):
     assert empty.sync.read(lambda: named.select(named.name).scalar()) == "OAK"
     with pytest.raises(peewee.IntegrityError):
         empty.sync.write(lambda tx: named.update(name="spruce").execute())
+
+
+@pytest.mark.database("sqlite")
+def test_what_may_be_a_rename_is_told(make):
+    make(model("park_tree", id=UUIDField(primary_key=True), name=peewee.TextField(default="")))
+    other = model("park_tree", id=UUIDField(primary_key=True), label=peewee.TextField(default=""))
+    assert make(other).renames == ("park_tree.name=label",)
 
 
 @pytest.mark.parametrize(

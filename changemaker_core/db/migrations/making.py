@@ -21,10 +21,12 @@ from changemaker_core.db.migrations.folders import (
 from changemaker_core.db.migrations.migrators import migrator_of
 from changemaker_core.db.migrations.operations import (
     AddCheck,
+    AddColumn,
     AddIndex,
     AddReference,
     CreateTable,
     DropCheck,
+    DropColumn,
     DropIndex,
     DropReference,
     DropTable,
@@ -48,11 +50,12 @@ NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class MadeMigration:
-    """The next migration of a plugin: its file, its text, and what it does."""
+    """The next migration of a plugin: its file, its text, what it does, and what may be renames."""
 
     path: Path
     text: str
     operations: tuple[str, ...]
+    renames: tuple[str, ...]
 
     def write(self) -> None:
         """Write the file. Raises ``FileExistsError`` if there is one of that name by now."""
@@ -95,7 +98,8 @@ def make(
     path = folder.path / f"{number:04}_{name or _name(operations, number)}.py"
     text = _source(plugin, [after, before], operations)
     _prove(folders, path, text, plugin, old, new)
-    return MadeMigration(path, text, tuple(step.describe() for step in operations))
+    described = tuple(step.describe() for step in operations)
+    return MadeMigration(path, text, described, tuple(_likely_renames(operations)))
 
 
 def drift(
@@ -160,6 +164,20 @@ def model_values(models: Sequence[type[peewee.Model]]) -> dict[str, Any]:
             if isinstance(value, (str, int, float, bool, dict, list)):
                 found[f"{model._meta.table_name}.{field.column_name}"] = value
     return found
+
+
+def _likely_renames(operations: Sequence[Operation]) -> Iterator[str]:
+    """Yield what to tell, if a column that is dropped is the one of its type that is added."""
+    added = [step for step in operations if isinstance(step, AddColumn)]
+    for dropped in operations:
+        if isinstance(dropped, DropColumn):
+            alike = [
+                step.column.name
+                for step in added
+                if (step.table, step.column.kind) == (dropped.table, dropped.column.kind)
+            ]
+            if len(alike) == 1:
+                yield f"{dropped.table}.{dropped.column.name}={alike[0]}"
 
 
 def _name(operations: Sequence[Operation], number: int) -> str:
