@@ -43,6 +43,7 @@ LAYERS = {
             "*/test_kill.py",
             "*/test_nginx.py",
             "tests/plugin/test_hello.py",
+            "tests/plugin/test_events.py",
             "tests/plugin/test_pledges.py",
             "tests/plugin/test_pocket.py",
             "plugins/deploy/tests/test_systemd.py",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core import Interval, Job, Text
+from changemaker_core import Cron, Job, Text
 from changemaker_core.mail import Address, Message
 from changemaker_events import queries, services
 
@@ -47,5 +46,5 @@ def _mail(run: JobRun, sign_up: str, subject: str, text: str) -> None:
 JOBS: Final = [
     Job("events.confirm", confirm, queue="mail"),
     Job("events.remind_one", remind_one, queue="mail"),
-    Job("events.remind", remind, schedule=Interval(timedelta(hours=1))),
+    Job("events.remind", remind, schedule=Cron("0 9-20 * * *")),
 ]
