@@ -51,6 +51,10 @@ class Pond(Plugin):
     after = ("garden",)
 
     @hookimpl
+    def cm_register_routes(self) -> list[Route]:
+        return [Route("/pond", GardenPage())]
+
+    @hookimpl
     def cm_register_home_page(self) -> list[HomePage]:
         return [HomePage("/pond")]
 
