@@ -3,8 +3,8 @@
 An entry is a file ``NAME.py``, or a folder ``NAME`` with a ``plugin.py`` and whatever it needs. Its
 docstring is TOML:
 
-- ``where``: ``boot`` (the site does not start), ``development`` (it does not in development) or
-  ``doctor``;
+- ``where``: ``boot`` (the site does not start), ``development`` (it does not in development),
+  ``doctor``, or ``request`` (the log, when ``/parks`` is requested in development);
 - ``report`` and ``fix``: texts that the report contains;
 - ``place = false``: the report names no line. Otherwise it names the line of the entry that has
   the word HERE.
@@ -14,6 +14,7 @@ Other files of a folder that are named as a plugin (``trees.py``) are plugins be
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import re
 import shutil
@@ -29,8 +30,10 @@ from changemaker_core import Config, create_app
 from changemaker_core.db import migrations
 from changemaker_core.plugin.errors import BootFailed
 from changemaker_core.site import Site
+from changemaker_core.testing import client_of
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.database("sqlite")
@@ -119,8 +122,19 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             del sys.modules[module]
 
 
-def reported(where: str, config: Config) -> str:
-    """What the author reads: the report of the start, or the findings of ``doctor``."""
+async def requested(config: Config) -> None:
+    """Request ``/parks``, which fails."""
+    app = create_app(config)
+    migrations.apply(app.site.db, app.site.migration_folders())
+    async with app.lifespan(), client_of(app) as client:
+        assert (await client.get("/parks")).status_code == 500
+
+
+def reported(where: str, config: Config, caplog: pytest.LogCaptureFixture) -> str:
+    """What the author reads: the report of the start, the findings of ``doctor``, the log."""
+    if where == "request":
+        asyncio.run(requested(config))
+        return "parks: " + " ".join(map(_message, caplog.records))
     if where != "doctor":
         with pytest.raises(BootFailed) as failed:
             create_app(config)
@@ -140,16 +154,16 @@ def reported(where: str, config: Config) -> str:
 
 @pytest.mark.parametrize("entry", entries(), ids=lambda entry: entry.name)
 def test_a_mistake_is_reported_with_its_line_and_a_fix(
-    entry: Entry, install: Any, tmp_path: Path
+    entry: Entry, install: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     expected = entry.expected
     where = expected["where"]
     names = tuple(install(entry))
-    development = where == "development"
+    development = where in ("development", "request")
     folder = tmp_path / "site"
     folder.mkdir()
     config = Config.for_tests(folder, plugins_allow=names, development=development)
-    report = reported(where, config)
+    report = reported(where, config, caplog)
     assert expected["report"] in report
     assert expected["fix"] in report
     assert "Traceback" not in report
@@ -157,6 +171,12 @@ def test_a_mistake_is_reported_with_its_line_and_a_fix(
     if expected["place"]:
         file, line = entry.mistaken_line()
         assert re.search(rf"{re.escape(file)}(, line |:){line}\b", report), report
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The text of a record, with the exception's own text."""
+    error = record.exc_info[1] if record.exc_info else ""
+    return f"{record.getMessage()} {error}"
 
 
 def test_there_are_enough_of_them() -> None:
