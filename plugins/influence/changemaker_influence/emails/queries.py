@@ -98,7 +98,7 @@ def emails_of_campaign(
     campaign_id: str,
     status: str | None = None,
     before: str | None = None,
-    limit: int = 51,
+    limit: int | None = 51,
     offset: int = 0,
 ) -> Query:
     """Return a campaign's messages, newest first; with ``before``, those older than that id."""

@@ -106,8 +106,6 @@ class PublicEmailResource:
         return PublicEmail(id=state.id, status=state.status, sent_at=state.sent_at)
 
 
-#: Messages that an export reads at once.
-_EXPORTED = 500
 #: The columns of an export.
 _COLUMNS: Final = {
     Text("Written on"): "created_at",
@@ -164,12 +162,6 @@ class CampaignEmailsResource:
         campaign = await self._db.read(find_campaign, id)
         return xlsx_stream(self._all(id), _COLUMNS, download=f"{campaign.slug}.xlsx")
 
-    async def _all(self, id: str) -> AsyncIterator[EmailOut]:
-        """Yield all messages, newest first; no transaction is open meanwhile."""
-        before = None
-        while rows := await self._db.all(
-            emails_of_campaign(campaign_id=id, before=before, limit=_EXPORTED)
-        ):
-            for row in rows:
-                yield row
-            before = rows[-1].id
+    def _all(self, id: str) -> AsyncIterator[EmailOut]:
+        """Yield all messages of this moment, newest first."""
+        return self._db.stream(emails_of_campaign(campaign_id=id, limit=None))
