@@ -247,7 +247,9 @@ def test_queues(make_site: Fixture, put: Fixture) -> None:
     assert ran.index("test.b", 1) <= 6  # its turn came, though the other queue was longer
     put(site, "test.a")
     put(site, "test.b")
-    assert Executor(site, queues=["a"], batch=20).drain(seconds=5) == 1
+    before = len(ran)
+    Executor(site, queues=["a"], batch=20).drain(seconds=5)
+    assert ran[before:] == ["test.a"]
 
 
 def test_jobs_are_run_in_the_order_in_which_they_are_due(
