@@ -272,6 +272,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
             "detail": None,
             "errors": [],
             "request_id": "0190f3c2",
+            "debug": [],
         },
     ),
     "mailbox": (

@@ -26,8 +26,7 @@ class GardenPage:
 
     @endpoint(public=True)
     async def on_get(self, req: Any, resp: Any, **_: Any) -> TemplateResponse:
-        context = {"status": 200, "title": "Garden", "detail": None, "errors": [], "request_id": ""}
-        return TemplateResponse("error.html", context)
+        return TemplateResponse("frames/public.html")
 
 
 class Garden(Plugin):
