@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import peewee
@@ -10,6 +11,7 @@ from changemaker_core.db.migrations.schema import read_schema
 
 if TYPE_CHECKING:
     from changemaker_core.db import Database
+    from changemaker_core.db.migrations.schema import Table
 
 _COLUMNS = """
     SELECT c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
@@ -30,11 +32,20 @@ def live_schema(database: Database, prefix: str) -> Any:
     with database.engine.shared() as raw:
         if isinstance(raw, peewee.SqliteDatabase):
             tables = read_schema(raw).values()
-            return {t.name: t for t in tables if _is_ours(t.name, prefix)}
+            return {t.name: _by_affinity(t) for t in tables if _is_ours(t.name, prefix)}
         return [
             sorted(row for row in raw.execute_sql(sql).fetchall() if _is_ours(row[0], prefix))
             for sql in (_COLUMNS, _INDEXES, _CONSTRAINTS)
         ]
+
+
+def _by_affinity(table: Table) -> Table:
+    """Name SQLite's integers alike: SQL of one's own may say BIGINT, where peewee says INTEGER."""
+    columns = {
+        name: replace(column, kind=column.kind.replace("BIGINT", "INTEGER"))
+        for name, column in table.columns.items()
+    }
+    return replace(table, columns=columns)
 
 
 def _is_ours(table: str, prefix: str) -> bool:
