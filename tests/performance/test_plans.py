@@ -30,10 +30,17 @@ if TYPE_CHECKING:
 
 #: What may look at all rows, or sort them, and why.
 ACCEPTED = {
+    "changemaker_core.features.accounts.browser.queries.messages_of": "sorts a session's 20 at most",
+    "changemaker_core.features.accounts.browser.queries.sessions_of_user": "sorts 50 at most",
     "changemaker_core.jobs.held_queues.hold.waiting_jobs": "groups what waits in a held queue",
     "changemaker_core.jobs.queries.jobs": "operators ask it; each job would pay for an index",
     "changemaker_influence.campaigns.queries.custom_recipients": "sorts a campaign's 100 at most",
+    "changemaker_influence.campaigns.queries.cover_photos": "a daily job reads them all",
     "changemaker_influence.directories.queries.lookup_counts": "a row for each kind of source",
+}
+#: The same for a query of which only some variants may: the argument with which they are accepted.
+ACCEPTED_WITH = {
+    "changemaker_influence.campaigns.queries.campaigns": ("text", "a search reads each title"),
 }
 #: Rooms without queries that need more than a site does, such as a browser.
 _LEFT_OUT = ("changemaker_core.testing", "changemaker_core.cli")
@@ -85,7 +92,10 @@ def _value(annotation: str) -> Any:
 
 def _problems(site: Site, query: Compiled[Any, Any]) -> list[str]:
     found = []
+    slow_with, _ = ACCEPTED_WITH.get(query.name, (None, ""))
     for arguments in _variants(query):
+        if slow_with is not None and arguments[slow_with] is not None:
+            continue
         bound = query(**arguments)
         prepared = [bound.prepare(site.db.dialect)]
         if "offset" in arguments:  # a list, which is counted, too
@@ -120,11 +130,12 @@ def site(make_config: MakeConfig) -> Iterator[Site]:
 def test_every_query_uses_an_index(site: Site) -> None:
     queries = {name: query for name, query in _queries().items() if name not in ACCEPTED}
     assert len(queries) > 10
-    assert [problem for query in queries.values() for problem in _problems(site, query)] == []
+    found = [problem for query in queries.values() for problem in _problems(site, query)]
+    assert not found, "\n".join(found)
 
 
 def test_what_may_be_slow_still_exists() -> None:
-    assert ACCEPTED.keys() - _queries().keys() == set()
+    assert (ACCEPTED.keys() | ACCEPTED_WITH.keys()) - _queries().keys() == set()
 
 
 class _Thing(Model):
