@@ -14,12 +14,13 @@ import falcon.asgi
 from changemaker_core.http.bodies import multipart
 from changemaker_core.http.bodies.multipart import MAX_PARTS
 from changemaker_core.http.bodies.reading import BodyReader, too_large
+from changemaker_core.http.cookies import cookies_of
 from changemaker_core.http.errors import BadRequest, TooManyRequests
 from changemaker_core.limits.windows import visitor_key
 from changemaker_core.web.languages import COOKIE
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from changemaker_core.http.bodies.multipart import Part
     from changemaker_core.http.bodies.uploads import Upload
@@ -182,6 +183,20 @@ class Request(falcon.asgi.Request):
             buffered = self.scope.get("extensions", _NO_EXTENSIONS).get(BUFFERED_BODY)
             self._body = BodyReader(self.receive, self.body_limit, buffered)
         return self._body
+
+    @property
+    def cookies(self) -> Mapping[str, str]:
+        """The value of each cookie; of several of a name, the first."""
+        return {name: values[0] for name, values in self._cookies_by_name().items()}
+
+    def get_cookie_values(self, name: str) -> list[str] | None:
+        """Return every value of a cookie, in their order; ``None`` where there is none."""
+        return self._cookies_by_name().get(name)
+
+    def _cookies_by_name(self) -> dict[str, list[str]]:
+        if self._cookies is None:  # Falcon's own attribute, so that it has none but these
+            self._cookies = cookies_of(self.get_header("Cookie") or "")
+        return self._cookies
 
     async def next_event(self) -> dict[str, Any]:
         """Return ASGI's next event; the body's are within its limit."""

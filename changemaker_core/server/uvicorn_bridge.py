@@ -454,6 +454,9 @@ class HttpProtocol(HttpToolsProtocol):
         self.scope["query_string"] = url.query or b""
         if url.host is not None:
             self._take_host_of(url)
+        # NOTE(trailers): the parser reports those of a chunked body as further headers. A proxy
+        # that replaces X-Forwarded-For in the head may pass on what a visitor wrote there.
+        self.headers = []
         length = headers.get(b"content-length", b"0")
         is_known = b"transfer-encoding" not in headers and length.isdigit()
         self._body_left = int(length) if is_known else None

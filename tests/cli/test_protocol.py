@@ -281,6 +281,18 @@ async def test_the_time_for_a_head_begins_anew_after_a_response(impatient):
     writer.close()
 
 
+@pytest.mark.parametrize("trailer", ["Host: elsewhere", "Sec-Fetch-Site: cross-site"])
+def test_a_trailer_is_no_header(wire, trailer):
+    """A proxy that replaces headers of a visitor may pass trailers on as it got them."""
+    chunked = ("Content-Type: application/json", "Transfer-Encoding: chunked")
+    wire.send(
+        wire.request("/api/auth/login", *chunked, method="POST"),
+        f"2\r\n{{}}\r\n0\r\n{trailer}\r\n\r\n".encode(),
+    )
+    assert wire.response()[0] == 422
+    assert wire.ask(HEALTH)[0] == 200
+
+
 SMUGGLED = b"POST /api/auth/login HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\n{}"
 
 
