@@ -48,7 +48,7 @@ TEMPLATES = {
     "filter": ("\n{{ a|datetme }}", 2, "no filter 'datetme'. Did you mean 'datetime'?"),
     "filter in a condition": ("{% if a %}{{ a|nope }}{% endif %}", 1, "no filter 'nope'"),
     "test": ("{{ 1 if a is definde }}", 1, "no test 'definde'. Did you mean 'defined'?"),
-    "extends": ('{% extends "bsae.html" %}', 1, "Did you mean 'base.html'?"),
+    "extends": ('{% extends "frames/pubic.html" %}', 1, "'frames/public.html'?"),
     "include": ('\n\n{% include "garden/nav.html" %}', 3, "no template 'garden/nav.html'"),
     "import": ('{% import "macros/form.html" as f %}', 1, "Did you mean 'macros/forms.html'?"),
     "from import": ('{% from "garden/m.html" import imput %}', 1, "Did you mean 'input'?"),
