@@ -21,6 +21,10 @@ PARAMETER = "lang"
 #: no choice: whoever follows such a link sees the page in that language, and others as before.
 SHOWN_IN = "hl"
 YEAR = 365 * 24 * 60 * 60
+#: Characters of a query that is kept as the language changes. A visitor chooses it, and each page
+#: writes it once for every language: one of 60 KB took half a second, and made the page ten times
+#: as long.
+LONGEST_QUERY = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,17 +108,24 @@ def shown_in(query: str, available: Sequence[str]) -> str | None:
     >>> shown_in("a=1&hl=fr", ("en", "fr")), shown_in("hl=de", ("en", "fr"))
     ('fr', None)
     """
-    chosen = next((value for name, value in parse_qsl(query) if name == SHOWN_IN), None)
+    chosen = next((value for name, value in _pairs(query) if name == SHOWN_IN), None)
     return chosen if chosen in available else None
 
 
+def _pairs(query: str) -> list[tuple[str, str]]:
+    """Return the parameters of a query, and none of one that is too long to be kept."""
+    return [] if len(query) > LONGEST_QUERY else parse_qsl(query, keep_blank_values=True)
+
+
 def _without_languages(query: str) -> list[tuple[str, str]]:
-    pairs = parse_qsl(query, keep_blank_values=True)
-    return [pair for pair in pairs if pair[0] not in (PARAMETER, SHOWN_IN)]
+    return [pair for pair in _pairs(query) if pair[0] not in (PARAMETER, SHOWN_IN)]
 
 
 def links(current: str, query: str, available: Sequence[str]) -> list[LanguageLink]:
-    """Return the language switch of a page: the same address and query in each language."""
+    """Return the language switch of a page: the same address and query in each language.
+
+    A query of more than ``LONGEST_QUERY`` characters is left out.
+    """
     rest = _without_languages(query)
     return [
         LanguageLink(
@@ -148,8 +159,7 @@ def switch(
     ``None`` where the query names no language of the site. The location is within the site, for
     however many slashes ``path`` begins with; it has no mount prefix yet, as ``Redirect`` says.
     """
-    pairs = parse_qsl(query, keep_blank_values=True)
-    chosen = next((value for name, value in pairs if name == PARAMETER), None)
+    chosen = next((value for name, value in _pairs(query) if name == PARAMETER), None)
     if chosen not in available:
         return None
     rest = urlencode(_without_languages(query))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changemaker_core.web.languages import links, negotiate, switch
+from changemaker_core.web.languages import links, negotiate, shown_in, switch
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,10 @@ def test_what_asks_for_no_language_of_the_site_is_left_alone(query: str) -> None
     assert switch("/campaigns", query, available=("en", "fr")) is None
 
 
-@given(st.text(alphabet="/\\abc.@:%?#"), st.dictionaries(st.text(), st.text(), max_size=3))
+@given(
+    st.text(alphabet="/\\abc.@:%?#"),
+    st.dictionaries(st.text(max_size=20), st.text(max_size=20), max_size=3),
+)
 def test_the_redirect_never_leaves_the_site(path: str, others: dict[str, str]) -> None:
     redirect = switch(path, urlencode({**others, "lang": "fr"}), available=("en", "fr"))
     assert redirect is not None
@@ -80,3 +83,13 @@ def test_the_redirect_never_leaves_the_site(path: str, others: dict[str, str]) -
     assert (parts.scheme, parts.netloc) == ("", "")
     assert redirect.location[:1] == "/"
     assert redirect.location[1:2] not in {"/", "\\"}
+
+
+def test_a_query_of_any_length_costs_a_page_nothing():
+    """Visitors choose it, and each page would hold it once for every language."""
+    query = "%41=%42&" * 7_500
+    assert [each.href for each in links("fr", query, ("en", "fr"))] == ["?lang=en", "?lang=fr"]
+    assert switch("/", f"{query}lang=fr", available=("en", "fr")) is None
+    assert shown_in(f"{query}hl=fr", ("en", "fr")) is None
+    kept = links("fr", "a=" + "b" * 1_500, ("en", "fr"))
+    assert kept[0].href == f"?a={'b' * 1_500}&lang=en"
