@@ -76,6 +76,23 @@ async def test_every_error_of_a_body_is_listed(client):
     assert {error["in"] for error in response.json()["errors"]} == {"body"}
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({**GOOD, **{f"more{n}": n for n in range(5_000)}}, ""),
+        ({"email": "x", "more": [0] * 2_000}, "email"),
+    ],
+    ids=["names", "list"],
+)
+async def test_of_a_body_with_thousands_of_values_the_first_error_is_listed(client, body, field):
+    """All of them would take seconds to find, and be many times as long as the body."""
+    response = await client.post("/api/things", json=body)
+    assert response.status_code == 422
+    (error,) = response.json()["errors"]
+    assert (error["field"], error["in"]) == (field, "body")
+    assert error["message"]
+
+
 async def test_errors_are_translated(client):
     french = {"Accept-Language": "fr"}
     response = await client.post("/api/things", json={**GOOD, "copies": 10}, headers=french)

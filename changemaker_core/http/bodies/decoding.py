@@ -32,6 +32,9 @@ T = TypeVar("T", bound=msgspec.Struct)
 FORM_TYPE = "application/x-www-form-urlencoded"
 #: Fields of one form; more is an attack on the parser.
 MAX_FIELDS = 1_000
+#: Values of an input of which every error is found. Of a larger one only the first is: a list of
+#: 150,000 wrong values held the process for six seconds, and its errors were 16 MB.
+MOST_VALUES = 1_000
 _JSON_TYPE = re.compile(r"application/(?:[\w.-]+\+)?json")
 #: PostgreSQL's text cannot hold it.
 _NUL = "\x00"
@@ -133,10 +136,29 @@ def _malformed(error: Exception) -> Problem:
 def _invalid(
     struct: type[msgspec.Struct], data: Any, first: str, *, where: str = "body"
 ) -> Invalid:
-    """Return every error of ``data``; msgspec's ``first`` one where a rule in code rejected it."""
-    found = errors_of(struct, data, strict=where == "body")
+    """Return every error of ``data``; msgspec's ``first`` one where that is all that is known.
+
+    So it is where a rule in code rejected it, or it has more than ``MOST_VALUES``.
+    """
+    is_large = _has_more_values(data, MOST_VALUES)
+    found = {} if is_large else errors_of(struct, data, strict=where == "body")
     listed = [FieldError(path, text, where) for path, texts in found.items() for text in texts]
-    return Invalid(listed or [FieldError("", first.partition(" - at `")[0], where)])
+    message, _, place = first.partition(" - at `$")
+    path = place.rstrip("`").removeprefix(".") if is_large else ""
+    return Invalid(listed or [FieldError(path, message, where)])
+
+
+def _has_more_values(data: Any, most: int) -> bool:
+    """Return whether ``data``, and what it holds, are more than ``most`` values."""
+    waiting, count = [data], 0
+    while waiting and count <= most:
+        value = waiting.pop()
+        count += 1
+        if isinstance(value, dict):
+            waiting.extend(value.values())
+        elif isinstance(value, list):
+            waiting.extend(value)
+    return count > most
 
 
 def _pairs(raw: bytes) -> list[tuple[str, str]]:
