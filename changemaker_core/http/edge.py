@@ -122,6 +122,7 @@ class Edge:
                 upload.close()
             if req.streamed is not None and req.streamed.is_endless and sender.started:
                 began += perf_counter() - sender.started
+            req.streamed = None  # what it holds is not to wait for the request to be collected
             method = sender.method if sender.method in _METHODS else "other"
             self._record(req, method, req.route, sender.status or _CLIENT_CLOSED, began)
 

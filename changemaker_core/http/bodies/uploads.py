@@ -58,7 +58,9 @@ class Upload:
         try:
             await asyncio.to_thread(self._save, path)
         except OSError as error:
-            raise storage_error(error) from error
+            if is_full(error):
+                raise no_space() from error
+            raise
 
     def _read(self) -> bytes:
         self.file.seek(0)
@@ -103,19 +105,21 @@ async def store(part: Part, folder: Path, most: int | None) -> Upload:
             else:
                 spool.write(chunk)
         spool.seek(0)
-    except OSError as error:
+    except BaseException as error:
         spool.close()
-        raise storage_error(error) from error
-    except BaseException:
-        spool.close()
+        if isinstance(error, OSError) and is_full(error):
+            raise no_space() from error
         raise
     return upload
 
 
-def storage_error(error: OSError) -> Exception:
-    """Return a full disk as the 503 that it is for the visitor; other errors unchanged."""
-    if error.errno not in _NO_SPACE:
-        return error
+def is_full(error: OSError) -> bool:
+    """Whether an error says that nothing more can be stored."""
+    return error.errno in _NO_SPACE
+
+
+def no_space() -> Unavailable:
+    """Return what a full disk is for the visitor: a 503."""
     detail = Text("There is no space left to store files. Please try again later.")
     return Unavailable(detail, code="storage_full")
 

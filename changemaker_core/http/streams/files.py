@@ -23,7 +23,7 @@ from changemaker_core.http.streams.ranges import (
     range_applies,
     ranges_of,
 )
-from changemaker_core.http.streams.streamed import Streamed
+from changemaker_core.http.streams.streamed import Streamed, close
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
@@ -146,10 +146,7 @@ class SendFile(Streamed):
         finally:
             # What makes them is ended too where the client has gone, or wants the head alone.
             for each in (chunks, content):
-                if (close := getattr(each, "aclose", None)) is not None:
-                    await close()
-                elif (close := getattr(each, "close", None)) is not None:
-                    await asyncio.to_thread(close)
+                await close(each)
 
 
 class _Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 if TYPE_CHECKING:
@@ -44,3 +45,11 @@ class Streamed:
     async def send(self, req: Request, headers: list[Header], outlet: Outlet) -> None:
         """Send the response. ``headers`` are those that the responder has set."""
         raise NotImplementedError
+
+
+async def close(values: object) -> None:
+    """End an iterator, async or not, now and not when it is collected; others are left alone."""
+    if (aclose := getattr(values, "aclose", None)) is not None:
+        await aclose()
+    elif (close := getattr(values, "close", None)) is not None:
+        await asyncio.to_thread(close)

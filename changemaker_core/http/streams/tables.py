@@ -12,19 +12,30 @@ import csv
 import io
 import re
 import tempfile
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from datetime import date, datetime, time
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from itertools import islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, BinaryIO
 from zoneinfo import ZoneInfo
 
-from changemaker_core.http.bodies.uploads import storage_error
+from changemaker_core.http.bodies.uploads import is_full, no_space
 from changemaker_core.http.streams.files import SendFile
-from changemaker_core.http.streams.streamed import Streamed
+from changemaker_core.http.streams.streamed import Streamed, close
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
@@ -41,8 +52,22 @@ XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 BATCH = 200
 #: Excel's limit, without the row of headings.
 SHEET_ROWS = 1_048_575
+#: What spreadsheets pass over in front of a formula: white space, and characters without a shape.
+_PASSED_OVER = (
+    r"\s\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    r"\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    r"\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
 #: The wide forms are those of Japanese keyboards, which spreadsheets take for the narrow ones.
-_FORMULA = re.compile(r"\s*[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]")
+_BEGINS = r"=+\-@\uff1d\uff0b\uff0d\uff20"
+#: A formula can begin behind each of these too: a spreadsheet of another language begins a cell
+#: there, whatever separator the file has, and does not see the quotes that should prevent it.
+_SEPARATORS = r",;\t\r\n"
+_FORMULA = re.compile(
+    rf"\A(?=[{_PASSED_OVER}]*[{_BEGINS}\t\r\n])"
+    # Without separators in between: a text of nothing else would be read once for each of them.
+    rf"|(?<=[{_SEPARATORS}])(?=(?:(?![{_SEPARATORS}])[{_PASSED_OVER}\"])*[{_BEGINS}])"
+)
 #: One at a time: writing such a file takes a processor.
 _writing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="xlsx")
 
@@ -82,6 +107,16 @@ class _Table(Streamed):
         self._columns = columns
         self._download = download
 
+    async def send(self, req: Request, headers: list[Header], outlet: Outlet) -> None:
+        """Send the response to ``req``, and end the rows however that ends."""
+        try:
+            await self._send(req, headers, outlet)
+        finally:
+            await close(self._rows)
+
+    async def _send(self, req: Request, headers: list[Header], outlet: Outlet) -> None:
+        raise NotImplementedError
+
     def _cells_of(self, req: Request) -> Callable[[Any], list[Any]]:
         """Return a function that returns a row's cells, with texts in the reader's language."""
         readers = [attrgetter(c) if isinstance(c, str) else c for c in self._columns.values()]
@@ -102,8 +137,7 @@ class _Csv(_Table):
         super().__init__(rows, columns, download)
         self._for_excel = for_excel
 
-    async def send(self, req: Request, headers: list[Header], outlet: Outlet) -> None:
-        """Send the response to ``req``."""
+    async def _send(self, req: Request, headers: list[Header], outlet: Outlet) -> None:
         if isinstance(self._rows, AsyncIterable):
             content: Any = self._later(req, self._rows)
         else:
@@ -118,9 +152,10 @@ class _Csv(_Table):
 
     async def _later(self, req: Request, rows: AsyncIterable[Any]) -> AsyncIterator[bytes]:
         write, is_empty = self._writer(req), True
-        async for batch in _batches(rows):
-            yield write(batch)
-            is_empty = False
+        async with aclosing(_batches(rows)) as batches:
+            async for batch in batches:
+                yield write(batch)
+                is_empty = False
         if is_empty:
             yield write([])
 
@@ -149,8 +184,7 @@ class _Csv(_Table):
 class _Xlsx(_Table):
     __slots__ = ()
 
-    async def send(self, req: Request, headers: list[Header], outlet: Outlet) -> None:
-        """Send the response to ``req``."""
+    async def _send(self, req: Request, headers: list[Header], outlet: Outlet) -> None:
         with tempfile.TemporaryFile() as file:
             if outlet.method != "HEAD":
                 await self._write(req, file)
@@ -158,20 +192,41 @@ class _Xlsx(_Table):
             await SendFile(content, XLSX, download=self._download).send(req, headers, outlet)
 
     async def _write(self, req: Request, file: BinaryIO) -> None:
-        run = asyncio.get_running_loop().run_in_executor
-        cells_of = self._cells_of(req)
+        run = partial(asyncio.get_running_loop().run_in_executor, _writing)
         zone = ZoneInfo(req.site.config.time_zone)
         with tempfile.TemporaryDirectory(prefix="changemaker-xlsx-") as folder:
             workbook = _Workbook(file, folder, self._headings(req), zone)
             try:
-                async for batch in _batches(_as_async(self._rows)):
-                    await run(_writing, workbook.write, [cells_of(row) for row in batch])
-                await run(_writing, workbook.close)
+                await self._write_rows(partial(run, self._writer(req, workbook)))
+                await run(workbook.close)
             except OSError as error:
-                raise storage_error(error) from error
+                if is_full(error):
+                    raise no_space() from error
+                raise
             finally:
-                workbook.release()
+                await run(workbook.release)  # after what is being written, where this is cancelled
         file.seek(0)
+
+    async def _write_rows(self, write: Callable[[Iterable[Any]], Awaitable[bool]]) -> None:
+        if isinstance(self._rows, AsyncIterable):
+            async with aclosing(_batches(self._rows)) as batches:
+                async for batch in batches:
+                    await write(batch)
+        else:
+            rows = iter(self._rows)
+            while await write(rows):
+                pass
+
+    def _writer(self, req: Request, workbook: _Workbook) -> Callable[[Iterable[Any]], bool]:
+        """Return a function that writes the next rows; it returns whether there were any."""
+        cells_of = self._cells_of(req)
+
+        def write(rows: Iterable[Any]) -> bool:
+            batch = list(islice(rows, BATCH))
+            workbook.write([cells_of(row) for row in batch])
+            return bool(batch)
+
+        return write
 
 
 class _Workbook:
@@ -237,12 +292,12 @@ class _Workbook:
 
 
 def harmless(text: str) -> str:
-    """Return ``text`` so that no spreadsheet takes it for a formula.
+    """Return ``text`` so that no spreadsheet takes it, or a part of it, for a formula.
 
-    >>> harmless("=1+1"), harmless("Ada")
-    ("'=1+1", 'Ada')
+    >>> harmless("=1+1"), harmless("Ada;=1+1"), harmless("Ada")
+    ("'=1+1", "Ada;'=1+1", 'Ada')
     """
-    return f"'{text}" if _FORMULA.match(text) else text
+    return _FORMULA.sub("'", text)
 
 
 def _plain(value: Any, req: Request) -> Any:
@@ -282,22 +337,17 @@ def _excel_delimiter(req: Request) -> str:
     return ";" if get_decimal_symbol(req.locale) == "," else ","
 
 
-async def _as_async(rows: Rows) -> AsyncIterator[Any]:
-    if isinstance(rows, AsyncIterable):
-        async for row in rows:
-            yield row
-    else:
-        for row in rows:
-            yield row
-
-
-async def _batches(rows: AsyncIterable[Any]) -> AsyncIterator[list[Any]]:
+async def _batches(rows: AsyncIterable[Any]) -> AsyncGenerator[list[Any]]:
+    iterator = aiter(rows)
     batch: list[Any] = []
-    async for row in rows:
-        batch.append(row)
-        if len(batch) == BATCH:
+    try:
+        async for row in iterator:
+            batch.append(row)
+            if len(batch) == BATCH:
+                yield batch
+                batch = []
+                await asyncio.sleep(0)  # rows that are there already would hold up other requests
+        if batch:
             yield batch
-            batch = []
-            await asyncio.sleep(0)  # rows that are there already would hold up other requests
-    if batch:
-        yield batch
+    finally:
+        await close(iterator)

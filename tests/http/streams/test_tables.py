@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import errno
+import gc
 import io
+import threading
 import zipfile
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -16,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from changemaker_core import Plugin, Route, Text, csv_stream, endpoint, hookimpl, xlsx_stream
+from changemaker_core.http.errors import ClientGone
 from changemaker_core.http.streams import tables
 from changemaker_core.http.streams.tables import harmless
 from changemaker_core.testing import client_of
@@ -56,7 +59,17 @@ class Tables:
             return csv_stream(self._later(), COLUMNS, download=download)
         if kind == "xlsx":
             return xlsx_stream(self._later(), COLUMNS, download="été.xlsx")
+        if kind == "xlsx-now":
+            return xlsx_stream(self._now(), COLUMNS, download="été.xlsx")
+        if kind == "now-closed":
+            return csv_stream(self._now(), COLUMNS, download=download)
         return csv_stream(self.rows, COLUMNS, download=download, for_excel=kind == "excel")
+
+    def _now(self):
+        try:
+            yield from self.rows
+        finally:
+            Tables.ended += 1
 
     async def _later(self):
         try:
@@ -129,6 +142,66 @@ async def test_a_long_table_comes_whole_and_its_iterator_is_closed(download):
     assert Tables.ended == ended + 1
 
 
+@pytest.mark.parametrize("kind", ["later", "now-closed"])
+async def test_a_client_that_goes_ends_the_rows_at_once(open_app, monkeypatch, kind):
+    """Else each download given up holds its place among those that may run, until a collection."""
+    monkeypatch.setattr(Tables, "rows", [Row("x" * 1000, n) for n in range(10_001)])
+    monkeypatch.setattr(Tables, "ended", 0)
+    bodies = []
+
+    async def receive():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(event):
+        if event["type"] == "http.response.body":
+            bodies.append(event)
+            if len(bodies) == 2:
+                raise ClientGone
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": f"/tables/{kind}",
+        "raw_path": f"/tables/{kind}".encode(),
+        "root_path": "",
+        "query_string": b"",
+        "headers": [(b"host", b"testserver")],
+        "client": ("127.0.0.1", 1),
+        "server": ("testserver", 80),
+    }
+    gc.disable()
+    try:
+        async with open_app(TablesPlugin) as app:
+            await app(scope, receive, send)
+            assert len(bodies) == 2
+            assert Tables.ended == 1
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "xlsx-now", "later", "now-closed"])
+async def test_a_row_that_fails_ends_the_others(download, monkeypatch, kind):
+    monkeypatch.setattr(Tables, "ended", 0)
+    response = await download(kind, [Row("a"), object(), Row("b")])
+    assert response.status_code == 500
+    assert Tables.ended == 1
+
+
+async def test_rows_of_a_workbook_are_read_off_the_event_loop(download):
+    threads = set()
+
+    def rows():
+        threads.add(threading.current_thread())
+        yield Row("a")
+
+    response = await download("xlsx-now", rows())
+    assert [text for _, text in sheet_of(response.content)[1]] == ["a", "1"]
+    assert len(threads) == 1 and threading.current_thread() not in threads
+
+
 async def test_a_column_that_fails_at_once_is_an_error_response(download):
     response = await download("later", [object()])
     assert response.status_code == 500
@@ -137,17 +210,44 @@ async def test_a_column_that_fails_at_once_is_an_error_response(download):
 FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 
-@given(st.sampled_from(FORMULAS), st.text())
-def test_no_text_is_a_formula(first, rest):
-    for text in (first + rest, " " + first + rest):
-        assert harmless(text).startswith("'")
-        assert harmless(text)[1:] == text
+PASSED_OVER = ("", " ", "\u200b", "\ufeff", "\u00ad", " \u2060 ")
+SEPARATORS = (",", ";", "\t", "\r", "\n")
+
+
+@given(st.sampled_from(PASSED_OVER), st.sampled_from(FORMULAS), st.text())
+def test_no_text_is_a_formula(before, first, rest):
+    assert harmless(before + first + rest).startswith("'")
+
+
+@given(
+    st.text(),
+    st.sampled_from(SEPARATORS),
+    st.sampled_from((*PASSED_OVER, '"')),
+    st.sampled_from(FORMULAS[:4]),
+)
+def test_no_part_of_a_text_is_a_formula(text, separator, before, formula):
+    made = harmless(f"{text}{separator}{before}{formula}cmd|'/C calc'!A0")
+    assert made.endswith(f"{separator}'{before}{formula}cmd|'/C calc'!A0")
 
 
 @given(st.text())
 def test_harmless_text_is_left_as_it_is(text):
-    assert harmless(text) in (text, "'" + text)
+    assert harmless(text).replace("'", "") == text.replace("'", "")
     assert not harmless(text).lstrip(" ").startswith(FORMULAS)
+    assert harmless(harmless(text)) == harmless(text)
+
+
+@pytest.mark.parametrize("text", ["Ada", "a-b", "été; à 5 + 3", "x, y; z\nw", "O'Brien", ""])
+def test_ordinary_text_is_left_as_it_is(text):
+    assert harmless(text) == text
+
+
+@pytest.mark.parametrize(("locale", "other"), [("en", ";"), ("fr", ",")])
+async def test_a_spreadsheet_of_another_language_finds_no_formula(download, locale, other):
+    name = f"Ada{other}=cmd|'/C calc'!A0"
+    content = (await download("excel", rows_of([(name, 1), (1, name)]), locale)).content
+    for line in csv.reader(io.StringIO(content.decode("utf-8-sig")), delimiter=other):
+        assert not any(cell.startswith("=") for cell in line)
 
 
 NAMESPACE = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
