@@ -71,7 +71,7 @@ class ValueCache:
         if cached is None:
             cached = await self._share(name, fresh)
         elif cached.fresh_until <= self._clock() and name not in self._made:
-            self._start(name, self._refresh(cached, fresh))
+            self._start(name, self._refresh(name, cached, fresh))
         if (outer := read_tags.get()) is not None:
             # A response that is being made depends on what this value was read from.
             outer.update(cached.tags)
@@ -125,11 +125,16 @@ class ValueCache:
         return await self._store.refill(name, seconds, fill, stale_for)
 
     async def _refresh(
-        self, stale: CachedResponse, fresh: Callable[[], Coroutine[Any, Any, CachedResponse]]
+        self,
+        name: Hashable,
+        stale: CachedResponse,
+        fresh: Callable[[], Coroutine[Any, Any, CachedResponse]],
     ) -> CachedResponse:
         try:
             return await fresh()
         except Exception:
+            if self._store.get(name) is not stale:
+                raise  # something changed: whoever waits came after that, and it is no answer
             log.warning("a stale value is used: making it anew failed", exc_info=True)
             stale.fresh_until = self._clock() + RETRY_SECONDS
             return stale

@@ -194,6 +194,27 @@ async def test_a_stale_value_outlives_a_failure_and_is_not_made_at_each_call(
         await get()
 
 
+async def test_a_stale_value_that_a_write_invalidates_is_nobodys(
+    cache: ResponseCache, changes: Changes, clock: Clock
+) -> None:
+    make = Maker("probe_thing")
+
+    async def get() -> Any:
+        return await cache.get_or_make("k", make, seconds=60, stale_for=600)
+
+    await get()
+    make.error, clock.now = RuntimeError("away"), 61
+    make.gate.clear()
+    assert await get() == {"n": 1}
+    await turns()
+    changes.notify(frozenset({"probe_thing"}))
+    after = asyncio.create_task(get())
+    await turns()
+    make.gate.set()
+    with pytest.raises(RuntimeError, match="away"):
+        await after
+
+
 async def test_a_response_is_invalidated_with_the_values_in_it(
     cache: ResponseCache, changes: Changes
 ) -> None:
