@@ -8,10 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from changemaker_core import utcnow
+from changemaker_core import new_id, utcnow
 from changemaker_core.features.accounts import api
 from changemaker_core.features.accounts.browser import services
-from changemaker_core.features.accounts.models import BrowserSession, User
+from changemaker_core.features.accounts.models import BrowserSession, FlashRow, User
+from changemaker_core.http.sessions import FlashMessage
 from changemaker_core.testing import as_role, client_of
 from changemaker_core.testing.session_client import SessionClient
 
@@ -273,6 +274,38 @@ async def test_a_user_ends_sessions_one_by_one_or_all_at_once(open_app):
         assert "All other devices are signed out." in (await browser.get(page)).text
         for other in others:
             await other.aclose()
+
+
+async def test_who_ends_their_own_session_is_signed_out(open_app):
+    async with open_app() as app, as_role(app, "USER") as browser:
+        row = await app.site.db.read(lambda: BrowserSession.select().get())
+        token = {"X-CSRF-Token": await token_of(browser)}
+        response = await browser.post(
+            f"/account/sessions/{row.id}/end", data=NOTHING, headers=token
+        )
+        assert response.headers["location"] == "/sign-in?signed_out=1"
+        assert "Max-Age=0" in response.headers["set-cookie"]
+        assert not await is_signed_in(browser)
+
+
+async def test_a_message_to_a_session_that_has_ended_fails_nothing(signed_up):
+    async with signed_up() as (app, browser):
+        await sign_in(browser)
+        message = FlashMessage(id=new_id(), kind="success", message="Done: {n}", params={"n": 1})
+
+        def end_meanwhile(tx, session_id):
+            User.update(name="Renamed").execute()
+            services.add_message(tx, session_id, message)
+            assert FlashRow.get().params == {"n": 1}
+            services.end_session(tx, session_id)
+            services.add_message(tx, session_id, message)
+
+        def stored():
+            return FlashRow.select().count(), User.select().get().name
+
+        row = await app.site.db.read(lambda: BrowserSession.select().get())
+        await app.site.db.write(end_meanwhile, str(row.id))
+        assert await app.site.db.read(stored) == (0, "Renamed")
 
 
 async def test_nobody_ends_the_session_of_another(open_app):

@@ -160,7 +160,9 @@ class EndSessionPage:
         self, req: Request, resp: Response, *, id: str, form: Form[NoFields]
     ) -> Redirect:
         """End one of the user's own sessions."""
-        _, user = _own(req)
+        session, user = _own(req)
+        if id == session.id:
+            return await api.sign_out(req)
 
         def end(tx: Tx) -> bool:
             ended = services.end_session(tx, id, user.id)

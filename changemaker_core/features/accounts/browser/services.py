@@ -6,6 +6,8 @@ import hashlib
 import secrets
 from typing import TYPE_CHECKING, Final
 
+from peewee import Value
+
 from changemaker_core import new_id
 from changemaker_core.features.accounts.models import BrowserSession, FlashRow
 from changemaker_core.features.accounts.services import note_sign_in
@@ -89,13 +91,21 @@ def end_other_sessions(tx: Tx, user_id: str, kept: str) -> int:
 
 
 def add_message(tx: Tx, session_id: str, message: FlashMessage) -> None:
-    """Keep a message until the session has shown it."""
-    FlashRow.insert(
-        id=message.id,
-        session=session_id,
-        kind=message.kind,
-        message=message.message,
-        params=dict(message.params),
+    """Keep a message until the session has shown it; of one that has ended, nobody would see it.
+
+    A request knows its session for some seconds after that ended in another browser. What it
+    writes, the message reports; it must not fail with it.
+    """
+    row = {
+        FlashRow.id: message.id,
+        FlashRow.kind: message.kind,
+        FlashRow.message: message.message,
+        FlashRow.params: dict(message.params),
+    }
+    values = [Value(value, converter=field.db_value) for field, value in row.items()]
+    session = BrowserSession.select(BrowserSession.id, *values)
+    FlashRow.insert_from(
+        session.where(BrowserSession.id == session_id), [FlashRow.session, *row]
     ).execute()
     waiting = FlashRow.select(FlashRow.id).where(FlashRow.session == session_id)
     surplus = waiting.order_by(FlashRow.id.desc()).offset(MESSAGES_PER_SESSION).limit(1_000)
