@@ -88,6 +88,13 @@ class NaiveDatetime(ValueError):
         super().__init__(f"{value!r} has no time zone; use an aware datetime such as tx.now")
 
 
+class MomentOutOfRange(ValueError):
+    """A datetime has an offset that leads beyond the years 1 to 9999 in UTC."""
+
+    def __init__(self, value: object) -> None:
+        super().__init__(f"{value!r} is no point in time between the years 1 and 9999 in UTC")
+
+
 class LimitReached(Exception):
     """A sliding window is full.
 

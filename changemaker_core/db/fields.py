@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 import peewee
 
 from changemaker_core.db.context import require_unit
-from changemaker_core.db.errors import InvalidId, NaiveDatetime, QueryRefused
+from changemaker_core.db.errors import InvalidId, MomentOutOfRange, NaiveDatetime, QueryRefused
 
 V = TypeVar("V")
 
@@ -45,7 +45,10 @@ def utc_text(value: datetime | None) -> str | None:
         return None
     if value.tzinfo is None:
         raise NaiveDatetime(value)
-    return value.astimezone(UTC).isoformat("T", "microseconds")
+    try:
+        return value.astimezone(UTC).isoformat("T", "microseconds")
+    except OverflowError:
+        raise MomentOutOfRange(value) from None
 
 
 def read_utc(value: str | datetime) -> datetime:
@@ -83,7 +86,8 @@ class UUIDField(Field[V]):
 class UtcField(Field[V]):
     """A point in time: ``TIMESTAMPTZ`` on PostgreSQL, ISO 8601 text in UTC on SQLite.
 
-    Takes and gives aware datetimes; a naive one raises :class:`NaiveDatetime`.
+    Takes and gives aware datetimes; a naive one raises :class:`NaiveDatetime`, and one
+    beyond the years 1 to 9999 in UTC :class:`MomentOutOfRange`.
     """
 
     field_type = "TIMESTAMPTZ"

@@ -14,8 +14,9 @@ import falcon
 import msgspec
 
 from changemaker_core.cache import CompleteResponse
-from changemaker_core.db import DatabaseUnavailable, InvalidId, LimitReached
+from changemaker_core.db import DatabaseUnavailable, InvalidId, LimitReached, MomentOutOfRange
 from changemaker_core.http.errors import (
+    BadRequest,
     FieldError,
     Invalid,
     NotFound,
@@ -235,6 +236,9 @@ def problem_of(error: Exception, req: Request) -> Problem:
     if isinstance(error, InvalidId):
         # `{id}` in a path may be any text; nothing is there under one that is no id.
         return NotFound()
+    if isinstance(error, MomentOutOfRange):
+        # With the offset that was sent it is before the year 1 or after 9999.
+        return BadRequest(Text("Enter a date and time such as 2026-05-31T18:00:00Z."))
     if isinstance(error, DatabaseUnavailable):
         log.warning("the database is unavailable: %s", error, extra={"request_id": req.request_id})
         headers = [("Retry-After", _DATABASE_RETRY)]

@@ -13,6 +13,7 @@ from changemaker_core.db import (
     InvalidId,
     JSONField,
     Model,
+    MomentOutOfRange,
     NaiveDatetime,
     UtcField,
     UUIDField,
@@ -50,6 +51,9 @@ def test_moments_keep_their_microsecond_and_become_utc(store):
     assert store().at is None
     with pytest.raises(NaiveDatetime):
         store(at=datetime(2026, 1, 1))
+    for last, hours in ((datetime.max, -1), (datetime.min, 1)):
+        with pytest.raises(MomentOutOfRange):
+            store(at=last.replace(tzinfo=timezone(timedelta(hours=hours))))
 
 
 @pytest.mark.parametrize("data", [{}, [], {"a": [1, None, True, "é"]}, "text", 3, True])

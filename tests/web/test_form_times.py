@@ -89,6 +89,13 @@ def test_what_is_no_time_is_an_error_and_never_an_exception(typed: str) -> None:
     assert set(form.errors) <= {"starts_at"}
 
 
+@pytest.mark.parametrize("typed", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+00:01"])
+def test_a_moment_that_utc_does_not_have_is_an_error_of_its_field(typed: str) -> None:
+    form = parse(starts_at=typed)
+    assert form.value is None
+    assert form.errors == {"starts_at": ["Enter a date and time such as 2026-05-31T18:00:00Z."]}
+
+
 def test_wrong_times_and_choices_are_said_in_words() -> None:
     form = parse(doors="noon", level="world")
     assert form.errors == {

@@ -74,9 +74,12 @@ class Value(_Worded):
         # A query can say "null" where the field may be empty.
         kind = self._kind | None if self.allow_none and self._kind is not Any else self._kind
         try:
-            return msgspec.convert(value, kind, strict=self._strict)
-        except msgspec.ValidationError:
+            found = msgspec.convert(value, kind, strict=self._strict)
+            if isinstance(found, datetime.datetime) and found.tzinfo is not None:
+                found.astimezone(datetime.UTC)  # the years 1 and 9999 end earlier there
+        except (msgspec.ValidationError, OverflowError):
             raise self.make_error("invalid") from None
+        return found
 
 
 class Uploaded(_Worded):
