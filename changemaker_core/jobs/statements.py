@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from changemaker_core.db.fields import read_utc, utc_text
 from changemaker_core.jobs.errors import LeaseLost
@@ -81,7 +81,8 @@ _POSTPONE = "UPDATE core_job SET due_at = ? WHERE id = ? AND lease = ? AND state
 
 _RENEW = """
 UPDATE core_job SET due_at = ?
-WHERE id IN ({ids}) AND lease IN ({leases}) AND state IN ('running', 'at_risk') RETURNING id"""
+WHERE id IN ({ids}) AND lease IN ({leases}) AND state IN ('running', 'at_risk')
+RETURNING id, lease"""
 
 _REPORT = """
 UPDATE core_job SET progress_done = ?, progress_total = ?, progress_note = ?, updated_at = ?
@@ -101,6 +102,10 @@ UPDATE core_job SET state = 'queued', attempts = attempts - 1, due_at = ?, lease
 WHERE id IN ({ids}) AND lease IN ({leases}) AND state = 'running'"""
 
 
+#: The id of a job, and the token of the claim that leased it.
+Lease: TypeAlias = tuple[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
     """A job that this process has leased. ``attempts`` counts this one."""
@@ -114,6 +119,12 @@ class ClaimedJob:
     lease_token: str
     lane: str | None
     is_cancelled: bool
+
+    @property
+    def lease(self) -> Lease:
+        """What tells this claim of the job from one that lost its lease, perhaps in this process,
+        and from those of the other jobs that were claimed with it."""
+        return self.id, self.lease_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -295,10 +306,10 @@ def finish(tx: Tx, fence: Fence, state: str, error: str | None) -> None:
     _execute_fenced(fence, _FINISH, state, _storable(error), now, now)
 
 
-def renew(tx: Tx, jobs: Collection[ClaimedJob], until: datetime) -> set[str]:
-    """Prolong the leases that are not lost, and return the ids of their jobs."""
+def renew(tx: Tx, jobs: Collection[ClaimedJob], until: datetime) -> set[Lease]:
+    """Prolong the leases that are not lost, and return them."""
     rows = execute(_for_jobs(_RENEW, jobs), utc_text(until), *_ids_and_leases(jobs)).fetchall()
-    return {str(job_id) for (job_id,) in rows}
+    return {(str(job_id), token) for job_id, token in rows}
 
 
 def report(tx: Tx, fence: Fence, done: int, total: int | None, note: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -215,3 +216,67 @@ def test_requests_to_cancel_are_purged_with_their_jobs(
     put(site, "core.purge")
     Executor(site).run_due()
     assert site.db.sync.read(CoreCancellation.select().count) == 0
+
+
+def test_a_signal_that_comes_after_a_long_job_has_ended_stops_the_others(
+    make_site: Fixture, put: Fixture, rows: Fixture
+) -> None:
+    begun, end, stop = threading.Event(), threading.Event(), threading.Event()
+
+    def second(run: JobRun) -> None:
+        begun.set()
+        assert run.stopping.wait(20)
+        raise JobStopped
+
+    site = make_site(
+        Job("test.first", lambda run: end.wait(20)), Job("test.second", second), clock=utcnow
+    )
+    put(site, "test.first")
+    draining = threading.Thread(target=Executor(site, workers=2).drain, args=(0.1, stop))
+    draining.start()
+    time.sleep(0.5)  # the first is long; the second is started beside it
+    put(site, "test.second")
+    assert begun.wait(20)
+    end.set()
+    wait_until(lambda: rows(site)[0].state == "done")
+    time.sleep(0.5)  # no more are started
+    assert draining.is_alive()
+    assert not stop.is_set()
+    stop.set()
+    draining.join(20)
+    assert (rows(site)[1].state, rows(site)[1].attempts) == ("queued", 0)
+
+
+def test_a_run_that_lost_its_lease_leaves_alone_the_next_run_of_its_job(
+    make_site: Fixture, put: Fixture, rows: Fixture
+) -> None:
+    """Both are in one process, as where the database was away for longer than a lease."""
+    runs: list[JobRun] = []
+    lost, first_ended = threading.Event(), threading.Event()
+
+    def job(run: JobRun) -> None:
+        runs.append(run)
+        if run.attempt == 1:
+            change = CoreJob.update(due_at=utcnow(), lease=None, state="queued")
+            run.site.db.sync.write(lambda tx: change.execute())
+            assert run.stopping.wait(20)
+            lost.set()
+            wait_until(lambda: len(runs) == 2)
+            first_ended.set()
+            return
+        assert first_ended.wait(20)
+        time.sleep(1.5)  # three leases
+        assert run.stopping.wait(20)
+        run.stop_if_asked()
+
+    site = make_site(Job("test.job", job), clock=utcnow)
+    wanted = put(site, "test.job")
+    with RunnerThread(site, workers=3, lease=timedelta(seconds=0.5)):
+        assert lost.wait(20)
+        assert first_ended.wait(20)
+        time.sleep(1.5)
+        assert [run.attempt for run in runs] == [1, 2]
+        assert not runs[1].stopping.is_set()
+        assert cancel(site, wanted)
+        wait_until(lambda: rows(site)[0].state == "cancelled")
+    assert len(runs) == 2

@@ -110,23 +110,27 @@ class Executor:
         return runs
 
     def drain(self, seconds: float, stop: threading.Event | None = None) -> None:
-        """Run jobs on threads until none is due and none is running, or until ``stop`` is set.
+        """Run jobs on threads until none is due and none is running.
 
         Jobs that take longer than ``seconds`` do not hold up others, which are started beside them;
-        once those have ended, no more are started.
+        once those have ended, no more are started. Once ``stop`` is set, by a signal's handler too,
+        no more are started either, and the running ones are asked to stop.
         """
-        stop = stop or threading.Event()
+        stop, no_more = stop or threading.Event(), threading.Event()
+        until, long = time.monotonic() + seconds, None
         with self._leases.renewing():
-            self._threads.start(self._work, stop, "while_running")
-            stop.wait(seconds)
-            long = {job.id for job in self._leases.running()}
-            while not stop.is_set() and long & {job.id for job in self._leases.running()}:
-                stop.wait(POLL_SECONDS)
-            if stop.is_set():
-                self._runs.stop()
-            stop.set()
-            self._site.jobs.wake_up.notify()
-            self._threads.join(None)
+            self._threads.start(self._work, no_more, "while_running")
+            while self._threads.join(POLL_SECONDS):
+                if stop.is_set():
+                    self._runs.stop()
+                    no_more.set()
+                elif time.monotonic() >= until:
+                    running = {job.lease for job in self._leases.running()}
+                    long = running if long is None else long
+                    if not long & running:
+                        no_more.set()
+                if no_more.is_set():
+                    self._site.jobs.wake_up.notify()
             with self._claiming:
                 self._release(self._slots.unstarted())
 

@@ -94,6 +94,11 @@ class JobRun:
         """When the job was enqueued, aware and in UTC."""
         return self._claimed.created_at
 
+    @property
+    def lease(self) -> statements.Lease:
+        """What this run holds, until it is lost; another run of the job has another one."""
+        return self._claimed.lease
+
     def read(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return ``fn(*args)``, called on the database."""
         return self.site.db.sync.read(fn, *args, **kwargs)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from changemaker_core.db import Tx
-    from changemaker_core.jobs.statements import ClaimedJob, ExpiredJob
+    from changemaker_core.jobs.statements import ClaimedJob, ExpiredJob, Lease
     from changemaker_core.site import Site
 
 log = logging.getLogger(__name__)
@@ -36,41 +36,41 @@ class LeaseRenewer:
     """
 
     def __init__(
-        self, site: Site, lease: timedelta, on_lost: Callable[[Collection[str]], None]
+        self, site: Site, lease: timedelta, on_lost: Callable[[Collection[Lease]], None]
     ) -> None:
         self._site = site
         self._lease = lease
         self._on_lost = on_lost
         self._renewed_at = time.monotonic()
-        self._leased: dict[str, ClaimedJob] = {}
-        self._started: dict[str, float] = {}
-        self._report_at: dict[str, float] = {}
+        self._leased: dict[Lease, ClaimedJob] = {}
+        self._started: dict[Lease, float] = {}
+        self._report_at: dict[Lease, float] = {}
         self._lock = threading.Lock()
 
     def add(self, jobs: Iterable[ClaimedJob]) -> None:
         """Renew the leases of these jobs from now on."""
         with self._lock:
-            self._leased.update((job.id, job) for job in jobs)
+            self._leased.update((job.lease, job) for job in jobs)
 
     def start(self, job: ClaimedJob, expected: timedelta | None = None) -> None:
         """Record that the job is running, and is reported after twice its ``expected`` time."""
         with self._lock:
-            self._started[job.id] = time.monotonic()
+            self._started[job.lease] = time.monotonic()
             report_after = self._lease * 5 if expected is None else expected * 2
-            self._report_at[job.id] = report_after.total_seconds()
+            self._report_at[job.lease] = report_after.total_seconds()
 
     def running(self) -> list[ClaimedJob]:
         """Return the jobs that are running."""
         with self._lock:
-            return [self._leased[job_id] for job_id in self._started if job_id in self._leased]
+            return [self._leased[lease] for lease in self._started if lease in self._leased]
 
     def remove(self, jobs: Iterable[ClaimedJob]) -> None:
         """Stop renewing the leases of these jobs, which are settled or released."""
         with self._lock:
             for job in jobs:
-                self._leased.pop(job.id, None)
-                self._started.pop(job.id, None)
-                self._report_at.pop(job.id, None)
+                self._leased.pop(job.lease, None)
+                self._started.pop(job.lease, None)
+                self._report_at.pop(job.lease, None)
 
     @contextmanager
     def renewing(self) -> Iterator[None]:
@@ -93,7 +93,7 @@ class LeaseRenewer:
             except Exception:  # retried at the next turn
                 log.exception("leases could not be renewed")
                 if time.monotonic() - self._renewed_at > self._lease.total_seconds():
-                    self._on_lost([job.id for job in jobs])
+                    self._on_lost([job.lease for job in jobs])
             self._report_long_runs()
 
     def _renew(self, jobs: list[ClaimedJob]) -> None:
@@ -102,7 +102,8 @@ class LeaseRenewer:
         held = self._site.db.sync.write(_renew, jobs, self._lease) if jobs else set()
         self._renewed_at = now
         with self._lock:
-            lost = [job.id for job in jobs if job.id not in held and job.id in self._leased]
+            leases = [job.lease for job in jobs]
+            lost = [lease for lease in leases if lease not in held and lease in self._leased]
         if lost:
             self._on_lost(lost)
 
@@ -110,17 +111,17 @@ class LeaseRenewer:
         now = time.monotonic()
         with self._lock:
             long = [
-                (self._leased[job_id], now - started)
-                for job_id, started in self._started.items()
-                if job_id in self._leased and now - started >= self._report_at[job_id]
+                (self._leased[lease], now - started)
+                for lease, started in self._started.items()
+                if lease in self._leased and now - started >= self._report_at[lease]
             ]
             for job, seconds in long:
-                self._report_at[job.id] = seconds * 2
+                self._report_at[job.lease] = seconds * 2
         for job, seconds in long:
             log.warning("job %s (%s) has been running for %.0f s", job.name, job.id, seconds)
 
 
-def _renew(tx: Tx, jobs: list[ClaimedJob], lease: timedelta) -> set[str]:
+def _renew(tx: Tx, jobs: list[ClaimedJob], lease: timedelta) -> set[Lease]:
     return statements.renew(tx, jobs, tx.now + lease)
 
 
