@@ -50,6 +50,17 @@ class Pair(Model):
         primary_key = peewee.CompositeKey("one", "other")
 
 
+class Note(Model):
+    """Its columns have the names that generated code would use first."""
+
+    type = peewee.TextField()
+    convert0 = peewee.TextField()
+    type1 = peewee.TextField(default="plain")
+
+    class Meta:
+        table_name = "bulktest_note"
+
+
 @pytest.fixture
 def insert(database, make_tables):
     """``insert(model, columns, rows, …)`` in a transaction of its own."""
@@ -124,6 +135,15 @@ def test_a_reference_is_given_by_its_field_or_its_column(database, insert):
     insert(Letter, ["member"], [(ID,)])
     insert(Letter, ["member_id", Letter.text], [(ID.upper(), "again")])
     assert database.sync.read(lambda: [each.member_id for each in Letter.select()]) == [ID, ID]
+
+
+def test_a_column_may_have_any_name(database, make_tables):
+    make_tables(Note)
+    names = ["type", "convert0"]
+    database.sync.write(lambda tx: tx.insert_rows(Note, names, [("phone", "x"), ("mail", "y")]))
+    columns = (Note.type, Note.convert0, Note.type1)
+    rows = database.sync.read(lambda: sorted(Note.select(*columns).tuples()))
+    assert rows == [("mail", "y", "plain"), ("phone", "x", "plain")]
 
 
 def test_more_rows_than_one_chunk(insert, stored, monkeypatch):

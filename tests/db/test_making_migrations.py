@@ -21,8 +21,9 @@ from changemaker_core.db import (
     utcnow,
 )
 from changemaker_core.db.errors import MigrationFailed, MigrationsRefused
-from changemaker_core.db.migrations.making import drift
+from changemaker_core.db.migrations.making import _title, drift
 from changemaker_core.db.migrations.making import make as make_migration
+from changemaker_core.db.migrations.operations import RenameTable
 from tests.db.schemas import live_schema
 
 
@@ -365,6 +366,20 @@ def test_a_name_for_a_file_is_checked_and_no_file_is_overwritten(make, folder):
     with pytest.raises(FileExistsError):
         made.write()
     assert made.path.read_text() == made.text
+
+
+@pytest.mark.parametrize(
+    ("names", "title"),
+    [
+        (["a"], "Rename a to b."),
+        (["a" * 90], f"Rename {'a' * 90} to b."),
+        (["a", "c", "d"], "Rename a to b, rename c to b, rename d to b."),
+        (["a", "c", "d", "e"], "Rename a to b, rename c to b, rename d to b, and 1 more."),
+        (["a" * 60, "c" * 60], f"Rename {'a' * 60} to b, and 1 more."),
+    ],
+)
+def test_the_first_line_says_what_is_done(names, title):
+    assert _title([RenameTable(name, "b") for name in names]) == title
 
 
 def test_drift_is_what_the_next_migration_would_do(make, folder):

@@ -208,10 +208,11 @@ def _source(plugin: str, schemas: Sequence[Schema], operations: Sequence[Operati
 
 def _title(operations: Sequence[Operation]) -> str:
     phrases = _phrases(operations)
-    text = f"{', '.join(phrases[:NAMED])}."
-    if (rest := len(phrases) - NAMED) > 0 or len(text) > WIDTH - 6:
-        rest = len(phrases) - 1 if len(text) > WIDTH - 30 else rest
-        text = f"{', '.join(phrases[:-rest])}, and {rest} more."
+    named = phrases[:NAMED]
+    if len(", ".join(named)) > WIDTH - (7 if len(phrases) <= NAMED else 31):
+        named = named[:1]
+    rest = len(phrases) - len(named)
+    text = ", ".join(named) + (f", and {rest} more." if rest else ".")
     return text[:1].upper() + text[1:]
 
 

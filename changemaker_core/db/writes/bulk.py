@@ -138,23 +138,28 @@ def _converter(named: list[Any], defaults: dict[Any, Any]) -> Callable[..., tupl
 
     For ``id`` with a default, a text ``name`` and a time ``at`` it is
 
-        lambda name, at: (name if type(name) is type0 else convert0(name), convert1(at), make2())
+        lambda name_0, at_1: (
+            name_0 if type(name_0) is type0 else convert0(name_0), convert1(at_1), make2()
+        )
 
     The text consists of numbers and of the names of fields, which Python found to be identifiers.
+    With its number no field has the name of another part, such as ``type``.
     """
     names: dict[str, Any] = {"type": type}
-    parts = []
+    parameters, parts = list[str](), list[str]()
     for number, field in enumerate(named):
+        parameter = f"{field.name}_{number}"
+        parameters.append(parameter)
         names |= {f"convert{number}": _to_sql(field), f"type{number}": unchanged_type(field)}
-        part = f"convert{number}({field.name})"
+        part = f"convert{number}({parameter})"
         if names[f"type{number}"] is not None:
-            part = f"{field.name} if type({field.name}) is type{number} else {part}"
+            part = f"{parameter} if type({parameter}) is type{number} else {part}"
         parts.append(part)
     for number, (field, default) in enumerate(defaults.items(), len(named)):
         convert = names[f"convert{number}"] = _to_sql(field)
         names[f"make{number}"] = default if callable(default) else convert(default)
         parts.append(f"convert{number}(make{number}())" if callable(default) else f"make{number}")
-    text = f"lambda {', '.join(field.name for field in named)}: ({', '.join(parts)},)"
+    text = f"lambda {', '.join(parameters)}: ({', '.join(parts)},)"
     made: Callable[..., tuple[Any, ...]] = eval(text, names)  # noqa: S307  # see above
     made.__name__ = made.__qualname__ = "row"
     return made
