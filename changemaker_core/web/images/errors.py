@@ -20,7 +20,8 @@ class ImageRejected(ValueError):
 
 
 class ImagesUnavailable(Exception):
-    """Images cannot be stored at the moment: too many wait, or the disk is full.
+    """Images cannot be stored at the moment: too many wait, resizing takes too long, the disk is
+    full, or Pillow is missing.
 
     Uncaught in a responder, it is a 503.
     """

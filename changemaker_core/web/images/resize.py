@@ -2,7 +2,7 @@
 
 It runs in a process of its own, with limits and without any secret, since a picture may be hostile.
 ``python -I resize.py SOURCE FOLDER WIDTH…`` prints one line of JSON: the size and extension of the
-largest, or ``{"rejected": reason}``.
+largest, or ``{"rejected": reason}`` for a picture, or ``{"failed": reason}`` for the machine.
 """
 
 from __future__ import annotations
@@ -15,7 +15,11 @@ import sys
 import warnings
 from pathlib import Path
 
-from PIL import Image, ImageCms, ImageOps
+try:
+    from PIL import Image, ImageCms, ImageOps
+except ImportError as missing:
+    sys.stdout.write(json.dumps({"failed": f"Pillow cannot be imported: {missing}"}) + "\n")
+    sys.exit()
 
 #: Formats that are decoded, by content: none of them runs code or names other files.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF")
@@ -108,4 +112,4 @@ if __name__ == "__main__":
         full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
         if not full:
             raise
-        _say({"failed": "full"})
+        _say({"failed": "the disk is full"})

@@ -79,10 +79,10 @@ class Images:
             self._pending += 1
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(AT_ONCE, "images")
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._pool, self.add_now, plugin, content)
+        work = self._pool.submit(self.add_now, plugin, content)
+        # On the thread's own future: a caller who is gone ends no work that has begun.
         work.add_done_callback(self._finished)
-        return await work
+        return await asyncio.wrap_future(work)
 
     def _finished(self, _: object) -> None:
         with self._lock:
@@ -175,13 +175,15 @@ def _resized(folder: Path, data: bytes) -> dict[str, Any]:
         Children().run(command, SECONDS, (MEMORY, 4 * MAX_BYTES), lines.append, {}, None)
         made: dict[str, Any] = json.loads(lines[-1])
     except (ChildFailed, IndexError, ValueError) as error:
-        # A file that takes too long or too much memory; or Pillow cannot be imported.
         log.warning("an image could not be resized: %s", error)
-        raise ImageRejected(_REASONS["unreadable"]) from error
+        if isinstance(error, ChildFailed) and error.status is None:
+            raise ImagesUnavailable("resizing took too long") from error
+        raise ImageRejected(_REASONS["unreadable"]) from error  # it took too much memory
     finally:
         source.unlink()
     if "failed" in made:
-        raise ImagesUnavailable("the disk is full")
+        log.error("an image could not be resized: %s", made["failed"])
+        raise ImagesUnavailable(made["failed"])
     if "rejected" in made:
         raise ImageRejected(_REASONS[made["rejected"]])
     return made

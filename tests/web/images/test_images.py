@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
+import threading
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -172,13 +174,21 @@ def test_anything_else_is_rejected_and_leaves_nothing(
     assert list((tmp_path / "images" / "garden").iterdir()) == []
 
 
-@pytest.mark.parametrize(("limit", "value"), [("MEMORY", 200 * 1024 * 1024), ("SECONDS", 0.2)])
+@pytest.mark.parametrize(
+    ("limit", "value", "error"),
+    [("MEMORY", 200 * 1024 * 1024, ImageRejected), ("SECONDS", 0.2, ImagesUnavailable)],
+)
 def test_a_picture_that_needs_too_much_ends_its_process_alone(
-    images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, value: float
+    images: Images,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    value: float,
+    error: type[Exception],
 ) -> None:
     large = encoded(Image.new("RGB", (6000, 6000)), "PNG", compress_level=1)
     monkeypatch.setattr(store, limit, value)
-    with pytest.raises(ImageRejected):
+    with pytest.raises(error):
         images.add_now("garden", large)
     assert list((tmp_path / "images" / "garden").iterdir()) == []
 
@@ -213,6 +223,40 @@ async def test_more_than_can_wait_are_refused_at_once(
     monkeypatch.setattr(store, "WAITING", 0)
     with pytest.raises(ImagesUnavailable, match="waiting"):
         await images.add("garden", picture())
+
+
+async def test_work_whose_caller_is_gone_counts_until_it_ends(
+    images: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, gate = threading.Event(), threading.Event()
+
+    def work(plugin: str, content: bytes) -> str:
+        begun.set()
+        gate.wait(10)
+        return "/images/garden"
+
+    monkeypatch.setattr(images, "add_now", work)
+    monkeypatch.setattr(store, "AT_ONCE", 1)
+    monkeypatch.setattr(store, "WAITING", 0)
+    caller = asyncio.create_task(images.add("garden", b""))
+    await asyncio.to_thread(begun.wait, 10)
+    caller.cancel()
+    await asyncio.wait([caller])
+    with pytest.raises(ImagesUnavailable, match="waiting"):
+        await images.add("garden", b"")
+    gate.set()
+    images.close()
+
+
+def test_a_machine_without_pillow_blames_no_picture(
+    images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "resize.py"
+    source = store._PROGRAM.read_text()
+    program.write_text(source.replace("from PIL import", "from absent import"))
+    monkeypatch.setattr(store, "_PROGRAM", program)
+    with pytest.raises(ImagesUnavailable, match="Pillow cannot be imported"):
+        images.add_now("garden", picture())
 
 
 def test_only_a_plugin_s_name_is_a_folder(images: Images) -> None:
