@@ -19,6 +19,7 @@ from changemaker_core.db.reads.streams import Streams
 from changemaker_core.db.tracking import NOTHING, Changes
 from changemaker_core.db.work import Work
 from changemaker_core.db.writes import BulkInsert
+from changemaker_core.db.writes.locks import lock
 from changemaker_core.identity.actor import current_actor
 from changemaker_core.plugin.places import calling_place
 
@@ -198,9 +199,7 @@ class Tx:
 
         >>> tx.lock(f"events.sign-ups:{event_id}")
         """
-        if self.dialect == "postgresql":
-            sql = "SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))"
-            self._unit.database.execute_sql(sql, (name,))
+        lock([name])
 
     def wrote(self, *tables: type[peewee.Model] | str) -> None:
         """Declare what was written through ``tx.database.connection()`` or ``.cursor()``.

@@ -59,7 +59,7 @@ class SlidingWindow:
     def take(self, tx: Tx, who: str, count: int = 1) -> None:
         """Use ``count`` of the limit, in the transaction. Raises :class:`LimitReached`."""
         key = tx.db.hash_who(self.name, who)
-        _take_turns(tx, key)
+        tx.lock(f"core.window:{key}")
         now = tx.db.clock()  # not tx.now: another transaction may have come first
         Taken.delete().where(Taken.key == key, Taken.at <= now - self.period).execute()
         taken = uses(key=key).all()
@@ -75,10 +75,3 @@ class SlidingWindow:
             if excess <= 0:
                 return max(use.at + self.period - now, timedelta(0))
         return self.period  # more than the limit at once never fits
-
-
-def _take_turns(tx: Tx, key: str) -> None:
-    """Let one transaction at a time use a key. SQLite has one writer anyway."""
-    if tx.dialect == "postgresql":
-        number = int.from_bytes(bytes.fromhex(key[:16]), signed=True)
-        tx.database.execute_sql("SELECT pg_advisory_xact_lock(%s)", (number,))

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from changemaker_core.db.fields import utc_text
+from changemaker_core.db.writes.locks import lock
 from changemaker_core.jobs import statements
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def waiting_id(lane: str) -> str | None:
 def apply(tx: Tx, changes: Iterable[Change]) -> None:
     """Insert jobs into lanes and hand lanes on. To be called once, last in the transaction."""
     changes = list(changes)
-    statements.lock({f"lane {change.lane}" for change in changes})
+    lock({f"lane {change.lane}" for change in changes})
     for change in changes:
         if isinstance(change, InLane):
             _insert(tx, change)

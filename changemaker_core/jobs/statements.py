@@ -6,7 +6,6 @@ queries would cost more than running them.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,7 +16,7 @@ from changemaker_core.jobs.models import CoreJob
 from changemaker_core.jobs.payload import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from changemaker_core.db import Tx
@@ -209,17 +208,6 @@ def queues_in_use() -> list[str]:
     return [str(queue) for (queue,) in rows]
 
 
-def lock(names: Iterable[str]) -> None:
-    """Hold locks of these names until the transaction ends.
-
-    In PostgreSQL they are taken in the order of their numbers, so that two transactions never wait
-    for each other. SQLite has one writer anyway.
-    """
-    if is_postgresql():
-        for number in sorted(map(_lock_number, names)):
-            execute("SELECT pg_advisory_xact_lock(?)", number)
-
-
 def left(at_most: Mapping[str, int], now: datetime) -> dict[str, int]:
     """Return how many more jobs of each name may be leased, by its limit on all machines."""
     if not at_most:
@@ -362,12 +350,6 @@ def _ids_and_leases(jobs: Collection[ClaimedJob]) -> list[str]:
 def _storable(error: str | None) -> str | None:
     """Shorten a text, and remove NUL, which PostgreSQL cannot store."""
     return None if error is None else error.replace("\0", "")[:2000]
-
-
-def _lock_number(name: str) -> int:
-    """Return a 64-bit number for a name. Two names with one number share a lock, which is safe."""
-    digest = hashlib.blake2b(name.encode(), digest_size=8, person=b"cm-job-lock").digest()
-    return int.from_bytes(digest, signed=True)
 
 
 def _placeholders(values: Collection[Any]) -> str:

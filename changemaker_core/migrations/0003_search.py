@@ -6,7 +6,7 @@ from typing import Any
 
 import peewee
 
-#: As ``changemaker_core.db.search.fold``: lower case, without accents.
+#: As ``changemaker_core.db.folding.fold``: lower case, without accents.
 _FOLD = (
     "replace(replace(replace(replace(translate(lower(regexp_replace("
     "normalize($1, NFKD), '[\\u0300-\\u036f]', '', 'g'){collation}),"

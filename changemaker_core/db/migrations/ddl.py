@@ -41,7 +41,7 @@ def unquoted(name: str) -> str:
     return name[1:-1].replace(closing * 2, closing) if closing != "]" else name[1:-1]
 
 
-class CreateTable:
+class TableDefinition:
     """A ``CREATE TABLE`` taken apart. ``str()`` puts it together again."""
 
     def __init__(self, sql: str) -> None:

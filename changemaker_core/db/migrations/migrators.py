@@ -12,7 +12,7 @@ import peewee
 from playhouse import migrate
 
 from changemaker_core.db.migrations.ddl import (
-    CreateTable,
+    TableDefinition,
     begins,
     constraint_name,
     tokens,
@@ -67,7 +67,7 @@ class SqliteMigrator(_Fill, migrate.SqliteMigrator):  # type: ignore[misc]  # no
     """
 
     def _rebuild(
-        self, table: str, change: Callable[[CreateTable], None]
+        self, table: str, change: Callable[[TableDefinition], None]
     ) -> Iterator[peewee.SQL | None]:
         definition = self._definition(table)
         before = list(definition.columns)
@@ -86,11 +86,11 @@ class SqliteMigrator(_Fill, migrate.SqliteMigrator):  # type: ignore[misc]  # no
         yield peewee.SQL(f"ALTER TABLE {_quoted(temporary)} RENAME TO {_quoted(table)}")
         yield from map(peewee.SQL, dependents)
 
-    def _definition(self, table: str) -> CreateTable:
+    def _definition(self, table: str) -> TableDefinition:
         found = self._get_create_table(table)
         if found is None:
             raise ValueError(f"there is no table {table}")
-        return CreateTable(found[1])
+        return TableDefinition(found[1])
 
     def _dependents(self, table: str, lost: set[str]) -> list[str]:
         """Return the statements of the table's triggers, and of its indexes without ``lost``."""
@@ -102,7 +102,9 @@ class SqliteMigrator(_Fill, migrate.SqliteMigrator):  # type: ignore[misc]  # no
         )
         return kept + [sql for (sql,) in triggers.fetchall()]
 
-    def _change_column(self, table: str, column: str, change: Callable[[CreateTable], None]) -> Any:
+    def _change_column(
+        self, table: str, column: str, change: Callable[[TableDefinition], None]
+    ) -> Any:
         if column not in self._definition(table).columns:
             raise ValueError(f"there is no column {column} in {table}")
         return list(self._rebuild(table, change))
@@ -111,7 +113,7 @@ class SqliteMigrator(_Fill, migrate.SqliteMigrator):  # type: ignore[misc]  # no
     def drop_column(self, table: str, column_name: str, cascade: bool = True) -> Any:
         """Drop a column, with the indexes and constraints that name it."""
 
-        def drop(definition: CreateTable) -> None:
+        def drop(definition: TableDefinition) -> None:
             del definition.columns[column_name]
             definition.constraints = [
                 text for text in definition.constraints if column_name not in _own_names(text)
@@ -123,7 +125,7 @@ class SqliteMigrator(_Fill, migrate.SqliteMigrator):  # type: ignore[misc]  # no
     def add_not_null(self, table: str, column: str) -> Any:
         """Require a value. Rows without one make it fail."""
 
-        def require(definition: CreateTable) -> None:
+        def require(definition: TableDefinition) -> None:
             definition.remove_parts(column, _is_null)
             definition.add_part(column, "NOT NULL")
 
@@ -138,7 +140,7 @@ class SqliteMigrator(_Fill, migrate.SqliteMigrator):  # type: ignore[misc]  # no
     def add_column_default(self, table: str, column: str, default: Any) -> Any:
         """Set the default of a column: a number, or SQL in parentheses or quotes."""
 
-        def add(definition: CreateTable) -> None:
+        def add(definition: TableDefinition) -> None:
             definition.remove_parts(column, _is_default)
             definition.add_part(column, f"DEFAULT {default}")
 
@@ -174,7 +176,7 @@ class SqliteMigrator(_Fill, migrate.SqliteMigrator):  # type: ignore[misc]  # no
     def drop_constraint(self, table: str, name: str) -> Any:
         """Drop a constraint by its name, or by the name that PostgreSQL gives to a check."""
 
-        def drop(definition: CreateTable) -> None:
+        def drop(definition: TableDefinition) -> None:
             found = next((t for n, t in named_checks(table, definition) if n == name), None)
             found = found or next(
                 (text for text in definition.constraints if constraint_name(text) == name), None
@@ -215,7 +217,7 @@ class SqliteMigrator(_Fill, migrate.SqliteMigrator):  # type: ignore[misc]  # no
         )
 
 
-def named_checks(table: str, definition: CreateTable) -> list[tuple[str, str]]:
+def named_checks(table: str, definition: TableDefinition) -> list[tuple[str, str]]:
     """Return each check of a table with its name: its own, or the one that PostgreSQL gives it."""
     found: list[tuple[str, str]] = []
     for text in definition.checks():
@@ -229,7 +231,7 @@ def named_checks(table: str, definition: CreateTable) -> list[tuple[str, str]]:
     return found
 
 
-def _drop_reference(definition: CreateTable, column: str) -> None:
+def _drop_reference(definition: TableDefinition, column: str) -> None:
     definition.remove_parts(column, lambda part: begins(part, "REFERENCES"))
     definition.constraints = [
         text

@@ -16,7 +16,7 @@ import peewee
 from changemaker_core.db.context import Unit, running
 from changemaker_core.db.dialects import COMPILERS, Sqlite
 from changemaker_core.db.migrations.ddl import (
-    CreateTable,
+    TableDefinition,
     begins,
     constraint_name,
     is_check,
@@ -156,7 +156,7 @@ def read_schema(database: peewee.Database, postgresql: Mapping[str, str] | None 
 
 
 def _table(database: peewee.Database, name: str, sql: str, postgresql: Mapping[str, str]) -> Table:
-    definition = CreateTable(sql)
+    definition = TableDefinition(sql)
     rows = _pragma(database, "table_xinfo", name)
     checks = named_checks(name, definition)
     return Table(

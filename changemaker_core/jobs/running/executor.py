@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from changemaker_core.db.writes.locks import lock
 from changemaker_core.identity.actor import SYSTEM, current_actor
 from changemaker_core.jobs import statements
 from changemaker_core.jobs.errors import JobFailed, LeaseLost
@@ -213,7 +214,7 @@ class Executor:
         names = [name for name in self._names if name not in self._at_most]
         claimed = statements.claim(tx, queue, names, limit, token, until)
         limited = {n: most for n, most in self._at_most.items() if self._job(n).queue == queue}
-        statements.lock(f"at_most {name}" for name in limited)
+        lock(f"at_most {name}" for name in limited)
         for name, left in statements.left(limited, tx.now).items():
             if (most := min(left, limit - len(claimed))) > 0:
                 claimed += statements.claim(tx, queue, [name], most, token, until)
