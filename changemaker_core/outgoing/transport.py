@@ -83,7 +83,7 @@ class Network(httpcore.AsyncNetworkBackend):
                         return attempt.result()
         finally:
             await _abandon(attempts)
-        raise attempts[0].exception() or httpcore.ConnectError("no address")
+        return attempts[0].result()  # raises the first address's error
 
 
 async def _abandon(attempts: list[asyncio.Task[httpcore.AsyncNetworkStream]]) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from changemaker_core import Actor, BadSignature, Redirect
 from changemaker_core.features.accounts import passwords, services, signing_in
-from changemaker_core.features.accounts.browser.sessions import sessions_of
+from changemaker_core.features.accounts.browser.sessions import SESSIONS_PATH, sessions_of
 from changemaker_core.features.accounts.queries import account_by_id
 from changemaker_core.features.accounts.roles import SUPER_ADMIN, UnknownRole, roles_of
 from changemaker_core.features.accounts.services import (
@@ -142,7 +142,7 @@ def page_after_sign_in(site: Site, user: Actor, return_to: str = "") -> str:
         own = (
             e.path for e in site.navigation if e.permission and user.has_permission(e.permission)
         )
-        return next(own, "/account/sessions")
+        return next(own, SESSIONS_PATH)
 
 
 async def _signed_in(req: Request, verified: Verified, return_to: str = "") -> Redirect:

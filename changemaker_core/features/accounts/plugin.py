@@ -35,7 +35,7 @@ class AccountsPlugin(Plugin):
     def cm_register_routes(self, site: Site) -> list[Route]:
         from changemaker_core.features.accounts import resources
         from changemaker_core.features.accounts.browser import pages
-        from changemaker_core.features.accounts.browser.sessions import sessions_of
+        from changemaker_core.features.accounts.browser.sessions import SESSIONS_PATH, sessions_of
 
         sessions = _sessions(site)
         return [
@@ -46,9 +46,9 @@ class AccountsPlugin(Plugin):
             Route("/sign-in", pages.SignInPage()),
             Route("/sign-out", pages.SignOutPage()),
             Route("/account/password", pages.PasswordPage(site)),
-            Route("/account/sessions", pages.SessionsPage(site, sessions_of(site))),
-            Route("/account/sessions/end-others", pages.EndOtherSessionsPage(site)),
-            Route("/account/sessions/{id}/end", pages.EndSessionPage(site)),
+            Route(SESSIONS_PATH, pages.SessionsPage(site, sessions_of(site))),
+            Route(f"{SESSIONS_PATH}/end-others", pages.EndOtherSessionsPage(site)),
+            Route(f"{SESSIONS_PATH}/{{id}}/end", pages.EndSessionPage(site)),
         ]
 
     @hookimpl

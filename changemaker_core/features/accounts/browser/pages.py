@@ -25,13 +25,13 @@ from changemaker_core.features.accounts.browser.schemas import (
     SignInForm,
     SignInQuery,
 )
+from changemaker_core.features.accounts.browser.sessions import SESSIONS_PATH
 
 if TYPE_CHECKING:
     from changemaker_core import Actor, Request, Response, Site, Tx
     from changemaker_core.features.accounts.browser.sessions import BrowserSessions
     from changemaker_core.http.sessions import Session
 
-SESSIONS_PATH = "/account/sessions"
 _TOO_MANY = Text("Too many attempts. Wait a moment, then try again.")
 
 

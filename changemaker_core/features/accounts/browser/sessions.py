@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
+from typing import TYPE_CHECKING, Final
 
 from changemaker_core import Actor, Text, Unauthorized
 from changemaker_core.db import DatabaseUnavailable
@@ -30,6 +29,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: Where a user sees their sessions.
+SESSIONS_PATH: Final = "/account/sessions"
 #: How exactly a session's last use is stored: to within this part of the idle time.
 _USE_NOTED = 10
 #: Longer cookies are not even hashed.
@@ -150,12 +151,6 @@ def _ended() -> Unauthorized:
     return Unauthorized(Text("This session has ended. Sign in again."))
 
 
-_of_site: WeakKeyDictionary[Site, BrowserSessions] = WeakKeyDictionary()
-
-
 def sessions_of(site: Site) -> BrowserSessions:
-    """Return the browser sessions of ``site``: one object for its authenticator and its pages."""
-    found = _of_site.get(site)
-    if found is None:
-        found = _of_site[site] = BrowserSessions(site, roles_of(site))
-    return found
+    """Return the browser sessions of ``site``. All that they hold is in its database and cache."""
+    return BrowserSessions(site, roles_of(site))
