@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
+from changemaker_core.cache import etags
 from changemaker_core.db.tracking import channels_to_listen
 
 Headers = list[tuple[bytes, bytes]]
@@ -86,9 +87,7 @@ class CachedResponse:
         """Whether an ``If-None-Match`` header names this response (weak comparison, RFC 9110)."""
         if if_none_match == self.etag:
             return True
-        listed = [each.strip() for each in if_none_match.split(b",")]
-        own = self.etag.removeprefix(b"W/")
-        return listed == [b"*"] or any(each.removeprefix(b"W/") == own for each in listed)
+        return etags.names(if_none_match.decode("latin-1"), self.etag.decode("latin-1"))
 
 
 def http_head(status: bytes, headers: Headers) -> bytes:

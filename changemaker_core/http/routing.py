@@ -105,7 +105,7 @@ def _mount(app: FalconApp, contributed: Contribution[Route], guards: Guards) -> 
             app.delivery.add(route.path)
     except ValueError as error:
         problem = f"The path {route.path} cannot be routed: {error}"
-        fix = "Name parameters of paths that begin alike alike: {id} and {slug} everywhere."
+        fix = "Give a parameter one name in all paths with the same beginning, such as {id}."
         return [plugin.error(PluginConflict, problem, fix)]
     return []
 

@@ -13,7 +13,6 @@ import re
 import threading
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import httpcore
 import httpx
 
+from changemaker_core.dates import http_date
 from changemaker_core.outgoing.errors import (
     InvalidURL,
     ResponseTooLarge,
@@ -79,11 +79,8 @@ class OutgoingResponse:
         value = self.headers.get("retry-after", "").strip()
         if _SECONDS.fullmatch(value):
             return timedelta(seconds=int(value))
-        try:
-            until = parsedate_to_datetime(value)
-        except ValueError:  # absent, or neither form
-            return None
-        return max(until.replace(tzinfo=until.tzinfo or UTC) - datetime.now(UTC), timedelta(0))
+        until = http_date(value)
+        return None if until is None else max(until - datetime.now(UTC), timedelta(0))
 
 
 class Outgoing:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from changemaker_core.cache import etags
 from changemaker_core.text import did_you_mean
 from changemaker_core.web.compression import best_encoding, compressed
 from changemaker_core.web.folders import files_below, search_folders
@@ -151,7 +152,7 @@ class StaticFiles:
             headers.append(("vary", "Accept-Encoding"))
         if self._base:  # fonts and modules of another origin
             headers.append(("access-control-allow-origin", "*"))
-        if if_none_match is not None and etag in if_none_match:
+        if if_none_match is not None and etags.names(if_none_match, etag):
             return StaticResponse(304, tuple(headers[1:]), b"")
         if encoding:
             headers.append(("content-encoding", encoding))

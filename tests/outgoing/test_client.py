@@ -215,6 +215,18 @@ def test_retry_after_in_seconds(sent, seconds):
     assert waiting == (None if seconds is None else timedelta(seconds=seconds))
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "Sun, 06 Nov 1994 08:49:37 +99999999999999999999",
+        "Sun, 06 Nov 99999999999 08:49:37 GMT",
+        "Fri, 31 Dec 9999 23:59:59 -2359",
+    ],
+)
+def test_retry_after_beyond_all_bounds_is_ignored(sent):
+    assert OutgoingResponse(503, Headers({"retry-after": sent}), b"").retry_after is None
+
+
 def test_retry_after_as_a_date():
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
     waiting = OutgoingResponse(503, Headers({"retry-after": later}), b"").retry_after

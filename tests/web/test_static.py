@@ -87,6 +87,11 @@ async def test_what_the_browser_has_is_not_sent_again(files: StaticFiles) -> Non
     )
     assert response is not None
     assert (response.status, response.body) == (304, b"")
+    other = await files.response(
+        "garden/long.css", accept_encoding="gzip", if_none_match=f'"other{etag}'
+    )
+    assert other is not None
+    assert other.status == 200
     plain = await files.response("garden/long.css", if_none_match=etag)
     assert plain is not None
     assert plain.status == 200

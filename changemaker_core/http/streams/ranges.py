@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
+from changemaker_core.cache import etags
+from changemaker_core.dates import http_date
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
+    from datetime import datetime
 
     #: A header's value, its lines joined; ``None`` where it is absent.
     HeaderOf = Callable[[str], str | None]
@@ -18,7 +20,6 @@ MAX_RANGES = 16
 #: Two ranges with at most so many bytes between them become one: a part's header is longer.
 GAP = 80
 _RANGE = re.compile(r"(\d*)-(\d*)", re.ASCII)
-_ETAG = re.compile(r'(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"')
 #: More digits than any file's size has.
 _DIGITS = 18
 
@@ -56,7 +57,7 @@ def ranges_of(header: str, size: int) -> list[ByteRange] | None:
         if first is not None and last is not None and last < first:
             return None
         if first is None and last and size == 0:
-            return None  # the end of nothing is all of it, and no range can say so
+            return None  # the whole of an empty file: a range names at least one byte
         satisfied = _satisfied(first, last, size)
         if satisfied is not None:
             _add(found, satisfied)
@@ -97,14 +98,14 @@ def condition(
     ``failed`` is 412, ``not modified`` is 304. ``reads``: the method is GET or HEAD.
     """
     if (value := header("if-match")) is not None:
-        if not (value.strip() == "*" or _contains(value, etag, weakly=False)):
+        if not etags.names(value, etag, weakly=False):
             return "failed"
-    elif modified and (since := _date(header("if-unmodified-since"))) and modified > since:
+    elif modified and (since := http_date(header("if-unmodified-since"))) and modified > since:
         return "failed"
     if (value := header("if-none-match")) is not None:
-        if value.strip() == "*" or _contains(value, etag, weakly=True):
+        if etags.names(value, etag):
             return "not modified" if reads else "failed"
-    elif reads and modified and (since := _date(header("if-modified-since"))):
+    elif reads and modified and (since := http_date(header("if-modified-since"))):
         return "not modified" if modified <= since else "ok"
     return "ok"
 
@@ -121,26 +122,6 @@ def range_applies(
         return True
     value = if_range.strip()
     if value.startswith(('"', "W/")):
-        return _contains(value, etag, weakly=False)
-    date = _date(value)
+        return etags.names(value, etag, weakly=False)
+    date = http_date(value)
     return date is not None and modified == date and (now - date).total_seconds() >= 1
-
-
-def _contains(listed: str, etag: str | None, *, weakly: bool) -> bool:
-    if etag is None:
-        return False
-    tags: Iterable[str] = _ETAG.findall(listed)
-    if weakly:
-        return etag.removeprefix("W/") in {tag.removeprefix("W/") for tag in tags}
-    return not etag.startswith("W/") and etag in tags
-
-
-def _date(value: str | None) -> datetime | None:
-    """Return a date of HTTP, in any of its three forms; ``None`` where it is to be ignored."""
-    if value is None:
-        return None
-    try:
-        parsed = parsedate_to_datetime(value)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
