@@ -105,9 +105,13 @@ def test_a_directory_that_cannot_be_used_is_refused_at_boot(
     assert said in str(problem)
 
 
-def test_a_directory_file_is_relative_to_the_site(make_site, tables, tmp_path):
+async def test_a_directory_file_is_relative_to_the_site(open_app, tables, tmp_path):
     (tmp_path / "people.csv").write_text("postal_code,name,elected_office\n*,Ada,MP\n")
-    make_site(InfluencePlugin, plugin_tables=tables("file", directory_file="people.csv"))
+    settings = tables("file", directory_file="people.csv")
+    async with open_app(InfluencePlugin, plugin_tables=settings) as app, client_of(app) as client:
+        path = "/api/public/representatives"
+        response = await client.get(path, params={"postal_code": "L5G 4L3"})
+        assert [each["name"] for each in response.json()["data"]] == ["Ada"]
 
 
 @pytest.mark.parametrize("development", [True, False])
