@@ -23,5 +23,5 @@ def list_events(site: Site) -> None:
     """List the events and how many have signed up."""
     from changemaker_events import queries
 
-    for event in site.db.sync.all(queries.events(since=None)):
+    for event in site.db.sync.all(queries.all_events()):
         click.echo(f"{event.starts_at:%Y-%m-%d}  {event.taken}/{event.capacity}  {event.title}")

@@ -26,7 +26,7 @@ from changemaker_events import queries, services
 from changemaker_events.config import EventsConfig
 from changemaker_events.models import Event
 from changemaker_events.permissions import WRITE
-from changemaker_events.schemas import EventOut, NewEvent, NewSignUp, Person
+from changemaker_events.schemas import EventOut, NewEvent, NewSignUp
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -142,7 +142,7 @@ class CalendarFeed(Resource):
         calendar = icalendar.Calendar()
         calendar.add("prodid", "-//changemaker-events//EN")
         calendar.add("version", "2.0")
-        for event in await self._site.db.all(queries.events(since=None)):
+        async for event in self._site.db.stream(queries.all_events()):
             calendar.add_component(self._entry(event, private))
         return bytes(calendar.to_ical())
 
@@ -154,7 +154,7 @@ class CalendarFeed(Resource):
         entry.add("location", event.place)
         entry.add("dtstamp", event.starts_at)
         entry.add("dtstart", event.starts_at)
-        entry.add("dtend", event.starts_at + timedelta(hours=2))
+        entry.add("duration", timedelta(hours=2))
         entry.add("url", self._site.url(f"/events/{event.slug}"))
         return entry
 
@@ -165,16 +165,10 @@ class PeopleFile(Resource):
     @endpoint(permission=WRITE)
     async def on_get(self, req: Request, resp: Response, *, slug: str) -> Streamed:
         """Send the list of people."""
-        people = self._people((await self._find(slug)).id)
+        event = await self._find(slug)
+        people = self._site.db.stream(queries.people(event_id=event.id))
         columns = {Text("Name"): "name", Text("Email"): "email", Text("Signed up"): "created_at"}
         return csv_stream(people, columns, download=f"{slug}.csv")
-
-    async def _people(self, event_id: str) -> AsyncIterator[Person]:
-        after = None
-        while page := await self._site.db.all(queries.people(event_id=event_id, after=after)):
-            for person in page:
-                yield person
-            after = page[-1].id
 
 
 class OrganisersPage(Resource):
@@ -209,5 +203,5 @@ class OrganisersPage(Resource):
     async def _page(
         self, form: Form[NewEvent] | None = None, status: int = 200
     ) -> TemplateResponse:
-        context = {"events": await self._site.db.all(queries.events(since=None)), "form": form}
+        context = {"events": await self._site.db.all(queries.all_events()), "form": form}
         return TemplateResponse("events/organise.html", context, status=status)

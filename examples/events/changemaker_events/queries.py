@@ -10,12 +10,16 @@ from changemaker_events.schemas import EventOut, Person
 
 
 @compiled(EventOut)
-def events(since: datetime | None = None, limit: int = 200, offset: int = 0) -> Query:
+def events(since: datetime, limit: int = 200) -> Query:
     """Return the events from ``since`` on, the next one first."""
-    query = Event.select_for(EventOut)
-    if since is not None:
-        query = query.where(Event.starts_at >= since)
-    return query.order_by(Event.starts_at, Event.id).limit(limit).offset(offset)
+    query = Event.select_for(EventOut).where(Event.starts_at >= since)
+    return query.order_by(Event.starts_at, Event.id).limit(limit)
+
+
+@compiled(EventOut)
+def all_events() -> Query:
+    """Return all events, the last one first."""
+    return Event.select_for(EventOut).order_by(Event.starts_at.desc(), Event.id.desc())
 
 
 @compiled(EventOut)
@@ -25,12 +29,9 @@ def event(slug: str) -> Query:
 
 
 @compiled(Person)
-def people(event_id: str, after: str | None = None, limit: int = 500) -> Query:
-    """Return who comes to an event, in the order of signing up; those after a sign-up."""
-    query = SignUp.select_for(Person).where(SignUp.event == event_id)
-    if after is not None:
-        query = query.where(SignUp.id > after)
-    return query.order_by(SignUp.id).limit(limit)
+def people(event_id: str) -> Query:
+    """Return who comes to an event, in the order of signing up."""
+    return SignUp.select_for(Person).where(SignUp.event == event_id).order_by(SignUp.id)
 
 
 @compiled(Person)

@@ -21,6 +21,7 @@ from changemaker_core.testing import (
     source_problems,
 )
 from changemaker_events import jobs, queries, services
+from changemaker_events.models import Event
 from changemaker_events.plugin import EventsPlugin
 
 PICNIC = {"title": "=Picnic, été", "place": "Park", "capacity": "2", "description": "Bring bread."}
@@ -80,10 +81,10 @@ def picture():
     return content.getvalue()
 
 
-async def publish(organiser, clock, **files):
+async def publish(organiser, clock, starts_at=None, **files):
     page = (await organiser.get("/organise/events")).text
     token = re.search(r'name="([^"]*csrf[^"]*)" value="([^"]+)"', page)
-    starts_at = f"{clock() + timedelta(days=3):%Y-%m-%dT%H:%M}"
+    starts_at = starts_at or f"{clock() + timedelta(days=3):%Y-%m-%dT%H:%M}"
     data = {**PICNIC, "starts_at": starts_at, token[1]: token[2]}
     headers = {"Sec-Fetch-Site": "same-origin"}
     return await organiser.post("/organise/events", data=data, files=files, headers=headers)
@@ -148,22 +149,25 @@ async def test_the_pages_show_the_event(visitor, picnic):
 
 
 async def test_places_left_are_live(app, visitor, picnic):
-    left = []
+    sent = asyncio.Queue()
 
-    async def follow(resource):
-        async for event in resource._places(picnic.rpartition("/")[2]):
-            left.append(event.data["left"])
-            if len(left) == 2:
-                return
+    async def watched(scope, receive, send):
+        async def note(message):
+            sent.put_nowait(message.get("body", b""))
+            await send(message)
 
-    from changemaker_events.pages import LivePlaces
+        await app(scope, receive, note)
 
-    following = asyncio.create_task(follow(LivePlaces(app.site)))
-    while not left:
-        await asyncio.sleep(0.01)
-    await sign_up(visitor, picnic)
-    await asyncio.wait_for(following, 10)
-    assert left == [2, 1]
+    async def until(text):
+        while text not in await sent.get():
+            pass
+
+    async with client_of(watched) as follower, asyncio.timeout(20):
+        following = asyncio.create_task(follower.get(f"{picnic}/live"))
+        await until(b'data: {"left":2}')
+        await sign_up(visitor, picnic)
+        await until(b'data: {"left":1}')
+        following.cancel()
 
 
 async def test_only_organisers_publish_and_see_people(app, visitor, picnic, organiser, clock):
@@ -189,12 +193,44 @@ async def test_the_feed_has_counts_for_those_who_know_the_key(visitor, picnic):
         assert str(entry["SUMMARY"]) == summary
 
 
+async def test_an_event_at_the_end_of_time_spoils_no_calendar(visitor, organiser, clock):
+    poster = ("p.png", picture(), "image/png")
+    response = await publish(organiser, clock, "9999-12-31T23:59", poster=poster)
+    assert response.status_code == 303, response.text
+    response = await visitor.get("/events/calendar.ics")
+    assert len(icalendar.Calendar.from_ical(response.content).walk("VEVENT")) == 1
+
+
+async def test_every_event_is_listed_the_last_one_first(app, visitor, organiser, picnic, clock):
+    def publish_more(tx):
+        at = {"starts_at": clock() - timedelta(days=1), "created_at": clock()}
+        rows = [(f"old-{n}", f"Old {n}", "Park", 1, *at.values()) for n in range(300)]
+        tx.insert_rows(Event, ["slug", "title", "place", "capacity", *at], rows)
+
+    app.site.db.sync.write(publish_more)
+    page = (await organiser.get("/organise/events")).text
+    assert page.index("Picnic") < page.index("Old 299")
+    calendar = icalendar.Calendar.from_ical((await visitor.get("/events/calendar.ics")).content)
+    assert len(calendar.walk("VEVENT")) == 301
+
+
+async def test_the_confirmation_of_a_late_sign_up_is_its_reminder(app, visitor, picnic, clock):
+    clock.forward(hours=50)
+    await sign_up(visitor, picnic)
+    clock.forward(hours=15)
+    await services.check_reminders(app.site)
+    await run_jobs(app.site)
+    assert len(app.site.mail.messages()) == 1
+
+
 async def test_late_reminders_are_a_warning(app, visitor, picnic, clock):
     await sign_up(visitor, picnic)
     assert len(app.site.db.sync.all(queries.posters())) == 1
     checks = (await visitor.get("/api/health")).json()["checks"]
     assert {each["name"]: each["status"] for each in checks}["events.reminders"] == "ok"
-    clock.forward(hours=65)
+    clock.forward(hours=61)  # reminders rest at night
+    await services.check_reminders(app.site)
+    clock.forward(hours=4)
     with pytest.raises(RuntimeError, match="1 reminders are late"):
         await services.check_reminders(app.site)
 
