@@ -99,3 +99,20 @@ def test_ci_runs_the_readmes_test_line() -> None:
     assert len(lines) == 1
     assert lines[0].endswith("nox -s tests")
     assert "grep -m 1 -E 'nox -s tests$' README.md" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_every_macro_is_documented_with_its_arguments():
+    folder = ROOT / "changemaker_core" / "web" / "templates" / "macros"
+    written = {
+        f"{name}.{macro}"
+        for name in ("forms", "tables", "dialogs")
+        for macro in re.findall(
+            r"{%-? macro ([a-z]\w*\(.*?\)) -?%}", (folder / f"{name}.html").read_text()
+        )
+    }
+    documented = re.findall(
+        r"^(?:forms|tables|dialogs)\..*\)$",
+        (DOCS / "reference" / "names.md").read_text(),
+        re.MULTILINE,
+    )
+    assert sorted(documented) == sorted(written)
