@@ -34,7 +34,11 @@ def test_an_operation_says_all(document):
     assert post["security"] == []
     delete = document["paths"]["/api/things"]["delete"]
     assert delete["x-permission"] == "probe.thing.write"
-    assert delete["security"] == [{"probe.token": []}, {"accounts.access_token": []}]
+    assert delete["security"] == [
+        {"probe.token": []},
+        {"accounts.access_token": []},
+        *({f"accounts.session.{prefix}cm_session": []} for prefix in ("", "__Host-", "__Secure-")),
+    ]
     assert {"401", "403"} <= delete["responses"].keys()
 
 

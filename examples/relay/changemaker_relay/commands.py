@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
-from changemaker_core.cli import opened_site, say, site_option
+from changemaker_core.cli import pass_site, say
+
+if TYPE_CHECKING:
+    from changemaker_core import Site
 
 
 @click.group()
@@ -13,12 +18,11 @@ def relay() -> None:
 
 
 @relay.command()
-@site_option
 @click.argument("texts", nargs=-1, required=True)
-def publish(texts: tuple[str, ...]) -> None:
+@pass_site
+def publish(site: Site, texts: tuple[str, ...]) -> None:
     """Publish each of TEXTS, in this order."""
     from changemaker_relay import services
 
-    with opened_site() as site:
-        site.db.sync.write(services.publish, texts)
+    site.db.sync.write(services.publish, texts)
     say(f"{len(texts)} notes will be published.")

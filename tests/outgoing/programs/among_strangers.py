@@ -14,7 +14,7 @@ import time
 
 from changemaker_core.outgoing import Outgoing, OutgoingError, OutgoingLimits
 
-LIMITS = OutgoingLimits(connect=1.0, read=1.0, total=1.5)
+LIMITS = OutgoingLimits(connect=2.0, read=2.0, total=3.0)
 RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nSet-Cookie: a=b\r\n\r\n%s"
 
 
@@ -44,7 +44,7 @@ async def fetch(url, **options):
             second = await client.request("GET", url)
             return first.body.decode() + second.body.decode()
         except OutgoingError as error:
-            late = " late" if time.monotonic() - began > 3 else ""
+            late = " late" if time.monotonic() - began > LIMITS.total + 1.5 else ""
             return f"{type(error).__name__}: {error}{late}"
 
 
