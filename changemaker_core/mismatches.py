@@ -30,11 +30,12 @@ _REST = ":path}"
 def mismatches(loaded: LoadedPlugins) -> list[PluginError]:
     """Return what does not fit together: permissions of endpoints and roles, paths of menus."""
     permissions = {contribution.item.name for contribution in loaded.contributions(PERMISSIONS)}
-    return [
-        *misdeclared(loaded, permissions),
-        *_unknown_permissions(loaded, permissions),
-        *_dead_links(loaded),
-    ]
+    found = misdeclared(loaded, permissions)
+    if PERMISSIONS.name not in loaded.incomplete:
+        found += _unknown_permissions(loaded, permissions)
+    if ROUTES.name not in loaded.incomplete:
+        found += _dead_links(loaded)
+    return found
 
 
 def _unknown_permissions(

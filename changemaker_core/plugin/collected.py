@@ -43,6 +43,9 @@ class LoadedPlugins:
         self.config = config
         self._contributions: dict[str, tuple[Contribution[Any], ...]] = {}
         self._offered: dict[str, list[Contribution[Any]]] = {}
+        #: The names of kinds of which some are missing, since a hook failed: that is reported, and
+        #: what seems wrong without them is not.
+        self.incomplete: set[str] = set()
 
     def freeze(self, kind: Kind[T], contributions: Sequence[Contribution[T]]) -> None:
         """Set what was collected of one kind, once."""

@@ -307,6 +307,8 @@ class _Boot:
             if site is not None:
                 found, problems = self.hooks.collect(self.plugins, kind.hook, {"site": site})
                 self.problems += problems
+                if problems:
+                    loaded.incomplete.add(kind.name)
             loaded.freeze(kind, found)
         if site is not None:
             self._collect_offered(loaded, site)
