@@ -132,7 +132,7 @@ def address(installed: Installed, site: dict[str, str]) -> Iterator[str]:
 
 def _get(url: str) -> tuple[int, Any, str]:
     with urllib.request.urlopen(url, timeout=PATIENCE) as answer:  # noqa: S310
-        return answer.status, answer.headers, answer.read().decode()
+        return answer.status, answer.headers, answer.read().decode(errors="replace")
 
 
 def test_nothing_of_the_checkout_is_used(installed: Installed) -> None:
