@@ -44,7 +44,8 @@ class Outbox:
     ) -> str:
         """Insert a job and return its id.
 
-        Where a job with the same ``key`` waits, nothing is inserted and its id is returned. Raises
+        Where a job with the same ``key`` waits, nothing is inserted and its id is returned. (Where
+        it starts before this transaction ends, another one is inserted after all.) Raises
         ``UnknownJob``, ``PayloadRefused``, and ``ValueError`` for a key or lane that cannot be.
         """
         name = job if isinstance(job, str) else job.name
@@ -58,11 +59,11 @@ class Outbox:
             statements.insert(tx, job_id, known.name, known.queue, text, due)
             return job_id
         if key is not None and lane is not None:
-            raise ValueError("a job has a key or a lane: both order it, and a key drops it too")
+            raise ValueError("a job has a key or a lane: a key gives it a lane of its own")
         where = _lane_of(key, lane)
         existing = _waiting(tx, where) if key is not None else None
-        job = lanes.InLane(where, job_id, known.name, known.queue, text, due, key is not None)
-        tx.deferred.append(job)
+        once = key is not None
+        tx.deferred.append(lanes.InLane(where, job_id, known.name, known.queue, text, due, once))
         return existing or job_id
 
     def cancel(self, tx: Tx, job_id: str) -> bool:
@@ -87,11 +88,11 @@ def _lane_of(key: str | None, lane: str | None) -> str:
 
 
 def _waiting(tx: Tx, lane: str) -> str | None:
-    """Return the id of the job of this lane that waits, or that this transaction will insert."""
-    for change in tx.deferred:
-        if isinstance(change, lanes.InLane) and change.lane == lane:
-            return change.job_id
-    return lanes.waiting_id(lane)
+    """Return the id of the job of this lane that waits, or else that this transaction inserts."""
+    if (waiting := lanes.waiting_id(lane)) is not None:
+        return waiting  # what was deferred will find it, and not be inserted
+    deferred = (c for c in tx.deferred if isinstance(c, lanes.InLane) and c.lane == lane)
+    return next((change.job_id for change in deferred), None)
 
 
 class WakeUp:

@@ -124,3 +124,9 @@ def known_queues(site: Site, names: Iterable[str]) -> list[str]:
     """Return the queues of the jobs of these ``names``, and those with unfinished rows; sorted."""
     found = {job.queue for job in map(site.job, names) if job is not None}
     return sorted(found.union(site.db.sync.read(statements.queues_in_use)))
+
+
+def limited_jobs(site: Site, names: Iterable[str]) -> dict[str, int]:
+    """Return how many of a job may run at once on all machines, for the jobs that have a limit."""
+    jobs = [job for job in map(site.job, names) if job is not None]
+    return {job.name: job.at_most for job in jobs if job.at_most is not None}

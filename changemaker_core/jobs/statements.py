@@ -50,10 +50,14 @@ VALUES (?, ?, ?, ?, 'queued', 0, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 #: Both parameters ``queue`` have the same value: a subquery that does not depend on the row is run
 #: only once.
 _DUE = """
-SELECT id FROM core_job
+SELECT id, due_at FROM core_job
 WHERE queue = ? AND due_at <= ? AND state <> 'at_risk' AND name IN ({names})
   AND NOT EXISTS (SELECT 1 FROM core_hold WHERE core_hold.queue = ?)
 ORDER BY due_at LIMIT ?"""
+
+#: Of jobs with a limit no more than that, and among all the oldest.
+_DUE_OF_SHARES = "SELECT id FROM ({shares}) AS due ORDER BY due_at LIMIT ?"
+_SHARE = "SELECT * FROM ({found}) AS share_{number}"
 
 _CLAIM = """
 UPDATE core_job SET state = 'running', attempts = attempts + 1, lease = ?, due_at = ?,
@@ -67,7 +71,7 @@ WHERE lease IS NOT NULL AND due_at > ? AND name IN ({names}) GROUP BY name"""
 
 #: Of all queues, so that the small index on rows at risk is used and not the one on due rows.
 _EXPIRED = """
-SELECT id, name, payload, lease, lane FROM core_job
+SELECT id, name, queue, payload, lease, lane FROM core_job
 WHERE due_at <= ? AND state = 'at_risk' AND name IN ({names})
 ORDER BY due_at LIMIT 100"""
 
@@ -144,6 +148,7 @@ class ExpiredJob:
 
     id: str
     name: str
+    queue: str
     payload: dict[str, Any]
     lease_token: str
     lane: str | None
@@ -184,6 +189,16 @@ def insert(
     return bool(cursor.rowcount == 1)
 
 
+def queues_with_due(
+    queues: Iterable[str], names: Iterable[str], at_most: Mapping[str, int], now: datetime
+) -> list[str]:
+    """Return the queues in which a claim would find a job of these names, without any lock."""
+    prefer_due_index()
+    left_of = left(at_most, now)
+    claimable = [name for name in names if left_of.get(name, 1) > 0]
+    return [queue for queue in queues if is_due(queue, claimable, now)]
+
+
 def is_due(queue: str, names: Collection[str], now: datetime) -> bool:
     """Return whether a claim would find a job, without any lock. A held queue has none."""
     if not names:
@@ -218,17 +233,32 @@ def left(at_most: Mapping[str, int], now: datetime) -> dict[str, int]:
 
 
 def claim(
-    tx: Tx, queue: str, names: Collection[str], limit: int, lease_token: str, until: datetime
+    tx: Tx,
+    queue: str,
+    shares: Iterable[tuple[Collection[str], int]],
+    limit: int,
+    lease_token: str,
+    until: datetime,
 ) -> list[ClaimedJob]:
-    """Lease up to ``limit`` due jobs, the longest waiting ones; none of a held queue."""
-    if not names:
+    """Lease up to ``limit`` due jobs, the longest waiting ones; none of a held queue.
+
+    ``shares`` are names of jobs, each with how many of them to lease at most.
+    """
+    shares = [(names, most) for names, most in shares if names and most > 0]
+    if not shares:
         return []
     prefer_due_index()
-    found = _DUE.format(names=_placeholders(names))
+    lock = " FOR UPDATE SKIP LOCKED" if is_postgresql() else ""
+    found = " UNION ALL ".join(
+        _SHARE.format(found=_DUE.format(names=_placeholders(names)) + lock, number=number)
+        for number, (names, _) in enumerate(shares)
+    )
+    found = _DUE_OF_SHARES.format(shares=found)
     # NOTE(planner): an array is computed once; IN (… LIMIT) may be planned as a join.
-    chosen = f"= ANY(ARRAY({found} FOR UPDATE SKIP LOCKED))" if is_postgresql() else f"IN ({found})"
+    chosen = f"= ANY(ARRAY({found}))" if is_postgresql() else f"IN ({found})"
     now = utc_text(tx.now)
-    values = (lease_token, utc_text(until), now, queue, now, *names, queue, limit)
+    due = [v for names, most in shares for v in (queue, now, *names, queue, min(most, limit))]
+    values = (lease_token, utc_text(until), now, *due, limit)
     rows = execute(_CLAIM.format(chosen=chosen), *values).fetchall()
     return [
         ClaimedJob(
@@ -250,7 +280,10 @@ def expired(names: Collection[str], now: datetime) -> list[ExpiredJob]:
     """Return jobs at risk whose lease has ended, at most 100."""
     sql = _EXPIRED.format(names=_placeholders(names))
     rows = execute(sql, utc_text(now), *names).fetchall()
-    return [ExpiredJob(str(row[0]), row[1], decode(row[2]), row[3], row[4]) for row in rows]
+    return [
+        ExpiredJob(str(id_), name, queue, decode(text), token, lane)
+        for id_, name, queue, text, token, lane in rows
+    ]
 
 
 def mark_unknown(tx: Tx, job: ExpiredJob, error: str) -> bool:

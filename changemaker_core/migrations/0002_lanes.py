@@ -53,6 +53,8 @@ def down(migrator: Any, db: peewee.Database) -> None:
     db.execute_sql("DROP INDEX core_job_lane")
     db.execute_sql("ALTER TABLE core_job ADD COLUMN dedupe_key TEXT")
     db.execute_sql("CREATE UNIQUE INDEX core_job_dedupe_key ON core_job (dedupe_key)")
-    db.execute_sql("UPDATE core_job SET due_at = wanted_at WHERE state = 'queued'")
+    db.execute_sql(
+        "UPDATE core_job SET due_at = wanted_at WHERE state = 'queued' AND due_at IS NULL"
+    )
     for name in _COLUMNS:
         db.execute_sql(f"ALTER TABLE core_job DROP COLUMN {name}")

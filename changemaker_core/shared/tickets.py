@@ -14,13 +14,14 @@ from rq.exceptions import DuplicateJobError
 from rq.serializers import JSONSerializer
 from rq.worker_registration import REDIS_WORKER_KEYS
 
-from changemaker_core.jobs import known_queues
-from changemaker_core.jobs.models import CoreHold, CoreJob
+from changemaker_core.jobs import known_queues, statements
+from changemaker_core.jobs.models import CoreHold
+from changemaker_core.jobs.queries import limited_jobs
 from changemaker_core.jobs.schedule import Scheduler
 from changemaker_core.shared.connection import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from redis import Redis
@@ -60,6 +61,7 @@ class TicketSender:
         self._thread = threading.Thread(target=self._run, name="ticket-sender", daemon=True)
         self._down_since: float | None = None
         self._names = list(site.job_names())
+        self._at_most = limited_jobs(site, self._names)
         self._queues: list[str] = []
 
     def start(self) -> None:
@@ -95,8 +97,8 @@ class TicketSender:
     def _send_due(self) -> None:
         self._scheduler.enqueue_due()
         self._queues = self._queues or known_queues(self._site, self._names)
-        now = self._site.clock()
-        for queue in self._site.db.sync.read(queues_with_due_jobs, self._queues, self._names, now):
+        work = self._queues, self._names, self._at_most, self._site.clock()
+        for queue in self._site.db.sync.read(queues_with_due_jobs, *work):
             send_ticket(self._client, queue, self._function)
 
     def _log_down(self, error: Exception) -> None:
@@ -113,17 +115,16 @@ class TicketSender:
 
 
 def queues_with_due_jobs(
-    queues: Collection[str], names: Collection[str], now: datetime
-) -> list[str]:
+    queues: Collection[str], names: Collection[str], at_most: Mapping[str, int], now: datetime
+) -> set[str]:
     """Return the queues with a job to be claimed or reclaimed, without those that are held.
 
     The expired jobs of a held queue are reclaimed by executors of other queues.
     """
-    row = CoreJob.select(CoreJob.id).where((CoreJob.due_at <= now) & CoreJob.name.in_(names))
+    due = statements.queues_with_due(queues, names, at_most, now)
+    expired = {job.queue for job in statements.expired(names, now)}
     held = {hold.queue for hold in CoreHold.select()}
-    return [
-        queue for queue in set(queues) - held if row.where(CoreJob.queue == queue).limit(1).tuples()
-    ]
+    return {*due, *expired.intersection(queues) - held}
 
 
 def send_ticket(client: Redis, queue: str, function: str = DRAIN) -> None:

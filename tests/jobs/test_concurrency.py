@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from changemaker_core.db import utcnow
-from changemaker_core.jobs import Job, RunnerThread
+from changemaker_core.jobs import Executor, Job, RunnerThread, statements
 from changemaker_core.jobs.running.slots import Slots
 from tests.bench.processes import wait_until
 
@@ -122,3 +122,41 @@ def test_slots_hold_every_limit_and_lose_no_job(steps: list[tuple[str, bool]]) -
             running[name] += 1
             assert running[name] <= limits[name]
     assert len({*started, *map(str, slots.unstarted())}) == number
+
+
+def test_jobs_with_a_limit_are_claimed_in_order_of_due_time_too(
+    make_site: Fixture, put: Fixture, clock: Fixture
+) -> None:
+    ran: list[str] = []
+
+    def job(run: JobRun) -> None:
+        ran.append(run.name)
+        clock.forward(seconds=1)
+        if len(ran) < 6:  # a backlog that does not end
+            put(run.site, run.name)
+
+    site = make_site(Job("test.free", job), Job("test.limited", job, at_most=1))
+    for name in ("test.free", "test.limited"):
+        put(site, name)
+        clock.forward(seconds=1)
+    Executor(site, batch=1).run_due()
+    assert ran[:6] == ["test.free", "test.limited"] * 3
+
+
+def test_a_claim_takes_no_more_jobs_than_their_limit_and_fills_up_with_others(
+    make_site: Fixture, put: Fixture, clock: Fixture
+) -> None:
+    names = ("test.free", "test.limited")
+    limited = Job("test.limited", lambda run: None, at_most=2)
+    site = make_site(Job("test.free", lambda run: None), limited)
+    for name in reversed(names):
+        for _ in range(5):
+            put(site, name)
+        clock.forward(seconds=1)
+    claimed = Counter(job.name for job in Executor(site)._claim())
+    assert claimed == {"test.limited": 2, "test.free": 2}
+    left = {"test.limited": 2}
+    queues = site.db.sync.read(
+        statements.queues_with_due, ["default"], ["test.limited"], left, clock()
+    )
+    assert queues == []  # all that may run do, although others are due

@@ -381,3 +381,13 @@ def test_a_scheduled_job_that_runs_long_skips_its_next_times(
     Executor(site).run_due()
     scheduler.enqueue_due()
     assert len(rows(site)) == 2
+
+
+def test_a_key_twice_in_one_transaction_is_the_job_that_waits(
+    make_site: Fixture, put: Fixture, rows: Fixture
+) -> None:
+    site = make_site(Job("test.sync", lambda run: None))
+    waits = put(site, "test.sync", key="sync")
+    ids = site.db.sync.write(lambda tx: [tx.enqueue("test.sync", {}, key="sync") for _ in range(2)])
+    assert [row.id for row in rows(site)] == [waits]
+    assert ids == [waits, waits]

@@ -280,3 +280,23 @@ def test_a_run_that_lost_its_lease_leaves_alone_the_next_run_of_its_job(
         assert cancel(site, wanted)
         wait_until(lambda: rows(site)[0].state == "cancelled")
     assert len(runs) == 2
+
+
+def test_a_retry_after_the_deadline_is_at_the_deadline(
+    make_site: Fixture, put: Fixture, rows: Fixture, clock: Fixture
+) -> None:
+    site = make_site(
+        Job(
+            "test.job",
+            lambda run: run.retry("busy", after=timedelta.max),
+            retries=RetryPolicy(deadline=timedelta(minutes=10)),
+        )
+    )
+    put(site, "test.job")
+    began = clock()
+    clock.forward(minutes=1)
+    Executor(site).run_due()
+    assert rows(site)[0].due_at == began + timedelta(minutes=10)
+    clock.forward(minutes=9)
+    Executor(site).run_due()
+    assert rows(site)[0].state == "dead"

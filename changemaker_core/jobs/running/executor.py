@@ -21,7 +21,7 @@ from changemaker_core.db.writes.locks import lock
 from changemaker_core.identity.actor import SYSTEM, current_actor
 from changemaker_core.jobs import statements
 from changemaker_core.jobs.errors import JobFailed, LeaseLost
-from changemaker_core.jobs.queries import known_queues
+from changemaker_core.jobs.queries import known_queues, limited_jobs
 from changemaker_core.jobs.running.job_run import JobRun
 from changemaker_core.jobs.running.leases import LeaseRenewer, reclaim_expired
 from changemaker_core.jobs.running.runs import Runs
@@ -45,7 +45,7 @@ RETRY_SECONDS = 0.5
 
 #: How many claims beyond its attempts a job may use up because processes ended. Some of them had
 #: not started it, so that this alone does not make a job dead; but one that ends its process each
-#: time must stop.
+#: time stops here, unless its attempts are unlimited.
 LAPSES = 5
 
 
@@ -81,7 +81,7 @@ class Executor:
         self._names = sorted(known if names is None else known.intersection(names))
         limits = concurrency or {}
         self._slots = Slots(lambda queue: limits.get(queue, workers), batch)
-        self._at_most = _limited_jobs(site, self._names)
+        self._at_most = limited_jobs(site, self._names)
         self._claiming = threading.Lock()
         self._threads = Threads()
         self._runs = Runs()
@@ -171,7 +171,7 @@ class Executor:
                     return taken
                 if wait == "never":
                     break
-                if wait == "while_running" and self._slots.are_free:
+                if wait == "while_running" and self._slots.are_idle:
                     stop.set()
                     break
                 wake_up.wait(seen, POLL_SECONDS)
@@ -202,22 +202,18 @@ class Executor:
     def _expired_and_due(self, queues: Iterable[str]) -> tuple[list[ExpiredJob], list[str]]:
         """Return the jobs to be reclaimed, and the queues that have due jobs."""
         now = self._site.clock()
-        statements.prefer_due_index()
-        left = statements.left(self._at_most, now)
-        names = [name for name in self._names if left.get(name, 1) > 0]
-        due = [queue for queue in queues if statements.is_due(queue, names, now)]
+        due = statements.queues_with_due(queues, self._names, self._at_most, now)
         return statements.expired(self._names, now), due
 
     def _claim_from(self, tx: Tx, queue: str, limit: int) -> list[ClaimedJob]:
         self._site.jobs.guard.check(tx, queue)
         token, until = secrets.token_hex(16), tx.now + self._lease
-        names = [name for name in self._names if name not in self._at_most]
-        claimed = statements.claim(tx, queue, names, limit, token, until)
+        unlimited = [name for name in self._names if name not in self._at_most]
         limited = {n: most for n, most in self._at_most.items() if self._job(n).queue == queue}
         lock(f"at_most {name}" for name in limited)
-        for name, left in statements.left(limited, tx.now).items():
-            if (most := min(left, limit - len(claimed))) > 0:
-                claimed += statements.claim(tx, queue, [name], most, token, until)
+        left = statements.left(limited, tx.now)
+        shares = [(unlimited, limit), *(([name], most) for name, most in left.items())]
+        claimed = statements.claim(tx, queue, shares, limit, token, until)
         return sorted(claimed, key=lambda job: (job.wanted_at, job.id))
 
     def _run(self, queue: str, claimed: ClaimedJob) -> None:
@@ -249,12 +245,6 @@ class Executor:
         if unfinished:
             self._site.db.sync.write(statements.release, unfinished)
             self._leases.remove(unfinished)
-
-
-def _limited_jobs(site: Site, names: Iterable[str]) -> dict[str, int]:
-    """Return how many of a job may run at once on all machines, for the jobs that have a limit."""
-    jobs = [job for job in map(site.job, names) if job is not None]
-    return {job.name: job.at_most for job in jobs if job.at_most is not None}
 
 
 def _perform(run: JobRun, job: Job) -> None:

@@ -137,9 +137,10 @@ class JobRun:
     ) -> None:
         """Queue the job again: it has certainly failed, and may succeed later.
 
-        ``after`` is the time until then, such as a server's ``Retry-After``; without it the retry
-        policy decides. Where the policy is exhausted the job is dead, and its ``on_dead`` is called
-        instead of ``fn``; a job that was cancelled is not tried again either.
+        ``after`` is the time until then, such as a server's ``Retry-After``, but no later than the
+        deadline of the retry policy; without it the policy decides. Where the policy is exhausted
+        the job is dead, and its ``on_dead`` is called instead of ``fn``; a job that was cancelled
+        is not tried again either.
         """
         if after is not None and after < timedelta(0):
             raise ValueError(f"after={after!r} is in the past; use timedelta(0) for at once")
@@ -150,9 +151,9 @@ class JobRun:
                 state = "cancelled" if self.is_cancelled else "dead"
                 self._settle(tx, state, error, self._job.on_dead)
                 return
-            wait = delay(self._job.retries, self.attempt) if after is None else after
-            due_at = tx.now + wait
-            statements.requeue(tx, self._fence, due_at, error)
+            left = self._job.retries.deadline - (tx.now - self._claimed.wanted_at)
+            wait = delay(self._job.retries, self.attempt) if after is None else min(after, left)
+            statements.requeue(tx, self._fence, tx.now + wait, error)
             if fn is not None:
                 fn(tx, *args)
 

@@ -48,7 +48,7 @@ class Slots:
         self._lock = threading.Lock()
 
     @property
-    def are_free(self) -> bool:
+    def are_idle(self) -> bool:
         """Whether no job runs and none waits for a slot."""
         with self._lock:
             return not any(state.running or state.claimed for state in self._queues.values())
