@@ -16,7 +16,7 @@ from changemaker_core.jobs.models import CoreJob
 from changemaker_core.jobs.payload import decode
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from changemaker_core.db import Tx
@@ -35,9 +35,12 @@ _REQUEUE = """
 UPDATE core_job SET state = 'queued', due_at = ?, error = ?, updated_at = ?, lease = NULL
 WHERE id = ? AND lease = ? AND state = ?"""
 
-_GIVE_BACK = """
-UPDATE core_job SET state = 'queued', attempts = attempts - 1, due_at = ?, error = ?,
-  updated_at = ?, lease = NULL
+#: As if it had never been claimed.
+_UNCLAIM = """
+UPDATE core_job SET state = 'queued', attempts = attempts - 1, due_at = ?, updated_at = ?,
+  lease = NULL"""
+
+_GIVE_BACK = f"""{_UNCLAIM}, error = ?
 WHERE id = ? AND lease = ? AND state = ?"""
 
 _IS_LEASED = "SELECT 1 FROM core_job WHERE id = ? AND lease = ? AND state = ?"
@@ -99,10 +102,8 @@ UPDATE core_job SET due_at = ? WHERE id {chosen}"""
 
 _WAITS = "SELECT id FROM core_job WHERE id = ? AND state = 'queued' AND due_at > ?"
 
-_RELEASE = """
-UPDATE core_job SET state = 'queued', attempts = attempts - 1, due_at = ?, lease = NULL,
-  updated_at = ?
-WHERE id IN ({ids}) AND lease IN ({leases}) AND state = 'running'"""
+_RELEASE = f"""{_UNCLAIM}
+WHERE id IN ({{ids}}) AND lease IN ({{leases}}) AND state = 'running'"""
 
 
 #: The id of a job, and the token of the claim that leased it.
@@ -318,7 +319,7 @@ def requeue(tx: Tx, fence: Fence, due_at: datetime, error: str) -> None:
 def give_back(tx: Tx, fence: Fence, error: str) -> None:
     """End the lease, with the job queued as if never claimed. Raises ``LeaseLost``."""
     now = utc_text(tx.now)
-    _execute_fenced(fence, _GIVE_BACK, now, _storable(error), now)
+    _execute_fenced(fence, _GIVE_BACK, now, now, _storable(error))
 
 
 def finish(tx: Tx, fence: Fence, state: str, error: str | None) -> None:

@@ -48,6 +48,12 @@ def test_each_line_of_the_output_is_passed_on() -> None:
     assert lines == ["one", "two", "three", "four"]
 
 
+def test_an_end_of_line_that_comes_in_two_parts_is_one() -> None:
+    lines: list[str] = []
+    run("sh", "-c", r"printf 'one\r'; sleep 0.3; printf '\ntwo\n'", on_line=lines.append)
+    assert lines == ["one", "two"]
+
+
 def test_a_line_without_end_is_passed_on_in_parts() -> None:
     lines: list[str] = []
     run("sh", "-c", "head -c 300000 /dev/zero | tr '\\0' x", on_line=lines.append)

@@ -131,7 +131,7 @@ class _Child:
 
     def _lines(self, end: threading.Event) -> Iterator[bytes]:
         """Yield the lines of its standard output as they come, and keep the end of its errors."""
-        line = b""
+        line, last = b"", b""
         with selectors.DefaultSelector() as ready:
             for number, pipe in enumerate((self._process.stdout, self._process.stderr)):
                 if pipe is not None:
@@ -146,7 +146,10 @@ class _Child:
                     elif key.data == 1:
                         self._errors = (self._errors + data)[-QUOTED:]
                     else:
-                        *lines, line = _LINE_END.split(line + data)
+                        # CR LF may come in two parts
+                        new = data.removeprefix(b"\n") if last.endswith(b"\r") else data
+                        *lines, line = _LINE_END.split(line + new)
+                        last = data
                         yield from lines
                         if len(line) > MAX_LINE:
                             yield line

@@ -209,7 +209,7 @@ class JobRun:
         from changemaker_core.mail import DeliveryUnknown, Refused
         from changemaker_core.mail.replies import without_addresses
 
-        def with_error(change: Callable[[Tx, str], object] | None) -> Change | None:
+        def with_error(change: Callable[[Tx, str], object] | None, error: str) -> Change | None:
             return None if change is None else lambda tx: change(tx, error)
 
         with self.site.mail.session() as session:
@@ -220,14 +220,14 @@ class JobRun:
             except Refused as refused:
                 error = without_addresses(str(refused))
                 if refused.of_site:
-                    self.hold("refused", error, with_error(retried))
+                    self.hold("refused", error, with_error(retried, error))
                 elif refused.temporary:
-                    self.retry(error, with_error(retried))
+                    self.retry(error, with_error(retried, error))
                 else:
-                    self.dead(error, with_error(failed))
+                    self.dead(error, with_error(failed, error))
             except DeliveryUnknown as lost:
                 error = without_addresses(str(lost))
-                self.unknown(error, with_error(unknown))
+                self.unknown(error, with_error(unknown, error))
             else:
                 self.done(sent)
 
@@ -263,8 +263,9 @@ class JobRun:
         It may take ``seconds`` of time and ``memory`` bytes of address space, and write files of
         ``file_bytes`` bytes each. It has a process group of its own, which is killed when the
         time is over, when the job is cancelled or its lease is lost, at the end of the time that
-        running jobs have at a stop, and when this process dies. Of the environment it sees ``PATH``
-        and the language; ``env`` adds to it. Raises ``ChildFailed`` and ``JobStopped``.
+        running jobs have at a stop, and when this process dies. Of the environment it sees
+        ``PATH``, ``HOME``, ``TMPDIR``, the language and the time zone; ``env`` adds to it. Raises
+        ``ChildFailed`` and ``JobStopped``.
         """
         self.children.run(argv, seconds, (memory, file_bytes), on_line, env, cwd)
 
