@@ -53,7 +53,7 @@ VALUES (?, ?, ?, ?, 'queued', 0, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 #: Both parameters ``queue`` have the same value: a subquery that does not depend on the row is run
 #: only once.
 _DUE = """
-SELECT id, due_at FROM core_job
+SELECT {columns} FROM core_job
 WHERE queue = ? AND due_at <= ? AND state <> 'at_risk' AND name IN ({names})
   AND NOT EXISTS (SELECT 1 FROM core_hold WHERE core_hold.queue = ?)
 ORDER BY due_at LIMIT ?"""
@@ -204,7 +204,7 @@ def is_due(queue: str, names: Collection[str], now: datetime) -> bool:
     """Return whether a claim would find a job, without any lock. A held queue has none."""
     if not names:
         return False
-    sql = _DUE.format(names=_placeholders(names))
+    sql = _DUE.format(columns="id", names=_placeholders(names))
     return execute(sql, queue, utc_text(now), *names, queue, 1).fetchone() is not None
 
 
@@ -212,10 +212,13 @@ def prefer_due_index() -> None:
     """Have PostgreSQL read the index on due jobs in its order until the transaction ends.
 
     NOTE(planner): before its statistics have caught up with a burst of new jobs, PostgreSQL takes
-    them for few, and fetches and sorts all of them for each claim.
+    them for few, and fetches and sorts all of them for each claim. Where a sort is needed after
+    all, its cost would have the statement compiled first, which takes longer than running it.
     """
     if is_postgresql():
-        execute("SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off")
+        execute(
+            "SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off; SET LOCAL jit = off"
+        )
 
 
 def queues_in_use() -> list[str]:
@@ -249,17 +252,12 @@ def claim(
     if not shares:
         return []
     prefer_due_index()
-    lock = " FOR UPDATE SKIP LOCKED" if is_postgresql() else ""
-    found = " UNION ALL ".join(
-        _SHARE.format(found=_DUE.format(names=_placeholders(names)) + lock, number=number)
-        for number, (names, _) in enumerate(shares)
-    )
-    found = _DUE_OF_SHARES.format(shares=found)
+    found = _due_of(shares)
     # NOTE(planner): an array is computed once; IN (… LIMIT) may be planned as a join.
     chosen = f"= ANY(ARRAY({found}))" if is_postgresql() else f"IN ({found})"
     now = utc_text(tx.now)
     due = [v for names, most in shares for v in (queue, now, *names, queue, min(most, limit))]
-    values = (lease_token, utc_text(until), now, *due, limit)
+    values = (lease_token, utc_text(until), now, *due, *([limit] if len(shares) > 1 else []))
     rows = execute(_CLAIM.format(chosen=chosen), *values).fetchall()
     return [
         ClaimedJob(
@@ -275,6 +273,17 @@ def claim(
         )
         for id_, name, text, attempts, wanted, created, lane, cancelled in rows
     ]
+
+
+def _due_of(shares: Collection[tuple[Collection[str], int]]) -> str:
+    """Return the statement that finds the jobs to claim; several shares are limited together."""
+    columns = "id" if len(shares) == 1 else "id, due_at"
+    lock = " FOR UPDATE SKIP LOCKED" if is_postgresql() else ""
+    found = [_DUE.format(columns=columns, names=_placeholders(names)) + lock for names, _ in shares]
+    if len(found) == 1:
+        return found[0]
+    parts = (_SHARE.format(found=part, number=number) for number, part in enumerate(found))
+    return _DUE_OF_SHARES.format(shares=" UNION ALL ".join(parts))
 
 
 def expired(names: Collection[str], now: datetime) -> list[ExpiredJob]:
