@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -62,7 +63,7 @@ class Deliveries:
         except OutgoingError as error:
             run.retry(str(error))
         else:
-            if response.status >= 400:
+            if response.status != HTTPStatus.OK:  # redirects are not followed
                 # Every later note would be refused as well: the peer must be put right first.
                 run.retry(f"{peer} responded with {response.status}", after=response.retry_after)
 

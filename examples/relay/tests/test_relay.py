@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -77,6 +80,34 @@ async def test_a_private_peer_is_not_connected_to(open_app: Any) -> None:
         (job,) = (await client.get("/api/jobs?queue=relay")).json()["data"]
         assert (job["state"], job["lane"]) == ("queued", "relay.peer:http://127.0.0.1:9")
         assert "public" in job["error"]
+
+
+class Moved(BaseHTTPRequestHandler):
+    """A peer that has moved to another address."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(HTTPStatus.MOVED_PERMANENTLY)
+        self.send_header("Location", "https://moved.example/")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+
+async def test_a_redirect_is_no_receipt(open_app: Any) -> None:
+    with HTTPServer(("127.0.0.1", 0), Moved) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        peer = f"http://127.0.0.1:{server.server_port}"
+        tables = {"relay": {"peers": [peer], "key": KEY, "public_only": False}}
+        async with (
+            open_app(RelayPlugin, **config(plugin_tables=tables)) as app,
+            signed_in(app, "SUPER_ADMIN") as client,
+        ):
+            await app.site.db.write(services.publish, ["one"])
+            await run_jobs(app.site)
+            (job,) = (await client.get("/api/jobs?queue=relay")).json()["data"]
+        server.shutdown()
+    assert job["state"] == "queued"
+    assert "responded with 301" in job["error"]
 
 
 class Instance:
