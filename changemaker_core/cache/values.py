@@ -1,6 +1,6 @@
 """Cached values, beside the cached responses: what is slow to make, and the same for everybody.
 
-A value is kept encoded (MessagePack), in the store of the responses: it shares their memory, their
+A value is stored encoded (MessagePack), with the responses: it shares their memory, their
 invalidation and their second level. Each caller gets a value of its own, decoded, which it may
 change.
 """
@@ -30,7 +30,7 @@ RETRY_SECONDS = 5.0
 
 
 class Store(Protocol):
-    """Where values are kept: the ``ResponseCache``."""
+    """Where values are stored: the ``ResponseCache``."""
 
     def get(self, key: Hashable) -> CachedResponse | None:
         """Return what is valid under ``key``."""

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode, urljoin, urlsplit
+from typing import TYPE_CHECKING, Any, TypeAlias
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import httpx
 
@@ -18,11 +18,10 @@ if TYPE_CHECKING:
 
 PASSWORD = "wide river, slow boat"  # noqa: S105  # of users that only tests have
 #: What a browser sends along with a form of the same site.
-_OF_BROWSER = {
-    "Accept": "text/html",
-    "Content-Type": "application/x-www-form-urlencoded",
-    "Sec-Fetch-Site": "same-origin",
-}
+_OF_BROWSER = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
+_MULTIPART = "multipart/form-data"
+#: A file to upload: its name, content and media type.
+File: TypeAlias = tuple[str, bytes, str]
 
 
 @contextlib.asynccontextmanager
@@ -56,26 +55,43 @@ class SessionClient(httpx.AsyncClient):
     """An httpx client that fills in and sends forms."""
 
     async def submit(
-        self, action: str, fields: Mapping[str, str | Sequence[str]] = {}, *, page: str = ""
+        self,
+        action: str,
+        fields: Mapping[str, str | Sequence[str]] = {},
+        *,
+        files: Mapping[str, File] = {},
+        page: str = "",
     ) -> httpx.Response:
         """Get ``page``, fill ``fields`` into its form that is sent to ``action``, and send it.
 
-        ``page`` is ``action`` itself where it is not given. The form's other fields are sent as
-        the page has them, its hidden ones included, so that a form that lacks ``{{ csrf }}`` is
-        rejected here as it would be in a browser. Raise ``AssertionError`` if there is no such
-        form. Redirects are not followed.
+        ``files`` are files by field, for a form whose ``enctype`` is ``multipart/form-data``:
+        ``{"poster": ("p.png", content, "image/png")}``. ``page`` is ``action`` itself where it is
+        not given. The form's other fields are sent as the page has them, its hidden ones included,
+        so that a form that lacks ``{{ csrf }}`` is rejected here as it would be in a browser.
+        Raise ``AssertionError`` if there is no such form, or if it cannot send files. Redirects
+        are not followed.
         """
         shown = await self.get(page or action)
         form = _form_of(shown, action)
         data = {**form.fields, **fields}
         target = urljoin(str(shown.url), form.action or str(shown.url))
-        return await self.post(target, content=urlencode(data, doseq=True), headers=_OF_BROWSER)
+        if form.enctype == _MULTIPART:
+            texts = parse_qsl(urlencode(data, doseq=True), keep_blank_values=True)
+            parts: list[tuple[str, Any]] = [(name, (None, text)) for name, text in texts]
+            parts += files.items()
+            return await self.post(target, files=parts, headers=_OF_BROWSER)
+        if files:
+            raise AssertionError(
+                f'the form for {action} sends no files without enctype="{_MULTIPART}"'
+            )
+        return await self.post(target, data=data, headers=_OF_BROWSER)
 
 
 @dataclass
 class _HtmlForm:
     action: str
     method: str
+    enctype: str
     fields: dict[str, str | Sequence[str]] = field(default_factory=dict)
 
 
@@ -106,7 +122,8 @@ class _Forms(HTMLParser):
         given = dict(attrs)
         if tag == "form":
             method = (given.get("method") or "get").lower()
-            self.forms.append(_HtmlForm(given.get("action") or "", method))
+            enctype = (given.get("enctype") or "").lower()
+            self.forms.append(_HtmlForm(given.get("action") or "", method, enctype))
         name = given.get("name")
         if tag == "input" and name:
             self._input(name, given)

@@ -136,3 +136,10 @@ async def test_without_a_session_there_is_nowhere_to_show_a_message(open_app):
     async with open_app(GalleryPlugin) as app:
         with pytest.raises(LookupError, match="POST /gallery/new: flash"):
             await app.site.db.write(lambda tx: flash(tx, Req(None), Text("Saved.")))
+
+
+async def test_a_form_that_sends_no_files_says_so(open_app):
+    async with open_app() as app, as_role(app, "USER") as person:
+        picture = {"photo": ("p.png", b"", "image/png")}
+        with pytest.raises(AssertionError, match="sends no files without enctype"):
+            await person.submit("/account/password", files=picture)

@@ -82,12 +82,9 @@ def picture():
 
 
 async def publish(organiser, clock, starts_at=None, **files):
-    page = (await organiser.get("/organise/events")).text
-    token = re.search(r'name="([^"]*csrf[^"]*)" value="([^"]+)"', page)
     starts_at = starts_at or f"{clock() + timedelta(days=3):%Y-%m-%dT%H:%M}"
-    data = {**PICNIC, "starts_at": starts_at, token[1]: token[2]}
-    headers = {"Sec-Fetch-Site": "same-origin"}
-    return await organiser.post("/organise/events", data=data, files=files, headers=headers)
+    fields = {**PICNIC, "starts_at": starts_at}
+    return await organiser.submit("/organise/events", fields, files=files)
 
 
 async def sign_up(client, address, name="Ada", **options):

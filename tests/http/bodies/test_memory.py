@@ -20,7 +20,7 @@ BOUNDARY = b"----boundary"
 
 pytestmark = [
     pytest.mark.database("sqlite"),
-    pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from /proc"),
+    pytest.mark.proc,
 ]
 
 
