@@ -31,7 +31,7 @@ PLUGINS = "changemaker.plugins"
 
 #: Core's own commands: import path, and the line in ``--help``.
 COMMANDS = {
-    "init": ("changemaker_core.cli.init:init", "Create a new site."),
+    "init": ("changemaker_core.cli.creating.init:init", "Create a new site."),
     "migrate": ("changemaker_core.cli.migrate:migrate", "Bring the database up to date."),
     "migrations": (
         "changemaker_core.cli.migrations:migrations",
@@ -39,7 +39,7 @@ COMMANDS = {
     ),
     "serve": ("changemaker_core.cli.serve:serve", "Serve the site and run its jobs."),
     "worker": ("changemaker_core.cli.worker:worker", "Run the site's jobs through Redis."),
-    "demo": ("changemaker_core.cli.demo:demo", "Create and serve a demonstration site."),
+    "demo": ("changemaker_core.cli.creating.demo:demo", "Create and serve a demonstration site."),
     "users": ("changemaker_core.cli.users:users", "Create accounts."),
     "plugins": ("changemaker_core.cli.plugins:plugins", "List and explain plugins."),
     "doctor": (

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from changemaker_core.cli import newsite
 from changemaker_core.cli.common import invoked_as, say
+from changemaker_core.cli.creating import newsite
 from changemaker_core.config.rules import LOCALES
 
 DEFAULT_ADMIN = "admin@example.org"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from changemaker_core.cli.common import PORT
-from changemaker_core.cli.init import DEFAULT_ADMIN
+from changemaker_core.cli.creating.init import DEFAULT_ADMIN
 
 if TYPE_CHECKING:
     from changemaker_core.app import App
@@ -68,7 +68,7 @@ def _app(config: Config) -> App:
 
 
 def _create(folder: Path, address: str) -> str:
-    from changemaker_core.cli import newsite
+    from changemaker_core.cli.creating import newsite
 
     new = newsite.NewSite(
         folder=folder,

@@ -1,0 +1,1 @@
+"""Creating a site: ``changemaker init`` and ``changemaker demo``."""
