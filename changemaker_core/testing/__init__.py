@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from changemaker_core.testing.clock import Clock as Clock
-    from changemaker_core.testing.fixtures_site import client_of as client_of
-    from changemaker_core.testing.fixtures_site import migrate as migrate
-    from changemaker_core.testing.fixtures_site import run_jobs as run_jobs
-    from changemaker_core.testing.fixtures_site import signed_in as signed_in
+    from changemaker_core.testing.fixtures.site import client_of as client_of
+    from changemaker_core.testing.fixtures.site import migrate as migrate
+    from changemaker_core.testing.fixtures.site import run_jobs as run_jobs
+    from changemaker_core.testing.fixtures.site import signed_in as signed_in
     from changemaker_core.testing.migrations import check_migrations as check_migrations
     from changemaker_core.testing.postgres import PostgresCluster as PostgresCluster
     from changemaker_core.testing.session_client import SessionClient as SessionClient
@@ -29,10 +29,10 @@ _NAMES = {
     "SmtpServer": "smtp",
     "as_role": "session_client",
     "check_migrations": "migrations",
-    "client_of": "fixtures_site",
-    "migrate": "fixtures_site",
-    "run_jobs": "fixtures_site",
-    "signed_in": "fixtures_site",
+    "client_of": "fixtures.site",
+    "migrate": "fixtures.site",
+    "run_jobs": "fixtures.site",
+    "signed_in": "fixtures.site",
     "source_problems": "sources",
 }
 

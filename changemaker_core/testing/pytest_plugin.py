@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-from changemaker_core.testing import fixtures_database
+from changemaker_core.testing.fixtures import database
 from changemaker_core.testing.left_out import LeftOut
 
 if TYPE_CHECKING:
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 #: Modules whose fixtures the plugin offers, each imported when pytest is configured.
 FIXTURES = (
-    "changemaker_core.testing.fixtures_database",
-    "changemaker_core.testing.fixtures_site",
-    "changemaker_core.testing.fixtures_servers",
-    "changemaker_core.testing.fixtures_browser",
+    "changemaker_core.testing.fixtures.database",
+    "changemaker_core.testing.fixtures.site",
+    "changemaker_core.testing.fixtures.servers",
+    "changemaker_core.testing.fixtures.browser",
 )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Options of this project's tests and of its plugins' tests."""
     group = parser.getgroup("changemaker")
-    fixtures_database.add_options(group)
+    database.add_options(group)
     group.addoption(
         "--nothing-left-out",
         action="store_true",

@@ -14,7 +14,7 @@ import pytest
 
 from changemaker_core.db import SlidingWindow, utcnow
 from changemaker_core.features.accounts import api, services
-from changemaker_core.testing.fixtures_site import client_of
+from changemaker_core.testing.fixtures.site import client_of
 
 EMAIL, PASSWORD = "organiser@example.org", "wide river, slow boat"
 

@@ -18,7 +18,7 @@ from changemaker_core import (
 )
 from changemaker_core.app import create_app
 from changemaker_core.http.request import Visitors
-from changemaker_core.testing.fixtures_site import client_of
+from changemaker_core.testing.fixtures.site import client_of
 from tests.bench.notes import Note, NotesPlugin, put
 
 
@@ -182,7 +182,7 @@ def test_no_response_is_older_than_the_database(steps, tmp_path_factory, make_co
 
 
 async def run_steps(steps, config):
-    from changemaker_core.testing.fixtures_site import migrate
+    from changemaker_core.testing.fixtures.site import migrate
 
     apps = [create_app(config, [CachedPlugin]) for _ in range(2)]
     migrate(apps[0].site)

@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from changemaker_core import Config, Site
-from changemaker_core.testing.fixtures_site import migrate
+from changemaker_core.testing.fixtures.site import migrate
 
 PROGRAM = Path(__file__).parent / "programs" / "play_site.py"
 PROCESSES = 3

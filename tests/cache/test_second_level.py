@@ -17,7 +17,7 @@ from changemaker_core import (
 from changemaker_core.app import create_app
 from changemaker_core.db import Database
 from changemaker_core.shared.optional_redis import OptionalRedis
-from changemaker_core.testing.fixtures_site import migrate
+from changemaker_core.testing.fixtures.site import migrate
 from tests.bench.notes import Note, NotesPlugin, note, put
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.valkey]

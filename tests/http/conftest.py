@@ -27,7 +27,7 @@ from changemaker_core import (
 )
 from changemaker_core.app import create_app
 from changemaker_core.identity.actor import current_actor
-from changemaker_core.testing.fixtures_site import client_of, migrate
+from changemaker_core.testing.fixtures.site import client_of, migrate
 
 
 class Letter(Body):

@@ -12,7 +12,7 @@ import pytest
 
 from changemaker_core.app import create_app
 from changemaker_core.http import falcon_bridge
-from changemaker_core.testing.fixtures_site import client_of
+from changemaker_core.testing.fixtures.site import client_of
 
 pytestmark = pytest.mark.database("sqlite")
 

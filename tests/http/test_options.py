@@ -26,7 +26,7 @@ from changemaker_core import (
 )
 from changemaker_core.http.openapi import describe
 from changemaker_core.plugin.errors import BootFailed
-from changemaker_core.testing.fixtures_site import client_of
+from changemaker_core.testing.fixtures.site import client_of
 
 pytestmark = pytest.mark.database("sqlite")
 

@@ -7,7 +7,7 @@ import pytest
 from changemaker_core import Plugin, PluginInfo, Route, RouteInfo, endpoint, hookimpl
 from changemaker_core.app import create_app
 from changemaker_core.plugin.errors import BootFailed, PluginConflict, PluginInvalid
-from changemaker_core.testing.fixtures_site import client_of
+from changemaker_core.testing.fixtures.site import client_of
 
 pytestmark = pytest.mark.database("sqlite")
 

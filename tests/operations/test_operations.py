@@ -14,7 +14,7 @@ from changemaker_core.features.operations import health
 from changemaker_core.http.declarations import ROUTES
 from changemaker_core.jobs import hold_queue
 from changemaker_core.mail import Address, Message
-from changemaker_core.testing.fixtures_site import client_of, run_jobs
+from changemaker_core.testing.fixtures.site import client_of, run_jobs
 
 
 async def broken(site):

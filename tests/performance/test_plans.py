@@ -19,14 +19,14 @@ import pytest
 import changemaker_core
 from changemaker_core import Model, Query, Site, compiled, new_id, utcnow
 from changemaker_core.db.reads import Compiled
-from changemaker_core.testing.fixtures_site import migrate
+from changemaker_core.testing.fixtures.site import migrate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
 
     from changemaker_core import Tx
-    from changemaker_core.testing.fixtures_site import MakeConfig
+    from changemaker_core.testing.fixtures.site import MakeConfig
 
 #: What may look at all rows, or sort them, and why.
 ACCEPTED = {

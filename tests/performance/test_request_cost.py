@@ -24,7 +24,7 @@ import pytest
 
 from changemaker_core import Config
 from changemaker_core.app import create_app
-from changemaker_core.testing.fixtures_site import migrate
+from changemaker_core.testing.fixtures.site import migrate
 from changemaker_core.testing.left_out import LeftOut
 from changemaker_influence.campaigns import services
 from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign

@@ -21,7 +21,7 @@ from tests.bench import processes
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from changemaker_core.testing.fixtures_browser import OpenPage
+    from changemaker_core.testing.fixtures.browser import OpenPage
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page, Route
 
-    from changemaker_core.testing.fixtures_browser import OpenPage
+    from changemaker_core.testing.fixtures.browser import OpenPage
 
 AXE = Path(__file__).parent / "vendor" / "axe" / "axe.min.js"
 ORIGIN = "http://site.test"

@@ -17,7 +17,7 @@ from changemaker_core import (
     hookimpl,
 )
 from changemaker_core.plugin.errors import BootFailed
-from changemaker_core.testing.fixtures_site import client_of
+from changemaker_core.testing.fixtures.site import client_of
 from changemaker_core.web.checks import check_home_page
 
 

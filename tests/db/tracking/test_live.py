@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from changemaker_core import Site, Tx
-    from changemaker_core.testing.fixtures_site import OpenApp
+    from changemaker_core.testing.fixtures.site import OpenApp
 
 
 class Tick(Model):

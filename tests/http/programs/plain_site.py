@@ -14,7 +14,7 @@ from changemaker_core.app import create_app
 from changemaker_core.http import falcon_bridge
 from changemaker_core.server import web
 from changemaker_core.server.web import serve_app
-from changemaker_core.testing.fixtures_site import migrate
+from changemaker_core.testing.fixtures.site import migrate
 
 
 class Greeting(Body):
