@@ -98,12 +98,12 @@ if TYPE_CHECKING:
     from changemaker_core.web import PageMetadata as PageMetadata
     from changemaker_core.web import Redirect as Redirect
     from changemaker_core.web import TemplateResponse as TemplateResponse
+    from changemaker_core.web.assets.service_workers import ServiceWorker as ServiceWorker
     from changemaker_core.web.declarations import HomePage as HomePage
     from changemaker_core.web.declarations import NavigationEntry as NavigationEntry
     from changemaker_core.web.images.declarations import ImageUse as ImageUse
     from changemaker_core.web.images.errors import ImageRejected as ImageRejected
     from changemaker_core.web.images.errors import ImagesUnavailable as ImagesUnavailable
-    from changemaker_core.web.service_workers import ServiceWorker as ServiceWorker
     from changemaker_core.web.sitemap import SitemapPage as SitemapPage
     from changemaker_core.web.sitemap import SitemapSection as SitemapSection
 
@@ -144,7 +144,7 @@ _ROOMS = {
     "web.declarations": "HomePage NavigationEntry",
     "web.images.declarations": "ImageUse",
     "web.images.errors": "ImageRejected ImagesUnavailable",
-    "web.service_workers": "ServiceWorker",
+    "web.assets.service_workers": "ServiceWorker",
     "web.sitemap": "SitemapPage SitemapSection",
 }
 _NAMES = {name: room for room, names in _ROOMS.items() for name in names.split()}

@@ -15,9 +15,9 @@ from changemaker_core.identity.declarations import PERMISSIONS, ROLES
 from changemaker_core.jobs.declarations import JOBS, SUBSCRIPTIONS
 from changemaker_core.metrics.declarations import METRICS
 from changemaker_core.plugin.base import hookspec
+from changemaker_core.web.assets.service_workers import SERVICE_WORKERS
 from changemaker_core.web.declarations import HOME_PAGES, NAVIGATION
 from changemaker_core.web.images.declarations import IMAGE_USES
-from changemaker_core.web.service_workers import SERVICE_WORKERS
 from changemaker_core.web.sitemap import SITEMAP
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from changemaker_core.metrics import Metric
     from changemaker_core.plugin.contributions import Kind
     from changemaker_core.site import Site
+    from changemaker_core.web.assets.service_workers import ServiceWorker
     from changemaker_core.web.declarations import HomePage, NavigationEntry
     from changemaker_core.web.images.declarations import ImageUse
-    from changemaker_core.web.service_workers import ServiceWorker
     from changemaker_core.web.sitemap import SitemapSection
 
 #: Every kind of contribution that core collects, in the order in which the hooks are called.

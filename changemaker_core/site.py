@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from changemaker_core.shared.optional_redis import OptionalRedis
     from changemaker_core.shared.second_level import RedisSecondLevel
     from changemaker_core.web import StaticFiles, Templates, Translations
+    from changemaker_core.web.assets.service_workers import ServiceWorkers
     from changemaker_core.web.declarations import NavigationEntry
     from changemaker_core.web.images.store import Images
-    from changemaker_core.web.service_workers import ServiceWorkers
 
 Settings = TypeVar("Settings", bound="msgspec.Struct")
 
@@ -301,7 +301,7 @@ class Site:
     @cached_property
     def service_workers(self) -> ServiceWorkers:
         """Scripts of plugins that keep pages working without a network."""
-        from changemaker_core.web.service_workers import SERVICE_WORKERS, ServiceWorkers
+        from changemaker_core.web.assets.service_workers import SERVICE_WORKERS, ServiceWorkers
 
         workers = (c.item for c in self.loaded.contributions(SERVICE_WORKERS))
         return ServiceWorkers(workers, self.static)

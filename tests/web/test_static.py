@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from changemaker_core.config import Config, ConfigError
 from changemaker_core.http.response import security_policy
 from changemaker_core.testing import client_of
-from changemaker_core.web import compression
+from changemaker_core.web.assets import compression
 
 if TYPE_CHECKING:
     from collections.abc import Callable

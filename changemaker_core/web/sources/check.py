@@ -6,14 +6,14 @@ import logging
 from typing import TYPE_CHECKING
 
 from changemaker_core.plugin.errors import BootFailed, PluginInvalid
+from changemaker_core.web.assets.service_workers import SERVICE_WORKERS
+from changemaker_core.web.assets.static import StaticFiles
 from changemaker_core.web.folders import CORE, files_below, package_folders, search_folders
 from changemaker_core.web.languages import is_language
-from changemaker_core.web.service_workers import SERVICE_WORKERS
 from changemaker_core.web.sources.catalogues import parse
 from changemaker_core.web.sources.code import named_templates
 from changemaker_core.web.sources.problem import SourceProblem
 from changemaker_core.web.sources.templates import TemplateSources
-from changemaker_core.web.static import StaticFiles
 from changemaker_core.web.templates import Templates
 
 if TYPE_CHECKING:

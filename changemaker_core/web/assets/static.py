@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from changemaker_core.cache import etags
 from changemaker_core.text import did_you_mean
-from changemaker_core.web.compression import best_encoding, compressed
+from changemaker_core.web.assets.compression import best_encoding, compressed
 from changemaker_core.web.folders import files_below, search_folders
 
 if TYPE_CHECKING:

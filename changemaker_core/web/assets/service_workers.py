@@ -15,7 +15,7 @@ from changemaker_core.text import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from changemaker_core.web.static import StaticFiles
+    from changemaker_core.web.assets.static import StaticFiles
 
 
 @dataclass(frozen=True, slots=True)
