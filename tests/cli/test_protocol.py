@@ -12,8 +12,7 @@ import pytest
 import uvicorn
 
 from changemaker_core.app import create_app
-from changemaker_core.server import uvicorn_bridge
-from changemaker_core.server.uvicorn_bridge import HttpProtocol
+from changemaker_core.server.uvicorn_bridge import HttpProtocol, connection
 from changemaker_core.testing.server import OperatedSite
 
 pytestmark = pytest.mark.database("sqlite")
@@ -244,7 +243,7 @@ def test_a_long_head_is_none_too_long(wire):
 @pytest.fixture
 async def impatient(make_config, monkeypatch):
     """The address of a server that waits half a second for a head."""
-    monkeypatch.setattr(uvicorn_bridge, "HEAD_SECONDS", 0.5)
+    monkeypatch.setattr(connection, "HEAD_SECONDS", 0.5)
     app = create_app(make_config(), [])
     config = uvicorn.Config(app, http=HttpProtocol, lifespan="off", log_config=None)
     server = uvicorn.Server(config)

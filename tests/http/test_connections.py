@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from changemaker_core.app import create_app
-from changemaker_core.server import closing, uvicorn_bridge
-from changemaker_core.server.uvicorn_bridge import HttpProtocol
+from changemaker_core.server.uvicorn_bridge import HttpProtocol, closing
+from changemaker_core.server.uvicorn_bridge.connection import MAX_AHEAD
 from tests.http.wire import answer_to, serving
 
 pytestmark = pytest.mark.database("sqlite")
@@ -121,7 +121,7 @@ async def test_a_connection_goes_on_after_a_small_body_that_was_refused(address)
 
 
 async def test_a_refused_client_that_stops_within_its_body_is_closed(address, monkeypatch):
-    monkeypatch.setattr(uvicorn_bridge, "LINGER_SECONDS", 0.2)
+    monkeypatch.setattr(f"{HttpProtocol.__module__}.LINGER_SECONDS", 0.2)
     monkeypatch.setattr(closing, "LINGER_SECONDS", 0.2)
     response = await answer_to(address, refused_upload(200_000, "/api/large"), b"x" * 100)
     assert response.startswith(b"HTTP/1.1 401")
@@ -153,7 +153,7 @@ async def test_a_client_that_pipelines_and_never_reads_costs_a_buffer(address, p
     await asyncio.sleep(1)
     protocol = protocols[0]
     held = len(protocol._waiting) + protocol.transport.get_write_buffer_size()
-    assert len(protocol.pipeline) <= uvicorn_bridge.MAX_AHEAD
+    assert len(protocol.pipeline) <= MAX_AHEAD
     assert held < MEBIBYTE
     writer.transport.resume_reading()
     for _ in range(count):
