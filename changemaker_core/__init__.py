@@ -59,12 +59,12 @@ if TYPE_CHECKING:
     from changemaker_core.http.request import Response as Response
     from changemaker_core.http.routing import RouteInfo as RouteInfo
     from changemaker_core.http.sessions import flash as flash
+    from changemaker_core.http.streams.csv_tables import csv_stream as csv_stream
     from changemaker_core.http.streams.events import Event as Event
     from changemaker_core.http.streams.events import EventStream as EventStream
+    from changemaker_core.http.streams.excel_tables import xlsx_stream as xlsx_stream
     from changemaker_core.http.streams.files import SendFile as SendFile
     from changemaker_core.http.streams.streamed import Streamed as Streamed
-    from changemaker_core.http.streams.tables import csv_stream as csv_stream
-    from changemaker_core.http.streams.tables import xlsx_stream as xlsx_stream
     from changemaker_core.http.validation import Email as Email
     from changemaker_core.http.validation import SingleLine as SingleLine
     from changemaker_core.identity import Actor as Actor
@@ -128,7 +128,8 @@ _ROOMS = {
     "http.streams.events": "Event EventStream",
     "http.streams.files": "SendFile",
     "http.streams.streamed": "Streamed",
-    "http.streams.tables": "csv_stream xlsx_stream",
+    "http.streams.csv_tables": "csv_stream",
+    "http.streams.excel_tables": "xlsx_stream",
     "http.validation": "Email SingleLine",
     "identity": "Actor Permission Role",
     "jobs": "ChildFailed Cron Interval Job JobFailed JobRun JobStopped LeaseLost RetryPolicy"

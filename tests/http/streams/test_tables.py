@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from changemaker_core import Plugin, Route, Text, csv_stream, endpoint, hookimpl, xlsx_stream
 from changemaker_core.http.errors import ClientGone
 from changemaker_core.http.streams import tables
-from changemaker_core.http.streams.tables import harmless
+from changemaker_core.http.streams.csv_tables import harmless
 from changemaker_core.testing import client_of
 
 pytestmark = pytest.mark.database("sqlite")
