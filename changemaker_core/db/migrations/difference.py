@@ -72,7 +72,7 @@ def differences(
 
 
 def _create(table: Table, phases: _Phases) -> None:
-    phases.create.append(steps.CreateTable(table))
+    phases.create.append(steps.CreateTable(table.name, table))
     others = [index for index in table.indexes.values() if not is_plain(table, index)]
     phases.tighten += [steps.AddIndex(table.name, index) for index in others]
 
@@ -80,7 +80,7 @@ def _create(table: Table, phases: _Phases) -> None:
 def _drop(table: Table, phases: _Phases) -> None:
     others = [index for index in table.indexes.values() if not is_plain(table, index)]
     phases.loosen += [steps.DropIndex(table.name, index) for index in others]
-    phases.drop_tables.append(steps.DropTable(table))
+    phases.drop_tables.append(steps.DropTable(table.name, table))
 
 
 def _change(old: Table, new: Table, values: Mapping[str, Any], phases: _Phases) -> None:

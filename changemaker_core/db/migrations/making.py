@@ -195,8 +195,7 @@ def _phrases(operations: Sequence[Operation]) -> list[str]:
 
 
 def _source(plugin: str, schemas: Sequence[Schema], operations: Sequence[Operation]) -> str:
-    own = [step.new for step in operations if isinstance(step, CreateTable)]
-    own += [step.old for step in operations if isinstance(step, DropTable)]
+    own = [step.schema for step in operations if isinstance(step, CreateTable | DropTable)]
     file = SourceFile(plugin, schemas, own)
     up, down = Source(file), Source(file)
     for step in operations:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from changemaker_core.db.dialects import COMPILERS
 from changemaker_core.db.migrations.source import Call, Source, literal
@@ -16,72 +16,62 @@ if TYPE_CHECKING:
 NO_VALUE: Any = object()
 
 
-class Operation(Protocol):
+@dataclass(frozen=True)
+class Operation:
     """One step. ``table`` is the name that the table has when it is done."""
 
-    @property
-    def table(self) -> str:
-        """The table's name."""
+    table: str
+
+    #: What it does, as in "add events_event.place".
+    summary: ClassVar[str]
+    #: What undoes it, with the same values.
+    opposite: ClassVar[type[Operation]]
+
+    def __init_subclass__(cls, undoes: type[Operation] | None = None) -> None:
+        if undoes is not None:
+            cls.opposite, undoes.opposite = undoes, cls
 
     def describe(self) -> str:
         """Return what it does, as in "add events_event.place"."""
+        return self.summary.format(step=self)
 
     def inverse(self) -> Operation:
         """Return the step that undoes it."""
+        return self.opposite(**vars(self))
 
     def write(self, source: Source) -> None:
         """Write the statements that do it."""
+        raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
-class CreateTable:
+@dataclass(frozen=True)
+class CreateTable(Operation):
     """Create a table with its plain indexes and its checks."""
 
-    new: Table
-
-    @property
-    def table(self) -> str:
-        return self.new.name
-
-    def describe(self) -> str:
-        return f"create {self.table}"
-
-    def inverse(self) -> Operation:
-        return DropTable(self.new)
+    schema: Table
+    summary = "create {step.table}"
 
     def write(self, source: Source) -> None:
-        source.create(self.new)
+        source.create(self.schema)
 
 
-@dataclass(frozen=True, slots=True)
-class DropTable:
+@dataclass(frozen=True)
+class DropTable(Operation, undoes=CreateTable):
     """Drop a table."""
 
-    old: Table
-
-    @property
-    def table(self) -> str:
-        return self.old.name
-
-    def describe(self) -> str:
-        return f"drop {self.table}"
-
-    def inverse(self) -> Operation:
-        return CreateTable(self.old)
+    schema: Table
+    summary = "drop {step.table}"
 
     def write(self, source: Source) -> None:
-        source.drop(self.old)
+        source.drop(self.schema)
 
 
-@dataclass(frozen=True, slots=True)
-class RenameTable:
+@dataclass(frozen=True)
+class RenameTable(Operation):
     """Give a table another name."""
 
-    table: str
     new: str
-
-    def describe(self) -> str:
-        return f"rename {self.table} to {self.new}"
+    summary = "rename {step.table} to {step.new}"
 
     def inverse(self) -> Operation:
         return RenameTable(self.new, self.table)
@@ -90,16 +80,13 @@ class RenameTable:
         source.migrate("rename_table", self.table, self.new)
 
 
-@dataclass(frozen=True, slots=True)
-class RenameColumn:
+@dataclass(frozen=True)
+class RenameColumn(Operation):
     """Give a column another name."""
 
-    table: str
     old: str
     new: str
-
-    def describe(self) -> str:
-        return f"rename {self.table}.{self.old} to {self.new}"
+    summary = "rename {step.table}.{step.old} to {step.new}"
 
     def inverse(self) -> Operation:
         return RenameColumn(self.table, self.new, self.old)
@@ -108,16 +95,13 @@ class RenameColumn:
         source.migrate("rename_column", self.table, self.old, self.new)
 
 
-@dataclass(frozen=True, slots=True)
-class AddColumn:
+@dataclass(frozen=True)
+class AddColumn(Operation):
     """Add a column. ``fill`` is what existing rows get."""
 
-    table: str
     column: Column
     fill: Any
-
-    def describe(self) -> str:
-        return f"add {self.table}.{self.column.name}"
+    summary = "add {step.table}.{step.column.name}"
 
     def inverse(self) -> Operation:
         return DropColumn(self.table, self.column)
@@ -133,15 +117,12 @@ class AddColumn:
         source.migrate("add_column", self.table, column.name, made, **options)
 
 
-@dataclass(frozen=True, slots=True)
-class DropColumn:
+@dataclass(frozen=True)
+class DropColumn(Operation):
     """Drop a column. Undone, its rows have a neutral value."""
 
-    table: str
     column: Column
-
-    def describe(self) -> str:
-        return f"drop {self.table}.{self.column.name}"
+    summary = "drop {step.table}.{step.column.name}"
 
     def inverse(self) -> Operation:
         return AddColumn(self.table, self.column, neutral(self.column))
@@ -150,16 +131,13 @@ class DropColumn:
         source.migrate("drop_column", self.table, self.column.name)
 
 
-@dataclass(frozen=True, slots=True)
-class AlterType:
+@dataclass(frozen=True)
+class AlterType(Operation):
     """Give a column another type."""
 
-    table: str
     old: Column
     new: Column
-
-    def describe(self) -> str:
-        return f"change {self.table}.{self.new.name} from {self.old.kind} to {self.new.kind}"
+    summary = "change {step.table}.{step.new.name} from {step.old.kind} to {step.new.kind}"
 
     def inverse(self) -> Operation:
         return AlterType(self.table, self.new, self.old)
@@ -172,19 +150,13 @@ class AlterType:
         source.migrate("alter_column_type", self.table, self.new.name, made, **options)
 
 
-@dataclass(frozen=True, slots=True)
-class RequireValue:
+@dataclass(frozen=True)
+class RequireValue(Operation):
     """Refuse NULL in a column. ``fill`` replaces what is NULL."""
 
-    table: str
     column: str
     fill: Any
-
-    def describe(self) -> str:
-        return f"require {self.table}.{self.column}"
-
-    def inverse(self) -> Operation:
-        return AllowNull(self.table, self.column)
+    summary = "require {step.table}.{step.column}"
 
     def write(self, source: Source) -> None:
         if self.fill is not NO_VALUE:
@@ -194,35 +166,26 @@ class RequireValue:
         source.migrate("add_not_null", self.table, self.column)
 
 
-@dataclass(frozen=True, slots=True)
-class AllowNull:
-    """Allow NULL in a column."""
+@dataclass(frozen=True)
+class AllowNull(Operation, undoes=RequireValue):
+    """Allow NULL in a column. ``fill`` replaces what is NULL when it is undone."""
 
-    table: str
     column: str
-    fill: Any = NO_VALUE
-
-    def describe(self) -> str:
-        return f"allow NULL in {self.table}.{self.column}"
-
-    def inverse(self) -> Operation:
-        return RequireValue(self.table, self.column, self.fill)
+    fill: Any
+    summary = "allow NULL in {step.table}.{step.column}"
 
     def write(self, source: Source) -> None:
         source.migrate("drop_not_null", self.table, self.column)
 
 
-@dataclass(frozen=True, slots=True)
-class SetDefault:
+@dataclass(frozen=True)
+class SetDefault(Operation):
     """Give a column another default, in SQL, or none."""
 
-    table: str
     column: str
     old: str | None
     new: str | None
-
-    def describe(self) -> str:
-        return f"set the default of {self.table}.{self.column} to {self.new}"
+    summary = "set the default of {step.table}.{step.column} to {step.new}"
 
     def inverse(self) -> Operation:
         return SetDefault(self.table, self.column, self.new, self.old)
@@ -234,90 +197,60 @@ class SetDefault:
             source.migrate("add_column_default", self.table, self.column, f"({self.new})")
 
 
-@dataclass(frozen=True, slots=True)
-class AddIndex:
+@dataclass(frozen=True)
+class AddIndex(Operation):
     """Create an index."""
 
-    table: str
     index: Index
-
-    def describe(self) -> str:
-        return f"add the index {self.index.name}"
-
-    def inverse(self) -> Operation:
-        return DropIndex(self.table, self.index)
+    summary = "add the index {step.index.name}"
 
     def write(self, source: Source) -> None:
         source.add_index(self.table, self.index)
 
 
-@dataclass(frozen=True, slots=True)
-class DropIndex:
+@dataclass(frozen=True)
+class DropIndex(Operation, undoes=AddIndex):
     """Drop an index."""
 
-    table: str
     index: Index
-
-    def describe(self) -> str:
-        return f"drop the index {self.index.name}"
-
-    def inverse(self) -> Operation:
-        return AddIndex(self.table, self.index)
+    summary = "drop the index {step.index.name}"
 
     def write(self, source: Source) -> None:
         source.migrate("drop_index", self.table, self.index.name)
 
 
-@dataclass(frozen=True, slots=True)
-class AddCheck:
+@dataclass(frozen=True)
+class AddCheck(Operation):
     """Add a check."""
 
-    table: str
     name: str
     check: str
-
-    def describe(self) -> str:
-        return f"add the check {self.name}"
-
-    def inverse(self) -> Operation:
-        return DropCheck(self.table, self.name, self.check)
+    summary = "add the check {step.name}"
 
     def write(self, source: Source) -> None:
         made = Call("peewee.SQL", literal(self.check))
         source.migrate("add_constraint", self.table, self.name, made)
 
 
-@dataclass(frozen=True, slots=True)
-class DropCheck:
+@dataclass(frozen=True)
+class DropCheck(Operation, undoes=AddCheck):
     """Drop a check."""
 
-    table: str
     name: str
     check: str
-
-    def describe(self) -> str:
-        return f"drop the check {self.name}"
-
-    def inverse(self) -> Operation:
-        return AddCheck(self.table, self.name, self.check)
+    summary = "drop the check {step.name}"
 
     def write(self, source: Source) -> None:
         source.migrate("drop_constraint", self.table, self.name)
 
 
-@dataclass(frozen=True, slots=True)
-class AddReference:
+@dataclass(frozen=True)
+class AddReference(Operation):
     """Make a column refer to another table."""
 
-    table: str
     column: str
     to: Reference
-
-    def describe(self) -> str:
-        return f"let {self.table}.{self.column} refer to {self.to.table}"
-
-    def inverse(self) -> Operation:
-        return DropReference(self.table, self.column, self.to)
+    summary = "let {step.table}.{step.column} refer to {step.to.table}"
 
     def write(self, source: Source) -> None:
         options = {"on_delete": self.to.on_delete, "on_update": self.to.on_update}
@@ -332,19 +265,13 @@ class AddReference:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class DropReference:
+@dataclass(frozen=True)
+class DropReference(Operation, undoes=AddReference):
     """Make a column refer to no table."""
 
-    table: str
     column: str
     to: Reference
-
-    def describe(self) -> str:
-        return f"let {self.table}.{self.column} no longer refer to {self.to.table}"
-
-    def inverse(self) -> Operation:
-        return AddReference(self.table, self.column, self.to)
+    summary = "let {step.table}.{step.column} no longer refer to {step.to.table}"
 
     def write(self, source: Source) -> None:
         source.migrate("drop_foreign_key_constraint", self.table, self.column)
