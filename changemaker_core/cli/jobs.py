@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from changemaker_core.cli.common import pass_site, say
+from changemaker_core.jobs import JobState, cancel_job
+from changemaker_core.jobs import jobs as find_jobs
 from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
     from changemaker_core.jobs import JobView
     from changemaker_core.site import Site
-
-STATES = ("queued", "running", "at_risk", "done", "dead", "unknown", "cancelled")
 
 
 @click.group()
@@ -24,13 +24,11 @@ def jobs() -> None:
 @jobs.command("list")
 @pass_site
 @click.option("--queue", help="Only jobs of this queue.")
-@click.option("--state", type=click.Choice(STATES), help="Only jobs in this state.")
+@click.option("--state", type=click.Choice(get_args(JobState)), help="Only jobs in this state.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print an object.")
 def list_jobs(site: Site, queue: str | None, state: str | None, limit: int, as_json: bool) -> None:
     """List jobs that wait, run, or ended in the last days, newest first."""
-    from changemaker_core.jobs import jobs as find_jobs
-
     found = site.db.sync.all(find_jobs(queue=queue, state=state, limit=limit))
     if as_json:
         import msgspec
@@ -49,7 +47,6 @@ def cancel(site: Site, job_id: str) -> None:
     A job that waits does not run. One that is running ends when it next looks for that.
     """
     from changemaker_core.db import InvalidId
-    from changemaker_core.jobs import cancel_job
 
     try:
         job = site.db.sync.write(cancel_job, job_id)

@@ -37,7 +37,7 @@ from changemaker_core.jobs.held_queues.hold import (
     holds,
     waiting_jobs,
 )
-from changemaker_core.jobs.models import CoreJob
+from changemaker_core.jobs.models import CoreJob, JobState
 from changemaker_core.jobs.outbox import Outbox, subscription_job
 from changemaker_core.jobs.purge import core_jobs
 from changemaker_core.jobs.queries import (
@@ -68,6 +68,7 @@ __all__ = [
     "JobDetail",
     "JobFailed",
     "JobRun",
+    "JobState",
     "JobStopped",
     "JobView",
     "LeaseLost",

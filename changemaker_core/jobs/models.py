@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import peewee
 
 from changemaker_core.db import Model, UtcField, UUIDField, new_id
+
+#: The states of a job: those of one that is not finished, then those in which one ends.
+JobState = Literal["queued", "running", "at_risk", "done", "dead", "unknown", "cancelled"]
 
 
 class CoreJob(Model):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -24,6 +24,7 @@ from changemaker_core.jobs import (
     REASONS,
     Hold,
     JobDetail,
+    JobState,
     JobView,
     QueueDepth,
     cancel_job,
@@ -61,9 +62,7 @@ class JobQuery(CursorQuery, frozen=True, kw_only=True):
     """Filters of the list of jobs."""
 
     queue: str | None = None
-    state: (
-        Literal["queued", "running", "at_risk", "done", "dead", "unknown", "cancelled"] | None
-    ) = None
+    state: JobState | None = None
 
 
 class HealthResource:
