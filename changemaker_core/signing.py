@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hmac
 from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
 
@@ -49,7 +48,7 @@ class Signer:
         """
         expires = None if lasts is None else int((self._clock() + lasts).timestamp())
         payload = msgspec.json.encode((expires, value))
-        return _encoded(_mac(self._keys[0], payload) + payload)
+        return to_base64url(_mac(self._keys[0], payload) + payload)
 
     @overload
     def read(self, token: str) -> Any: ...
@@ -61,7 +60,12 @@ class Signer:
         Raises ``SignatureExpired``, or ``BadSignature`` for any other text. Uncaught in a
         responder, either is a 404 which says that the link is not valid any more.
         """
-        raw = _decoded(token)
+        if len(token) > MAX_TOKEN:
+            raise BadSignature("the token is too long")
+        try:
+            raw = from_base64url(token)
+        except ValueError:
+            raise BadSignature("the token is not base64url") from None
         mac, payload = raw[:_MAC_BYTES], raw[_MAC_BYTES:]
         # Every key is tried, so that the time taken does not depend on which one it was.
         if not any([hmac.compare_digest(mac, _mac(key, payload)) for key in self._keys]):
@@ -80,19 +84,15 @@ def _mac(key: bytes, payload: bytes) -> bytes:
     return hmac.digest(key, payload, "sha256")[:_MAC_BYTES]
 
 
-def _encoded(raw: bytes) -> str:
+def to_base64url(raw: bytes) -> str:
+    """Return bytes as base64url, without padding."""
     return base64.urlsafe_b64encode(raw).decode().rstrip("=")
 
 
-def _decoded(token: str) -> bytes:
-    """Return the bytes of a token; raise ``BadSignature`` for other text."""
-    if len(token) > MAX_TOKEN:
-        raise BadSignature("the token is too long")
-    try:
-        raw = base64.urlsafe_b64decode(token.encode("ascii") + b"=" * (-len(token) % 4))
-    except (ValueError, binascii.Error):
-        raise BadSignature("the token is not base64url") from None
-    # Python's decoder skips foreign characters: each token is accepted in one spelling only.
-    if _encoded(raw) != token:
-        raise BadSignature("the token is not written as base64url is")
+def from_base64url(text: str) -> bytes:
+    """Return the bytes of what ``to_base64url`` wrote; raise ``ValueError`` for other text."""
+    raw = base64.urlsafe_b64decode(text.encode("ascii") + b"=" * (-len(text) % 4))
+    # Python's decoder skips foreign characters: bytes are accepted in one spelling only.
+    if to_base64url(raw) != text:
+        raise ValueError("the text is not written as base64url is")
     return raw

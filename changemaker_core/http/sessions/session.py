@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import hmac
 import secrets
@@ -12,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
+from changemaker_core.signing import from_base64url, to_base64url
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
@@ -66,13 +65,13 @@ class Session:
         It is masked anew each time, so that compressed responses do not reveal it (BREACH).
         """
         mask = secrets.token_bytes(_SECRET_BYTES)
-        return base64.urlsafe_b64encode(mask + _xor(mask, self._secret())).decode()
+        return to_base64url(mask + _xor(mask, self._secret()))
 
     def is_csrf_token(self, sent: str) -> bool:
         """Return whether ``sent`` is a token of this session."""
         try:
-            token = base64.urlsafe_b64decode(sent.encode("ascii"))
-        except (UnicodeEncodeError, binascii.Error):
+            token = from_base64url(sent)
+        except ValueError:
             return False
         mask, masked = token[:_SECRET_BYTES], token[_SECRET_BYTES:]
         return len(token) == 2 * _SECRET_BYTES and hmac.compare_digest(
