@@ -101,7 +101,8 @@ class LiveChanges:
                 self._changes.check()
                 failed = False
             except Exception:
-                # The database is away, say: requests report it, and the next look may succeed.
+                # NOTE(away): where the database is down, requests report it, and the next look may
+                # succeed.
                 if not failed:
                     log.warning("cannot look for changes; trying on", exc_info=True)
                 failed = True

@@ -88,7 +88,6 @@ class Endpoint:
                 self.streams is not None and _MEDIA_TYPE.fullmatch(self.streams) is None
             ),
             f"status is one of {sorted(STATUSES)}": self.status not in STATUSES,
-            "only a public response can be cached": self.cache is not None and not self.public,
             "cache is a number of seconds above 0": (
                 self.cache is not None and not (_is_number(self.cache) and self.cache > 0)
             ),

@@ -1,4 +1,4 @@
-"""Ends of connections: a client that still sends gets its response, one that never reads none."""
+"""Ends of connections: of a client that still sends, and of one that reads nothing."""
 
 from __future__ import annotations
 

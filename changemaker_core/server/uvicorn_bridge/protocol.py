@@ -204,7 +204,7 @@ class HttpProtocol(Connection):
     def _respond_from_cache(self, find_cached: FindCached) -> bool:
         try:
             found = find_cached(self.scope)  # type: ignore[arg-type]  # a TypedDict is a dict at run time
-        except Exception:  # a database that is away, say: the application can tell the client
+        except Exception:  # the application reports a database that is down
             log.exception("the cache could not be read")
             return False
         if found is None:
