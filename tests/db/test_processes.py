@@ -53,7 +53,8 @@ def test_a_hundred_writers_in_three_processes_all_write_soon(
         process.stdin.flush()
     reports = [json.loads(process.communicate()[0]) for process in processes]
     assert [report["errors"] for report in reports] == [[], [], []]
-    assert max(report["longest"] for report in reports) < 2.0
+    took = max(report["took"] for report in reports)
+    assert max(report["longest"] for report in reports) < max(2.0, took / 2), "one was starved"
     assert database.sync.read(count, Row) == sum(shares) * 10
 
 

@@ -173,7 +173,7 @@ async def test_what_is_no_use_is_an_error_in_time(serve, ask, behave, error):
     async with serve(behave) as url:
         with pytest.raises(error):
             await ask(url)
-    assert time.monotonic() - began < LIMITS.total + 1
+    assert time.monotonic() - began < LIMITS.total + 20  # it does not hang
 
 
 async def test_an_unreachable_server(ask):

@@ -11,9 +11,12 @@ import peewee
 import pytest
 
 from changemaker_core.db import Database, Model, Query, UUIDField, compiled, migrations, new_id
+from changemaker_core.db.postgresql.replicas import RESPONSE_SECONDS
 from tests.bench.processes import wait_until
 
 ROUNDS = 100
+#: Seconds by which ``late_replica`` lags.
+DELAY = 10
 
 
 class Item(Model):
@@ -120,11 +123,13 @@ async def test_a_replica_that_lags_is_used_only_for_what_did_not_change(late_rep
         # All that was committed before is behind it, once its delay is over.
         await until_read_from(reader, replica, stills(), "replicatest_still")
         await until_read_from(reader, replica, number_of("a"), "replicatest_item")
-        began = time.monotonic()
+        caught_up = time.monotonic() + DELAY
         for number in range(ROUNDS):
             await writer.write(put, "a", number)
             assert await reader.one(number_of("a")) == number
-        assert time.monotonic() - began < 8, "the replica had caught up: nothing was tested"
+            if time.monotonic() > caught_up - 2:
+                break  # a slow machine: what is read from now on tests nothing
+        assert number > 0
         before = reads(replica, "replicatest_still")
         assert await reader.all(stills()) == []
         assert reads(replica, "replicatest_still") == before + 1
@@ -163,7 +168,7 @@ async def test_a_replica_that_dies_or_hangs_costs_no_answer(primary, replica_of,
             await asyncio.to_thread(replica.resume)
             await until(lambda: not database.engine.replicas.states[0].problem)
             stop.set()
-        assert slowest < 3
+        assert slowest < 10 * RESPONSE_SECONDS, "it waited for the replica"
         await until_read_from(database, replica, number_of("a"), "replicatest_item")
 
 

@@ -6,6 +6,7 @@ import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
+from changemaker_core.shared.worker import DEQUEUE_TIMEOUT
 from tests.bench.processes import wait_until
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ Fixture = Any
 MESSAGES = 7
 
 
-def test_a_message_reaches_smtp_within_two_seconds(
+def test_a_ticket_wakes_a_worker_that_waits(
     serving: Fixture, working: Fixture, smtp_server: SmtpServer, senders: Fixture
 ) -> None:
     for _ in range(2):
@@ -30,5 +31,5 @@ def test_a_message_reaches_smtp_within_two_seconds(
         wait_until(lambda sender=sender: sender in senders())
         waits.append(smtp_server.received[-1].at - began)
     print("seconds to SMTP:", [round(wait, 2) for wait in waits])
-    assert statistics.median(waits) < 2
+    assert statistics.median(waits) < DEQUEUE_TIMEOUT, "they came when a worker looked by itself"
     assert len(senders()) == len(set(senders())) == MESSAGES
