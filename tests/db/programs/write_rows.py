@@ -1,4 +1,4 @@
-"""Many threads of one process that write; prints how long the longest write and all took, as JSON."""
+"""Threads of one process that write; prints how long the longest write and all took (JSON)."""
 
 from __future__ import annotations
 
