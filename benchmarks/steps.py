@@ -24,7 +24,6 @@ import psycopg2
 from changemaker_core import Config, Site, Tx
 from changemaker_core.testing.postgres import PostgresCluster
 from changemaker_core.testing.server import OperatedSite
-from changemaker_core.testing.valkey import ValkeyServer
 from changemaker_influence.campaigns import services as campaigns
 from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
 from changemaker_influence.emails import services
@@ -33,6 +32,7 @@ from changemaker_influence.emails.recipients import Recipient
 from tests.bench.kill import smtp_process
 from tests.bench.load import Load
 from tests.bench.processes import wait_until
+from tests.bench.valkey import ValkeyServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

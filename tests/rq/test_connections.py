@@ -18,9 +18,9 @@ from changemaker_core.shared.connection import connect, server_version
 from changemaker_core.shared.tickets import TicketSender
 from changemaker_core.shared.work_horse import TICKET_SECONDS
 from changemaker_core.testing.ports import free_port
-from changemaker_core.testing.valkey import ValkeyServer
 from tests.bench.certificate import make_certificate
 from tests.bench.processes import running, stop, wait_until
+from tests.bench.valkey import ValkeyServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

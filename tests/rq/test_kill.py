@@ -15,7 +15,6 @@ import pytest
 
 from changemaker_core.jobs import CoreJob
 from changemaker_core.shared.tickets import TicketSender
-from changemaker_core.testing.smtp import read_log
 from tests.bench import lanes
 from tests.bench.kill import (
     drain_to_the_end,
@@ -24,12 +23,13 @@ from tests.bench.kill import (
     smtp_process,
 )
 from tests.bench.processes import start
+from tests.bench.smtp_process import read_log
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from changemaker_core.testing.valkey import ValkeyServer
     from tests.bench.jobs_only_site import JobsOnlySite
+    from tests.bench.valkey import ValkeyServer
 
 Fixture = Any
 

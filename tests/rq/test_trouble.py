@@ -14,7 +14,7 @@ import pytest
 from tests.bench.processes import wait_until
 
 if TYPE_CHECKING:
-    from changemaker_core.testing.valkey import ValkeyServer
+    from tests.bench.valkey import ValkeyServer
 
 Fixture = Any
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from changemaker_core.testing.server import OperatedSite
     from changemaker_core.testing.smtp import SmtpServer
-    from changemaker_core.testing.valkey import ValkeyServer
     from tests.bench.jobs_only_site import JobsOnlySite
+    from tests.bench.valkey import ValkeyServer
 
 Fixture = Any
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from changemaker_core.testing.smtp import read_log
 from changemaker_influence.campaigns import services as campaigns
 from changemaker_influence.campaigns.models import EmailTally
 from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
@@ -25,6 +24,7 @@ from tests.bench.kill import (
     kill_while_draining,
     smtp_process,
 )
+from tests.bench.smtp_process import read_log
 
 MAILS = int(os.environ.get("CHANGEMAKER_KILL_MAILS", "500"))
 KILLS = int(os.environ.get("CHANGEMAKER_KILLS", "10"))

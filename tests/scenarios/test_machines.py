@@ -21,11 +21,11 @@ import pytest
 
 from changemaker_core.testing.postgres import PostgresCluster
 from changemaker_core.testing.server import OperatedSite
-from changemaker_core.testing.smtp import read_log
 from tests.bench import processes
 from tests.bench.kill import judge, smtp_process
 from tests.bench.netns import machines
 from tests.bench.processes import wait_until
+from tests.bench.smtp_process import read_log
 
 pytestmark = [pytest.mark.netns, pytest.mark.postgresql]
 

@@ -81,7 +81,7 @@ class ValkeyServer:
 
     def start(self) -> None:
         """Start it, empty, and wait until it responds."""
-        self._process = subprocess.Popen(  # noqa: S603  # the program we looked for
+        self._process = subprocess.Popen(  # the program we looked for
             self._command(), stdout=subprocess.DEVNULL, cwd=self._folder
         )
         deadline = time.monotonic() + _START_SECONDS
