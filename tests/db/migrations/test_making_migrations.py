@@ -24,7 +24,7 @@ from changemaker_core.db.errors import MigrationFailed, MigrationsRefused
 from changemaker_core.db.migrations.making import _title, drift
 from changemaker_core.db.migrations.making import make as make_migration
 from changemaker_core.db.migrations.operations import RenameTable
-from tests.db.schemas import live_schema
+from tests.db.migrations.schemas import live_schema
 
 
 @pytest.fixture
