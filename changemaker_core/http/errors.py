@@ -138,6 +138,13 @@ class TooLarge(_Known):
     known_title = Text("The request is too large.")
 
 
+class UnsupportedMediaType(_Known):
+    """The body is of another type than the route reads."""
+
+    known_status, known_code = 415, "unsupported_media_type"
+    known_title = Text("This content type is not supported.")
+
+
 class Unavailable(_Known):
     """A service that is needed is down; a retry later may work."""
 

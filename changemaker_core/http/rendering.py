@@ -21,8 +21,10 @@ from changemaker_core.http.errors import (
     Invalid,
     NotFound,
     Problem,
+    TooLarge,
     TooManyRequests,
     Unavailable,
+    UnsupportedMediaType,
 )
 from changemaker_core.http.sessions import Flash, csrf
 from changemaker_core.http.streams.streamed import Streamed
@@ -55,11 +57,11 @@ _DATABASE_RETRY = "2"
 _IMAGES_RETRY = "30"
 #: Codes and titles for what Falcon itself rejects.
 _OF_FALCON = {
-    400: ("bad_request", Text("The request could not be understood.")),
-    404: ("not_found", Text("Not found.")),
     405: ("method_not_allowed", Text("This method is not allowed here.")),
-    413: ("too_large", Text("The request is too large.")),
-    415: ("unsupported_media_type", Text("This content type is not supported.")),
+    **{
+        each.known_status: (each.known_code, each.known_title)
+        for each in (BadRequest, NotFound, TooLarge, UnsupportedMediaType)
+    },
 }
 
 STATUS_LINES = {code: falcon.code_to_http_status(code) for code in range(200, 600)}

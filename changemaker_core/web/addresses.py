@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def absolute_url(base_url: str, path: str) -> str:
@@ -15,6 +18,12 @@ def absolute_url(base_url: str, path: str) -> str:
     if not path.startswith("/"):
         raise ValueError(f"{path!r} is not a path of this site: begin it with a /")
     return base_url + path
+
+
+def path_problems(path: str) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with a path that a plugin declares, and how to fix it."""
+    if not path.startswith("/") or path.startswith("//"):
+        yield f"{path!r} is not a path of this site.", "Begin it with one /."
 
 
 def with_query(query: str, /, **changes: Any) -> str:

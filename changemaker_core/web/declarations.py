@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from changemaker_core.plugin.contributions import Kind
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from changemaker_core.web.addresses import path_problems
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +30,9 @@ class NavigationEntry:
     permission: str | None = None
 
 
-def _path_problems(item: HomePage | NavigationEntry) -> Iterator[tuple[str, str]]:
-    if not item.path.startswith("/") or item.path.startswith("//"):
-        yield f"{item.path!r} is not a path of this site.", "Begin it with one /."
-
-
-HOME_PAGES: Kind[HomePage] = Kind("cm_register_home_page", HomePage, problems=_path_problems)
+HOME_PAGES: Kind[HomePage] = Kind(
+    "cm_register_home_page", HomePage, problems=lambda page: path_problems(page.path)
+)
 NAVIGATION: Kind[NavigationEntry] = Kind(
-    "cm_register_navigation", NavigationEntry, problems=_path_problems
+    "cm_register_navigation", NavigationEntry, problems=lambda entry: path_problems(entry.path)
 )

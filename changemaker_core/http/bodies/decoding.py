@@ -16,6 +16,7 @@ from changemaker_core.http.errors import (
     FieldError,
     Invalid,
     Problem,
+    UnsupportedMediaType,
 )
 from changemaker_core.http.sessions import csrf
 from changemaker_core.http.validation import errors_of, field_names, list_names
@@ -112,12 +113,7 @@ def _decoder(struct: type[T]) -> msgspec.json.Decoder[T]:
 def _expect(req: Request, pattern: re.Pattern[str], expected: str) -> None:
     sent = (req.content_type or "").partition(";")[0].strip().lower()
     if not pattern.fullmatch(sent):
-        raise Problem(
-            415,
-            "unsupported_media_type",
-            Text("This content type is not supported."),
-            detail=Text("Send it as {expected}.", expected=expected),
-        )
+        raise UnsupportedMediaType(Text("Send it as {expected}.", expected=expected))
 
 
 def _plain(raw: bytes) -> Any:

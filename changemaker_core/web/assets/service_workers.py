@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from changemaker_core.plugin.contributions import Claim, Kind
 from changemaker_core.text import did_you_mean
+from changemaker_core.web.addresses import path_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -39,13 +40,11 @@ def _claims(worker: ServiceWorker, plugin: str) -> Iterator[Claim]:
     yield Claim("scope of a service worker", worker.scope)
 
 
-def _problems(worker: ServiceWorker) -> Iterator[tuple[str, str]]:
-    if not worker.scope.startswith("/") or worker.scope.startswith("//"):
-        yield f"{worker.scope!r} is not a path of this site.", "Begin the scope with one /."
-
-
 SERVICE_WORKERS: Kind[ServiceWorker] = Kind(
-    "cm_register_service_workers", ServiceWorker, _claims, _problems
+    "cm_register_service_workers",
+    ServiceWorker,
+    _claims,
+    lambda worker: path_problems(worker.scope),
 )
 
 
