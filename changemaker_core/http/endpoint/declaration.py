@@ -198,24 +198,8 @@ def endpoint(
     bytes (with ``produces`` or ``resp.content_type``), or ``None`` where it has filled ``resp``
     itself. A wrong declaration raises TypeError or ValueError as soon as it is imported.
     """
-    options = {
-        "public": public,
-        "permission": permission,
-        "on": on,
-        "body": body,
-        "query": query,
-        "form": form,
-        "streams": streams,
-        "response": response,
-        "status": status,
-        "responses": responses or {},
-        "produces": produces,
-        "rate_limit": rate_limit,
-        "cache": cache,
-        "varies": varies,
-        "max_body": max_body,
-        "csp": csp or {},
-    }
+    options = dict(locals())  # every argument, by its name
+    options |= {"responses": responses or {}, "csp": csp or {}}
     configured = {name: options.pop(name) for name in _CONFIGURABLE if callable(options[name])}
     if isinstance(rate_limit, str):
         options["rate_limit"] = Rate.parse(rate_limit)
