@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: The response header that names the upstream: ``127.0.0.1:4100``.
 UPSTREAM_HEADER = "x-upstream"
-_PATIENCE = 20.0
+_PATIENCE = 60.0
 
 #: What surrounds the file under test, which stays as it was made. ``add_header`` holds for every
 #: location that has none of its own.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 #: Seconds that a command or a server's start may take on a slow machine.
-PATIENCE = 60
+PATIENCE = 120
 #: The command of the environment that runs the tests.
 COMMAND = str(Path(sys.executable).with_name("changemaker"))
 

@@ -19,7 +19,7 @@ class Campaigner:
     """
 
     def __init__(self, address: str, site: OperatedSite | None = None) -> None:
-        self.client = httpx.Client(base_url=address, timeout=30)
+        self.client = httpx.Client(base_url=address, timeout=90)
         if site is not None:
             who = {"email": site.admin_email, "password": site.admin_password}
             session = self.client.post("/api/auth/login", json=who).raise_for_status().json()

@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 #: Seconds after which a request without an answer has failed.
-PATIENCE = 20
+PATIENCE = 60
 
 
 @dataclass

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 #: Seconds until a start or a message must have happened, on a slow machine.
-PATIENCE = 60.0
+PATIENCE = 120.0
 #: The line that a program prints when its signal handlers are installed and its work begins.
 READY = "ready"
 _ROOT = Path(__file__).parents[2]

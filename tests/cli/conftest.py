@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 #: Seconds that anything may take on a busy machine before a test gives up.
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Cli:
             env=self.environment(**environ),
             capture_output=True,
             text=True,
-            timeout=PATIENCE * 2,
+            timeout=PATIENCE,
         )
 
     def start(self, *arguments: object, **environ: str) -> Server:

@@ -262,7 +262,7 @@ async def impatient(make_config, monkeypatch):
 async def test_a_late_head_is_refused(impatient, begun, response):
     reader, writer = await asyncio.open_connection(*impatient)
     writer.write(begun)
-    said = await asyncio.wait_for(reader.read(), 20)
+    said = await asyncio.wait_for(reader.read(), 60)
     assert said.startswith(response) and bool(said) == bool(response)
     writer.close()
 
@@ -273,9 +273,9 @@ async def test_the_time_for_a_head_begins_anew_after_a_response(impatient):
         writer.write(b"GET /api/health/live HTTP/1.1\r\nHos")
         await asyncio.sleep(0.2)
         writer.write(b"t: x\r\n\r\n")
-        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 60)
         assert head.startswith(b"HTTP/1.1 200 ")
-        await asyncio.wait_for(reader.readexactly(len(b'{"status":"ok"}')), 20)
+        await asyncio.wait_for(reader.readexactly(len(b'{"status":"ok"}')), 60)
         await asyncio.sleep(0.5)
     writer.close()
 

@@ -58,7 +58,7 @@ def sqlite(sqlite_url):
 def test_a_full_disk_is_unavailable_and_later_is_not(sqlite_url, run_program):
     """A real process, whose files may not grow: the kernel refuses the write."""
     process = run_program("fill_disk.py", sqlite_url, 2_000_000)
-    lines = process.communicate(timeout=60)[0].splitlines()
+    lines = process.communicate(timeout=120)[0].splitlines()
     assert [line.split()[0] for line in lines] == ["written", "unavailable", "written", "3"]
 
 
@@ -72,12 +72,12 @@ async def test_a_process_that_hangs_with_the_turn_to_write_holds_nobody_up(
     for _ in range(2):  # those that wait as well as those that come later
         writes = [sqlite.write(create) for _ in range(3)]
         writes.append(asyncio.to_thread(sqlite.sync.write, create))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             results = await asyncio.gather(*writes, return_exceptions=True)
         assert {type(result) for result in results} == {DatabaseUnavailable}
     assert "another process keeps the turn to write" in caplog.text
     process.kill()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             with contextlib.suppress(DatabaseUnavailable):
                 await sqlite.write(create)

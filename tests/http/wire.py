@@ -41,7 +41,7 @@ async def answer_to(address, *chunks, pause=0.0):
             with contextlib.suppress(ConnectionError):
                 await writer.drain()
             await asyncio.sleep(pause)
-        return await asyncio.wait_for(reader.read(), 10)
+        return await asyncio.wait_for(reader.read(), 60)
     except ConnectionError:
         return b"closed"
     finally:

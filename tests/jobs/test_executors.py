@@ -171,7 +171,7 @@ def test_leases_are_renewed_while_jobs_run_and_long_runs_are_reported(
 
     def hang(run: JobRun) -> None:
         runs.append(run.attempt)
-        wait_until(lambda: "has been running for" in caplog.text, 20)
+        wait_until(lambda: "has been running for" in caplog.text)
 
     sites = [make_site(Job("test.hang", hang), clock=utcnow) for _ in range(2)]
     put(sites[0], "test.hang")
@@ -282,7 +282,7 @@ def test_a_commit_wakes_the_runner_of_its_process(
     runner.start()
     for number in range(20):
         put(site, "test.job", number=number)
-        wait_until(lambda at=number: ran == list(range(at + 1)), 20)
+        wait_until(lambda at=number: ran == list(range(at + 1)))
     runner.stop()
 
 

@@ -56,7 +56,7 @@ def results(tmp_path_factory):
         [*command, *program, *URLS.values()],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         env=environment,
     )
     assert ran.returncode == 0, ran.stderr

@@ -37,7 +37,7 @@ FILES = {
     "changemaker_deploy": (*_EVERY, r"/templates/nginx\.conf\.j2$"),
     "changemaker_influence": (*_EVERY, *_PLUGIN),
 }
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 pytestmark = pytest.mark.packaging
 

@@ -43,7 +43,7 @@ def run(shelf: Shelf, *arguments: str, **environ: str) -> subprocess.CompletedPr
         },
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 

@@ -76,7 +76,7 @@ class Load:
         time.sleep(NOTICE)
         path = f"/api/public/campaigns/{self._campaign['slug']}"
         # A new connection, which either process may take.
-        with httpx.Client(base_url=self._organiser.client.base_url, timeout=30) as fresh:
+        with httpx.Client(base_url=self._organiser.client.base_url, timeout=90) as fresh:
             seen = self._note(time.monotonic(), fresh.get(path))
         if seen.is_success and seen.json()["description"] != f"Version {number}":
             self.stale.append((number, seen.json()["description"]))
@@ -134,7 +134,7 @@ def test_a_database_that_restarts_and_crashes(crashing, operated, person, ask, s
         assert all(any(d <= end and at <= last for d, _, last in outages) for at, end in failed)
         # What was in hand when it ended is found again when its lease ends: have it end now.
         ask(url, "UPDATE core_job SET due_at = now() WHERE lease IS NOT NULL AND due_at > now()")
-        wait_until(lambda: open_jobs(ask, url) == 0, 30)
+        wait_until(lambda: open_jobs(ask, url) == 0)
         assert children(process) == before
     times = Counter(sender_of(received) for received in smtp_server.received)
     rows = ask(url, "SELECT sender_email FROM influence_campaign_email WHERE status = 'UNKNOWN'")
@@ -158,9 +158,9 @@ def test_a_process_that_begins_while_it_is_away_waits_for_it(crashing, operated,
         time.sleep(4)
         assert process.poll() is None
         crashing.resume()
-        wait_until(lambda: _answers(address), 30)
+        wait_until(lambda: _answers(address))
         assert organiser.campaign()["status"] == "ACTIVE"
-        wait_until(lambda: len(children(process)) == 2, 30)
+        wait_until(lambda: len(children(process)) == 2)
         assert children(process).isdisjoint(first)
 
 
@@ -178,7 +178,7 @@ def sender_of(received):
 def wait_until_all_work(address, organiser, smtp_server):
     """Both web processes have answered, and the runner has sent a message."""
     organiser.send(organiser.campaign()["id"], "first@example.org")
-    wait_until(lambda: smtp_server.received, 30)
+    wait_until(lambda: smtp_server.received)
     seen = set()
 
     def both():
@@ -186,7 +186,7 @@ def wait_until_all_work(address, organiser, smtp_server):
         seen.add(httpx.get(f"{address}/api/health/live").headers["X-Request-ID"].split("-")[0])
         return len(seen) == 2
 
-    wait_until(both, 30)
+    wait_until(both)
 
 
 def open_jobs(ask, url):

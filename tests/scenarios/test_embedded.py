@@ -90,7 +90,7 @@ class Host:
         self.process, self.origin, self.log = process, origin, log
 
     def get(self, path: str) -> tuple[int, str]:
-        with urllib.request.urlopen(self.origin + path, timeout=30) as response:  # noqa: S310
+        with urllib.request.urlopen(self.origin + path, timeout=90) as response:  # noqa: S310
             return response.status, response.read().decode()
 
 
@@ -146,7 +146,7 @@ def test_the_host_keeps_its_own_pages_and_the_site_its_prefix(host: Host) -> Non
 
 
 def test_streams_flow_and_the_server_stops(host: Host) -> None:
-    with urllib.request.urlopen(f"{host.origin}/act/ticks", timeout=30) as stream:  # noqa: S310
+    with urllib.request.urlopen(f"{host.origin}/act/ticks", timeout=90) as stream:  # noqa: S310
         assert stream.headers["content-type"].startswith("text/event-stream")
         lines = [stream.readline() for _ in range(6)]
         assert b'data: {"tick":0}\n' in lines

@@ -140,5 +140,5 @@ def test_a_job_that_does_not_end_gives_its_lease_back(
     assert smtp_server.received == []
     # Nobody waits for the lease's end: the next runner takes it at once, and it is sent once.
     with operated.serve():
-        wait_until(lambda: mail_job(database).state == "done", 20)
+        wait_until(lambda: mail_job(database).state == "done")
     assert len(smtp_server.received) == 1

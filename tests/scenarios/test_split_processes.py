@@ -79,7 +79,7 @@ def concrete(path):
 def test_every_route_answers_from_the_right_process(made, split, front):
     answered, unmounted = {}, []
     table = route_table(made)
-    with httpx.Client(base_url=front, timeout=30) as client:
+    with httpx.Client(base_url=front, timeout=90) as client:
         for path, plugin in table:
             answer = client.options(concrete(path))
             answered[path] = (plugin, answer.headers[nginx.UPSTREAM_HEADER])

@@ -159,7 +159,7 @@ async def test_places_left_are_live(app, visitor, picnic):
         while text not in await sent.get():
             pass
 
-    async with client_of(watched) as follower, asyncio.timeout(20):
+    async with client_of(watched) as follower, asyncio.timeout(60):
         following = asyncio.create_task(follower.get(f"{picnic}/live"))
         await until(b'data: {"left":2}')
         await sign_up(visitor, picnic)

@@ -139,7 +139,7 @@ class Instance:
 
     def has_from(self, origin: Instance) -> list[str]:
         """The notes of ``origin`` that this site shows, in their order."""
-        data = httpx.get(f"{self.url}/api/relay/notes", timeout=30).json()["data"]
+        data = httpx.get(f"{self.url}/api/relay/notes", timeout=90).json()["data"]
         return [note["text"] for note in data if note["origin"] == origin.url]
 
 

@@ -15,7 +15,7 @@ from changemaker_core.testing.server import COMMAND
 
 pytestmark = pytest.mark.systemd
 
-PATIENCE = 60
+PATIENCE = 120
 
 
 @pytest.fixture

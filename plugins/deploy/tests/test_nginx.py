@@ -184,7 +184,7 @@ def test_the_site_learns_the_visitors_address_from_nginx(front):
 def test_usual_bodies_are_bounded_and_large_ones_pass_where_declared(front):
     large = b"x" * (20 * MEBIBYTE)
     near = b"x" * (MEBIBYTE + 1000)  # slightly too large: the site itself responds with 413
-    with httpx.Client(base_url=front, timeout=60) as client:
+    with httpx.Client(base_url=front, timeout=120) as client:
         assert client.post("/campaigns", content=near).json()["body"] == len(near)
         assert client.post("/campaigns", content=large).status_code == 413
         assert client.post("/api/media/7", content=large).status_code == 413
@@ -193,7 +193,7 @@ def test_usual_bodies_are_bounded_and_large_ones_pass_where_declared(front):
 
 def test_a_large_body_is_not_buffered_on_disk(front, processes, tmp_path):
     written = (tmp_path / "nginx" / "body", tmp_path / "nginx" / "proxy")
-    with httpx.Client(base_url=front, timeout=60) as client:
+    with httpx.Client(base_url=front, timeout=120) as client:
         client.post("/api/media", content=b"x" * (20 * MEBIBYTE))
     warnings = (tmp_path / "nginx" / "error.log").read_text()
     assert "buffered to a temporary file" not in warnings

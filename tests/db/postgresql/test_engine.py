@@ -90,7 +90,7 @@ async def test_a_lost_listener_flushes_and_listens_again(postgres, postgresql_ur
     await postgres.changes.start()
     postgres.changes.subscribe(told.append)
     kill()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while None not in told:
             await asyncio.sleep(0.01)
         while postgres.engine.listener.is_cut_off:

@@ -312,7 +312,7 @@ async def test_a_value_that_python_has_none_for_is_the_askers_error(postgres, as
     def founded() -> Query:
         return Town.select(Town.founded_at)
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for _ in range(CONNECTIONS + 1):
             with pytest.raises(ValueError):
                 await postgres.all(founded())

@@ -50,7 +50,7 @@ async def url():
 
 async def test_each_read_is_told_that_the_database_is_unavailable(url):
     database = Database.open(url)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         for _ in range(PoolSettings.read_connections + 1):
             with pytest.raises(DatabaseUnavailable, match=REFUSED):
                 await database.all(numbers(1))

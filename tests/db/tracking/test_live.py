@@ -77,7 +77,7 @@ async def test_it_begins_at_once_and_goes_on_after_each_write(open_app: OpenApp)
     async with open_app(LivePlugin) as app:
         site = app.site
         await site.db.write(create)
-        async with following(site, 0) as turns, asyncio.timeout(10):
+        async with following(site, 0) as turns, asyncio.timeout(60):
             assert await turns.get() == 0
             for count in (1, 2, 3):
                 await site.db.write(tick)
@@ -90,7 +90,7 @@ async def test_it_begins_at_once_and_goes_on_after_each_write(open_app: OpenApp)
 async def test_writes_that_come_together_are_one_turn(open_app: OpenApp) -> None:
     async with open_app(LivePlugin) as app:
         await app.site.db.write(create)
-        async with following(app.site, 0.5) as turns, asyncio.timeout(10):
+        async with following(app.site, 0.5) as turns, asyncio.timeout(60):
             await turns.get()
             for _ in range(20):
                 await app.site.db.write(tick)
@@ -102,7 +102,7 @@ async def test_no_write_is_missed_while_the_loop_is_busy(open_app: OpenApp) -> N
     async with open_app(LivePlugin) as app:
         site = app.site
         await site.db.write(create)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             seen = -1
             async for _ in site.changed("live_tick", interval=0):
                 seen = await site.db.read(Tick.select().count)
@@ -115,7 +115,7 @@ async def test_no_write_is_missed_while_the_loop_is_busy(open_app: OpenApp) -> N
 async def test_a_write_of_another_process_is_noticed(open_app: OpenApp, database_url: str) -> None:
     async with open_app(LivePlugin) as app:
         await app.site.db.write(create)
-        async with following(app.site, 1) as turns, asyncio.timeout(30):
+        async with following(app.site, 1) as turns, asyncio.timeout(60):
             assert await turns.get() == 0
             program = Path(__file__).parents[1] / "programs" / "write_ticks.py"
             process = subprocess.Popen(  # our own program; it is waited for by turns

@@ -59,7 +59,7 @@ async def front(site_address, tmp_path, sends):
 
 @pytest_asyncio.fixture
 async def client(front):
-    async with httpx.AsyncClient(base_url=front, timeout=30) as client:
+    async with httpx.AsyncClient(base_url=front, timeout=90) as client:
         yield client
 
 

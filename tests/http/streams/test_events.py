@@ -105,7 +105,7 @@ async def open_stream(address, path, *, receive_buffer=None):
     reader, writer = await asyncio.open_connection(sock=connection, limit=2**10)
     writer.write(f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             head = await reader.readuntil(b"\r\n\r\n")
         yield reader, head.decode("latin-1")
     finally:
@@ -113,7 +113,7 @@ async def open_stream(address, path, *, receive_buffer=None):
 
 
 async def until(condition):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -155,7 +155,7 @@ async def test_silence_is_filled_with_comments(open_app, monkeypatch):
         open_app(TickingPlugin) as app,
         serving(app, HttpProtocol) as address,
         open_stream(address, "/streams/silent") as (reader, _),
-        asyncio.timeout(10),
+        asyncio.timeout(60),
     ):
         await reader.readuntil(b"\n:\n\n")
 
@@ -163,7 +163,7 @@ async def test_silence_is_filled_with_comments(open_app, monkeypatch):
 @sqlite
 async def test_a_stream_ends_after_its_longest_time(open_app, monkeypatch):
     monkeypatch.setattr(events, "LONGEST_SECONDS", 0.2)
-    async with open_app(TickingPlugin) as app, client_of(app) as client, asyncio.timeout(10):
+    async with open_app(TickingPlugin) as app, client_of(app) as client, asyncio.timeout(60):
         assert parsed((await client.get("/streams/silent")).text) == [{"data": "one"}]
 
 
@@ -244,7 +244,7 @@ async def test_sigterm_ends_open_streams_at_once_and_quietly(tmp_path, options):
             assert time.monotonic() - began < REQUEST_GRACE
             assert status == 0
             for reader in readers:
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     assert (await reader.read()).endswith(b"0\r\n\r\n")
         assert served.errors.read_text() == ""
 
@@ -252,7 +252,7 @@ async def test_sigterm_ends_open_streams_at_once_and_quietly(tmp_path, options):
 @sqlite
 async def test_what_another_process_writes_arrives(tmp_path):
     with Process(tmp_path) as served:
-        async with open_stream(served.address, "/live") as (reader, _), asyncio.timeout(20):
+        async with open_stream(served.address, "/live") as (reader, _), asyncio.timeout(60):
             await reader.readuntil(b'{"count":0}')
             other = Database.open(f"sqlite:///{tmp_path}/site.db")
             await asyncio.to_thread(other.sync.write, tick)
@@ -276,7 +276,7 @@ async def test_events_pass_nginx_as_they_come(open_app, tmp_path):
         await asyncio.to_thread(running.__enter__)
         try:
             async with open_stream(("127.0.0.1", port), "/live") as (reader, _):
-                async with asyncio.timeout(10):
+                async with asyncio.timeout(60):
                     await reader.readuntil(b'{"count":0}')
                     await app.site.db.write(tick)
                     await reader.readuntil(b'{"count":1}')

@@ -31,7 +31,7 @@ def ask_from_two(database, database_url, represent):
             for process in processes:
                 process.stdin.write("begin\n")
                 process.stdin.flush()
-            responses = [process.communicate(timeout=60)[0] for process in processes]
+            responses = [process.communicate(timeout=120)[0] for process in processes]
             assert [process.returncode for process in processes] == [0, 0]
         return [int(response) for response in responses]
 
