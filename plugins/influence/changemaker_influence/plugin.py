@@ -18,9 +18,9 @@ from changemaker_core import (
 from changemaker_influence.config import InfluenceConfig
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator, Iterable, Mapping
 
-    from changemaker_core import Check, Job, Metric, Model, Permission, Role, Site
+    from changemaker_core import Check, Finding, Job, Metric, Model, Permission, Role, Site
     from changemaker_influence.directories.directory import Directory
     from changemaker_influence.directories.lookup import Lookups
 
@@ -122,9 +122,15 @@ class InfluencePlugin(Plugin):
     @hookimpl
     def operations_register_checks(self) -> list[Check]:
         from changemaker_core import Check
-        from changemaker_influence.directories.checks import check_directory
+        from changemaker_influence.directories.checks import check_data, check_directory
 
-        return [Check("influence.directory", check_directory)]
+        def check(site: Site) -> Iterable[Finding]:
+            return check_data(site, self._lookups_of(site).directory)
+
+        return [
+            Check("influence.directory", check_directory),
+            Check("influence.directory_data", check, requires=("migrations",)),
+        ]
 
     @hookimpl
     def influence_register_directories(self, site: Site) -> list[Directory]:

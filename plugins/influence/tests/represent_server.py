@@ -11,6 +11,7 @@ from pathlib import Path
 import changemaker_influence
 
 SAMPLES = Path(changemaker_influence.__file__).parent / "sample_data"
+ODD = (Path(__file__).parent / "data" / "folder" / "K7L1A1.json").read_bytes()
 #: An answer for any code that has no sample of its own.
 ANYBODY = (SAMPLES / "L5G4L3.json").read_bytes()
 
@@ -20,7 +21,7 @@ class RepresentServer:
 
     ``good``, ``not_found``, ``too_many``, ``too_many_for_ages``, ``nested``, ``unprintable``,
     ``unavailable``, ``hang``, ``half``, ``wrong_type``, ``not_json``, ``not_represent``,
-    ``redirect``, ``drip``, ``huge``, ``drop``.
+    ``redirect``, ``drip``, ``huge``, ``drop``, ``odd``, ``useless``.
     """
 
     def __init__(self):
@@ -107,6 +108,13 @@ class RepresentServer:
                 }
                 answer = {"city": "Ottawa\0", "representatives_centroid": [person]}
                 self.reply(200, "application/json", json.dumps(answer).encode())
+
+            def odd(self, code):
+                self.reply(200, "application/json", b"\xef\xbb\xbf" + ODD)
+
+            def useless(self, code):
+                answer = b'{"code": 5, "representatives_centroid": "soon"}'
+                self.reply(200, "application/json", answer)
 
             def unavailable(self, code):
                 self.reply(503, "text/html", b"<h1>Service Unavailable</h1>")

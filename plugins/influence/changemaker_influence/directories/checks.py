@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Final
 
 from changemaker_core import Finding
 from changemaker_influence.config import SAMPLE, InfluenceConfig
+from changemaker_influence.directories.queries import latest_entries
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from changemaker_core import Site
+    from changemaker_influence.directories.directory import Directory
+
+#: Examples that a finding names; the rest is counted.
+_NAMED: Final = 10
 
 
 def check_directory(site: Site) -> Iterator[Finding]:
@@ -23,3 +29,36 @@ def check_directory(site: Site) -> Iterator[Finding]:
         yield Finding("warning", detail, fix)
     else:
         yield Finding("ok", f"Representatives come from {config.directory!r}.")
+
+
+def check_data(site: Site, directory: Directory) -> Iterator[Finding]:
+    """Warn about odd data of the directory, and about offices whose level is not recognised.
+
+    Of a directory on a server, the entries that were fetched last are looked at.
+    """
+    problems: Counter[str] = Counter()
+    offices: Counter[str] = Counter()
+    cached = site.db.sync.all(latest_entries(directory=directory.name)) if directory.cached else ()
+    for entry in (*(each.entry for each in cached), *directory.entries()):
+        problems.update(entry.problems)
+        unknown = (each for each in entry.representatives if each.level is None)
+        offices.update(each.elected_office or "(none)" for each in unknown)
+    if problems:
+        detail = f"Data of {directory.name!r} was repaired or left out: {_most(problems)}."
+        yield Finding("warning", detail, "Correct it at its source; everything else is used.")
+    if offices:
+        detail = f"No campaign writes to these offices, whose level is unknown: {_most(offices)}."
+        fix = (
+            "In a file of your own, add a column level with federal, provincial, municipal or"
+            " school board."
+        )
+        yield Finding("warning", detail, fix)
+
+
+def _most(counted: Counter[str]) -> str:
+    named = [
+        f"{text} ({count} times)" if count > 1 else text
+        for text, count in counted.most_common(_NAMED)
+    ]
+    more = len(counted) - len(named)
+    return "; ".join([*named, f"and {more} more"] if more else named)

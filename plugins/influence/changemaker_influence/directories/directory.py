@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 from changemaker_influence.directories import postal_codes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from changemaker_influence.directories.representatives import DirectoryEntry
 
 
@@ -45,6 +47,13 @@ class Directory(ABC):
         Raises ``PostalCodeUnknown`` where the directory has none, ``DirectoryUnavailable`` where
         it cannot be read now.
         """
+
+    def entries(self) -> Iterable[DirectoryEntry]:
+        """Return what the directory has on this machine, for ``changemaker doctor`` to look at.
+
+        Entries that are cached in the database are looked at without it.
+        """
+        return ()
 
     async def close(self) -> None:  # noqa: B027  # most directories hold nothing open
         """Close the connections and files that ``find`` opened."""

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from changemaker_influence.config import SAMPLE
 from changemaker_influence.directories.directory import Directory
-from changemaker_influence.directories.errors import PostalCodeUnknown
-from changemaker_influence.directories.represent_format import read_entry
+from changemaker_influence.directories.errors import DirectoryUnavailable, PostalCodeUnknown
+from changemaker_influence.directories.represent_format import (
+    MAX_BYTES,
+    NotRepresentFormat,
+    read_entry,
+)
 from changemaker_influence.directories.representatives import (
     DirectoryEntry,
     Office,
@@ -58,9 +62,21 @@ class FileDirectory(Directory):
 
     def _find_in_folder(self, code: str) -> DirectoryEntry:
         try:
-            return read_entry((self._path / f"{code}.json").read_bytes())
+            return _read_file(self._path / f"{code}.json")
         except FileNotFoundError:
             raise PostalCodeUnknown("no file for this code") from None
+        except (OSError, NotRepresentFormat) as error:
+            # Without the file's name, which is the visitor's postal code: doctor names it.
+            what = error.strerror if isinstance(error, OSError) else error
+            raise DirectoryUnavailable(f"the file of this code: {what}") from None
+
+
+def _read_file(path: Path) -> DirectoryEntry:
+    with path.open("rb") as file:
+        content = file.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
+        raise NotRepresentFormat(f"more than {MAX_BYTES} bytes")
+    return read_entry(content)
 
 
 def _read_table(path: Path) -> list[dict[str, str]]:

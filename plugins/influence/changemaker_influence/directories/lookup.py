@@ -14,6 +14,7 @@ from changemaker_influence.directories.errors import DirectoryUnavailable
 from changemaker_influence.directories.queries import CachedEntry, cached_entry
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from changemaker_core import Site
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 SHIPPED: Final = ("file", "represent")
+#: Problems of a directory's data that a process logs: each once.
+_MAX_LOGGED: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +52,12 @@ class Lookups:
         self._directory = directory
         self._max_age = timedelta(days=site.config_of(InfluenceConfig).directory_cache_days)
         self._running: dict[str, asyncio.Task[LookupResult]] = {}
+        self._logged: set[str] = set()
+
+    @property
+    def directory(self) -> Directory:
+        """The directory that the configuration names."""
+        return self._directory
 
     @classmethod
     def of(cls, site: Site) -> Lookups:
@@ -112,10 +121,23 @@ class Lookups:
                 await db.write(services.count_lookup, services.NO_SOURCE)
                 raise
             return await self._counted(code, cached.entry, "cache_stale", cached.cached_at)
+        self._log(entry.problems)
         if not directory.cached:
+            return await self._counted(code, entry, "live", None)
+        if entry.problems and not entry.representatives:
+            # Nothing of it could be used: the last entry is better, and this one is not cached.
+            if cached is not None:
+                return await self._counted(code, cached.entry, "cache_stale", cached.cached_at)
             return await self._counted(code, entry, "live", None)
         await db.write(services.cache_live_entry, directory.name, code, entry)
         return self._result(code, entry, "live", self._site.clock())
+
+    def _log(self, problems: Iterable[str]) -> None:
+        """Log each problem of the directory's data once; ``changemaker doctor`` lists them, too."""
+        for problem in problems:
+            if problem not in self._logged and len(self._logged) < _MAX_LOGGED:
+                self._logged.add(problem)
+                log.warning("data of %s: %s", self._directory.name, problem)
 
     async def _counted(
         self, code: str, entry: DirectoryEntry, source: Source, cached_at: datetime | None

@@ -32,6 +32,13 @@ def cached_entry(directory: str, code: str) -> Query:
     return query.where(PostalCode.directory == directory, PostalCode.code == code)
 
 
+@compiled(CachedEntry)
+def latest_entries(directory: str, limit: int = 1000) -> Query:
+    """Return the entries of ``directory`` that were fetched last."""
+    query = PostalCode.select_for(CachedEntry).where(PostalCode.directory == directory)
+    return query.order_by(PostalCode.cached_at.desc(), PostalCode.code).limit(limit)
+
+
 @compiled(SourceCount)
 def lookup_counts() -> Query:
     """Return the number of lookups so far, by source."""

@@ -21,7 +21,11 @@ from changemaker_core.outgoing import (
 )
 from changemaker_influence.directories.directory import Directory
 from changemaker_influence.directories.errors import DirectoryUnavailable, PostalCodeUnknown
-from changemaker_influence.directories.represent_format import NotRepresentFormat, read_entry
+from changemaker_influence.directories.represent_format import (
+    MAX_BYTES,
+    NotRepresentFormat,
+    read_entry,
+)
 
 if TYPE_CHECKING:
     from changemaker_core import Database
@@ -30,7 +34,6 @@ if TYPE_CHECKING:
 
 MINUTE: Final = timedelta(minutes=1)
 LATENESS: Final = timedelta(seconds=5)
-MAX_BYTES: Final = 2_000_000
 
 
 class Represent(Directory):

@@ -1,15 +1,18 @@
 """The response of OpenNorth's Represent API about a postal code.
 
 Format: https://represent.opennorth.ca/api/ (``/postcodes/A1A1A1/``). Keys are left out at will: a
-code may have either list of representatives, both, or neither.
+code may have either list of representatives, both, or neither. The data comes from hundreds of
+councils' sites, so that any value may be of another type than documented: it is repaired where its
+meaning is plain, and else left out, and the rest is used.
 """
 
 from __future__ import annotations
 
-from typing import Final
+import codecs
+import json
+from typing import Any, Final
 
-import msgspec
-
+from changemaker_influence.directories.levels import level_named
 from changemaker_influence.directories.representatives import (
     DirectoryEntry,
     Office,
@@ -19,69 +22,163 @@ from changemaker_influence.directories.representatives import (
     single_line,
 )
 
-_EXPECTED_KEYS: Final = ("code", "city", "representatives_centroid", "representatives_concordance")
+_LISTS: Final = ("representatives_centroid", "representatives_concordance")
+_EXPECTED_KEYS: Final = ("code", "city", *_LISTS)
+_UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+#: A response that is larger is not read.
+MAX_BYTES: Final = 2_000_000
+#: More than any postal code has; what follows is left out.
+MAX_PEOPLE: Final = 200
+_MAX_PROBLEMS: Final = 20
 
 
 class NotRepresentFormat(ValueError):
     """These bytes are not a response of Represent."""
 
 
-class _Office(msgspec.Struct):
-    type: str | None = None
-    tel: str | None = None
-    fax: str | None = None
-    postal: str | None = None
-
-    def to_office(self) -> Office:
-        return Office(
-            type=self.type or "", tel=self.tel or "", fax=self.fax or "", postal=self.postal or ""
-        )
-
-
-class _Person(msgspec.Struct):
-    name: str
-    elected_office: str | None = None
-    email: str | None = None
-    district_name: str | None = None
-    party_name: str | None = None
-    photo_url: str | None = None
-    url: str | None = None
-    representative_set_name: str | None = None
-    offices: list[_Office] | None = None
-
-    def to_representative(self) -> Representative:
-        return representative(
-            name=self.name,
-            elected_office=self.elected_office or "",
-            email=self.email or "",
-            district_name=self.district_name or "",
-            party_name=self.party_name or "",
-            photo_url=self.photo_url or "",
-            url=self.url or "",
-            offices=[office.to_office() for office in self.offices or ()],
-            representative_set_name=self.representative_set_name or "",
-        )
-
-
-class _PostalCode(msgspec.Struct):
-    city: str | None = None
-    province: str | None = None
-    representatives_centroid: list[_Person] | None = None
-    representatives_concordance: list[_Person] | None = None
-
-
 def read_entry(content: bytes) -> DirectoryEntry:
-    """Return both lists merged, each person once. Raises ``NotRepresentFormat``."""
-    try:
-        raw = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
-        if not any(key in raw for key in _EXPECTED_KEYS):
+    """Return both lists merged, each person once. Raises ``NotRepresentFormat``.
+
+    Only bytes that are no JSON object of Represent raise it. A person without a name is left out; a
+    value of a wrong type is repaired or left out. Each is one of the entry's ``problems``.
+    """
+    return _Reader().entry(content)
+
+
+class _Number(str):
+    """A number of JSON as it is written; where text is expected, it is that text."""
+
+    __slots__ = ()
+
+
+class _Reader:
+    """Reads one response, and collects what was wrong with it."""
+
+    def __init__(self) -> None:
+        self._problems: dict[str, None] = {}
+
+    def entry(self, content: bytes) -> DirectoryEntry:
+        raw = self._parse(content)
+        if not isinstance(raw, dict) or not any(key in raw for key in _EXPECTED_KEYS):
             raise NotRepresentFormat("none of the expected keys")
-        found = msgspec.json.decode(content, type=_PostalCode)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise NotRepresentFormat(str(error)) from None
-    people = [*(found.representatives_centroid or ()), *(found.representatives_concordance or ())]
-    return DirectoryEntry(
-        city=single_line(found.city or ""),
-        province=single_line(found.province or ""),
-        representatives=deduplicated(person.to_representative() for person in people),
-    )
+        records = [
+            (f"{key}[{index}]", record)
+            for key in _LISTS
+            for index, record in enumerate(self._list(raw.get(key), key))
+        ]
+        if len(records) > MAX_PEOPLE:
+            self._report(f"more than {MAX_PEOPLE} people: the rest was left out")
+        people = [self._person(where, record) for where, record in records[:MAX_PEOPLE]]
+        return DirectoryEntry(
+            city=single_line(self._text(raw.get("city"), "city")),
+            province=single_line(self._text(raw.get("province"), "province")),
+            representatives=deduplicated(person for person in people if person is not None),
+            problems=tuple(self._problems),
+        )
+
+    def _parse(self, content: bytes) -> Any:
+        try:
+            return json.loads(
+                self._decode(content),
+                object_pairs_hook=self._object,
+                parse_int=_Number,
+                parse_float=_Number,
+                parse_constant=_Number,
+                strict=False,  # line breaks and control characters within text
+            )
+        except (ValueError, RecursionError) as error:
+            raise NotRepresentFormat(f"not JSON: {error}") from None
+
+    def _decode(self, content: bytes) -> str:
+        if content.startswith(_UTF16):
+            return content.decode("utf-16", errors="replace")
+        content = content.removeprefix(codecs.BOM_UTF8)
+        try:
+            return content.decode()
+        except UnicodeDecodeError:
+            self._report("not in UTF-8: read as Windows-1252")
+            return content.decode("cp1252", errors="replace")
+
+    def _object(self, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        """Return a JSON object; of a key that is there twice, nothing is lost."""
+        made: dict[str, Any] = {}
+        for key, value in pairs:
+            if key not in made:
+                made[key] = value
+                continue
+            self._report(f"the key {single_line(key)!r} twice in one object")
+            known = made[key]
+            if isinstance(known, list) and isinstance(value, list):
+                made[key] = known + value
+            else:
+                made[key] = known or value
+        return made
+
+    def _person(self, where: str, record: Any) -> Representative | None:
+        if not isinstance(record, dict):
+            self._report(f"{where} is no record of a person: left out")
+            return None
+
+        def text(key: str) -> str:
+            return self._text(record.get(key), f"{where}.{key}")
+
+        name = text("name")
+        if not single_line(name):
+            name = f"{text('first_name')} {text('last_name')}"
+            if not single_line(name):
+                self._report(f"{where} has no name: left out")
+                return None
+        return representative(
+            name=name,
+            elected_office=text("elected_office"),
+            email=text("email"),
+            district_name=text("district_name"),
+            party_name=text("party_name"),
+            photo_url=text("photo_url"),
+            url=text("url"),
+            offices=self._offices(record.get("offices"), f"{where}.offices"),
+            representative_set_name=text("representative_set_name"),
+            level=level_named(text("level")),
+        )
+
+    def _offices(self, value: Any, where: str) -> list[Office]:
+        offices = []
+        for index, each in enumerate(self._list(value, where)):
+            at = f"{where}[{index}]"
+            if not isinstance(each, dict):
+                self._report(f"{at} is no office: left out")
+                continue
+            texts = {key: self._text(each.get(key), f"{at}.{key}") for key in _OFFICE_KEYS}
+            offices.append(Office(**texts))
+        return offices
+
+    def _list(self, value: Any, where: str) -> list[Any]:
+        """Return a list; an object alone is a list of one."""
+        if value is None:
+            return []
+        if isinstance(value, list):
+            return value
+        if isinstance(value, dict) and value:
+            self._report(f"{where} is an object instead of a list")
+            return [value]
+        self._report(f"{where} is no list: left out")
+        return []
+
+    def _text(self, value: Any, where: str) -> str:
+        """Return text; a number is what is written, and a list of one its item."""
+        if isinstance(value, list) and len(value) == 1:
+            value = value[0]
+        if value is None or type(value) is str:
+            return value or ""
+        if isinstance(value, _Number):
+            self._report(f"{where} is a number instead of text")
+            return str(value)
+        self._report(f"{where} is no text: left out")
+        return ""
+
+    def _report(self, problem: str) -> None:
+        if len(self._problems) < _MAX_PROBLEMS:
+            self._problems[problem] = None
+
+
+_OFFICE_KEYS: Final = tuple(Office.__struct_fields__)

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import csv
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changemaker_influence.directories.levels import LEVELS, level_of
+from changemaker_influence.directories.levels import (
+    LEVELS,
+    level_named,
+    level_of,
+    office_title,
+)
+
+DATA = Path(__file__).parents[1] / "data"
 
 OFFICES = {
     "MP": "FEDERAL",
@@ -29,6 +39,43 @@ OFFICES = {
     "Trustee": "SCHOOL_BOARD",
     "School Board Trustee": "SCHOOL_BOARD",
     "School Board Chair": "SCHOOL_BOARD",
+    "Commissaire scolaire": "SCHOOL_BOARD",
+    "Member of the House of Commons": "FEDERAL",
+    "Députée fédérale": "FEDERAL",
+    "Prime Minister": "FEDERAL",
+    "Député·e provincial·e": "PROVINCIAL",
+    "Député à l\u2019Assemblée législative": "PROVINCIAL",
+    "Membre du Parlement provincial": "PROVINCIAL",
+    "Deputy Premier": "PROVINCIAL",
+    "M.P.P": "PROVINCIAL",
+    "Conseiller.ère": "MUNICIPAL",
+    "Conseiller(ère) municipal(e)": "MUNICIPAL",
+    "Councilwoman": "MUNICIPAL",
+    "Préfète": "MUNICIPAL",
+    "Mairesse suppléante": "MUNICIPAL",
+    "Échevine": "MUNICIPAL",
+    "Vice-présidente": "MUNICIPAL",
+    "Warden": "MUNICIPAL",
+}
+#: Titles that bodies of several levels have: the body decides.
+IN_BODIES = {
+    ("Député", "Chambre des communes"): "FEDERAL",
+    ("Députée", "Assemblée nationale du Québec"): "PROVINCIAL",
+    ("Député", ""): None,
+    ("Premier ministre", ""): None,
+    ("Première ministre", "Assemblée nationale du Québec"): "PROVINCIAL",
+    ("Member", "House of Commons"): "FEDERAL",
+    ("Member", "Legislative Assembly of Ontario"): "PROVINCIAL",
+    ("Minister of Municipal Affairs", "Legislative Assembly of Alberta"): "PROVINCIAL",
+    ("Ministre de l'Éducation", "Assemblée nationale du Québec"): "PROVINCIAL",
+    ("Président", "Conseil municipal"): "MUNICIPAL",
+    ("Présidente", "Conseil scolaire Exemple"): "SCHOOL_BOARD",
+    ("Chair", "Example District School Board"): "SCHOOL_BOARD",
+    ("Director", "Regional District of Example"): "MUNICIPAL",
+    ("Trustee", "Islands Trust Council"): "MUNICIPAL",
+    ("Sheriff", "Example City Council"): "MUNICIPAL",
+    ("Councillor", "Example First Nation"): None,
+    ("Mayor", "House of Commons"): "MUNICIPAL",
 }
 
 
@@ -51,3 +98,52 @@ def test_an_office_has_one_known_level_or_none(office):
 @pytest.mark.parametrize("office", ["", "Sheriff", "Chief of the band", "amp", "mpx"])
 def test_unknown_offices_have_none(office):
     assert level_of(office) is None
+
+
+@pytest.mark.parametrize(("office", "body"), IN_BODIES)
+def test_the_body_decides_where_the_title_does_not(office, body):
+    assert level_of(office, body) == IN_BODIES[office, body]
+
+
+def test_the_offices_that_were_reported():
+    with (DATA / "levels.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    wrong = {
+        row["elected_office"]: level_of(row["elected_office"])
+        for row in rows
+        if level_of(row["elected_office"]) != row["right_level"]
+    }
+    assert wrong == {"Députée": None}  # of two levels: its body says which
+
+
+@pytest.mark.parametrize(
+    ("written", "level"),
+    [
+        ("FEDERAL", "FEDERAL"),
+        (" Fédérale ", "FEDERAL"),
+        ("provinciaux", "PROVINCIAL"),
+        ("SCHOOL_BOARD", "SCHOOL_BOARD"),
+        ("School board", "SCHOOL_BOARD"),
+        ("conseil scolaire", "SCHOOL_BOARD"),
+        ("Local", "MUNICIPAL"),
+        ("", None),
+        ("federal and provincial", None),
+    ],
+)
+def test_levels_that_a_person_wrote(written, level):
+    assert level_named(written) == level
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Député", "Députée"),
+        ("Conseillère municipale", "Conseiller municipal"),
+        ("Councilman", "Council Member"),
+        ("MAIRESSE", "Maire"),
+        ("M.P.", "MP"),
+        ("Conseiller/Conseillère", "conseiller·ère"),
+    ],
+)
+def test_a_title_is_the_same_for_women_and_men(one, other):
+    assert office_title(one) == office_title(other)

@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import pytest
 
+from changemaker_influence.api import Directory, DirectoryEntry, representative
+from changemaker_influence.directories.checks import check_data
 from changemaker_influence.directories.models import PostalCode
 
 pytestmark = pytest.mark.database("sqlite")
@@ -28,6 +30,15 @@ BAD = [
     "huge",
     "drop",
 ]
+
+
+class Represented(Directory):
+    """A directory whose entries are cached under Represent's name."""
+
+    name = "represent"
+
+    async def find(self, code):
+        raise NotImplementedError
 
 
 @pytest.fixture
@@ -222,6 +233,55 @@ async def test_content_that_is_no_use_never_opens_the_breaker(ask, represent, co
             assert (await look_up(f"K1A 0A{number}")).status_code == 503
         represent.behaviour = "good"
         assert (await look_up("L5G 4L3")).json()["source"] == "live"
+
+
+async def test_an_odd_record_is_repaired_logged_once_and_found_by_doctor(ask, represent, caplog):
+    async with ask() as (v, look_up):
+        represent.behaviour = "odd"
+        for number in range(1, 7):
+            response = await look_up(f"K7L 1A{number}")
+            assert response.status_code == 200, response.text
+            assert [each["name"] for each in response.json()["data"]] == [
+                "Good Example",
+                "Odd Example",
+            ]
+        assert len(represent.codes) == 6
+        logged = [each for each in caplog.records if "number instead of text" in each.getMessage()]
+        assert len(logged) == 1
+        found = await asyncio.to_thread(lambda: list(check_data(v.site, Represented())))
+        assert [each.status for each in found] == ["warning"]
+        assert "tel is a number instead of text (6 times)" in found[0].detail
+
+
+async def test_an_entry_of_which_nothing_can_be_used_replaces_none(ask, represent):
+    async with ask() as (v, look_up):
+        first = (await look_up()).json()
+        v.clock.ahead += timedelta(days=8)
+        represent.behaviour = "useless"
+        stale = (await look_up()).json()
+        assert (stale["source"], stale["data"]) == ("cache_stale", first["data"])
+        none = await look_up("K1A 0A1")
+        assert (none.status_code, none.json()["data"]) == (200, [])
+        assert await kept(v) == ["L5G4L3"]
+
+
+async def test_doctor_lists_offices_whose_level_is_unknown(visit):
+    async with visit() as v:
+        sheriff = representative(name="Sam", elected_office="Sheriff")
+        depute = representative(name="Zoé", elected_office="Député")
+        mayor = representative(name="Ann", elected_office="Mayor")
+
+        class Here(Represented):
+            cached = False
+
+            def entries(self):
+                yield DirectoryEntry(representatives=(sheriff, depute, mayor))
+                yield DirectoryEntry(representatives=(sheriff,))
+
+        (found,) = await asyncio.to_thread(lambda: list(check_data(v.site, Here())))
+        assert "Sheriff (2 times); Député" in found.detail
+        assert "Mayor" not in found.detail
+        assert "column level" in found.fix
 
 
 async def test_the_sites_own_limit_means_the_stale_cache(ask, represent):
