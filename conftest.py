@@ -71,6 +71,7 @@ LAYERS = {
         90,
         2,
         (
+            "tests/spreadsheets/*",
             "tests/accounts/test_tokens.py",
             "tests/cache/test_response_cache.py",
             "tests/config/*",

@@ -93,6 +93,11 @@ if TYPE_CHECKING:
     from changemaker_core.signing import SignatureExpired as SignatureExpired
     from changemaker_core.signing import Signer as Signer
     from changemaker_core.site import Site as Site
+    from changemaker_core.spreadsheets import CsvColumn as CsvColumn
+    from changemaker_core.spreadsheets import CsvError as CsvError
+    from changemaker_core.spreadsheets import CsvRow as CsvRow
+    from changemaker_core.spreadsheets import CsvTable as CsvTable
+    from changemaker_core.spreadsheets import read_csv as read_csv
     from changemaker_core.text import Text as Text
     from changemaker_core.web import Form as Form
     from changemaker_core.web import PageMetadata as PageMetadata
@@ -140,6 +145,7 @@ _ROOMS = {
     "plugin.loaded": "PluginInfo",
     "signing": "BadSignature SignatureExpired Signer",
     "site": "Site",
+    "spreadsheets": "CsvColumn CsvError CsvRow CsvTable read_csv",
     "text": "Text",
     "web": "Form PageMetadata Redirect TemplateResponse",
     "web.declarations": "HomePage NavigationEntry",

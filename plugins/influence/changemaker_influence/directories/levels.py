@@ -95,10 +95,10 @@ _FIRST_NATIONS: Final = re.compile(
     r"\b(?:bands?|bande|first nations?|premieres? nations?|tribal|tribu)\b"
 )
 _LEVEL_WORDS: Final = _patterns(
-    ("PROVINCIAL", r"provincial(?:e|es|aux)?|territorial(?:e|es|aux)?|province"),
+    ("PROVINCIAL", r"provinci(?:al|ale|ales|aux)|territori(?:al|ale|ales|aux)|province"),
     ("FEDERAL", r"federal(?:e|es)?|federaux|canada|national(?:e|es)?"),
     ("SCHOOL_BOARD", r"school(?: board)?|scolaires?|conseil scolaire"),
-    ("MUNICIPAL", r"municipal(?:e|es|aux)?|local(?:e|es)?|locaux|city|ville"),
+    ("MUNICIPAL", r"municip(?:al|ale|ales|aux)|local(?:e|es)?|locaux|city|ville"),
 )
 
 

@@ -113,7 +113,7 @@ def test_the_offices_that_were_reported():
         for row in rows
         if level_of(row["elected_office"]) != row["right_level"]
     }
-    assert wrong == {"Députée": None}  # of two levels: its body says which
+    assert wrong == {"Député": None}  # of two levels: its body says which
 
 
 @pytest.mark.parametrize(
