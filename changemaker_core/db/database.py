@@ -22,6 +22,7 @@ from changemaker_core.db.writes import BulkInsert
 from changemaker_core.db.writes.locks import lock
 from changemaker_core.identity.actor import current_actor
 from changemaker_core.plugin.places import calling_place
+from changemaker_core.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
@@ -240,6 +241,8 @@ class Database:
         self.dialect: Dialect = engine.dialect
         self.sync = SyncDatabase(self)
         self.streams = Streams(engine)
+        #: For those who meet an unavailable database, and log it.
+        self.trouble = Trouble(logger, "the database is unavailable")
         self._key = hashlib.blake2b(secret.encode(), person=b"cm-db-who").digest()
         changes.attach(engine)
 

@@ -242,7 +242,7 @@ def problem_of(error: Exception, req: Request) -> Problem:
         # With the offset that was sent it is before the year 1 or after 9999.
         return BadRequest(Text("Enter a date and time such as 2026-05-31T18:00:00Z."))
     if isinstance(error, DatabaseUnavailable):
-        log.warning("the database is unavailable: %s", error, extra={"request_id": req.request_id})
+        req.site.db.trouble.failed(error)
         headers = [("Retry-After", _DATABASE_RETRY)]
         return Unavailable(code="database_unavailable", headers=headers)
     if isinstance(error, falcon.HTTPError):

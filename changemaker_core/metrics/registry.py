@@ -19,6 +19,7 @@ from prometheus_client.core import Metric as Family
 from changemaker_core.metrics.declarations import METRICS
 from changemaker_core.metrics.process_metrics import BUCKETS, ProcessMetrics, RequestTimes
 from changemaker_core.metrics.snapshots import SnapshotFolder
+from changemaker_core.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -129,12 +130,14 @@ class Metrics:
         atexit.register(self.close)
 
     def _write_repeatedly(self) -> None:
+        trouble = Trouble(log, "metrics cannot be written")
         while not self._stop.wait(INTERVAL):
             try:
                 if self._dirty:
                     self._write()
-            except OSError:  # a full disk must not end the thread: it is tried again
-                log.exception("metrics could not be written")
+                    trouble.passed()
+            except OSError as error:  # a full disk must not end the thread: it is tried again
+                trouble.failed(error)
                 self._dirty = True
 
     def _write(self) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import msgspec
 
 from changemaker_core.jobs import holds
+from changemaker_core.trouble import Trouble
 
 if TYPE_CHECKING:
     from changemaker_core import HealthCheck, Site, Tx
@@ -49,6 +50,7 @@ class HealthChecks:
         self._site = site
         contributed = site.call_hook("operations_register_health_checks", site=site)
         self._checks: list[HealthCheck] = [c.item for c in contributed]
+        self._troubles = {c.name: Trouble(log, f"health check {c.name}") for c in self._checks}
         self._last: tuple[float, Health] | None = None
         self._lock = asyncio.Lock()
 
@@ -70,11 +72,10 @@ class HealthChecks:
                 await check.check(self._site)
         # Any exception is a failure. Its text goes to the operator's log, not into the response.
         except Exception as error:
-            if check.critical:
-                log.exception("health check failed", extra={"check": check.name})
-            else:  # a warning may last for days: no traceback
-                log.warning("health check %s: %s", check.name, error)
+            self._troubles[check.name].failed(error, traceback=check.critical)
             status = "failed" if check.critical else "warning"
+        else:
+            self._troubles[check.name].passed()
         ms = round((time.perf_counter() - began) * 1000, 3)
         return CheckResult(name=check.name, status=status, ms=ms)
 

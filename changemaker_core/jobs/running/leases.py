@@ -14,8 +14,10 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from changemaker_core.db.errors import DatabaseUnavailable
 from changemaker_core.jobs import statements
 from changemaker_core.jobs.lanes import hand_on
+from changemaker_core.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -46,6 +48,7 @@ class LeaseRenewer:
         self._started: dict[Lease, float] = {}
         self._report_at: dict[Lease, float] = {}
         self._lock = threading.Lock()
+        self._trouble = Trouble(log, "leases cannot be renewed")
 
     def add(self, jobs: Iterable[ClaimedJob]) -> None:
         """Renew the leases of these jobs from now on."""
@@ -90,10 +93,12 @@ class LeaseRenewer:
                 jobs = list(self._leased.values())
             try:
                 self._renew(jobs)
-            except Exception:  # retried at the next turn
-                log.exception("leases could not be renewed")
+            except Exception as error:  # retried at the next turn
+                self._trouble.failed(error, traceback=not isinstance(error, DatabaseUnavailable))
                 if time.monotonic() - self._renewed_at > self._lease.total_seconds():
                     self._on_lost([job.lease for job in jobs])
+            else:
+                self._trouble.passed()
             self._report_long_runs()
 
     def _renew(self, jobs: list[ClaimedJob]) -> None:

@@ -7,8 +7,10 @@ import threading
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from changemaker_core.db.errors import DatabaseUnavailable
 from changemaker_core.jobs.running.executor import POLL_SECONDS, Executor
 from changemaker_core.jobs.schedule import Scheduler
+from changemaker_core.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -77,10 +79,13 @@ class RunnerThread:
 
 
 def _schedule(scheduler: Scheduler, stop: threading.Event) -> None:
+    trouble = Trouble(log, "scheduled jobs cannot be enqueued")
     while True:
         try:
             scheduler.enqueue_due()
-        except Exception:  # the database may be down for now
-            log.exception("scheduled jobs could not be enqueued")
+        except Exception as error:  # the database may be down for now
+            trouble.failed(error, traceback=not isinstance(error, DatabaseUnavailable))
+        else:
+            trouble.passed()
         if stop.wait(POLL_SECONDS):
             return
