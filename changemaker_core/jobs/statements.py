@@ -325,10 +325,10 @@ def requeue(tx: Tx, fence: Fence, due_at: datetime, error: str) -> None:
     _execute_fenced(fence, _REQUEUE, utc_text(due_at), _storable(error), utc_text(tx.now))
 
 
-def give_back(tx: Tx, fence: Fence, error: str) -> None:
+def give_back(tx: Tx, fence: Fence, error: str, due_at: datetime | None = None) -> None:
     """End the lease, with the job queued as if never claimed. Raises ``LeaseLost``."""
-    now = utc_text(tx.now)
-    _execute_fenced(fence, _GIVE_BACK, now, now, _storable(error))
+    due = utc_text(due_at or tx.now)
+    _execute_fenced(fence, _GIVE_BACK, due, utc_text(tx.now), _storable(error))
 
 
 def finish(tx: Tx, fence: Fence, state: str, error: str | None) -> None:

@@ -9,15 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from changemaker_core.db import DatabaseUnavailable
 from changemaker_core.identity.actor import SYSTEM, current_actor
 from changemaker_core.jobs import Executor, JobFailed
 from changemaker_core.jobs.declarations import Job, RetryPolicy
+from changemaker_core.jobs.running import job_run
 from changemaker_core.jobs.running.job_run import delay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from changemaker_core.db import Tx
     from changemaker_core.jobs import JobRun
+    from changemaker_core.testing import Clock
 
 Fixture = Any
 
@@ -275,3 +279,60 @@ def test_the_delay_doubles_within_bounds(
     expected = min(first * 2.0 ** min(attempt - 1, 20), longest)
     waited = delay(RetryPolicy(initial=first, maximum=longest), attempt)
     assert expected * 0.79 <= waited <= expected * 1.21
+
+
+def test_an_unavailable_database_uses_up_no_attempt(
+    make_site: Fixture, put: Fixture, rows: Fixture, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs: list[int] = []
+
+    def job(run: JobRun) -> None:
+        runs.append(run.attempt)
+        if len(runs) < 4:
+            raise DatabaseUnavailable("database or disk is full")
+
+    site = make_site(Job("test.job", job, retries=RetryPolicy(attempts=1)))
+    put(site, "test.job")
+    executor = Executor(site)
+    for _ in range(3):
+        assert executor.run_due() == 1
+        assert executor.run_due() == 0  # not at once again
+        assert rows(site)[0].state == "queued"
+        clock.forward(seconds=10)
+    executor.run_due()
+    assert (rows(site)[0].state, runs) == ("done", [1, 1, 1, 1])
+    assert "Traceback" not in caplog.text
+
+
+def test_a_job_that_always_finds_it_unavailable_ends_at_its_deadline(
+    make_site: Fixture, put: Fixture, rows: Fixture, clock: Clock
+) -> None:
+    def job(run: JobRun) -> None:
+        raise DatabaseUnavailable("deadlock detected")
+
+    site = make_site(Job("test.job", job, retries=RetryPolicy(deadline=timedelta(minutes=1))))
+    put(site, "test.job")
+    for _ in range(8):
+        Executor(site).run_due()
+        clock.forward(seconds=11)
+    assert rows(site)[0].state == "dead"
+
+
+def test_what_happened_outside_is_recorded_once_the_database_is_back(
+    make_site: Fixture, put: Fixture, rows: Fixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_run, "STEP_SECONDS", 0.01)
+    failures = iter([True, True, False])
+
+    def sent(tx: Tx) -> None:
+        if next(failures):
+            raise DatabaseUnavailable("database or disk is full")
+
+    def job(run: JobRun) -> None:
+        run.at_risk()
+        run.done(sent)
+
+    site = make_site(Job("test.job", job))
+    put(site, "test.job")
+    Executor(site).run_due()
+    assert (rows(site)[0].state, rows(site)[0].error) == ("done", None)

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from changemaker_core.db.errors import DatabaseUnavailable
 from changemaker_core.db.writes.locks import lock
 from changemaker_core.identity.actor import SYSTEM, current_actor
 from changemaker_core.jobs import statements
@@ -27,6 +28,7 @@ from changemaker_core.jobs.running.leases import LeaseRenewer, reclaim_expired
 from changemaker_core.jobs.running.runs import Runs
 from changemaker_core.jobs.running.slots import Slots
 from changemaker_core.jobs.running.threads import Threads
+from changemaker_core.trouble import Trouble
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -86,6 +88,7 @@ class Executor:
         self._threads = Threads()
         self._runs = Runs()
         self._leases = LeaseRenewer(site, lease, self._runs.lose)
+        self._trouble = Trouble(log, "no job can be claimed")
 
     def run_forever(self, stop: threading.Event, grace: timedelta = timedelta(seconds=10)) -> None:
         """Run jobs until ``stop`` is set; then let running jobs finish for at most ``grace``, and
@@ -148,8 +151,8 @@ class Executor:
             try:
                 with self._threads.waiting():
                     taken = self._next(stop, wait)
-            except Exception:  # the database may be down for now
-                log.exception("no job could be claimed")
+            except Exception as error:  # the database may be down for now
+                self._trouble.failed(error, traceback=not isinstance(error, DatabaseUnavailable))
                 stop.wait(RETRY_SECONDS)
                 continue
             if taken is not None:
@@ -197,6 +200,7 @@ class Executor:
             self._leases.add(jobs)
             self._slots.add(queue, jobs)
             claimed += jobs
+        self._trouble.passed()
         return claimed
 
     def _expired_and_due(self, queues: Iterable[str]) -> tuple[list[ExpiredJob], list[str]]:
@@ -265,13 +269,17 @@ def _perform(run: JobRun, job: Job) -> None:
         if run.is_stopped_by(error):
             (run.cancelled if run.is_cancelled else run.release)()
             return
-        if not isinstance(error, JobFailed):
+        if isinstance(error, DatabaseUnavailable):
+            log.warning("job %s (%s): the database is unavailable: %s", run.name, run.id, error)
+        elif not isinstance(error, JobFailed):
             log.error("job %s (%s) raised", run.name, run.id, exc_info=error)
         text = f"{type(error).__name__}: {error}"
         if run.is_settled:
             return
         if isinstance(error, JobFailed):
             run.dead(str(error))
+        elif isinstance(error, DatabaseUnavailable) and not run.is_at_risk:
+            run.postpone(text)
         elif run.is_at_risk:
             run.unknown(text)
         else:

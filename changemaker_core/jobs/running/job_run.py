@@ -10,6 +10,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+from changemaker_core.db.errors import DatabaseUnavailable
 from changemaker_core.jobs import statements
 from changemaker_core.jobs.errors import JobStopped, LeaseLost
 from changemaker_core.jobs.held_queues.hold import hold_queue
@@ -36,6 +37,10 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two reports of progress that are stored.
 PROGRESS_SECONDS = 1.0
+#: Time before a job runs again that met an unavailable database.
+UNAVAILABLE = timedelta(seconds=10)
+#: Seconds before a step after the point of no return is tried again.
+STEP_SECONDS = 1.0
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -280,6 +285,19 @@ class JobRun:
             return False
         return self.is_cancelled or (isinstance(error, JobStopped) and self.stopping.is_set())
 
+    def postpone(self, error: str) -> None:
+        """Give the job back for a while, without having used an attempt: the database was
+        unavailable. After the deadline of its retry policy the job is dead, as ``retry`` has it."""
+
+        def step(tx: Tx) -> None:
+            statements.give_back(tx, self._fence, error, tx.now + UNAVAILABLE)
+
+        if self.site.clock() - self._claimed.wanted_at >= self._job.retries.deadline:
+            self.retry(error)
+            return
+        self._commit(step)
+        self.is_settled = True
+
     def cancelled(self) -> None:
         """Settle the job as cancelled; its ``on_dead`` is called."""
         self._finish("cancelled", "cancelled", self._job.on_dead, None, ())
@@ -317,9 +335,18 @@ class JobRun:
             hook(tx, **self.payload)
 
     def _commit(self, step: Callable[[Tx], None]) -> None:
+        """Run a step. One after the point of no return is tried for as long as a lease: what
+        happened outside cannot be undone, and only the database can still record it."""
         if self.is_settled:
             raise RuntimeError(f"job {self.id} is already settled")
-        self.site.db.sync.write(step)
+        until = time.monotonic() + self._lease.total_seconds()
+        while True:
+            try:
+                return self.site.db.sync.write(step)
+            except DatabaseUnavailable:
+                if not self.is_at_risk or time.monotonic() > until:
+                    raise
+            time.sleep(STEP_SECONDS)
 
 
 def delay(retries: RetryPolicy, attempt: int) -> timedelta:
