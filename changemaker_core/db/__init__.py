@@ -20,6 +20,7 @@ from changemaker_core.db.context import read_tags
 from changemaker_core.db.database import Database, Effects, SyncDatabase, Tx
 from changemaker_core.db.errors import (
     DatabaseClosed,
+    DatabaseRefused,
     DatabaseUnavailable,
     InvalidId,
     LimitReached,
@@ -45,6 +46,7 @@ __all__ = [
     "Compiled",
     "Database",
     "DatabaseClosed",
+    "DatabaseRefused",
     "DatabaseUnavailable",
     "Effects",
     "InvalidId",

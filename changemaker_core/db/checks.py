@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import functools
 import socket
+import sqlite3
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from changemaker_core.db import migrations
+from changemaker_core.db.errors import DatabaseRefused
 from changemaker_core.diagnostics import TIMEOUT, Check, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from changemaker_core.site import Site
+
+#: The clock is looked at after so many instructions of SQLite's machine.
+LOOK_EVERY = 10_000
 
 
 def checks(site: Site) -> list[Check]:
@@ -40,12 +46,36 @@ def check_database(site: Site) -> Iterator[Finding]:
         yield missing
         return
     try:
+        migrations.state(site.db, [])
         site.db.sync.read(lambda: None)
+        damage = _damage(site)
+    except DatabaseRefused as error:
+        detail, _, fix = str(error).partition("\n")
+        yield Finding("error", detail, fix)
     except Exception as error:
         detail = f"It cannot be read: {type(error).__name__}: {' '.join(str(error).split())}."
         yield Finding("error", detail, "Check database_url, and the database server and its log.")
     else:
-        yield Finding("ok", f"{site.db.dialect} responds.")
+        if damage:
+            yield Finding("error", f"The file is damaged: {damage}.", "Restore a backup.")
+        else:
+            yield Finding("ok", f"{site.db.dialect} responds.")
+
+
+def _damage(site: Site) -> str | None:
+    """Return what SQLite finds wrong with its file, as far as it gets in a few seconds."""
+    if site.db.dialect != "sqlite":
+        return None
+    with site.db.engine.shared() as database:
+        connection, until = database.connection(), time.monotonic() + TIMEOUT
+        connection.set_progress_handler(lambda: time.monotonic() > until, LOOK_EVERY)
+        try:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                return None
+            raise
+    return None if found == "ok" else " ".join(found.split())
 
 
 def _missing(site: Site) -> Finding | None:

@@ -17,6 +17,8 @@ Dialect = Literal["sqlite", "postgresql"]
 
 #: How long SQLite itself waits for a lock that another program holds.
 BUSY_SECONDS = 10.0
+#: How long a process that migrates waits for another one that does.
+EXCLUSIVE_SECONDS = 60.0
 
 _UUID, _UUIDS, _JSON, _JSONB = 2950, 2951, 114, 3802  # PostgreSQL's type numbers (pg_type.dat)
 

@@ -70,6 +70,13 @@ class DatabaseUnavailable(peewee.OperationalError):
     """
 
 
+class DatabaseRefused(Exception):
+    """The database can be reached, and cannot be a site's. Nothing was changed.
+
+    Its encoding is another than UTF-8, or it is the database of another program.
+    """
+
+
 class QueryRefused(TypeError):
     """A compiled query is written in a way that could return wrong rows."""
 

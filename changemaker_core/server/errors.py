@@ -17,6 +17,7 @@ EXPECTED = (
     ("changemaker_core.plugin.errors", "BootFailed", ""),
     ("changemaker_core.plugin.errors", "PluginError", ""),
     ("changemaker_core.db.errors", "DatabaseAhead", ""),
+    ("changemaker_core.db.errors", "DatabaseRefused", ""),
     ("changemaker_core.db.errors", "MigrationFailed", ""),
     ("changemaker_core.db.errors", "MigrationsRefused", ""),
     ("changemaker_core.features.accounts.services", "AccountRefused", ""),

@@ -144,10 +144,10 @@ class PostgresCluster:
         with (self._data / "postgresql.auto.conf").open("a") as file:
             file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
 
-    def create_database(self) -> str:
-        """A new empty database; returns its URL."""
+    def create_database(self, options: str = "") -> str:
+        """A new empty database, with ``options`` of SQL; returns its URL."""
         name = f"test_{os.getpid()}_{next(self._numbers)}"
-        self._execute(f'CREATE DATABASE "{name}"')
+        self._execute(f'CREATE DATABASE "{name}" {options}')
         return f"postgresql://postgres@127.0.0.1:{self._port}/{name}"
 
     def drop(self, url: str) -> None:

@@ -11,8 +11,18 @@ import peewee
 import psycopg2
 import pytest
 
-from changemaker_core.db import Database, DatabaseUnavailable, Model, Query, compiled
+from changemaker_core.db import (
+    Database,
+    DatabaseRefused,
+    DatabaseUnavailable,
+    Model,
+    Query,
+    compiled,
+    migrations,
+)
 from changemaker_core.db.postgresql import addresses
+from changemaker_core.db.postgresql import engine as postgresql_engine
+from changemaker_core.db.sqlite import engine as sqlite_engine
 from changemaker_core.db.sqlite import lock
 
 
@@ -85,6 +95,73 @@ async def test_a_process_that_hangs_with_the_turn_to_write_holds_nobody_up(
     assert await sqlite.read(lambda: Entry.select().count()) == 1
 
 
+def test_a_process_that_migrates_says_who_holds_it_up(
+    sqlite_url, run_program, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(lock, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(sqlite_engine, "EXCLUSIVE_SECONDS", 0.3)
+    database = Database.open(sqlite_url)
+    migrations.apply(database, [migrations.CORE])
+    process = run_program("hold_lock.py", tmp_path / "site.db.lock")
+    assert process.stdout.readline() == "held\n"
+    with pytest.raises(
+        DatabaseUnavailable, match=rf"locked by process {process.pid} \(\w+"
+    ) as late:
+        migrations.apply(database, [migrations.CORE])
+    assert str(tmp_path / "site.db.lock") in str(late.value)
+    assert f"waiting for process {process.pid}" in caplog.text
+    with pytest.raises(DatabaseUnavailable, match="locked by process"):  # a process that starts
+        monkeypatch.setattr(sqlite_engine, "BUSY_SECONDS", 0.1)
+        migrations.state(Database.open(sqlite_url), [])
+    process.kill()
+    process.wait()
+    assert migrations.apply(database, [migrations.CORE]) == []
+    database.close()
+
+
+def _png(path):
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(4000))
+
+
+def _cut_off(path):
+    database = Database.open(f"sqlite:///{path}")
+    migrations.apply(database, [migrations.CORE])
+    database.close()
+    path.write_bytes(path.read_bytes()[:10_000])
+
+
+def _of_another_program(path, mode="DELETE"):
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute(f"PRAGMA journal_mode = {mode}")
+        other.execute("CREATE TABLE moz_places (url TEXT)")
+        other.commit()
+
+
+def _of_another_program_with_a_log(path):
+    _of_another_program(path, "WAL")
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "says"),
+    [
+        (_png, DatabaseUnavailable, "not a database. Correct database_url, or restore a backup."),
+        (_cut_off, DatabaseUnavailable, "malformed"),
+        (_of_another_program, DatabaseRefused, "database of another program: .* moz_places"),
+        (_of_another_program_with_a_log, DatabaseRefused, "of another program"),
+    ],
+)
+def test_a_file_that_is_no_sites_is_left_as_it_is(tmp_path, make, error, says):
+    path = tmp_path / "site.db"
+    make(path)
+    before = path.read_bytes()
+    for use in (migrations.state, migrations.apply):
+        database = Database.open(f"sqlite:///{path}")
+        with pytest.raises(error, match=says):
+            use(database, [migrations.CORE])
+        database.close()
+    assert path.read_bytes() == before
+
+
 async def test_a_program_that_keeps_the_file_locked_is_waited_for_and_reported(sqlite, tmp_path):
     """Another program, which does not know of our turns."""
     await sqlite.write(lambda tx: tx.database.execute_sql("PRAGMA busy_timeout = 100").fetchall())
@@ -137,3 +214,28 @@ async def test_what_the_server_cannot_do_now_is_unavailable(postgresql_url, code
     with pytest.raises(DatabaseUnavailable, match="no"):
         await database.write(fail)
     await asyncio.to_thread(database.close)
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_cannot_store_all_names_is_refused(postgres_cluster, encoding):
+    url = postgres_cluster.create_database(f"ENCODING '{encoding}' TEMPLATE template0")
+    database = Database.open(url)
+    for use in (migrations.state, migrations.apply):
+        with pytest.raises(DatabaseRefused, match=f"{encoding}.*\n.*createdb --encoding=UTF8"):
+            use(database, [migrations.CORE])
+    database.close()
+    postgres_cluster.drop(url)
+
+
+@pytest.mark.postgresql
+def test_a_migration_that_goes_on_elsewhere_is_named(postgresql_url, monkeypatch):
+    monkeypatch.setattr(postgresql_engine, "EXCLUSIVE_SECONDS", 0.3)
+    database = Database.open(postgresql_url)
+    with contextlib.closing(psycopg2.connect(postgresql_url, application_name="night")) as other:
+        lock_number = postgresql_engine.MIGRATION_LOCK
+        other.cursor().execute("SELECT pg_advisory_lock(%s)", (lock_number,))
+        with pytest.raises(DatabaseUnavailable, match=r"process \d+ \(night, from .*is migrating"):
+            migrations.apply(database, [migrations.CORE])
+    assert migrations.apply(database, [migrations.CORE])
+    database.close()

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from changemaker_core.db.dialects import Sqlite
 from changemaker_core.db.errors import DatabaseAhead, MigrationsRefused
 from changemaker_core.db.migrations.folders import (
+    CORE,
     MigrationFolder,
     Step,
     folder_problems,
     migration_files,
 )
 from changemaker_core.db.migrations.history import History
+from changemaker_core.db.sqlite.preparing import refuse_foreign
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    import peewee
 
     from changemaker_core.db.database import Database
 
@@ -45,7 +51,7 @@ class Target:
 def state(db: Database, folders: Sequence[MigrationFolder]) -> State:
     """Compare the database with the migrations in ``folders``. Changes nothing."""
     with db.engine.shared() as database:
-        histories = [History(database, folder) for folder in folders]
+        histories = _histories(database, folders)
     return State(
         tuple(step for history in histories for step in history.behind),
         tuple(step for history in histories for step in history.ahead),
@@ -56,7 +62,7 @@ def state(db: Database, folders: Sequence[MigrationFolder]) -> State:
 def plan(db: Database, folders: Sequence[MigrationFolder], to: Target | None = None) -> list[Step]:
     """Return the steps that ``apply`` would do, in its order. Changes nothing."""
     with db.engine.shared() as database:
-        return _missing([History(database, folder) for folder in _up_to(folders, to)], to)
+        return _missing(_histories(database, _up_to(folders, to)), to)
 
 
 def apply(
@@ -76,7 +82,7 @@ def apply(
     _refuse_problems(wanted)
     done: list[Step] = []
     with db.engine.exclusive() as database:
-        histories = [History(database, folder) for folder in wanted]
+        histories = _histories(database, wanted)
         missing = _missing(histories, to)
         for history in histories:
             history.prepare()
@@ -126,6 +132,15 @@ def folder_of(folders: Sequence[MigrationFolder], plugin: str) -> MigrationFolde
             return folder
     names = [folder.plugin for folder in folders]
     raise MigrationsRefused([f"No plugin {plugin!r} has migrations.{did_you_mean(plugin, names)}"])
+
+
+def _histories(database: peewee.Database, folders: Sequence[MigrationFolder]) -> list[History]:
+    """Return the history of each folder. Raises ``DatabaseRefused`` for another program's file."""
+    histories = [History(database, folder) for folder in folders]
+    is_new = any(each.folder == CORE and not each.applied for each in histories)
+    if is_new and isinstance(database, Sqlite):
+        refuse_foreign(Path(database.database), database.get_tables())
+    return histories
 
 
 def _missing(histories: Sequence[History], to: Target | None) -> list[Step]:

@@ -13,8 +13,8 @@ import psycopg2
 from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from changemaker_core.db.context import Unit
-from changemaker_core.db.dialects import Postgresql, keep_as_text
-from changemaker_core.db.errors import DatabaseUnavailable
+from changemaker_core.db.dialects import EXCLUSIVE_SECONDS, Postgresql, keep_as_text
+from changemaker_core.db.errors import DatabaseRefused, DatabaseUnavailable
 from changemaker_core.db.postgresql.addresses import connect_seconds, session_options
 from changemaker_core.db.postgresql.async_reads import AsyncReads
 from changemaker_core.db.postgresql.connections import ThreadConnections
@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 ROWS_A_TURN = 200
 #: "cm migrate", as the number of an advisory lock.
 MIGRATION_LOCK = 0x636D_6D69
+_HOLDER = """
+SELECT pid, coalesce(nullif(application_name, ''), 'unknown'), coalesce(host(client_addr), 'here')
+FROM pg_locks JOIN pg_stat_activity USING (pid)
+WHERE locktype = 'advisory' AND objid = %s AND granted"""
 
 
 class PostgresqlEngine:
@@ -231,8 +235,8 @@ class PostgresqlEngine:
     def exclusive(self) -> Iterator[Postgresql]:
         """Connect the calling thread, under an advisory lock of the database."""
         with self.shared() as database:
+            take_migration_lock(database)
             database.execute_sql("SET lock_timeout = 0")
-            database.execute_sql("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
             try:
                 yield database
             finally:  # what came before a failure stays
@@ -246,6 +250,7 @@ class PostgresqlEngine:
         database = Postgresql(self._url)
         database.connect()
         try:
+            refuse_encoding(database)
             yield database
         finally:
             database.close()
@@ -257,6 +262,36 @@ class PostgresqlEngine:
         self._async_reads.close()
         self._pool.close()
         self.listener.stop()
+
+
+def refuse_encoding(database: Postgresql) -> None:
+    """Raise ``DatabaseRefused`` for a database that cannot store the names of all people."""
+    encoding = database.connection().info.parameter_status("server_encoding")
+    if encoding not in ("UTF8", None):  # None: a pooler may not pass it on
+        name = database.connection().info.dbname
+        raise DatabaseRefused(
+            f"The database {name} stores text in the encoding {encoding}: the names and messages "
+            "of many people do not fit into it.\n"
+            "Create another one, and set database_url to it: `createdb --encoding=UTF8 "
+            "--locale=C.UTF-8 --template=template0 NAME`"
+        )
+
+
+def take_migration_lock(database: Postgresql) -> None:
+    """Take the lock until the connection ends.
+
+    Raise ``DatabaseUnavailable`` with its holder where it is not released in time.
+    """
+    database.execute_sql(f"SET lock_timeout = {round(EXCLUSIVE_SECONDS * 1000)}")
+    try:
+        database.execute_sql("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
+    except peewee.OperationalError as error:
+        found = database.execute_sql(_HOLDER, (MIGRATION_LOCK,)).fetchone()
+        holder = "PostgreSQL's process {} ({}, from {})".format(*found) if found else "Another one"
+        raise DatabaseUnavailable(
+            f"{holder} is migrating this database, and has not finished within "
+            f"{EXCLUSIVE_SECONDS:g} s"
+        ) from error
 
 
 class OwnCommits:

@@ -10,12 +10,14 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core.config.site_files import create_private
+import peewee
+
 from changemaker_core.db.context import Unit
-from changemaker_core.db.dialects import Sqlite
+from changemaker_core.db.dialects import BUSY_SECONDS, EXCLUSIVE_SECONDS, Sqlite
 from changemaker_core.db.errors import DatabaseClosed, as_peewee_error
 from changemaker_core.db.sqlite.errors import as_unavailable
 from changemaker_core.db.sqlite.lock import FileLock
+from changemaker_core.db.sqlite.preparing import prepare_file
 from changemaker_core.db.sqlite.streams import SqliteSource
 from changemaker_core.db.sqlite.versions import VersionWatcher, stamp_versions
 from changemaker_core.db.sqlite.writer import Writer
@@ -199,11 +201,8 @@ class SqliteEngine:
             if self._prepared:
                 return
             # Without the lock, several processes that start at once would find the file locked.
-            with FileLock(self._lock_path) as lock, lock.held():
-                create_private(self._path)
-                connection = sqlite3.connect(self._path, timeout=10, isolation_level=None)
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.close()
+            with FileLock(self._lock_path) as lock, lock.held(within=BUSY_SECONDS):
+                prepare_file(self._path)
             self._prepared = True
 
     # Other processes
@@ -226,7 +225,11 @@ class SqliteEngine:
     def exclusive(self) -> Iterator[Sqlite]:
         """A connection of the calling thread while no other process writes."""
         self._prepare()
-        with FileLock(self._lock_path) as lock, lock.held(), self._connected() as database:
+        with (
+            FileLock(self._lock_path) as lock,
+            lock.held(within=EXCLUSIVE_SECONDS),
+            self._connected() as database,
+        ):
             try:
                 yield database
             finally:  # what came before a failure stays
@@ -244,9 +247,13 @@ class SqliteEngine:
     @contextmanager
     def _connected(self) -> Iterator[Sqlite]:
         database = Sqlite(str(self._path))
-        database.connect()
         try:
+            database.connect()
             yield database
+        except (peewee.PeeweeException, sqlite3.Error) as error:
+            if (unavailable := as_unavailable(error, writes=True)) is not error:
+                raise unavailable from error
+            raise
         finally:
             database.close()
 

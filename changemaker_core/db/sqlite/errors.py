@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
+from typing import TYPE_CHECKING
 
 import peewee
 
 from changemaker_core.db.errors import DatabaseUnavailable
 
-#: Any statement would have failed: another program holds the file, or it may not be opened, or the
-#: disk is full or fails.
+if TYPE_CHECKING:
+    from pathlib import Path
+
+#: Any statement would have failed: another program holds the file, or it may not be opened, or is
+#: damaged, or the disk is full or fails.
 _UNAVAILABLE = frozenset(
     {
         sqlite3.SQLITE_BUSY,
@@ -18,8 +22,22 @@ _UNAVAILABLE = frozenset(
         sqlite3.SQLITE_FULL,
         sqlite3.SQLITE_CANTOPEN,
         sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_PERM,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
     }
 )
+_AS_OWNER = "Run this as the user who owns the site's folder, and look at its modes."
+#: What an operator can do about a file that cannot be opened.
+_FIXES = {
+    sqlite3.SQLITE_NOTADB: "Correct database_url, or restore a backup.",
+    sqlite3.SQLITE_CORRUPT: "Restore a backup.",
+    sqlite3.SQLITE_CANTOPEN: _AS_OWNER,
+    sqlite3.SQLITE_READONLY: _AS_OWNER,
+    sqlite3.SQLITE_PERM: _AS_OWNER,
+    sqlite3.SQLITE_FULL: "Free some space on its disk.",
+}
 
 
 def as_unavailable(error: BaseException, *, writes: bool) -> BaseException:
@@ -35,6 +53,12 @@ def as_unavailable(error: BaseException, *, writes: bool) -> BaseException:
         unavailable.__cause__ = error
         return unavailable
     return error
+
+
+def cannot_open(path: Path, error: sqlite3.Error) -> DatabaseUnavailable:
+    """Return the error for a file that a process cannot begin to use, with what can be done."""
+    fix = _FIXES.get(_code(error) or 0, "")
+    return DatabaseUnavailable(f"{path}: {error}. {fix}".strip())
 
 
 def _code(error: BaseException) -> int | None:

@@ -135,7 +135,8 @@ class Writer:
                 break
             works.append(work)
         if works:
-            logger.error("another process keeps the turn to write: %d writes failed", len(works))
+            message = "another process keeps the turn to write (%s): %d writes failed"
+            logger.error(message, self._lock.holder(), len(works))
         for work in works:
             work.error = DatabaseUnavailable("another process keeps the turn to write")
         release(works, self._notify)
