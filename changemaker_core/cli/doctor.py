@@ -133,9 +133,10 @@ def _plugins(found: Surveyed) -> Iterator[Finding]:
     for p in problems:
         who = described(p.plugin, p.distribution, p.version)
         yield Finding("error", f"{who}: {p.problem}", p.fix)
+    stopping = {problem.problem for problem in problems}
     for damage in found.plugins.damages:
-        if not damage.fatal:
-            yield Finding("warning", damage.detail, damage.fix)
+        if damage.detail not in stopping:
+            yield Finding("error" if damage.hides else "warning", damage.detail, damage.fix)
     deny = found.config.plugins_deny
     for name in sorted({name for name in deny if deny.count(name) > 1}):
         yield Finding("warning", f"plugins.deny names {name!r} twice.", "Name it once.")

@@ -43,9 +43,10 @@ def list_plugins(as_json: bool) -> None:
 def _other_problems(found: Surveyed) -> list[str]:
     """Problems other than those of plugins, which are listed even without a site."""
     folder = found.config.site_dir
+    damages = [f"{damage.detail} {damage.fix}" for damage in found.plugins.damages]
     if not contains_site(folder):
-        return [no_site(folder)[0]]
-    return [str(problem) for problem in found.config_problems]
+        return [no_site(folder)[0], *damages]
+    return [*map(str, found.config_problems), *damages]
 
 
 def listed(survey: Survey) -> list[dict[str, Any]]:

@@ -15,16 +15,17 @@ Where ``concern()`` is not ``None``, ``FalconApp`` uses Falcon's documented inte
 
 from __future__ import annotations
 
-from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import falcon
 from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion
 
 from changemaker_core.cache import CompleteResponse
 from changemaker_core.http.errors import BadRequest, NotFound
 from changemaker_core.http.request import SCOPE_KEY, Response
 from changemaker_core.http.response import BODILESS
+from changemaker_core.plugin.distributions import version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -47,6 +48,13 @@ def concern() -> str | None:
     return unsupported("falcon", TESTED, Response, _PRIVATE)
 
 
+def _is_in(version: str, tested: str) -> bool:
+    try:
+        return SpecifierSet(tested).contains(version, prereleases=True)
+    except InvalidVersion:
+        return False
+
+
 def unsupported(
     distribution: str, tested: str, holder: Any = None, names: Sequence[str] = ()
 ) -> str | None:
@@ -54,9 +62,9 @@ def unsupported(
 
     ``holder`` is the class whose undocumented ``names`` it uses.
     """
-    version = metadata.version(distribution)
+    version = version_of(distribution) or "of no known version"
     missing = [name for name in names if not hasattr(holder, name)]
-    if SpecifierSet(tested).contains(version, prereleases=True) and not missing:
+    if not missing and _is_in(version, tested):
         return None
     lacks = f" and lacks {', '.join(missing)}" if missing else ""
     return (

@@ -5,15 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib import metadata
 from typing import TYPE_CHECKING
 
 import msgspec
+from packaging.markers import UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion
 
 from changemaker_core.plugin import distributions
 from changemaker_core.plugin.base import Plugin
+from changemaker_core.plugin.distributions import Damage
 from changemaker_core.plugin.errors import (
     PluginConflict,
     PluginDamaged,
@@ -32,9 +34,9 @@ from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from importlib import metadata
 
     from changemaker_core.config import Config
-    from changemaker_core.plugin.distributions import Damage
     from changemaker_core.plugin.loaded import Status
 
 GROUP = "changemaker.plugins"
@@ -83,10 +85,7 @@ class Found:
 @cache
 def core_version() -> str | None:
     """Return the version of core; None when it is imported from a folder and not installed."""
-    try:
-        return metadata.version(CORE)
-    except metadata.PackageNotFoundError:
-        return None
+    return distributions.version_of(CORE)
 
 
 def installed() -> tuple[Candidate, ...]:
@@ -112,20 +111,30 @@ def find(config: Config, features: Iterable[str]) -> Found:
     wanted = [c for c in everything if c.name not in left_out]
     providers: set[str] = {canonicalize_name(c.distribution) for c in everything if c.distribution}
     problems = [*refused, *_same_names(wanted), *_damaged(config, damages)]
-    problems += [p for c in wanted for p in _versions(c, providers)]
+    problems += [p for c in wanted for p in _versions(c, providers, damages)]
     failed = {problem.plugin for problem in problems}
     skipped += [c.skipped("failed", _reason(c, problems)) for c in wanted if c.name in failed]
+    skipped += _hidden(config, damages)
     sound = tuple(c for c in wanted if c.name not in failed)
     return Found(sound, tuple(skipped), tuple(problems), tuple(damages))
 
 
 def _damaged(config: Config, damages: Iterable[Damage]) -> Iterator[PluginError]:
-    """Yield the distributions of which a plugin may be missing, unless it is left out."""
+    """Yield the distributions whose plugin is missing although the operator has named it.
+
+    The others are left out with a warning: an upgrade that was interrupted stops no site.
+    """
     for damage in damages:
-        name = damage.distribution.removeprefix("changemaker-")
-        if damage.fatal and config.loads(name):
-            fix = f"{damage.fix} Or {leave_out(name)}."
-            yield PluginDamaged(name, damage.distribution, "?", damage.detail, fix)
+        if damage.hides and damage.plugin in (config.plugins_allow or ()):
+            fix = f"{damage.fix} Or {leave_out(damage.plugin)}."
+            yield PluginDamaged(damage.plugin, damage.distribution, "?", damage.detail, fix)
+
+
+def _hidden(config: Config, damages: Iterable[Damage]) -> Iterator[Skipped]:
+    """Yield the plugins that are missing because their distribution is damaged."""
+    for damage in damages:
+        if damage.hides and config.loads(damage.plugin):
+            yield Skipped(damage.plugin, None, damage.distribution, "failed", damage.detail)
 
 
 def _reason(candidate: Candidate, problems: Iterable[PluginError]) -> str:
@@ -149,7 +158,7 @@ def _misspelt(
     """Return problems with names in the configuration that belong to no plugin."""
     names = {candidate.name for candidate in everything} | features
     # Of a damaged plugin the damage is reported, and nothing that follows from it.
-    names |= {damage.distribution.removeprefix("changemaker-") for damage in damages}
+    names |= {damage.plugin for damage in damages}
     problems = [_absent(n, "plugins.allow", names) for n in _new(config.plugins_allow, names)]
     for name in sorted(set(config.plugins_deny)):
         if name in features:
@@ -191,32 +200,35 @@ def _same_names(candidates: Sequence[Candidate]) -> list[PluginError]:
     return problems
 
 
-def _versions(candidate: Candidate, providers: set[str]) -> list[PluginError]:
-    """Compare the distribution's requirements of core and plugins with what is installed."""
+def _versions(
+    candidate: Candidate, providers: set[str], damages: list[Damage]
+) -> list[PluginError]:
+    """Compare the distribution's requirements of core and plugins with what is installed.
+
+    What cannot be compared, since it is no requirement or no version, is added to ``damages``.
+    """
     problems = []
     for text in candidate.requirements:
         try:
             requirement = Requirement(text)
-        except InvalidRequirement:
-            problem = f"Its requirement {text!r} is not one (Requires-Dist)."
-            fix = f"`pip install --force-reinstall {candidate.distribution}`, or "
-            fix += f"{leave_out(candidate.name)}."
-            problems.append(candidate.error(PluginDamaged, problem, fix))
-            continue
-        name = canonicalize_name(requirement.name)
-        if not (name.startswith("changemaker-") or name in providers):
-            continue
-        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
-            continue
-        problems += _fits(candidate, requirement)
+            name = canonicalize_name(requirement.name)
+            if not (name.startswith("changemaker-") or name in providers):
+                continue
+            if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+                continue
+            problems += _fits(candidate, requirement)
+        except (InvalidRequirement, InvalidVersion, UndefinedEnvironmentName) as error:
+            reason = " ".join(str(error).splitlines()[:1])
+            detail = f"{candidate}: its requirement {text!r} cannot be checked: {reason}"
+            fix = f"`pip install --force-reinstall {candidate.distribution}`"
+            damages.append(Damage(str(candidate.distribution), detail, f"{fix}, or update it."))
     return problems
 
 
 def _fits(candidate: Candidate, requirement: Requirement) -> list[PluginError]:
     asked = f"{requirement.name}{requirement.specifier}"
-    try:
-        version = metadata.version(requirement.name)
-    except metadata.PackageNotFoundError:
+    version = distributions.version_of(requirement.name)
+    if version is None:
         problem = f"It needs the distribution {asked}, which is not installed."
         fix = f"`pip install '{asked}'`, or {leave_out(candidate.name)}."
         return [candidate.error(PluginDependencyMissing, problem, fix)]

@@ -6,6 +6,7 @@ reads them here are the commands that an operator repairs a site with.
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from importlib import metadata
@@ -17,7 +18,8 @@ if TYPE_CHECKING:
 
 #: Distributions of this name are a site's own business, whatever is left of them.
 PREFIX = "changemaker"
-_FILE = "entry_points.txt"
+LOG = logging.getLogger(__name__)
+_FILE, _METADATA = "entry_points.txt", "METADATA"
 _SECTION = re.compile(r"\[([^\[\]]+)\]")
 _SEPARATORS = re.compile(r"[-_.]+")
 
@@ -26,14 +28,19 @@ _SEPARATORS = re.compile(r"[-_.]+")
 class Damage:
     """Something wrong with the files of a distribution, and how to fix it.
 
-    ``distribution`` is its name, as far as that is known. Where ``fatal``, it may have been a
+    ``distribution`` is its name, as far as that is known. Where ``hides``, it may have been a
     plugin that is missing now; the rest only needs to be cleared away.
     """
 
     distribution: str
     detail: str
     fix: str
-    fatal: bool = False
+    hides: bool = False
+
+    @property
+    def plugin(self) -> str:
+        """The name that its plugin most likely has."""
+        return self.distribution.removeprefix(f"{PREFIX}-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +80,24 @@ def read(group: str) -> tuple[list[Point], list[Damage]]:
         try:
             if name.startswith(PREFIX):
                 _check_entry_points(distribution)
-            points += _points(distribution, group)
+            chosen = [point for point in distribution.entry_points if point.group == group]
         except Exception as error:
             damages += _unreadable(name, folder, error)
-        else:
+            continue
+        if chosen or name.startswith(PREFIX):
             damages += _incomplete(name, folder)
+        if chosen:
+            about = _about(distribution, name, folder)
+            points += (Point(each, *about) for each in chosen)
     return sorted(points, key=lambda each: (each.name, each.distribution)), damages
+
+
+def version_of(name: str) -> str | None:
+    """Return the version of an installed distribution; None where there is none of that name."""
+    for distribution in metadata.distributions(name=name):
+        folder = _folder(distribution)
+        return _about(distribution, name, folder)[1]
+    return None
 
 
 def _folder(distribution: metadata.Distribution) -> Path | None:
@@ -105,12 +124,19 @@ def _check_entry_points(distribution: metadata.Distribution) -> None:
             raise ValueError(f"line {number} of {_FILE} is neither [group] nor name = value")
 
 
-def _points(distribution: metadata.Distribution, group: str) -> Iterator[Point]:
-    chosen = [point for point in distribution.entry_points if point.group == group]
-    if chosen:
-        name, requirements = distribution.metadata["Name"], tuple(distribution.requires or ())
-        for point in chosen:
-            yield Point(point, name, distribution.version, requirements)
+def _about(
+    distribution: metadata.Distribution, name: str, folder: Path | None
+) -> tuple[str, str, tuple[str, ...]]:
+    """Return name, version and requirements: of a damaged one, what its folder's name says."""
+    try:
+        found = distribution.metadata
+        about = found["Name"], found["Version"], tuple(found.get_all("Requires-Dist") or ())
+        if about[0] and about[1]:
+            return about
+    except Exception:  # whatever it is: `_incomplete` reports it
+        LOG.debug("the metadata of %s cannot be read", name, exc_info=True)
+    parts = folder.stem.split("-") if folder is not None else []
+    return name, parts[1] if len(parts) > 1 else "0", ()
 
 
 def _left_behind(folder: Path) -> Iterator[Damage]:
@@ -121,12 +147,21 @@ def _left_behind(folder: Path) -> Iterator[Damage]:
 
 
 def _incomplete(name: str, folder: Path | None) -> Iterator[Damage]:
-    if folder is None or not name.startswith(PREFIX) or folder.suffix != ".dist-info":
+    if folder is None or folder.suffix != ".dist-info":
         return
-    if not (folder / "METADATA").is_file():
+    fix = f"Delete {folder}, or `pip install --force-reinstall {name}`."
+    try:
+        text = (folder / _METADATA).read_text(encoding="utf-8")
+    except FileNotFoundError:
         detail = f"{folder.name} has no METADATA: an installation or removal was interrupted."
-        fix = f"Delete {folder}, or `pip install --force-reinstall {name}`."
         yield Damage(name, detail, fix)
+    except (OSError, UnicodeError) as error:
+        yield Damage(name, f"{folder / _METADATA} cannot be read: {error}.", fix)
+    else:
+        fields = ("Name", "Version")
+        if lacks := [each for each in fields if not re.search(rf"(?m)^{each}:", text)]:
+            detail = f"{folder / _METADATA} has no {' and no '.join(lacks)}: it is cut off."
+            yield Damage(name, detail, fix)
 
 
 def _twice(name: str, folder: Path | None, first: Path | None) -> Iterator[Damage]:
@@ -145,7 +180,7 @@ def _unreadable(name: str, folder: Path | None, error: Exception) -> Iterator[Da
     text = " ".join(str(error).split())
     detail = f"The files of {folder or name} cannot be read: {type(error).__name__}: {text}."
     fix = f"`pip install --force-reinstall {name}`, or `pip uninstall {name}`."
-    yield Damage(name, detail, fix, fatal=True)
+    yield Damage(name, detail, fix, hides=True)
 
 
 def _is_plugins(folder: Path) -> bool:

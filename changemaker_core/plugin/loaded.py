@@ -46,7 +46,7 @@ class LoadedPlugin:
             written = metadata.distribution(self.distribution).read_text("direct_url.json")
             direct = json.loads(written or "{}")
             return bool(direct.get("dir_info", {}).get("editable"))
-        except (metadata.PackageNotFoundError, OSError, ValueError):
+        except (metadata.PackageNotFoundError, OSError, ValueError, AttributeError):
             return False
 
     def is_mounted(self, only: Collection[str], except_: Collection[str]) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -49,6 +50,8 @@ if TYPE_CHECKING:
     from changemaker_core.plugin.base import Plugin
     from changemaker_core.plugin.discovery import Candidate
     from changemaker_core.plugin.distributions import Damage
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,8 @@ def load(
     found = survey(plugins, config, site, core=core, safe_mode=safe_mode)
     if found.problems:
         raise BootFailed(found.problems)
+    for damage in found.damages:
+        log.warning("%s %s", damage.detail, damage.fix)
     return found.loaded
 
 

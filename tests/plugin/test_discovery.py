@@ -236,6 +236,29 @@ def test_a_plugin_that_cannot_be_made(shelf: Shelf) -> None:
     assert "bench" in shelf.only_problem(PluginImportFailed).problem
 
 
+def _write(name: str, change: Callable[[bytes], bytes]) -> Callable[[Path], object]:
+    return lambda info: (info / name).write_bytes(change((info / name).read_bytes()))
+
+
+def _copied_to(name: str) -> Callable[[Path], object]:
+    return lambda info: shutil.copytree(info, info.with_name(name))
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "requirement": _write("METADATA", lambda text: text.replace(b">=0.1,<0.2", b">=zero!")),
+    "marker": _write("METADATA", lambda text: text.replace(b">=0.1,<0.2", b'; moon == "full"')),
+    "other charset": _write("METADATA", lambda text: text + "Author: Zoé\n".encode("latin-1")),
+    "no metadata": lambda info: (info / "METADATA").unlink(),
+    "cut off": _write("METADATA", lambda text: b""),
+    "not utf-8": _write("entry_points.txt", lambda text: text + b"\xff\xfe = \xff"),
+    "binary": _write("entry_points.txt", lambda text: b"\x00\x01\x02" * 100),
+    "not ini": _write("entry_points.txt", lambda text: b"parks = here\n[changemaker.plugins\n"),
+    "left behind": _copied_to("~hangemaker_parks-1.2.2.dist-info"),
+    "stale": lambda info: info.with_name("changemaker_gone-1.0.dist-info").mkdir(),
+    "twice": _copied_to("changemaker_parks-1.2.2.dist-info"),
+}
+
+
 @pytest.fixture
 def damaged(shelf: Shelf) -> Callable[[str], Path]:
     """Damages the metadata of the plugin parks in one way; trees stays sound."""
@@ -244,49 +267,49 @@ def damaged(shelf: Shelf) -> Callable[[str], Path]:
     info = shelf.folder / "changemaker_parks-1.2.3.dist-info"
 
     def damage(way: str) -> Path:
-        points, text = info / "entry_points.txt", (info / "METADATA").read_text()
-        if way == "requirement":
-            (info / "METADATA").write_text(text.replace(">=0.1,<0.2", ">=zero!"))
-        elif way == "not utf-8":
-            points.write_bytes(points.read_bytes() + b"\xff\xfe = \xff")
-        elif way == "not ini":
-            points.write_text("parks = before any section\n[changemaker.plugins\n")
-        elif way == "left behind":
-            shutil.copytree(info, info.with_name("~hangemaker_parks-1.2.2.dist-info"))
-        elif way == "stale":
-            (shelf.folder / "changemaker_gone-1.0.dist-info").mkdir()
-        elif way == "twice":
-            shutil.copytree(info, info.with_name("changemaker_parks-1.2.2.dist-info"))
+        DAMAGES[way](info)
         importlib.invalidate_caches()
         return info
 
     return damage
 
 
-@pytest.mark.parametrize("way", ["requirement", "not utf-8", "not ini"])
-def test_a_damaged_plugin_is_one_problem_and_hides_no_other(
-    shelf: Shelf, damaged: Callable[[str], Path], way: str
+@pytest.mark.parametrize("way", ["not utf-8", "binary", "not ini"])
+def test_a_plugin_whose_entry_points_cannot_be_read_is_missing_and_stops_nothing(
+    shelf: Shelf, damaged: Callable[[str], Path], way: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    damaged(way)
-    shelf.toml("[parks]\nbenches = 1")  # its table is no second problem
+    info = damaged(way)
+    shelf.toml("[parks]\nbenches = 1")  # its table is no problem
+    found = shelf.survey()
+    (damage,) = found.damages
+    assert (damage.plugin, damage.hides, str(info) in damage.detail) == ("parks", True, True)
+    assert "--force-reinstall changemaker-parks" in damage.fix
+    (missing,) = found.loaded.skipped
+    assert (missing.name, missing.status, missing.reason) == ("parks", "failed", damage.detail)
+    assert names(shelf.load()) == ["trees"]
+    assert str(info) in caplog.text
+    assert names(shelf.load(features=[Accounts], safe_mode=True)) == ["accounts"]
+    shelf.toml("[plugins]\nallow = ['parks', 'trees']")  # the site must not be without it
     problem = shelf.only_problem(PluginDamaged)
-    assert problem.plugin == "parks"
-    assert "--force-reinstall changemaker-parks" in problem.fix
-    assert [plugin.name for plugin in shelf.survey().loaded.plugins] == ["trees"]
+    assert (problem.plugin, problem.problem) == ("parks", damage.detail)
     shelf.toml("[plugins]\ndeny = ['parks']")
     assert names(shelf.load()) == ["trees"]
-    assert names(shelf.load(features=[Accounts], safe_mode=True)) == ["accounts"]
 
 
 @pytest.mark.parametrize(
     ("way", "told"),
     [
+        ("requirement", "its requirement 'changemaker-core>=zero!' cannot be checked"),
+        ("marker", "'changemaker-core; moon == \"full\"' cannot be checked"),
+        ("other charset", "METADATA cannot be read"),
+        ("no metadata", "changemaker_parks-1.2.3.dist-info has no METADATA"),
+        ("cut off", "METADATA has no Name and no Version"),
         ("left behind", "pip left ~hangemaker_parks-1.2.2.dist-info behind"),
         ("stale", "changemaker_gone-1.0.dist-info has no METADATA"),
         ("twice", "changemaker-parks is installed twice"),
     ],
 )
-def test_what_is_left_of_distributions_is_a_finding_and_stops_nothing(
+def test_other_damage_is_one_finding_and_stops_nothing(
     shelf: Shelf, damaged: Callable[[str], Path], way: str, told: str
 ) -> None:
     damaged(way)
@@ -295,7 +318,17 @@ def test_what_is_left_of_distributions_is_a_finding_and_stops_nothing(
     assert found.problems == ()
     (damage,) = found.damages
     assert told in damage.detail
-    assert str(shelf.folder) in damage.fix or "Delete" in damage.fix
+    assert "Delete " in damage.fix or "--force-reinstall changemaker-parks" in damage.fix
+    assert {plugin.version for plugin in found.loaded.plugins} == {"1.2.3"}
+
+
+@pytest.mark.parametrize("way", ["other charset", "no metadata", "cut off"])
+def test_the_version_of_a_damaged_core_is_that_of_its_folder(shelf: Shelf, way: str) -> None:
+    shelf.plugin("parks")
+    DAMAGES[way](shelf.folder / "changemaker_core-0.1.0.dist-info")
+    found = shelf.survey()
+    assert names(found.loaded) == ["parks"]
+    assert [damage.distribution for damage in found.damages] == ["changemaker-core"]
 
 
 def test_core_without_metadata_has_no_version(shelf: Shelf) -> None:
