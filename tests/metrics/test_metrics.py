@@ -7,7 +7,7 @@ import threading
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from changemaker_core import Metric, Plugin, Sample, hookimpl
+from changemaker_core import Metric, Plugin, Route, Sample, endpoint, hookimpl
 
 
 def read_letters():
@@ -80,6 +80,23 @@ async def test_requests_and_their_duration(site, scrape):
 def test_only_declared_counters_are_counted(site, name):
     with pytest.raises(LookupError):
         site.metrics.counter(name)
+
+
+def test_a_resource_has_its_counter_from_the_start(make_site):
+    class Visits:
+        def __init__(self, site):
+            self.counter = site.metrics.counter("cm_visits_total")
+
+        @endpoint(public=True)
+        async def on_get(self, req, resp):
+            self.counter.inc()
+
+    class VisitedPlugin(CountsPlugin):
+        @hookimpl
+        def cm_register_routes(self, site):
+            return [Route("/visits", Visits(site))]
+
+    assert "/visits" in {route.path for route in make_site(VisitedPlugin).routes()}
 
 
 def test_labels_are_the_declared_ones_and_counters_only_go_up(site):
