@@ -26,6 +26,8 @@ MEGABYTE = 1_000_000
 FEW_CHARACTERS = 12
 #: Files of ``data/`` and ``run/`` each that are looked at, and how many a finding names.
 MOST_FILES = 20_000
+#: Secrets and databases, and what editors and operators leave beside them.
+COPIES = (f"{DOTENV}*", "*.db", "*.db[-.~]*", "*.sqlite*", "*.sql*", "*.dump*", "*.bak", "*~")
 NAMED = 5
 
 
@@ -61,7 +63,7 @@ def _replaceable(folder: Path) -> Iterator[Finding]:
     writable = [
         path
         for path in (folder, *sorted(folder.iterdir()))
-        if not path.is_symlink() and path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if path.exists() and path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
     ]
     if writable:
         detail = f"Other users of this machine can change {_named(writable, folder)}."
@@ -71,10 +73,11 @@ def _replaceable(folder: Path) -> Iterator[Finding]:
 def _exposed_files(site: Site) -> Iterator[Finding]:
     folder = site.config.site_dir
     files = [(path, path.lstat().st_mode) for path in _private_files(site)]
-    closed = not folder.stat().st_mode & stat.S_IXOTH
+    open_to = folder.stat().st_mode & stat.S_IXOTH
     if found := [path for path, mode in files if mode & stat.S_IRWXO]:
         detail = f"Every user of this machine has access to {_named(found, folder)}."
-        guarded = closed and not any(path.parent == folder and _is_secret(path) for path in found)
+        reached = any(open_to or not path.is_relative_to(folder) for path in found)
+        guarded = not reached and not any(_is_secret(path) for path in found)
         fix = f"Run `chmod -R go= {_arguments(found)}`."
         yield Finding("warning" if guarded else "error", detail, fix)
     if found := [path for path, mode in files if mode & OTHERS and not mode & stat.S_IRWXO]:
@@ -93,17 +96,20 @@ def _foreign(site: Site) -> Iterator[Finding]:
 
 
 def _private_files(site: Site) -> list[Path]:
-    """Return files with secrets or data, at most ``MOST_FILES``, without links."""
+    """Return files with secrets or data, at most ``MOST_FILES``; where links lead for links."""
     folder = site.config.site_dir
-    paths = [folder / DOTENV]
+    paths = [path for pattern in COPIES for path in folder.glob(pattern)]
     if any(_holds_password(key, entry) for key, entry in site.config.origins.items()):
         paths.append(folder / TOML)
     if (database := site.config.database_url).startswith("sqlite:///"):
-        name = database.removeprefix("sqlite:///")
-        paths += [Path(name + suffix) for suffix in ("", "-wal", "-shm", ".lock")]
+        written = Path(database.removeprefix("sqlite:///"))
+        for name in (str(written), str(written.resolve())):  # SQLite's files are beside the latter
+            paths += [Path(name + suffix) for suffix in ("", "-wal", "-shm", ".lock")]
     for inner in ("data", "run"):
-        paths += [folder / inner, *islice((folder / inner).rglob("*"), MOST_FILES)]
-    return [path for path in paths if path.exists() and not path.is_symlink()]
+        base = (folder / inner).resolve()
+        paths += [base, *islice(base.rglob("*"), MOST_FILES)]
+    real = dict.fromkeys(path.resolve() if path.is_symlink() else path for path in paths)
+    return [path for path in real if path.exists()]
 
 
 def _holds_password(key: tuple[str, ...], entry: Entry) -> bool:
@@ -116,7 +122,7 @@ def _holds_password(key: tuple[str, ...], entry: Entry) -> bool:
 
 
 def _is_secret(path: Path) -> bool:
-    return path.name in (DOTENV, TOML)
+    return path.name == TOML or path.name.startswith(DOTENV)
 
 
 def _named(paths: list[Path], folder: Path) -> str:

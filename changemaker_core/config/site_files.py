@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
+import shutil
 import stat
+import tempfile
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 #: What group and others may do.
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _FOLDER, _FILE = 0o700, 0o600
+#: Seconds in which a new scratch folder is locked by its process.
+_NEW = 60.0
 
 
 def keep_private() -> None:
@@ -62,3 +69,39 @@ def open_private(path: Path, flags: int) -> int:
         os.close(handle)
         raise
     return handle
+
+
+@contextlib.contextmanager
+def scratch_folder(prefix: str) -> Iterator[Path]:
+    """Return a folder among the system's temporary files, which is deleted at the end.
+
+    It is locked meanwhile, so that the next process can tell what a killed one left behind, and
+    deletes it.
+    """
+    _delete_left(prefix)
+    with tempfile.TemporaryDirectory(prefix=prefix) as name:
+        handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH)
+            yield Path(name)
+        finally:
+            os.close(handle)
+
+
+def _delete_left(prefix: str) -> None:
+    for path in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
+        # Everybody may create files there: what is another's, or a link, is not ours to follow.
+        with contextlib.suppress(OSError):
+            found = path.lstat()
+            old = time.time() - found.st_mtime > _NEW
+            if old and stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid():
+                _delete_unlocked(path)
+
+
+def _delete_unlocked(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        shutil.rmtree(path, ignore_errors=True)
+    finally:
+        os.close(handle)

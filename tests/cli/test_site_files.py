@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import stat
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from changemaker_core import Config
 from changemaker_core.config.checks import check_permissions
-from changemaker_core.config.site_files import OTHERS, open_private
+from changemaker_core.config.site_files import OTHERS, open_private, scratch_folder
 from changemaker_core.db.sqlite.lock import FileLock
 from changemaker_core.site import Site
 
@@ -137,6 +138,57 @@ def test_doctor_reports_each_file_that_others_can_open(
     assert fix == f"Run `chmod -R go= {tmp_path / name}`."
     tmp_path.chmod(0o755)  # and now they reach it
     assert [status for status, _, _ in files()] == ["error"]
+
+
+@pytest.mark.parametrize(
+    "name", [".env.bak", "site.db.old", "site.db-wal", "dump.sql", "a.sqlite3"]
+)
+def test_doctor_reports_copies_of_secrets_and_databases(
+    files: Any, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).touch(0o644)
+    ((_, detail, _),) = files()
+    assert detail == f"Every user of this machine has access to {name}."
+
+
+def test_doctor_looks_at_what_a_link_leads_to(files: Any, tmp_path: Path) -> None:
+    """The site's own folder does not protect what lies elsewhere."""
+    elsewhere = tmp_path.parent / f"{tmp_path.name}-elsewhere"
+    elsewhere.mkdir(0o755)
+    (tmp_path / "site.db").rename(elsewhere / "real.db")
+    (tmp_path / "site.db").symlink_to(elsewhere / "real.db")
+    (elsewhere / "real.db").chmod(0o644)
+    (elsewhere / "real.db-wal").touch(0o600)
+    ((status, detail, fix),) = files()
+    assert (status, str(elsewhere / "real.db") in detail) == ("error", True)
+    assert fix == f"Run `chmod -R go= {elsewhere / 'real.db'}`."
+    (elsewhere / "real.db").chmod(0o600)
+    (tmp_path / "data").rename(elsewhere / "data")
+    (tmp_path / "data").symlink_to(elsewhere / "data")
+    assert [status for status, _, _ in files()] == ["ok"]
+    (elsewhere / "data" / "mail" / "1.eml").chmod(0o644)
+    ((status, detail, _),) = files()
+    assert (status, "1.eml" in detail) == ("error", True)
+
+
+def test_what_a_killed_process_left_among_temporary_files_is_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    left, fresh, link = (tmp_path / f"cm-export-{name}" for name in ("left", "fresh", "link"))
+    (tmp_path / "precious").mkdir()
+    for path in (left, fresh):
+        path.mkdir()
+        (path / "rows").touch()
+    link.symlink_to(tmp_path / "precious")
+    with scratch_folder("cm-export-") as in_use:
+        for path in (left, in_use, tmp_path / "precious"):
+            os.utime(path, (0, 0))
+        with scratch_folder("cm-export-") as other:
+            assert other != in_use
+            found = {path.name for path in tmp_path.iterdir()}
+            assert found == {in_use.name, other.name, fresh.name, link.name, "precious"}
+    assert {path.name for path in tmp_path.iterdir()} == {fresh.name, link.name, "precious"}
 
 
 def test_doctor_reports_passwords_in_the_configuration(files: Any, tmp_path: Path) -> None:

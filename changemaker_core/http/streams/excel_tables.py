@@ -15,6 +15,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 from zoneinfo import ZoneInfo
 
+from changemaker_core.config.site_files import scratch_folder
 from changemaker_core.http.bodies.uploads import is_full, no_space
 from changemaker_core.http.streams.files import SendFile
 from changemaker_core.http.streams.tables import BATCH, Table, in_batches, local_time
@@ -54,8 +55,8 @@ class _Xlsx(Table):
     async def _write(self, req: Request, file: BinaryIO) -> None:
         run = partial(asyncio.get_running_loop().run_in_executor, _writing)
         zone = ZoneInfo(req.site.config.time_zone)
-        with tempfile.TemporaryDirectory(prefix="changemaker-xlsx-") as folder:
-            workbook = _Workbook(file, folder, self.headings(req), zone)
+        with scratch_folder("changemaker-xlsx-") as folder:
+            workbook = _Workbook(file, str(folder), self.headings(req), zone)
             try:
                 await self._write_rows(partial(run, self._writer(req, workbook)))
                 await run(workbook.close)
