@@ -3,8 +3,8 @@
 Authors of commands (entry-point group ``changemaker.commands``) import ``pass_site``, ``say`` and
 ``CommandError`` from here; everything else below is private.
 
-Exit status: 0 success; 1 failure, with the reason on standard error; 2 wrong command line; 128 + N
-after a second signal N.
+Exit status: 0 success; 1 failure, with the reason on standard error; 2 wrong command line; 130
+after Ctrl-C; 128 + N after a second signal N to a server.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import re
+import signal
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -102,7 +103,7 @@ class Commands(click.Group):
             formatter.write_dl(rows)
 
     def invoke(self, ctx: click.Context) -> Any:
-        with expected_errors(), _suggestions():
+        with expected_errors(), _suggestions(), _stopped():
             return super().invoke(ctx)
 
 
@@ -135,6 +136,23 @@ def _left_out(ctx: click.Context) -> dict[str, str]:
         if plugins and not any(config.loads(plugin) for plugin in plugins):
             reasons[name] = f"its plugin {', '.join(plugins)} is denied, or not allowed."
     return reasons
+
+
+@contextlib.contextmanager
+def _stopped() -> Iterator[None]:
+    """Say that Ctrl-C stopped the command, and that a question found nobody to answer it."""
+    try:
+        yield
+    except (KeyboardInterrupt, click.Abort) as error:
+        # click raises Abort for an answer that is no, and for what it met at a question
+        if isinstance(error.__context__, EOFError):
+            raise CommandError(
+                "Standard input ended before the question was answered. --yes asks no questions."
+            ) from None
+        if isinstance(error, click.Abort) and not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        say("\nStopped.")
+        raise click.exceptions.Exit(128 + signal.SIGINT) from None
 
 
 @contextlib.contextmanager

@@ -107,6 +107,22 @@ def opened_site(config: Config | None = None) -> Iterator[Site]:
         site.close()
 
 
+@contextlib.contextmanager
+def _behind_explained(site: Site) -> Iterator[None]:
+    """Raise ``CommandError`` in place of "no such column" where the database is behind."""
+    try:
+        yield
+    except Exception as error:
+        import peewee
+
+        from changemaker_core.db import DatabaseUnavailable
+        from changemaker_core.server.loading import check_migrations
+
+        if isinstance(error, peewee.DatabaseError) and not isinstance(error, DatabaseUnavailable):
+            check_migrations(site)
+        raise
+
+
 def pass_site(
     command: Callable[Concatenate[Site, Parameters], Result],
 ) -> Callable[Parameters, Result]:
@@ -123,7 +139,7 @@ def pass_site(
 
     @functools.wraps(command)
     def opened(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-        with opened_site() as site:
+        with opened_site() as site, _behind_explained(site):
             return command(site, *args, **kwargs)
 
     return site_option(opened)

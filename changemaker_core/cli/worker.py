@@ -47,6 +47,8 @@ def worker(queues: str, burst: bool) -> None:
     from changemaker_core.shared.worker import run_worker
 
     run_worker(url, chosen, burst=burst)
+    if not burst:
+        say("Stopped.")
 
 
 def _chosen(folder: Path, wanted: list[str]) -> list[str]:

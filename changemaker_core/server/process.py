@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import socket
@@ -15,6 +16,8 @@ from changemaker_core.config.site_files import keep_private
 from changemaker_core.server import collector, logs
 from changemaker_core.server.errors import expected_errors, is_database_away
 from changemaker_core.server.spec import EXIT_CONFIG, EXIT_RETRY, GRACE, ProcessSpec
+
+log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str]) -> int:
@@ -73,6 +76,7 @@ def _run_jobs(spec: ProcessSpec) -> None:
     site = load_site(spec)
     collector.collect_rarely()
     _report_ready(spec)
+    log.info("the job runner is ready")
     try:
         run_jobs(
             site,

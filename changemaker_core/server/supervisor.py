@@ -80,6 +80,8 @@ class Supervisor:
             await self._stop_children()
             os.close(self._alive)
             os.close(self._alive_writer)
+        if self._signals:
+            self._warn("Stopped.")
         return self._status
 
     def _on_stop_signal(self, number: signal.Signals) -> None:

@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import sqlite3
 import tomllib
 from pathlib import Path
 from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from changemaker_core.cli import main
+
+
+@pytest.fixture
+def init(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """``init("site", "--yes", input="")`` in this process; its umask is set back."""
+    for name in [name for name in os.environ if name.startswith("CHANGEMAKER_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("CHANGEMAKER_PLUGINS__DENY", "influence")
+    umask = os.umask(0o022)
+
+    def run(*arguments: Any, input: str = "") -> Any:
+        return CliRunner().invoke(main, ["init", *map(str, arguments)], input=input)
+
+    yield run
+    os.umask(umask)
 
 
 def test_init_prints_where_and_who(cli: Any) -> None:
@@ -125,3 +148,65 @@ def test_an_unwritable_folder_is_named(cli: Any) -> None:
     assert done.returncode == 1
     assert "Cannot write /proc/site" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--organisation", "two\nlines"),
+        ("--admin-email", "me@localhost"),
+        ("--base-url", "example.org"),
+        ("--database-url", "mysql://me:hunter2@localhost/site"),
+    ],
+)
+def test_a_wrong_option_is_named_before_anything_is_asked(
+    init: Any, tmp_path: Path, option: str, value: str
+) -> None:
+    done = init(tmp_path / "site", option, value)
+    assert done.exit_code == 1
+    assert done.stderr.startswith(f"Error: {option} must ")
+    assert "changemaker.toml" not in done.stderr
+    assert "hunter2" not in done.output
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_wrong_answer_is_asked_for_again_and_the_others_are_kept(
+    init: Any, tmp_path: Path
+) -> None:
+    answers = "Clean Water\nme at example.org\nme@localhost\nme@example.org\n"
+    done = init(tmp_path / "site", input=answers)
+    assert done.exit_code == 0, done.output
+    assert done.stderr.count("Organisation") == 1
+    assert done.stderr.count("Administrator's email") == 3
+    assert done.stderr.count("This must be an email address") == 2
+    assert "Administrator: me@example.org" in done.stdout
+
+
+def test_what_keeps_a_site_from_being_made_is_said_before_it_asks(
+    init: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "other.db")) as other:
+        other.execute("CREATE TABLE moz_places (url TEXT)")
+    done = init(tmp_path / "site", "--database-url", f"sqlite:///{tmp_path / 'other.db'}")
+    assert (done.exit_code, "another program" in done.stderr) == (1, True)
+    monkeypatch.setenv("CHANGEMAKER_DATABASE_URL", "postgresql://me@127.0.0.1:1/nowhere")
+    assert "The database cannot be used" in (done := init(tmp_path / "site")).stderr
+    assert "Organisation" not in done.stderr
+    assert not (tmp_path / "site").exists()
+
+
+def test_the_end_of_the_input_and_ctrl_c_are_said(init: Any, tmp_path: Path) -> None:
+    ended = init(tmp_path / "site", input="Clean Water\n")
+    assert (ended.exit_code, "--yes asks no questions" in ended.stderr) == (1, True)
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_folder_that_others_can_read_is_closed_to_them(init: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    folder.mkdir()
+    (folder / "notes.txt").touch()
+    folder.chmod(0o755)
+    done = init(folder, "--yes")
+    assert done.exit_code == 0, done.output
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert f"{folder} is now closed to other users" in done.stderr

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from changemaker_core.cli.common import PORT
+from changemaker_core.cli.common import PORT, say
 from changemaker_core.cli.creating.init import DEFAULT_ADMIN
 
 if TYPE_CHECKING:
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.option(
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="The address to listen on; 0.0.0.0 for every address of this machine.",
+)
 @click.option("--port", type=PORT, default=4000, show_default=True, help="0 chooses a free one.")
 @click.option(
     "--folder",
@@ -25,10 +31,11 @@ if TYPE_CHECKING:
     show_default=True,
     help="The folder of the demonstration site.",
 )
-def demo(port: int, folder: Path) -> None:
+def demo(host: str, port: int, folder: Path) -> None:
     """Create a demonstration site and serve it until Ctrl-C. A second run serves it again.
 
-    Mail is saved to a folder and shown at /mailbox: nothing leaves this machine.
+    Mail is saved to a folder, and shown at /mailbox to browsers of this machine: nothing is sent.
+    With --host, others in its network can visit the site.
     """
     from changemaker_core.config.site_files import keep_private
     from changemaker_core.server import logs
@@ -36,7 +43,7 @@ def demo(port: int, folder: Path) -> None:
 
     keep_private()
     logs.log_text()
-    listening = listen("127.0.0.1", port)
+    listening = listen(host, port)
     address = address_of(listening)
     folder = folder.absolute()
     if (folder / "changemaker.toml").exists():
@@ -55,6 +62,7 @@ def demo(port: int, folder: Path) -> None:
     from changemaker_core.server.web import serve_app
 
     serve_app(_app(_configuration(folder, address)), listening, started=announce)
+    say("Stopped.")
 
 
 def _app(config: Config) -> App:

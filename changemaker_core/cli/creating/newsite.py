@@ -8,18 +8,19 @@ import os
 import secrets
 import stat
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from changemaker_core.cli.common import opened_site
+from changemaker_core.cli.common import opened_site, say
 from changemaker_core.config.site_files import OTHERS
 from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from changemaker_core.site import Site
 
+DATABASE_VARIABLE = "CHANGEMAKER_DATABASE_URL"
 #: ``changemaker.toml`` of a new site. Keys that a site may need later are commented out.
 TOML = """\
 # The configuration of this site. An environment variable overrides a key: CHANGEMAKER_ORGANISATION
@@ -89,7 +90,7 @@ def create(new: NewSite) -> str:
 def check_folder(folder: Path) -> None:
     """Raise ``CommandError`` for a folder that holds a site, or in which others could change one.
 
-    An empty folder that others can open is closed to them.
+    A folder that others can open is closed to them, and that is said.
     """
     for name in ("changemaker.toml", ".env"):
         if (folder / name).exists():
@@ -108,13 +109,38 @@ def check_folder(folder: Path) -> None:
             f"{folder} belongs to another user, who could replace the site's files.\n"
             f"Run `changemaker init` as that user, or choose another folder."
         )
-    if empty and found.st_uid == os.geteuid():
-        folder.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
-    elif found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if not empty and found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise CommandError(
             f"Other users of this machine can replace files in {folder}.\n"
             f"Run `chmod go-w {folder}` if they need not, or choose another folder."
         )
+    if found.st_mode & OTHERS and found.st_uid == os.geteuid():
+        folder.chmod(stat.S_IMODE(found.st_mode) & ~OTHERS)
+        if not empty:
+            say(f"{folder} is now closed to other users of this machine.")
+
+
+def check_environment(folder: Path, database_url: str | None) -> None:
+    """Raise an error for what a new site in ``folder`` cannot be made with, before anything is.
+
+    ``ConfigError`` for variables with wrong names or values, ``DatabaseRefused`` or
+    ``peewee.OperationalError`` for a database that cannot be used.
+    """
+    from changemaker_core.config import Config, ConfigError
+    from changemaker_core.db import Database, migrations
+
+    chosen = {} if database_url is None else {DATABASE_VARIABLE: database_url}
+    config, problems = Config.read(folder, {**chosen, **os.environ})
+    if wrong := tuple(problem for problem in problems if problem.where in os.environ):
+        raise ConfigError(wrong)
+    url = config.database_url
+    if url.startswith("sqlite:///") and not Path(url.removeprefix("sqlite:///")).exists():
+        return
+    database = Database.open(url)
+    try:
+        migrations.state(database, [])
+    finally:
+        database.close()
 
 
 @contextlib.contextmanager
@@ -184,7 +210,7 @@ def _dotenv(new: NewSite) -> str:
     lines = ["# Secrets of this site. Keep a copy in a safe place, and do not share it."]
     lines.append(f"CHANGEMAKER_SECRET_KEY={secrets.token_urlsafe(48)}")
     if new.database_url is not None and _is_secret(new.database_url):
-        lines.append(f"CHANGEMAKER_DATABASE_URL='{new.database_url}'")
+        lines.append(f"{DATABASE_VARIABLE}='{new.database_url}'")
     return "\n".join([*lines, ""])
 
 
