@@ -42,17 +42,22 @@ def list_queues(site: Site, as_json: bool) -> None:
 
 
 def _table(depths: list[QueueDepth], held: list[Hold]) -> list[str]:
-    from changemaker_core.jobs import REASONS
-
     counts = [
         f"{depth.queue:12} {depth.state:8} {depth.jobs:8}  since {_format_time(depth.oldest)}"
         for depth in depths
     ]
-    reasons = [
-        f"{hold.queue:12} HELD since {_format_time(hold.since)}: {REASONS[hold.reason]} {hold.note}"
-        for hold in held
-    ]
-    return [line.rstrip() for line in counts + reasons]
+    return [*counts, *map(_describe, held)]
+
+
+def _describe(hold: Hold) -> str:
+    from changemaker_core.jobs import REASONS
+
+    text = f"{hold.queue:12} HELD since {_format_time(hold.since)}: {REASONS[hold.reason]}"
+    if hold.note:
+        text += f" {hold.note}"
+    if hold.retry_at is not None:
+        text += f" (a job is tried at {_format_time(hold.retry_at)}, and releases it by a success)"
+    return text
 
 
 @queues.command()

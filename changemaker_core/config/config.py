@@ -69,6 +69,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     smtp_url: str | None = None
     #: The sender of the site's own mail.
     mail_from: str = "noreply@localhost"
+    #: After how many recipients in a row that no mail reached the queue is held; 0 is never.
+    mail_failures_before_hold: int = 10
     #: The public address of the site, without a trailing slash.
     base_url: str = "http://127.0.0.1:4000"
     #: The path that ``/`` leads to; absent: the home page of the first plugin that offers one.

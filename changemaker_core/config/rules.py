@@ -235,6 +235,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "previous_secret_keys": _previous_secret_keys,
     "smtp_url": _smtp_url,
     "mail_from": _mail_from,
+    "mail_failures_before_hold": _not_negative,
     "base_url": _base_url,
     "static_url": _static_url,
     "content_origins": _content_origins,

@@ -29,7 +29,13 @@ def check_queues(site: Site) -> Iterator[Finding]:
             f"{hold.queue} has been held since {since}. {REASONS[hold.reason]} {hold.note}".strip()
         )
         command = f"`changemaker --site {site.config.site_dir} queues release {hold.queue}`"
-        yield Finding("warning", detail, f"Run {command}: it shows the waiting jobs, then asks.")
+        fix = f"Run {command}: it shows the waiting jobs, then asks."
+        if hold.retry_at is not None:
+            detail += (
+                f" One job is tried at {hold.retry_at:%H:%M} UTC, and releases it if it succeeds."
+            )
+            fix = f"Remove the cause, then wait, or run {command}."
+        yield Finding("warning", detail, fix)
     limit, expected = site.clock() - timedelta(hours=1), {hold.queue for hold in held}
     for depth in site.db.sync.all(queue_depths()):
         if depth.state == "queued" and depth.oldest < limit and depth.queue not in expected:

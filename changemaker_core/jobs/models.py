@@ -78,15 +78,33 @@ class CoreCancellation(Model):
 
 
 class CoreHold(Model):
-    """A queue from which no job is claimed until an operator releases it."""
+    """A queue from which no job is claimed until it is released.
+
+    With ``retry_at``, one job is tried at that time, and a success releases the queue; ``trials``
+    is how many were tried. Without, only an operator releases it.
+    """
 
     queue = peewee.TextField(primary_key=True)
     since = UtcField()
     reason = peewee.TextField()
     note = peewee.TextField(default="")
+    retry_at = UtcField(null=True)
+    trials = peewee.IntegerField(default=0)
 
     class Meta:
         table_name = "core_hold"
+
+
+class CoreFailure(Model):
+    """What has failed in a queue since something in it last succeeded, each ``item`` once."""
+
+    queue = peewee.TextField()
+    item = peewee.TextField()
+    at = UtcField()
+
+    class Meta:
+        table_name = "core_failure"
+        primary_key = peewee.CompositeKey("queue", "item")
 
 
 class CoreHeartbeat(Model):

@@ -11,6 +11,7 @@ from changemaker_core.jobs import payload as payloads
 from changemaker_core.jobs.declarations import Job
 from changemaker_core.jobs.errors import UnknownJob
 from changemaker_core.jobs.held_queues.guard import Guard
+from changemaker_core.jobs.held_queues.trials import Failures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,8 @@ class Outbox:
         self.wake_up = WakeUp()
         #: Holds queues after a restore or a long silence.
         self.guard = Guard(site)
+        #: Holds queues in which nothing succeeds any more.
+        self.failures = Failures()
 
     def enqueue(
         self,

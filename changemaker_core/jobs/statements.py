@@ -51,12 +51,14 @@ INSERT INTO core_job (id, name, queue, payload, state, attempts, wanted_at, due_
 VALUES (?, ?, ?, ?, 'queued', 0, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 
 #: Both parameters ``queue`` have the same value: a subquery that does not depend on the row is run
-#: only once.
+#: only once. ``held`` is ``NOT EXISTS``, or ``EXISTS`` for a trial of a held queue.
 _DUE = """
 SELECT {columns} FROM core_job
 WHERE queue = ? AND due_at <= ? AND state <> 'at_risk' AND name IN ({names})
-  AND NOT EXISTS (SELECT 1 FROM core_hold WHERE core_hold.queue = ?)
+  AND {held} (SELECT 1 FROM core_hold WHERE core_hold.queue = ?)
 ORDER BY due_at LIMIT ?"""
+
+_TRIALS = "SELECT queue FROM core_hold WHERE retry_at <= ?"
 
 #: Of jobs with a limit no more than that, and among all the oldest.
 _DUE_OF_SHARES = "SELECT id FROM ({shares}) AS due ORDER BY due_at LIMIT ?"
@@ -112,7 +114,8 @@ Lease: TypeAlias = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
-    """A job that this process has leased. ``attempts`` counts this one."""
+    """A job that this process has leased. ``attempts`` counts this one; ``is_trial`` says that its
+    queue is held, and is released if the job succeeds."""
 
     id: str
     name: str
@@ -123,6 +126,7 @@ class ClaimedJob:
     lease_token: str
     lane: str | None
     is_cancelled: bool
+    is_trial: bool
 
     @property
     def lease(self) -> Lease:
@@ -193,18 +197,20 @@ def insert(
 def queues_with_due(
     queues: Iterable[str], names: Iterable[str], at_most: Mapping[str, int], now: datetime
 ) -> list[str]:
-    """Return the queues in which a claim would find a job of these names, without any lock."""
+    """Return the queues in which a claim would find a job of these names, without any lock; among
+    them the held ones in which a job is to be tried."""
     prefer_due_index()
     left_of = left(at_most, now)
     claimable = [name for name in names if left_of.get(name, 1) > 0]
-    return [queue for queue in queues if is_due(queue, claimable, now)]
+    trials = {queue for (queue,) in execute(_TRIALS, utc_text(now)).fetchall()}
+    return [queue for queue in queues if is_due(queue, claimable, now, is_held=queue in trials)]
 
 
-def is_due(queue: str, names: Collection[str], now: datetime) -> bool:
-    """Return whether a claim would find a job, without any lock. A held queue has none."""
+def is_due(queue: str, names: Collection[str], now: datetime, *, is_held: bool = False) -> bool:
+    """Return whether a claim would find a job, without any lock."""
     if not names:
         return False
-    sql = _DUE.format(columns="id", names=_placeholders(names))
+    sql = _DUE.format(columns="id", names=_placeholders(names), held=_held(is_held))
     return execute(sql, queue, utc_text(now), *names, queue, 1).fetchone() is not None
 
 
@@ -243,8 +249,11 @@ def claim(
     limit: int,
     lease_token: str,
     until: datetime,
+    *,
+    is_trial: bool = False,
 ) -> list[ClaimedJob]:
-    """Lease up to ``limit`` due jobs, the longest waiting ones; none of a held queue.
+    """Lease up to ``limit`` due jobs, the longest waiting ones; none of a held queue, or, for a
+    trial, only of one that is held.
 
     ``shares`` are names of jobs, each with how many of them to lease at most.
     """
@@ -252,7 +261,7 @@ def claim(
     if not shares:
         return []
     prefer_due_index()
-    found = _due_of(shares)
+    found = _due_of(shares, _held(is_trial))
     # NOTE(planner): an array is computed once; IN (… LIMIT) may be planned as a join.
     chosen = f"= ANY(ARRAY({found}))" if is_postgresql() else f"IN ({found})"
     now = utc_text(tx.now)
@@ -270,20 +279,28 @@ def claim(
             lease_token,
             lane,
             bool(cancelled),
+            is_trial,
         )
         for id_, name, text, attempts, wanted, created, lane, cancelled in rows
     ]
 
 
-def _due_of(shares: Collection[tuple[Collection[str], int]]) -> str:
+def _due_of(shares: Collection[tuple[Collection[str], int]], held: str) -> str:
     """Return the statement that finds the jobs to claim; several shares are limited together."""
     columns = "id" if len(shares) == 1 else "id, due_at"
     lock = " FOR UPDATE SKIP LOCKED" if is_postgresql() else ""
-    found = [_DUE.format(columns=columns, names=_placeholders(names)) + lock for names, _ in shares]
+    found = [
+        _DUE.format(columns=columns, names=_placeholders(names), held=held) + lock
+        for names, _ in shares
+    ]
     if len(found) == 1:
         return found[0]
     parts = (_SHARE.format(found=part, number=number) for number, part in enumerate(found))
     return _DUE_OF_SHARES.format(shares=" UNION ALL ".join(parts))
+
+
+def _held(is_held: bool) -> str:
+    return "EXISTS" if is_held else "NOT EXISTS"
 
 
 def expired(names: Collection[str], now: datetime) -> list[ExpiredJob]:

@@ -26,18 +26,28 @@ class MailError(Exception):
 class Refused(MailError):
     """The message was certainly not delivered. ``temporary`` says whether to try again.
 
-    ``of_site``: the server refuses the site itself, and would refuse every other message as well,
-    until an operator changes something, such as a password or the sender's address.
+    ``of_site``: the server would refuse every other message as well, until an operator changes
+    something, such as a password or the sender's address; or, where it ``is_unreachable``, until it
+    or the network works again.
 
     ``code`` is the server's reply code (RFC 5321, section 4.2), or 0 where no server replied.
     """
 
-    def __init__(self, code: int, text: str, temporary: bool, *, of_site: bool = False) -> None:
+    def __init__(
+        self,
+        code: int,
+        text: str,
+        temporary: bool,
+        *,
+        of_site: bool = False,
+        is_unreachable: bool = False,
+    ) -> None:
         super().__init__(f"{code} {text}" if code else text)
         self.code = code
         self.text = text
         self.temporary = temporary
-        self.of_site = of_site
+        self.of_site = of_site or is_unreachable
+        self.is_unreachable = is_unreachable
 
 
 class DeliveryUnknown(MailError):

@@ -28,7 +28,9 @@ _FULL: Final = "2.2"
 def refusal(code: int, text: str, stage: Stage) -> Refused:
     """Return the ``Refused`` for a reply that is not the expected one."""
     if not 500 <= code <= 599:
-        return Refused(code, text, temporary=True)
+        # To sign in is every message's need. 421 may only mean too many connections at once.
+        of_site = stage == "connect" and code != 421
+        return Refused(code, text, temporary=True, of_site=of_site)
     found = _ENHANCED.match(text)
     enhanced = found[1] if found else ""
     if code in _AUTHENTICATE or stage == "connect":

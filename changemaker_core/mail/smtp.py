@@ -62,6 +62,19 @@ class SmtpTransport:
             raise
         session.release()
 
+    def try_sender(self) -> None:
+        """Sign in, and ask whether the server takes mail of ``mail_from``. Sends no message.
+
+        Raises ``Refused``.
+        """
+        connection = self.connect()
+        try:
+            connection.try_sender(self.mail_from)
+        except ConnectionLost as lost:
+            raise Refused(lost.code, lost.text, temporary=True, is_unreachable=True) from lost
+        finally:
+            connection.quit()
+
     def close(self) -> None:
         """Quit the idle connections."""
         with self._lock:
@@ -85,7 +98,7 @@ class SmtpTransport:
 
     def connect(self) -> SmtpConnection:
         """Open a connection. Raises a temporary ``Refused`` whatever the cause; it is ``of_site``
-        where the server does not want this site."""
+        where the server does not want this site or cannot be reached."""
         try:
             smtp = self._connect()
             try:
@@ -102,7 +115,7 @@ class SmtpTransport:
             raise Refused(0, f"{self._name}: {error}", temporary=True, of_site=True) from error
         except OSError as error:  # includes smtplib's own exceptions and TLS failures
             text = f"{self._name}: {error or type(error).__name__}"
-            raise Refused(0, text, temporary=True) from error
+            raise Refused(0, text, temporary=True, is_unreachable=True) from error
 
     @property
     def _name(self) -> str:
@@ -179,20 +192,18 @@ class SmtpSession:
         """Send MAIL FROM and RCPT TO. A reused connection that is lost is replaced once."""
         self._body = None
         sender = self._transport.mail_from
-        body = message.as_bytes(sender)
         if self._connection is not None and self._connection.is_expired:
             self.discard()
         reused = self._connection = self._connection or self._transport.take_idle()
         if reused is not None:
             try:
-                reused.send_envelope(message, sender, len(body))
+                self._body = reused.send_envelope(message, sender)
             except ConnectionLost:
                 self.discard()
         if self._connection is None:
             self._connection = self._transport.connect()
             with self._refused_if_lost():
-                self._connection.send_envelope(message, sender, len(body))
-        self._body = body
+                self._body = self._connection.send_envelope(message, sender)
 
     def send_data(self) -> None:
         """Send DATA and the message, and wait for the server's reply."""

@@ -10,7 +10,7 @@ import contextlib
 import re
 import smtplib
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -66,12 +66,21 @@ class SmtpConnection:
         options = self._options
         return self._messages >= options.max_messages or age > options.max_age.total_seconds()
 
-    def send_envelope(self, message: Message, sender: Address, size: int) -> None:
-        """Send MAIL FROM and RCPT TO, after RSET where there was a message before.
+    def send_envelope(self, message: Message, sender: Address) -> bytes:
+        """Send MAIL FROM and RCPT TO, after RSET where there was a message before, and return the
+        message as this server takes it: without a Reply-To that would need SMTPUTF8.
 
         Raises ``Refused``, or ``ConnectionLost``.
         """
-        parameters = self._mail_parameters(size, message.needs_utf8 or sender.needs_utf8)
+        has_utf8 = self._smtp.has_extn("smtputf8")
+        if not has_utf8 and message.reply_to is not None and message.reply_to.needs_utf8:
+            message = replace(message, reply_to=None)
+        body = message.as_bytes(sender)
+        parameters = f" SIZE={len(body)}" if self._smtp.has_extn("size") else ""
+        if has_utf8 and (message.needs_utf8 or sender.needs_utf8):
+            parameters += " BODY=8BITMIME SMTPUTF8"
+        self._require_ascii(sender, of_site=True)
+        self._require_ascii(message.to, of_site=False)
         mail = f"MAIL FROM:<{sender.envelope}>{parameters}"
         rcpt = f"RCPT TO:<{message.to.envelope}>"
         rset = ("RSET",) if self._is_used else ()
@@ -85,6 +94,18 @@ class SmtpConnection:
         _raise_unless(200 <= code <= 299, code, text, "mail")
         code, text = next(replies)
         _raise_unless(200 <= code <= 299, code, text, "rcpt")
+        return body
+
+    def try_sender(self, sender: Address) -> None:
+        """Send MAIL FROM and take it back, so that no message begins.
+
+        Raises ``Refused``, or ``ConnectionLost``.
+        """
+        self._require_ascii(sender, of_site=True)
+        parameters = " BODY=8BITMIME SMTPUTF8" if sender.needs_utf8 else ""
+        self._is_used = True
+        for code, text in self._send(f"MAIL FROM:<{sender.envelope}>{parameters}", "RSET"):
+            _raise_unless(200 <= code <= 299, code, text, "mail")
 
     def send_data(self, body: bytes) -> None:
         """Send DATA and the message.
@@ -146,13 +167,12 @@ class SmtpConnection:
         if self._smtp.sock is not None:
             self._smtp.sock.settimeout(timeout.total_seconds())
 
-    def _mail_parameters(self, size: int, utf8: bool) -> str:
-        parameters = f" SIZE={size}" if self._smtp.has_extn("size") else ""
-        if not utf8:
-            return parameters
-        if not self._smtp.has_extn("smtputf8"):
-            raise Refused(0, "the server does not support this address (SMTPUTF8)", temporary=False)
-        return f"{parameters} BODY=8BITMIME SMTPUTF8"
+    def _require_ascii(self, address: Address, *, of_site: bool) -> None:
+        """Raise ``Refused`` for an address that the server does not support."""
+        if address.needs_utf8 and not self._smtp.has_extn("smtputf8"):
+            whose = "the sender's" if of_site else "this"
+            text = f"the server does not support {whose} address (SMTPUTF8)"
+            raise Refused(0, text, temporary=of_site, of_site=of_site)
 
 
 def as_text(reply: bytes | str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from changemaker_core.config import Config
 from changemaker_core.db import Database, utcnow
 from changemaker_core.jobs import Outbox, subscription_job
 
@@ -29,6 +30,7 @@ class JobsOnlySite:
     ) -> None:
         self.clock = clock
         self.run_folder = run_folder
+        self.config = Config.for_tests(run_folder)
         self.jobs = Outbox(cast("Site", self))
         self.db = Database.open(url, clock=clock, effects=self.jobs)
         self._subscriptions = list(subscriptions)

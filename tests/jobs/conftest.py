@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import contextlib
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import peewee
 import pytest
 
+from changemaker_core.config import Config
+from changemaker_core.config.smtp_url import SmtpUrl
 from changemaker_core.db import Model, Tx, migrations
 from changemaker_core.jobs import CoreJob
+from changemaker_core.jobs.declarations import Job, RetryPolicy
+from changemaker_core.mail import Address, Message, SmtpTransport
+from changemaker_core.mail.smtp_connection import SmtpOptions
 from changemaker_core.testing import Clock
 from tests.bench.jobs_only_site import JobsOnlySite
 
@@ -15,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from changemaker_core.jobs.declarations import Job
+    from changemaker_core.jobs import JobRun
+    from changemaker_core.testing.smtp import SmtpServer
 
 
 class Note(Model):
@@ -95,3 +102,39 @@ def notes() -> Callable[[JobsOnlySite], list[str]]:
 def take_note() -> Callable[..., None]:
     """``run.write(take_note, "text")``."""
     return note
+
+
+@pytest.fixture
+def mailing(
+    make_site: Callable[..., JobsOnlySite], smtp_server: SmtpServer
+) -> Iterator[Callable[..., JobsOnlySite]]:
+    """``mailing(failures_before_hold=10, **options_of_the_job)``: a site whose job ``test.mail``
+    writes to ``to``, and whose steps write notes."""
+    transport = SmtpTransport(
+        SmtpUrl.parse(smtp_server.url),
+        Address("", "site@example.org"),
+        options=SmtpOptions(
+            command_timeout=timedelta(seconds=1), message_timeout=timedelta(seconds=1)
+        ),
+    )
+
+    def send(run: JobRun, to: str = "mp@example.org") -> None:
+        run.mail(
+            Message(to=Address("", to), subject="Park", text="Please keep it.\n"),
+            sending=lambda tx: note(tx, "sending"),
+            sent=lambda tx: note(tx, "sent"),
+            retried=lambda tx, error: note(tx, f"retried {error}"),
+            failed=lambda tx, error: note(tx, f"failed {error}"),
+            unknown=lambda tx, error: note(tx, "unknown"),
+        )
+
+    def make(failures_before_hold: int = 10, **options: Any) -> JobsOnlySite:
+        job = Job("test.mail", send, queue="mail", retries=RetryPolicy(attempts=2), **options)
+        site: Any = make_site(job)
+        limit = {"mail_failures_before_hold": failures_before_hold}
+        site.config = Config.for_tests(site.run_folder, **limit)
+        site.mail = transport
+        return site  # type: ignore[no-any-return]  # given more than its class declares
+
+    yield make
+    transport.close()

@@ -2,61 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from changemaker_core.config.smtp_url import SmtpUrl
-from changemaker_core.jobs import Executor, Job, holds
-from changemaker_core.jobs.declarations import RetryPolicy
-from changemaker_core.mail import Address, Message, SmtpTransport
+from changemaker_core.jobs import Executor, holds
 from changemaker_core.mail.replies import refusal, without_addresses
-from changemaker_core.mail.smtp_connection import SmtpOptions
 from changemaker_core.testing.smtp import Behaviour
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from changemaker_core.jobs import JobRun
     from changemaker_core.mail.replies import Stage
     from changemaker_core.testing.smtp import SmtpServer
-    from tests.bench.jobs_only_site import JobsOnlySite
 
 Fixture = Any
-
-
-@pytest.fixture
-def mailing(
-    make_site: Fixture, smtp_server: SmtpServer, take_note: Fixture
-) -> Iterator[Callable[[], JobsOnlySite]]:
-    """``mailing()``: a site with a job ``test.mail`` whose steps write notes."""
-    transport = SmtpTransport(
-        SmtpUrl.parse(smtp_server.url),
-        Address("", "site@example.org"),
-        options=SmtpOptions(
-            command_timeout=timedelta(seconds=1), message_timeout=timedelta(seconds=1)
-        ),
-    )
-
-    def send(run: JobRun) -> None:
-        run.mail(
-            Message(to=Address("", "mp@example.org"), subject="Park", text="Please keep it.\n"),
-            sending=lambda tx: take_note(tx, "sending"),
-            sent=lambda tx: take_note(tx, "sent"),
-            retried=lambda tx, error: take_note(tx, f"retried {error}"),
-            failed=lambda tx, error: take_note(tx, f"failed {error}"),
-            unknown=lambda tx, error: take_note(tx, "unknown"),
-        )
-
-    def make() -> JobsOnlySite:
-        job = Job("test.mail", send, queue="mail", retries=RetryPolicy(attempts=2))
-        site: Any = make_site(job)
-        site.mail = transport
-        return site  # type: ignore[no-any-return]  # of a fixture
-
-    yield make
-    transport.close()
 
 
 def reply(stage: Stage, text: str) -> Behaviour:
@@ -140,6 +98,8 @@ def test_a_server_that_refuses_the_site_holds_the_queue_and_ends_no_message(
         (535, "5.7.8 bad credentials", "connect", "site"),
         (554, "no SMTP service here", "connect", "site"),
         (421, "too busy", "connect", "later"),
+        (454, "4.7.0 TLS not available", "connect", "site"),
+        (454, "4.7.0 no authentication now", "connect", "site"),
         (550, "5.7.1 sender rejected", "mail", "site"),
         (552, "too big", "mail", "never"),
         (552, "5.3.4 too big", "mail", "never"),

@@ -94,8 +94,9 @@ async def check_disk(site: Site) -> None:
 
 async def check_queues(site: Site) -> None:
     """Fail if a queue is held. Not critical: everything else works."""
-    if held := [hold.queue for hold in await site.db.all(holds())]:
-        raise RuntimeError(f"queues are held: {', '.join(held)}")
+    if held := await site.db.all(holds()):
+        each = ", ".join(f"{hold.queue} ({hold.reason})" for hold in held)
+        raise RuntimeError(f"queues are held: {each}")
 
 
 def _write_row(tx: Tx) -> None:

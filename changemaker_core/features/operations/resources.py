@@ -190,4 +190,4 @@ class QueuesResource:
 
     def _described(self, hold: Hold, locale: str) -> HeldQueue:
         message = self._site.translations.translate(REASONS[hold.reason], locale)
-        return HeldQueue(hold.queue, hold.since, hold.reason, hold.note, message)
+        return HeldQueue(**msgspec.structs.asdict(hold), message=message)

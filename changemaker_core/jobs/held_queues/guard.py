@@ -48,9 +48,11 @@ LEAP: Final = 2**40
 _READ = "SELECT number, at FROM core_heartbeat WHERE queue = ?"
 _ENSURE = "INSERT INTO core_heartbeat (queue, number) VALUES (?, 0) ON CONFLICT DO NOTHING"
 _SAVE = "UPDATE core_heartbeat SET number = ?, at = ? WHERE queue = ?"
+#: A queue that is held until a job succeeds is held for no danger, and that job must pass.
 _ADVANCE = """
 UPDATE core_heartbeat SET number = number + 1
-WHERE queue = ? AND NOT EXISTS (SELECT 1 FROM core_hold WHERE core_hold.queue = ?)
+WHERE queue = ? AND NOT EXISTS (
+  SELECT 1 FROM core_hold WHERE core_hold.queue = ? AND retry_at IS NULL)
 RETURNING number, at"""
 
 

@@ -20,17 +20,21 @@ REASONS: Final = {
     "operator": Text("An operator is holding this queue."),
     "silence": Text("This queue had no runner or worker for a long time."),
     "restore": Text("The database was restored: jobs waiting here may already have run."),
-    "refused": Text("A server refuses this site: check its configuration, then release the queue."),
+    "refused": Text("A server refuses this site: check the configuration."),
+    "unreachable": Text("A server cannot be reached."),
+    "failures": Text("Many different messages in a row could not be delivered."),
 }
 
 
 class Hold(msgspec.Struct, frozen=True):
-    """A held queue. ``reason`` is a key of ``REASONS``, ``note`` the operator's own words."""
+    """A held queue. ``reason`` is a key of ``REASONS``; ``note`` the operator's own words, or what
+    a server replied. One job is tried at ``retry_at``; None where only an operator releases it."""
 
     queue: str
     since: datetime
     reason: str
     note: str
+    retry_at: datetime | None
 
 
 class WaitingJobs(msgspec.Struct, frozen=True):
@@ -44,9 +48,7 @@ class WaitingJobs(msgspec.Struct, frozen=True):
 @compiled(Hold)
 def holds() -> Query:
     """Return every held queue."""
-    return CoreHold.select(CoreHold.queue, CoreHold.since, CoreHold.reason, CoreHold.note).order_by(
-        CoreHold.queue
-    )
+    return CoreHold.select_for(Hold).order_by(CoreHold.queue)
 
 
 @compiled(WaitingJobs)
@@ -70,18 +72,35 @@ def is_waiting() -> peewee.Expression:
 
 
 def hold_queue(tx: Tx, queue: str, reason: str, note: str = "") -> bool:
-    """Hold a queue; return False, and change nothing, where it is held already."""
+    """Hold a queue until an operator releases it; return False, and change nothing, where it is
+    held so already.
+
+    It also takes the place of a hold that a successful job would end: what an operator or the guard
+    wants comes first.
+    """
     insert = CoreHold.insert(queue=queue, since=tx.now, reason=reason, note=note)
-    return bool(insert.on_conflict_ignore().as_rowcount().execute())
+    changed = {
+        CoreHold.since: tx.now,
+        CoreHold.reason: reason,
+        CoreHold.note: note,
+        CoreHold.retry_at: None,
+    }
+    is_tried = CoreHold.retry_at.is_null(False)
+    upsert = insert.on_conflict(conflict_target=[CoreHold.queue], update=changed, where=is_tried)
+    return bool(upsert.as_rowcount().execute())
 
 
-def delete_hold(tx: Tx, queue: str) -> bool:
+def delete_hold(tx: Tx, queue: str, *, tried_only: bool = False) -> bool:
     """Let jobs be claimed again; return False where the queue is not held.
 
-    The deadline of their retries starts anew: they were not tried while the queue was held.
-    ``Guard.release`` is what operators' commands call.
+    With ``tried_only``, a hold that only an operator ends is left. The deadline of the jobs'
+    retries starts anew: they were not tried while the queue was held. ``Guard.release`` is what
+    operators' commands call.
     """
-    if not CoreHold.delete().where(CoreHold.queue == queue).execute():
+    held = CoreHold.queue == queue
+    if tried_only:
+        held &= CoreHold.retry_at.is_null(False)
+    if not CoreHold.delete().where(held).execute():
         return False
     waiting = (CoreJob.queue == queue) & (CoreJob.state == "queued") & (CoreJob.wanted_at < tx.now)
     CoreJob.update(wanted_at=tx.now).where(waiting).execute()

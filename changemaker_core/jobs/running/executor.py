@@ -22,6 +22,7 @@ from changemaker_core.db.writes.locks import lock
 from changemaker_core.identity.actor import SYSTEM, current_actor
 from changemaker_core.jobs import statements
 from changemaker_core.jobs.errors import JobFailed, LeaseLost
+from changemaker_core.jobs.held_queues.trials import begin_trial
 from changemaker_core.jobs.queries import known_queues, limited_jobs
 from changemaker_core.jobs.running.job_run import JobRun
 from changemaker_core.jobs.running.leases import LeaseRenewer, reclaim_expired
@@ -218,6 +219,8 @@ class Executor:
         left = statements.left(limited, tx.now)
         shares = [(unlimited, limit), *(([name], most) for name, most in left.items())]
         claimed = statements.claim(tx, queue, shares, limit, token, until)
+        if not claimed and begin_trial(tx, queue):
+            claimed = statements.claim(tx, queue, shares, 1, token, until, is_trial=True)
         return sorted(claimed, key=lambda job: (job.wanted_at, job.id))
 
     def _run(self, queue: str, claimed: ClaimedJob) -> None:

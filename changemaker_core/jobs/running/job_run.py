@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import random
 import threading
 import time
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from changemaker_core.db.errors import DatabaseUnavailable
 from changemaker_core.jobs import statements
 from changemaker_core.jobs.errors import JobStopped, LeaseLost
-from changemaker_core.jobs.held_queues.hold import hold_queue
+from changemaker_core.jobs.held_queues.trials import end_by_success, hold_until_success
 from changemaker_core.jobs.lanes import hand_on
 from changemaker_core.jobs.running.child import Children
 
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
     #: Called as ``change(tx, *args)`` in the transaction of a step.
     Change: TypeAlias = Callable[..., object]
-
-log = logging.getLogger(__name__)
 
 #: Seconds between two reports of progress that are stored.
 PROGRESS_SECONDS = 1.0
@@ -177,15 +174,14 @@ class JobRun:
     def hold(self, reason: str, note: str, fn: Change | None = None, *args: Any) -> None:
         """Hold the job's queue, and give the job back to it: what failed is not this job's fault.
 
-        ``reason`` is a key of ``REASONS``, ``note`` is shown with it. An operator releases the
-        queue; its jobs then have all their attempts and time.
+        From time to time one job of the queue is tried, and a success releases the queue; so does
+        an operator. Its jobs then have all their attempts and time. ``reason`` is a key of
+        ``REASONS``, ``note`` is shown with it.
         """
 
         def step(tx: Tx) -> None:
             statements.give_back(tx, self._fence, note)
-            if hold_queue(tx, self._job.queue, reason, note):
-                message = "queue %s is held (%s): %s"
-                tx.after_commit(lambda: log.warning(message, self._job.queue, reason, note))
+            hold_until_success(tx, self._job.queue, reason, note)
             if fn is not None:
                 fn(tx, *args)
 
@@ -209,13 +205,36 @@ class JobRun:
         when it certainly was not delivered and is tried again, ``failed(tx, error)`` when the
         recipient or the message was refused, ``unknown(tx, error)`` when no reply came. A job whose
         retries are exhausted has its ``on_dead`` called, and one whose process dies its
-        ``on_unknown``. Where the server refuses the site itself, the queue is held.
+        ``on_unknown``.
+
+        What is not this message's fault holds the queue: a server that refuses the site itself or
+        cannot be reached, and ``mail_failures_before_hold`` recipients in a row without a success.
         """
         from changemaker_core.mail import DeliveryUnknown, Refused
         from changemaker_core.mail.replies import without_addresses
 
+        failures, queue = self.site.jobs.failures, self._job.queue
+
         def with_error(change: Callable[[Tx, str], object] | None, error: str) -> Change | None:
             return None if change is None else lambda tx: change(tx, error)
+
+        def counted(
+            change: Callable[[Tx, str], object] | None, error: str, hook: Change | None = None
+        ) -> Change:
+            def step(tx: Tx) -> None:
+                if change is not None:
+                    change(tx, error)
+                elif hook is not None:
+                    hook(tx, **self.payload)
+                most = self.site.config.mail_failures_before_hold
+                failures.add(tx, queue, message.to.envelope, most=most, note=error)
+
+            return step
+
+        def succeeded(tx: Tx) -> None:
+            failures.end(tx, queue)
+            if sent is not None:
+                sent(tx)
 
         with self.site.mail.session() as session:
             try:
@@ -225,16 +244,17 @@ class JobRun:
             except Refused as refused:
                 error = without_addresses(str(refused))
                 if refused.of_site:
-                    self.hold("refused", error, with_error(retried, error))
+                    reason = "unreachable" if refused.is_unreachable else "refused"
+                    self.hold(reason, error, with_error(retried, error))
                 elif refused.temporary:
-                    self.retry(error, with_error(retried, error))
+                    self.retry(error, counted(retried, error))
                 else:
-                    self.dead(error, with_error(failed, error))
+                    self.dead(error, counted(failed, error, self._job.on_dead))
             except DeliveryUnknown as lost:
                 error = without_addresses(str(lost))
-                self.unknown(error, with_error(unknown, error))
+                self.unknown(error, counted(unknown, error, self._job.on_unknown))
             else:
-                self.done(sent)
+                self.done(succeeded)
 
     def progress(self, done: int, total: int | None = None, note: str = "") -> None:
         """Report how far the job is, for ``GET /api/jobs``: ``done`` of ``total``, in any unit.
@@ -322,6 +342,8 @@ class JobRun:
     ) -> None:
         def step(tx: Tx) -> None:
             self._settle(tx, state, error, None if fn is not None else hook)
+            if self._claimed.is_trial and state == "done":
+                end_by_success(tx, self._job.queue)
             if fn is not None:
                 fn(tx, *args)
 

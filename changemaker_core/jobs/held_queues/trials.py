@@ -1,0 +1,82 @@
+"""Queues that are held because of a server, and released by the first job that succeeds.
+
+What failed is not the fault of any one job: the server refuses the site, cannot be reached, or has
+accepted nothing for a while. So the queue is held, and from time to time one of its jobs is tried.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Final
+
+from changemaker_core.jobs.held_queues.hold import delete_hold
+from changemaker_core.jobs.models import CoreFailure, CoreHold
+
+if TYPE_CHECKING:
+    from changemaker_core.db import Tx
+
+log = logging.getLogger(__name__)
+
+#: The time until the first job is tried, which is doubled until the next one.
+FIRST: Final = timedelta(seconds=30)
+LONGEST: Final = timedelta(minutes=15)
+
+
+def hold_until_success(tx: Tx, queue: str, reason: str, note: str) -> None:
+    """Hold a queue until one of its jobs has succeeded. A hold that it has is left as it is, except
+    for the reason and note of one that ends in this way too."""
+    insert = CoreHold.insert(
+        queue=queue, since=tx.now, reason=reason, note=note, retry_at=tx.now + FIRST
+    )
+    if insert.on_conflict_ignore().as_rowcount().execute():
+        text = "queue %s is held (%s): %s"
+        tx.after_commit(lambda: log.warning(text, queue, reason, note))
+        return
+    is_tried = (CoreHold.queue == queue) & CoreHold.retry_at.is_null(False)
+    CoreHold.update(reason=reason, note=note).where(is_tried).execute()
+
+
+def begin_trial(tx: Tx, queue: str) -> bool:
+    """Return whether one job of a held queue may be tried now. Among several processes, one may."""
+    is_due = (CoreHold.queue == queue) & (CoreHold.retry_at <= tx.now)
+    hold = CoreHold.get_or_none(is_due)
+    if hold is None:
+        return False
+    pause = min(FIRST * 2 ** min(hold.trials + 1, 20), LONGEST)
+    begun = CoreHold.update(trials=hold.trials + 1, retry_at=tx.now + pause)
+    return bool(begun.where(is_due & (CoreHold.trials == hold.trials)).execute())
+
+
+def end_by_success(tx: Tx, queue: str) -> None:
+    """Release a queue whose job was tried and has succeeded."""
+    if delete_hold(tx, queue, tried_only=True):
+        tx.after_commit(lambda: log.warning("queue %s is released: a job has succeeded", queue))
+
+
+class Failures:
+    """Counts what has failed in a queue since its last success, in the database.
+
+    A success costs nothing in a process that has seen no failure since its own last one.
+    """
+
+    def __init__(self) -> None:
+        self._none_seen: set[str] = set()
+
+    def add(self, tx: Tx, queue: str, item: str, *, most: int, note: str) -> None:
+        """Count the failure of ``item``, each once, and hold the queue at ``most``; 0 is never."""
+        tx.after_commit(lambda: self._none_seen.discard(queue))
+        # An item may be a person's address, which is nothing to keep.
+        digest = blake2b(item.encode(), digest_size=16).hexdigest()
+        CoreFailure.insert(queue=queue, item=digest, at=tx.now).on_conflict_ignore().execute()
+        failed = CoreFailure.select().where(CoreFailure.queue == queue).count()
+        if 0 < most <= failed:
+            CoreFailure.delete().where(CoreFailure.queue == queue).execute()
+            hold_until_success(tx, queue, "failures", note)
+
+    def end(self, tx: Tx, queue: str) -> None:
+        """Begin anew: something has succeeded."""
+        if queue not in self._none_seen:
+            CoreFailure.delete().where(CoreFailure.queue == queue).execute()
+            tx.after_commit(lambda: self._none_seen.add(queue))

@@ -1,0 +1,201 @@
+"""A queue that is held because of a server: its jobs wait, one is tried now and then, and the
+first success releases it."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from changemaker_core.jobs import Executor, hold_queue, holds
+from changemaker_core.jobs.held_queues.counter_file import CounterFile
+from changemaker_core.jobs.held_queues.guard import read_heartbeat
+from changemaker_core.jobs.held_queues.trials import FIRST, LONGEST
+from changemaker_core.mail import Address, SmtpTransport
+from changemaker_core.testing.smtp import Behaviour
+
+if TYPE_CHECKING:
+    from changemaker_core.testing import Clock
+    from changemaker_core.testing.smtp import SmtpServer
+    from tests.bench.jobs_only_site import JobsOnlySite
+
+Fixture = Any
+PASSWORD = Behaviour("mail", reply="530 5.7.0 Authentication required")
+DAY = timedelta(days=1)
+
+
+def reasons(site: JobsOnlySite) -> list[str]:
+    return [hold.reason for hold in site.db.sync.all(holds())]
+
+
+def states(rows: Fixture, site: JobsOnlySite) -> set[tuple[str, int]]:
+    return {(row.state, row.attempts) for row in rows(site)}
+
+
+def test_the_letters_leave_by_themselves_once_the_server_takes_them(
+    mailing: Fixture,
+    put: Fixture,
+    rows: Fixture,
+    clock: Clock,
+    smtp_server: SmtpServer,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """No letter has used up an attempt, however long it took; one was tried at growing pauses."""
+    site = mailing(hold_after=DAY)
+    for number in range(5):
+        put(site, "test.mail", to=f"mp{number}@example.org")
+    smtp_server.always(PASSWORD)
+    executor = Executor(site)
+    executor.run_due()
+    pauses = []
+    for _ in range(8):
+        (hold,) = site.db.sync.all(holds())
+        assert (hold.reason, hold.note) == ("refused", PASSWORD.reply)
+        assert hold.retry_at is not None
+        assert states(rows, site) == {("queued", 0)}
+        pauses.append(hold.retry_at - clock())
+        clock.forward(seconds=pauses[-1].total_seconds() - 1)
+        assert executor.run_due() == 0
+        clock.forward(seconds=1)
+        assert executor.run_due() == 1
+    assert pauses == [*(FIRST * factor for factor in (1, 2, 4, 8, 16)), *[LONGEST] * 3]
+    for _ in range(3):
+        clock.forward(hours=20)
+        assert executor.run_due() == 1
+    smtp_server.always()
+    clock.forward(minutes=15)
+    with caplog.at_level(logging.WARNING):
+        executor.run_due()
+    assert {row.state for row in rows(site)} == {"done"}
+    assert len(smtp_server.received) == 5
+    assert reasons(site) == []
+    assert "queue mail is released" in caplog.text
+
+
+def test_a_server_that_is_away_ends_no_letter(
+    mailing: Fixture, put: Fixture, rows: Fixture, clock: Clock, smtp_server: SmtpServer
+) -> None:
+    site = mailing()
+    works: SmtpTransport = site.mail
+    nowhere = type(works.server)(host="does-not-exist.invalid", port=25)
+    site.mail = SmtpTransport(nowhere, Address("", "site@example.org"))
+    put(site, "test.mail")
+    for _ in range(5):
+        Executor(site).run_due()
+        assert reasons(site) == ["unreachable"]
+        assert states(rows, site) == {("queued", 0)}
+        clock.forward(days=3)
+    site.mail = works
+    Executor(site).run_due()
+    assert reasons(site) == []
+    assert len(smtp_server.received) == 1
+
+
+def test_one_process_of_several_tries_a_job(
+    mailing: Fixture, put: Fixture, clock: Clock, smtp_server: SmtpServer
+) -> None:
+    sites = [mailing(), mailing()]
+    for number in range(4):
+        put(sites[0], "test.mail", to=f"mp{number}@example.org")
+    smtp_server.always(PASSWORD)
+    Executor(sites[0]).run_due()
+    clock.forward(seconds=FIRST.total_seconds())
+    assert sorted(Executor(site).run_due() for site in sites) == [0, 1]
+
+
+@pytest.mark.parametrize("reason", ["operator", "restore"])
+def test_nothing_is_tried_where_somebody_must_look(
+    mailing: Fixture,
+    put: Fixture,
+    clock: Clock,
+    smtp_server: SmtpServer,
+    reason: str,
+) -> None:
+    """A backup that is restored may contain the hold, and letters that were sent since."""
+    site = mailing(hold_after=DAY)
+    put(site, "test.mail")
+    smtp_server.always(PASSWORD)
+    executor = Executor(site)
+    executor.run_due()
+    smtp_server.always()
+    if reason == "operator":
+        assert site.db.sync.write(hold_queue, "mail", "operator", "moving")
+    else:
+        number = site.db.sync.read(read_heartbeat, "mail").number
+        CounterFile(site.run_folder / "queues" / "mail").raise_to(number + 1)
+    for _ in range(3):
+        clock.forward(hours=1)
+        assert executor.run_due() == 0
+    assert reasons(site) == [reason]
+    assert smtp_server.received == []
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "state"),
+    [
+        (Behaviour("message", reply="550 5.7.26 not authenticated"), "dead"),
+        (Behaviour("rcpt", reply="550 go away"), "dead"),
+        (Behaviour("rcpt", reply="554 5.7.1 relay access denied"), "queued"),
+        (Behaviour("mail", reply="451 4.3.0 later"), "queued"),
+        (Behaviour("message", drop=True), "unknown"),
+    ],
+    ids=["content", "recipients", "relay", "later", "no reply"],
+)
+def test_many_failures_in_a_row_hold_the_queue(
+    mailing: Fixture,
+    put: Fixture,
+    rows: Fixture,
+    clock: Clock,
+    smtp_server: SmtpServer,
+    behaviour: Behaviour,
+    state: str,
+) -> None:
+    site = mailing(failures_before_hold=3)
+    for number in range(8):
+        put(site, "test.mail", to=f"mp{number}@example.org")
+        clock.forward(seconds=1)
+    smtp_server.always(behaviour)
+    executor = Executor(site, concurrency={"mail": 1}, batch=1)
+    executor.run_due()
+    assert reasons(site) == ["failures"]
+    assert [row.state for row in rows(site)] == [state] * 3 + ["queued"] * 5
+    assert [row.attempts for row in rows(site)] == [1] * 3 + [0] * 5
+    clock.forward(seconds=FIRST.total_seconds() - 1)
+    assert executor.run_due() == 0
+    smtp_server.always()
+    clock.forward(minutes=2)
+    executor.run_due()
+    assert reasons(site) == []
+    assert {row.state for row in rows(site)[3:]} == {"done"}
+
+
+def test_one_dead_mailbox_holds_nothing_and_a_success_begins_anew(
+    mailing: Fixture, put: Fixture, smtp_server: SmtpServer
+) -> None:
+    """However many people write to it."""
+    sites = [mailing(failures_before_hold=3), mailing(failures_before_hold=3)]
+    gone = [f"gone{number}@example.org" for number in range(4)]
+    for each in gone:
+        smtp_server.for_recipient(each, Behaviour("rcpt", reply="550 no such user"))
+    well = "mp@example.org"
+    for number, to in enumerate([*gone[:1] * 6, gone[1], well, gone[2], gone[3], well, *gone[:2]]):
+        site = sites[number % 2]
+        put(site, "test.mail", to=to)
+        Executor(site).run_due()
+        assert reasons(site) == []
+    put(sites[0], "test.mail", to=gone[2])
+    Executor(sites[0]).run_due()
+    assert reasons(sites[0]) == ["failures"]
+
+
+def test_a_limit_of_0_holds_nothing(
+    mailing: Fixture, put: Fixture, smtp_server: SmtpServer
+) -> None:
+    site = mailing(failures_before_hold=0)
+    smtp_server.always(Behaviour("rcpt", reply="550 no such user"))
+    for number in range(12):
+        put(site, "test.mail", to=f"mp{number}@example.org")
+    Executor(site).run_due()
+    assert reasons(site) == []
