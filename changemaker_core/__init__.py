@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from changemaker_core.http.streams.files import SendFile as SendFile
     from changemaker_core.http.streams.streamed import Streamed as Streamed
     from changemaker_core.http.validation import Email as Email
+    from changemaker_core.http.validation import MultiLine as MultiLine
     from changemaker_core.http.validation import SingleLine as SingleLine
     from changemaker_core.identity import Actor as Actor
     from changemaker_core.identity import Permission as Permission
@@ -135,7 +136,7 @@ _ROOMS = {
     "http.streams.streamed": "Streamed",
     "http.streams.csv_tables": "csv_stream",
     "http.streams.excel_tables": "xlsx_stream",
-    "http.validation": "Email SingleLine",
+    "http.validation": "Email MultiLine SingleLine",
     "identity": "Actor Permission Role",
     "jobs": "ChildFailed Cron Interval Job JobFailed JobRun JobStopped LeaseLost RetryPolicy"
     " Subscription",

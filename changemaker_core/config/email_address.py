@@ -38,8 +38,16 @@ def is_email_address(text: str) -> bool:
 
 
 def ascii_domain(domain: str) -> str:
-    """Return a domain as the DNS has it, ``xn--…``. Raises ``UnicodeError``."""
-    return domain if domain.isascii() else domain.encode("idna").decode("ascii")
+    """Return a domain as the DNS has it, ``xn--…``. Raises ``UnicodeError``.
+
+    By IDNA 2008, as browsers do: ``faß.example`` is not ``fass.example``, which may be somebody
+    else's, and which Python's own codec would return.
+    """
+    if domain.isascii():
+        return domain
+    import idna  # its tables are large, and most domains need none
+
+    return idna.encode(domain, uts46=True).decode("ascii")
 
 
 def _is_domain(domain: str) -> bool:

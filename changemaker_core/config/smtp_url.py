@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, cast
 from urllib.parse import unquote, urlsplit
 
+from changemaker_core.config.email_address import ascii_domain
 from changemaker_core.config.secret import Secret
 
 Security = Literal["tls", "required", "offered", "never"]
@@ -57,8 +58,13 @@ class SmtpUrl:
         ):
             raise error
         secure = parts.scheme == "smtps"
+        try:
+            # NOTE(idna): sockets would use Python's codec, by which "faß" is "fass".
+            host = ascii_domain(parts.hostname)
+        except UnicodeError:
+            raise error from None
         return cls(
-            host=parts.hostname,
+            host=host,
             port=port or (465 if secure else 587 if parts.username else 25),
             security="tls" if secure else cast("Security", starttls[1] or "offered"),
             user=unquote(parts.username) if parts.username else None,

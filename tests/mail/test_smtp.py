@@ -275,18 +275,37 @@ def test_addresses_of_other_alphabets(
 
 
 @pytest.mark.parametrize(
-    ("mail_from", "to"),
-    [("site@example.org", "zoë@example.org"), ("zoë@example.org", "mina@example.org")],
+    ("mail_from", "to", "of_site"),
+    [
+        ("site@example.org", "zoë@example.org", False),
+        ("zoë@example.org", "mina@example.org", True),
+        ("zoë@example.org", "zoë@example.org", True),
+    ],
 )
 def test_a_server_without_smtputf8_refuses_them(
-    message: Callable[..., Message], mail_from: str, to: str
+    message: Callable[..., Message], mail_from: str, to: str, of_site: bool
 ) -> None:
     with SmtpServer(smtputf8=False) as server:
         transport = SmtpTransport(SmtpUrl.parse(server.url), Address("", mail_from))
         with pytest.raises(Refused, match="SMTPUTF8") as refused:
             send(transport, message(to=Address("", to)))
-        assert not refused.value.temporary
+        assert (refused.value.temporary, refused.value.of_site) == (of_site, of_site)
         transport.close()
+
+
+@pytest.mark.parametrize("smtputf8", [True, False])
+def test_a_reply_address_that_the_server_does_not_support_is_left_out(
+    message: Callable[..., Message], site_address: Address, smtputf8: bool
+) -> None:
+    """One letter after another, so that the open connection knows it too."""
+    with SmtpServer(smtputf8=smtputf8) as server:
+        transport = SmtpTransport(SmtpUrl.parse(server.url), site_address)
+        for reply_to in ("zoë@example.org", "sam@example.org", "zoë@example.org"):
+            send(transport, message(reply_to=Address("Zoë", reply_to)))
+        transport.close()
+    found = [mail.email["Reply-To"] for mail in server.received]
+    assert [address is not None for address in found] == [smtputf8, True, smtputf8]
+    assert "sam@example.org" in found[1]
 
 
 def test_a_sites_own_address_may_be_of_another_alphabet(

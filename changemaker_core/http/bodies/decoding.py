@@ -19,7 +19,13 @@ from changemaker_core.http.errors import (
     UnsupportedMediaType,
 )
 from changemaker_core.http.sessions import csrf
-from changemaker_core.http.validation import errors_of, field_names, list_names
+from changemaker_core.http.validation import (
+    cleaned,
+    cleaned_pairs,
+    errors_of,
+    field_names,
+    list_names,
+)
 from changemaker_core.text import Text
 from changemaker_core.web.forms import Form
 
@@ -56,14 +62,24 @@ async def body(req: Request, struct: type[T]) -> T:
     raw = await req.body_bytes()
     try:
         value: T = _decoder(struct).decode(raw)
-    except msgspec.ValidationError as error:
-        raise _invalid(struct, _plain(raw), str(error)) from None
+    except msgspec.ValidationError:
+        value = _decoded_again(struct, _plain(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise _malformed(error) from None
     # JSON has one way to write it; a body without that needs no second look.
     if b"\\u0000" in raw and _holds_nul(_plain(raw)):
         raise BadRequest(Text("Text must not contain the character U+0000."))
     return value
+
+
+def _decoded_again(struct: type[T], data: Any) -> T:
+    """Return a body that may have been invalid only for characters that nobody sees."""
+    data = cleaned(struct, data)
+    try:
+        value: T = _decoder(struct).decode(msgspec.json.encode(data))
+        return value
+    except msgspec.ValidationError as error:
+        raise _invalid(struct, data, str(error)) from None
 
 
 async def form(req: Request, struct: type[T]) -> Form[T]:
@@ -88,6 +104,7 @@ async def form(req: Request, struct: type[T]) -> Form[T]:
             elif part.filename is None:
                 pairs.append((part.name, _without_nul(await part.text())))
     req.form_token = next((value for name, value in pairs if name == csrf.FIELD), None)
+    pairs = cleaned_pairs(struct, pairs)
     return Form.parse(struct, pairs, errors_of, zone=req.site.config.time_zone)
 
 
@@ -99,6 +116,10 @@ def query(req: Request, struct: type[T]) -> T:
     """
     data = _gather(_pairs(req.query_string.encode()), list_names(struct))
     known = {name: value for name, value in data.items() if name in field_names(struct)}
+    try:
+        return msgspec.convert(known, struct, strict=False)
+    except msgspec.ValidationError:
+        known = cleaned(struct, known)
     try:
         return msgspec.convert(known, struct, strict=False)
     except msgspec.ValidationError as error:

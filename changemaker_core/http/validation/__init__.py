@@ -1,7 +1,9 @@
 """Validation: every error of an input, found by a marshmallow schema derived from its Struct."""
 
+from changemaker_core.http.validation.cleaning import cleaned, cleaned_pairs
 from changemaker_core.http.validation.schema import (
     Email,
+    MultiLine,
     SingleLine,
     errors_of,
     field_names,
@@ -9,4 +11,14 @@ from changemaker_core.http.validation.schema import (
     schema_of,
 )
 
-__all__ = ["Email", "SingleLine", "errors_of", "field_names", "list_names", "schema_of"]
+__all__ = [
+    "Email",
+    "MultiLine",
+    "SingleLine",
+    "cleaned",
+    "cleaned_pairs",
+    "errors_of",
+    "field_names",
+    "list_names",
+    "schema_of",
+]

@@ -8,15 +8,15 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from changemaker_core import Body, CursorQuery, Email, SingleLine, Text
+from changemaker_core import Body, CursorQuery, Email, MultiLine, SingleLine, Text
 from changemaker_influence.directories.levels import Level
 from changemaker_influence.states import CampaignStatus
 
 Language = Literal["en", "fr"]
 Title = Annotated[SingleLine, Meta(min_length=1, max_length=200)]
 Subject = Annotated[SingleLine, Meta(min_length=1, max_length=200)]
-MessageBody = Annotated[str, Meta(min_length=1, max_length=20_000)]
-_Prose = Annotated[str, Meta(max_length=20_000)]
+MessageBody = Annotated[MultiLine, Meta(min_length=1, max_length=20_000)]
+_Prose = Annotated[MultiLine, Meta(max_length=20_000)]
 _Call = Annotated[SingleLine, Meta(max_length=500)]
 #: A path of this site, or an address with TLS; never ``//elsewhere`` and never a script.
 _Picture = Annotated[

@@ -1,0 +1,81 @@
+"""Characters that nobody sees, in texts that people write: which may stay, and what removes others.
+
+They come with what is pasted from word processors, contacts and messengers, and they let two names
+look alike that are not, turn a line around, or hide words in it. Texts of several lines keep marks
+of direction, which some languages need between words; controls are nobody's writing.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+#: Controls, and what Unicode takes for the end of a line or paragraph. No line has them.
+_LINE_ENDS: Final = r"\u0000-\u001f\u007f-\u009f\u2028\u2029"
+#: Controls other than tabs and line ends. No text has them.
+_CONTROLS: Final = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
+#: Soft hyphen, fillers, marks and overrides of direction, zero-width spaces, byte order mark,
+#: annotations.
+_INVISIBLE: Final = (
+    r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e"
+    r"\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
+)
+#: What is only visible by what it does to the character before it: joiners (in the scripts of
+#: Persian or Hindi, and in emoji), variation selectors, and the tags of the flags of regions.
+_JOINERS: Final = r"\u200c\u200d"
+_SELECTORS: Final = "\\ufe00-\\ufe0f\U000e0100-\U000e01ef"
+_TAGS: Final = "\U000e0020-\U000e007f"
+#: Behind these they do something. Beyond U+FFFF the characters stand for themselves: Python and
+#: JSON Schema have different escapes for them.
+_JOINING: Final = (
+    r"\u0600-\u1cff\ua800-\uabff\ufb50-\ufdff\ufe70-\ufefc"
+    "\\u2190-\\u2bff\\u3030\\u303d\\u3297\\u3299\\ufe0f\U0001f000-\U0001faff\U00010a00-\U00011fff"
+)
+_SELECTED: Final = r"#*0-9\u00a1-\uffff" + "\U00010000-\U0010ffff"
+_TAGGED: Final = "\U0001f3f4\U000e0020-\U000e007e"
+
+_DEPENDENT: Final = (
+    f"(?<=[{_JOINING}])[{_JOINERS}](?=[^\\s{_JOINERS}])"
+    f"|(?<=[{_SELECTED}])[{_SELECTORS}]"
+    f"|(?<=[{_TAGGED}])[{_TAGS}]"
+)
+_ANYWHERE: Final = f"[^{_LINE_ENDS}{_INVISIBLE}{_JOINERS}{_SELECTORS}{_TAGS}\U000e0000-\U000e001f]*"
+# NOTE(schema): `$` would match before a final line end; the look-ahead does not, in Python and in
+# JSON Schema alike.
+_END: Final = r"(?![\s\S])"
+
+#: One line without characters that nobody sees.
+LINE: Final = f"^{_ANYWHERE}(?:(?:{_DEPENDENT}){_ANYWHERE})*{_END}"
+#: Any lines, without controls.
+LINES: Final = f"^[^{_CONTROLS}]*{_END}"
+
+_UNSEEN: Final = re.compile(
+    f"({_DEPENDENT})|[{_INVISIBLE}{_JOINERS}{_SELECTORS}{_TAGS}\U000e0000-\U000e001f]"
+)
+#: Word processors write a line end within a paragraph, and between pages, in these ways.
+_BREAKS: Final = re.compile("\r\n|[\x0b\x0c\x85]")
+_CONTROL: Final = re.compile(f"[{_CONTROLS}]")
+
+
+def visible_line(text: str) -> str:
+    """Return ``text`` without characters that nobody sees. Controls and line ends stay, as errors.
+
+    >>> visible_line("Sam\\u200b Suppor\\u00adter\\u202e")
+    'Sam Supporter'
+    """
+    if text.isascii():
+        return text
+    while (shorter := _UNSEEN.sub(r"\1", text)) != text:  # what depended on a removed one
+        text = shorter
+    return text
+
+
+def visible_lines(text: str) -> str:
+    """Return ``text`` without controls; those that end a line become a line end.
+
+    >>> visible_lines("One\\x0btwo\\x1b[31m")
+    'One\\ntwo[31m'
+    """
+    if text.isascii() and text.isprintable():
+        return text
+    return _CONTROL.sub("", _BREAKS.sub("\n", text))
