@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from changemaker_core import Body, Email, SingleLine, Upload
+from changemaker_core import Body, Email, MultiLine, SingleLine, Upload
 
 Line = Annotated[SingleLine, Meta(min_length=1, max_length=200)]
 
@@ -27,7 +27,7 @@ class NewEvent(Body, frozen=True):
     place: Line
     starts_at: datetime
     capacity: Annotated[int, Meta(ge=1, le=100_000)]
-    description: Annotated[str, Meta(max_length=10_000)] = ""
+    description: Annotated[MultiLine, Meta(max_length=10_000)] = ""
     poster: Upload | None = None
 
 
