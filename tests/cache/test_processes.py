@@ -22,7 +22,7 @@ from changemaker_core.testing.fixtures.site import migrate
 
 PROGRAM = Path(__file__).parent / "programs" / "play_site.py"
 PROCESSES = 3
-WRITES = int(os.environ.get("CHANGEMAKER_CACHE_WRITES", "150"))
+WRITES = int(os.environ.get("CHANGEMAKER_CACHE_WRITES", "60"))
 #: Seconds within which other processes are notified of a commit to PostgreSQL. Responses are
 #: cached for a minute.
 NOTIFY_TIMEOUT = 10.0

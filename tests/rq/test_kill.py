@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 Fixture = Any
 
 MAILS = int(os.environ.get("CHANGEMAKER_KILL_MAILS", "600"))
-KILLS = int(os.environ.get("CHANGEMAKER_KILLS", "8"))
+KILLS = int(os.environ.get("CHANGEMAKER_KILLS", "5"))
 SEED = int(os.environ.get("CHANGEMAKER_KILL_SEED", "20260501"))
 LANE_JOBS = int(os.environ.get("CHANGEMAKER_LANE_JOBS", "30"))
 WORKERS = 2
