@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from changemaker_core import Plugin, Route, Text, csv_stream, endpoint, hookimpl, xlsx_stream
 from changemaker_core.http.errors import ClientGone
-from changemaker_core.http.streams import tables
+from changemaker_core.http.streams import excel_tables
 from changemaker_core.http.streams.csv_tables import harmless
 from changemaker_core.testing import client_of
 
@@ -266,7 +266,7 @@ def sheet_of(content: bytes, number: int = 1) -> list[list[tuple[str | None, str
 
 async def test_xlsx_has_typed_cells_and_no_formula(download):
     response = await download("xlsx", rows_of(VALUES))
-    assert response.headers["content-type"] == tables.XLSX
+    assert response.headers["content-type"] == excel_tables.XLSX
     heading, *rows = sheet_of(response.content)
     assert [text for _, text in heading] == ["Name", "Not found."]
     assert rows[0] == [("inlineStr", "Ada"), (None, "1")]
@@ -281,18 +281,18 @@ async def test_xlsx_has_typed_cells_and_no_formula(download):
 
 
 async def test_xlsx_begins_another_sheet_where_one_is_full(download, monkeypatch):
-    monkeypatch.setattr(tables, "SHEET_ROWS", 3)
+    monkeypatch.setattr(excel_tables, "SHEET_ROWS", 3)
     content = (await download("xlsx", rows_of([(str(n), n) for n in range(5)]))).content
     assert [len(sheet_of(content, number)) for number in (1, 2)] == [4, 3]
 
 
 async def test_a_full_disk_is_a_503_and_leaves_nothing(download, monkeypatch, tmp_path):
-    monkeypatch.setattr(tables.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(excel_tables.tempfile, "tempdir", str(tmp_path))
 
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(tables._Workbook, "write", full)
+    monkeypatch.setattr(excel_tables._Workbook, "write", full)
     response = await download("xlsx", rows_of([("a", 1)]))
     assert response.status_code == 503
     assert "no space left to store files" in response.text
@@ -300,7 +300,7 @@ async def test_a_full_disk_is_a_503_and_leaves_nothing(download, monkeypatch, tm
 
 
 async def test_a_head_makes_nothing(download, monkeypatch):
-    monkeypatch.setattr(tables._Workbook, "write", None)
+    monkeypatch.setattr(excel_tables._Workbook, "write", None)
     for kind in ("xlsx", "later"):
         response = await download(kind, rows_of(VALUES), method="HEAD")
         assert (response.status_code, response.content) == (200, b"")
