@@ -3,35 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import csv
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from changemaker_influence.config import SAMPLE
 from changemaker_influence.directories.directory import Directory
 from changemaker_influence.directories.errors import DirectoryUnavailable, PostalCodeUnknown
+from changemaker_influence.directories.people_table import PeopleTable
 from changemaker_influence.directories.represent_format import (
     MAX_BYTES,
     NotRepresentFormat,
     read_entry,
 )
-from changemaker_influence.directories.representatives import (
-    DirectoryEntry,
-    Office,
-    Representative,
-    deduplicated,
-    representative,
-    single_line,
-)
+from changemaker_influence.directories.representatives import DirectoryEntry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator
 
 _SAMPLE_FOLDER: Final = Path(__file__).parent.parent / "sample_data"
-#: The column of a postal code or its beginning: ``L5G`` covers all codes that begin with it, ``*``
-#: every code.
-_CODE_COLUMN: Final = "postal_code"
-_EVERYWHERE: Final = "*"
+#: Files of a folder that ``changemaker doctor`` looks at.
+_MAX_CHECKED: Final = 10_000
 
 
 class FileUnreadable(ValueError):
@@ -40,9 +34,9 @@ class FileUnreadable(ValueError):
 
 class FileDirectory(Directory):
     """Representatives from ``path``: a folder with a ``L5G4L3.json`` for each postal code, in the
-    format of Represent's responses, or a CSV file (UTF-8, with a header) with the columns
-    ``postal_code, name, elected_office`` and as many as wanted of ``email, district_name,
-    party_name, photo_url, url, tel, postal, city, province, representative_set_name``.
+    format of Represent's responses, or a CSV file with the columns of ``PeopleTable``.
+
+    ``problems`` says what of a table could not be used.
     """
 
     name = "file"
@@ -51,14 +45,43 @@ class FileDirectory(Directory):
 
     def __init__(self, path: str) -> None:
         self._path = _SAMPLE_FOLDER if path == SAMPLE else Path(path)
-        if not self._path.exists():
-            raise FileUnreadable(f"{self._path} does not exist")
-        self._rows = None if self._path.is_dir() else _read_table(self._path)
+        self._table: PeopleTable | None = None
+        if self._path.is_dir():
+            return
+        try:
+            with self._path.open("rb") as file:
+                self._table = PeopleTable(file)
+        except FileNotFoundError:
+            raise FileUnreadable(f"{self._path} does not exist") from None
+        except OSError as error:
+            raise FileUnreadable(f"{self._path}: {error.strerror}") from None
+        except ValueError as error:
+            raise FileUnreadable(f"{self._path}: {error}") from None
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What of the table was left out, with the numbers of its rows."""
+        return self._table.problems if self._table is not None else ()
 
     async def find(self, code: str) -> DirectoryEntry:
-        if self._rows is None:
+        if self._table is None:
             return await asyncio.to_thread(self._find_in_folder, code)
-        return _find_in_table(self._rows, code)
+        found = self._table.find(code)
+        if found is None:
+            raise PostalCodeUnknown("no row for this code")
+        return found
+
+    def entries(self) -> Iterator[DirectoryEntry]:
+        if self._table is not None:
+            yield self._table.all_people()
+            return
+        for path in islice(sorted(self._path.glob("*.json")), _MAX_CHECKED):
+            try:
+                entry = _read_file(path)
+            except (OSError, NotRepresentFormat) as error:
+                entry = DirectoryEntry(problems=(str(error),))
+            problems = tuple(f"{path.name}: {problem}" for problem in entry.problems)
+            yield msgspec.structs.replace(entry, problems=problems)
 
     def _find_in_folder(self, code: str) -> DirectoryEntry:
         try:
@@ -77,44 +100,3 @@ def _read_file(path: Path) -> DirectoryEntry:
     if len(content) > MAX_BYTES:
         raise NotRepresentFormat(f"more than {MAX_BYTES} bytes")
     return read_entry(content)
-
-
-def _read_table(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        table = csv.DictReader(file, restkey="", restval="")
-        missing = {_CODE_COLUMN, "name", "elected_office"} - set(table.fieldnames or ())
-        if missing:
-            raise FileUnreadable(f"{path} has no column {', '.join(sorted(missing))}")
-        return [{**row, _CODE_COLUMN: row[_CODE_COLUMN].replace(" ", "").upper()} for row in table]
-
-
-def _find_in_table(rows: list[dict[str, str]], code: str) -> DirectoryEntry:
-    covering = [row for row in rows if _covers(row[_CODE_COLUMN], code)]
-    if not covering:
-        raise PostalCodeUnknown("no row for this code")
-    return DirectoryEntry(
-        city=single_line(next((row["city"] for row in covering if row.get("city")), "")),
-        province=single_line(
-            next((row["province"] for row in covering if row.get("province")), "")
-        ),
-        representatives=deduplicated(map(_person, covering)),
-    )
-
-
-def _covers(prefix: str, code: str) -> bool:
-    return prefix == _EVERYWHERE or bool(prefix and code.startswith(prefix))
-
-
-def _person(row: Mapping[str, str]) -> Representative:
-    tel, postal = row.get("tel", ""), row.get("postal", "")
-    return representative(
-        name=row["name"],
-        elected_office=row["elected_office"],
-        email=row.get("email", ""),
-        district_name=row.get("district_name", ""),
-        party_name=row.get("party_name", ""),
-        photo_url=row.get("photo_url", ""),
-        url=row.get("url", ""),
-        offices=[Office(tel=tel, postal=postal)] if tel or postal else (),
-        representative_set_name=row.get("representative_set_name", ""),
-    )

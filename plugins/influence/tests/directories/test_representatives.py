@@ -346,10 +346,83 @@ async def test_a_code_without_a_row_is_not_known(table):
 
 
 def test_a_table_must_have_its_columns(table):
-    with pytest.raises(FileUnreadable, match="elected_office, postal_code"):
+    with pytest.raises(FileUnreadable, match="no column postal_code, elected_office"):
         FileDirectory(table(header="name,email"))
 
 
 def test_a_file_must_be_there(tmp_path):
     with pytest.raises(FileUnreadable, match=r"people\.csv"):
         FileDirectory(str(tmp_path / "people.csv"))
+
+
+TABLES = DATA.parent / "csv"
+
+
+def people_of(directory):
+    """The names of all people of a table."""
+    (entry,) = directory.entries()
+    return [each.name for each in entry.representatives]
+
+
+@pytest.mark.parametrize(
+    ("file", "names", "problems"),
+    [
+        ("ok", ["Zoé Exemple"], []),
+        ("semicolon", ["Zoé Exemple"], []),
+        ("sep", ["Zoe"], []),
+        ("cp1252", ["Zoé Exemple"], []),
+        ("header_case", ["Zoe"], []),
+        ("codes", ["Hyphen", "Nbsp", "Two", "Lower"], []),
+        ("unclosed", ["Lost One", "Lost Two"], ["row 2: A quotation mark"]),
+        (
+            "ragged",
+            ["Vacant"],
+            [
+                "row 2: This row ends before the column elected_office",
+                "row 3: This row has 6 cells",
+                "row 5: This row has no name",
+            ],
+        ),
+    ],
+)
+def test_tables_as_they_were_reported(file, names, problems):
+    directory = FileDirectory(str(TABLES / f"{file}.csv"))
+    assert people_of(directory) == names
+    assert len(directory.problems) == len(problems)
+    for problem, beginning in zip(directory.problems, problems, strict=True):
+        assert problem.startswith(beginning)
+
+
+@pytest.mark.parametrize("code", ["L5G4L3", "L5G4L4"])
+async def test_a_cell_may_have_several_codes(code):
+    entry = await FileDirectory(str(TABLES / "codes.csv")).find(code)
+    assert "Two" in {each.name for each in entry.representatives}
+
+
+async def test_a_table_may_say_the_level_and_its_headings_may_be_french(tmp_path):
+    file = tmp_path / "élus.csv"
+    rows = (
+        "Code postal;Nom;Fonction;Courriel;Niveau;Note",
+        "H2X;Zoé;Députée;zoe@x.example;Fédéral;-",
+        "H2X;Luc;Mystère;luc@x.example;galactique;-",
+        "9;Eva;Mairesse;eva@x.example;;-",
+    )
+    file.write_bytes("\r\n".join(rows).encode("utf-16"))
+    directory = FileDirectory(str(file))
+    entry = await directory.find("H2X1Y4")
+    assert [(each.name, each.level) for each in entry.representatives] == [
+        ("Zoé", "FEDERAL"),
+        ("Luc", None),
+    ]
+    assert [each.partition(".")[0] for each in directory.problems] == [
+        "unknown columns: Note",
+        "row 3: “galactique” is no level: write federal, provincial, municipal or school board",
+        "row 4: No postal code begins with “9”",
+    ]
+
+
+def test_doctor_reads_a_folder_and_names_its_files(tmp_path):
+    (tmp_path / "L5G4L3.json").write_bytes(b"not JSON")
+    (tmp_path / "K7L1A1.json").write_bytes((DATA / "K7L1A1.json").read_bytes())
+    problems = [each for entry in FileDirectory(str(tmp_path)).entries() for each in entry.problems]
+    assert [problem.partition(":")[0] for problem in problems] == ["K7L1A1.json", "L5G4L3.json"]
