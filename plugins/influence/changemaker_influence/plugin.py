@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
@@ -95,9 +96,13 @@ class InfluencePlugin(Plugin):
     @hookimpl
     @contextlib.asynccontextmanager
     async def cm_lifespan(self, site: Site) -> AsyncIterator[None]:
+        from changemaker_influence.emails import telephone
+
+        loading = asyncio.create_task(asyncio.to_thread(telephone.load))
         try:
             yield
         finally:
+            await loading
             await self._lookups_of(site).close()
 
     @hookimpl

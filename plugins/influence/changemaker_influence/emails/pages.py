@@ -25,13 +25,13 @@ from changemaker_influence.campaigns.queries import (
     published_by_slug,
 )
 from changemaker_influence.directories.errors import LOOKUP_ERRORS, reason_for
-from changemaker_influence.emails.links import tel
 from changemaker_influence.emails.preview import MessagePreview
 from changemaker_influence.emails.qr import qr_svg
 from changemaker_influence.emails.queries import state_of, states_with
 from changemaker_influence.emails.recipients import NO_RECIPIENT, targeted
 from changemaker_influence.emails.schemas import SendEmail, SendForm
 from changemaker_influence.emails.submission import CONSENT, CONSENT_MISSING
+from changemaker_influence.emails.telephone import tel
 from changemaker_influence.states import FINAL
 
 if TYPE_CHECKING:
