@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from changemaker_core.config import ConfigError as ConfigError
     from changemaker_core.config import Secret as Secret
     from changemaker_core.db import Database as Database
+    from changemaker_core.db import DistinctWindow as DistinctWindow
     from changemaker_core.db import JSONField as JSONField
     from changemaker_core.db import LimitReached as LimitReached
     from changemaker_core.db import Model as Model
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from changemaker_core.jobs import LeaseLost as LeaseLost
     from changemaker_core.jobs import RetryPolicy as RetryPolicy
     from changemaker_core.jobs import Subscription as Subscription
+    from changemaker_core.limits.windows import visitor_key as visitor_key
     from changemaker_core.metrics import Metric as Metric
     from changemaker_core.metrics import Sample as Sample
     from changemaker_core.plugin.base import Plugin as Plugin
@@ -117,8 +119,8 @@ if TYPE_CHECKING:
 _ROOMS = {
     "app": "create_app",
     "config": "Config ConfigError Secret",
-    "db": "Database JSONField LimitReached Model Query SlidingWindow Tx UtcField UUIDField"
-    " compiled dialect new_id search utcnow",
+    "db": "Database DistinctWindow JSONField LimitReached Model Query SlidingWindow Tx UtcField"
+    " UUIDField compiled dialect new_id search utcnow",
     "diagnostics": "Check Finding",
     "features.operations.declarations": "HealthCheck",
     "http.bodies.multipart": "Part",
@@ -140,6 +142,7 @@ _ROOMS = {
     "identity": "Actor Permission Role",
     "jobs": "ChildFailed Cron Interval Job JobFailed JobRun JobStopped LeaseLost RetryPolicy"
     " Subscription",
+    "limits.windows": "visitor_key",
     "metrics": "Metric Sample",
     "plugin.base": "Plugin hookimpl hookspec",
     "plugin.contributions": "Claim Kind named",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -59,19 +60,58 @@ class SlidingWindow:
     def take(self, tx: Tx, who: str, count: int = 1) -> None:
         """Use ``count`` of the limit, in the transaction. Raises :class:`LimitReached`."""
         key = tx.db.hash_who(self.name, who)
-        tx.lock(f"core.window:{key}")
-        now = tx.db.clock()  # not tx.now: another transaction may have come first
-        Taken.delete().where(Taken.key == key, Taken.at <= now - self.period).execute()
-        taken = uses(key=key).all()
+        now, taken = _open(tx, key, self.period)
         if sum(use.amount for use in taken) + count > self.limit:
-            raise LimitReached(self.name, self._wait(taken, count, now))
+            raise LimitReached(self.name, _wait(taken, count, self.limit, self.period, now))
         Taken.insert(key=key, at=now, amount=count).execute()
 
-    def _wait(self, taken: list[Use], count: int, now: datetime) -> timedelta:
-        """Return how long it takes until enough of the uses have left the window."""
-        excess = sum(use.amount for use in taken) + count - self.limit
-        for use in taken:
-            excess -= use.amount
-            if excess <= 0:
-                return max(use.at + self.period - now, timedelta(0))
-        return self.period  # more than the limit at once never fits
+
+class DistinctWindow:
+    """At most ``limit`` different members in any ``period``, for each ``who``; exact across
+    processes.
+
+    A member counts once, however often they come, until a ``period`` after they last came: forty
+    people behind one network address are forty, and their letters do not matter.
+
+    >>> PEOPLE = DistinctWindow("petitions.people", 60, timedelta(hours=1))
+    >>> PEOPLE.take(tx, req.visitor, signer_address)
+    """
+
+    def __init__(self, name: str, limit: int, period: timedelta) -> None:
+        self.name = name
+        self.limit = limit
+        self.period = period
+
+    def take(self, tx: Tx, who: str, member: str, *, limit: int | None = None) -> None:
+        """Count ``member``, in the transaction. Raises :class:`LimitReached` for one too many.
+
+        ``limit`` is another limit for this ``who``.
+        """
+        key = tx.db.hash_who(self.name, who)
+        now, taken = _open(tx, key, self.period)
+        # The row of a member is found by its id, which is made from who they are.
+        id = str(uuid.UUID(hex=tx.db.hash_who(f"{self.name}\0{who}", member)))
+        if Taken.update(at=now).where(Taken.id == id).execute():
+            return
+        allowed = self.limit if limit is None else limit
+        if len(taken) + 1 > allowed:
+            raise LimitReached(self.name, _wait(taken, 1, allowed, self.period, now))
+        Taken.insert(id=id, key=key, at=now, amount=1).execute()
+
+
+def _open(tx: Tx, key: str, period: timedelta) -> tuple[datetime, list[Use]]:
+    """Lock a window, forget what has left it, and return the time and the uses that remain."""
+    tx.lock(f"core.window:{key}")
+    now = tx.db.clock()  # not tx.now: another transaction may have come first
+    Taken.delete().where(Taken.key == key, Taken.at <= now - period).execute()
+    return now, uses(key=key).all()
+
+
+def _wait(taken: list[Use], count: int, limit: int, period: timedelta, now: datetime) -> timedelta:
+    """Return how long it takes until enough of the uses have left the window."""
+    excess = sum(use.amount for use in taken) + count - limit
+    for use in taken:
+        excess -= use.amount
+        if excess <= 0:
+            return max(use.at + period - now, timedelta(0))
+    return period  # more than the limit at once never fits

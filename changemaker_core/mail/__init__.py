@@ -6,7 +6,13 @@ commits "this may be sent now" between ``Session.send_envelope`` and ``Session.s
 
 from __future__ import annotations
 
-from changemaker_core.mail.errors import DeliveryUnknown, HeaderInjection, InvalidAddress, Refused
+from changemaker_core.mail.errors import (
+    AlreadySent,
+    DeliveryUnknown,
+    HeaderInjection,
+    InvalidAddress,
+    Refused,
+)
 from changemaker_core.mail.folder import FolderTransport, StoredMail
 from changemaker_core.mail.message import Address, Message
 from changemaker_core.mail.smtp import SmtpTransport
@@ -14,6 +20,7 @@ from changemaker_core.mail.transports import Session, Transport, open_transport
 
 __all__ = [
     "Address",
+    "AlreadySent",
     "DeliveryUnknown",
     "FolderTransport",
     "HeaderInjection",

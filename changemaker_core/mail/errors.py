@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
 
 class HeaderInjection(ValueError):
     """A header's text would have added another header. ``field`` names it."""
@@ -52,3 +58,14 @@ class Refused(MailError):
 
 class DeliveryUnknown(MailError):
     """The message was on its way to the server, and no reply came back."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadySent:
+    """Nothing is wrong: the message was handed over before, and must not be once more.
+
+    ``takes`` is how long that takes. Where somebody may watch, a message that is not sent for this
+    reason must not be quicker than one that is.
+    """
+
+    takes: timedelta

@@ -9,7 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from changemaker_core.db import Database, LimitReached, SlidingWindow, migrations
+from changemaker_core.db import (
+    Database,
+    DistinctWindow,
+    LimitReached,
+    SlidingWindow,
+    migrations,
+)
 
 HOUR = timedelta(hours=1)
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -124,4 +130,50 @@ def test_no_period_holds_more_than_the_limit(tmp_path_factory, steps):
         else:
             assert inside + count <= 5
             granted.append((clock.now, count))
+    database.close()
+
+
+def test_members_count_once_until_a_period_after_they_last_came(limited, clock):
+    window = DistinctWindow("test.people", 2, HOUR)
+
+    def come(minute, who, member, **options):
+        clock.now = START + timedelta(minutes=minute)
+        limited.sync.write(window.take, who, member, **options)
+
+    come(0, "wifi", "ann")
+    come(10, "wifi", "bob")
+    come(20, "wifi", "ann")
+    with pytest.raises(LimitReached) as caught:
+        come(30, "wifi", "cyd")
+    assert caught.value.retry_after == timedelta(minutes=40)  # bob came at 10
+    come(30, "elsewhere", "cyd")
+    come(30, "wifi", "cyd", limit=3)
+    with pytest.raises(LimitReached):
+        come(75, "wifi", "dee")  # ann and cyd are there
+    come(80, "wifi", "dee")
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    steps=st.lists(st.tuples(st.integers(0, 40), st.integers(0, 4)), max_size=25),
+    limit=st.integers(1, 4),
+)
+def test_no_period_has_more_members_than_the_limit(tmp_path_factory, steps, limit):
+    clock = Clock()
+    path = tmp_path_factory.mktemp("window") / "site.db"
+    database = Database.open(f"sqlite:///{path}", clock=clock)
+    migrations.apply(database, [migrations.CORE])
+    window = DistinctWindow("test.people", limit, HOUR)
+    last_seen: dict[int, datetime] = {}
+    for minutes, member in steps:
+        clock.now += timedelta(minutes=minutes)
+        present = {each for each, at in last_seen.items() if at > clock.now - HOUR}
+        allowed = member in present or len(present) < limit
+        try:
+            database.sync.write(window.take, "wifi", str(member))
+        except LimitReached:
+            assert not allowed
+        else:
+            assert allowed
+            last_seen[member] = clock.now
     database.close()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from changemaker_core.jobs import Executor, holds
+from changemaker_core.jobs import Executor, Job, holds
+from changemaker_core.jobs.declarations import RetryPolicy
+from changemaker_core.mail import Address, AlreadySent, Message
 from changemaker_core.mail.replies import refusal, without_addresses
 from changemaker_core.testing.smtp import Behaviour
 
@@ -54,6 +58,47 @@ def test_each_outcome_is_written_with_its_step(
     Executor(site).run_due()
     assert (notes(site), rows(site)[0].state) == (written, state)
     assert site.db.sync.all(holds()) == []
+
+
+def test_a_message_that_another_job_sent_is_not_handed_over_again(
+    mailing: Fixture, put: Fixture, rows: Fixture, make_site: Fixture, smtp_server: SmtpServer
+) -> None:
+    transport = mailing().mail
+    took: list[float] = []
+
+    def send(run: JobRun, to: str) -> None:
+        began = time.monotonic()
+        run.mail(
+            Message(to=Address("", to), subject="Park", text="Please keep it.\n"),
+            sending=lambda tx: AlreadySent(timedelta(seconds=0.2)) if to[0] == "a" else None,
+            sent=lambda tx: took.append(time.monotonic() - began),
+        )
+
+    site: Any = make_site(Job("test.twice", send, queue="mail"))
+    site.mail = transport
+    for to in ("a@example.org", "b@example.org", "a@example.org"):
+        put(site, "test.twice", {"to": to})
+        Executor(site).run_due()
+    assert {row.state for row in rows(site)} == {"done"}
+    assert [each.recipients for each in smtp_server.received] == [("b@example.org",)]
+    assert smtp_server.connections == 1  # it was at the server all the same
+    assert min(took[0], took[2]) >= 0.2
+
+
+def test_a_message_that_another_job_sent_is_refused_as_any_other(
+    make_site: Fixture, mailing: Fixture, put: Fixture, rows: Fixture, smtp_server: SmtpServer
+) -> None:
+    def send(run: JobRun) -> None:
+        message = Message(to=Address("", "mp@example.org"), subject="Park", text="Please.\n")
+        run.mail(message, sending=lambda tx: AlreadySent(timedelta(0)))
+
+    transport = mailing().mail
+    site: Any = make_site(Job("test.twice", send, queue="mail", retries=RetryPolicy(attempts=2)))
+    site.mail = transport
+    smtp_server.then(reply("rcpt", "450 later"))
+    put(site, "test.twice")
+    Executor(site).run_due()
+    assert rows(site)[0].state == "queued"
 
 
 @pytest.mark.parametrize(

@@ -207,16 +207,26 @@ class JobRun:
         retries are exhausted has its ``on_dead`` called, and one whose process dies its
         ``on_unknown``.
 
+        ``sending`` returns :class:`~changemaker_core.mail.AlreadySent` where the message was handed
+        over before, by another job: it is not handed over again, and ``sent`` is called after the
+        time that this takes.
+
         What is not this message's fault holds the queue: a server that refuses the site itself or
         cannot be reached, and ``mail_failures_before_hold`` recipients in a row without a success.
         """
-        from changemaker_core.mail import DeliveryUnknown, Refused
+        from changemaker_core.mail import AlreadySent, DeliveryUnknown, Refused
         from changemaker_core.mail.replies import without_addresses
 
         failures, queue = self.site.jobs.failures, self._job.queue
 
         def with_error(change: Callable[[Tx, str], object] | None, error: str) -> Change | None:
             return None if change is None else lambda tx: change(tx, error)
+
+        begun: object = None
+
+        def begin(tx: Tx) -> None:
+            nonlocal begun
+            begun = None if sending is None else sending(tx)
 
         def counted(
             change: Callable[[Tx, str], object] | None, error: str, hook: Change | None = None
@@ -239,8 +249,11 @@ class JobRun:
         with self.site.mail.session() as session:
             try:
                 session.send_envelope(message)
-                self.at_risk(sending)
-                session.send_data()
+                self.at_risk(begin)
+                if isinstance(begun, AlreadySent):
+                    self.stopping.wait(begun.takes.total_seconds())
+                else:
+                    session.send_data()
             except Refused as refused:
                 error = without_addresses(str(refused))
                 if refused.of_site:

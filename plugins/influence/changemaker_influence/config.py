@@ -21,20 +21,24 @@ class InfluenceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ``directory``: ``represent``, ``file``, or the name of one that a plugin registers.
     ``represent_url``: the address of Represent, without ``/postcodes/``.
     ``represent_requests_per_minute``: for the whole site; the service allows 60.
+    ``lookups_per_minute``: postal codes that are not cached, for one IP address.
     ``directory_file``: for ``file``; relative paths are relative to the site folder. ``sample`` is
     a set of fictional people to try things out with.
     ``directory_cache_days``: how long an entry is used before it is fetched again.
     ``directory_timeout_seconds``: how long a visitor waits for the directory at most.
-    ``send_limit_per_hour``: messages, not requests, from one sender and from one IP address.
+    ``send_limit_per_hour``: messages, not requests, from one sender.
+    ``people_limit_per_hour``: different senders from one IP address.
     """
 
     directory: str = "represent"
     represent_url: str = REPRESENT
     represent_requests_per_minute: _Count = 55
+    lookups_per_minute: _Count = 10
     directory_file: str = SAMPLE
     directory_cache_days: Annotated[float, Meta(gt=0)] = 7.0
     directory_timeout_seconds: Annotated[float, Meta(gt=0, le=60)] = 8.0
     send_limit_per_hour: _Count = 30
+    people_limit_per_hour: _Count = 60
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.represent_url)

@@ -43,16 +43,17 @@ class InfluencePlugin(Plugin):
         from changemaker_influence.campaigns import models as campaigns
         from changemaker_influence.directories import models as directories
         from changemaker_influence.emails import models as emails
+        from changemaker_influence.networks import models as networks
 
         return [
             campaigns.Campaign,
             campaigns.CustomRecipient,
             campaigns.EmailTally,
             emails.CampaignEmail,
-            emails.EmailRepeat,
             emails.IdempotencyKey,
             directories.PostalCode,
             directories.LookupCount,
+            networks.RaisedLimit,
         ]
 
     @hookimpl

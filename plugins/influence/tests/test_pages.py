@@ -130,10 +130,74 @@ async def test_an_edited_message_is_sent_where_the_campaign_allows_it(visit):
         await post(v, campaign, recipients=[keys["Casey Sample"]], **mine)
         row = await v.site.db.read(CampaignEmail.get)
         assert (row.subject, row.body) == ("Mine", "Hello Casey Sample\nBye")
+        emptied = await post(v, campaign, recipients=[keys["Casey Sample"]], subject=" ", body="")
+        assert emptied.status_code == 422
+        assert "Write your message." in emptied.text
+        assert "Write a subject." in emptied.text
+        # What was emptied stays empty: the organiser's text does not come back.
+        assert re.search(r"<textarea[^>]*>\s*</textarea>", emptied.text)
+        unknown = await post(
+            v, campaign, recipients=[keys["Casey Sample"]], **mine | {"body": "{x}"}
+        )
+        assert (unknown.status_code, "in place of {x}" in unknown.text) == (422, True)
         await v.change(campaign["id"], allow_email_editing=False)
         await post(v, campaign, recipients=[keys["Avery Tremblay-Sample"]], **mine)
         rows = await v.site.db.read(lambda: [row.subject for row in CampaignEmail.select()])
         assert sorted(rows) == ["Clean water", "Mine"]
+
+
+async def test_what_is_known_is_filled_in_before_the_message_is_read(visit):
+    async with visit() as v:
+        body = "Dear {recipient_name}, I live in {postal_code}. {sender_name}"
+        campaign = await v.campaign(
+            allow_email_editing=True, email_body=body, target_government_levels=["FEDERAL"]
+        )
+        path = f"/campaigns/{campaign['slug']}?postal_code=l5g+4l3"
+        page = await v.client.get(path)
+        assert (
+            "Dear Avery Tremblay-Sample, I live in L5G 4L3. {sender_name}</textarea>" in page.text
+        )
+        await v.change(campaign["id"], target_government_levels=["FEDERAL", "PROVINCIAL"])
+        page = await v.client.get(path)
+        assert "Dear {recipient_name}, I live in L5G 4L3. {sender_name}</textarea>" in page.text
+
+
+async def test_a_message_is_read_as_it_will_be_sent(visit):
+    async with visit() as v:
+        campaign = await v.campaign(allow_email_editing=True)
+        keys = await keys_of(v, campaign)
+        chosen = [keys["Avery Tremblay-Sample"], keys["Casey Sample"]]
+        mine = {"subject": "To {recipient_name}", "body": "Dear {{recipient_name}},\nI am < 5 km."}
+        shown = await post(v, campaign, recipients=chosen, **mine, preview="1", consent="")
+        assert (shown.status_code, shown.headers["Cache-Control"]) == (200, "no-store")
+        assert await v.site.db.read(lambda: CampaignEmail.select().count()) == 0
+        letters = shown.text.partition('id="letters"')[2].partition("</section>")[0]
+        assert "Dear Casey Sample,\nI am &lt; 5 km." in letters
+        assert f">{mine['body'].replace('<', '&lt;')}</textarea>" in shown.text.replace(">\n", ">")
+        await post(v, campaign, recipients=chosen, **mine)
+        await v.run_jobs()
+        for each in v.site.mail.messages():
+            mail = v.site.mail.read(each.id)
+            assert html.escape(mail["Subject"]) in letters
+            for paragraph in mail.get_body(("plain",)).get_content().strip().split("\n\n"):
+                assert html.escape(paragraph.strip(), quote=False) in letters.replace("&#34;", '"')
+        wrong = await post(v, campaign, recipients=chosen, subject="Hi", body="", preview="1")
+        assert (wrong.status_code, 'id="letters"' in wrong.text) == (422, False)
+
+
+async def test_nobody_signs_a_message_that_was_changed_while_they_read_it(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        keys = await keys_of(v, campaign)
+        chosen = [keys["Casey Sample"]]
+        page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=l5g+4l3")
+        shown = re.search(r'name="shown" value="(\w+)"', page.text)[1]
+        await v.change(campaign["id"], email_body="Dear {recipient_name}, the opposite.")
+        refused = await post(v, campaign, recipients=chosen, shown=shown)
+        assert refused.status_code == 422
+        assert "changed after you opened" in refused.text
+        again = re.search(r'name="shown" value="(\w+)"', refused.text)[1]
+        assert (await post(v, campaign, recipients=chosen, shown=again)).status_code == 303
 
 
 async def test_custom_recipients_can_be_chosen(visit):
@@ -174,7 +238,7 @@ async def test_too_many_messages_say_so_on_the_page(visit):
         refused = await post(v, campaign, recipients=one)
         assert refused.status_code == 429
         assert int(refused.headers["Retry-After"]) > 3500
-        assert "many messages" in refused.text
+        assert "many messages in the last hour" in refused.text
 
 
 async def test_pages_are_in_the_readers_language(visit):

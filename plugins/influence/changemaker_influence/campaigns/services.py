@@ -198,10 +198,10 @@ def _check_placeholders(values: dict[str, Any]) -> None:
     errors = [
         FieldError(
             field,
-            Text("{wrong} is not a placeholder. Use {known}.", wrong=f"{{{name}}}", known=known),
+            Text("{wrong} is not a placeholder. Use {known}.", wrong=wrong, known=known),
         )
         for field in ("email_subject", "email_body")
-        for name in placeholders.unknown(values.get(field, ""))
+        for wrong in placeholders.unknown(values.get(field, ""))
     ]
     if errors:
         raise Invalid(errors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from changemaker_core import FieldError, Invalid, Problem, Text, Unavailable
+from changemaker_core import FieldError, Invalid, Problem, Text, TooManyRequests, Unavailable
 from changemaker_influence.directories.postal_codes import PostalCodeInvalid
 
 if TYPE_CHECKING:
@@ -28,6 +28,13 @@ class PostalCodeUnknown(DirectoryUnavailable):
     """The directory has no entry for this postal code."""
 
 
+class TooManyLookups(DirectoryUnavailable):
+    """A visitor has used up their own part of the directory's limit."""
+
+    def __init__(self, retry_after: timedelta) -> None:
+        super().__init__("a visitor's own limit is reached", retry_after=retry_after)
+
+
 #: Everything that a lookup raises.
 LOOKUP_ERRORS = (PostalCodeInvalid, DirectoryUnavailable)
 _RETRY_SECONDS = 30
@@ -39,7 +46,19 @@ def reason_for(error: Exception) -> Text:
         return error.reason
     if isinstance(error, PostalCodeUnknown):
         return Text("We found no representatives for this postal code.")
+    if isinstance(error, TooManyLookups):
+        return Text(
+            "Many postal codes were looked up from your internet connection. Please wait {seconds} "
+            "seconds and try again.",
+            seconds=seconds_to_wait(error),
+        )
     return Text("We cannot look up representatives right now. Please try again in a moment.")
+
+
+def seconds_to_wait(error: Exception) -> int:
+    """Return the whole seconds to wait before the next try."""
+    wait = getattr(error, "retry_after", None)
+    return max(1, math.ceil(wait.total_seconds())) if wait else _RETRY_SECONDS
 
 
 def problem_for(error: Exception, location: str = "body") -> Problem:
@@ -49,8 +68,9 @@ def problem_for(error: Exception, location: str = "body") -> Problem:
     """
     if isinstance(error, PostalCodeInvalid):
         return Invalid([FieldError("postal_code", error.reason, location)])
+    wait = seconds_to_wait(error)
+    if isinstance(error, TooManyLookups):
+        return TooManyRequests(wait, reason_for(error))
     unknown = isinstance(error, PostalCodeUnknown)
     code = "no_representatives_known" if unknown else "directory_unavailable"
-    wait = getattr(error, "retry_after", None)
-    seconds = max(1, math.ceil(wait.total_seconds())) if wait else _RETRY_SECONDS
-    return Unavailable(reason_for(error), code=code, headers=[("Retry-After", str(seconds))])
+    return Unavailable(reason_for(error), code=code, headers=[("Retry-After", str(wait))])

@@ -6,18 +6,20 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
+from changemaker_core import LimitReached, SlidingWindow
 from changemaker_influence.config import SAMPLE, InfluenceConfig
 from changemaker_influence.directories import services
-from changemaker_influence.directories.errors import DirectoryUnavailable
+from changemaker_influence.directories.errors import DirectoryUnavailable, TooManyLookups
 from changemaker_influence.directories.queries import CachedEntry, cached_entry
+from changemaker_influence.networks.services import raised_limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from changemaker_core import Site
+    from changemaker_core import Site, Tx
     from changemaker_influence.directories.directory import Directory
     from changemaker_influence.directories.representatives import DirectoryEntry
     from changemaker_influence.directories.services import Source
@@ -45,14 +47,29 @@ class LookupResult:
     cached_at: datetime | None
 
 
+class Running(NamedTuple):
+    """A lookup that has not ended, and the visitor for whom it began."""
+
+    task: asyncio.Task[LookupResult]
+    visitor: str
+
+
 class Lookups:
-    """The lookups of one site, in its configured directory."""
+    """The lookups of one site, in its configured directory.
+
+    Each request to a directory that others provide counts for the visitor who causes it, in a limit
+    that is smaller than the site's: one visitor must not use that up. What is cached costs nothing.
+    """
 
     def __init__(self, site: Site, directory: Directory) -> None:
+        config = site.config_of(InfluenceConfig)
         self._site = site
         self._directory = directory
-        self._max_age = timedelta(days=site.config_of(InfluenceConfig).directory_cache_days)
-        self._running: dict[str, asyncio.Task[LookupResult]] = {}
+        self._max_age = timedelta(days=config.directory_cache_days)
+        self._of_visitor = SlidingWindow(
+            "influence.lookups", config.lookups_per_minute, timedelta(minutes=1)
+        )
+        self._running: dict[str, Running] = {}
         self._logged: set[str] = set()
 
     @property
@@ -82,31 +99,39 @@ class Lookups:
         """Return a typed postal code as people write it. Raises ``PostalCodeInvalid``."""
         return self._directory.format_code(self._directory.normalise(typed))
 
-    async def find(self, typed: str) -> LookupResult:
+    async def find(self, typed: str, *, visitor: str) -> LookupResult:
         """Return the representatives of the postal code that a visitor typed.
 
-        Raises ``PostalCodeInvalid``; ``PostalCodeUnknown`` or ``DirectoryUnavailable`` where there
-        is no entry, not even an old one.
+        Raises ``PostalCodeInvalid``; ``PostalCodeUnknown``, ``TooManyLookups`` or another
+        ``DirectoryUnavailable`` where there is no entry, not even an old one.
         """
         code = self._directory.normalise(typed)
-        task = self._running.get(code)
-        if task is None:
-            task = asyncio.create_task(self._look_up(code))
-            self._running[code] = task
-            task.add_done_callback(lambda done: self._finished(code, done))
-        # Shielded: a visitor who goes away must not cancel the others' lookup.
-        return await asyncio.shield(task)
+        while True:
+            running = self._running.get(code) or self._begin(code, visitor)
+            try:
+                # Shielded: a visitor who goes away must not cancel the others' lookup.
+                return await asyncio.shield(running.task)
+            except TooManyLookups:
+                if running.visitor == visitor:
+                    raise
+                # Another visitor, whose lookup this one joined, had no more: each has their own.
 
     async def close(self) -> None:
         """Close the directory."""
         await self._directory.close()
+
+    def _begin(self, code: str, visitor: str) -> Running:
+        task = asyncio.create_task(self._look_up(code, visitor))
+        running = self._running[code] = Running(task, visitor)
+        task.add_done_callback(lambda done: self._finished(code, done))
+        return running
 
     def _finished(self, code: str, task: asyncio.Task[LookupResult]) -> None:
         del self._running[code]
         if not task.cancelled():
             task.exception()  # all who asked may have gone; that is no error
 
-    async def _look_up(self, code: str) -> LookupResult:
+    async def _look_up(self, code: str, visitor: str) -> LookupResult:
         directory, db = self._directory, self._site.db
         cached: CachedEntry | None = None
         if directory.cached:
@@ -114,6 +139,8 @@ class Lookups:
             if cached is not None and cached.cached_at > self._site.clock() - self._max_age:
                 return await self._counted(code, cached.entry, "cache", cached.cached_at)
         try:
+            if directory.cached:
+                await self._count_request(visitor)
             entry = await directory.find(code)
         except DirectoryUnavailable as unavailable:
             if directory.cached:
@@ -139,6 +166,19 @@ class Lookups:
             if problem not in self._logged and len(self._logged) < _MAX_LOGGED:
                 self._logged.add(problem)
                 log.warning("data of %s: %s", self._directory.name, problem)
+
+    async def _count_request(self, visitor: str) -> None:
+        """Count a request to the directory for its visitor. Raises ``TooManyLookups``."""
+
+        def count(tx: Tx) -> None:
+            # In a network of an event, many people look up their codes: the site's limit is theirs.
+            if raised_limit(network=visitor, now=tx.now).one() is None:
+                self._of_visitor.take(tx, visitor)
+
+        try:
+            await self._site.db.write(count)
+        except LimitReached as reached:
+            raise TooManyLookups(reached.retry_after) from None
 
     async def _counted(
         self, code: str, entry: DirectoryEntry, source: Source, cached_at: datetime | None

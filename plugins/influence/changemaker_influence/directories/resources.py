@@ -56,7 +56,7 @@ class RepresentativesResource:
         self, req: Request, resp: Response, *, query: RepresentativeQuery
     ) -> Representatives:
         """Return the representatives of a postal code."""
-        found = await self._lookups.find(query.postal_code)
+        found = await self._lookups.find(query.postal_code, visitor=req.visitor)
         return Representatives(
             data=found.entry.representatives,
             postal_code=found.code,

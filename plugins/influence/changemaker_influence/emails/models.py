@@ -1,4 +1,4 @@
-"""The ledger: one row for each message to one recipient."""
+"""The ledger: one row for each message that was accepted to one recipient."""
 
 from __future__ import annotations
 
@@ -13,6 +13,10 @@ class CampaignEmail(Model):
 
     Messages of one submission share an ``action_id``. Addresses are lower case. The consent of the
     sender is stored word for word, with its version, language and time.
+
+    ``delivery_key`` is set from the moment when the message may have been delivered, and says which
+    others are the same (``sameness.py``). ``repeats`` is the id of the one that was delivered in
+    place of this one.
     """
 
     id = UUIDField(primary_key=True, default=new_id)
@@ -30,6 +34,9 @@ class CampaignEmail(Model):
     method = peewee.CharField(max_length=16, default="SMTP")
     status = peewee.CharField(max_length=24, default="QUEUED", index=True)
     message_id = peewee.CharField(max_length=320, null=True)
+    # The ledger's promise: a letter is handed over once.
+    delivery_key = peewee.CharField(max_length=64, null=True, unique=True)
+    repeats = UUIDField(null=True)
     error = peewee.TextField(null=True)
     consent_text = peewee.TextField()
     consent_version = peewee.CharField(max_length=16)
@@ -42,26 +49,7 @@ class CampaignEmail(Model):
 
     class Meta:
         table_name = "influence_campaign_email"
-        # The ledger's promise: a sender writes to a recipient once in a campaign.
-        indexes = (
-            (("campaign", "sender_email", "recipient_email"), True),
-            (("campaign", "id"), False),
-        )
-
-
-class EmailRepeat(Model):
-    """A request to send a message that exists.
-
-    Its response holds a new id, so that it does not reveal that the sender had written before.
-    """
-
-    id = UUIDField(primary_key=True, default=new_id)
-    email = peewee.ForeignKeyField(CampaignEmail, lazy_load=False, on_delete="CASCADE")
-    action_id = UUIDField(index=True)
-    created_at = UtcField()
-
-    class Meta:
-        table_name = "influence_email_repeat"
+        indexes = ((("campaign", "id"), False),)
 
 
 class IdempotencyKey(Model):

@@ -24,25 +24,40 @@ from changemaker_influence.campaigns.queries import (
     custom_recipients,
     published_by_slug,
 )
-from changemaker_influence.directories.errors import LOOKUP_ERRORS, reason_for
-from changemaker_influence.emails.preview import MessagePreview
+from changemaker_influence.directories.errors import (
+    LOOKUP_ERRORS,
+    TooManyLookups,
+    reason_for,
+    seconds_to_wait,
+)
+from changemaker_influence.emails import allowance
+from changemaker_influence.emails.letters import letters_of
+from changemaker_influence.emails.preview import MessagePreview, digest_of
 from changemaker_influence.emails.qr import qr_svg
-from changemaker_influence.emails.queries import state_of, states_with
-from changemaker_influence.emails.recipients import NO_RECIPIENT, targeted
+from changemaker_influence.emails.queries import state_of_email, states_of_action
+from changemaker_influence.emails.recipients import NO_RECIPIENT, reachable, targeted
 from changemaker_influence.emails.schemas import SendEmail, SendForm
-from changemaker_influence.emails.submission import CONSENT, CONSENT_MISSING
+from changemaker_influence.emails.submission import CONSENT, CONSENT_MISSING, UNWRITTEN
 from changemaker_influence.emails.telephone import tel
 from changemaker_influence.states import FINAL
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from changemaker_core import Request, Response, Site
     from changemaker_influence.campaigns.queries import PublishedCampaign
     from changemaker_influence.directories.lookup import LookupResult, Lookups
     from changemaker_influence.directories.representatives import Representative
+    from changemaker_influence.emails.letters import Letter
     from changemaker_influence.emails.submission import Submissions
 
 #: For pages that show what one visitor typed.
 NO_STORE: Final = ("Cache-Control", "no-store")
+#: The organiser has replaced a message that people cannot edit while somebody read it.
+CHANGED: Final = Text(
+    "This message was changed after you opened the page. Please read it again before you send it."
+)
 #: The error of each field that was left empty.
 MISSING: Final = {
     "postal_code": Text("Enter your postal code."),
@@ -75,7 +90,7 @@ class CampaignPage:
         campaign = await self._campaign(slug)
         if not campaign.is_open(self._site.clock()):
             return self._closed(campaign)
-        return await self._page(campaign, query.postal_code.strip())
+        return await self._page(req, campaign, query.postal_code.strip())
 
     @endpoint(public=True, form=SendForm)
     async def on_post(
@@ -89,12 +104,12 @@ class CampaignPage:
             form.reject("website", Text("Leave this field empty. It is there to stop robots."))
         if form.value is None:
             # Beside what the schema found, so that every error is shown at once.
-            for name, message in MISSING.items():
+            for name, message in _missing(campaign, form).items():
                 if not form.data.get(name):
                     form.errors[name] = [message]
             typed = form.data.get("postal_code", "")
             typed = typed.strip() if isinstance(typed, str) else ""
-            return await self._page(campaign, typed, form, status=422)
+            return await self._page(req, campaign, typed, form, status=422)
         value, editable = form.value, campaign.allow_email_editing
         wanted = SendEmail(
             sender_name=value.sender_name,
@@ -105,22 +120,42 @@ class CampaignPage:
             subject=value.subject if editable else None,
             body=value.body if editable else None,
         )
+        if not editable and value.shown not in ("", digest_of(campaign)):
+            form.reject("", CHANGED)
+            return await self._page(req, campaign, value.postal_code, form, status=422)
         headers: tuple[tuple[str, str], ...] = ()
+        letters: list[Letter] = []
+        again_at = None
+        status = 422
         try:
-            accepted = await self._submissions.submit(
-                campaign, wanted, visitor=req.visitor, locale=req.locale
+            if not value.preview:
+                accepted = await self._submissions.submit(
+                    campaign, wanted, visitor=req.visitor, locale=req.locale
+                )
+                return Redirect(f"/emails/{accepted[0].id}")
+            submission = await self._submissions.prepare(
+                campaign, wanted, visitor=req.visitor, locale=req.locale, consented=True
             )
-            return Redirect(f"/emails/{accepted[0].id}")
+            letters, status = letters_of(self._site, campaign, submission), 200
         except Invalid as invalid:
-            status = 422
             _show_errors(form, invalid)
         except LimitReached as reached:
-            form.reject("", Text("You have sent too many messages. Please try again later."))
+            form.reject("", allowance.reason_for(reached))
+            again_at = self._site.clock() + reached.retry_after
             seconds = max(1, math.ceil(reached.retry_after.total_seconds()))
             status, headers = 429, (("Retry-After", str(seconds)),)
         except LOOKUP_ERRORS:
-            status = 422  # the page looks the code up again and shows the error beside its field
-        return await self._page(campaign, value.postal_code, form, status=status, headers=headers)
+            pass  # the page looks the code up again and shows the error beside its field
+        return await self._page(
+            req,
+            campaign,
+            value.postal_code,
+            form,
+            status=status,
+            headers=headers,
+            letters=letters,
+            again_at=again_at,
+        )
 
     async def _campaign(self, slug: str) -> PublishedCampaign:
         campaign = await self._site.db.one(published_by_slug(slug=slug))
@@ -139,41 +174,52 @@ class CampaignPage:
 
     async def _page(
         self,
+        req: Request,
         campaign: PublishedCampaign,
         typed: str,
         form: Form[SendForm] | None = None,
         *,
         status: int = 200,
         headers: tuple[tuple[str, str], ...] = (),
+        letters: Sequence[Letter] = (),
+        again_at: datetime | None = None,
     ) -> TemplateResponse:
         found, problem = None, None
         if typed:
             try:
-                found = await self._lookups.find(typed)
+                found = await self._lookups.find(typed, visitor=req.visitor)
             except LOOKUP_ERRORS as error:
                 problem = reason_for(error)
+                if isinstance(error, TooManyLookups):
+                    status = 429
+                    headers = (*headers, ("Retry-After", str(seconds_to_wait(error))))
         code = found.formatted_code if found else ""
-        preview = MessagePreview(campaign, code, self._site.translations.translate)
-        custom = []
+        added = []
         if campaign.allow_custom_recipients:
-            # Their addresses are not public, so there is no link to an email app.
-            custom = [
-                {"key": each.id, "name": each.name, "title": each.title, "mailto": None}
-                for each in await self._site.db.all(custom_recipients(campaign_id=campaign.id))
-            ]
+            added = await self._site.db.all(custom_recipients(campaign_id=campaign.id))
+        people = reachable(campaign, found.entry.representatives if found else (), added)
+        names = [each.name for each in people]
+        preview = MessagePreview(campaign, code, names, self._site.translations.translate)
         context = {
             "campaign": {
                 **msgspec.structs.asdict(campaign),
                 "email_subject": preview.subject,
                 "email_body": preview.body,
                 "is_open": True,
+                "shown": preview.digest,
             },
             "email_count": campaign.email_count,
             "postal_code": code or typed,
             "lookup": found and _lookup(campaign, found, preview),
             "lookup_problem": problem,
-            "custom_recipients": custom,
+            # Their addresses are not public, so there is no link to an email app.
+            "custom_recipients": [
+                {"key": each.id, "name": each.name, "title": each.title, "mailto": None}
+                for each in added
+            ],
             "form": form,
+            "letters": letters,
+            "again_at": again_at,
             "consent": CONSENT,
         }
         if typed or form is not None:
@@ -196,11 +242,10 @@ class EmailStatusPage:
     @endpoint(public=True)
     async def on_get(self, req: Request, resp: Response, *, id: str) -> TemplateResponse:
         """Show the status of all messages of one submission."""
-        now = self._site.clock()
-        state = await state_of(self._site.db, id, now)
+        state = await self._site.db.one(state_of_email(id=id))
         if state is None:
             raise NotFound
-        emails = await states_with(self._site.db, state, now)
+        emails = await self._site.db.all(states_of_action(action_id=state.action_id))
         share_url = self._site.url(f"/campaigns/{state.campaign_slug}")
         title = self._site.translations.translate(
             Text("QR code with the link to this campaign"), req.locale
@@ -224,6 +269,14 @@ def _metadata(campaign: PublishedCampaign, *, indexed: bool = True) -> PageMetad
         canonical=f"/campaigns/{campaign.slug}",
         indexed=indexed,
     )
+
+
+def _missing(campaign: PublishedCampaign, form: Form[SendForm]) -> dict[str, Text]:
+    """Return the error of each field that must not be left empty in this form."""
+    missing = {**MISSING, **(UNWRITTEN if campaign.allow_email_editing else {})}
+    if form.data.get("preview"):
+        del missing["consent"]
+    return missing
 
 
 def _show_errors(form: Form[SendForm], invalid: Invalid) -> None:

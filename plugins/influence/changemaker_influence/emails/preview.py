@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from changemaker_influence.campaigns.placeholders import fill
 from changemaker_influence.emails.links import mailto
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from changemaker_influence.campaigns.queries import PublishedCampaign
 
@@ -23,21 +24,33 @@ _SENDER = Text("[your name]")
 
 @dataclass(frozen=True, slots=True)
 class MessagePreview:
-    """The message of ``campaign`` for a visitor at ``postal_code``, which may be empty."""
+    """The message of ``campaign`` for a visitor at ``postal_code``, which may be empty.
+
+    ``recipients`` are the names of those whom the visitor may write to.
+    """
 
     campaign: PublishedCampaign
     postal_code: str
+    recipients: Sequence[str]
     translate: Translate
 
     @property
     def subject(self) -> str:
-        """The subject; with its placeholders where the visitor may edit it."""
+        """The subject, with everything that is known filled in.
+
+        What is not known yet stays a placeholder where the visitor may edit the message.
+        """
         return self._text(self.campaign.email_subject)
 
     @property
     def body(self) -> str:
-        """The body; with its placeholders where the visitor may edit it."""
+        """The body, as the subject."""
         return self._text(self.campaign.email_body)
+
+    @property
+    def digest(self) -> str:
+        """What tells this message from another one of the same campaign."""
+        return digest_of(self.campaign)
 
     def mailto(self, email: str, name: str) -> str:
         """Return the link that opens the message to ``email`` in the visitor's email app."""
@@ -45,9 +58,11 @@ class MessagePreview:
         return mailto(email, subject, self._filled(self.campaign.email_body, name))
 
     def _text(self, text: str) -> str:
+        only = self.recipients[0] if len(self.recipients) == 1 else None
         if self.campaign.allow_email_editing:
-            return text
-        return self._filled(text, self.translate(_RECIPIENT, self.campaign.language))
+            known = {"recipient_name": only, "postal_code": self.postal_code}
+            return fill(text, {name: value for name, value in known.items() if value})
+        return self._filled(text, only or self.translate(_RECIPIENT, self.campaign.language))
 
     def _filled(self, text: str, recipient: str) -> str:
         sender = self.translate(_SENDER, self.campaign.language)
@@ -55,3 +70,9 @@ class MessagePreview:
         if self.postal_code:
             values["postal_code"] = self.postal_code
         return fill(text, values)
+
+
+def digest_of(campaign: PublishedCampaign) -> str:
+    """Return the digest of the message of ``campaign``, before anything is filled in."""
+    text = f"{campaign.email_subject}\0{campaign.email_body}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]

@@ -2,30 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from datetime import datetime
+from typing import Final
 
 import msgspec
 
 from changemaker_core import Query, compiled
 from changemaker_influence.campaigns.models import Campaign
-from changemaker_influence.emails.models import CampaignEmail, EmailRepeat
+from changemaker_influence.emails.models import CampaignEmail
 from changemaker_influence.emails.schemas import EmailOut
-from changemaker_influence.states import FINAL, EmailStatus
-
-if TYPE_CHECKING:
-    from changemaker_core import Database
-
-#: A repeated message must seem to take as long as a new one, or its status would tell a stranger
-#: that this sender had written to this recipient before.
-REPEAT_DELAY: Final = timedelta(seconds=2)
+from changemaker_influence.states import EmailStatus
 
 
 class EmailState(msgspec.Struct, frozen=True, kw_only=True):
-    """The status of a message, as its sender sees it.
-
-    ``repeated_at`` is set where this id belongs to a repetition of an earlier request.
-    """
+    """The status of a message, as its sender sees it."""
 
     id: str
     action_id: str
@@ -34,7 +24,15 @@ class EmailState(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: datetime | None
     campaign_slug: str
     campaign_title: str
-    repeated_at: datetime | None = None
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """The message that was, or is being, handed over under a ``delivery_key``."""
+
+    id: str
+    status: EmailStatus
+    sending_at: datetime | None
+    sent_at: datetime | None
 
 
 class EmailToSend(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,25 +70,26 @@ def email_to_send(id: str) -> Query:
 @compiled(EmailState)
 def state_of_email(id: str) -> Query:
     """Return the state of the message with this id."""
-    return _firsts().where(CampaignEmail.id == id)
-
-
-@compiled(EmailState)
-def state_of_repeat(id: str) -> Query:
-    """Return the state of the message that a repeated request asked for."""
-    return _repeats().where(EmailRepeat.id == id)
+    return _states().where(CampaignEmail.id == id)
 
 
 @compiled(EmailState)
 def states_of_action(action_id: str) -> Query:
-    """Return the states of all messages of one submission."""
-    return _firsts().where(CampaignEmail.action_id == action_id)
+    """Return the states of all messages of one submission, by the recipients' names."""
+    query = _states().where(CampaignEmail.action_id == action_id)
+    return query.order_by(CampaignEmail.recipient_name, CampaignEmail.id)
 
 
-@compiled(EmailState)
-def repeats_of_action(action_id: str) -> Query:
-    """Return the states of all messages of one submission that repeat earlier ones."""
-    return _repeats().where(EmailRepeat.action_id == action_id)
+@compiled(Delivery)
+def delivery_with(key: str) -> Query:
+    """Return the message that was handed over under this ``delivery_key``."""
+    return CampaignEmail.select_for(Delivery).where(CampaignEmail.delivery_key == key)
+
+
+@compiled(Delivery)
+def delivery_of(id: str) -> Query:
+    """Return what is known of the delivery of the message with this id."""
+    return CampaignEmail.select_for(Delivery).where(CampaignEmail.id == id)
 
 
 @compiled(EmailOut)
@@ -110,47 +109,5 @@ def emails_of_campaign(
     return query.order_by(CampaignEmail.id.desc()).limit(limit).offset(offset)
 
 
-def _firsts() -> Query:
-    return CampaignEmail.select_for(EmailState, repeated_at=None, **_CAMPAIGN).join(Campaign)
-
-
-def _repeats() -> Query:
-    return (
-        EmailRepeat.select_for(
-            EmailState,
-            recipient_name=CampaignEmail.recipient_name,
-            status=CampaignEmail.status,
-            sent_at=CampaignEmail.sent_at,
-            repeated_at=EmailRepeat.created_at,
-            **_CAMPAIGN,
-        )
-        .join(CampaignEmail)
-        .join(Campaign, on=CampaignEmail.campaign == Campaign.id)
-    )
-
-
-async def state_of(db: Database, id: str, now: datetime) -> EmailState | None:
-    """Return the state at ``now`` of the message that was accepted under ``id``."""
-    state = await db.one(state_of_email(id=id))
-    if state is None:
-        state = await db.one(state_of_repeat(id=id))
-    return None if state is None else _as_new(state, now)
-
-
-async def states_with(db: Database, state: EmailState, now: datetime) -> list[EmailState]:
-    """Return the states of everything in the same submission, by the recipients' names."""
-    first = await db.all(states_of_action(action_id=state.action_id))
-    repeated = await db.all(repeats_of_action(action_id=state.action_id))
-    states = [_as_new(each, now) for each in (*first, *repeated)]
-    return sorted(states, key=lambda each: (each.recipient_name, each.id))
-
-
-def _as_new(state: EmailState, now: datetime) -> EmailState:
-    """Make a repeated message look like a new one: queued at first, and sent after its request."""
-    if state.repeated_at is None or state.status not in FINAL:
-        return state
-    ready = state.repeated_at + REPEAT_DELAY
-    if now < ready:
-        return msgspec.structs.replace(state, status="QUEUED", sent_at=None)
-    sent_at = max(state.sent_at, ready) if state.sent_at else None
-    return msgspec.structs.replace(state, sent_at=sent_at)
+def _states() -> Query:
+    return CampaignEmail.select_for(EmailState, **_CAMPAIGN).join(Campaign)

@@ -21,11 +21,16 @@ NO_RECIPIENT = Text("Choose at least one person to write to.")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """A person to write to. ``key`` identifies them where their address is not shown."""
+    """A person to write to. ``key`` identifies them where their address is not shown.
+
+    ``is_public`` is whether their address is: where it is not, it names nobody, since whoever tried
+    addresses would else find out which one it is.
+    """
 
     key: str
     name: str
     email: str
+    is_public: bool = True
     office: str = ""
     level: str | None = None
 
@@ -54,7 +59,7 @@ def reachable(
     ]
     added = custom if campaign.allow_custom_recipients else ()
     return elected + [
-        Recipient(key=each.id, name=each.name, email=each.email, office=each.title)
+        Recipient(key=each.id, name=each.name, email=each.email, office=each.title, is_public=False)
         for each in added
     ]
 
@@ -66,7 +71,7 @@ def choose(
 
     Raises ``Invalid`` for anyone else, and where no one is named.
     """
-    by_email = {person.email: person for person in reversed(people)}
+    by_email = {person.email: person for person in reversed(people) if person.is_public}
     by_key = {person.key: person for person in people}
     chosen, errors = _pick(by_email, map(_canonical_or_empty, emails), "recipient_emails")
     more, more_errors = _pick(by_key, keys, "recipient_keys")

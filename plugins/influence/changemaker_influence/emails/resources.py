@@ -10,6 +10,7 @@ from changemaker_core import (
     Cursors,
     FieldError,
     Invalid,
+    LimitReached,
     NotFound,
     Paginated,
     Text,
@@ -22,8 +23,9 @@ from changemaker_influence.campaigns import permissions
 from changemaker_influence.campaigns.queries import published_by_id
 from changemaker_influence.campaigns.services import find as find_campaign
 from changemaker_influence.directories.errors import LOOKUP_ERRORS, problem_for
+from changemaker_influence.emails import allowance
 from changemaker_influence.emails.idempotency import IdempotentRequest
-from changemaker_influence.emails.queries import emails_of_campaign, state_of
+from changemaker_influence.emails.queries import emails_of_campaign, state_of_email
 from changemaker_influence.emails.schemas import (
     EmailOut,
     EmailQuery,
@@ -47,7 +49,10 @@ _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.shee
 class SendEmailResource:
     """``/api/campaigns/{id}/send-email``"""
 
-    errors: ClassVar = dict.fromkeys(LOOKUP_ERRORS, problem_for)
+    errors: ClassVar = {
+        **dict.fromkeys(LOOKUP_ERRORS, problem_for),
+        LimitReached: allowance.problem_for,
+    }
 
     def __init__(self, site: Site, submissions: Submissions) -> None:
         self._site = site
@@ -100,7 +105,7 @@ class PublicEmailResource:
     @endpoint(public=True, response=PublicEmail)
     async def on_get(self, req: Request, resp: Response, *, id: str) -> PublicEmail:
         """Return the status of a message, to anyone who knows its id."""
-        state = await state_of(self._site.db, id, self._site.clock())
+        state = await self._site.db.one(state_of_email(id=id))
         if state is None:
             raise NotFound
         return PublicEmail(id=state.id, status=state.status, sent_at=state.sent_at)
@@ -119,6 +124,7 @@ _COLUMNS: Final = {
     Text("Status"): "status",
     Text("Sent on"): "sent_at",
     Text("Error"): "error",
+    Text("Repeats"): "repeats",
 }
 
 

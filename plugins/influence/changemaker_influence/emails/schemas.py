@@ -9,13 +9,15 @@ import msgspec
 from msgspec import Meta
 
 from changemaker_core import Body, CursorQuery, Email, SingleLine
-from changemaker_influence.campaigns.schemas import MessageBody, Subject
 from changemaker_influence.states import EmailStatus
 
 #: More than any postal code has representatives.
 MAX_RECIPIENTS = 30
 _Name = Annotated[SingleLine, Meta(min_length=1, max_length=200)]
 _Typed = Annotated[SingleLine, Meta(min_length=1, max_length=100)]
+#: What was left empty is reported by the service, which knows who may write.
+_Subject = Annotated[SingleLine, Meta(max_length=200)]
+_MessageBody = Annotated[str, Meta(max_length=20_000)]
 _Key = Annotated[SingleLine, Meta(min_length=1, max_length=64)]
 
 
@@ -24,7 +26,8 @@ class SendEmail(Body, frozen=True):
 
     ``recipient_emails`` are addresses of the sender's own representatives; ``recipient_keys`` name
     a campaign's own recipients, whose addresses are not public, by the keys that the public
-    campaign lists. ``subject`` and ``body`` only where the campaign allows editing.
+    campaign lists. ``subject`` and ``body`` are required where the campaign allows editing; where
+    it does not, they are its own, which need not be sent.
     """
 
     sender_name: _Name
@@ -37,12 +40,16 @@ class SendEmail(Body, frozen=True):
     recipient_keys: Annotated[list[_Key], Meta(max_length=MAX_RECIPIENTS)] = msgspec.field(
         default_factory=list
     )
-    subject: Subject | None = None
-    body: MessageBody | None = None
+    subject: _Subject | None = None
+    body: _MessageBody | None = None
 
 
 class SendForm(msgspec.Struct, frozen=True, kw_only=True):
-    """The same message as the form of the campaign page; ``website`` is a honeypot."""
+    """The same message as the form of the campaign page.
+
+    ``preview`` shows the message instead of sending it; ``shown`` is the digest of a text that
+    cannot be changed, as the person read it; ``website`` is a honeypot.
+    """
 
     sender_name: _Name
     sender_email: Email
@@ -51,8 +58,10 @@ class SendForm(msgspec.Struct, frozen=True, kw_only=True):
         default_factory=list
     )
     consent: bool = False
-    subject: Subject | None = None
-    body: MessageBody | None = None
+    subject: _Subject | None = None
+    body: _MessageBody | None = None
+    preview: bool = False
+    shown: str = ""
     website: str = ""
 
 
@@ -92,7 +101,10 @@ class ExportQuery(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EmailOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A message, for the campaign's organisers."""
+    """A message, for the campaign's organisers.
+
+    ``repeats`` is the id of an equal message that was delivered; this one was not once more.
+    """
 
     id: str
     sender_name: str
@@ -106,5 +118,6 @@ class EmailOut(msgspec.Struct, frozen=True, kw_only=True):
     method: str
     status: EmailStatus
     error: str | None
+    repeats: str | None
     created_at: datetime
     sent_at: datetime | None

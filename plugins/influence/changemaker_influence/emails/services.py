@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import peewee
 
 from changemaker_core import Conflict, NotFound, Text, new_id
+from changemaker_core.mail import AlreadySent
 from changemaker_influence import states
 from changemaker_influence.campaigns.models import EmailTally
 from changemaker_influence.campaigns.placeholders import fill
 from changemaker_influence.campaigns.queries import PublishedCampaign, published_by_id
 from changemaker_influence.emails import idempotency
-from changemaker_influence.emails.models import CampaignEmail, EmailRepeat
+from changemaker_influence.emails.models import CampaignEmail
+from changemaker_influence.emails.queries import delivery_of, delivery_with
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
-    from changemaker_core import SlidingWindow, Tx
+    from changemaker_core import Tx
     from changemaker_influence.emails.idempotency import IdempotentRequest
+    from changemaker_influence.emails.queries import Delivery
     from changemaker_influence.emails.recipients import Recipient
     from changemaker_influence.states import EmailStatus
 
 SEND_EMAIL: Final = "influence.send_email"
+#: A job waits no longer than this in place of a message that was sent before.
+LONGEST_PRETENCE: Final = timedelta(seconds=10)
 #: Emitted when the mail server has accepted a message: ``campaign_id``, ``email_id``.
 EMAIL_SENT: Final = "influence.email_sent"
 
@@ -65,45 +72,38 @@ def accepted_from(response: Any) -> list[AcceptedEmail]:
 def record(
     tx: Tx,
     submission: Submission,
-    limits: Sequence[tuple[SlidingWindow, str]],
+    count: Callable[[Tx], None],
     idempotent: IdempotentRequest | None,
 ) -> list[AcceptedEmail]:
     """Record the messages and the jobs that send them, in one transaction.
 
-    ``limits`` are windows that count messages, each with whose: the sender's and the visitor's. A
-    repeated message gets the same response as a new one and is not sent again; it counts towards
-    the limits all the same, so that the two cannot be distinguished. Raises ``LimitReached``,
-    ``NotFound`` for a campaign that is not public, ``Conflict`` for one that does not accept
-    messages, ``Problem`` for an ``Idempotency-Key`` that was used for another request.
+    ``count`` counts them in their limits.
+    Whether a message repeats another one is not looked at here, but when it is handed over: until
+    then the two cannot be told apart. Raises ``LimitReached``, ``NotFound`` for a campaign that is
+    not public, ``Conflict`` for one that does not accept messages, ``Problem`` for an
+    ``Idempotency-Key`` that was used for another request.
     """
     if idempotent is not None and (stored := idempotency.claim(tx, idempotent)) is not None:
         return accepted_from(stored)
     check_open(published_by_id(id=submission.campaign_id).one(), tx.now)
-    for window, counted in limits:
-        window.take(tx, counted, len(submission.recipients))
+    count(tx)
     action_id = new_id()
-    # All transactions insert in one order, so that two never wait for each other.
-    ids = {
-        recipient.key: _record_one(tx, submission, recipient, action_id)
-        for recipient in sorted(submission.recipients, key=lambda recipient: recipient.email)
-    }
-    accepted = [AcceptedEmail(ids[each.key], each.name) for each in submission.recipients]
+    accepted = [
+        AcceptedEmail(_record_one(tx, submission, each, action_id), each.name)
+        for each in submission.recipients
+    ]
     if idempotent is not None:
         idempotency.store_response(idempotent, msgspec.to_builtins(accepted))
     return accepted
 
 
 def _record_one(tx: Tx, submission: Submission, recipient: Recipient, action_id: str) -> str:
-    """Return the id of a new message, whose job is enqueued, or of a repetition.
+    """Return the id of a new message, whose job is enqueued.
 
     Raises ``NotFound`` where the campaign was deleted at this moment.
     """
     id = new_id()
-    values = {
-        "recipient_name": recipient.name,
-        "sender_name": submission.sender_name,
-        "postal_code": submission.postal_code,
-    }
+    subject, body = filled(submission, recipient)
     insert = CampaignEmail.insert(
         id=id,
         campaign=submission.campaign_id,
@@ -115,8 +115,8 @@ def _record_one(tx: Tx, submission: Submission, recipient: Recipient, action_id:
         recipient_email=recipient.email,
         recipient_office=recipient.office,
         recipient_level=recipient.level,
-        subject=fill(submission.subject, values),
-        body=fill(submission.body, values),
+        subject=subject,
+        body=body,
         consent_text=submission.consent_text,
         consent_version=submission.consent_version,
         consent_language=submission.consent_language,
@@ -125,19 +125,21 @@ def _record_one(tx: Tx, submission: Submission, recipient: Recipient, action_id:
         updated_at=tx.now,
     )
     try:
-        is_new = insert.on_conflict_ignore().as_rowcount().execute()
+        insert.execute()
     except peewee.IntegrityError:
         raise NotFound from None
-    if is_new:
-        tx.enqueue(SEND_EMAIL, {"email_id": id})
-        return id
-    first = CampaignEmail.get(
-        CampaignEmail.campaign == submission.campaign_id,
-        CampaignEmail.sender_email == submission.sender_email,
-        CampaignEmail.recipient_email == recipient.email,
-    )
-    EmailRepeat.insert(id=id, email=first.id, action_id=action_id, created_at=tx.now).execute()
+    tx.enqueue(SEND_EMAIL, {"email_id": id})
     return id
+
+
+def filled(submission: Submission, recipient: Recipient) -> tuple[str, str]:
+    """Return the subject and the body that ``recipient`` gets."""
+    values = {
+        "recipient_name": recipient.name,
+        "sender_name": submission.sender_name,
+        "postal_code": submission.postal_code,
+    }
+    return fill(submission.subject, values), fill(submission.body, values)
 
 
 def check_open(campaign: PublishedCampaign | None, now: datetime) -> PublishedCampaign:
@@ -156,16 +158,49 @@ def check_open(campaign: PublishedCampaign | None, now: datetime) -> PublishedCa
     return campaign
 
 
-def mark_sending(tx: Tx, email_id: str, message_id: str | None) -> None:
-    """Record that from now on the message may have been delivered."""
-    _set_status(tx, email_id, "SENDING", message_id=message_id, sending_at=tx.now, error=None)
+class BeingSent(Exception):
+    """An equal message is being handed over at this moment: what becomes of it is not known yet."""
+
+
+def mark_sending(
+    tx: Tx, email_id: str, message_id: str | None, delivery_key: str
+) -> AlreadySent | None:
+    """Record that from now on the message may have been delivered.
+
+    Return ``AlreadySent`` where an equal one was handed over before, which takes the place of this
+    one. Raises ``BeingSent``.
+    """
+    sending: dict[str, Any] = {"sending_at": tx.now, "error": None}
+    delivered = delivery_with(key=delivery_key).one()
+    if delivered is None:
+        try:
+            _set_status(
+                tx, email_id, "SENDING", message_id=message_id, delivery_key=delivery_key, **sending
+            )
+        except peewee.IntegrityError:  # since the query
+            raise BeingSent from None
+        return None
+    if delivered.status == "SENDING":
+        raise BeingSent
+    _set_status(tx, email_id, "SENDING", repeats=delivered.id, **sending)
+    return AlreadySent(_time_to_send(delivered))
 
 
 def mark_sent(tx: Tx, email_id: str, campaign_id: str) -> None:
-    """Record that the mail server accepted the message, and count it for its campaign."""
+    """Record that the mail server accepted the message, and count it for its campaign.
+
+    A repeated message becomes what the delivered one is. It counts, because the campaign's count is
+    public: one that stands still would tell a stranger that it was a repetition.
+    """
+    repeats = CampaignEmail.select(CampaignEmail.repeats).where(CampaignEmail.id == email_id)
+    delivered = None if (first := repeats.scalar()) is None else delivery_of(id=first).one()
+    if delivered is not None and delivered.status != "SENT":
+        mark_unknown(tx, email_id)
+        return
     _set_status(tx, email_id, "SENT", sent_at=tx.now)
     EmailTally.update(sent=EmailTally.sent + 1).where(EmailTally.campaign == campaign_id).execute()
-    tx.emit(EMAIL_SENT, {"campaign_id": campaign_id, "email_id": email_id})
+    if delivered is None:
+        tx.emit(EMAIL_SENT, {"campaign_id": campaign_id, "email_id": email_id})
 
 
 def requeue(tx: Tx, email_id: str, error: str) -> None:
@@ -186,7 +221,18 @@ def mark_unknown(tx: Tx, email_id: str) -> None:
     _set_status(tx, email_id, "UNKNOWN", error="no response after the message was handed over")
 
 
+def _time_to_send(delivered: Delivery) -> timedelta:
+    """Return how long it seems to take to hand over a message again: about as long as before."""
+    if delivered.sending_at is None or delivered.sent_at is None:
+        return timedelta(0)
+    took = min(delivered.sent_at - delivered.sending_at, LONGEST_PRETENCE)
+    return took * random.uniform(0.8, 1.25)  # noqa: S311  # no secret
+
+
 def _set_status(tx: Tx, email_id: str, wanted: EmailStatus, **values: Any) -> None:
+    if wanted in ("QUEUED", "FAILED"):
+        # It was certainly not delivered: nothing keeps an equal message from being so.
+        values |= {"delivery_key": None, "repeats": None}
     changed = (
         CampaignEmail.update(status=wanted, updated_at=tx.now, **values)
         .where(

@@ -2,28 +2,28 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core import FieldError, Invalid, SlidingWindow, Text
+from changemaker_core import FieldError, Invalid, Text
 from changemaker_core.mail import Address, HeaderInjection, InvalidAddress, Message
 from changemaker_influence.addresses import canonical
+from changemaker_influence.campaigns import placeholders
 from changemaker_influence.campaigns.queries import PublishedCampaign, custom_recipients
 from changemaker_influence.config import InfluenceConfig
 from changemaker_influence.emails import idempotency, services
+from changemaker_influence.emails.allowance import Allowance
 from changemaker_influence.emails.recipients import choose, reachable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from changemaker_core import Site
+    from changemaker_core import Site, Tx
     from changemaker_influence.directories.lookup import Lookups
     from changemaker_influence.directories.representatives import Representative
     from changemaker_influence.emails.idempotency import IdempotentRequest
     from changemaker_influence.emails.schemas import SendEmail
     from changemaker_influence.emails.services import AcceptedEmail
 
-HOUR: Final = timedelta(hours=1)
 #: The text that a sender consents to. A change of the wording is a new version.
 CONSENT_VERSION: Final = "1"
 CONSENT: Final = Text(
@@ -31,17 +31,20 @@ CONSENT: Final = Text(
     "chose, and stored so that the message can be delivered."
 )
 CONSENT_MISSING: Final = Text("Please check this box so that we can send your message.")
+#: The error of each part of a message that its sender may write, and left empty.
+UNWRITTEN: Final = {
+    "subject": Text("Write a subject."),
+    "body": Text("Write your message."),
+}
 
 
 class Submissions:
     """Submits messages to a site's campaigns."""
 
     def __init__(self, site: Site, lookups: Lookups) -> None:
-        limit = site.config_of(InfluenceConfig).send_limit_per_hour
         self._site = site
         self._lookups = lookups
-        self._by_sender = SlidingWindow("influence.sender", limit, HOUR)
-        self._by_visitor = SlidingWindow("influence.visitor", limit, HOUR)
+        self._allowance = Allowance(site.config_of(InfluenceConfig))
 
     async def submit(
         self,
@@ -54,22 +57,44 @@ class Submissions:
     ) -> list[AcceptedEmail]:
         """Queue a message to the chosen recipients, all of whom the sender may write to.
 
-        Raises the problems of ``services.record``, ``Invalid`` for a message that does not fit the
-        campaign, and ``LOOKUP_ERRORS``.
+        Raises the problems of ``services.record`` and those of ``prepare``.
         """
         if idempotent is not None:
             stored = await self._site.db.read(idempotency.find_response, idempotent)
             if stored is not None:
                 return services.accepted_from(stored)
+        submission = await self.prepare(campaign, wanted, visitor=visitor, locale=locale)
+
+        def count(tx: Tx) -> None:
+            letters = len(submission.recipients)
+            self._allowance.take(tx, visitor, submission.sender_email, letters)
+
+        return await self._site.db.write(services.record, submission, count, idempotent)
+
+    async def prepare(
+        self,
+        campaign: PublishedCampaign | None,
+        wanted: SendEmail,
+        *,
+        visitor: str,
+        locale: str,
+        consented: bool = False,
+    ) -> services.Submission:
+        """Return the message as ``submit`` would queue it.
+
+        ``consented`` is for a message that is only shown. Raises ``Invalid`` for a message that
+        does not fit the campaign, ``NotFound`` or ``Conflict`` for a campaign that takes none, and
+        ``LOOKUP_ERRORS``.
+        """
         campaign = services.check_open(campaign, self._site.clock())
-        _check(campaign, wanted)
+        _check(campaign, wanted, consented or wanted.consent)
         postal_code = self._lookups.format_code(wanted.postal_code)
         representatives: Sequence[Representative] = ()
         if campaign.target_government_levels:
-            representatives = (await self._lookups.find(postal_code)).entry.representatives
+            representatives = await self._representatives(postal_code, visitor)
         custom = await self._site.db.all(custom_recipients(campaign_id=campaign.id))
         people = reachable(campaign, representatives, custom)
-        submission = services.Submission(
+        return services.Submission(
             campaign_id=campaign.id,
             sender_name=wanted.sender_name,
             sender_email=canonical(wanted.sender_email),
@@ -81,25 +106,50 @@ class Submissions:
             consent_version=CONSENT_VERSION,
             consent_language=locale,
         )
-        limits = [(self._by_sender, submission.sender_email), (self._by_visitor, visitor)]
-        return await self._site.db.write(services.record, submission, limits, idempotent)
+
+    async def _representatives(self, code: str, visitor: str) -> Sequence[Representative]:
+        found = await self._lookups.find(code, visitor=visitor)
+        return found.entry.representatives
 
 
-def _check(campaign: PublishedCampaign, wanted: SendEmail) -> None:
+def _check(campaign: PublishedCampaign, wanted: SendEmail, consented: bool) -> None:
     """Raise ``Invalid`` with every error of the message, before anything is looked up."""
-    errors = []
-    if not campaign.allow_email_editing:
-        own = {"subject": campaign.email_subject, "body": campaign.email_body}
-        errors += [
-            FieldError(field, Text("The message of this campaign cannot be changed."))
-            for field, text in own.items()
-            if getattr(wanted, field) not in (None, text)
-        ]
+    if campaign.allow_email_editing:
+        errors = _own_text_errors(wanted)
+    else:
+        errors = _changes(campaign, wanted)
     errors += _mail_errors(campaign, wanted)
-    if not wanted.consent:
+    if not consented:
         errors.append(FieldError("consent", CONSENT_MISSING))
     if errors:
         raise Invalid(errors)
+
+
+def _own_text_errors(wanted: SendEmail) -> list[FieldError]:
+    """Return what is wrong with a text that its sender could write.
+
+    The campaign's own never takes the place of what they left out: it would be sent in their name.
+    """
+    errors = []
+    for field, unwritten in UNWRITTEN.items():
+        text = getattr(wanted, field) or ""
+        if not text.strip():
+            errors.append(FieldError(field, unwritten))
+        elif unknown := placeholders.unknown(text):
+            names = ", ".join(dict.fromkeys(unknown))
+            problem = Text("Write your own words in place of {names}.", names=names)
+            errors.append(FieldError(field, problem))
+    return errors
+
+
+def _changes(campaign: PublishedCampaign, wanted: SendEmail) -> list[FieldError]:
+    """Return an error for each changed part of a message that cannot be changed."""
+    own = {"subject": campaign.email_subject, "body": campaign.email_body}
+    return [
+        FieldError(field, Text("The message of this campaign cannot be changed."))
+        for field, text in own.items()
+        if getattr(wanted, field) not in (None, text)
+    ]
 
 
 def _mail_errors(campaign: PublishedCampaign, wanted: SendEmail) -> list[FieldError]:

@@ -41,9 +41,10 @@ def test_slugs_are_plain_short_and_free(title, others):
 
 def test_a_misspelt_placeholder_is_found():
     assert unknown("Dear {recipent_name} or {{ name }} at {postal_code}") == [
-        "recipent_name",
-        "name",
+        "{recipent_name}",
+        "{{ name }}",
     ]
+    assert unknown("{prénom} {{your town}}") == ["{prénom}", "{{your town}}"]
     assert unknown("".join(f"{{{name}}} {{{{ {name} }}}}" for name in NAMES)) == []
     assert unknown("{} {1} {your city} {recipient_name.x} { {") == []
 
@@ -59,6 +60,7 @@ def test_a_value_is_put_in_as_it_is(name, value, other):
     values = {**dict.fromkeys(NAMES, other), name: value}
     assert fill(f"<{{{name}}}>", values) == f"<{value}>"
     assert fill(f"<{{{{{name}}}}}>", values) == f"<{value}>"
+    assert fill(f"<{{  {name}\n}}>", values) == f"<{value}>"
 
 
 def test_values_are_not_looked_through_again_and_nothing_else_is_reached():

@@ -1,0 +1,1 @@
+"""Networks in which many people share one address."""

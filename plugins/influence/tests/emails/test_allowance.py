@@ -1,0 +1,174 @@
+"""Who may send how much: a network's people, and each person's letters."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from changemaker_influence.networks import services as networks
+from changemaker_influence.networks.models import RaisedLimit
+
+AVERY = "avery.tremblay@parl.example.ca"
+JORDAN = "jordan.okafor@ola.example.ca"
+WARD = "ward1@mississauga.example.ca"
+PROXY = {"trusted_proxies": ("127.0.0.1/32",)}
+
+
+def from_(address):
+    return {"X-Forwarded-For": address}
+
+
+async def test_forty_people_on_one_wifi_write_to_all_of_theirs(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        for number in range(40):
+            sent = await v.send(
+                campaign,
+                sender_email=f"person{number}@example.org",
+                recipient_emails=[AVERY, JORDAN, WARD],
+            )
+            assert sent.status_code == 202, number
+
+
+async def test_a_network_has_a_limit_of_people(visit):
+    async with visit(people_limit_per_hour=2) as v:
+        campaign = await v.campaign()
+        for person in ("a", "b", "a", "A", "b"):
+            assert (await v.send(campaign, sender_email=f"{person}@example.org")).status_code == 202
+        refused = await v.send(campaign, sender_email="c@example.org")
+        assert refused.status_code == 429
+        assert 3500 < int(refused.headers["Retry-After"]) <= 3600
+        assert "Many people have written" in refused.json()["detail"]
+        assert (await v.send(campaign, sender_email="a@example.org")).status_code == 202
+        v.clock.ahead += timedelta(hours=1, seconds=1)
+        assert (await v.send(campaign, sender_email="c@example.org")).status_code == 202
+
+
+async def test_the_31st_message_of_a_person_is_refused(visit):
+    async with visit() as v:
+        campaign = await v.campaign()
+        for _ in range(10):
+            sent = await v.send(campaign, recipient_emails=[AVERY, JORDAN, WARD])
+            assert sent.status_code == 202
+        refused = await v.send(campaign, sender_email="Sacha@Example.org")
+        assert refused.status_code == 429
+        assert 3500 < int(refused.headers["Retry-After"]) <= 3600
+        assert "sacha" not in refused.text.lower()
+        v.clock.ahead += timedelta(hours=1, seconds=1)
+        assert (await v.send(campaign)).status_code == 202
+
+
+async def test_strangers_use_up_nothing_of_the_person_in_whose_name_they_write(visit):
+    async with visit(PROXY, send_limit_per_hour=2) as v:
+        campaign = await v.campaign()
+        stranger = from_("203.0.113.7")
+        sent = [await v.send(campaign, headers=stranger) for _ in range(3)]
+        assert [each.status_code for each in sent] == [202, 202, 429]
+        mine = [await v.send(campaign, headers=from_("198.51.100.1")) for _ in range(3)]
+        assert [each.status_code for each in mine] == [202, 202, 429]
+        # The same for those who wrote before and those who did not.
+        assert sent[2].headers.keys() == mine[2].headers.keys()
+
+
+async def test_the_page_says_when_to_come_back(visit):
+    async with visit({"time_zone": "America/Toronto"}, people_limit_per_hour=1) as v:
+        campaign = await v.campaign()
+        assert (await v.send(campaign, sender_email="a@example.org")).status_code == 202
+        page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=l5g+4l3")
+        key = re.search(r'name="recipients"[^>]*value="([^"]+)"', page.text)[1]
+        typed = {
+            "sender_name": "Sacha <S>",
+            "sender_email": "sacha@example.org",
+            "postal_code": "L5G 4L3",
+            "consent": "on",
+            "recipients": key,
+        }
+        path = f"/campaigns/{campaign['slug']}"
+        refused = await v.client.post(path, data=typed)
+        assert refused.status_code == 429
+        assert 3500 < int(refused.headers["Retry-After"]) <= 3600
+        # What was typed is still there, and the hour is that of the site's zone.
+        assert 'value="Sacha &lt;S&gt;"' in refused.text
+        hour = (v.clock() + timedelta(seconds=int(refused.headers["Retry-After"]))).astimezone(
+            ZoneInfo("America/Toronto")
+        )
+        shown = {f"{(hour + timedelta(minutes=m)):%-I:%M}" for m in (-1, 0, 1)}
+        assert re.search(r"from (\d+:\d+)", refused.text)[1] in shown
+        french = await v.client.post(path, data=typed, headers={"Accept-Language": "fr"})
+        assert "à partir de" in french.text
+
+
+async def test_a_limit_is_raised_for_an_event_and_ends_with_it(visit):
+    async with visit(PROXY, people_limit_per_hour=1) as v:
+        campaign = await v.campaign()
+        until = v.clock() + timedelta(hours=2)
+        raised = networks.Raised(network="203.0.113.7", people=3, until=until)
+        await v.site.db.write(networks.raise_limit, raised)
+
+        async def write(person, address):
+            sent = await v.send(
+                campaign, sender_email=f"{person}@example.org", headers=from_(address)
+            )
+            return sent.status_code
+
+        assert [await write(each, "203.0.113.7") for each in "abcd"] == [202, 202, 202, 429]
+        assert [await write(each, "203.0.113.8") for each in "ab"] == [202, 429]
+        v.clock.ahead += timedelta(hours=2, minutes=1)
+        assert [await write(each, "203.0.113.7") for each in "ab"] == [202, 429]
+
+
+@pytest.fixture
+def command(make_site):
+    from changemaker_influence.commands import influence
+    from changemaker_influence.plugin import InfluencePlugin
+
+    site = make_site(
+        InfluencePlugin,
+        plugin_tables={"influence": {"directory": "file"}},
+        time_zone="America/Toronto",
+    )
+
+    def run(*arguments):
+        group = influence
+        name, *rest = arguments
+        # What `pass_site` adds is tested with it.
+        callback = group.commands[name].callback.__wrapped__
+        context = click_context(group.commands[name], rest)
+        return callback(site, **context)
+
+    def click_context(cmd, rest):
+        parsed = cmd.make_context(cmd.name, rest)
+        parsed.params.pop("site", None)
+        parsed.params.pop("folder", None)
+        return parsed.params
+
+    run.site = site
+    return run
+
+
+def test_an_operator_raises_lists_and_resets_a_limit(command, capsys):
+    from changemaker_core.cli import CommandError
+
+    until = (command.site.clock() + timedelta(hours=5)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    command("raise-limit", "2001:db8::1:2:3:4", "--to", "400", "--until", until)
+    (row,) = command.site.db.sync.read(lambda: list(RaisedLimit.select()))
+    assert (row.network, row.people) == ("2001:db8::/64", 400)
+    command("limits")
+    shown = capsys.readouterr()
+    assert "(America/Toronto)" in shown.err
+    assert "2001:db8::/64" in shown.out
+    command("reset-limit", "2001:db8::1")
+    assert command.site.db.sync.read(lambda: list(RaisedLimit.select())) == []
+    with pytest.raises(CommandError, match="is not raised"):
+        command("reset-limit", "2001:db8::1")
+    for address, end, problem in (
+        ("wifi.example.org", until, "no IP address"),
+        ("203.0.113.7", "tonight", "no time"),
+        ("203.0.113.7", "2020-01-01 10:00", "in the future"),
+        ("203.0.113.7", "2099-01-01 10:00", "within 31 days"),
+    ):
+        with pytest.raises(CommandError, match=problem):
+            command("raise-limit", address, "--to", "9", "--until", end)
