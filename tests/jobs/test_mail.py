@@ -77,7 +77,7 @@ def test_a_message_that_another_job_sent_is_not_handed_over_again(
     site: Any = make_site(Job("test.twice", send, queue="mail"))
     site.mail = transport
     for to in ("a@example.org", "b@example.org", "a@example.org"):
-        put(site, "test.twice", {"to": to})
+        put(site, "test.twice", to=to)
         Executor(site).run_due()
     assert {row.state for row in rows(site)} == {"done"}
     assert [each.recipients for each in smtp_server.received] == [("b@example.org",)]

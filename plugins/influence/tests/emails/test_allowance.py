@@ -21,6 +21,7 @@ def from_(address):
     return {"X-Forwarded-For": address}
 
 
+@pytest.mark.database("sqlite")
 async def test_forty_people_on_one_wifi_write_to_all_of_theirs(visit):
     async with visit() as v:
         campaign = await v.campaign()

@@ -226,7 +226,7 @@ async def test_the_status_of_a_message_follows_the_table(visit):
         row = await row_of(v)
         with pytest.raises(states.IllegalTransition):
             await v.site.db.write(services.mark_sent, row.id, row.campaign_id)
-        await v.site.db.write(services.mark_sending, row.id, "<x@y>")
+        await v.site.db.write(services.mark_sending, row.id, "<x@y>", "a key")
         await v.site.db.write(services.mark_unknown, row.id)
         for mark, *more in ((services.mark_sent, row.campaign_id), (services.mark_failed,)):
             with pytest.raises(states.IllegalTransition):
