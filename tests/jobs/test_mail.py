@@ -15,6 +15,7 @@ from changemaker_core.mail.replies import refusal, without_addresses
 from changemaker_core.testing.smtp import Behaviour
 
 if TYPE_CHECKING:
+    from changemaker_core.jobs import JobRun
     from changemaker_core.mail.replies import Stage
     from changemaker_core.testing.smtp import SmtpServer
 
@@ -92,9 +93,9 @@ def test_a_message_that_another_job_sent_is_refused_as_any_other(
         message = Message(to=Address("", "mp@example.org"), subject="Park", text="Please.\n")
         run.mail(message, sending=lambda tx: AlreadySent(timedelta(0)))
 
-    transport = mailing().mail
+    other = mailing()
     site: Any = make_site(Job("test.twice", send, queue="mail", retries=RetryPolicy(attempts=2)))
-    site.mail = transport
+    site.mail, site.config = other.mail, other.config
     smtp_server.then(reply("rcpt", "450 later"))
     put(site, "test.twice")
     Executor(site).run_due()
