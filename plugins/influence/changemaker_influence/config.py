@@ -27,7 +27,8 @@ class InfluenceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ``directory_cache_days``: how long an entry is used before it is fetched again.
     ``directory_timeout_seconds``: how long a visitor waits for the directory at most.
     ``send_limit_per_hour``: messages, not requests, from one sender.
-    ``people_limit_per_hour``: different senders from one IP address.
+    ``people_limit_per_hour``: different senders from one IP address; by default 60, or
+    ``send_limit_per_hour`` where that is higher.
     """
 
     directory: str = "represent"
@@ -38,7 +39,7 @@ class InfluenceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     directory_cache_days: Annotated[float, Meta(gt=0)] = 7.0
     directory_timeout_seconds: Annotated[float, Meta(gt=0, le=60)] = 8.0
     send_limit_per_hour: _Count = 30
-    people_limit_per_hour: _Count = 60
+    people_limit_per_hour: _Count | None = None
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.represent_url)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from changemaker_influence.config import InfluenceConfig
 
 HOUR: Final = timedelta(hours=1)
+#: More than a household, a class or a small meeting.
+FEWEST_PEOPLE: Final = 60
 PEOPLE: Final = "influence.people"
 LETTERS: Final = "influence.letters"
 
@@ -31,7 +33,8 @@ class Allowance:
     """
 
     def __init__(self, config: InfluenceConfig) -> None:
-        self._people = DistinctWindow(PEOPLE, config.people_limit_per_hour, HOUR)
+        people = config.people_limit_per_hour or max(FEWEST_PEOPLE, config.send_limit_per_hour)
+        self._people = DistinctWindow(PEOPLE, people, HOUR)
         self._letters = SlidingWindow(LETTERS, config.send_limit_per_hour, HOUR)
 
     def take(self, tx: Tx, visitor: str, sender: str, letters: int) -> None:

@@ -87,9 +87,11 @@ def delivery_with(key: str) -> Query:
 
 
 @compiled(Delivery)
-def delivery_of(id: str) -> Query:
-    """Return what is known of the delivery of the message with this id."""
-    return CampaignEmail.select_for(Delivery).where(CampaignEmail.id == id)
+def delivery_instead_of(id: str) -> Query:
+    """Return the message that was handed over in place of the one with this id, if one was."""
+    repeated = CampaignEmail.alias()
+    first = repeated.select(repeated.repeats).where(repeated.id == id)
+    return CampaignEmail.select_for(Delivery).where(CampaignEmail.id == first)
 
 
 @compiled(EmailOut)

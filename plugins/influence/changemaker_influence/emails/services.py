@@ -18,7 +18,7 @@ from changemaker_influence.campaigns.placeholders import fill
 from changemaker_influence.campaigns.queries import PublishedCampaign, published_by_id
 from changemaker_influence.emails import idempotency
 from changemaker_influence.emails.models import CampaignEmail
-from changemaker_influence.emails.queries import delivery_of, delivery_with
+from changemaker_influence.emails.queries import delivery_instead_of, delivery_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -192,8 +192,7 @@ def mark_sent(tx: Tx, email_id: str, campaign_id: str) -> None:
     A repeated message becomes what the delivered one is. It counts, because the campaign's count is
     public: one that stands still would tell a stranger that it was a repetition.
     """
-    repeats = CampaignEmail.select(CampaignEmail.repeats).where(CampaignEmail.id == email_id)
-    delivered = None if (first := repeats.scalar()) is None else delivery_of(id=first).one()
+    delivered = delivery_instead_of(id=email_id).one()
     if delivered is not None and delivered.status != "SENT":
         mark_unknown(tx, email_id)
         return
