@@ -98,9 +98,19 @@ def test_a_password_in_the_database_url_is_a_secret(cli: Any) -> None:
 
 def test_a_failed_init_can_be_tried_again(cli: Any) -> None:
     url = "postgresql://me@127.0.0.1:1/nowhere"
-    assert cli.run("init", "site", "--yes", "--database-url", url).returncode == 1
-    done = cli.run("init", "site", "--yes")
+    assert cli.run("init", "sites/site", "--yes", "--database-url", url).returncode == 1
+    assert not (cli.folder / "sites").exists()
+    done = cli.run("init", "sites/site", "--yes")
     assert done.returncode == 0, done.stderr
+
+
+def test_a_failed_init_leaves_what_was_in_the_folder(cli: Any) -> None:
+    folder = cli.folder / "site"
+    (folder / "notes").mkdir(parents=True)
+    (folder / "notes" / "plan.txt").write_text("ours")
+    done = cli.run("init", "site", "--yes", "--admin-email", "me@localhost")
+    assert done.returncode == 1
+    assert [path.name for path in folder.rglob("*")] == ["notes", "plan.txt"]
 
 
 def test_where_the_second_file_cannot_be_written_the_first_is_taken_away(cli: Any) -> None:
@@ -123,7 +133,7 @@ def test_an_administrator_who_could_not_sign_in_is_refused(cli: Any, site: Any) 
     for done, folder in ((homeless, "one"), (taken, "two")):
         assert done.returncode == 1
         assert "Traceback" not in done.stderr
-        assert not (cli.folder / folder / "changemaker.toml").exists()
+        assert not (cli.folder / folder).exists()
     assert "name@example.org" in homeless.stderr
     assert "already has an account" in taken.stderr
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import stat
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,7 @@ def create(new: NewSite) -> str:
     """Create the site and return its administrator's password, which is not stored in plain text.
 
     Raise ``CommandError`` if the folder holds a site already or cannot be written. If a later step
-    fails, the two configuration files are removed, so that the command can be run again.
+    fails, all that was made in the folder is removed, so that the command can be run again.
     """
     from changemaker_core.config import Config
 
@@ -149,15 +150,37 @@ def _configuration_written(new: NewSite) -> Iterator[None]:
     check_folder(new.folder)
     with contextlib.ExitStack() as made:
         try:
-            # Other users of the machine must not read the database and the mail.
-            new.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _make_folder(new.folder, made)
             for name, (text, mode) in files.items():
                 _write_new(new.folder / name, text, mode, made)
+            made.callback(_remove_all_but, new.folder, frozenset(new.folder.iterdir()))
         except OSError as error:
             where = error.filename or new.folder  # a full disk names no file
             raise CommandError(f"Cannot write {where}: {error.strerror}.") from error
         yield
         made.pop_all()  # nothing failed: they stay
+
+
+def _make_folder(folder: Path, made: contextlib.ExitStack) -> None:
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    # Other users of the machine must not read the database and the mail.
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for each in reversed(missing):
+        made.callback(_remove_if_empty, each)
+
+
+def _remove_if_empty(folder: Path) -> None:
+    with contextlib.suppress(OSError):  # another process has put something there: it stays
+        folder.rmdir()
+
+
+def _remove_all_but(folder: Path, found: frozenset[Path]) -> None:
+    """Remove what came into a folder after its configuration, by which this process claimed it."""
+    for path in set(folder.iterdir()) - found:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _write_new(path: Path, text: str, mode: int, made: contextlib.ExitStack) -> None:
