@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from changemaker_core.db import LimitReached as LimitReached
     from changemaker_core.db import Model as Model
     from changemaker_core.db import Query as Query
+    from changemaker_core.db import RowNotFound as RowNotFound
     from changemaker_core.db import SlidingWindow as SlidingWindow
     from changemaker_core.db import Tx as Tx
     from changemaker_core.db import UtcField as UtcField
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
     from changemaker_core.spreadsheets import CsvTable as CsvTable
     from changemaker_core.spreadsheets import read_csv as read_csv
     from changemaker_core.text import Text as Text
+    from changemaker_core.text import slugify as slugify
     from changemaker_core.web import Form as Form
     from changemaker_core.web import PageMetadata as PageMetadata
     from changemaker_core.web import Redirect as Redirect
@@ -119,8 +121,8 @@ if TYPE_CHECKING:
 _ROOMS = {
     "app": "create_app",
     "config": "Config ConfigError Secret",
-    "db": "Database DistinctWindow JSONField LimitReached Model Query SlidingWindow Tx UtcField"
-    " UUIDField compiled dialect new_id search utcnow",
+    "db": "Database DistinctWindow JSONField LimitReached Model Query RowNotFound SlidingWindow Tx"
+    " UtcField UUIDField compiled dialect new_id search utcnow",
     "diagnostics": "Check Finding",
     "features.operations.declarations": "HealthCheck",
     "http.bodies.multipart": "Part",
@@ -150,7 +152,7 @@ _ROOMS = {
     "signing": "BadSignature SignatureExpired Signer",
     "site": "Site",
     "spreadsheets": "CsvColumn CsvError CsvRow CsvTable read_csv",
-    "text": "Text",
+    "text": "Text slugify",
     "web": "Form PageMetadata Redirect TemplateResponse",
     "web.declarations": "HomePage NavigationEntry",
     "web.images.declarations": "ImageUse",

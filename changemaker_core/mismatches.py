@@ -30,8 +30,9 @@ _REST = ":path}"
 def mismatches(loaded: LoadedPlugins) -> list[PluginError]:
     """Return what does not fit together: permissions of endpoints and roles, paths of menus."""
     permissions = {contribution.item.name for contribution in loaded.contributions(PERMISSIONS)}
-    found = misdeclared(loaded, permissions)
-    if PERMISSIONS.name not in loaded.incomplete:
+    complete = PERMISSIONS.name not in loaded.incomplete
+    found = misdeclared(loaded, permissions if complete else None)
+    if complete:
         found += _unknown_permissions(loaded, permissions)
     if ROUTES.name not in loaded.incomplete:
         found += _dead_links(loaded)

@@ -1,12 +1,17 @@
-"""Text that a person reads: translated when it is rendered, and suggestions for misspelt names."""
+"""Text that a person reads: lazily translated, as a part of an address, and suggestions."""
 
 from __future__ import annotations
 
 import difflib
-from typing import TYPE_CHECKING, Any
+import re
+import unicodedata
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+#: Letters that do not decompose into a letter and an accent.
+_LETTERS: Final = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d", "ß": "ss"})
 
 
 class Text(str):
@@ -30,6 +35,25 @@ class Text(str):
         text.message = message
         text.params = params
         return text
+
+
+def slugify(text: str, fallback: str, longest: int = 80) -> str:
+    """Return ``text`` as a part of an address: ``a-z``, ``0-9`` and hyphens, without accents.
+
+    ``fallback`` is returned for a text that has none of these.
+
+    >>> slugify("L'eau, c'est sacré !", "campaign")
+    'l-eau-c-est-sacre'
+    """
+    folded = text.casefold()
+    plain = folded if folded.isascii() else _without_accents(folded.translate(_LETTERS))
+    slug = re.sub(r"[^a-z0-9]+", "-", plain, flags=re.ASCII).strip("-")
+    return slug[:longest].rstrip("-") or fallback
+
+
+def _without_accents(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(c for c in decomposed if not unicodedata.combining(c))
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

@@ -30,6 +30,7 @@ from changemaker_core.db.errors import (
     NestedUnitOfWork,
     OutsideUnitOfWork,
     QueryRefused,
+    RowNotFound,
 )
 from changemaker_core.db.fields import JSONField, UtcField, UUIDField
 from changemaker_core.db.ids import new_id, utcnow
@@ -63,6 +64,7 @@ __all__ = [
     "PoolSettings",
     "Query",
     "QueryRefused",
+    "RowNotFound",
     "SlidingWindow",
     "SyncDatabase",
     "Tx",

@@ -301,6 +301,14 @@ class Database:
         rows = await self._rows(plan, values)
         return rows[0] if rows else None
 
+    async def get(self, bound: Bound[R]) -> R:
+        """Return the first row of a compiled query. Raises ``RowNotFound``, a 404 of the request.
+
+        >>> event = await req.site.db.get(queries.event(slug=slug))
+        """
+        plan, values = bound.prepare(self.dialect)
+        return bound.first_of(await self._rows(plan, values))
+
     async def all(self, bound: Bound[R]) -> list[R]:
         """Return all rows of a compiled query."""
         plan, values = bound.prepare(self.dialect)
@@ -397,6 +405,10 @@ class SyncDatabase:
         """Return the first row of a compiled query, or None."""
         rows = self.all(bound)
         return rows[0] if rows else None
+
+    def get(self, bound: Bound[R]) -> R:
+        """Return the first row of a compiled query. Raises ``RowNotFound``."""
+        return bound.first_of(self.all(bound))
 
     def all(self, bound: Bound[R]) -> list[R]:
         """Return all rows of a compiled query."""

@@ -88,6 +88,13 @@ class InvalidId(ValueError):
         super().__init__(f"{value!r} is not an id (a UUID)")
 
 
+class RowNotFound(LookupError):
+    """``get`` found no row. A request that raises it gets a 404."""
+
+    def __init__(self, query: str) -> None:
+        super().__init__(f"{query} found no row")
+
+
 class NaiveDatetime(ValueError):
     """A datetime without a time zone was given to a column of points in time."""
 

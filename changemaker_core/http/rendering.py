@@ -14,7 +14,13 @@ import falcon
 import msgspec
 
 from changemaker_core.cache import CompleteResponse
-from changemaker_core.db import DatabaseUnavailable, InvalidId, LimitReached, MomentOutOfRange
+from changemaker_core.db import (
+    DatabaseUnavailable,
+    InvalidId,
+    LimitReached,
+    MomentOutOfRange,
+    RowNotFound,
+)
 from changemaker_core.http.errors import (
     BadRequest,
     FieldError,
@@ -137,7 +143,7 @@ async def page(req: Request, resp: Response, page: TemplateResponse, *, cached: 
     )
     if flash.shown and flash and req.session is not None:
         await req.session.store.forget_messages(flash)
-    resp.status = STATUS_LINES[page.status]
+    resp.status = STATUS_LINES[page.status or (422 if page.shows_errors() else 200)]
     resp.data = text.encode()
     resp.content_type = HTML
     _add_headers(resp, page.headers)
@@ -235,7 +241,7 @@ def problem_of(error: Exception, req: Request) -> Problem:
         return Unavailable(code="images_unavailable", headers=headers)
     if isinstance(error, BadSignature):
         return NotFound(Text("This link is not valid any more."))
-    if isinstance(error, InvalidId):
+    if isinstance(error, RowNotFound | InvalidId):
         # `{id}` in a path may be any text; nothing is there under one that is no id.
         return NotFound()
     if isinstance(error, MomentOutOfRange):

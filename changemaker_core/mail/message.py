@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from binascii import b2a_qp
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime, make_msgid, parseaddr
@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Final
 
 from changemaker_core.config.email_address import LINE_BREAKS, ascii_domain, is_email_address
 from changemaker_core.mail.errors import HeaderInjection, InvalidAddress
+from changemaker_core.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 #: Quoted-printable text cannot contain ``=_`` (RFC 2045, section 6.7), so that this ends no part.
 _BOUNDARY: Final = b"=_next-part"
@@ -106,6 +107,9 @@ class Message:
     ``message_id`` is ``<…@…>``; without one, each ``as_bytes`` generates its own. ``automatic``
     marks mail that no person wrote (RFC 3834), to which no machine replies. ``headers`` are further
     ones, such as ``List-Unsubscribe``; those that this class writes itself raise ``ValueError``.
+
+    A ``subject`` and ``text`` of type ``Text`` are translated into ``locale`` by ``run.mail``;
+    without one, into the site's own language.
     """
 
     to: Address
@@ -115,6 +119,7 @@ class Message:
     reply_to: Address | None = None
     message_id: str | None = None
     automatic: bool = False
+    locale: str | None = None
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
@@ -129,6 +134,14 @@ class Message:
             if _WRITTEN_BY_MESSAGE.fullmatch(name):
                 raise ValueError(f"{name} is written by Message itself")
             one_line(value, name)
+
+    def translated(self, translate: Callable[[str], str]) -> Message:
+        """Return the message in its reader's language. What is no ``Text`` stays as it is."""
+
+        def read(part: str) -> str:
+            return translate(part) if isinstance(part, Text) else part
+
+        return replace(self, subject=read(self.subject), text=read(self.text))
 
     @property
     def needs_utf8(self) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pluggy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import msgspec
 
@@ -24,6 +24,7 @@ class Plugin:
     >>> class Petitions(Plugin):
     ...     name = "petitions"
     ...     requires = ("members",)
+    ...     contributes = (Petition, Route("/petitions", PetitionsPage()), *JOBS)
     """
 
     #: ``[a-z][a-z0-9]*``; the prefix of its tables, jobs, permissions, configuration, templates
@@ -33,6 +34,9 @@ class Plugin:
     requires: ClassVar[tuple[str, ...]] = ()
     #: Plugins that come before this one where they are present.
     after: ClassVar[tuple[str, ...]] = ()
+    #: What it contributes to every site: models, routes, jobs, … Each goes to the hook that returns
+    #: a list of its class. What depends on the site is returned by that hook instead.
+    contributes: ClassVar[Sequence[object]] = ()
     #: Typed configuration with defaults; ``site.config_of(ThatStruct)`` returns the values.
     config: ClassVar[type[msgspec.Struct] | None] = None
     #: Its table in the configuration of a demonstration site, where that differs from the defaults.

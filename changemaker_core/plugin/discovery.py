@@ -313,6 +313,10 @@ def manifest_problem(candidate: Candidate, plugin_class: type[Plugin]) -> Plugin
         return candidate.error(
             PluginInvalid, problem, "Give it the class, without instantiating it."
         )
+    if not isinstance(plugin_class.contributes, tuple | list):
+        problem = "`contributes` is neither a tuple nor a list."
+        fix = 'Write contributes = (Route("/hello", Hello()),), with the comma.'
+        return candidate.error(PluginInvalid, problem, fix)
     return _relations_problem(candidate, plugin_class)
 
 

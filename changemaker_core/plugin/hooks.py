@@ -68,6 +68,11 @@ class Spec:
         is_class = isinstance(found, type) and not getattr(found, "_is_protocol", False)
         return found if is_class else None
 
+    def takes(self, item: object) -> bool:
+        """Return whether the hook returns a list of things such as ``item``."""
+        wanted = self.item_class()
+        return wanted is not None and isinstance(item, wanted)
+
 
 class Hooks:
     """The hooks of one app: core's, and those of its plugins."""
@@ -76,6 +81,8 @@ class Hooks:
         self._manager = pluggy.PluginManager(PROJECT)
         self._owners: dict[str, str] = {}
         self._kinds: dict[str, Kind[Any]] = {}
+        #: What plugins contribute by their manifest, by plugin and hook.
+        self._declared: dict[tuple[str, str], list[Contribution[Any]]] = {}
 
     def offer(
         self, namespace: ModuleType | type, owner: str, kinds: Iterable[Kind[Any]] = ()
@@ -104,6 +111,25 @@ class Hooks:
     def register(self, plugin: LoadedPlugin) -> None:
         """Register a plugin whose implementations were checked."""
         self._manager.register(plugin.instance, plugin.name)
+
+    def declare(self, plugin: LoadedPlugin) -> list[PluginError]:
+        """Give what the plugin's ``contributes`` has to the hooks that return its class.
+
+        Returns what no hook takes, or several do.
+        """
+        manifest = type(plugin.instance)
+        specs = [spec for spec in self.specs().values() if spec.arguments == ("site",)]
+        problems = []
+        for item in manifest.contributes:
+            takers = [spec.name for spec in specs if spec.takes(item)]
+            if len(takers) == 1:
+                declared = self._declared.setdefault((plugin.name, takers[0]), [])
+                declared.append(Contribution(item, plugin, manifest))
+            else:
+                problem, fix = _untaken(item, takers)
+                problem = located(problem, place_of(manifest))
+                problems.append(plugin.error(PluginInvalid, problem, fix))
+        return problems
 
     def implemented_by(self, plugin: LoadedPlugin) -> list[str]:
         """Return the hooks that a plugin implements, sorted."""
@@ -140,6 +166,7 @@ class Hooks:
         found: list[Contribution[Any]] = []
         problems: list[PluginError] = []
         for plugin in plugins:
+            found += self._declared.get((plugin.name, hook), ())
             if self.implements(plugin, hook):
                 items, wrong = self._results(plugin, spec, arguments)
                 found += items
@@ -199,6 +226,14 @@ def _wrong_result(spec: Spec, result: object) -> tuple[str, str] | None:
     found = _described_value(wrong[0])
     problem = f"{spec.name} returned a list with {found} in it instead of {spec.item}."
     return problem, f"Return a {expected}."
+
+
+def _untaken(item: object, takers: list[str]) -> tuple[str, str]:
+    """Return the problem and fix of an item of ``contributes`` that no hook takes, or several."""
+    problem = f"`contributes` has {_described_value(item)} in it, which "
+    if takers:
+        return f"{problem}{' and '.join(takers)} take.", "Return it from one of these hooks."
+    return f"{problem}no hook takes.", "Leave what hooks return lists of, such as Route and Job."
 
 
 def _described_value(value: object) -> str:

@@ -32,6 +32,8 @@ class LoadedPlugin:
     folder: Path
     #: One of core's own features.
     core: bool = False
+    #: Whether the site has ``development = true``.
+    development: bool = False
     status: Status = "loaded"
 
     def __str__(self) -> str:
@@ -39,8 +41,8 @@ class LoadedPlugin:
 
     @property
     def is_developed_here(self) -> bool:
-        """Whether its author runs the site: it is installed as editable, or not installed."""
-        if self.distribution is None:
+        """Whether its author runs the site: in development, editable, or not installed."""
+        if self.development or self.distribution is None:
             return True
         try:
             written = metadata.distribution(self.distribution).read_text("direct_url.json")

@@ -207,7 +207,7 @@ class _Boot:
             problem = f"{cls.__name__}() raised {exception_line(error, place_of(cls))}."
             fix = f"Let it be called without arguments; meanwhile {leave_out(candidate.name)}."
             return self._drop(candidate, [candidate.error(PluginImportFailed, problem, fix)])
-        self.plugins.append(_loaded(candidate, instance))
+        self.plugins.append(_loaded(candidate, instance, self.config.development))
         return None
 
     def _drop(self, plugin: Candidate | LoadedPlugin, problems: Sequence[PluginError]) -> None:
@@ -299,6 +299,7 @@ class _Boot:
         present = {other.name for other in self.plugins}
         absent = [name for name in plugin.instance.after if name not in present]
         problems = implementation_problems(plugin, self.hooks.specs(), absent)
+        problems += self.hooks.declare(plugin)
         if not problems:
             self.hooks.register(plugin)
         return problems
@@ -340,9 +341,10 @@ class _Boot:
 _BROKEN = frozenset({"failed", "blocked"})
 
 
-def _loaded(candidate: Candidate, instance: Plugin) -> LoadedPlugin:
+def _loaded(candidate: Candidate, instance: Plugin, development: bool) -> LoadedPlugin:
     name, version, distribution = candidate.name, candidate.version, candidate.distribution
-    return LoadedPlugin(name, version, distribution, instance, _folder(instance), candidate.core)
+    folder, core = _folder(instance), candidate.core
+    return LoadedPlugin(name, version, distribution, instance, folder, core, development)
 
 
 def _folder(instance: Plugin) -> Path:

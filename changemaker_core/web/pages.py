@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from changemaker_core.web.forms import Form
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -45,17 +47,21 @@ class PageMetadata:
 class TemplateResponse:
     """An HTML response: a template and its context, rendered in the reader's language.
 
-    ``metadata`` is what search engines and previews of links show of it.
+    Without a ``status`` it is 200, and 422 for a page that shows a form with errors: a ``Form`` in
+    its context. ``metadata`` is what search engines and previews of links show of it.
 
-    >>> TemplateResponse("petitions/list.html", {"petitions": []}).status
-    200
+    >>> TemplateResponse("petitions/list.html", {"petitions": []})
     """
 
     template: str
     context: Mapping[str, Any] = field(default_factory=dict)
-    status: int = 200
+    status: int | None = None
     headers: tuple[tuple[str, str], ...] = ()
     metadata: PageMetadata | None = None
+
+    def shows_errors(self) -> bool:
+        """Return whether a form in the context has errors."""
+        return any(isinstance(each, Form) and each.errors for each in self.context.values())
 
 
 @dataclass(frozen=True, slots=True)

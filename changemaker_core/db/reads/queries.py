@@ -13,7 +13,7 @@ import peewee
 
 from changemaker_core.db.context import Unit, require_unit, running
 from changemaker_core.db.dialects import COMPILERS, Dialect
-from changemaker_core.db.errors import QueryRefused
+from changemaker_core.db.errors import QueryRefused, RowNotFound
 from changemaker_core.db.reads.parameters import Param, QueryContext, annotations_of
 from changemaker_core.db.reads.plans import Plan
 from changemaker_core.db.reads.rows import row_maker
@@ -30,9 +30,9 @@ Query = peewee.Query
 
 
 class Bound(msgspec.Struct, Generic[R], frozen=True, eq=False):
-    """A compiled query with its arguments, to be run by ``db.one``, ``db.all`` and ``db.count``.
+    """A compiled query with its arguments, to be run by ``db.get``, ``one``, ``all`` and ``count``.
 
-    Inside of a unit of work, ``bound.one()`` and ``bound.all()`` read on its connection.
+    Inside of a unit of work, ``bound.get()`` and the others read on its connection.
     ``arguments`` are in the order of the query's parameters. ``variant`` has for each of them
     whether it is None, or its value where it is named in ``shape``.
     """
@@ -51,6 +51,16 @@ class Bound(msgspec.Struct, Generic[R], frozen=True, eq=False):
         """Return the first row, or None. Inside of a unit of work."""
         rows = self.all()
         return rows[0] if rows else None
+
+    def get(self) -> R:
+        """Return the first row. Raises ``RowNotFound``. Inside of a unit of work."""
+        return self.first_of(self.all())
+
+    def first_of(self, rows: list[R]) -> R:
+        """Return the first of the query's ``rows``. Raises ``RowNotFound``."""
+        if not rows:
+            raise RowNotFound(self.query.name)
+        return rows[0]
 
     def count(self, limit: int = 10_000) -> int:
         """Return the number of rows without the query's own limit, at most ``limit + 1``."""

@@ -33,10 +33,11 @@ def responders_of(route: Route) -> dict[str, Any]:
     return dict(map_http_methods(route.resource, route.suffix))
 
 
-def misdeclared(loaded: LoadedPlugins, permissions: Collection[str]) -> list[PluginError]:
+def misdeclared(loaded: LoadedPlugins, permissions: Collection[str] | None) -> list[PluginError]:
     """Return the errors of the declarations of every route.
 
-    Each is public or requires one of ``permissions``: others could be in no role but ``*``.
+    Each is public or requires one of ``permissions``: others could be in no role but ``*``. None
+    leaves that out, where not all of them are known.
     """
     routes = loaded.contributions(ROUTES)
     found = [
@@ -60,7 +61,7 @@ def _of_plugin(instance: Any, has_routes: bool) -> Iterator[Found]:
 
 
 def _of_route(
-    contributed: Contribution[Route], config: Any, permissions: Collection[str]
+    contributed: Contribution[Route], config: Any, permissions: Collection[str] | None
 ) -> Iterator[Found]:
     route = contributed.item
     yield from table_problems(route.resource)
@@ -81,7 +82,8 @@ def _of_route(
             continue
         yield from one.misfits(declaration)
         yield from one.misconfigured(declaration, config)
-        yield from one.unregistered(declaration, permissions)
+        if permissions is not None:
+            yield from one.unregistered(declaration, permissions)
 
 
 @dataclass(frozen=True, slots=True)

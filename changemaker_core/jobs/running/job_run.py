@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from datetime import timedelta
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -200,6 +201,8 @@ class JobRun:
     ) -> None:
         """Send a message and settle the job: it is sent at most once, unless it certainly failed.
 
+        A ``Text`` in it is translated into the message's ``locale``.
+
         Each function is called in the transaction of a step: ``sending(tx)`` before the message may
         have been delivered, ``sent(tx)`` when the server has accepted it, ``retried(tx, error)``
         when it certainly was not delivered and is tried again, ``failed(tx, error)`` when the
@@ -246,6 +249,8 @@ class JobRun:
             if sent is not None:
                 sent(tx)
 
+        locale = message.locale or self.site.config.default_locale
+        message = message.translated(partial(self.site.translations.translate, locale=locale))
         with self.site.mail.session() as session:
             try:
                 session.send_envelope(message)

@@ -16,7 +16,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from changemaker_core.config.site_files import private_folder
 from changemaker_core.jobs.errors import ChildFailed
@@ -52,6 +52,13 @@ _REASONS: Final = {
 }
 
 
+class Readable(Protocol):
+    """Content that can be read, such as an ``Upload``."""
+
+    async def read(self) -> bytes:
+        """Return all of it."""
+
+
 class Images:
     """The images of a site, each stored in several widths for the plugin that added it.
 
@@ -66,12 +73,12 @@ class Images:
         self._pending = 0
         self._lock = threading.Lock()
 
-    async def add(self, plugin: str, content: bytes | Path) -> str:
+    async def add(self, plugin: str, content: bytes | Path | Readable) -> str:
         """Store an image of a plugin; return its path, such as ``/images/petitions/…/960.jpg``.
 
-        The path is a picture for any page or preview, and what the template function ``image``
-        takes. The same content has the same path. Raises ``ImageRejected`` for what is no such
-        picture, and ``ImagesUnavailable``.
+        ``content`` may be an ``Upload``. The path is a picture for any page or preview, and what
+        the template function ``image`` takes. The same content has the same path. Raises
+        ``ImageRejected`` for what is no such picture, and ``ImagesUnavailable``.
         """
         with self._lock:
             if self._pending >= AT_ONCE + WAITING:
@@ -79,7 +86,13 @@ class Images:
             self._pending += 1
             if self._pool is None:
                 self._pool = ThreadPoolExecutor(AT_ONCE, "images")
-        work = self._pool.submit(self.add_now, plugin, content)
+        try:
+            if not isinstance(content, bytes | Path):
+                content = await content.read()
+            work = self._pool.submit(self.add_now, plugin, content)
+        except BaseException:
+            self._finished(None)
+            raise
         # On the thread's own future: a caller who is gone ends no work that has begun.
         work.add_done_callback(self._finished)
         return await asyncio.wrap_future(work)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from changemaker_core import Text
-    from changemaker_events.schemas import EventOut
+from changemaker_core import Text
+from changemaker_events.schemas import EventOut
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
+from changemaker_core import Site
 from changemaker_core.cli import pass_site
-
-if TYPE_CHECKING:
-    from changemaker_core import Site
+from changemaker_events import queries
 
 
 @click.group()
@@ -21,7 +18,5 @@ def events() -> None:
 @pass_site
 def list_events(site: Site) -> None:
     """List the events and how many have signed up."""
-    from changemaker_events import queries
-
     for event in site.db.sync.all(queries.all_events()):
         click.echo(f"{event.starts_at:%Y-%m-%d}  {event.taken}/{event.capacity}  {event.title}")

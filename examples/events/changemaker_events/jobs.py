@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-from changemaker_core import Cron, Job, Text
+from changemaker_core import JobRun, Text
 from changemaker_core.mail import Address, Message
 from changemaker_events import queries, services
-
-if TYPE_CHECKING:
-    from changemaker_core import JobRun
 
 
 def confirm(run: JobRun, sign_up: str) -> None:
     """Confirm a sign-up."""
-    _mail(run, sign_up, "You have signed up: {title}", "Hello {name},\n\nsee you there!\n{url}")
+    text = Text("Hello {name},\n\nsee you there!\n{url}")
+    _mail(run, sign_up, Text("You have signed up: {title}"), text)
 
 
 def remind_one(run: JobRun, sign_up: str) -> None:
     """Remind one person."""
-    _mail(run, sign_up, "Reminder: {title}", "Hello {name},\n\nthis is soon.\n{url}")
+    _mail(run, sign_up, Text("Reminder: {title}"), Text("Hello {name},\n\nthis is soon.\n{url}"))
 
 
 def remind(run: JobRun) -> None:
@@ -28,23 +24,12 @@ def remind(run: JobRun) -> None:
         pass
 
 
-def _mail(run: JobRun, sign_up: str, subject: str, text: str) -> None:
-    person = run.read(lambda: queries.person(id=sign_up).one())
-    event = run.read(lambda: queries.event_of(sign_up=sign_up).one())
-    if person is None or event is None:
+def _mail(run: JobRun, sign_up: str, subject: Text, text: Text) -> None:
+    person = run.site.db.sync.one(queries.recipient(sign_up=sign_up))
+    if person is None:
         return
-    site = run.site
-    values = {"name": person.name, "title": event.title}
-    values["url"] = site.url(f"/events/{event.slug}")
-    translated = [
-        site.translations.translate(Text(each, **values), person.locale) for each in (subject, text)
-    ]
+    url = run.site.url(f"/events/{person.slug}")
+    values = {"name": person.name, "title": person.title, "url": url}
+    subject, text = Text(subject.message, **values), Text(text.message, **values)
     to = Address(person.name, person.email)
-    run.mail(Message(to=to, subject=translated[0], text=translated[1], automatic=True))
-
-
-JOBS: Final = [
-    Job("events.confirm", confirm, queue="mail"),
-    Job("events.remind_one", remind_one, queue="mail"),
-    Job("events.remind", remind, schedule=Cron("0 9-20 * * *")),
-]
+    run.mail(Message(to=to, subject=subject, text=text, locale=person.locale, automatic=True))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime  # noqa: TC003  # queries read it when they run
+from datetime import datetime
 
-from changemaker_core import Query, compiled
+from changemaker_core import Query, Sample, compiled
 from changemaker_events.models import Event, SignUp
-from changemaker_events.schemas import EventOut, Person
+from changemaker_events.schemas import EventOut, Person, Recipient
 
 
 @compiled(EventOut)
@@ -34,16 +34,11 @@ def people(event_id: str) -> Query:
     return SignUp.select_for(Person).where(SignUp.event == event_id).order_by(SignUp.id)
 
 
-@compiled(Person)
-def person(id: str) -> Query:
-    """Return one sign-up."""
-    return SignUp.select_for(Person).where(SignUp.id == id)
-
-
-@compiled(EventOut)
-def event_of(sign_up: str) -> Query:
-    """Return the event of a sign-up."""
-    return Event.select_for(EventOut).join(SignUp).where(SignUp.id == sign_up)
+@compiled(Recipient)
+def recipient(sign_up: str) -> Query:
+    """Return whom the mail about a sign-up goes to, and of which event it is."""
+    query = SignUp.select_for(Recipient, slug=Event.slug, title=Event.title)
+    return query.join(Event).where(SignUp.id == sign_up)
 
 
 @compiled(str)
@@ -58,3 +53,8 @@ def to_remind(now: datetime, until: datetime, limit: int = 500) -> Query:
     soon = (Event.starts_at > now) & (Event.starts_at <= until)
     query = SignUp.select(SignUp.id).join(Event)
     return query.where(soon, SignUp.reminded_at.is_null()).order_by(SignUp.id).limit(limit)
+
+
+def count_sign_ups() -> list[Sample]:
+    """Return the number of sign-ups, for a metric."""
+    return [Sample(float(SignUp.select().count()))]

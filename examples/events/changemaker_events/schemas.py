@@ -1,4 +1,4 @@
-"""What forms send, and what pages show."""
+"""What forms and addresses send, and what pages and mails show."""
 
 from __future__ import annotations
 
@@ -31,6 +31,18 @@ class NewEvent(Body, frozen=True):
     poster: Upload | None = None
 
 
+class PageQuery(msgspec.Struct, frozen=True):
+    """``?signed_up=true`` shows the thanks instead of the form."""
+
+    signed_up: bool = False
+
+
+class FeedQuery(msgspec.Struct, frozen=True):
+    """``?key=…`` is the ``feed_key`` of the configuration."""
+
+    key: str = ""
+
+
 class EventOut(msgspec.Struct, frozen=True, kw_only=True):
     """An event, for everybody. ``poster`` is the path of a picture, or empty."""
 
@@ -50,11 +62,19 @@ class EventOut(msgspec.Struct, frozen=True, kw_only=True):
         return self.capacity - self.taken
 
 
-class Person(msgspec.Struct, frozen=True, kw_only=True):
-    """Someone who signed up, for organisers and mails."""
+class Person(msgspec.Struct, frozen=True):
+    """Someone who signed up, for organisers."""
 
-    id: str
+    name: str
+    email: str
+    created_at: datetime
+
+
+class Recipient(msgspec.Struct, frozen=True):
+    """Someone who signed up, and the event: for mails."""
+
     name: str
     email: str
     locale: str
-    created_at: datetime
+    slug: str
+    title: str

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-from changemaker_core import SlidingWindow, Text, flash, new_id
+from changemaker_core import Request, Site, SlidingWindow, Text, Tx, flash, new_id, slugify
 from changemaker_events import queries
 from changemaker_events.models import Event, SignUp
-
-if TYPE_CHECKING:
-    from changemaker_core import Request, Site, Tx
-    from changemaker_events.schemas import EventOut, NewEvent, NewSignUp
+from changemaker_events.schemas import NewEvent, NewSignUp
 
 #: The page sends mail to any address that a visitor types, so the number per visitor is limited.
 PER_VISITOR: Final = SlidingWindow("events.visitor", 20, timedelta(hours=1))
-
-
 #: How long before an event people are reminded of it.
 AHEAD: Final = timedelta(days=1)
 
@@ -30,22 +23,20 @@ class EventFull(Exception):
 def create(tx: Tx, req: Request, new: NewEvent, poster: str) -> str:
     """Create an event and return its id. Its address ends with a part of the id, and is unique."""
     id = new_id()
-    ascii_title = unicodedata.normalize("NFKD", new.title).encode("ascii", "ignore").decode()
-    words = "-".join(re.findall(r"[a-z0-9]+", ascii_title.lower()))[:80]
-    slug = f"{words or 'event'}-{id[-6:]}"
+    slug = f"{slugify(new.title, 'event')}-{id[-6:]}"
     Event.insert(new, id=id, slug=slug, poster=poster, created_at=tx.now).execute()
     flash(tx, req, Text("The event is published."))
     return id
 
 
-def sign_up(tx: Tx, event: EventOut, new: NewSignUp, locale: str, visitor: str) -> None:
+def sign_up(tx: Tx, slug: str, new: NewSignUp, locale: str, visitor: str) -> None:
     """Sign a person up, who gets a mail. A second time changes nothing, and says nothing else.
 
     Of an event within a day this mail is the reminder, too.
     Raises ``EventFull``, and ``LimitReached`` after a visitor's 20th in an hour.
     """
     PER_VISITOR.take(tx, visitor)
-    id = new_id()
+    event, id = queries.event(slug=slug).get(), new_id()
     insert = SignUp.insert(
         new,
         id=id,

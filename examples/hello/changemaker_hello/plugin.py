@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from changemaker_core import Plugin, Request, Response, Route, endpoint, hookimpl
+from changemaker_core import Plugin, Request, Response, Route, endpoint
 
 
 class Hello:
@@ -15,10 +15,7 @@ class Hello:
 
 
 class HelloPlugin(Plugin):
-    """The manifest: the plugin's name and its hooks."""
+    """The manifest: the plugin's name, and what it contributes."""
 
     name = "hello"
-
-    @hookimpl
-    def cm_register_routes(self) -> list[Route]:
-        return [Route("/api/hello", Hello())]
+    contributes = (Route("/api/hello", Hello()),)

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import msgspec
 
-from changemaker_core import Form, Redirect, TemplateResponse, endpoint
+from changemaker_core import Form, Redirect, Request, Response, TemplateResponse, endpoint
 from changemaker_pledges import queries, services
 from changemaker_pledges.config import PledgesConfig
 from changemaker_pledges.schemas import NewPledge
-
-if TYPE_CHECKING:
-    from changemaker_core import Request, Response, Site
 
 
 class PageQuery(msgspec.Struct, frozen=True):
@@ -24,14 +19,10 @@ class PageQuery(msgspec.Struct, frozen=True):
 class PledgesPage:
     """``/pledges``"""
 
-    def __init__(self, site: Site) -> None:
-        self._db = site.db
-        self._promise = site.config_of(PledgesConfig).promise
-
     @endpoint(public=True, query=PageQuery, cache=60)
     async def on_get(self, req: Request, resp: Response, *, query: PageQuery) -> TemplateResponse:
         """Show how many people will come, and a form to join them."""
-        return await self._page(pledged=query.pledged)
+        return await self._page(req, pledged=query.pledged)
 
     @endpoint(public=True, form=NewPledge)
     async def on_post(
@@ -39,17 +30,17 @@ class PledgesPage:
     ) -> TemplateResponse | Redirect:
         """Add a pledge. A second one from the same address gets the same response as the first."""
         if form.value is None:
-            return await self._page(form, status=422)
-        await self._db.write(services.pledge, form.value, req.locale, req.visitor)
+            return await self._page(req, form)
+        await req.site.db.write(services.pledge, form.value, req.locale, req.visitor)
         return Redirect("/pledges?pledged=true")
 
     async def _page(
-        self, form: Form[NewPledge] | None = None, *, pledged: bool = False, status: int = 200
+        self, req: Request, form: Form[NewPledge] | None = None, *, pledged: bool = False
     ) -> TemplateResponse:
         context = {
-            "promise": self._promise,
-            "count": await self._db.count(queries.pledges()),
+            "promise": req.site.config_of(PledgesConfig).promise,
+            "count": await req.site.db.count(queries.pledges()),
             "pledged": pledged,
             "form": form,
         }
-        return TemplateResponse("pledges/pledges.html", context, status=status)
+        return TemplateResponse("pledges/pledges.html", context)

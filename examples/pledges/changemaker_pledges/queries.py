@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from changemaker_core import Query, compiled
+from changemaker_core import Query, Sample, compiled
 from changemaker_pledges.models import Pledge
 from changemaker_pledges.schemas import PledgeOut
 
@@ -23,6 +23,11 @@ def pledge_by_id(id: str) -> Query:
 def pledge_by_email(email: str) -> Query:
     """Return the pledge of an email address."""
     return _pledges().where(Pledge.email == email)
+
+
+def count_pledges() -> list[Sample]:
+    """Return the number of pledges, for a metric."""
+    return [Sample(float(Pledge.select().count()))]
 
 
 def _pledges() -> Query:

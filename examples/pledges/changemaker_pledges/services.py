@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
-from changemaker_core import SlidingWindow, new_id
+from changemaker_core import SlidingWindow, Tx, new_id
 from changemaker_pledges import queries
 from changemaker_pledges.models import Pledge
-
-if TYPE_CHECKING:
-    from changemaker_core import Tx
-    from changemaker_pledges.schemas import NewPledge, PledgeOut
+from changemaker_pledges.schemas import NewPledge, PledgeOut
 
 #: The page sends mail to any address that a visitor types, so the number per visitor is limited.
 PER_VISITOR = SlidingWindow("pledges.visitor", 10, timedelta(hours=1))
@@ -26,7 +22,7 @@ def pledge(tx: Tx, new: NewPledge, locale: str, visitor: str | None = None) -> P
         PER_VISITOR.take(tx, visitor)
     email, id = new.email.lower(), new_id()
     Pledge.insert(new, id=id, email=email, created_at=tx.now).on_conflict_ignore().execute()
-    stored = queries.pledge_by_email(email=email).all()[0]
+    stored = queries.pledge_by_email(email=email).get()
     if stored.id == id:
         tx.enqueue("pledges.thank", {"pledge_id": id, "locale": locale})
     return stored

@@ -12,11 +12,9 @@ from changemaker_core import (
     Response,
     Route,
     ServiceWorker,
-    Site,
     TemplateResponse,
     Text,
     endpoint,
-    hookimpl,
 )
 
 STORED = ("core/base.css", "core/frame.css", "core/forms.css", "core/favicon.svg")
@@ -31,15 +29,13 @@ class PocketConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class PocketPage:
     """``/pocket``"""
 
-    def __init__(self, site: Site) -> None:
-        numbers = (each.partition(":") for each in site.config_of(PocketConfig).numbers)
-        self._numbers = [(whom.strip(), number.strip()) for whom, _, number in numbers]
-
     @endpoint(public=True, cache=60)
     async def on_get(self, req: Request, resp: Response) -> TemplateResponse:
         """Show the numbers."""
+        lines = (each.partition(":") for each in req.site.config_of(PocketConfig).numbers)
+        numbers = [(whom.strip(), number.strip()) for whom, _, number in lines]
         metadata = PageMetadata(Text("Numbers to call"), Text("Open this page before you leave."))
-        return TemplateResponse("pocket/pocket.html", {"numbers": self._numbers}, metadata=metadata)
+        return TemplateResponse("pocket/pocket.html", {"numbers": numbers}, metadata=metadata)
 
 
 class PocketPlugin(Plugin):
@@ -47,15 +43,8 @@ class PocketPlugin(Plugin):
 
     name = "pocket"
     config = PocketConfig
-
-    @hookimpl
-    def cm_register_routes(self, site: Site) -> list[Route]:
-        return [Route("/pocket", PocketPage(site))]
-
-    @hookimpl
-    def cm_register_navigation(self) -> list[NavigationEntry]:
-        return [NavigationEntry(Text("Numbers to call"), "/pocket")]
-
-    @hookimpl
-    def cm_register_service_workers(self) -> list[ServiceWorker]:
-        return [ServiceWorker("pocket.offline", "/pocket", "pocket/worker.js", STORED)]
+    contributes = (
+        Route("/pocket", PocketPage()),
+        NavigationEntry(Text("Numbers to call"), "/pocket"),
+        ServiceWorker("pocket.offline", "/pocket", "pocket/worker.js", STORED),
+    )

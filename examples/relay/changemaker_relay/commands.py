@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
+from changemaker_core import Site
 from changemaker_core.cli import pass_site, say
-
-if TYPE_CHECKING:
-    from changemaker_core import Site
+from changemaker_relay import services
 
 
 @click.group()
@@ -22,7 +19,5 @@ def relay() -> None:
 @pass_site
 def publish(site: Site, texts: tuple[str, ...]) -> None:
     """Publish each of TEXTS, in this order."""
-    from changemaker_relay import services
-
     site.db.sync.write(services.publish, texts)
     say(f"{len(texts)} notes will be published.")

@@ -5,19 +5,15 @@ from __future__ import annotations
 import threading
 from datetime import timedelta
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
 import msgspec
 
-from changemaker_core import Job, RetryPolicy
+from changemaker_core import Job, JobRun, RetryPolicy, Site
 from changemaker_core.outgoing import Breaker, BreakerOpen, OutgoingError, OutgoingSync
 from changemaker_relay import services, signatures
 from changemaker_relay.config import RelayConfig
 from changemaker_relay.queries import note as find_note
 from changemaker_relay.schemas import NoteIn
-
-if TYPE_CHECKING:
-    from changemaker_core import JobRun, Site
 
 PATH = "/api/relay/notes"
 

@@ -12,16 +12,14 @@ from changemaker_relay.schemas import NoteOut
 @compiled(NoteOut)
 def notes(limit: int = 1000) -> Query:
     """Return the notes in the order in which this site got them."""
-    columns = (RelayNote.origin, RelayNote.number, RelayNote.text)
-    return RelayNote.select(*columns).order_by(RelayNote.id).limit(limit)
+    return RelayNote.select_for(NoteOut).order_by(RelayNote.id).limit(limit)
 
 
 @compiled(NoteOut)
 def note(origin: str, number: int) -> Query:
     """Return one note."""
-    return RelayNote.select(RelayNote.origin, RelayNote.number, RelayNote.text).where(
-        RelayNote.origin == origin, RelayNote.number == number
-    )
+    mine = (RelayNote.origin == origin) & (RelayNote.number == number)
+    return RelayNote.select_for(NoteOut).where(mine)
 
 
 def last_number(origin: str) -> int:

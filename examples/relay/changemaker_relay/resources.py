@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Final
 
 import msgspec
 
-from changemaker_core import Unauthorized, endpoint
+from changemaker_core import Request, Response, Tx, Unauthorized, endpoint
 from changemaker_relay.queries import notes
 from changemaker_relay.schemas import NoteIn, NoteOut
 from changemaker_relay.services import receive
 
-if TYPE_CHECKING:
-    from changemaker_core import Request, Response, Site, Tx
-
-PERMISSION = "relay.note.deliver"
+PERMISSION: Final = "relay.note.deliver"
 
 
 class Notes(msgspec.Struct, frozen=True):
@@ -32,18 +29,15 @@ class Received(msgspec.Struct, frozen=True):
 class NotesResource:
     """``/api/relay/notes``"""
 
-    def __init__(self, site: Site) -> None:
-        self._db = site.db
-
     @endpoint(public=True, response=Notes)
     async def on_get(self, req: Request, resp: Response) -> Notes:
         """List the notes of this site and of its peers."""
-        return Notes(await self._db.all(notes()))
+        return Notes(await req.site.db.all(notes()))
 
     @endpoint(permission=PERMISSION, body=NoteIn, response=Received)
     async def on_post(self, req: Request, resp: Response, *, body: NoteIn) -> Received:
         """Receive a note of the peer that signed the request."""
-        await self._db.write(_receive, body)
+        await req.site.db.write(_receive, body)
         return Received(body.number)
 
 

@@ -9,7 +9,7 @@ import msgspec
 from changemaker_core import Body
 
 
-class NoteIn(Body):
+class NoteIn(Body, frozen=True):
     """A note of the peer that sends it."""
 
     number: Annotated[int, msgspec.Meta(ge=1)]

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterable
+from typing import Final
 
-from changemaker_core import Conflict, Text
+from changemaker_core import Conflict, Text, Tx
 from changemaker_relay.models import RelayNote
 from changemaker_relay.queries import last_number
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from changemaker_core import Tx
-    from changemaker_relay.schemas import NoteIn
+from changemaker_relay.schemas import NoteIn
 
 PUBLISH: Final = "relay.publish"
 DELIVER: Final = "relay.deliver"

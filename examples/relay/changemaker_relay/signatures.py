@@ -9,7 +9,7 @@ from typing import Final
 #: Seconds by which the clocks of two sites may differ. A request that is repeated within them does
 #: nothing: each note is received once.
 FRESH: Final = 300
-PEER, DATE, SIGNATURE = "Relay-Peer", "Relay-Date", "Relay-Signature"
+PEER, DATE, SIGNATURE = HEADERS = ("Relay-Peer", "Relay-Date", "Relay-Signature")
 
 
 def sign(key: str, method: str, uri: str, peer: str, date: str, body: bytes) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from changemaker_influence.campaigns import services
 from changemaker_influence.campaigns.models import Campaign
 from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign, NewRecipient
-from changemaker_influence.campaigns.slugs import slugify
+from changemaker_influence.campaigns.slugs import slug_of
 
 if TYPE_CHECKING:
     from changemaker_core import Tx
@@ -104,7 +104,7 @@ def seed(tx: Tx) -> None:
 
 def _publish(tx: Tx, campaign: NewCampaign) -> str | None:
     """Return the id of the new campaign; ``None`` where it existed."""
-    if Campaign.select().where(Campaign.slug == slugify(campaign.title)).exists():
+    if Campaign.select().where(Campaign.slug == slug_of(campaign.title)).exists():
         return None
     created = services.create(tx, campaign)
     services.change(tx, created.id, CampaignChange(status="ACTIVE"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from peewee import fn
 
 from changemaker_core import Metric, Sample
@@ -9,21 +11,6 @@ from changemaker_influence.campaigns.models import EmailTally
 from changemaker_influence.directories.queries import lookup_counts
 from changemaker_influence.directories.services import COUNTED_SOURCES
 from changemaker_influence.emails.models import CampaignEmail
-
-
-def metrics() -> list[Metric]:
-    """Return the metrics of messages and of lookups."""
-    return [
-        Metric("cm_emails_sent_total", "Messages handed over to the mail server", read=_sent),
-        Metric("cm_emails_failed_total", "Messages that were not delivered", read=_failed),
-        Metric("cm_email_queue_depth", "Messages waiting to be sent", kind="gauge", read=_waiting),
-        Metric(
-            "cm_representative_lookups_total",
-            "Lookups of representatives, by the source of the result",
-            labels=("source",),
-            read=_lookups,
-        ),
-    ]
 
 
 def _sent() -> list[Sample]:
@@ -45,3 +32,16 @@ def _count(*status: str) -> float:
 def _lookups() -> list[Sample]:
     counts = {row.source: row.count for row in lookup_counts().all()}
     return [Sample(float(counts.get(source, 0)), {"source": source}) for source in COUNTED_SOURCES]
+
+
+METRICS: Final = (
+    Metric("cm_emails_sent_total", "Messages handed over to the mail server", read=_sent),
+    Metric("cm_emails_failed_total", "Messages that were not delivered", read=_failed),
+    Metric("cm_email_queue_depth", "Messages waiting to be sent", kind="gauge", read=_waiting),
+    Metric(
+        "cm_representative_lookups_total",
+        "Lookups of representatives, by the source of the result",
+        labels=("source",),
+        read=_lookups,
+    ),
+)

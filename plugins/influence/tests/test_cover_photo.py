@@ -8,6 +8,7 @@ import io
 import pytest
 from PIL import Image
 
+from changemaker_core import ImageUse
 from changemaker_influence.plugin import InfluencePlugin
 
 JPEG = {"Content-Type": "image/jpeg"}
@@ -20,7 +21,7 @@ def photo(colour: str = "green") -> bytes:
 
 
 def _in_use(site) -> list[str]:
-    (use,) = InfluencePlugin().cm_register_image_uses()
+    (use,) = [each for each in InfluencePlugin.contributes if isinstance(each, ImageUse)]
     return list(use.find(site))
 
 

@@ -10,7 +10,6 @@ from changemaker_core import (
     CursorQuery,
     Cursors,
     ListQuery,
-    NotFound,
     Paginated,
     endpoint,
     paginate,
@@ -187,9 +186,7 @@ class PublicCampaignResource:
     @endpoint(public=True, response=PublicCampaign, cache=queries.CACHE_SECONDS)
     async def on_get(self, req: Request, resp: Response, *, slug: str) -> PublicCampaign:
         """Return a published campaign."""
-        campaign = await self._site.db.one(queries.published_by_slug(slug=slug))
-        if campaign is None:
-            raise NotFound
+        campaign = await self._site.db.get(queries.published_by_slug(slug=slug))
         recipients: list[RecipientOut] = []
         if campaign.allow_custom_recipients:
             wanted = queries.custom_recipients(campaign_id=campaign.id)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import peewee
 
-from changemaker_core import Conflict, FieldError, Invalid, NotFound, Text, new_id
+from changemaker_core import Conflict, FieldError, Invalid, Text, new_id
 from changemaker_core.mail import HeaderInjection, InvalidAddress
 from changemaker_influence import states
 from changemaker_influence.addresses import canonical
 from changemaker_influence.campaigns import placeholders, queries
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient, EmailTally
 from changemaker_influence.campaigns.schemas import CampaignOut
-from changemaker_influence.campaigns.slugs import free_slug, slugify
+from changemaker_influence.campaigns.slugs import free_slug, slug_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,7 +69,7 @@ def change(tx: Tx, id: str, wanted: CampaignChange) -> CampaignOut:
     _check_placeholders(values)
     _check_status(now, after)
     if now.published_at is None:
-        if slugify(after["title"]) != slugify(now.title):
+        if slug_of(after["title"]) != slug_of(now.title):
             _with_free_slug(after["title"], lambda slug: _rename(tx, id, slug))
         if after["status"] == "ACTIVE":
             values["published_at"] = tx.now
@@ -119,11 +119,8 @@ def add_recipient(tx: Tx, campaign_id: str, new: NewRecipient) -> RecipientOut:
 
 
 def find(id: str) -> CampaignOut:
-    """Return the campaign, inside a unit of work. Raises ``NotFound``."""
-    found = queries.campaign_by_id(id=id).one()
-    if found is None:
-        raise NotFound
-    return found
+    """Return the campaign, inside a unit of work. Raises ``RowNotFound``."""
+    return queries.campaign_by_id(id=id).get()
 
 
 def _lock(id: str) -> CampaignOut:
@@ -141,7 +138,7 @@ def _with_free_slug(title: str, write: Callable[[str], bool]) -> str:
 
     Each failure is another transaction's success, so that rivals limit the attempts.
     """
-    slug = slugify(title)  # nearly always free, and then nothing is looked up
+    slug = slug_of(title)  # nearly always free, and then nothing is looked up
     for _ in range(SLUG_ATTEMPTS):
         if write(slug):
             return slug

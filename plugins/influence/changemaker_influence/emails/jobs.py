@@ -58,21 +58,19 @@ def delete_expired(run: JobRun) -> None:
     run.write(idempotency.delete_expired)
 
 
-def jobs() -> list[Job]:
-    """Return the jobs of influence."""
-    return [
-        Job(
-            services.SEND_EMAIL,
-            send_email,
-            queue=QUEUE,
-            retries=RetryPolicy(
-                initial=timedelta(minutes=1),
-                maximum=timedelta(hours=6),
-                deadline=timedelta(hours=24),
-            ),
-            on_unknown=on_unknown,
-            on_dead=on_dead,
-            hold_after=timedelta(hours=24),
+JOBS: Final = (
+    Job(
+        services.SEND_EMAIL,
+        send_email,
+        queue=QUEUE,
+        retries=RetryPolicy(
+            initial=timedelta(minutes=1),
+            maximum=timedelta(hours=6),
+            deadline=timedelta(hours=24),
         ),
-        Job("influence.delete_expired", delete_expired, schedule=Interval(timedelta(days=1))),
-    ]
+        on_unknown=on_unknown,
+        on_dead=on_dead,
+        hold_after=timedelta(hours=24),
+    ),
+    Job("influence.delete_expired", delete_expired, schedule=Interval(timedelta(days=1))),
+)

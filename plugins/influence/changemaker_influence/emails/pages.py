@@ -158,10 +158,7 @@ class CampaignPage:
         )
 
     async def _campaign(self, slug: str) -> PublishedCampaign:
-        campaign = await self._site.db.one(published_by_slug(slug=slug))
-        if campaign is None:
-            raise NotFound
-        return campaign
+        return await self._site.db.get(published_by_slug(slug=slug))
 
     def _closed(self, campaign: PublishedCampaign, status: int = 200) -> TemplateResponse:
         context = {"campaign": campaign, "reason": campaign.closed_reason(self._site.clock())}
