@@ -122,7 +122,10 @@ def check_models(site: Site) -> Iterator[Finding]:
     from changemaker_core.db.migrations.checking import problems_of
 
     for problem in problems_of(site.migration_folders(), site.models()):
+        plugin = site.loaded.plugin(problem.plugin)
         fix = "Report it to the authors of the plugin."
+        if plugin is not None and plugin.is_developed_here:
+            fix = f"Correct the plugin {problem.plugin}."
         yield Finding("warning", f"{problem.plugin}: {problem.text}", fix)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,9 @@ from changemaker_core.http.response import BODILESS
 from changemaker_core.plugin.errors import BootFailed, PluginConflict, PluginError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
+
+    import msgspec
 
     from changemaker_core.http.declarations import Route
     from changemaker_core.http.request import Send
@@ -36,7 +38,8 @@ class RouteInfo:
 
     ``plugin`` is the name of the plugin that contributes it. ``permission`` is ``None`` where the
     endpoint is public. ``max_body`` is the largest body in bytes; ``streams``: it is read as it
-    arrives. ``delivery``: the route's, for files.
+    arrives. ``delivery``: the route's, for files. ``form`` is the Struct of the form that it takes,
+    and ``responder`` the function as its author wrote it.
     """
 
     method: str
@@ -46,6 +49,8 @@ class RouteInfo:
     max_body: int
     streams: bool = False
     delivery: bool = False
+    form: type[msgspec.Struct] | None = None
+    responder: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
 
 
 def build_falcon_app(
@@ -91,7 +96,7 @@ def route_table(loaded: LoadedPlugins) -> list[RouteInfo]:
                 name, path = each.plugin.name, each.item.path
                 streams, delivery = spec.streams is not None, each.item.delivery
                 info = (method, path, name, spec.permission, most, streams, delivery)
-                found.append(RouteInfo(*info))
+                found.append(RouteInfo(*info, spec.form, responder))
     return found
 
 

@@ -29,7 +29,7 @@ from changemaker_core.plugin.errors import (
     exception_line,
     leave_out,
 )
-from changemaker_core.plugin.loaded import Skipped
+from changemaker_core.plugin.loaded import Skipped, is_installed
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -268,7 +268,7 @@ def from_list(classes: Sequence[type[Plugin]]) -> Found:
     return Found(tuple(c for c in candidates if c.name not in failed), skipped, tuple(problems))
 
 
-def import_class(candidate: Candidate) -> type[Plugin] | PluginError:
+def import_class(candidate: Candidate, *, development: bool) -> type[Plugin] | PluginError:
     """Return the plugin's class, or the problem with it."""
     if candidate.plugin_class is not None:
         return candidate.plugin_class
@@ -276,7 +276,8 @@ def import_class(candidate: Candidate) -> type[Plugin] | PluginError:
     try:
         found = candidate.entry_point.load()
     except (Exception, SystemExit) as error:
-        return _import_failed(candidate, error)
+        by_author = development or not is_installed(candidate.distribution)
+        return _import_failed(candidate, error, by_author)
     if isinstance(found, type) and issubclass(found, Plugin):
         return found
     problem = f"Its entry point {candidate.entry_point.value} is not a subclass of Plugin."
@@ -284,11 +285,14 @@ def import_class(candidate: Candidate) -> type[Plugin] | PluginError:
     return candidate.error(PluginInvalid, problem, fix)
 
 
-def _import_failed(candidate: Candidate, error: BaseException) -> PluginError:
+def _import_failed(candidate: Candidate, error: BaseException, by_author: bool) -> PluginError:
     problem = f"It cannot be imported: {exception_line(error)}."
     again = f"`pip install --upgrade --force-reinstall {candidate.distribution}`"
+    if by_author:
+        again = "Correct it"
     if isinstance(error, ModuleNotFoundError) and error.name:
-        again = f"Install the package of the module {error.name!r} (try `pip check`), or {again}"
+        instead = "correct the import" if by_author else again
+        again = f"Install the package of the module {error.name!r} (try `pip check`), or {instead}"
     failed = candidate.error(
         PluginImportFailed, problem, f"{again}, or {leave_out(candidate.name)}."
     )

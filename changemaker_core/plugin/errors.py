@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+import sys
 import traceback
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from changemaker_core.plugin.places import author_place
+from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,10 +117,23 @@ def leave_out(plugin: str) -> str:
     return f'leave it out with `deny = ["{plugin}"]` under [plugins] in changemaker.toml'
 
 
+#: What Python says of a keyword that a function does not take; from 3.13 on with a suggestion.
+_UNEXPECTED = re.compile(r"(\w+)(?:\.__init__)?\(\) got an unexpected keyword argument '(\w+)'")
+
+
+def _meant_keyword(error: BaseException) -> str:
+    """Return a suggestion for a misspelt keyword of one of core's public names."""
+    match = _UNEXPECTED.fullmatch(str(error)) if isinstance(error, TypeError) else None
+    core: Any = sys.modules["changemaker_core"]
+    if match is None or match[1] not in core.__all__:
+        return ""
+    return did_you_mean(match[2], inspect.signature(getattr(core, match[1])).parameters)
+
+
 def exception_line(error: BaseException, place: str = "") -> str:
     """Return ``ValueError: boom (plugin.py, line 12)``: an exception on one line, with the
     innermost line of an author's code that it passed; ``place`` where it passed none."""
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split()) + _meant_keyword(error)
     name = type(error).__name__
     line = f"{name}: {text}" if text else name
     if isinstance(error, SyntaxError):

@@ -132,8 +132,9 @@ class Hooks:
         return problems
 
     def implemented_by(self, plugin: LoadedPlugin) -> list[str]:
-        """Return the hooks that a plugin implements, sorted."""
-        return sorted(name for name in self.specs() if self._implementation(plugin, name))
+        """Return the hooks that a plugin implements, or contributes to by its manifest; sorted."""
+        declared = {hook for name, hook in self._declared if name == plugin.name}
+        return sorted({n for n in self.specs() if self._implementation(plugin, n)} | declared)
 
     def _implementation(self, plugin: LoadedPlugin, hook: str) -> pluggy.HookImpl | None:
         caller: pluggy.HookCaller = getattr(self._manager.hook, hook)

@@ -18,6 +18,17 @@ if TYPE_CHECKING:
 Status = Literal["loaded", "failed", "blocked", "denied", "not_allowed", "safe_mode"]
 
 
+def is_installed(distribution: str | None) -> bool:
+    """Return whether a distribution is installed, and not as editable: another wrote its code."""
+    if distribution is None:
+        return False
+    try:
+        written = metadata.distribution(distribution).read_text("direct_url.json")
+        return not json.loads(written or "{}").get("dir_info", {}).get("editable")
+    except (metadata.PackageNotFoundError, OSError, ValueError, AttributeError):
+        return True
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedPlugin:
     """A plugin that runs in this app. ``folder`` is its package's: templates, migrations, …
@@ -42,14 +53,7 @@ class LoadedPlugin:
     @property
     def is_developed_here(self) -> bool:
         """Whether its author runs the site: in development, editable, or not installed."""
-        if self.development or self.distribution is None:
-            return True
-        try:
-            written = metadata.distribution(self.distribution).read_text("direct_url.json")
-            direct = json.loads(written or "{}")
-            return bool(direct.get("dir_info", {}).get("editable"))
-        except (metadata.PackageNotFoundError, OSError, ValueError, AttributeError):
-            return False
+        return self.development or not is_installed(self.distribution)
 
     def is_mounted(self, only: Collection[str], except_: Collection[str]) -> bool:
         """Return whether a process with ``--only`` and ``--except`` serves this plugin.

@@ -191,7 +191,7 @@ class _Boot:
         self._each(self._register)
 
     def _instantiate(self, candidate: Candidate) -> None:
-        cls = discovery.import_class(candidate)
+        cls = discovery.import_class(candidate, development=self.config.development)
         if not isinstance(cls, PluginError) and (
             wrong := discovery.manifest_problem(candidate, cls)
         ):

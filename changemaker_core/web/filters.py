@@ -42,14 +42,24 @@ def for_locale(locale: Locale, time_zone: str) -> dict[str, Callable[..., Any]]:
     }
 
 
-def paragraphs(text: str) -> list[str]:
+class Paragraphs(list[str]):
+    """The paragraphs of a text: a list, which a template shows as ``<p>`` where it is printed."""
+
+    def __html__(self) -> Markup:
+        return Markup("\n").join(Markup("<p>{}</p>").format(breaks(each)) for each in self)
+
+    def __str__(self) -> str:
+        return "\n\n".join(self)
+
+
+def paragraphs(text: str) -> Paragraphs:
     """The blocks of a plain text that blank lines part.
 
     >>> paragraphs("One\\ntwo\\n\\n\\nThree")
     ['One\\ntwo', 'Three']
     """
     blocks = re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n"))
-    return [block.strip() for block in blocks if block.strip()]
+    return Paragraphs(block.strip() for block in blocks if block.strip())
 
 
 def breaks(text: str) -> Markup:

@@ -6,19 +6,24 @@ import re
 from collections import defaultdict
 from difflib import get_close_matches
 from functools import cache
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jinja2 import TemplateSyntaxError, meta, nodes
 
 from changemaker_core.text import did_you_mean
 from changemaker_core.web.sources.catalogues import placeholders
+from changemaker_core.web.sources.fields import MACROS, unknown_fields
 from changemaker_core.web.sources.problem import SourceProblem
+from changemaker_core.web.sources.texts import texts_of_template
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from jinja2 import Environment
+
+    from changemaker_core.web.sources.fields import FormFields
 
 #: What begins a form, makes it a POST, and ends it; the parts of a tag may be apart.
 _FORM_PART = re.compile(r"""<form\b|\bmethod=["']?post\b|</form>""", re.IGNORECASE)
@@ -77,12 +82,18 @@ class TemplateSources:
 
     ``environment`` finds them as pages do, in any package and with every override; ``static`` is
     called with each static file that a template names, and raises ``LookupError`` for one that is
-    absent.
+    absent. ``fields`` has the fields of the forms that a template may show.
     """
 
-    def __init__(self, environment: Environment, static: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        environment: Environment,
+        static: Callable[[str], object],
+        fields: Mapping[str, FormFields] = MappingProxyType({}),
+    ) -> None:
         self._environment = environment
         self._static = static
+        self._fields = fields
         self._names = frozenset(environment.list_templates())
         self._parsed = cache(self._parse)
         self._parsed_text = cache(self._parse_text)
@@ -98,6 +109,12 @@ class TemplateSources:
             found = sorted(set(self._found(parsed.tree, name)))
         for line, problem, fix in found:
             yield SourceProblem("error", owner, file, line, problem, fix)
+
+    def texts(self, name: str, file: Path) -> Iterator[tuple[str, str]]:
+        """Yield each text of a template that is to be translated, and its place."""
+        tree = self._parsed_text(name, file.read_text(encoding="utf-8")).tree
+        if tree is not None:
+            yield from texts_of_template(tree, file)
 
     def missing(self, name: str) -> str | None:
         """Return the problem with a template that code names; ``None`` where it exists."""
@@ -124,6 +141,8 @@ class TemplateSources:
         yield from self._imported_names(tree)
         yield from self._lost_blocks(tree, name)
         yield from _forms_without_token(tree)
+        if name in self._fields:
+            yield from unknown_fields(tree, self._fields[name], self._offered(MACROS) or {})
 
     def _unknown_operators(self, tree: Tree) -> Iterator[Found]:
         """Filters and tests that are not there. Jinja itself names only the first."""

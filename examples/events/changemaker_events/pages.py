@@ -114,7 +114,7 @@ class PeopleFile:
     async def on_get(self, req: cm.Request, resp: cm.Response, *, slug: str) -> cm.Streamed:
         """Send the list of people."""
         event = await req.site.db.get(queries.event(slug=slug))
-        people = req.site.db.stream(queries.people(event_id=event.id))
+        people = queries.people(event_id=event.id)
         columns = {
             cm.Text("Name"): "name",
             cm.Text("Email"): "email",

@@ -37,8 +37,6 @@ from changemaker_influence.emails.schemas import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from changemaker_core import Request, Response, Site, Streamed
     from changemaker_influence.emails.submission import Submissions
 
@@ -159,15 +157,13 @@ class CampaignEmailsResource:
     ) -> Streamed:
         """Return all of a campaign's messages as CSV; with ``excel``, as Excel opens it."""
         campaign = await self._db.read(find_campaign, id)
+        emails = emails_of_campaign(campaign_id=id, limit=None)
         name = f"{campaign.slug}.csv"
-        return csv_stream(self._all(id), _COLUMNS, download=name, for_excel=query.excel)
+        return csv_stream(emails, _COLUMNS, download=name, for_excel=query.excel)
 
     @endpoint(permission=permissions.READ_EMAILS, produces=_XLSX)
     async def on_get_xlsx(self, req: Request, resp: Response, *, id: str) -> Streamed:
         """Return all of a campaign's messages as an Excel file."""
         campaign = await self._db.read(find_campaign, id)
-        return xlsx_stream(self._all(id), _COLUMNS, download=f"{campaign.slug}.xlsx")
-
-    def _all(self, id: str) -> AsyncIterator[EmailOut]:
-        """Yield all messages of this moment, newest first."""
-        return self._db.stream(emails_of_campaign(campaign_id=id, limit=None))
+        emails = emails_of_campaign(campaign_id=id, limit=None)
+        return xlsx_stream(emails, _COLUMNS, download=f"{campaign.slug}.xlsx")
