@@ -127,7 +127,8 @@ def _meant_keyword(error: BaseException) -> str:
     core: Any = sys.modules["changemaker_core"]
     if match is None or match[1] not in core.__all__:
         return ""
-    return did_you_mean(match[2], inspect.signature(getattr(core, match[1])).parameters)
+    meant = did_you_mean(match[2], inspect.signature(getattr(core, match[1])).parameters)
+    return f".{meant}" if meant else ""
 
 
 def exception_line(error: BaseException, place: str = "") -> str:
