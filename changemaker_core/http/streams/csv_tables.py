@@ -23,7 +23,7 @@ from changemaker_core.http.streams.tables import BATCH, Table, in_batches, local
 if TYPE_CHECKING:
     from changemaker_core.http.request import Request
     from changemaker_core.http.streams.streamed import Header, Outlet, Streamed
-    from changemaker_core.http.streams.tables import Columns, Rows
+    from changemaker_core.http.streams.tables import Columns, Source
 
 CSV = "text/csv; charset=utf-8"
 #: What spreadsheets pass over in front of a formula: white space, and characters without a shape.
@@ -44,12 +44,16 @@ _FORMULA = re.compile(
 )
 
 
-def csv_stream(rows: Rows, columns: Columns, *, download: str, for_excel: bool = False) -> Streamed:
+def csv_stream(
+    rows: Source, columns: Columns, *, download: str, for_excel: bool = False
+) -> Streamed:
     """Return a CSV file to download, as a response; it is sent while ``rows`` are read.
 
-    ``rows`` is an iterable, async or not; ``columns`` maps headings, in order, to attributes of a
-    row or functions of it: ``{Text("Name"): "name", Text("Left"): lambda event: event.left}``.
+    ``rows`` is a compiled query, whose rows are read in one snapshot, or an iterable, async or not;
+    ``columns`` maps headings, in order, to attributes of a row or functions of it:
+    ``{Text("Name"): "name", Text("Left"): lambda event: event.left}``.
     Headings and cells that are ``Text`` are in the reader's language; moments are ISO 8601, in UTC.
+    Raises ``ValueError`` for a column that the rows of the query do not have.
 
     ``for_excel`` is for people who open it by a double click: with a byte order mark, with the
     separator of their language, and with moments in the site's time zone.
@@ -60,7 +64,7 @@ def csv_stream(rows: Rows, columns: Columns, *, download: str, for_excel: bool =
 class _Csv(Table):
     __slots__ = ("_for_excel",)
 
-    def __init__(self, rows: Rows, columns: Columns, download: str, *, for_excel: bool) -> None:
+    def __init__(self, rows: Source, columns: Columns, download: str, *, for_excel: bool) -> None:
         super().__init__(rows, columns, download)
         self._for_excel = for_excel
 

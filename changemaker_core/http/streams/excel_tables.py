@@ -23,7 +23,7 @@ from changemaker_core.http.streams.tables import BATCH, Table, in_batches, local
 if TYPE_CHECKING:
     from changemaker_core.http.request import Request
     from changemaker_core.http.streams.streamed import Header, Outlet, Streamed
-    from changemaker_core.http.streams.tables import Columns, Rows
+    from changemaker_core.http.streams.tables import Columns, Source
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #: Excel's limit, without the row of headings.
@@ -32,7 +32,7 @@ SHEET_ROWS = 1_048_575
 _writing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="xlsx")
 
 
-def xlsx_stream(rows: Rows, columns: Columns, *, download: str) -> Streamed:
+def xlsx_stream(rows: Source, columns: Columns, *, download: str) -> Streamed:
     """Return an Excel file to download, as a response, made of ``rows`` as by ``csv_stream``.
 
     Numbers, dates and moments (in the site's time zone) are typed cells. The file is made on disk,

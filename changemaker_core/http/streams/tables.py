@@ -8,8 +8,10 @@ from enum import Enum
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from changemaker_core.db import Bound
 from changemaker_core.http.streams.streamed import Streamed, close
-from changemaker_core.text import Text
+from changemaker_core.plugin.places import calling_place, located
+from changemaker_core.text import Text, did_you_mean
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from changemaker_core.http.streams.streamed import Header, Outlet
 
 Rows = Iterable[Any] | AsyncIterable[Any]
+#: A compiled query stands for its rows.
+Source = Rows | Bound[Any]
 #: What stands in a column, by its heading (text): the name of an attribute, or a function of a row.
 Columns = Mapping[Any, str | Callable[[Any], Any]]
 
@@ -29,17 +33,25 @@ BATCH = 200
 class Table(Streamed):
     """Rows and columns as one reader sees them."""
 
-    __slots__ = ("_columns", "_download", "_rows")
+    __slots__ = ("_columns", "_download", "_query", "_rows")
 
-    def __init__(self, rows: Rows, columns: Columns, download: str) -> None:
+    def __init__(self, rows: Source, columns: Columns, download: str) -> None:
         if not columns:
             raise ValueError("a table has columns")
-        self._rows = rows
+        self._query: Bound[Any] | None = None
+        self._rows: Rows = ()
+        if isinstance(rows, Bound):
+            _refuse_unknown(rows.query.row, columns)
+            self._query = rows
+        else:
+            self._rows = rows
         self._columns = columns
         self._download = download
 
     async def send(self, req: Request, headers: list[Header], outlet: Outlet) -> None:
         """Send the response to ``req``, and end the rows however that ends."""
+        if self._query is not None:
+            self._rows = req.site.db.stream(self._query)
         try:
             await self._send(req, headers, outlet)
         finally:
@@ -59,6 +71,16 @@ class Table(Streamed):
 
     def headings(self, req: Request) -> list[str]:
         return [str(_plain(heading, req)) for heading in self._columns]
+
+
+def _refuse_unknown(row: Any, columns: Columns) -> None:
+    """Raise ``ValueError`` for a column that rows of a type do not have, before one is sent."""
+    for column in columns.values():
+        name = column.partition(".")[0] if isinstance(column, str) else ""
+        if name and not hasattr(row, name):
+            known = [each for each in dir(row) if not each.startswith("_")]
+            problem = f"{row.__name__} has no {name!r} for a column.{did_you_mean(name, known)}"
+            raise ValueError(located(problem, calling_place()))
 
 
 def _plain(value: Any, req: Request) -> Any:

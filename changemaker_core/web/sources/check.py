@@ -12,12 +12,14 @@ from changemaker_core.web.folders import CORE, files_below, package_folders, sea
 from changemaker_core.web.languages import is_language
 from changemaker_core.web.sources.catalogues import parse
 from changemaker_core.web.sources.code import named_templates
+from changemaker_core.web.sources.fields import fields_of, forms_by_file
 from changemaker_core.web.sources.problem import SourceProblem
 from changemaker_core.web.sources.templates import TemplateSources
+from changemaker_core.web.sources.texts import texts_of_code, translated, untranslated
 from changemaker_core.web.templates import Templates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
     from changemaker_core.site import Site
@@ -30,7 +32,26 @@ def source_problems(site: Site) -> list[SourceProblem]:
 
     Nothing is rendered, and no database is needed.
     """
-    return [*_template_problems(site), *_catalogue_problems(site)]
+    packages = package_folders(site)
+    named = [
+        (owner, *each)
+        for owner, folder in packages.items()
+        if owner != CORE
+        for each in named_templates(folder)
+    ]
+    # Not the site's own: doctor's site may have been asked for them before its plugins were there.
+    static = StaticFiles(site)
+    by_template: dict[str, set[Path]] = {}
+    for _, file, _, name in named:
+        by_template.setdefault(name, set()).add(file)
+    fields = fields_of(by_template, forms_by_file(site))
+    sources = TemplateSources(Templates(site).environment("en"), static.url, fields)
+    return [
+        *_worker_problems(site, static),
+        *_template_problems(site, sources),
+        *_absent_templates(named, sources),
+        *_catalogue_problems(packages, sources),
+    ]
 
 
 def refuse_unsound(site: Site) -> None:
@@ -48,19 +69,19 @@ def refuse_unsound(site: Site) -> None:
         raise BootFailed(errors)
 
 
-def _template_problems(site: Site) -> Iterator[SourceProblem]:
-    # Not the site's own: doctor's site may have been asked for them before its plugins were there.
-    static = StaticFiles(site)
-    sources = TemplateSources(Templates(site).environment("en"), static.url)
-    yield from _worker_problems(site, static)
+def _template_problems(site: Site, sources: TemplateSources) -> Iterator[SourceProblem]:
     for owner, folder in search_folders(site, "templates").items():
         for name in files_below(folder):
             yield from sources.problems(owner, name, folder / name)
-    for owner, folder in package_folders(site).items():
-        for file, line, name in () if owner == CORE else named_templates(folder):
-            if (problem := sources.missing(name)) is not None:
-                fix = "Correct the name, or add the template."
-                yield SourceProblem("error", owner, file, line, problem, fix)
+
+
+def _absent_templates(
+    named: Iterable[tuple[str, Path, int, str]], sources: TemplateSources
+) -> Iterator[SourceProblem]:
+    for owner, file, line, name in named:
+        if (problem := sources.missing(name)) is not None:
+            fix = "Correct the name, or add the template."
+            yield SourceProblem("error", owner, file, line, problem, fix)
 
 
 def _worker_problems(site: Site, static: StaticFiles) -> Iterator[SourceProblem]:
@@ -73,13 +94,36 @@ def _worker_problems(site: Site, static: StaticFiles) -> Iterator[SourceProblem]
                 yield SourceProblem("error", plugin.name, plugin.folder, 0, problem, fix)
 
 
-def _catalogue_problems(site: Site) -> Iterator[SourceProblem]:
-    for owner, folder in package_folders(site).items():
+def _catalogue_problems(
+    packages: Mapping[str, Path], sources: TemplateSources
+) -> Iterator[SourceProblem]:
+    for owner, folder in packages.items():
+        sound = []
         for file in sorted(folder.glob("locale/*/LC_MESSAGES/*.po")):
             if (problem := _misplaced(owner, file)) is not None:
                 yield SourceProblem("warning", owner, file, 0, *problem)
             else:
                 yield from parse(owner, file)[1]
+                sound.append(file)
+        if sound and owner != CORE:  # core's own is complete: a test of this project
+            texts = _texts(folder, sources)
+            for file in sound:
+                below = file.relative_to(folder).with_name(f"{CORE}.po")
+                elsewhere = packages[CORE] / below
+                known = translated(CORE, elsewhere) if elsewhere.is_file() else None
+                yield from untranslated(owner, file, texts, known or frozenset())
+
+
+def _texts(folder: Path, sources: TemplateSources) -> dict[str, str]:
+    """Return the texts of a package's code and templates, each with the place that comes first."""
+    found: dict[str, str] = {}
+    templates = folder / "templates"
+    in_templates = (
+        each for name in files_below(templates) for each in sources.texts(name, templates / name)
+    )
+    for text, place in (*texts_of_code(folder), *in_templates):
+        found.setdefault(text, place)
+    return found
 
 
 def _misplaced(owner: str, file: Path) -> tuple[str, str] | None:
