@@ -6,8 +6,9 @@ import contextlib
 import os
 import re
 import secrets
+import threading
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email import message_from_binary_file
 from email.policy import SMTPUTF8
 from typing import TYPE_CHECKING
@@ -41,6 +42,8 @@ class FolderTransport:
     def __init__(self, folder: Path, mail_from: Address) -> None:
         self.folder = folder
         self.mail_from = mail_from
+        self._last = datetime.min.replace(tzinfo=UTC)
+        self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def session(self) -> Iterator[FolderSession]:
@@ -51,7 +54,7 @@ class FolderTransport:
         """Do nothing: no connection is open."""
 
     def messages(self, limit: int = 100, offset: int = 0) -> list[StoredMail]:
-        """Return the stored messages, newest first."""
+        """Return the stored messages, the last one sent first."""
         newest = sorted((path.stem for path in self.folder.glob("*.eml")), reverse=True)
         return [self._summary(name) for name in newest[offset : offset + limit]]
 
@@ -68,7 +71,7 @@ class FolderTransport:
     def store(self, body: bytes) -> None:
         """Write one message. Raises ``OSError``; then no file was written."""
         private_folder(self.folder)
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(4)}"
+        name = f"{self._next_moment():%Y%m%dT%H%M%S%fZ}-{secrets.token_hex(4)}"
         draft = self.folder / f"{name}.part"
         try:
             with draft.open("xb") as file:
@@ -79,6 +82,12 @@ class FolderTransport:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
+
+    def _next_moment(self) -> datetime:
+        """Return the time, later than that of the last message: names sort as they were sent."""
+        with self._lock:
+            self._last = max(datetime.now(UTC), self._last + timedelta(microseconds=1))
+            return self._last
 
     def _summary(self, name: str) -> StoredMail:
         email = self.read(name)

@@ -50,7 +50,8 @@ class TemplateResponse:
     Without a ``status`` it is 200, and 422 for a page that shows a form with errors: a ``Form`` in
     its context. ``metadata`` is what search engines and previews of links show of it.
 
-    >>> TemplateResponse("petitions/list.html", {"petitions": []})
+    >>> TemplateResponse("petitions/list.html", {"petitions": []}).template
+    'petitions/list.html'
     """
 
     template: str

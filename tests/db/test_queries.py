@@ -22,6 +22,7 @@ from changemaker_core.db import (
     NaiveDatetime,
     Query,
     QueryRefused,
+    RowNotFound,
     UtcField,
     UUIDField,
     compiled,
@@ -236,7 +237,16 @@ def table(make_tables, database):
 async def test_one_all_and_count(database, table):
     ids = table(5)
     assert await database.one(things(ids=[ids[2]])) == (await database.all(things()))[2]
+    assert await database.get(things(ids=[ids[2]])) == (await database.all(things()))[2]
     assert await database.one(things(ids=[])) is None
+    absent = things(ids=[])
+    for call in (
+        database.get(absent),
+        database.read(absent.get),
+        asyncio.to_thread(database.sync.get, absent),
+    ):
+        with pytest.raises(RowNotFound, match="things found no row"):
+            await call
     assert await database.one(things(ids=[new_id()])) is None
     assert await database.count(things(limit=2)) == 5
     assert await database.count(things(), limit=3) == 4

@@ -1,11 +1,19 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING
 
 import pytest
 
-from changemaker_core.mail import Address, FolderTransport, Refused, SmtpTransport, open_transport
+from changemaker_core.mail import (
+    Address,
+    FolderTransport,
+    Refused,
+    SmtpTransport,
+    folder,
+    open_transport,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +40,23 @@ def test_messages_are_listed_newest_first_and_read(
     assert newest.sent_at >= oldest.sent_at
     assert transport.read(newest.id)["From"] == "Changemaker <site@example.org>"
     assert [mail.id for mail in transport.messages(limit=1, offset=1)] == [oldest.id]
+
+
+def test_messages_of_a_clock_that_goes_back_are_in_order_of_sending(
+    transport: FolderTransport, message: Callable[..., Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Back(datetime):
+        left = 3
+
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:
+            cls.left -= 1
+            return datetime(2026, 5, 1 + cls.left, tzinfo=tz)
+
+    monkeypatch.setattr(folder, "datetime", Back)
+    for number in range(3):
+        transport.store(message(subject=f"{number}").as_bytes(transport.mail_from))
+    assert [mail.subject for mail in transport.messages()] == ["2", "1", "0"]
 
 
 def test_nothing_is_written_with_the_envelope(

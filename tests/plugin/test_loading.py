@@ -317,6 +317,48 @@ def test_a_hook_that_takes_the_site_is_called_once_and_its_result_kept(shelf: Sh
     assert shelf.ran().count("called") == 1
 
 
+def test_what_a_manifest_lists_goes_to_the_hook_of_its_class(shelf: Shelf) -> None:
+    routes = """
+    contributes = (Route("/a", object()), Job("parks.tidy", print))
+    @hookimpl
+    def cm_register_routes(self): return [Route("/b", object())]
+    """
+    shelf.plugin("parks", routes)
+    loaded = shelf.load()
+    assert [each.item.path for each in loaded.contributions(ROUTES)] == ["/a", "/b"]
+    parks = loaded.plugin("parks")
+    assert parks is not None
+    assert [job.name for job in loaded.contributed_by(parks)["jobs"]] == ["parks.tidy"]
+    assert loaded.hooks.implemented_by(parks) == ["cm_register_jobs", "cm_register_routes"]
+
+
+def test_what_two_hooks_would_take_is_listed_by_neither(shelf: Shelf) -> None:
+    offers = "@hookspec\ndef media_register_rights(site) -> list[Permission]: ..."
+    shelf.plugin("media", hookspecs=offers)
+    shelf.plugin("parks", "contributes = [Permission('parks.read', 'x')]")
+    problem = shelf.only_problem(PluginInvalid)
+    assert "which cm_register_permissions and media_register_rights take" in problem.problem
+    assert "plugin.py, line" in problem.problem
+
+
+def test_a_manifest_lists_items_of_another_plugins_hook(shelf: Shelf) -> None:
+    offers = """
+    from dataclasses import dataclass
+    @dataclass(frozen=True)
+    class Store:
+        name: str
+    STORES = Kind("media_register_stores", Store, named("store", "."))
+    @hookspec
+    def media_register_stores(site) -> list[Store]: ...
+    """
+    shelf.plugin("media", hookspecs=offers)
+    head = "from changemaker_media.hookspecs import Store"
+    body = "requires = ('media',)\ncontributes = (Store('parks.disk'),)"
+    shelf.plugin("parks", body, head=head)
+    (found,) = shelf.load().call_hook("media_register_stores", site=None)
+    assert (found.item.name, found.plugin.name) == ("parks.disk", "parks")
+
+
 def test_other_hooks_are_left_to_their_owners(shelf: Shelf) -> None:
     shelf.plugin("media", hookspecs=OFFERS)
     shelf.plugin("parks", "@hookimpl\ndef media_register_sizes(self): return None")

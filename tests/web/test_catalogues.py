@@ -20,7 +20,8 @@ PACKAGES = {
     "core": ROOT / "changemaker_core",
     **{
         folder.name.removeprefix("changemaker_"): folder
-        for folder in sorted(ROOT.glob("plugins/*/changemaker_*"))
+        for kind in ("plugins", "examples")
+        for folder in sorted(ROOT.glob(f"{kind}/*/changemaker_*"))
         if (folder / "locale").is_dir()  # the deploy tool speaks English only
     },
 }

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from msgspec import Meta
 
 from changemaker_core.text import Text
-from changemaker_core.web import Form
+from changemaker_core.web import Form, TemplateResponse
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,13 @@ def no_errors(struct: type[Any], data: Mapping[str, Any]) -> dict[str, list[str]
 
 def two_errors(struct: type[Any], data: Mapping[str, Any]) -> dict[str, list[str]]:
     return {"name": [Text("Too long.")], "topics[1]": [Text("Unknown.")]}
+
+
+@pytest.mark.parametrize(("errors", "shows"), [({}, False), ({"name": ["Too long."]}, True)])
+def test_a_page_knows_whether_it_shows_errors(errors: dict[str, list[str]], shows: bool) -> None:
+    form: Form[Petition] = Form({}, errors=errors)
+    assert TemplateResponse("page.html", {"form": form, "names": ["Ada"]}).shows_errors() is shows
+    assert not TemplateResponse("page.html", {"form": None}).shows_errors()
 
 
 def test_a_good_form_is_a_value() -> None:

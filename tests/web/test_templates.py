@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from jinja2 import UndefinedError
 
+from changemaker_core import text
 from changemaker_core.web import filters, languages, pages
 from changemaker_core.web.languages import regional_locale
 
@@ -201,7 +202,13 @@ def test_dates_are_in_the_reader_s_language_and_the_site_s_zone(
     assert own["date"](date(2026, 7, 1)) == own["date"](noon)
 
 
-@pytest.mark.parametrize("module", [filters, languages, pages])
+def test_paragraphs_that_are_printed_are_escaped_paragraphs() -> None:
+    found = filters.paragraphs("<b>One\ntwo\n\nThree")
+    assert found.__html__() == "<p>&lt;b&gt;One<br>two</p>\n<p>Three</p>"
+    assert str(found) == "<b>One\ntwo\n\nThree"
+
+
+@pytest.mark.parametrize("module", [filters, languages, pages, text])
 def test_the_examples_in_docstrings_are_true(module: Any) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0

@@ -249,8 +249,7 @@ class JobRun:
             if sent is not None:
                 sent(tx)
 
-        locale = message.locale or self.site.config.default_locale
-        message = message.translated(partial(self.site.translations.translate, locale=locale))
+        message = message.translated(partial(self._translate, message.locale))
         with self.site.mail.session() as session:
             try:
                 session.send_envelope(message)
@@ -273,6 +272,10 @@ class JobRun:
                 self.unknown(error, counted(unknown, error, self._job.on_unknown))
             else:
                 self.done(succeeded)
+
+    def _translate(self, locale: str | None, text: str) -> str:
+        site = self.site
+        return site.translations.translate(text, locale or site.config.default_locale)
 
     def progress(self, done: int, total: int | None = None, note: str = "") -> None:
         """Report how far the job is, for ``GET /api/jobs``: ``done`` of ``total``, in any unit.

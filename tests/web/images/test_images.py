@@ -56,6 +56,23 @@ def opened(images: Images, path: str, file: str = "") -> Image.Image:
     return Image.open(io.BytesIO(stored(images, path, file)))
 
 
+async def test_an_upload_is_read(images: Images) -> None:
+    class Sent:
+        async def read(self) -> bytes:
+            return picture()
+
+    class Lost:
+        async def read(self) -> bytes:
+            raise OSError("the disk is gone")
+
+    path = await images.add("garden", Sent())
+    assert path == images.add_now("garden", picture())
+    for _ in range(store.AT_ONCE + store.WAITING + 1):
+        with pytest.raises(OSError, match="the disk is gone"):
+            await images.add("garden", Lost())  # and holds no place
+    images.close()
+
+
 def test_an_image_is_stored_in_each_width_that_it_has(images: Images) -> None:
     path = images.add_now("garden", picture())
     parsed = ImagePath.parse(path)
