@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 import peewee
 import pytest
@@ -15,6 +17,7 @@ from changemaker_core.db import (
     UUIDField,
     compiled,
     new_id,
+    read_tags,
     utcnow,
 )
 
@@ -83,6 +86,40 @@ async def test_a_struct_is_stored_and_selected(database, make_tables):
     update = Book.update(change).where(Book.id == id)
     assert await database.write(lambda tx: update.execute()) == 1
     assert await database.one(books()) == msgspec.structs.replace(expected, tags=[Tag("old")])
+
+
+class ShelfOut(msgspec.Struct, frozen=True):
+    room: str
+    books: int
+    oldest: datetime | None
+
+
+@compiled(ShelfOut)
+def shelves() -> Query:
+    mine = Book.select().where(Book.shelf == Shelf.id)
+    oldest = mine.select(peewee.fn.MIN(Book.bought_at))
+    return Shelf.select_for(ShelfOut, books=mine.select(peewee.fn.COUNT(Book.id)), oldest=oldest)
+
+
+async def test_a_subquery_about_each_row_is_an_expression(database, make_tables):
+    make_tables(Shelf, Book)
+    shelf, now = new_id(), utcnow()
+
+    def write(tx, books):
+        Shelf.insert_many([{"id": shelf, "room": "north"}]).on_conflict_ignore().execute()
+        for number in range(books):
+            title = f"Trees {number}"
+            Book.insert(title=title, shelf=shelf, bought_at=now, tags=[]).execute()
+
+    await database.write(write, 0)
+    assert await database.all(shelves()) == [ShelfOut("north", 0, None)]
+    await database.write(write, 2)
+    assert await database.all(shelves()) == [ShelfOut("north", 2, now)]
+    tags: set[str] = set()
+    token = read_tags.set(tags)
+    await database.all(shelves())
+    read_tags.reset(token)
+    assert {Shelf._meta.table_name, Book._meta.table_name} <= tags
 
 
 class Wrong(msgspec.Struct):

@@ -118,7 +118,7 @@ def _check_complete(struct: type[msgspec.Struct], selected: Collection[str]) -> 
 
 def _names(column: Any) -> list[str]:
     """Return the names that a selected column may have in a Struct."""
-    if column.is_alias():
+    if column.is_alias() or (isinstance(column, peewee.SelectBase) and column._alias):
         return [column._alias]
     node = column.unwrap()
     if isinstance(node, peewee.ForeignKeyField):
