@@ -14,7 +14,7 @@ from changemaker_core.cache import CompleteResponse
 from changemaker_core.http import falcon_bridge
 from changemaker_core.http.declarations import ROUTES
 from changemaker_core.http.endpoint import declared
-from changemaker_core.http.endpoint.checks import responders_of
+from changemaker_core.http.endpoint.checks import problems_of_route, responders_of
 from changemaker_core.http.endpoint.guard import Guards
 from changemaker_core.http.request import SCOPE_KEY, Request, Response
 from changemaker_core.http.response import BODILESS
@@ -86,12 +86,15 @@ def mounted(
 
 
 def route_table(loaded: LoadedPlugins) -> list[RouteInfo]:
-    """Describe every method of every route, whose declarations have been checked."""
+    """Describe every method of every route. Those that ``misdeclared`` reports are left out."""
     found = []
     for each in loaded.contributions(ROUTES):
+        config = loaded.config_for(each.plugin)
+        if any(problems_of_route(each, config)):
+            continue  # doctor looks at a site with such a route, too
         for method, responder in responders_of(each.item).items():
             if (declaration := declared(responder)) is not None:
-                spec = declaration.resolve(loaded.config_for(each.plugin))
+                spec = declaration.resolve(config)
                 most = spec.max_body or loaded.config.max_body_bytes
                 name, path = each.plugin.name, each.item.path
                 streams, delivery = spec.streams is not None, each.item.delivery

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from changemaker_core import Plugin, PluginInfo, Route, RouteInfo, endpoint, hookimpl
 from changemaker_core.app import create_app
+from changemaker_core.plugin import manager
 from changemaker_core.plugin.errors import BootFailed, PluginConflict, PluginInvalid
+from changemaker_core.site import core
+from changemaker_core.testing import source_problems
 from changemaker_core.testing.fixtures.site import client_of
 
 pytestmark = pytest.mark.database("sqlite")
@@ -115,3 +119,21 @@ def test_a_site_lists_its_plugins_and_every_method_of_every_route(make_site):
     assert "operations" in {each.plugin for each in site.routes()}
     assert site.plugins()[-1] == PluginInfo("letters", None, None, core=False)
     assert all(each.core for each in site.plugins()[:-1])
+
+
+def test_a_form_is_listed_and_a_route_that_is_reported_is_left_out(make_config, make_site):
+    class Note(msgspec.Struct):
+        text: str
+
+    class Notes:
+        @endpoint(public=True, form=Note)
+        async def on_post(self, req, resp, *, form):
+            return {}
+
+    mute = plugin("mute", Route("/mute", Silent()), Route("/notes", Notes()))
+    site = make_site()
+    found = manager.survey([mute], make_config(), site, core=core())
+    assert [type(problem) for problem in found.problems] == [PluginInvalid]
+    (route,) = [each for each in site.routes() if each.plugin == "mute"]
+    assert (route.path, route.form, route.responder.__name__) == ("/notes", Note, "on_post")
+    assert [each for each in source_problems(site) if each.owner == "mute"] == []

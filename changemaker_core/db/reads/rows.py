@@ -118,14 +118,19 @@ def _check_complete(struct: type[msgspec.Struct], selected: Collection[str]) -> 
 
 def _names(column: Any) -> list[str]:
     """Return the names that a selected column may have in a Struct."""
-    if column.is_alias() or (isinstance(column, peewee.SelectBase) and column._alias):
-        return [column._alias]
+    # A subquery has its alias itself; any other expression is wrapped in one.
+    if column.is_alias() or (isinstance(column, peewee.SelectBase) and _alias_of(column)):
+        return [_alias_of(column)]
     node = column.unwrap()
     if isinstance(node, peewee.ForeignKeyField):
         return [node.object_id_name, node.name]
     if isinstance(node, (peewee.Field, peewee.Column)):
         return [node.name]
     raise QueryRefused(f"{node!r} is selected without a name; add .alias(…)")
+
+
+def _alias_of(column: Any) -> str:
+    return str(column._alias or "")
 
 
 def _converter(column: Any, annotation: Any, dialect: Dialect) -> Converter | None:

@@ -43,7 +43,9 @@ def misdeclared(loaded: LoadedPlugins, permissions: Collection[str] | None) -> l
     found = [
         contributed.plugin.error(PluginInvalid, *each)
         for contributed in routes
-        for each in _of_route(contributed, loaded.config_for(contributed.plugin), permissions)
+        for each in problems_of_route(
+            contributed, loaded.config_for(contributed.plugin), permissions
+        )
     ]
     tables = [
         plugin.error(PluginInvalid, *each)
@@ -60,9 +62,10 @@ def _of_plugin(instance: Any, has_routes: bool) -> Iterator[Found]:
         yield problem, "Remove it, or register the routes whose responders raise these exceptions."
 
 
-def _of_route(
-    contributed: Contribution[Route], config: Any, permissions: Collection[str] | None
+def problems_of_route(
+    contributed: Contribution[Route], config: Any, permissions: Collection[str] | None = None
 ) -> Iterator[Found]:
+    """Yield what is wrong with the declarations of a route; of its permissions, where known."""
     route = contributed.item
     yield from table_problems(route.resource)
     try:
