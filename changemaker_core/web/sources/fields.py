@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from changemaker_core.site import Site
-    from changemaker_core.web.sources.templates import Found, Tree
+    from changemaker_core.web.sources.tree import Found, Tree
 
 #: Where core's macros of fields are.
 MACROS: Final = "macros/forms.html"

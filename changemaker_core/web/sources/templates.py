@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from difflib import get_close_matches
 from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from jinja2 import TemplateSyntaxError, meta, nodes
 
@@ -16,6 +15,7 @@ from changemaker_core.web.sources.catalogues import placeholders
 from changemaker_core.web.sources.fields import MACROS, unknown_fields
 from changemaker_core.web.sources.problem import SourceProblem
 from changemaker_core.web.sources.texts import texts_of_template
+from changemaker_core.web.sources.tree import Found, Tree
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -27,26 +27,6 @@ if TYPE_CHECKING:
 
 #: What begins a form, makes it a POST, and ends it; the parts of a tag may be apart.
 _FORM_PART = re.compile(r"""<form\b|\bmethod=["']?post\b|</form>""", re.IGNORECASE)
-
-#: A line, what is wrong there, and what to do about it.
-Found = tuple[int, str, str]
-
-
-class Tree:
-    """A template's syntax tree, walked once: its nodes by their class."""
-
-    def __init__(self, root: nodes.Template) -> None:
-        self.root = root
-        self._by_kind: dict[type[nodes.Node], list[Any]] = defaultdict(list)
-        waiting: list[nodes.Node] = [root]
-        while waiting:
-            node = waiting.pop()
-            self._by_kind[type(node)].append(node)
-            waiting.extend(node.iter_child_nodes())
-
-    def all(self, *kinds: type[nodes.Node]) -> list[Any]:
-        """Return every node of these classes."""
-        return [node for kind in kinds for node in self._by_kind[kind]]
 
 
 class Parsed(NamedTuple):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from changemaker_core.web.sources.templates import Tree
+    from changemaker_core.web.sources.tree import Tree
 
 #: How many of the texts that lack a translation are named.
 NAMED: Final = 10
