@@ -142,6 +142,7 @@ REPRESENTATIVES: list[dict[str, Any]] = [
 for person in REPRESENTATIVES:
     written = person["can_email"]
     person["mailto"] = f"mailto:{person['email']}?subject=Route%2042" if written else None
+    person["to_copy"] = None
     person["calls"] = [(office, tel(office["tel"])) for office in person["offices"]]
 LOOKUP = {
     "postal_code": "L5G 4L3",

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from csv import DictReader
 from pathlib import Path
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from changemaker_influence.emails.links import mailto
+from changemaker_influence.emails.links import LONGEST_MAILTO, mailto, mailto_or_copy
 from changemaker_influence.emails.qr import qr_svg
 from changemaker_influence.emails.telephone import tel
 
@@ -74,3 +75,26 @@ def test_a_mailto_link_is_encoded_and_its_lines_end_as_in_a_mail():
     assert mailto("a.b@example.ca", "Buses & trams", "One\ntwo") == (
         "mailto:a.b@example.ca?subject=Buses%20%26%20trams&body=One%0D%0Atwo"
     )
+
+
+def test_an_address_adds_nothing_to_a_mailto_link():
+    """Whatever it has in its local part, and however many."""
+    for address in ("rep?bcc=x@evil.example", "a&body=b#c@evil.example", "50%25@evil.example"):
+        link = mailto(address)
+        assert unquote(link) == f"mailto:{address}"
+        assert not set("?&#") & set(link)
+    assert mailto("zoé@example.ca") == "mailto:zo%C3%A9@example.ca"
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "\n"])
+def test_a_message_that_is_too_long_for_a_link_is_copied(letter):
+    subject, address = "Buses", "mp@example.ca"
+    longest = ""
+    while len(mailto(address, subject, longest + letter)) <= LONGEST_MAILTO:
+        longest += letter
+    assert mailto_or_copy(address, subject, longest) == (mailto(address, subject, longest), None)
+    body = longest + letter * 7_000
+    link, to_copy = mailto_or_copy(address, subject, body)
+    assert (link, to_copy) == (f"mailto:{address}?subject={subject}", body)
+    link, to_copy = mailto_or_copy(address, "é" * 400, body)
+    assert (link, to_copy) == (f"mailto:{address}", "é" * 400 + "\n\n" + body)

@@ -91,6 +91,30 @@ async def test_the_mailto_message_is_filled_in(visit):
         assert "mailto:" not in page.text
 
 
+async def test_a_message_that_is_too_long_for_a_link_is_there_to_copy(visit):
+    async with visit() as v:
+        body = "Dear {recipient_name},\n\n" + "Please <act>. " * 500
+        campaign = await v.campaign(email_body=body)
+        page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=l5g+4l3")
+        assert "body=" not in page.text
+        links = re.findall(r'href="(mailto:[^"]+)"', page.text)
+        assert links
+        assert max(map(len, links)) <= 1_800
+        letters = re.findall(
+            r"<textarea[^>]* readonly [^>]*>\n(.*?)</textarea>", page.text, re.DOTALL
+        )
+        assert len(letters) == len(links)
+        assert any(
+            html.unescape(letter) == body.replace("{recipient_name}", "Avery Tremblay-Sample")
+            for letter in letters
+        )
+        assert "influence/copy." in page.text
+        french = await v.client.get(
+            f"/campaigns/{campaign['slug']}?postal_code=l5g+4l3", headers={"Accept-Language": "fr"}
+        )
+        assert "Il est trop long pour le lien" in french.text
+
+
 async def test_a_rejected_form_keeps_its_values_and_shows_errors(visit):
     async with visit() as v:
         campaign = await v.campaign()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from changemaker_core.mail import Address, Message
+from changemaker_influence.emails.links import mailto
 from changemaker_influence.emails.queries import EmailToSend
 from changemaker_influence.emails.services import filled
 
@@ -27,6 +28,7 @@ def compose(site: Site, email: EmailToSend) -> Message:
         "sender": {
             "name": email.sender_name,
             "email": email.sender_email,
+            "mailto": mailto(email.sender_email),
             "postal_code": email.postal_code,
         },
         "recipient": {"name": email.recipient_name, "elected_office": email.recipient_office},

@@ -305,12 +305,13 @@ def _lookup(
 def _person(
     campaign: PublishedCampaign, person: Representative, preview: MessagePreview
 ) -> dict[str, Any]:
-    mailto = None
+    mailto = to_copy = None
     if person.email is not None and campaign.allow_mailto_link:
-        mailto = preview.mailto(person.email, person.name)
+        mailto, to_copy = preview.mailto(person.email, person.name)
     return {
         **msgspec.structs.asdict(person),
         "key": person.key,
         "mailto": mailto,
+        "to_copy": to_copy,
         "calls": [(each, tel(each.tel)) for each in person.offices if each.tel],
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from changemaker_core import Text
 from changemaker_influence.campaigns.placeholders import fill
-from changemaker_influence.emails.links import mailto
+from changemaker_influence.emails.links import mailto_or_copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -52,10 +52,11 @@ class MessagePreview:
         """What tells this message from another one of the same campaign."""
         return digest_of(self.campaign)
 
-    def mailto(self, email: str, name: str) -> str:
-        """Return the link that opens the message to ``email`` in the visitor's email app."""
+    def mailto(self, email: str, name: str) -> tuple[str, str | None]:
+        """Return the link that opens the message to ``email`` in the visitor's email app, and the
+        text to copy where the link cannot have it."""
         subject = self._filled(self.campaign.email_subject, name)
-        return mailto(email, subject, self._filled(self.campaign.email_body, name))
+        return mailto_or_copy(email, subject, self._filled(self.campaign.email_body, name))
 
     def _text(self, text: str) -> str:
         only = self.recipients[0] if len(self.recipients) == 1 else None

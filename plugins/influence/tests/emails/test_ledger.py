@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import timedelta
 from typing import ClassVar
+from urllib.parse import unquote
 
 import pytest
 
@@ -81,6 +83,28 @@ async def test_the_mail_has_its_headers_and_both_parts(mailing, smtp_server):
         assert "please act on clean water" in text.get_content()
         assert row.status == "SENT"
         assert row.sending_at <= row.sent_at
+
+
+async def test_a_reply_goes_to_the_sender_alone(mailing, smtp_server):
+    """Whatever their address contains; and to a server that does not know its letters."""
+    smtp_server.smtputf8 = False
+    async with mailing() as v:
+        campaign = await v.campaign()
+        for sender in ("rep?bcc=x@evil.example", "zoé@example.org", "anna@faß.example"):
+            assert (await v.send(campaign, sender_email=sender)).status_code == 202
+        await v.run_jobs()
+    letters = {}
+    for received in smtp_server.received:
+        text, html = (part.get_content() for part in received.email.iter_parts())
+        (link,) = re.findall(r'href="(mailto:[^"]*)"', html)
+        reply_to = received.email["Reply-To"]
+        letters[link] = reply_to and reply_to.addresses[0].addr_spec
+        assert unquote(link.removeprefix("mailto:")) in text
+    assert letters == {
+        "mailto:rep%3Fbcc%3Dx@evil.example": "rep?bcc=x@evil.example",
+        "mailto:zo%C3%A9@example.org": None,
+        "mailto:anna@xn--fa-hia.example": "anna@xn--fa-hia.example",
+    }
 
 
 async def test_a_server_that_refuses_the_site_holds_the_mail_and_fails_no_message(
