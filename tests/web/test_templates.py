@@ -160,7 +160,12 @@ def test_the_page_refreshes_itself_until_all_is_settled(
 
 MAIL: dict[str, Any] = {
     "campaign": {"slug": "parks", "title": "Parks & paths"},
-    "sender": {"name": "Ada <A>", "email": "ada@example.org", "postal_code": "K1A 0A1"},
+    "sender": {
+        "name": "Ada <A>",
+        "email": "ada@example.org",
+        "mailto": "mailto:ada@example.org",
+        "postal_code": "K1A 0A1",
+    },
     "recipient": {"name": "Sam Sample", "elected_office": "MP"},
     "body": "Please keep\nthe <park>.\n\nThank you",
 }
