@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 import peewee
+from msgspec import to_builtins
 
 from changemaker_core.db.context import require_unit
 from changemaker_core.db.errors import InvalidId, MomentOutOfRange, NaiveDatetime, QueryRefused
@@ -26,6 +27,8 @@ else:
             return cls
 
 
+#: The length of ``2026-01-01T00:00:00Z``; msgspec writes microseconds, six digits, only where any.
+_WHOLE_SECOND = 20
 _CANONICAL = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -103,6 +106,10 @@ class UtcField(Field[V]):
     @staticmethod  # the same for every column, so that an argument of two is converted once
     def db_value(value: Any) -> Any:
         """Return text that both databases understand; nodes of a query as they are."""
+        if type(value) is datetime and value.tzinfo is UTC:
+            # PERF: as utc_text does, in a third of the time; nearly every value takes this way.
+            text = to_builtins(value)
+            return text[:-1] + ("+00:00" if len(text) > _WHOLE_SECOND else ".000000+00:00")
         if isinstance(value, str):
             value = datetime.fromisoformat(value)
         return value if isinstance(value, peewee.Node) else utc_text(value)

@@ -75,10 +75,10 @@ def _lines(
     bulk: BulkInsert, rows: Iterable[Sequence[Any]], *, numbered: bool = False
 ) -> Iterator[str]:
     """Yield each row as a line of ``COPY``'s text format."""
-    for values in bulk.values(rows):
+    for number, values in enumerate(bulk.values(rows), 1):
         cells = [_TEXT.get(type(value), _other)(value) for value in values]
         if numbered:
-            cells.append(str(bulk.count))
+            cells.append(str(number))
         yield "\t".join(cells) + "\n"
 
 

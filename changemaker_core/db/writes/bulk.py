@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import operator
 import sqlite3
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     from changemaker_core.db.context import Unit
 
 OnConflict = Literal["error", "skip", "update"]
+
+#: Rows that are converted together: enough that what is done once for all of them costs nothing.
+BATCH = 500
+_SEQUENCES = frozenset({tuple, list})
 
 
 class BulkInsert:
@@ -40,14 +46,16 @@ class BulkInsert:
             raise ValueError(f"columns name each column of {model.__name__} once")
         given = model._meta.defaults.items()
         defaults = {field: value for field, value in given if field.name not in names}
+        self._width = len(named)
         self._convert = _converter(named, defaults)
         self.fields = [*named, *defaults]
         self.names = [_quote(field.column_name) for field in self.fields]
         self.table = _quote(model._meta.table_name)
         self.on_conflict = on_conflict
         self.key, self._conflict = self._resolve(named, key)
-        #: How many rows were taken so far.
+        #: How many rows were taken so far, and those among them that the database has not yet.
         self.count = 0
+        self._waiting: Iterator[tuple[Any, ...]] = iter(())
 
     def _resolve(
         self, named: list[Any], key: Sequence[str | peewee.Field[Any]] | None
@@ -82,22 +90,45 @@ class BulkInsert:
         return f"INSERT INTO {self.table} ({', '.join(self.names)}) {source}{self._conflict}"
 
     def values(self, rows: Iterable[Sequence[Any]]) -> Iterator[tuple[Any, ...]]:
-        """Yield each row as the database takes it. An error has a note with the row's number."""
-        convert = self._convert
-        for row in rows:
-            self.count += 1
+        """Return each row as the database takes it. An error has a note with the row's number."""
+        # PERF: Python runs no code of ours between two rows of a batch.
+        return itertools.chain.from_iterable(self._batches(iter(rows)))
+
+    def _batches(self, rows: Iterator[Sequence[Any]]) -> Iterator[Iterator[tuple[Any, ...]]]:
+        while batch := [*itertools.islice(rows, BATCH)]:
             try:
-                if isinstance(row, (dict, str)):
-                    raise TypeError(f"a row is a tuple or a list, not {row!r}")
-                values = convert(*row)
+                self._refuse_others(batch)
+                values = self._convert(batch)
             except Exception as error:
-                self.add_note(error)
-                raise
-            yield values
+                raise self._first_error(batch) or error from None
+            self.count += len(batch)
+            self._waiting = iter(values)
+            yield self._waiting
+
+    def _refuse_others(self, rows: Sequence[Any]) -> None:
+        """Raise for rows whose values have no order, or are letters."""
+        if not _SEQUENCES.issuperset(map(type, rows)):
+            for row in rows:
+                if isinstance(row, (dict, set, frozenset, str, bytes)):
+                    raise TypeError(f"a row is a tuple or a list, not {row!r}")
+
+    def _first_error(self, batch: Sequence[Any]) -> Exception | None:
+        """Return the error of the first row that has one, with a note of its number."""
+        for number, row in enumerate(batch, self.count + 1):
+            try:
+                self._refuse_others([row])
+                if len(values := [*row]) != self._width:
+                    raise TypeError(f"a row has {self._width} values, not {len(values)}")
+                self._convert([values])
+            except Exception as error:
+                error.add_note(f"in row {number} for {self._model.__name__}")
+                return error
+        return None
 
     def add_note(self, error: BaseException) -> None:
-        """Say at which row an error was raised."""
-        error.add_note(f"in row {self.count} for {self._model.__name__}")
+        """Say that the database refused the last row that it took."""
+        number = self.count - operator.length_hint(self._waiting)
+        error.add_note(f"in row {number} for {self._model.__name__}")
 
     def run(self, unit: Unit, rows: Iterable[Sequence[Any]]) -> int:
         """Insert ``rows``; return how many were inserted or updated."""
@@ -113,8 +144,9 @@ def execute_many(database: Any, bulk: BulkInsert, rows: Iterable[Sequence[Any]])
     try:
         cursor.executemany(bulk.sql(f"VALUES ({', '.join(marks)})"), bulk.values(rows))
     except sqlite3.Error as error:
-        bulk.add_note(error)
-        raise as_peewee_error(error) from error
+        refused = as_peewee_error(error)
+        bulk.add_note(refused)
+        raise refused from error
     count: int = cursor.rowcount
     return count
 
@@ -133,14 +165,21 @@ def _field(model: type[peewee.Model], column: str | peewee.Field[Any]) -> Any:
     return found
 
 
-def _converter(named: list[Any], defaults: dict[Any, Any]) -> Callable[..., tuple[Any, ...]]:
-    """Generate the function that makes a statement's values of a row's.
+def _converter(
+    named: list[Any], defaults: dict[Any, Any]
+) -> Callable[[Sequence[Any]], list[tuple[Any, ...]]]:
+    """Generate the function that makes a statement's values of those of rows.
 
     For ``id`` with a default, a text ``name`` and a time ``at`` it is
 
-        lambda name_0, at_1: (
-            name_0 if type(name_0) is type0 else convert0(name_0), convert1(at_1), make2()
-        )
+        lambda rows: [
+            (
+                name_0 if type(name_0) is type0 or name_0 is None else convert0(name_0),
+                convert1(at_1),
+                make2(),
+            )
+            for (name_0, at_1) in rows
+        ]
 
     The text consists of numbers and of the names of fields, which Python found to be identifiers.
     With its number no field has the name of another part, such as ``type``.
@@ -153,15 +192,16 @@ def _converter(named: list[Any], defaults: dict[Any, Any]) -> Callable[..., tupl
         names |= {f"convert{number}": _to_sql(field), f"type{number}": unchanged_type(field)}
         part = f"convert{number}({parameter})"
         if names[f"type{number}"] is not None:
-            part = f"{parameter} if type({parameter}) is type{number} else {part}"
+            is_fit = f"type({parameter}) is type{number} or {parameter} is None"
+            part = f"{parameter} if {is_fit} else {part}"
         parts.append(part)
     for number, (field, default) in enumerate(defaults.items(), len(named)):
         convert = names[f"convert{number}"] = _to_sql(field)
         names[f"make{number}"] = default if callable(default) else convert(default)
         parts.append(f"convert{number}(make{number}())" if callable(default) else f"make{number}")
-    text = f"lambda {', '.join(parameters)}: ({', '.join(parts)},)"
-    made: Callable[..., tuple[Any, ...]] = eval(text, names)  # noqa: S307  # see above
-    made.__name__ = made.__qualname__ = "row"
+    text = f"lambda rows: [({', '.join(parts)},) for ({', '.join(parameters)},) in rows]"
+    made: Callable[[Sequence[Any]], list[tuple[Any, ...]]] = eval(text, names)  # noqa: S307  # see above
+    made.__name__ = made.__qualname__ = "rows"
     return made
 
 

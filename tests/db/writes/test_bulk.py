@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from changemaker_core.db import InvalidId, JSONField, Model, UtcField, UUIDField, new_id, utcnow
+from changemaker_core.db.writes.bulk import BATCH
 
 ID = "0190e2c4-7f3e-7abc-8def-000000000001"
 
@@ -281,6 +282,24 @@ def test_a_bad_row_is_named_by_its_number(insert, stored, row, error, on_conflic
         insert(Member, ["id", "name"], rows, on_conflict)
     assert caught.value.__notes__ == ["in row 2 for Member"]
     assert stored(Member.id) == []
+
+
+def test_a_row_of_a_later_batch_is_named_by_its_number(insert, stored):
+    """By what converts it, and by the database that refuses it."""
+    for bad, error in [(("no id", "x"), InvalidId), ((ID, "x", "y"), TypeError)]:
+        rows = [(new_id(), "fine")] * (BATCH + 6) + [bad, bad]
+        with pytest.raises(error) as caught:
+            insert(Member, ["id", "name"], rows)
+        assert caught.value.__notes__ == [f"in row {BATCH + 7} for Member"]
+    assert stored(Member.id) == []
+
+
+@pytest.mark.database("sqlite")
+def test_a_row_that_the_database_refuses_is_named_by_its_number(insert):
+    rows = [(new_id(), "fine") for _ in range(BATCH + 6)]
+    with pytest.raises(peewee.IntegrityError) as caught:
+        insert(Member, ["id", "name"], [*rows, (new_id(), None), (new_id(), "fine")])
+    assert f"in row {BATCH + 7} for Member" in caught.value.__notes__
 
 
 def test_the_callers_error_is_raised_as_it_is(insert, stored):
