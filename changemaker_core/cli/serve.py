@@ -39,6 +39,12 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...])
     default=None,
     help="Run jobs here too [default: unless redis_url is set and workers run them].",
 )
+@click.option(
+    "--drain",
+    type=click.IntRange(min=1),
+    metavar="SECONDS",
+    help="How long requests in progress may go on after a signal [drain_seconds, else 8].",
+)
 @click.option("--safe-mode", is_flag=True, help="Load core only, to work around broken plugins.")
 def serve(
     host: str,
@@ -47,20 +53,22 @@ def serve(
     only: tuple[str, ...],
     except_: tuple[str, ...],
     runner: bool | None,
+    drain: int | None,
     safe_mode: bool,
 ) -> None:
     """Serve the site and run its jobs until SIGTERM or Ctrl-C.
 
-    After a signal, requests and the current job get 10 seconds to finish; a second signal stops at
-    once. A process that dies is replaced. SIGHUP replaces every process, one after another and
-    without refusing a connection; the new ones read the configuration again.
+    After a signal, requests and the current job get 8 seconds to finish, or requests those of
+    --drain; a second signal stops at once. A process that dies is replaced. SIGHUP replaces every
+    process, one after another and without refusing a connection; the new ones read the
+    configuration again.
 
     With redis_url, `changemaker worker` runs the jobs, and this command notifies the workers. With
     --runner it runs jobs as well, even while Redis is down.
     """
     from changemaker_core.config import Config
     from changemaker_core.server.listening import address_of, listen
-    from changemaker_core.server.spec import ProcessSpec
+    from changemaker_core.server.spec import DRAIN_SECONDS, ProcessSpec
     from changemaker_core.server.supervisor import Supervisor
 
     folder = existing_site()
@@ -75,10 +83,11 @@ def serve(
         only=only,
         except_=except_,
         safe_mode=safe_mode,
+        drain=config.drain_seconds if drain is None else drain,
         socket=listening.fileno(),
     )
     runs_jobs = config.redis_url is None if runner is None else runner
-    jobs = [replace(web, kind="jobs", socket=-1)] if runs_jobs else []
+    jobs = [replace(web, kind="jobs", socket=-1, drain=DRAIN_SECONDS)] if runs_jobs else []
     address = address_of(listening)
     supervisor = Supervisor(
         [*[web] * workers, *jobs],

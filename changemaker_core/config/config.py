@@ -113,6 +113,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     nginx_files: bool = False
     #: Connections that a web process holds open at once.
     max_connections: int = 1_000
+    #: Seconds that requests in progress get to finish when a process stops.
+    drain_seconds: int = 8
     #: By how much the CPU priority of processes that run jobs is lowered, from 0 to 19.
     jobs_niceness: int = 5
     #: How many jobs of each queue may run at once in a process; ``default`` is also for the queues

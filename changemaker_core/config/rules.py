@@ -255,5 +255,6 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "event_streams_per_visitor": _not_negative,
     "cache_bytes": _not_negative,
     "max_connections": _positive,
+    "drain_seconds": _positive,
     "jobs_niceness": _niceness,
 }

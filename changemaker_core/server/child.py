@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 class Child:
     """A running process. Create it with ``await Child.start(spec, alive)``."""
 
-    def __init__(self, process: asyncio.subprocess.Process, ready: asyncio.Future[bool]) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, ready: asyncio.Future[bool], grace: float
+    ) -> None:
         self._process = process
+        #: Seconds that it gets to end by itself.
+        self.grace = grace
         self._ready = ready
 
     @classmethod
@@ -39,7 +43,7 @@ class Child:
             raise
         finally:
             os.close(writing)
-        return cls(process, _receives_byte(reading))
+        return cls(process, _receives_byte(reading), spec.grace)
 
     async def ready(self) -> bool:
         """Wait until the child is ready. Return False if it ended first."""

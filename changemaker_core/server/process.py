@@ -15,16 +15,19 @@ import click
 from changemaker_core.config.site_files import keep_private
 from changemaker_core.server import collector, logs
 from changemaker_core.server.errors import expected_errors, is_database_away
-from changemaker_core.server.spec import EXIT_CONFIG, EXIT_RETRY, GRACE, ProcessSpec
+from changemaker_core.server.spec import EXIT_CONFIG, EXIT_RETRY, ProcessSpec
 
 log = logging.getLogger(__name__)
 
 
 def main(arguments: list[str]) -> int:
     """Serve or run jobs until a signal says stop. Return the exit status."""
+    # While it loads it holds nothing that would have to be closed: a signal ends it at once.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     spec = ProcessSpec.parse(arguments)
     keep_private()
-    _stop_with_supervisor(spec.alive)
+    _stop_with_supervisor(spec)
     logs.log_json()
     try:
         with expected_errors():
@@ -35,13 +38,13 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _stop_with_supervisor(alive: int) -> None:
+def _stop_with_supervisor(spec: ProcessSpec) -> None:
     """Stop, within the usual grace, when the supervisor is gone without a signal."""
 
     def watch() -> None:
-        os.read(alive, 1)
+        os.read(spec.alive, 1)
         os.kill(os.getpid(), signal.SIGTERM)
-        threading.Event().wait(GRACE)
+        threading.Event().wait(spec.grace)
         os._exit(1)
 
     threading.Thread(target=watch, name="supervisor-watch", daemon=True).start()
@@ -58,7 +61,8 @@ def _serve(spec: ProcessSpec) -> None:
 
     app = load_app(spec)
     collector.collect_rarely()
-    serve_app(app, socket.socket(fileno=spec.socket), started=lambda: _report_ready(spec))
+    listening = socket.socket(fileno=spec.socket)
+    serve_app(app, listening, started=lambda: _report_ready(spec), drain=spec.drain)
 
 
 def _run_jobs(spec: ProcessSpec) -> None:
@@ -66,15 +70,15 @@ def _run_jobs(spec: ProcessSpec) -> None:
     from changemaker_core.server.priority import lower_priority
 
     lower_priority(Config.read(Path(spec.site))[0].jobs_niceness)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
 
     from changemaker_core.jobs import run_jobs
     from changemaker_core.server.loading import load_site, mounted_jobs
 
     site = load_site(spec)
     collector.collect_rarely()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
     _report_ready(spec)
     log.info("the job runner is ready")
     try:

@@ -13,8 +13,10 @@ EXIT_CONFIG = 78
 #: Exit status of a child that could not start for a reason that may pass, which it has printed.
 #: EX_TEMPFAIL of sysexits.h.
 EXIT_RETRY = 75
-#: Seconds in which requests and the current job may finish after the first signal.
-GRACE = 10.0
+#: Seconds beyond the time to drain in which a process closes what it has open.
+CLOSING_SECONDS = 2.0
+#: Seconds that requests, and running jobs, get to finish unless configured otherwise.
+DRAIN_SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +25,7 @@ class ProcessSpec:
 
     ``socket`` is the descriptor of the listening socket (web processes only). The child writes a
     byte to ``ready`` once it works, and stops when ``alive`` reads end-of-file: its supervisor is
-    gone.
+    gone. ``drain`` is for how many seconds requests in progress may go on after a signal.
     """
 
     kind: Literal["web", "jobs"]
@@ -31,9 +33,15 @@ class ProcessSpec:
     only: tuple[str, ...] = ()
     except_: tuple[str, ...] = ()
     safe_mode: bool = False
+    drain: float = DRAIN_SECONDS
     socket: int = -1
     ready: int = -1
     alive: int = -1
+
+    @property
+    def grace(self) -> float:
+        """Seconds from the first signal until the process is killed."""
+        return self.drain + CLOSING_SECONDS
 
     def command(self, *, ready: int, alive: int) -> list[str]:
         """Return the command line of a process with this spec."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from changemaker_core.server.child import Child
 from changemaker_core.server.listening import drop_new_connections
-from changemaker_core.server.spec import EXIT_CONFIG, GRACE
+from changemaker_core.server.spec import EXIT_CONFIG
 
 if TYPE_CHECKING:
     import socket
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
 #: After this many seconds of work, a child that dies is replaced with the first delay again.
 STEADY = 60.0
+#: Seconds of a stop after which the operator is told what it waits for.
+SILENT_SECONDS = 12.0
 
 
 class Slot:
@@ -36,6 +38,18 @@ class Slot:
         self.name = name
         self.spec = spec
         self.child: Child | None = None
+        self._delay = FIRST_DELAY
+        self._started = 0.0
+
+    def take(self, child: Child, now: float) -> None:
+        """Have ``child`` do the work from now on."""
+        self.child, self._started = child, now
+
+    def next_delay(self, now: float) -> float:
+        """Return after how many seconds a child that has died is replaced."""
+        delay = FIRST_DELAY if now - self._started > STEADY else self._delay
+        self._delay = min(delay * 2, LONGEST_DELAY)
+        return delay
 
 
 class Supervisor:
@@ -100,7 +114,8 @@ class Supervisor:
     async def _start_children(self) -> None:
         """Start the first child alone, so that an error at the start is reported once."""
         first, *others = self._slots
-        first.child = child = await self._start_child(first)
+        child = await self._start_child(first)
+        first.take(child, _now())
         if not await self._becomes_ready(child):
             if not self._stopping.is_set():
                 status = await child.exit_status()
@@ -109,10 +124,13 @@ class Supervisor:
                 self._fail()
             return
         self._announce()
-        self._spawn(self._keep_running(first))
+        self._spawn(self._watch(first, child))
         for slot in others:
-            slot.child = await self._start_child(slot)
-            self._spawn(self._keep_running(slot))
+            self._put(slot, await self._start_child(slot))
+
+    def _put(self, slot: Slot, child: Child) -> None:
+        slot.take(child, _now())
+        self._spawn(self._watch(slot, child))
 
     async def _start_child(self, slot: Slot) -> Child:
         child = await Child.start(slot.spec, self._alive)
@@ -131,32 +149,26 @@ class Supervisor:
         self._status = 1
         self._stopping.set()
 
-    async def _keep_running(self, slot: Slot) -> None:
-        """Replace the child of a slot each time it ends, until the supervisor stops."""
-        clock = asyncio.get_running_loop().time
-        delay, started = FIRST_DELAY, clock()
-        while (child := slot.child) is not None:
-            status = await child.exit_status()
-            self._children.discard(child)
-            if self._stopping.is_set():
-                return
-            if slot.child is not child:  # a rolling restart has replaced it
-                continue
-            if status == EXIT_CONFIG and not self._has_working_twin(slot):
-                self._fail()
-                return
-            delay = FIRST_DELAY if clock() - started > STEADY else delay
-            self._warn(f"The {slot.name} ended {_cause(status)}; restarting it in {delay:g} s.")
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._stopping.wait(), delay)
-                return
-            delay, started = min(delay * 2, LONGEST_DELAY), clock()
+    async def _watch(self, slot: Slot, child: Child) -> None:
+        """Replace a child when it ends, unless the supervisor stops or has replaced it before."""
+        status = await child.exit_status()
+        self._children.discard(child)
+        if self._stopping.is_set() or slot.child is not child:
+            return
+        if status == EXIT_CONFIG and not self._has_working_twin(slot):
+            self._fail()
+            return
+        delay = slot.next_delay(_now())
+        self._warn(f"The {slot.name} ended {_cause(status)}; restarting it in {delay:g} s.")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), delay)
+            return
+        if slot.child is child:
+            new = await self._start_child(slot)
             if slot.child is child:
-                new = await self._start_child(slot)
-                if slot.child is child:
-                    slot.child = new
-                else:  # a rolling restart has replaced it meanwhile
-                    new.stop()
+                self._put(slot, new)
+            else:  # a rolling restart has replaced it meanwhile
+                await self._end(new)
 
     def _has_working_twin(self, slot: Slot) -> bool:
         """Whether another child does the same work, so that the site runs on without this one."""
@@ -174,28 +186,43 @@ class Supervisor:
                     self._children.discard(new)
                     self._warn(f"The new {slot.name} could not start; the old ones continue.")
                     return
-                old, slot.child = slot.child, new
+                old = slot.child
+                self._put(slot, new)
                 if old is not None:
-                    old.stop()
+                    self._spawn(self._end(old))
+
+    async def _end(self, child: Child) -> None:
+        """Let a child finish, and kill it when its grace is over."""
+        child.stop()
+        try:
+            await asyncio.wait_for(child.exit_status(), child.grace)
+        except TimeoutError:
+            self._warn(f"Aborted what did not finish within {child.grace:g} s.")
+            child.kill()
+            await child.exit_status()
+        self._children.discard(child)
 
     async def _stop_children(self) -> None:
-        """Give the children ``GRACE`` seconds to finish, then kill those that have not."""
+        """Let all children finish; those that were replaced may still be at it."""
         drop_new_connections(self._listening)
         self._listening.close()
         for task in tuple(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        children = tuple(self._children)
-        for child in children:
-            child.stop()
-        ended = asyncio.gather(*(child.exit_status() for child in children))
-        try:
-            await asyncio.wait_for(asyncio.shield(ended), GRACE)
-        except TimeoutError:
-            self._warn(f"Aborted what did not finish within {GRACE:g} s.")
-            for child in children:
-                child.kill()
-            await ended
+        ends = [asyncio.ensure_future(self._end(child)) for child in self._children]
+        if ends:
+            _, waiting = await asyncio.wait(ends, timeout=SILENT_SECONDS)
+            if waiting:
+                longest = max(child.grace for child in self._children)
+                self._warn(
+                    f"Waiting for requests in progress, {longest:g} s at most. "
+                    "A second signal stops at once."
+                )
+            await asyncio.gather(*ends)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _cause(status: int) -> str:

@@ -10,13 +10,12 @@ import uvicorn
 
 from changemaker_core.http.falcon_bridge import unsupported
 from changemaker_core.server.listening import BACKLOG
+from changemaker_core.server.spec import DRAIN_SECONDS
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Awaitable, Callable
 
-#: Seconds that open requests get to finish; the rest of ``GRACE`` is for closing plugins.
-REQUEST_GRACE = 8
 #: The versions of uvicorn that ``uvicorn_bridge`` is tested with, the same as in pyproject.
 TESTED = ">=0.34,<0.55"
 
@@ -35,13 +34,20 @@ def concern() -> str | None:
     return None
 
 
-def serve_app(app: Any, listening: socket.socket, *, started: Callable[[], None]) -> None:
+def serve_app(
+    app: Any,
+    listening: socket.socket,
+    *,
+    started: Callable[[], None],
+    drain: float = DRAIN_SECONDS,
+) -> None:
     """Serve an ASGI application until SIGTERM or SIGINT, then finish what is open.
 
+    Requests in progress may go on for ``drain`` seconds; event streams end at once.
     ``started()`` is called once requests are served. A second SIGINT waits for nothing. Raises
     ``SystemExit`` when the application cannot start.
     """
-    server = _server(app, started)
+    server = _server(app, started, drain)
 
     # uvicorn raises the signal again when all is closed: this makes it end with status 0, and
     # handles a signal that comes before uvicorn itself listens.
@@ -55,7 +61,7 @@ def serve_app(app: Any, listening: socket.socket, *, started: Callable[[], None]
         raise SystemExit(1)
 
 
-def _server(app: Any, started: Callable[[], None]) -> uvicorn.Server:
+def _server(app: Any, started: Callable[[], None], drain: float) -> uvicorn.Server:
     options: dict[str, Any] = {
         "ws": "none",
         "lifespan": "on",
@@ -65,7 +71,7 @@ def _server(app: Any, started: Callable[[], None]) -> uvicorn.Server:
         "proxy_headers": False,
         "server_header": False,
         "backlog": BACKLOG,
-        "timeout_graceful_shutdown": REQUEST_GRACE,
+        "timeout_graceful_shutdown": drain,
     }
     if concern() is None:
         from changemaker_core.server.uvicorn_bridge import HttpProtocol, Server

@@ -5,11 +5,17 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from changemaker_core.server.spec import ProcessSpec
+
+#: The body of a request that takes its time: a client sends the rest when it likes.
+BODY = b'{"email": "someone@example.org", "password": "no one knows"}'
 
 
 @pytest.fixture
@@ -65,6 +71,82 @@ def test_an_open_request_is_finished_before_it_ends(server: Any) -> None:
         with pytest.raises(ConnectionRefusedError):
             socket.create_connection((host, int(port)))
         assert server.end() == 0
+
+
+def _begin_request(server: Any) -> socket.socket:
+    """Send the first bytes of ``BODY``, and wait until they are read."""
+    host, port = server.address().removeprefix("http://").split(":")
+    client = socket.create_connection((host, int(port)), timeout=30)
+    head = f"POST /api/auth/login HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
+    # A server that reads a body asks for it.
+    head += f"Expect: 100-continue\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    client.sendall(head.encode())
+    assert client.recv(100).startswith(b"HTTP/1.1 100 ")
+    client.sendall(BODY[:10])
+    return client
+
+
+def test_requests_in_progress_get_the_time_to_drain(cli: Any, site: Any) -> None:
+    """The option takes precedence; the supervisor waits as long as its processes."""
+    options = ("serve", "--site", site.folder, "--port", 0, "--drain", 60)
+    server = cli.start(*options, CHANGEMAKER_DRAIN_SECONDS="1")
+    with _begin_request(server) as client:
+        server.signal(signal.SIGTERM)
+        time.sleep(4)  # longer than a drain of one second, and what follows it
+        assert server.process.poll() is None
+        client.sendall(BODY[10:])
+        assert client.recv(100).startswith(b"HTTP/1.1 401 ")
+        assert server.end() == 0
+
+
+def test_a_request_that_takes_longer_ends_quietly(cli: Any, site: Any) -> None:
+    server = cli.start("serve", "--site", site.folder, "--port", 0, CHANGEMAKER_DRAIN_SECONDS="1")
+    with _begin_request(server) as client:
+        server.signal(signal.SIGTERM)
+        assert server.end() == 0
+        assert client.recv(100) == b""
+    assert "1 requests did not finish in time" in server.printed()
+    assert "Traceback" not in server.printed()
+    assert "Aborted" not in server.printed()
+
+
+def test_a_process_that_dies_is_replaced_while_an_old_one_finishes(
+    cli: Any, site: Any, wait_for: Any, alive: Any
+) -> None:
+    server = cli.start("serve", "--site", site.folder, "--port", 0, "--drain", 60)
+    server.address()
+    wait_for(lambda: server.children_of("jobs") != [])
+    (old,), runner = server.children_of("web"), server.children_of("jobs")
+    with _begin_request(server) as client:
+        server.signal(signal.SIGHUP)
+        wait_for(lambda: server.children_of("jobs") not in ([], runner))  # the last to be replaced
+        (new,) = set(server.children_of("web")) - {old}
+        os.kill(new, signal.SIGKILL)
+        wait_for(lambda: len(set(server.children_of("web")) - {old, new}) == 1)
+        assert server.get("/api/health")[0] == 200
+        client.sendall(BODY[10:])
+        assert client.recv(100).startswith(b"HTTP/1.1 401 ")
+        wait_for(lambda: not alive(old))
+
+
+@pytest.mark.parametrize("kind", ["web", "jobs"])
+def test_a_process_that_is_still_loading_ends_at_once(cli: Any, site: Any, kind: Any) -> None:
+    """It waits for a database that accepts connections, and never says a word."""
+    (alive, held), (reading, ready) = os.pipe(), os.pipe()
+    spec = ProcessSpec(kind=kind, site=str(site.folder))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(30)
+        url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none"
+        process = subprocess.Popen(
+            spec.command(ready=ready, alive=alive),
+            env=cli.environment(CHANGEMAKER_DATABASE_URL=url),
+            pass_fds=(ready, alive),
+        )
+        with silent.accept()[0]:
+            process.terminate()
+            assert process.wait(30) == -signal.SIGTERM
+    for descriptor in (alive, held, reading, ready):
+        os.close(descriptor)
 
 
 def test_a_dead_web_process_is_replaced(server: Any, wait_for: Any) -> None:

@@ -13,7 +13,8 @@ shutdown that resets no connection. Undocumented names that are used:
   ``server_state``, ``tasks``, ``timeout_keep_alive``, ``transport``, ``url``);
 - ``RequestResponseCycle``: its constructor, ``run_asgi``, ``send`` and its state;
 - ``FlowControl``: ``resume_reading``, ``pause_reading``, ``read_paused`` and ``write_paused``;
-- ``Server``: ``startup``, ``shutdown``, ``servers`` and ``server_state``.
+- ``Server``: ``startup``, ``main_loop``, ``on_tick``, ``handle_exit``, ``shutdown``, ``lifespan``,
+  ``servers``, ``force_exit`` and ``server_state`` with its sets ``connections`` and ``tasks``.
 
 A ``connection`` parses its requests one at a time; ``protocol`` serves each of them, and ``cycle``
 is one request with its response; ``serving`` starts and stops.
