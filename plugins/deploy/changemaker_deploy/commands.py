@@ -66,6 +66,13 @@ _processes = click.option(
     show_default=True,
     help="Web processes of each service.",
 )
+_drains = click.option(
+    "--drain",
+    "drains",
+    multiple=True,
+    metavar="[PLUGIN=]SECONDS",
+    help="How long requests in progress may go on at a stop [drain_seconds], such as uploads.",
+)
 _server_names = click.option(
     "--server-name", "server_names", multiple=True, help="The site's host name [from base_url]."
 )
@@ -119,12 +126,14 @@ def nginx(
 @_shared_options
 @_upstreams
 @_processes
+@_drains
 @click.option("--user", default="changemaker", show_default=True, help="The account to run as.")
 def systemd(
     site: Site,
     splits: tuple[str, ...],
     upstreams: tuple[str, ...],
     workers: int,
+    drains: tuple[str, ...],
     user: str,
     into: Path | None,
     force: bool,
@@ -135,7 +144,7 @@ def systemd(
     """
     from changemaker_deploy import systemd as target
 
-    topology, config = _topology(site, upstreams, splits), site.config
+    topology, config = _topology(site, upstreams, splits, drains), site.config
     try:
         installation = target.Installation(
             site=config.site_dir,
@@ -144,6 +153,7 @@ def systemd(
             processes=workers,
             writable=_database_folder(config),
             worker=config.redis_url is not None,
+            drain=config.drain_seconds,
         )
         files = target.systemd(topology, installation)
     except ValueError as error:
@@ -154,11 +164,13 @@ def systemd(
 @deploy.command()
 @_shared_options
 @_processes
+@_drains
 @_server_names
 def compose(
     site: Site,
     splits: tuple[str, ...],
     workers: int,
+    drains: tuple[str, ...],
     server_names: tuple[str, ...],
     into: Path | None,
     force: bool,
@@ -169,7 +181,7 @@ def compose(
     """
     from changemaker_deploy import compose as target
 
-    topology = target.container_topology(_topology(site, (), splits))
+    topology = target.container_topology(_topology(site, (), splits, drains))
     files = target.compose(
         topology,
         _locations(site, topology),
@@ -177,6 +189,7 @@ def compose(
         packages=target.requirements_of(site.plugins()),
         processes=workers,
         max_body=site.config.max_body_bytes,
+        drain=site.config.drain_seconds,
     )
     _output(files, into, force)
 
@@ -194,12 +207,14 @@ def prometheus(
     _output(target.prometheus(topology, site=_own_name(config)[0]), into, force)
 
 
-def _topology(site: Site, upstreams: Sequence[str], splits: Sequence[str]) -> Topology:
+def _topology(
+    site: Site, upstreams: Sequence[str], splits: Sequence[str], drains: Sequence[str] = ()
+) -> Topology:
     from changemaker_deploy.topology import InvalidTopology, parse_topology
 
     plugins = [plugin.name for plugin in site.plugins() if not plugin.core]
     try:
-        return parse_topology(upstreams, splits, plugins)
+        return parse_topology(upstreams, splits, plugins).with_drains(drains)
     except InvalidTopology as error:
         raise CommandError(str(error)) from error
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from changemaker_deploy.files import GeneratedFile, render
 from changemaker_deploy.nginx import VirtualServer, nginx
-from changemaker_deploy.topology import Topology, Upstream
+from changemaker_deploy.topology import Topology, Upstream, stop_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,10 +24,16 @@ _CACHE: Final = "/var/cache/nginx/changemaker"
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One web service: its name, and the arguments of its ``changemaker serve``."""
+    """One web service: its name, the arguments of its ``changemaker serve``, and its drain."""
 
     name: str
     arguments: tuple[str, ...]
+    drain: int
+
+    @property
+    def stop_seconds(self) -> int:
+        """The seconds that it gets to stop."""
+        return stop_seconds(self.drain)
 
 
 def container_topology(topology: Topology) -> Topology:
@@ -43,16 +49,22 @@ def compose(
     packages: Iterable[str],
     processes: int,
     max_body: int,
+    drain: int,
 ) -> list[GeneratedFile]:
     """Return ``compose.yaml`` and every file that it builds from.
 
     ``topology`` comes from ``container_topology``. ``packages`` are the requirements that the image
     installs; ``processes`` is the number of web processes of each service; ``max_body`` is the
-    site's own limit of a request's body, in bytes.
+    site's own limit of a request's body, in bytes; ``drain`` is for how many seconds requests may
+    go on at a stop, unless an upstream has its own.
     """
     server = VirtualServer(server_names=server_names, listen=("80",), cache=_CACHE)
     services = [
-        Service(_name(each), ("--workers", str(processes), *topology.serve_options(each)))
+        Service(
+            _name(each),
+            ("--workers", str(processes), *topology.serve_options(each)),
+            drain if each.drain is None else each.drain,
+        )
         for each in topology.upstreams
     ]
     text = render("compose.yaml.j2", services=services, port=PORT, subnet=SUBNET, proxy=PROXY)

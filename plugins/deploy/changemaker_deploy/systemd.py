@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from changemaker_deploy.files import GeneratedFile, render
+from changemaker_deploy.topology import stop_seconds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from changemaker_deploy.topology import Topology, Upstream
 
+#: Seconds that running jobs get to finish.
+_JOB_SECONDS = 8
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
 _HOMES = ("/home", "/root", "/run/user")
 
@@ -23,7 +26,9 @@ class Installation:
 
     ``writable`` are folders outside of the site's own, such as a database's. ``processes`` is the
     number of web processes of each service. ``worker`` adds a service that runs
-    ``changemaker worker``. Raises ``ValueError`` for a ``user`` that is not an account's name.
+    ``changemaker worker``. ``drain`` is for how many seconds requests in progress may go on at a
+    stop, unless an upstream has its own. Raises ``ValueError`` for a ``user`` that is not an
+    account's name.
     """
 
     site: Path
@@ -32,6 +37,7 @@ class Installation:
     processes: int = 1
     writable: tuple[Path, ...] = ()
     worker: bool = False
+    drain: int = _JOB_SECONDS
 
     def __post_init__(self) -> None:
         if not _ACCOUNT.fullmatch(self.user):
@@ -51,7 +57,10 @@ def systemd(topology: Topology, installation: Installation) -> list[GeneratedFil
     """
     files = [_web_service(topology, upstream, installation) for upstream in topology.upstreams]
     if installation.worker:
-        files.append(_unit("changemaker-worker.service", "job worker", ["worker"], installation))
+        arguments = ["worker"]
+        files.append(
+            _unit("changemaker-worker.service", "job worker", arguments, installation, _JOB_SECONDS)
+        )
     return files
 
 
@@ -62,11 +71,13 @@ def _web_service(
     arguments = ["serve", "--host", upstream.host, "--port", str(upstream.port)]
     arguments += ["--workers", str(installation.processes), *topology.serve_options(upstream)]
     name = f"changemaker-{plugins}.service" if plugins else "changemaker.service"
-    return _unit(name, f"site ({plugins})" if plugins else "site", arguments, installation)
+    description = f"site ({plugins})" if plugins else "site"
+    drain = installation.drain if upstream.drain is None else upstream.drain
+    return _unit(name, description, arguments, installation, drain)
 
 
 def _unit(
-    name: str, description: str, arguments: list[str], installation: Installation
+    name: str, description: str, arguments: list[str], installation: Installation, drain: int
 ) -> GeneratedFile:
     site = installation.site
     command = [str(installation.executable), "--site", str(site), *arguments]
@@ -75,6 +86,8 @@ def _unit(
         description=description,
         reloads=arguments[0] == "serve",
         user=installation.user,
+        drain=drain,
+        stop_seconds=stop_seconds(drain),
         command=" ".join(map(_word, command)),
         site=_path(site),
         writable=" ".join(_path(path) for path in (site, *installation.writable)),

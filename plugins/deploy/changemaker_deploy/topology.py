@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ MAIN = "main"
 DEFAULT_ADDRESS = "127.0.0.1:4000"
 #: Ports of split-off processes without an address: 4100, 4200, …
 _FIRST_PORT, _PORT_STEP = 4100, 100
+#: Seconds beyond those for requests in progress in which a process closes what it has open, and
+#: those after which the system kills it all the same.
+CLOSING_SECONDS, KILL_SECONDS = 2, 5
 _ADDRESS = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:]+\]):(\d{1,5})")
 _PLUGINS = re.compile(r"[a-z][a-z0-9]*(?:,[a-z][a-z0-9]*)*")
 
@@ -25,11 +28,15 @@ class InvalidTopology(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """Processes that mount the same plugins. ``addresses`` are ``host:port``."""
+    """Processes that mount the same plugins. ``addresses`` are ``host:port``.
+
+    ``drain`` is for how many seconds requests may go on at a stop; ``None``: the site's own.
+    """
 
     name: str
     addresses: tuple[str, ...]
     plugins: tuple[str, ...] = ()
+    drain: int | None = None
 
     @property
     def port(self) -> int:
@@ -59,11 +66,36 @@ class Topology:
         return next((each for each in self.splits if plugin in each.plugins), self.main)
 
     def serve_options(self, upstream: Upstream) -> list[str]:
-        """Return the options of ``changemaker serve`` that mount the plugins of ``upstream``."""
+        """Return the options of ``changemaker serve`` for ``upstream``: plugins, and its drain."""
+        drain = [] if upstream.drain is None else ["--drain", str(upstream.drain)]
         if upstream.plugins:
-            return ["--only", ",".join(upstream.plugins)]
+            return ["--only", ",".join(upstream.plugins), *drain]
         split_off = [name for split in self.splits for name in split.plugins]
-        return ["--except", ",".join(split_off)] if split_off else []
+        return ["--except", ",".join(split_off), *drain] if split_off else drain
+
+    def with_drains(self, drains: Sequence[str]) -> Topology:
+        """Return this topology with ``SECONDS`` for main, ``PLUGIN=SECONDS`` for its processes.
+
+        Raises ``InvalidTopology``.
+        """
+        main, splits = self.main, {each.name: each for each in self.splits}
+        for text in drains:
+            plugin, _, seconds = text.rpartition("=")
+            if not re.fullmatch(r"[1-9]\d{0,5}", seconds):
+                raise InvalidTopology(f"{text!r} is not [PLUGIN=]SECONDS.")
+            if not plugin:
+                main = replace(main, drain=int(seconds))
+                continue
+            upstream = self.upstream_of(plugin)
+            if upstream is self.main:
+                raise InvalidTopology(f"--drain {text}: {plugin} is not split off by --split.")
+            splits[upstream.name] = replace(upstream, drain=int(seconds))
+        return Topology(main, tuple(splits.values()))
+
+
+def stop_seconds(drain: int) -> int:
+    """Return after how many seconds a stopping service may be killed by the system."""
+    return drain + CLOSING_SECONDS + KILL_SECONDS
 
 
 def parse_topology(

@@ -62,6 +62,19 @@ def test_services_mount_the_plugins_that_nginx_sends_to_them(composed):
     assert trusted == f"{address}/32"
 
 
+def test_services_get_as_long_to_stop_as_their_requests(generated):
+    options = ("--split", "petitions", "--drain", "60", "--drain", "petitions=1800")
+    services = yaml.safe_load(generated("compose", *options)["compose.yaml"].read_text())[
+        "services"
+    ]
+    assert services["web"]["command"][-2:] == ["--drain", "60"]
+    assert services["web-petitions"]["command"][-2:] == ["--drain", "1800"]
+    found = {
+        name: services[name]["stop_grace_period"] for name in ("web", "web-petitions", "worker")
+    }
+    assert found == {"web": "67s", "web-petitions": "1807s", "worker": "15s"}
+
+
 def test_volumes_are_declared_and_files_hold_no_secret(composed, site):
     files, document = composed
     named = {

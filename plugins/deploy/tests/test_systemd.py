@@ -37,6 +37,17 @@ def test_a_site_with_redis_has_a_unit_for_its_worker(generated):
     assert "ExecReload" not in worker
 
 
+def test_systemd_waits_longer_than_requests_may_take(generated, run):
+    split = ("--split", "petitions", "--drain", "petitions=1800")
+    units = generated("systemd", *split, CHANGEMAKER_DRAIN_SECONDS="20")
+    main, other = (units[f"changemaker{name}.service"].read_text() for name in ("", "-petitions"))
+    assert "--drain" not in main and "\nTimeoutStopSec=27\n" in main
+    assert " --only petitions --drain 1800\n" in other and "\nTimeoutStopSec=1807\n" in other
+    for wrong in ("petitions=long", "0", "=", "petitions=-1"):
+        assert "is not [PLUGIN=]SECONDS" in run("systemd", "--drain", wrong).stderr
+    assert "not split off" in run("systemd", "--drain", "petitions=60").stderr
+
+
 def test_units_hold_sections_and_keys_with_values(generated):
     for unit in generated("systemd", "--split", "petitions").values():
         text = unit.read_text()
