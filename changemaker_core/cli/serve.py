@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -95,7 +96,12 @@ def serve(
         announce=lambda: _announce(config, address),
         warn=say,
     )
-    sys.exit(asyncio.run(supervisor.run()))
+    status = asyncio.run(supervisor.run())
+    # NOTE(exit): everything is closed. To take the interpreter apart would take as long as the rest
+    # of a stop, on a busy machine, and there are no plugins here that wait for it.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _announce(config: Config, address: str) -> None:
