@@ -27,6 +27,8 @@ MAX_LINE: Final = 64 * 1024
 QUOTED: Final = 2000
 #: Seconds between two looks at whether the run goes on.
 LOOK: Final = 0.1
+#: Seconds between two looks at what is about to end.
+LOOK_AT_END: Final = 0.001
 #: Seconds for reading what is left of the output of a program that has ended, and for its death.
 LEFT_OVER: Final = 1.0
 
@@ -117,7 +119,7 @@ class _Child:
                     on_line(line.decode(errors="replace"))
             while not self._has_ended():
                 self._check(end)
-                time.sleep(LOOK / 20)
+                time.sleep(LOOK_AT_END)
         finally:
             self._kill()  # also what a program that has ended left behind
             status = self._process.wait()
@@ -185,7 +187,7 @@ class _Child:
         with suppress(ProcessLookupError):
             while time.monotonic() < until:
                 os.killpg(self._process.pid, 0)
-                time.sleep(LOOK / 20)
+                time.sleep(LOOK_AT_END)
 
     def _tail(self) -> str:
         return self._errors.decode(errors="replace").strip()

@@ -9,11 +9,17 @@ death of the *thread* that started it, and not its grandchildren.)
 
 from __future__ import annotations
 
+import _thread
 import os
 import resource
-import signal
 import sys
-import threading
+
+try:
+    # PERF: each program waits for these imports. CPython's own module is part of the interpreter;
+    # `signal` wraps it in enumerations, and with `threading` takes longer than all the rest.
+    import _signal as signal  # type: ignore[import-not-found]  # typeshed does not describe it
+except ImportError:  # another Python
+    import signal
 
 #: Exit statuses of a shell: the program could not be run, or was not found.
 CANNOT_RUN, NOT_FOUND = 126, 127
@@ -27,7 +33,7 @@ def main(arguments: list[str]) -> int:
         _become(arguments[3:], memory, file_bytes)
     for stream in (0, 1, 2):
         os.close(stream)  # so that the reader sees the end of the program's output
-    threading.Thread(target=_end_with, args=(alive,), daemon=True).start()
+    _thread.start_new_thread(_end_with, (alive,))
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     return status if status >= 0 else 128 - status
 

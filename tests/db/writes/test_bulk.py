@@ -287,7 +287,7 @@ def test_a_bad_row_is_named_by_its_number(insert, stored, row, error, on_conflic
 def test_a_row_of_a_later_batch_is_named_by_its_number(insert, stored):
     """By what converts it, and by the database that refuses it."""
     for bad, error in [(("no id", "x"), InvalidId), ((ID, "x", "y"), TypeError)]:
-        rows = [(new_id(), "fine")] * (BATCH + 6) + [bad, bad]
+        rows = [*((new_id(), "fine") for _ in range(BATCH + 6)), bad, bad]
         with pytest.raises(error) as caught:
             insert(Member, ["id", "name"], rows)
         assert caught.value.__notes__ == [f"in row {BATCH + 7} for Member"]
