@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import peewee
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from changemaker_core.db import (
     InvalidId,
@@ -54,6 +56,13 @@ def test_moments_keep_their_microsecond_and_become_utc(store):
     for last, hours in ((datetime.max, -1), (datetime.min, 1)):
         with pytest.raises(MomentOutOfRange):
             store(at=last.replace(tzinfo=timezone(timedelta(hours=hours))))
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+@example(datetime.min.replace(tzinfo=UTC))
+@example(datetime.max.replace(tzinfo=UTC))
+def test_moments_are_written_as_text_that_sorts_as_they_do(moment):
+    assert UtcField.db_value(moment) == moment.isoformat("T", "microseconds")
 
 
 @pytest.mark.parametrize("data", [{}, [], {"a": [1, None, True, "é"]}, "text", 3, True])
