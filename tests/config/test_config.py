@@ -207,6 +207,7 @@ def test_a_missing_secret_says_where_it_goes(tmp_path: Path) -> None:
         ("content_origins", "https://a.example.org/path"),
         ("content_origins", "https://a.example.org; script-src *"),
         ("jobs_niceness", "20"),
+        ("drain_seconds", "0"),
     ],
 )
 def test_values_that_are_refused(tmp_path: Path, key: str, value: str) -> None:
