@@ -135,16 +135,17 @@ def test_a_process_that_is_still_loading_ends_at_once(cli: Any, site: Any, kind:
     (alive, held), (reading, ready) = os.pipe(), os.pipe()
     spec = ProcessSpec(kind=kind, site=str(site.folder))
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        silent.settimeout(30)
+        silent.settimeout(60)
         url = f"postgresql://nobody@127.0.0.1:{silent.getsockname()[1]}/none"
-        process = subprocess.Popen(
-            spec.command(ready=ready, alive=alive),
-            env=cli.environment(CHANGEMAKER_DATABASE_URL=url),
-            pass_fds=(ready, alive),
-        )
-        with silent.accept()[0]:
-            process.terminate()
-            assert process.wait(30) == -signal.SIGTERM
+        environment = cli.environment(CHANGEMAKER_DATABASE_URL=url, CHANGEMAKER_JOBS_NICENESS="0")
+        command = spec.command(ready=ready, alive=alive)
+        with subprocess.Popen(command, env=environment, pass_fds=(ready, alive)) as process:
+            try:
+                with silent.accept()[0]:
+                    process.terminate()
+                    assert process.wait(30) == -signal.SIGTERM
+            finally:
+                process.kill()
     for descriptor in (alive, held, reading, ready):
         os.close(descriptor)
 
