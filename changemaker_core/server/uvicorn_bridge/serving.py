@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from changemaker_core.server.spec import DRAIN_SECONDS
-from changemaker_core.server.web import begin_closing
 
 if TYPE_CHECKING:
     import socket
@@ -110,7 +109,8 @@ class Server(uvicorn.Server):
         """
         drain = self.config.timeout_graceful_shutdown or DRAIN_SECONDS
         end = asyncio.get_running_loop().time() + drain
-        begin_closing(self.config.app)
+        if (begin_closing := getattr(self.config.app, "begin_closing", None)) is not None:
+            begin_closing()
         await asyncio.sleep(ACCEPT_SECONDS)
         for each in (*self.servers, *(sockets or ())):
             each.close()
