@@ -25,11 +25,10 @@ from changemaker_core.plugin.errors import (
     PluginIncompatible,
     PluginInvalid,
     PluginNotFound,
-    described,
     exception_line,
     leave_out,
 )
-from changemaker_core.plugin.loaded import Skipped, is_installed
+from changemaker_core.plugin.loaded import Origin, Skipped, is_installed
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     from importlib import metadata
 
     from changemaker_core.config import Config
-    from changemaker_core.plugin.loaded import Status
 
 GROUP = "changemaker.plugins"
 CORE = "changemaker-core"
@@ -47,29 +45,13 @@ RESERVED = frozenset({"changemaker", "cm", "core", "plugins", "site"})
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(Origin):
     """A plugin that can be loaded: an entry point, or a class that was passed in."""
 
-    name: str
-    distribution: str | None
-    version: str | None
     requirements: tuple[str, ...] = ()
     entry_point: metadata.EntryPoint | None = None
     plugin_class: type[Plugin] | None = None
     core: bool = False
-
-    def __str__(self) -> str:
-        return described(self.name, self.distribution, self.version)
-
-    def error(
-        self, kind: type[PluginError], problem: str, fix: str, others: tuple[str, ...] = ()
-    ) -> PluginError:
-        """Return an error of this plugin."""
-        return kind(self.name, self.distribution, self.version, problem, fix, others)
-
-    def skipped(self, status: Status, reason: str) -> Skipped:
-        """Return the record that it is not loaded."""
-        return Skipped(self.name, self.version, self.distribution, status, reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +78,7 @@ def installed() -> tuple[Candidate, ...]:
 def _installed() -> tuple[tuple[Candidate, ...], list[Damage]]:
     points, damages = distributions.read(GROUP)
     candidates = (
-        Candidate(p.name, p.distribution, p.version, p.requirements, entry_point=p.entry_point)
+        Candidate(p.name, p.version, p.distribution, p.requirements, entry_point=p.entry_point)
         for p in points
     )
     return tuple(candidates), damages
@@ -245,7 +227,7 @@ def _fits(candidate: Candidate, requirement: Requirement) -> list[PluginError]:
 def from_classes(classes: Sequence[type[Plugin]], *, core: bool = False) -> tuple[Candidate, ...]:
     """Return candidates for classes that were passed in, with each one's distribution."""
     if core:
-        return tuple(Candidate(c.name, CORE, core_version(), (), None, c, True) for c in classes)
+        return tuple(Candidate(c.name, core_version(), CORE, (), None, c, True) for c in classes)
     offered = {c.entry_point.value: c for c in installed() if c.entry_point}
     return tuple(_of_class(c, offered.get(f"{c.__module__}:{c.__qualname__}")) for c in classes)
 
@@ -254,7 +236,7 @@ def _of_class(plugin_class: type[Plugin], offered: Candidate | None) -> Candidat
     name = str(getattr(plugin_class, "name", plugin_class.__name__))
     if offered is None:
         return Candidate(name, None, None, plugin_class=plugin_class)
-    return Candidate(name, offered.distribution, offered.version, plugin_class=plugin_class)
+    return Candidate(name, offered.version, offered.distribution, plugin_class=plugin_class)
 
 
 def from_list(classes: Sequence[type[Plugin]]) -> Found:

@@ -30,8 +30,8 @@ def is_installed(distribution: str | None) -> bool:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LoadedPlugin:
-    """A plugin that runs in this app. ``folder`` is its package's: templates, migrations, …
+class Origin:
+    """What a plugin is called, and where it comes from.
 
     ``distribution`` and ``version`` are None for a class that no installed distribution offers.
     """
@@ -39,6 +39,25 @@ class LoadedPlugin:
     name: str
     version: str | None
     distribution: str | None
+
+    def __str__(self) -> str:
+        return described(self.name, self.distribution, self.version)
+
+    def error(
+        self, kind: type[PluginError], problem: str, fix: str, others: tuple[str, ...] = ()
+    ) -> PluginError:
+        """Return an error of this plugin."""
+        return kind(self.name, self.distribution, self.version, problem, fix, others)
+
+    def skipped(self, status: Status, reason: str) -> Skipped:
+        """Return the record that it is not loaded."""
+        return Skipped(self.name, self.version, self.distribution, status, reason)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedPlugin(Origin):
+    """A plugin that runs in this app. ``folder`` is its package's: templates, migrations, …"""
+
     instance: Plugin
     folder: Path
     #: One of core's own features.
@@ -46,9 +65,6 @@ class LoadedPlugin:
     #: Whether the site has ``development = true``.
     development: bool = False
     status: Status = "loaded"
-
-    def __str__(self) -> str:
-        return described(self.name, self.distribution, self.version)
 
     @property
     def is_developed_here(self) -> bool:
@@ -61,12 +77,6 @@ class LoadedPlugin:
         Core's own features are always mounted.
         """
         return self.core or ((not only or self.name in only) and self.name not in except_)
-
-    def error(
-        self, kind: type[PluginError], problem: str, fix: str, others: tuple[str, ...] = ()
-    ) -> PluginError:
-        """Return an error of this plugin."""
-        return kind(self.name, self.distribution, self.version, problem, fix, others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +94,8 @@ class PluginInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(Origin):
     """A plugin that is installed or requested but not loaded, and the reason."""
 
-    name: str
-    version: str | None
-    distribution: str | None
     status: Status
     reason: str

@@ -214,9 +214,7 @@ class _Boot:
         """Record the problems of a plugin and leave it out."""
         self.problems += problems
         reason = " ".join(problem.problem for problem in problems)
-        self._skip(
-            plugin, Skipped(plugin.name, plugin.version, plugin.distribution, "failed", reason)
-        )
+        self._skip(plugin, plugin.skipped("failed", reason))
 
     def _skip(self, plugin: Candidate | LoadedPlugin, note: Skipped) -> None:
         self.skipped.append(note)
@@ -257,8 +255,7 @@ class _Boot:
         fix = f"The author of one of them can change `requires` to `after`. ({also})"
         self._drop(first, [first.error(PluginCycle, problem, fix, tuple(p.name for p in rest))])
         for plugin in rest:
-            note = Skipped(plugin.name, plugin.version, plugin.distribution, "failed", problem)
-            self._skip(plugin, note)
+            self._skip(plugin, plugin.skipped("failed", problem))
 
     def _block(self) -> None:
         """Leave out plugins that require a broken one; its own report is enough."""
@@ -266,8 +263,7 @@ class _Boot:
             broken = {note.name for note in self.skipped if note.status in _BROKEN}
             if cause := sorted(broken.intersection(plugin.instance.requires)):
                 reason = f"It requires {', '.join(cause)}, which cannot be loaded."
-                name, version = plugin.name, plugin.version
-                self._skip(plugin, Skipped(name, version, plugin.distribution, "blocked", reason))
+                self._skip(plugin, plugin.skipped("blocked", reason))
 
     def _offer_hooks(self) -> None:
         for plugin in list(self.plugins):
