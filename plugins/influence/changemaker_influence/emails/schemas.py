@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from changemaker_core import Body, CursorQuery, Email, SingleLine
+from changemaker_core import Body, CursorQuery, Email, MultiLine, SingleLine
 from changemaker_influence.states import EmailStatus
 
 #: More than any postal code has representatives.
@@ -17,7 +17,7 @@ _Name = Annotated[SingleLine, Meta(min_length=1, max_length=200)]
 _Typed = Annotated[SingleLine, Meta(min_length=1, max_length=100)]
 #: What was left empty is reported by the service, which knows who may write.
 _Subject = Annotated[SingleLine, Meta(max_length=200)]
-_MessageBody = Annotated[str, Meta(max_length=20_000)]
+_MessageBody = Annotated[MultiLine, Meta(max_length=20_000)]
 _Key = Annotated[SingleLine, Meta(min_length=1, max_length=64)]
 
 

@@ -13,6 +13,7 @@ from changemaker_influence.config import InfluenceConfig
 from changemaker_influence.emails import idempotency, services
 from changemaker_influence.emails.allowance import Allowance
 from changemaker_influence.emails.recipients import choose, reachable
+from changemaker_influence.folding import without_invisible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -133,7 +134,7 @@ def _own_text_errors(wanted: SendEmail) -> list[FieldError]:
     errors = []
     for field, unwritten in UNWRITTEN.items():
         text = getattr(wanted, field) or ""
-        if not text.strip():
+        if not without_invisible(text).strip():
             errors.append(FieldError(field, unwritten))
         elif unknown := placeholders.unknown(text):
             names = ", ".join(dict.fromkeys(unknown))

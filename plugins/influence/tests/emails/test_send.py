@@ -157,6 +157,7 @@ async def test_a_campaign_of_custom_recipients_needs_no_directory(visit, represe
         ({"recipient_keys": ["nobody"]}, "recipient_keys[0]"),
         ({"body": ""}, "body"),
         ({"body": " \n\u00a0"}, "body"),
+        ({"body": "\u200b\u3164\n"}, "body"),
         ({"body": None}, "body"),
         ({"subject": " "}, "subject"),
         ({"subject": None}, "subject"),
