@@ -116,11 +116,17 @@ class MemoryWindow:
 
 @lru_cache(maxsize=MAX_VISITORS)
 def visitor_key(address: str) -> str:
-    """Return what limits count an address as: a host of IPv6 commands its whole /64."""
+    """Return what limits count an address as: a host of IPv6 commands its whole /64.
+
+    >>> visitor_key("203.0.113.7"), visitor_key("::ffff:203.0.113.7"), visitor_key("2001:db8::1:2")
+    ('203.0.113.7', '203.0.113.7', '2001:db8::/64')
+    """
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
         return address
-    if parsed.version == 4:
+    if isinstance(parsed, ipaddress.IPv4Address):
         return address
+    if parsed.ipv4_mapped is not None:  # as a socket for both versions shows it
+        return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed, 64), strict=False))

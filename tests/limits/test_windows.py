@@ -73,4 +73,5 @@ def test_an_ipv6_host_is_one_visitor():
         != visitor_key("2001:db8:0:1::1")
     )
     assert visitor_key("192.0.2.1") != visitor_key("192.0.2.2")
+    assert visitor_key("::ffff:192.0.2.1") == "192.0.2.1"
     assert visitor_key("no address") == "no address"
