@@ -35,7 +35,7 @@ def _lookups() -> list[Sample]:
 
 
 METRICS: Final = (
-    Metric("cm_emails_sent_total", "Messages handed over to the mail server", read=_sent),
+    Metric("cm_emails_sent_total", "Messages sent, repeated ones included", read=_sent),
     Metric("cm_emails_failed_total", "Messages that were not delivered", read=_failed),
     Metric("cm_email_queue_depth", "Messages waiting to be sent", kind="gauge", read=_waiting),
     Metric(

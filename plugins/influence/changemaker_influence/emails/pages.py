@@ -30,7 +30,6 @@ from changemaker_influence.directories.errors import (
     reason_for,
     seconds_to_wait,
 )
-from changemaker_influence.emails import allowance
 from changemaker_influence.emails.letters import letters_of
 from changemaker_influence.emails.preview import MessagePreview, digest_of
 from changemaker_influence.emails.qr import qr_svg
@@ -39,6 +38,7 @@ from changemaker_influence.emails.recipients import NO_RECIPIENT, reachable, tar
 from changemaker_influence.emails.schemas import SendEmail, SendForm
 from changemaker_influence.emails.submission import CONSENT, CONSENT_MISSING, UNWRITTEN
 from changemaker_influence.emails.telephone import tel
+from changemaker_influence.networks import allowance
 from changemaker_influence.states import FINAL
 
 if TYPE_CHECKING:

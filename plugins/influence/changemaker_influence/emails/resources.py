@@ -23,7 +23,6 @@ from changemaker_influence.campaigns import permissions
 from changemaker_influence.campaigns.queries import published_by_id
 from changemaker_influence.campaigns.services import find as find_campaign
 from changemaker_influence.directories.errors import LOOKUP_ERRORS, problem_for
-from changemaker_influence.emails import allowance
 from changemaker_influence.emails.idempotency import IdempotentRequest
 from changemaker_influence.emails.queries import emails_of_campaign, state_of_email
 from changemaker_influence.emails.schemas import (
@@ -35,6 +34,7 @@ from changemaker_influence.emails.schemas import (
     QueuedEmail,
     SendEmail,
 )
+from changemaker_influence.networks import allowance
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site, Streamed

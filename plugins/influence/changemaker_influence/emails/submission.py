@@ -11,9 +11,9 @@ from changemaker_influence.campaigns import placeholders
 from changemaker_influence.campaigns.queries import PublishedCampaign, custom_recipients
 from changemaker_influence.config import InfluenceConfig
 from changemaker_influence.emails import idempotency, services
-from changemaker_influence.emails.allowance import Allowance
 from changemaker_influence.emails.recipients import choose, reachable
 from changemaker_influence.folding import without_invisible
+from changemaker_influence.networks.allowance import Allowance
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
