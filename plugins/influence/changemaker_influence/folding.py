@@ -28,6 +28,15 @@ def without_invisible(text: str) -> str:
     return "".join(c for c in _INVISIBLE.sub("", text) if unicodedata.category(c) != "Cf")
 
 
+def is_blank(text: str) -> bool:
+    """Return whether a reader would see nothing of ``text``.
+
+    >>> is_blank("\\u200b \\n"), is_blank("\u2764")
+    (True, False)
+    """
+    return not without_invisible(text).strip()
+
+
 def folded(text: str) -> str:
     """Return ``text`` for comparing: words in lower case, without accents, one space between.
 

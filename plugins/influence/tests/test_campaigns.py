@@ -103,6 +103,20 @@ async def test_an_unknown_campaign_is_not_found(visit):
                 assert response.status_code == 404, (method, path)
 
 
+async def test_a_text_of_which_nothing_is_seen_is_refused(visit):
+    async with visit() as v:
+        blank = {"title": " ", "email_subject": "\u2003", "email_body": "\u200b \n"}
+        made = await v.organise("POST", "/api/campaigns", json={**NEW, **blank})
+        assert {error["field"] for error in made.json()["errors"]} == blank.keys()
+        campaign = await v.campaign()
+        path = f"/api/campaigns/{campaign['id']}"
+        changed = await v.organise("PATCH", path, json={"email_body": "\n"})
+        assert [error["field"] for error in changed.json()["errors"]] == ["email_body"]
+        nameless = {"name": " ", "email": "chair@company.example"}
+        added = await v.organise("POST", f"{path}/recipients", json=nameless)
+        assert [error["field"] for error in added.json()["errors"]] == ["name"]
+
+
 async def test_a_misspelt_placeholder_is_refused(visit):
     async with visit() as v:
         wrong = {"email_body": "Dear {recipent_name}, {sender_name}"}

@@ -16,6 +16,7 @@ from changemaker_influence.campaigns import placeholders, queries
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient, EmailTally
 from changemaker_influence.campaigns.schemas import CampaignOut
 from changemaker_influence.campaigns.slugs import free_slug, slug_of
+from changemaker_influence.folding import is_blank
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +40,7 @@ SLUG_ATTEMPTS: Final = 100
 def create(tx: Tx, new: NewCampaign) -> CampaignOut:
     """Create a draft. Raises ``Invalid`` for dates or placeholders that are wrong."""
     values = msgspec.structs.asdict(new)
+    _check_written(values)
     _check_dates(values)
     _check_placeholders(values)
     values |= {
@@ -65,6 +67,7 @@ def change(tx: Tx, id: str, wanted: CampaignChange) -> CampaignOut:
     set_fields = msgspec.structs.asdict(wanted).items()
     values = {name: value for name, value in set_fields if value is not msgspec.UNSET}
     after = {**msgspec.structs.asdict(now), **values}
+    _check_written(values)
     _check_dates(after)
     _check_placeholders(values)
     _check_status(now, after)
@@ -97,6 +100,7 @@ def add_recipient(tx: Tx, campaign_id: str, new: NewRecipient) -> RecipientOut:
     Raises ``Invalid`` for a wrong address, ``Conflict`` for one that exists or for too many.
     """
     _lock(campaign_id)
+    _check_written({"name": new.name})
     try:
         email = canonical(new.email)
     except (InvalidAddress, HeaderInjection):
@@ -187,6 +191,14 @@ def _check_dates(values: dict[str, Any]) -> None:
     if starts is not None and ends is not None and ends <= starts:
         problem = Text("The end must be after the start.")
         raise Invalid([FieldError("ends_at", problem)])
+
+
+def _check_written(values: dict[str, Any]) -> None:
+    """Reject texts of which a reader would see nothing."""
+    problem = Text("Write at least one word.")
+    fields = ("title", "name", "email_subject", "email_body")
+    if errors := [FieldError(each, problem) for each in fields if is_blank(values.get(each, "x"))]:
+        raise Invalid(errors)
 
 
 def _check_placeholders(values: dict[str, Any]) -> None:

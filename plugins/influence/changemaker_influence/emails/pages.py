@@ -36,7 +36,12 @@ from changemaker_influence.emails.qr import qr_svg
 from changemaker_influence.emails.queries import state_of_email, states_of_action
 from changemaker_influence.emails.recipients import NO_RECIPIENT, reachable, targeted
 from changemaker_influence.emails.schemas import SendEmail, SendForm
-from changemaker_influence.emails.submission import CONSENT, CONSENT_MISSING, UNWRITTEN
+from changemaker_influence.emails.submission import (
+    CONSENT,
+    CONSENT_MISSING,
+    UNNAMED,
+    UNWRITTEN,
+)
 from changemaker_influence.emails.telephone import tel
 from changemaker_influence.networks import allowance
 from changemaker_influence.states import FINAL
@@ -62,7 +67,7 @@ CHANGED: Final = Text(
 MISSING: Final = {
     "postal_code": Text("Enter your postal code."),
     "recipients": NO_RECIPIENT,
-    "sender_name": Text("Enter your name."),
+    "sender_name": UNNAMED,
     "sender_email": Text("Enter your email address."),
     "consent": CONSENT_MISSING,
 }

@@ -12,7 +12,7 @@ from changemaker_influence.campaigns.queries import PublishedCampaign, custom_re
 from changemaker_influence.config import InfluenceConfig
 from changemaker_influence.emails import idempotency, services
 from changemaker_influence.emails.recipients import choose, reachable
-from changemaker_influence.folding import without_invisible
+from changemaker_influence.folding import is_blank
 from changemaker_influence.networks.allowance import Allowance
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ CONSENT: Final = Text(
     "chose, and stored so that the message can be delivered."
 )
 CONSENT_MISSING: Final = Text("Please check this box so that we can send your message.")
+UNNAMED: Final = Text("Enter your name.")
 #: The error of each part of a message that its sender may write, and left empty.
 UNWRITTEN: Final = {
     "subject": Text("Write a subject."),
@@ -97,7 +98,7 @@ class Submissions:
         people = reachable(campaign, representatives, custom)
         return services.Submission(
             campaign_id=campaign.id,
-            sender_name=wanted.sender_name,
+            sender_name=wanted.sender_name.strip(),
             sender_email=canonical(wanted.sender_email),
             postal_code=postal_code,
             recipients=choose(people, emails=wanted.recipient_emails, keys=wanted.recipient_keys),
@@ -119,6 +120,8 @@ def _check(campaign: PublishedCampaign, wanted: SendEmail, consented: bool) -> N
         errors = _own_text_errors(wanted)
     else:
         errors = _changes(campaign, wanted)
+    if is_blank(wanted.sender_name):
+        errors.append(FieldError("sender_name", UNNAMED))
     errors += _mail_errors(campaign, wanted)
     if not consented:
         errors.append(FieldError("consent", CONSENT_MISSING))
@@ -134,7 +137,7 @@ def _own_text_errors(wanted: SendEmail) -> list[FieldError]:
     errors = []
     for field, unwritten in UNWRITTEN.items():
         text = getattr(wanted, field) or ""
-        if not without_invisible(text).strip():
+        if is_blank(text):
             errors.append(FieldError(field, unwritten))
         elif unknown := placeholders.unknown(text):
             names = ", ".join(dict.fromkeys(unknown))

@@ -150,6 +150,7 @@ async def test_a_campaign_of_custom_recipients_needs_no_directory(visit, represe
         ({"sender_email": "a@example.org, b@example.org"}, "sender_email"),
         ({"sender_email": "nobody"}, "sender_email"),
         ({"sender_name": ""}, "sender_name"),
+        ({"sender_name": " \u2003"}, "sender_name"),
         ({"sender_name": "x" * 201}, "sender_name"),
         ({"postal_code": "90210"}, "postal_code"),
         ({"consent": False}, "consent"),
