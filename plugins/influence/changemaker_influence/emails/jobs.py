@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from changemaker_core import Interval, Job, RetryPolicy
 from changemaker_influence.emails import idempotency, services
-from changemaker_influence.emails.letters import compose, delivery_key
+from changemaker_influence.emails.letters import compose
 from changemaker_influence.emails.queries import email_to_send
+from changemaker_influence.emails.sameness import delivery_key
 
 if TYPE_CHECKING:
     from changemaker_core import JobRun, Tx

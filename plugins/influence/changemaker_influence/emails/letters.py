@@ -1,9 +1,7 @@
-"""Letters as their recipients read them, when two are the same, and what is shown before."""
+"""Letters as their recipients read them: the mail, and what is shown before it is sent."""
 
 from __future__ import annotations
 
-import hashlib
-import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -50,26 +48,6 @@ def compose(site: Site, email: EmailToSend) -> Message:
         html=html,
         message_id=f"<{email.id}@{site.mail.mail_from.domain}>",
     )
-
-
-def delivery_key(email: EmailToSend) -> str:
-    """Return the key of a letter; letters with equal keys are handed over once.
-
-    Anybody can write in somebody's name: an address that nobody has proven to be theirs does not
-    make another letter theirs. So the key has everything that the recipient reads, and a letter
-    that differs in anything but its spaces and line ends is another one.
-    """
-    read = (
-        email.campaign_id,
-        email.sender_email,
-        email.recipient_email,
-        email.sender_name,
-        email.postal_code,
-        email.subject,
-        email.body,
-    )
-    folded = "\0".join(" ".join(unicodedata.normalize("NFC", each).split()) for each in read)
-    return hashlib.sha256(folded.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ class CampaignEmail(Model):
     sender is stored word for word, with its version, language and time.
 
     ``delivery_key`` is set from the moment when the message may have been delivered, and says which
-    others are the same (``letters.py``). ``repeats`` is the id of the one that was delivered in
+    others are the same (``sameness.py``). ``repeats`` is the id of the one that was delivered in
     place of this one.
     """
 

@@ -1,6 +1,6 @@
 """What makes two messages the same is their text, and is decided when they are handed over.
 
-Messages that may have been delivered get the key that ``emails/letters.py`` makes today. Repeated
+Messages that may have been delivered get the key that ``emails/sameness.py`` makes today. Repeated
 requests were rows of a table of their own, which held no message: it goes. Limits of a network can
 be raised.
 """

@@ -20,9 +20,9 @@ from changemaker_core.mail import Address, SmtpTransport
 from changemaker_core.mail.smtp_connection import SmtpOptions
 from changemaker_core.testing.smtp import Behaviour
 from changemaker_influence.emails import services
-from changemaker_influence.emails.letters import delivery_key
 from changemaker_influence.emails.models import CampaignEmail
 from changemaker_influence.emails.queries import EmailToSend
+from changemaker_influence.emails.sameness import delivery_key
 
 AVERY = "avery.tremblay@parl.example.ca"
 STRANGER = "robin@example.org"
