@@ -41,6 +41,11 @@ def private_folder(path: Path) -> Path:
     return path
 
 
+def is_full(error: OSError) -> bool:
+    """Whether an error says that nothing more can be stored."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
 def create_private(path: Path) -> None:
     """Create an empty file if there is none. Errors are left to whoever opens it next.
 

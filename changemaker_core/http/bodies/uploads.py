@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import shutil
 import tempfile
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import msgspec
 from msgspec import inspect
 
+from changemaker_core.config.site_files import is_full
 from changemaker_core.http.errors import Unavailable
 from changemaker_core.text import Text
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 IN_MEMORY = 256 * 1024
 #: The key of a field's ``Meta(extra=…)`` with its largest size in bytes.
 MAX_BYTES = "max_bytes"
-_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class Upload:
@@ -111,11 +110,6 @@ async def store(part: Part, folder: Path, most: int | None) -> Upload:
             raise no_space() from error
         raise
     return upload
-
-
-def is_full(error: OSError) -> bool:
-    """Whether an error says that nothing more can be stored."""
-    return error.errno in _NO_SPACE
 
 
 def no_space() -> Unavailable:

@@ -15,8 +15,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, BinaryIO
 from zoneinfo import ZoneInfo
 
-from changemaker_core.config.site_files import scratch_folder
-from changemaker_core.http.bodies.uploads import is_full, no_space
+from changemaker_core.config.site_files import is_full, scratch_folder
+from changemaker_core.http.bodies.uploads import no_space
 from changemaker_core.http.streams.files import SendFile
 from changemaker_core.http.streams.tables import BATCH, Table, in_batches, local_time
 

@@ -18,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from changemaker_core.config.site_files import private_folder
+from changemaker_core.config.site_files import is_full, private_folder
 from changemaker_core.jobs.errors import ChildFailed
 from changemaker_core.jobs.running.child import Children
 from changemaker_core.text import Text
@@ -45,7 +45,6 @@ UNUSED_FOR: Final = 7 * 24 * 3600
 LEFT_OVER: Final = 3600
 _PREFIX: Final = ".new-"
 _PROGRAM: Final = Path(__file__).with_name("resize.py")
-_NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _REASONS: Final = {
     "too_large": Text("This picture has too many pixels. Choose a smaller one."),
     "unreadable": Text("This file cannot be read as a picture. Choose a JPEG, PNG, WebP or GIF."),
@@ -108,7 +107,7 @@ class Images:
         try:
             return self._add(private_folder(self._folder / plugin), content)
         except OSError as error:
-            if error.errno in _NO_SPACE:
+            if is_full(error):
                 raise ImagesUnavailable("the disk is full") from error
             raise
 
