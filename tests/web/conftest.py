@@ -13,9 +13,9 @@ import pytest
 from changemaker_core import NavigationEntry, Plugin
 from changemaker_core.text import Text
 from changemaker_core.web import Form, StaticFiles, Templates, Translations
-from changemaker_influence.emails.qr import qr_svg
+from changemaker_influence.emails.links.qr import qr_svg
+from changemaker_influence.emails.links.telephone import tel
 from changemaker_influence.emails.submission import CONSENT, CONSENT_MISSING
-from changemaker_influence.emails.telephone import tel
 
 ROOT = Path(__file__).parents[2]
 INFLUENCE = ROOT / "plugins/influence/changemaker_influence"

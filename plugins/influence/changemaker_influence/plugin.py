@@ -77,7 +77,7 @@ class InfluencePlugin(Plugin):
     @hookimpl
     @contextlib.asynccontextmanager
     async def cm_lifespan(self, site: Site) -> AsyncIterator[None]:
-        from changemaker_influence.emails import telephone
+        from changemaker_influence.emails.links import telephone
 
         loading = asyncio.create_task(asyncio.to_thread(telephone.load))
         try:

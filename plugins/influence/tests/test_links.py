@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from changemaker_influence.emails.links import LONGEST_MAILTO, mailto, mailto_or_copy
-from changemaker_influence.emails.qr import qr_svg
-from changemaker_influence.emails.telephone import tel
+from changemaker_influence.emails.links.mailto import LONGEST_MAILTO, mailto, mailto_or_copy
+from changemaker_influence.emails.links.qr import qr_svg
+from changemaker_influence.emails.links.telephone import tel
 
 with (Path(__file__).parent / "data" / "tel_numbers.csv").open(
     encoding="utf-8", newline=""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from changemaker_core.mail import Address, Message
-from changemaker_influence.emails.links import mailto
+from changemaker_influence.emails.links.mailto import mailto
 from changemaker_influence.emails.queries import EmailToSend
 from changemaker_influence.emails.services import filled
 

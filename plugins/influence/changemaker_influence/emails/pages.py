@@ -31,8 +31,9 @@ from changemaker_influence.directories.errors import (
     seconds_to_wait,
 )
 from changemaker_influence.emails.letters import letters_of
+from changemaker_influence.emails.links.qr import qr_svg
+from changemaker_influence.emails.links.telephone import tel
 from changemaker_influence.emails.preview import MessagePreview, digest_of
-from changemaker_influence.emails.qr import qr_svg
 from changemaker_influence.emails.queries import state_of_email, states_of_action
 from changemaker_influence.emails.recipients import NO_RECIPIENT, reachable, targeted
 from changemaker_influence.emails.schemas import SendEmail, SendForm
@@ -42,7 +43,6 @@ from changemaker_influence.emails.submission import (
     UNNAMED,
     UNWRITTEN,
 )
-from changemaker_influence.emails.telephone import tel
 from changemaker_influence.networks import allowance
 from changemaker_influence.states import FINAL
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from changemaker_core import Text
 from changemaker_influence.campaigns.placeholders import fill
-from changemaker_influence.emails.links import mailto_or_copy
+from changemaker_influence.emails.links.mailto import mailto_or_copy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -1,0 +1,1 @@
+"""Links that a visitor opens in another app: of mails, of telephones, and as QR codes."""
