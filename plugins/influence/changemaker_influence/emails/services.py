@@ -21,7 +21,7 @@ from changemaker_influence.emails.models import CampaignEmail
 from changemaker_influence.emails.queries import delivery_instead_of, delivery_with
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
     from changemaker_core import Tx
@@ -72,12 +72,12 @@ def accepted_from(response: Any) -> list[AcceptedEmail]:
 def record(
     tx: Tx,
     submission: Submission,
-    count: Callable[[Tx], None],
+    limits: Iterable[Callable[[Tx], None]],
     idempotent: IdempotentRequest | None,
 ) -> list[AcceptedEmail]:
     """Record the messages and the jobs that send them, in one transaction.
 
-    ``count`` counts them in their limits.
+    Each of ``limits`` counts them.
     Whether a message repeats another one is not looked at here, but when it is handed over: until
     then the two cannot be told apart. Raises ``LimitReached``, ``NotFound`` for a campaign that is
     not public, ``Conflict`` for one that does not accept messages, ``Problem`` for an
@@ -86,7 +86,8 @@ def record(
     if idempotent is not None and (stored := idempotency.claim(tx, idempotent)) is not None:
         return accepted_from(stored)
     check_open(published_by_id(id=submission.campaign_id).one(), tx.now)
-    count(tx)
+    for count in limits:
+        count(tx)
     action_id = new_id()
     accepted = [
         AcceptedEmail(_record_one(tx, submission, each, action_id), each.name)

@@ -71,7 +71,7 @@ class Submissions:
             letters = len(submission.recipients)
             self._allowance.take(tx, visitor, submission.sender_email, letters)
 
-        return await self._site.db.write(services.record, submission, count, idempotent)
+        return await self._site.db.write(services.record, submission, [count], idempotent)
 
     async def prepare(
         self,
