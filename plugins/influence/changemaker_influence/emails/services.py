@@ -77,11 +77,10 @@ def record(
 ) -> list[AcceptedEmail]:
     """Record the messages and the jobs that send them, in one transaction.
 
-    Each of ``limits`` counts them.
-    Whether a message repeats another one is not looked at here, but when it is handed over: until
-    then the two cannot be told apart. Raises ``LimitReached``, ``NotFound`` for a campaign that is
-    not public, ``Conflict`` for one that does not accept messages, ``Problem`` for an
-    ``Idempotency-Key`` that was used for another request.
+    Each of ``limits`` counts them. Whether a message repeats another one is not looked at here, but
+    when it is handed over: until then the two cannot be told apart. Raises ``LimitReached``,
+    ``NotFound`` for a campaign that is not public, ``Conflict`` for one that does not accept
+    messages, ``Problem`` for an ``Idempotency-Key`` that was used for another request.
     """
     if idempotent is not None and (stored := idempotency.claim(tx, idempotent)) is not None:
         return accepted_from(stored)
