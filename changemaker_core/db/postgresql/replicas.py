@@ -36,7 +36,6 @@ CONNECT_SECONDS = 1.0
 #: How many seconds a replica may be behind before it is reported.
 ALLOWED_LAG = 5.0
 _STOP_SECONDS = 10.0
-_WATCH = "changemaker replica watch"
 _STATE = (
     "SELECT pg_is_in_recovery(), pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint,"
     " EXTRACT(EPOCH FROM now() - pg_last_xact_replay_timestamp())::float8"
