@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import re
 from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 CHUNK_CHARACTERS = 1 << 20
 _STAGE = '"changemaker_rows_{}"'
 _NUMBER = '"changemaker_number"'
+#: Where PostgreSQL found an error, in the language of its messages: ``COPY table, line 12: …``.
+_LINE = re.compile(r"COPY [^,]+, \D*(\d+)")
 _stages = itertools.count(1)
 
 
@@ -36,11 +39,11 @@ def copy_rows(database: Any, bulk: BulkInsert, rows: Iterable[Sequence[Any]]) ->
     names = ", ".join(bulk.names)
     try:
         if bulk.on_conflict == "error":
-            return _copy(cursor, f"{bulk.table} ({names})", _lines(bulk, rows))
+            return _copy(cursor, bulk, f"{bulk.table} ({names})", _lines(bulk, rows))
         stage = _STAGE.format(next(_stages))
         columns = f"SELECT {names}, 0::bigint AS {_NUMBER} FROM {bulk.table} WITH NO DATA"  # noqa: S608  # made of names alone
         cursor.execute(f"CREATE TEMP TABLE {stage} ON COMMIT DROP AS {columns}")
-        _copy(cursor, stage, _lines(bulk, rows, numbered=True))
+        _copy(cursor, bulk, stage, _lines(bulk, rows, numbered=True))
         cursor.execute(bulk.sql(f"SELECT {names} FROM {_chosen(bulk, stage)}"))  # noqa: S608  # made of names alone
         count: int = cursor.rowcount
         cursor.execute(f"DROP TABLE {stage}")
@@ -59,14 +62,20 @@ def _chosen(bulk: BulkInsert, stage: str) -> str:
     return f"(SELECT DISTINCT ON ({key}) * FROM {stage} ORDER BY {key}, {_NUMBER} DESC) AS chosen"  # noqa: S608  # made of names alone
 
 
-def _copy(cursor: Any, target: str, lines: Iterator[str]) -> int:
+def _copy(cursor: Any, bulk: BulkInsert, target: str, lines: Iterator[str]) -> int:
     # The caller's code runs between two statements, so that it may use the database as well.
     count, size, buffer = 0, 0, io.StringIO()
     for line in itertools.chain(lines, [""]):
         size += buffer.write(line)
         if size >= CHUNK_CHARACTERS or not line:
             buffer.seek(0)
-            cursor.copy_expert(f"COPY {target} FROM STDIN", buffer)
+            try:
+                cursor.copy_expert(f"COPY {target} FROM STDIN", buffer)
+            except psycopg2.Error as error:
+                refused = as_peewee_error(error)
+                if found := _LINE.match(error.diag.context or ""):
+                    bulk.add_note(refused, count + int(found[1]))
+                raise refused from error
             count, size, buffer = count + cursor.rowcount, 0, io.StringIO()
     return count
 

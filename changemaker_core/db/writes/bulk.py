@@ -121,13 +121,17 @@ class BulkInsert:
                     raise TypeError(f"a row has {self._width} values, not {len(values)}")
                 self._convert([values])
             except Exception as error:
-                error.add_note(f"in row {number} for {self._model.__name__}")
+                self.add_note(error, number)
                 return error
         return None
 
-    def add_note(self, error: BaseException) -> None:
-        """Say that the database refused the last row that it took."""
-        number = self.count - operator.length_hint(self._waiting)
+    @property
+    def passed_on(self) -> int:
+        """How many rows the database has taken."""
+        return self.count - operator.length_hint(self._waiting)
+
+    def add_note(self, error: BaseException, number: int) -> None:
+        """Say which row an error is about."""
         error.add_note(f"in row {number} for {self._model.__name__}")
 
     def run(self, unit: Unit, rows: Iterable[Sequence[Any]]) -> int:
@@ -145,7 +149,7 @@ def execute_many(database: Any, bulk: BulkInsert, rows: Iterable[Sequence[Any]])
         cursor.executemany(bulk.sql(f"VALUES ({', '.join(marks)})"), bulk.values(rows))
     except sqlite3.Error as error:
         refused = as_peewee_error(error)
-        bulk.add_note(refused)
+        bulk.add_note(refused, bulk.passed_on)
         raise refused from error
     count: int = cursor.rowcount
     return count

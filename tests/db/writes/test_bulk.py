@@ -294,8 +294,8 @@ def test_a_row_of_a_later_batch_is_named_by_its_number(insert, stored):
     assert stored(Member.id) == []
 
 
-@pytest.mark.database("sqlite")
-def test_a_row_that_the_database_refuses_is_named_by_its_number(insert):
+def test_a_row_that_the_database_refuses_is_named_by_its_number(insert, monkeypatch):
+    monkeypatch.setattr("changemaker_core.db.postgresql.copying.CHUNK_CHARACTERS", 1000)
     rows = [(new_id(), "fine") for _ in range(BATCH + 6)]
     with pytest.raises(peewee.IntegrityError) as caught:
         insert(Member, ["id", "name"], [*rows, (new_id(), None), (new_id(), "fine")])
