@@ -274,10 +274,6 @@ class Connection(HttpToolsProtocol):
             if self.transport.get_write_buffer_size():
                 self._reader_watch.start()
 
-    def is_silent(self, seconds: float) -> bool:
-        """Whether its last response was sent that long ago, and nothing has come since."""
-        return self._idle_since is not None and self.loop.time() - self._idle_since >= seconds
-
     def _unset_keepalive_if_required(self) -> None:
         # uvicorn's hook for: bytes have arrived, or the connection is lost.
         self._idle_since = None

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 #: Seconds in which connections that clients have begun to open are still accepted at a shutdown.
 ACCEPT_SECONDS = 0.2
-#: Seconds in which a connection that was just accepted, or used, may send its last request.
+#: Seconds in which a connection that was just accepted, or is idle, may send its last request.
 IDLE_SECONDS = 1.0
 #: Seconds in which a request whose connection was aborted may clean up.
 ABORT_SECONDS = 0.5
@@ -102,8 +102,8 @@ class Server(uvicorn.Server):
 
         NOTE(reset): uvicorn closes a connection that is silent at that moment; one that was just
         accepted, or is just being written to, would be reset with its request unread. So accepting
-        ends a little earlier, and meanwhile each response closes its connection. One that has been
-        silent for as long is closed at once, as any moment might have closed it.
+        ends a little earlier, and meanwhile each response closes its connection: whose client then
+        takes another from its pool, which may have been silent for long.
         Before that, those are accepted that clients have begun to open: the supervisor takes no new
         ones.
         """
@@ -118,9 +118,6 @@ class Server(uvicorn.Server):
             *self.server_state.default_headers,
             (b"connection", b"close"),
         ]
-        for connection in tuple(self._connections):
-            if connection.is_silent(IDLE_SECONDS):
-                connection.shutdown()
         await self._connections.wait_for_none(IDLE_SECONDS)
         for connection in tuple(self._connections):
             connection.shutdown()

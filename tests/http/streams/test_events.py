@@ -237,8 +237,6 @@ async def seconds_to_stop(folder, options, paths):
                 assert "200 OK" in head
                 await reader.readuntil(b"data: ")
                 readers.append(reader)
-            if paths:
-                await stack.enter_async_context(silent_connection(served.address))
             served.process.send_signal(signal.SIGTERM)
             began = time.monotonic()
             assert await asyncio.to_thread(served.process.wait, 60) == 0
@@ -248,17 +246,6 @@ async def seconds_to_stop(folder, options, paths):
                     assert (await reader.read()).endswith(b"0\r\n\r\n")
         assert served.errors.read_text() == ""
     return seconds
-
-
-@contextlib.asynccontextmanager
-async def silent_connection(address):
-    """Stay connected after a response, until it is unlikely that another request comes."""
-    reader, writer = await asyncio.open_connection(*address)
-    writer.write(b"GET /api/health/live HTTP/1.1\r\nHost: x\r\n\r\n")
-    await reader.readuntil(b'{"status":"ok"}')
-    await asyncio.sleep(IDLE_SECONDS)
-    yield
-    writer.close()
 
 
 @sqlite
