@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 
 from changemaker_core.cli import CommandError, pass_site, say
+from changemaker_influence.outcomes.commands import COMMANDS
 
 if TYPE_CHECKING:
     from changemaker_core import Site
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 @click.group()
 def influence() -> None:
     """Look after campaigns."""
+
+
+for command in COMMANDS:
+    influence.add_command(command)
 
 
 @influence.command("raise-limit")

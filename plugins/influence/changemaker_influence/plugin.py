@@ -30,6 +30,7 @@ from changemaker_influence.emails.jobs import JOBS
 from changemaker_influence.emails.models import CampaignEmail, IdempotencyKey
 from changemaker_influence.metrics import METRICS
 from changemaker_influence.networks.models import RaisedLimit
+from changemaker_influence.outcomes.jobs import JOBS as OUTCOME_JOBS
 from changemaker_influence.routes import routes
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ class InfluencePlugin(Plugin):
         SitemapSection("influence.campaigns", sitemap.pages, sitemap.count),
         ImageUse("influence.covers", lambda site: site.db.sync.all(cover_photos())),
         *JOBS,
+        *OUTCOME_JOBS,
         *METRICS,
         Check("influence.directory", check_directory),
     )

@@ -11,6 +11,7 @@ from changemaker_influence.directories.resources import RepresentativesResource
 from changemaker_influence.emails import resources as emails
 from changemaker_influence.emails.pages import CampaignPage, EmailStatusPage
 from changemaker_influence.emails.submission import Submissions
+from changemaker_influence.outcomes import resources as outcomes
 
 if TYPE_CHECKING:
     from changemaker_core import Site
@@ -29,6 +30,9 @@ def routes(site: Site, lookups: Lookups) -> list[Route]:
         Route("/api/campaigns/{id}/emails", messages),
         Route("/api/campaigns/{id}/emails.csv", messages, suffix="csv"),
         Route("/api/campaigns/{id}/emails.xlsx", messages, suffix="xlsx"),
+        Route("/api/campaigns/{id}/retry-failed", outcomes.RetryFailedResource()),
+        Route("/api/campaign-emails/{id}/retry", outcomes.RetryResource()),
+        Route("/api/campaign-emails/{id}/settle", outcomes.SettleResource()),
         Route("/api/campaigns/{id}/send-email", emails.SendEmailResource(site, submissions)),
         Route("/api/public/campaigns", resources.PublicCampaignsResource(site)),
         Route("/api/public/campaigns/{slug}", resources.PublicCampaignResource(site)),

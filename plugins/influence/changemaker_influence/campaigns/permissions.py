@@ -10,12 +10,14 @@ READ: Final = "influence.campaign.read"
 WRITE: Final = "influence.campaign.write"
 DELETE: Final = "influence.campaign.delete"
 READ_EMAILS: Final = "influence.email.read"
+WRITE_EMAILS: Final = "influence.email.write"
 
 PERMISSIONS: Final = [
     Permission(READ, Text("See all campaigns, including drafts")),
     Permission(WRITE, Text("Create, edit and publish campaigns")),
     Permission(DELETE, Text("Delete campaigns that have no messages")),
     Permission(READ_EMAILS, Text("See who wrote to whom in a campaign")),
+    Permission(WRITE_EMAILS, Text("Send failed messages again, and settle what became of others")),
 ]
 ROLES: Final = [
     Role(

@@ -66,7 +66,9 @@ JOBS: Final = (
         retries=RetryPolicy(
             initial=timedelta(minutes=1),
             maximum=timedelta(hours=6),
-            deadline=timedelta(hours=24),
+            # As long as mail servers try (RFC 5321, section 4.5.4.1): mailboxes are emptied, and
+            # servers repaired, after a weekend.
+            deadline=timedelta(days=4),
         ),
         on_unknown=on_unknown,
         on_dead=on_dead,

@@ -37,6 +37,9 @@ class CampaignEmail(Model):
     # The ledger's promise: a letter is handed over once.
     delivery_key = peewee.CharField(max_length=64, null=True, unique=True)
     repeats = UUIDField(null=True)
+    # Who found out what became of it, and when; empty for the command line.
+    settled_at = UtcField(null=True)
+    settled_by = peewee.CharField(max_length=64, null=True)
     error = peewee.TextField(null=True)
     consent_text = peewee.TextField()
     consent_version = peewee.CharField(max_length=16)

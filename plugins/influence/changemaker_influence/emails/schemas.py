@@ -104,6 +104,8 @@ class EmailOut(msgspec.Struct, frozen=True, kw_only=True):
     """A message, for the campaign's organisers.
 
     ``repeats`` is the id of an equal message that was delivered; this one was not once more.
+    ``settled_at`` is when a person recorded what became of a message of unknown outcome, and
+    ``settled_by`` their id.
     """
 
     id: str
@@ -119,5 +121,7 @@ class EmailOut(msgspec.Struct, frozen=True, kw_only=True):
     status: EmailStatus
     error: str | None
     repeats: str | None
+    settled_at: datetime | None
+    settled_by: str | None
     created_at: datetime
     sent_at: datetime | None

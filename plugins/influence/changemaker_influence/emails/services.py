@@ -197,8 +197,13 @@ def mark_sent(tx: Tx, email_id: str, campaign_id: str) -> None:
         mark_unknown(tx, email_id)
         return
     _set_status(tx, email_id, "SENT", sent_at=tx.now)
+    count_as_sent(tx, email_id, campaign_id, is_repeat=delivered is not None)
+
+
+def count_as_sent(tx: Tx, email_id: str, campaign_id: str, *, is_repeat: bool) -> None:
+    """Count a sent message for its campaign, and emit ``EMAIL_SENT`` unless it is a repetition."""
     EmailTally.update(sent=EmailTally.sent + 1).where(EmailTally.campaign == campaign_id).execute()
-    if delivered is None:
+    if not is_repeat:
         tx.emit(EMAIL_SENT, {"campaign_id": campaign_id, "email_id": email_id})
 
 

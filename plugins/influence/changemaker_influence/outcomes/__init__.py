@@ -1,0 +1,1 @@
+"""What a person decides about messages: to send failed ones again, and what became of others."""

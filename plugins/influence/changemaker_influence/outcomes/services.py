@@ -1,0 +1,141 @@
+"""Sending failed messages again, and settling those of unknown outcome."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from changemaker_core import Conflict, NotFound, Text
+from changemaker_influence.campaigns.services import find as find_campaign
+from changemaker_influence.emails.models import CampaignEmail
+from changemaker_influence.emails.services import SEND_EMAIL, count_as_sent
+from changemaker_influence.outcomes.queries import email_by_id
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from changemaker_core import Tx
+    from changemaker_influence.emails.schemas import EmailOut
+    from changemaker_influence.outcomes.schemas import Outcome
+
+log = logging.getLogger(__name__)
+
+RETRY_FAILED: Final = "influence.retry_failed"
+#: Messages that are queued again in one transaction: other writers wait meanwhile.
+BATCH: Final = 500
+
+
+def retry(tx: Tx, email_id: str) -> EmailOut:
+    """Send a failed message again. One that waits or is being sent stays as it is.
+
+    Raises ``NotFound``, and ``Conflict`` for a message that was sent or may have been.
+    """
+    find(email_id)
+    failed = (CampaignEmail.id == email_id) & (CampaignEmail.status == "FAILED")
+    if _queue_again(tx).where(failed).execute():
+        tx.enqueue(SEND_EMAIL, {"email_id": email_id})
+        _log(tx, "is sent again", email_id)
+    email = find(email_id)
+    if email.status == "UNKNOWN":
+        raise Conflict(
+            Text("This message may have been sent. Settle first whether it was."),
+            code="email_unsettled",
+        )
+    if email.status == "SENT":
+        raise Conflict(Text("This message was sent."), code="email_sent")
+    return email
+
+
+def retry_failed(tx: Tx, campaign_id: str) -> int:
+    """Have a job send all failed messages of a campaign again; return how many there are.
+
+    Raises ``NotFound``.
+    """
+    find_campaign(campaign_id)
+    failed = (CampaignEmail.campaign == campaign_id) & (CampaignEmail.status == "FAILED")
+    count = int(CampaignEmail.select().where(failed).count())
+    if count:
+        payload = {"campaign_id": campaign_id, "before": tx.now.isoformat()}
+        tx.enqueue(RETRY_FAILED, payload, key=f"{RETRY_FAILED}:{campaign_id}")
+        _log(tx, f"has {count} failed messages, which are sent again", campaign_id)
+    return count
+
+
+def retry_batch(tx: Tx, campaign_id: str, before: datetime) -> int:
+    """Queue some messages again that failed no later than ``before``; return how many.
+
+    Those that fail once more meanwhile are not among them.
+    """
+    failed = (
+        CampaignEmail.select(CampaignEmail.id)
+        .where(CampaignEmail.campaign == campaign_id, CampaignEmail.status == "FAILED")
+        .where(CampaignEmail.updated_at <= before)
+        .limit(BATCH)
+    )
+    ids = [str(row.id) for row in failed]
+    # Each by itself, since another request may have taken one meanwhile.
+    queued = [
+        id
+        for id in ids
+        if _queue_again(tx)
+        .where(CampaignEmail.id == id, CampaignEmail.status == "FAILED")
+        .execute()
+    ]
+    for id in queued:
+        tx.enqueue(SEND_EMAIL, {"email_id": id})
+    return len(ids)
+
+
+def settle(tx: Tx, email_id: str, outcome: Outcome) -> EmailOut:
+    """Record whether a message of unknown outcome was sent, as a person has found out.
+
+    Repetitions whose outcome is that of the message share it. Raises ``NotFound``, and ``Conflict``
+    for a message whose outcome is known, or was settled otherwise.
+    """
+    email = find(email_id)
+    first = email.repeats or email_id
+    campaign = CampaignEmail.select(CampaignEmail.campaign).where(CampaignEmail.id == email_id)
+    same = (CampaignEmail.id == first) | (CampaignEmail.repeats == first)
+    unknown = (CampaignEmail.campaign == campaign) & same & (CampaignEmail.status == "UNKNOWN")
+    for row in CampaignEmail.select().where(unknown).order_by(CampaignEmail.id):
+        if _settled(tx, row, outcome).execute():
+            if outcome == "sent":
+                count_as_sent(tx, str(row.id), str(row.campaign), is_repeat=bool(row.repeats))
+            _log(tx, f"is settled as {outcome}", str(row.id))
+    email = find(email_id)
+    if email.settled_at is None or (email.status == "SENT") != (outcome == "sent"):
+        raise Conflict(Text("The outcome of this message is known."), code="email_settled")
+    return email
+
+
+def find(email_id: str) -> EmailOut:
+    """Return a message, inside a unit of work. Raises ``NotFound``."""
+    email = email_by_id(id=email_id).one()
+    if email is None:
+        raise NotFound
+    return email
+
+
+def _queue_again(tx: Tx) -> Any:
+    return CampaignEmail.update(status="QUEUED", error=None, settled_at=None, updated_at=tx.now)
+
+
+def _settled(tx: Tx, row: CampaignEmail, outcome: Outcome) -> Any:
+    """Return the update of one message, which changes nothing where its outcome is known."""
+    values: dict[str, Any] = {
+        "settled_at": tx.now,
+        "settled_by": tx.actor.id if tx.actor is not None else "",
+        "updated_at": tx.now,
+    }
+    if outcome == "sent":
+        values |= {"status": "SENT", "sent_at": row.sending_at or tx.now, "error": None}
+    else:  # nothing keeps an equal message from being sent
+        values |= {"status": "FAILED", "delivery_key": None, "repeats": None}
+    is_unknown = (CampaignEmail.id == row.id) & (CampaignEmail.status == "UNKNOWN")
+    return CampaignEmail.update(**values).where(is_unknown)
+
+
+def _log(tx: Tx, what: str, id: str) -> None:
+    """Log who decided what: by their id, since names are personal."""
+    who = f"{tx.actor.kind} {tx.actor.id}" if tx.actor is not None else "the command line"
+    tx.after_commit(lambda: log.info("%s %s: decided by %s", id, what, who))

@@ -1,0 +1,165 @@
+"""Failed messages are sent again, and a person records what became of others."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from changemaker_influence.emails.models import CampaignEmail
+from changemaker_influence.outcomes import commands, services
+
+AVERY = "avery.tremblay@parl.example.ca"
+JORDAN = "jordan.okafor@ola.example.ca"
+
+
+async def rows_of(v):
+    return await v.site.db.read(lambda: list(CampaignEmail.select().order_by(CampaignEmail.id)))
+
+
+async def put(v, status, **values):
+    """All messages have become this."""
+    change = CampaignEmail.update(status=status, **values)
+    await v.site.db.write(lambda tx: change.execute())
+
+
+async def ask(v, path, **options):
+    return await v.organise("POST", path, **options)
+
+
+async def test_a_failed_message_is_sent_again_once(visit, caplog):
+    async with visit() as v:
+        campaign = await v.campaign()
+        (email,) = (await v.send(campaign)).json()["emails"]
+        await put(v, "FAILED", error="550 no")
+        path = f"/api/campaign-emails/{email['id']}/retry"
+        assert (await v.client.post(path)).status_code == 401
+        with caplog.at_level(logging.INFO):
+            answers = await asyncio.gather(*(ask(v, path) for _ in range(3)))
+        assert [each.status_code for each in answers] == [202] * 3
+        assert {each.json()["status"] for each in answers} == {"QUEUED"}
+        decided = [record.getMessage() for record in caplog.records if "decided by" in record.msg]
+        assert len(decided) == 1
+        assert email["id"] in decided[0]
+        assert "user " in decided[0]
+        await v.run_jobs()
+        (row,) = await rows_of(v)
+        assert (row.status, row.error) == ("SENT", None)
+        assert await v.metric("cm_emails_sent_total") == 1
+        refused = await ask(v, path)
+        assert (refused.status_code, refused.json()["code"]) == (409, "email_sent")
+        for missing in (uuid.uuid4(), "nothing"):
+            assert (await ask(v, f"/api/campaign-emails/{missing}/retry")).status_code == 404
+
+
+async def test_all_failed_messages_of_a_campaign_are_sent_again(visit, monkeypatch):
+    monkeypatch.setattr(services, "BATCH", 2)
+    async with visit() as v:
+        campaign, other = await v.campaign(), await v.campaign(title="Another")
+        for number in range(5):
+            await v.send(campaign, sender_email=f"sacha{number}@example.org")
+        await v.send(other)
+        await put(v, "FAILED")
+        path = f"/api/campaigns/{campaign['id']}/retry-failed"
+        for _ in range(2):
+            asked = await ask(v, path)
+            assert (asked.status_code, asked.json()) == (202, {"messages": 5})
+        await v.run_jobs()
+        assert [row.status for row in await rows_of(v)] == ["SENT"] * 5 + ["FAILED"]
+        assert (await ask(v, path)).json() == {"messages": 0}
+        assert (await ask(v, f"/api/campaigns/{uuid.uuid4()}/retry-failed")).status_code == 404
+
+
+async def test_a_message_that_failed_keeps_no_other_from_being_sent(visit):
+    """And both are one letter in the end, if they are equal."""
+    async with visit() as v:
+        campaign = await v.campaign()
+        (first,) = (await v.send(campaign)).json()["emails"]
+        await put(v, "FAILED")
+        await v.send(campaign)
+        await v.run_jobs()
+        assert [row.status for row in await rows_of(v)] == ["FAILED", "SENT"]
+        await ask(v, f"/api/campaign-emails/{first['id']}/retry")
+        await v.run_jobs()
+        failed, sent = await rows_of(v)
+        assert (failed.status, failed.repeats) == ("SENT", sent.id)
+
+
+@pytest.mark.parametrize(("outcome", "status"), [("sent", "SENT"), ("not_sent", "FAILED")])
+async def test_a_message_of_unknown_outcome_is_settled(visit, outcome, status):
+    async with visit() as v:
+        campaign = await v.campaign()
+        (email,) = (await v.send(campaign)).json()["emails"]
+        await put(v, "UNKNOWN", delivery_key="k", sending_at=v.clock())
+        await v.send(campaign)
+        first, again = await rows_of(v)
+        await v.site.db.write(
+            lambda tx: (
+                CampaignEmail.update(status="UNKNOWN", repeats=first.id)
+                .where(CampaignEmail.id == again.id)
+                .execute()
+            )
+        )
+        path = f"/api/campaign-emails/{email['id']}/"
+        refused = await ask(v, f"{path}retry")
+        assert (refused.status_code, refused.json()["code"]) == (409, "email_unsettled")
+        for _ in range(2):
+            settled = await ask(v, f"{path}settle", json={"outcome": outcome})
+            assert settled.status_code == 200
+            assert settled.json()["status"] == status
+            assert settled.json()["settled_by"]
+            assert settled.json()["settled_at"]
+        opposite = {"outcome": "sent" if outcome == "not_sent" else "not_sent"}
+        assert (await ask(v, f"{path}settle", json=opposite)).status_code == 409
+        assert {each.status for each in await rows_of(v)} == {status}
+        assert await v.metric("cm_emails_sent_total") == (2 if outcome == "sent" else 0)
+        if outcome == "not_sent":
+            assert (await ask(v, f"{path}retry")).status_code == 202
+            await v.run_jobs()
+            assert (await rows_of(v))[0].status == "SENT"
+
+
+async def test_a_message_whose_outcome_is_known_is_not_settled(visit):
+    async with visit() as v:
+        (email,) = (await v.send(await v.campaign())).json()["emails"]
+        path = f"/api/campaign-emails/{email['id']}/settle"
+        for status in ("QUEUED", "SENDING", "SENT", "FAILED"):
+            await put(v, status)
+            for outcome in ("sent", "not_sent"):
+                refused = await ask(v, path, json={"outcome": outcome})
+                assert (refused.status_code, refused.json()["code"]) == (409, "email_settled")
+        assert (await ask(v, path, json={"outcome": "perhaps"})).status_code == 422
+
+
+async def test_the_same_by_command(visit, monkeypatch):
+    async with visit() as v:
+        campaign = await v.campaign()
+        (email,) = (await v.send(campaign)).json()["emails"]
+
+        async def run(command, *arguments):
+            # What `pass_site` would open is open here.
+            call = command.callback.__wrapped__
+            bare = type(command)(
+                command.name,
+                callback=lambda **values: call(v.site, **values),
+                params=command.params,
+            )
+            return await asyncio.to_thread(CliRunner().invoke, bare, arguments)
+
+        await put(v, "UNKNOWN")
+        assert email["id"] in (await run(commands.unsettled)).output
+        assert (await run(commands.retry, email["id"])).exit_code == 1
+        assert "not sent" in (await run(commands.settle, email["id"], "not-sent")).output
+        assert "is known" in (await run(commands.unsettled)).output
+        assert "sent again" in (await run(commands.retry_failed, campaign["slug"])).output
+        await v.run_jobs()
+        (row,) = await rows_of(v)
+        assert (row.status, row.settled_by) == ("SENT", "")
+        await put(v, "FAILED")
+        assert (await run(commands.retry, email["id"])).exit_code == 0
+        missing = await run(commands.retry_failed, "no-such-campaign")
+        assert "no campaign no-such-campaign" in str(missing.exception)
