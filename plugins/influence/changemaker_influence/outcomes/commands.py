@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import click
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from changemaker_core import Site
+    from changemaker_influence.outcomes.schemas import Outcome
 
 #: Messages that are listed at once.
 MOST = 1_000
@@ -20,13 +22,13 @@ MOST = 1_000
 
 @click.command()
 @pass_site
-@click.argument("message")
-def retry(site: Site, message: str) -> None:
+@click.argument("message", type=click.UUID)
+def retry(site: Site, message: UUID) -> None:
     """Send the failed MESSAGE again, named by its id."""
     from changemaker_influence.outcomes import services
 
-    with _problems_as_errors("message", message):
-        site.db.sync.write(services.retry, message)
+    with _problems_as_errors(f"message {message}"):
+        site.db.sync.write(services.retry, str(message))
     say(f"{message} is sent again.")
 
 
@@ -38,8 +40,8 @@ def retry_failed(site: Site, campaign: str) -> None:
     from changemaker_influence.campaigns.queries import id_of_slug
     from changemaker_influence.outcomes import services
 
-    id = site.db.sync.one(id_of_slug(slug=campaign)) or campaign
-    with _problems_as_errors("campaign", campaign):
+    with _problems_as_errors(f"campaign {campaign}"):
+        id = site.db.sync.one(id_of_slug(slug=campaign)) or _uuid(campaign)
         count = site.db.sync.write(services.retry_failed, id)
     say(f"{count} messages are sent again." if count else "No message of this campaign has failed.")
 
@@ -57,9 +59,9 @@ def unsettled(site: Site) -> None:
 
 @click.command()
 @pass_site
-@click.argument("message")
+@click.argument("message", type=click.UUID)
 @click.argument("outcome", type=click.Choice(["sent", "not-sent"]))
-def settle(site: Site, message: str, outcome: str) -> None:
+def settle(site: Site, message: UUID, outcome: str) -> None:
     """Record whether a MESSAGE of unknown outcome was sent.
 
     The mail server's log has the id of each message that it took. One that was not sent can be
@@ -67,21 +69,32 @@ def settle(site: Site, message: str, outcome: str) -> None:
     """
     from changemaker_influence.outcomes import services
 
-    with _problems_as_errors("message", message):
-        site.db.sync.write(services.settle, message, "sent" if outcome == "sent" else "not_sent")
+    with _problems_as_errors(f"message {message}"):
+        found: Outcome = "sent" if outcome == "sent" else "not_sent"
+        site.db.sync.write(services.settle, str(message), found)
     say(f"{message} is settled as {outcome.replace('-', ' ')}.")
 
 
 COMMANDS = (retry, retry_failed, unsettled, settle)
 
 
+def _uuid(text: str) -> str:
+    """Return an id. Raises ``NotFound`` for what is none."""
+    from changemaker_core import NotFound
+
+    try:
+        return str(UUID(text))
+    except ValueError:
+        raise NotFound from None
+
+
 @contextmanager
-def _problems_as_errors(what: str, name: str) -> Iterator[None]:
+def _problems_as_errors(what: str) -> Iterator[None]:
     from changemaker_core import Conflict, NotFound
 
     try:
         yield
     except NotFound:
-        raise CommandError(f"There is no {what} {name}.") from None
+        raise CommandError(f"There is no {what}.") from None
     except Conflict as conflict:
         raise CommandError(str(conflict.detail or conflict.title)) from None

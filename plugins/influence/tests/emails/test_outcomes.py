@@ -6,7 +6,6 @@ import asyncio
 import logging
 import uuid
 
-import click
 import pytest
 from click.testing import CliRunner
 
@@ -38,6 +37,7 @@ async def test_a_failed_message_is_sent_again_once(visit, caplog):
         await put(v, "FAILED", error="550 no")
         path = f"/api/campaign-emails/{email['id']}/retry"
         assert (await v.client.post(path)).status_code == 401
+        await v.sign_in()
         with caplog.at_level(logging.INFO):
             answers = await asyncio.gather(*(ask(v, path) for _ in range(3)))
         assert [each.status_code for each in answers] == [202] * 3
