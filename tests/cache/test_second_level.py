@@ -269,7 +269,7 @@ async def test_processes_share_a_limit(start, valkey):
         for number in range(count):
             response = await machines[number % 2].client.get("/api/notes/a")
             statuses.append(response.status_code)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.05)
         return count - statuses.count(429)
 
     assert 10 <= await accepted(30) <= 12

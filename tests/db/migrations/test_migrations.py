@@ -208,12 +208,12 @@ def test_applying_notifies_that_anything_may_have_changed(empty, folders):
 
 
 def test_writes_work_before_and_after(empty):
-    empty.sync.write(lambda tx: tx.database.execute_sql("CREATE TABLE early (id INTEGER)"))
-    empty.sync.write(lambda tx: tx.database.execute_sql("INSERT INTO early VALUES (1)"))
+    empty.sync.write(lambda tx: tx.database.execute_sql("CREATE TABLE core_early (id INTEGER)"))
+    empty.sync.write(lambda tx: tx.database.execute_sql("INSERT INTO core_early VALUES (1)"))
     migrations.apply(empty, [CORE])
-    empty.sync.write(lambda tx: tx.database.execute_sql("INSERT INTO early VALUES (2)"))
+    empty.sync.write(lambda tx: tx.database.execute_sql("INSERT INTO core_early VALUES (2)"))
     with empty.engine.shared() as raw:
-        assert raw.execute_sql("SELECT COUNT(*) FROM early").fetchone() == (2,)
+        assert raw.execute_sql("SELECT COUNT(*) FROM core_early").fetchone() == (2,)
 
 
 # Edited files, and histories without digests
