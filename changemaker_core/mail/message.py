@@ -137,11 +137,13 @@ class Message:
 
     def translated(self, translate: Callable[[str], str]) -> Message:
         """Return the message in its reader's language. What is no ``Text`` stays as it is."""
-
-        def read(part: str) -> str:
-            return translate(part) if isinstance(part, Text) else part
-
-        return replace(self, subject=read(self.subject), text=read(self.text))
+        subject, text = self.subject, self.text
+        if isinstance(subject, Text):
+            subject = translate(subject)
+        if isinstance(text, Text):
+            text = translate(text)
+        unchanged = subject is self.subject and text is self.text
+        return self if unchanged else replace(self, subject=subject, text=text)
 
     @property
     def needs_utf8(self) -> bool:

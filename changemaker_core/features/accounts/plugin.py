@@ -6,11 +6,22 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from changemaker_core import Authenticator, Interval, Job, Plugin, Route, hookimpl
+from changemaker_core.features.accounts import models, resources, services
+from changemaker_core.features.accounts.api import sign_in_address
+from changemaker_core.features.accounts.browser import pages
+from changemaker_core.features.accounts.browser.sessions import SESSIONS_PATH, sessions_of
 from changemaker_core.features.accounts.config import AccountsConfig
+from changemaker_core.features.accounts.roles import PERMISSIONS, ROLES, roles_of
+from changemaker_core.features.accounts.sessions import Sessions
+from changemaker_core.http.sessions import cookie
 
 if TYPE_CHECKING:
-    from changemaker_core import JobRun, Model, Permission, Role, Site
-    from changemaker_core.features.accounts.sessions import Sessions
+    from changemaker_core import JobRun, Site
+
+
+def tidy(run: JobRun) -> None:
+    """Delete expired tokens and delays."""
+    run.write(services.tidy)
 
 
 class AccountsPlugin(Plugin):
@@ -18,25 +29,19 @@ class AccountsPlugin(Plugin):
 
     name = "accounts"
     config = AccountsConfig
-
-    @hookimpl
-    def cm_register_models(self) -> list[type[Model]]:
-        from changemaker_core.features.accounts import models
-
-        return [
-            models.User,
-            models.RefreshToken,
-            models.LoginDelay,
-            models.BrowserSession,
-            models.FlashRow,
-        ]
+    contributes = (
+        models.User,
+        models.RefreshToken,
+        models.LoginDelay,
+        models.BrowserSession,
+        models.FlashRow,
+        *PERMISSIONS,
+        *ROLES,
+        Job("accounts.tidy", tidy, schedule=Interval(timedelta(days=1))),
+    )
 
     @hookimpl
     def cm_register_routes(self, site: Site) -> list[Route]:
-        from changemaker_core.features.accounts import resources
-        from changemaker_core.features.accounts.browser import pages
-        from changemaker_core.features.accounts.browser.sessions import SESSIONS_PATH, sessions_of
-
         sessions = _sessions(site)
         return [
             Route("/api/auth/login", resources.LoginResource(sessions)),
@@ -53,10 +58,6 @@ class AccountsPlugin(Plugin):
 
     @hookimpl
     def cm_register_authenticators(self, site: Site) -> list[Authenticator]:
-        from changemaker_core.features.accounts.api import sign_in_address
-        from changemaker_core.features.accounts.browser.sessions import sessions_of
-        from changemaker_core.http.sessions import cookie
-
         return [
             Authenticator(
                 "accounts.access_token",
@@ -74,32 +75,6 @@ class AccountsPlugin(Plugin):
             ),
         ]
 
-    @hookimpl
-    def cm_register_jobs(self) -> list[Job]:
-        return [Job("accounts.tidy", tidy, schedule=Interval(timedelta(days=1)))]
-
-    @hookimpl
-    def cm_register_permissions(self) -> list[Permission]:
-        from changemaker_core.features.accounts.roles import PERMISSIONS
-
-        return PERMISSIONS
-
-    @hookimpl
-    def cm_register_roles(self) -> list[Role]:
-        from changemaker_core.features.accounts.roles import ROLES
-
-        return ROLES
-
 
 def _sessions(site: Site) -> Sessions:
-    from changemaker_core.features.accounts.roles import roles_of
-    from changemaker_core.features.accounts.sessions import Sessions
-
     return Sessions(site, roles_of(site))
-
-
-def tidy(run: JobRun) -> None:
-    """Delete expired tokens and delays."""
-    from changemaker_core.features.accounts import services
-
-    run.write(services.tidy)

@@ -15,21 +15,6 @@ if TYPE_CHECKING:
 _STATUS: Final = {"ok": 0.0, "warning": 1.0, "failed": 2.0}
 
 
-def metrics() -> list[Metric]:
-    """Return the metrics of core: of processes, and read from the database."""
-    held = "Queues that wait for an operator to release them"
-    jobs = "Jobs in the outbox"
-    oldest = "When the job that has waited longest was to start"
-    return [
-        Metric("cm_event_streams", "Event streams that are open", kind="gauge"),
-        Metric("cm_queue_held", held, kind="gauge", labels=("queue",), read=_held),
-        Metric("cm_jobs", jobs, kind="gauge", labels=("queue", "state"), read=_jobs),
-        Metric(
-            "cm_job_oldest_timestamp_seconds", oldest, kind="gauge", labels=("queue",), read=_oldest
-        ),
-    ]
-
-
 def health_metric(health: Health) -> GaugeMetricFamily:
     """Return the status of each health check."""
     from prometheus_client.core import GaugeMetricFamily
@@ -58,3 +43,23 @@ def _oldest() -> list[Sample]:
         for depth in queue_depths().all()
         if depth.state == "queued"
     ]
+
+
+METRICS: Final = (
+    Metric("cm_event_streams", "Event streams that are open", kind="gauge"),
+    Metric(
+        "cm_queue_held",
+        "Queues that wait for an operator to release them",
+        kind="gauge",
+        labels=("queue",),
+        read=_held,
+    ),
+    Metric("cm_jobs", "Jobs in the outbox", kind="gauge", labels=("queue", "state"), read=_jobs),
+    Metric(
+        "cm_job_oldest_timestamp_seconds",
+        "When the job that has waited longest was to start",
+        kind="gauge",
+        labels=("queue",),
+        read=_oldest,
+    ),
+)

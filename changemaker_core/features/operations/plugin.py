@@ -9,7 +9,6 @@ from changemaker_core import (
     HealthCheck,
     Interval,
     Job,
-    Metric,
     Permission,
     Plugin,
     Route,
@@ -17,6 +16,15 @@ from changemaker_core import (
     Text,
     hookimpl,
 )
+from changemaker_core.config import checks as config
+from changemaker_core.db import checks as database
+from changemaker_core.features.operations import crawlers, health, images, mailbox, pages, resources
+from changemaker_core.features.operations.metrics import METRICS
+from changemaker_core.jobs import checks as jobs
+from changemaker_core.mail import FolderTransport
+from changemaker_core.mail import checks as mail
+from changemaker_core.shared import checks as shared
+from changemaker_core.web import checks as web
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,13 +37,24 @@ class OperationsPlugin(Plugin):
 
     name = "operations"
     requires = ("accounts",)
+    contributes = (
+        Permission("operations.jobs.read", Text("See jobs and queues")),
+        Permission("operations.jobs.manage", Text("Cancel jobs")),
+        Job(
+            "operations.delete_unused_images",
+            images.delete_unused_images,
+            schedule=Interval(timedelta(days=1)),
+        ),
+        *METRICS,
+        SitemapSection("operations.menu", crawlers.menu_pages),
+        HealthCheck("database", health.check_database),
+        HealthCheck("disk", health.check_disk, critical=False),
+        HealthCheck("queues", health.check_queues, critical=False),
+    )
 
     @hookimpl
     def cm_register_routes(self, site: Site) -> list[Route]:
-        from changemaker_core.features.operations import crawlers, images, pages, resources
-        from changemaker_core.features.operations.health import HealthChecks
-
-        checks = HealthChecks(site)
+        checks = health.HealthChecks(site)
         return [
             Route("/", pages.HomePage(site)),
             Route("/static/{path:path}", pages.StaticFile(site)),
@@ -59,47 +78,14 @@ class OperationsPlugin(Plugin):
         ]
 
     @hookimpl
-    def cm_register_jobs(self) -> list[Job]:
-        from changemaker_core.features.operations.images import delete_unused_images
-
-        daily = Interval(timedelta(days=1))
-        return [Job("operations.delete_unused_images", delete_unused_images, schedule=daily)]
-
-    @hookimpl
-    def cm_register_sitemap(self) -> list[SitemapSection]:
-        from changemaker_core.features.operations.crawlers import menu_pages
-
-        return [SitemapSection("operations.menu", menu_pages)]
-
-    @hookimpl
     def operations_register_health_checks(self, site: Site) -> list[HealthCheck]:
-        from changemaker_core.features.operations.health import (
-            check_database,
-            check_disk,
-            check_queues,
-            check_redis,
-            replica_check,
-        )
-
-        checks = [
-            HealthCheck("database", check_database),
-            HealthCheck("disk", check_disk, critical=False),
-            HealthCheck("queues", check_queues, critical=False),
-        ]
-        checks += [replica_check(number) for number, _ in enumerate(site.config.read_urls, 1)]
+        checks = [health.replica_check(number) for number, _ in enumerate(site.config.read_urls, 1)]
         if site.config.redis_url is not None:
-            checks.append(HealthCheck("redis", check_redis, critical=False))
+            checks.append(HealthCheck("redis", health.check_redis, critical=False))
         return checks
 
     @hookimpl
     def operations_register_checks(self, site: Site) -> list[Check]:
-        from changemaker_core.config import checks as config
-        from changemaker_core.db import checks as database
-        from changemaker_core.jobs import checks as jobs
-        from changemaker_core.mail import checks as mail
-        from changemaker_core.shared import checks as shared
-        from changemaker_core.web import checks as web
-
         return [
             *database.checks(site),
             *jobs.checks(),
@@ -109,24 +95,8 @@ class OperationsPlugin(Plugin):
             *web.checks(),
         ]
 
-    @hookimpl
-    def cm_register_metrics(self) -> list[Metric]:
-        from changemaker_core.features.operations.metrics import metrics
-
-        return metrics()
-
-    @hookimpl
-    def cm_register_permissions(self) -> list[Permission]:
-        return [
-            Permission("operations.jobs.read", Text("See jobs and queues")),
-            Permission("operations.jobs.manage", Text("Cancel jobs")),
-        ]
-
 
 def _mailbox(site: Site) -> Iterator[Route]:
-    from changemaker_core.features.operations import mailbox
-    from changemaker_core.mail import FolderTransport
-
     if site.config.development and isinstance(site.mail, FolderTransport):
         yield Route("/mailbox", mailbox.MailboxPage(site.mail))
         yield Route("/mailbox/{id}", mailbox.MessagePage(site.mail))
