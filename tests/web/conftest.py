@@ -46,6 +46,7 @@ def build_site(*plugins: tuple[str, Path], **config: Any) -> SimpleNamespace:
             contributions=lambda kind: [],
         ),
     )
+    site.routes = list
     site.navigation = [NavigationEntry(Text("Campaigns"), "/campaigns")]
     site.translations = Translations(site)
     site.static = StaticFiles(site)

@@ -111,12 +111,12 @@ async def test_a_sign_up_is_confirmed_once_and_reminded_once(app, visitor, picni
     await run_jobs(app.site)
     (mail,) = app.site.mail.messages()
     assert mail.to == "Ada <ada@example.org>"
-    assert mail.subject == "Votre inscription : =Picnic, été"
+    assert mail.subject == "Votre inscription\N{NO-BREAK SPACE}: =Picnic, été"
     for _ in range(2):
         clock.forward(hours=25)
         await run_jobs(app.site)
     reminder, _ = app.site.mail.messages()  # the last one first
-    assert reminder.subject == "Rappel : =Picnic, été"
+    assert reminder.subject == "Rappel\N{NO-BREAK SPACE}: =Picnic, été"
 
 
 async def test_no_more_people_sign_up_than_there_are_places(app, visitor, picnic):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from changemaker_core import Text
+
 
 class PledgesConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``promise`` is the sentence that people agree to."""
 
-    promise: str = "I will come to the next council meeting"
+    promise: str = Text("I will come to the next council meeting")
