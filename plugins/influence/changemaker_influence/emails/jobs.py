@@ -13,6 +13,7 @@ from changemaker_influence.emails.sameness import delivery_key
 
 if TYPE_CHECKING:
     from changemaker_core import JobRun, Tx
+    from changemaker_core.mail import AlreadySent
 
 QUEUE: Final = "mail"
 #: Until a message is tried again while an equal one is being handed over.
@@ -30,11 +31,22 @@ def send_email(run: JobRun, email_id: str) -> None:
     if email is None or email.status != "QUEUED":
         return
     message, key = compose(run.site, email), delivery_key(email)
+    already: AlreadySent | None = None
+
+    def sending(tx: Tx) -> AlreadySent | None:
+        nonlocal already
+        already = services.mark_sending(tx, email_id, message.message_id, key)
+        return already
+
+    def sent(tx: Tx) -> None:
+        mark = services.mark_sent if already is None else services.mark_repeated
+        mark(tx, email_id, email.campaign_id)
+
     try:
         run.mail(
             message,
-            sending=lambda tx: services.mark_sending(tx, email_id, message.message_id, key),
-            sent=lambda tx: services.mark_sent(tx, email_id, email.campaign_id),
+            sending=sending,
+            sent=sent,
             retried=lambda tx, error: services.requeue(tx, email_id, error),
             failed=lambda tx, error: services.mark_failed(tx, email_id, error),
             unknown=lambda tx, error: services.mark_unknown(tx, email_id),

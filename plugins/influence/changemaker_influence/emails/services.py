@@ -187,17 +187,23 @@ def mark_sending(
 
 
 def mark_sent(tx: Tx, email_id: str, campaign_id: str) -> None:
-    """Record that the mail server accepted the message, and count it for its campaign.
+    """Record that the mail server accepted the message, and count it for its campaign."""
+    _set_status(tx, email_id, "SENT", sent_at=tx.now)
+    count_as_sent(tx, email_id, campaign_id, is_repeat=False)
 
-    A repeated message becomes what the delivered one is. It counts, because the campaign's count is
-    public: one that stands still would tell a stranger that it was a repetition.
+
+def mark_repeated(tx: Tx, email_id: str, campaign_id: str) -> None:
+    """Record that an equal message is what was delivered: this one becomes what that one is.
+
+    It counts, because the campaign's count is public: one that stands still would tell a stranger
+    that it was a repetition.
     """
     delivered = delivery_instead_of(id=email_id).one()
-    if delivered is not None and delivered.status != "SENT":
+    if delivered is not None and delivered.status == "SENT":
+        _set_status(tx, email_id, "SENT", sent_at=tx.now)
+        count_as_sent(tx, email_id, campaign_id, is_repeat=True)
+    else:
         mark_unknown(tx, email_id)
-        return
-    _set_status(tx, email_id, "SENT", sent_at=tx.now)
-    count_as_sent(tx, email_id, campaign_id, is_repeat=delivered is not None)
 
 
 def count_as_sent(tx: Tx, email_id: str, campaign_id: str, *, is_repeat: bool) -> None:
