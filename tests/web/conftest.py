@@ -13,6 +13,7 @@ import pytest
 from changemaker_core import NavigationEntry, Plugin
 from changemaker_core.text import Text
 from changemaker_core.web import Form, StaticFiles, Templates, Translations
+from changemaker_influence.directories import postal_codes
 from changemaker_influence.emails.links.qr import qr_svg
 from changemaker_influence.emails.links.telephone import tel
 from changemaker_influence.emails.submission import CONSENT, CONSENT_MISSING
@@ -90,6 +91,7 @@ CAMPAIGN = {
     "allow_mailto_link": True,
     "allow_email_editing": False,
     "show_email_count": True,
+    "shown": "",
 }
 REPRESENTATIVES: list[dict[str, Any]] = [
     {
@@ -140,11 +142,23 @@ REPRESENTATIVES: list[dict[str, Any]] = [
         "offices": [],
     },
 ]
-for person in REPRESENTATIVES:
-    written = person["can_email"]
-    person["mailto"] = f"mailto:{person['email']}?subject=Route%2042" if written else None
-    person["to_copy"] = None
-    person["calls"] = [(office, tel(office["tel"])) for office in person["offices"]]
+
+
+def choice(*people: dict[str, Any]) -> dict[str, Any]:
+    """People behind one mailbox, as the page offers them."""
+    first, written = people[0], people[0]["can_email"]
+    return {
+        **{name: first[name] for name in ("key", "can_email", "level")},
+        "all_keys": [person["key"] for person in people],
+        "mailto": f"mailto:{first['email']}?subject=Route%2042" if written else None,
+        "to_copy": None,
+        "people": [
+            {**person, "calls": [(office, tel(office["tel"])) for office in person["offices"]]}
+            for person in people
+        ],
+    }
+
+
 LOOKUP = {
     "postal_code": "L5G 4L3",
     "city": "Mississauga",
@@ -152,7 +166,7 @@ LOOKUP = {
     "source": "cache",
     "cached_at": NOON,
     "ambiguous": False,
-    "representatives": REPRESENTATIVES,
+    "representatives": [choice(person) for person in REPRESENTATIVES],
 }
 
 
@@ -165,6 +179,11 @@ def campaign_context(**changes: Any) -> dict[str, Any]:
         "lookup": None,
         "lookup_problem": None,
         "custom_recipients": [],
+        "asks_postal_code": True,
+        "mentions_postal_code": False,
+        "search_page": postal_codes.search_page,
+        "letters": [],
+        "again_at": None,
         "form": None,
         "consent": CONSENT,
         **changes,
@@ -240,6 +259,20 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "campaign-chosen": (
         "influence/campaign.html",
         campaign_context(postal_code="l5g 4l3", lookup=LOOKUP),
+    ),
+    "campaign-shared": (
+        "influence/campaign.html",
+        campaign_context(
+            postal_code="l5g 4l3", lookup={**LOOKUP, "representatives": [choice(*REPRESENTATIVES)]}
+        ),
+    ),
+    "campaign-anywhere": (
+        "influence/campaign.html",
+        campaign_context(
+            asks_postal_code=False,
+            mentions_postal_code=True,
+            custom_recipients=[{"key": "z", "name": "Transit Board", "title": "", "mailto": None}],
+        ),
     ),
     "campaign-doubtful": (
         "influence/campaign.html",

@@ -40,6 +40,13 @@ class Directory(ABC):
         """Return a normalised postal code as people write it, at most 100 characters."""
         return postal_codes.format_code(code)
 
+    def search_page(self, locale: str) -> str | None:
+        """Return the address of an official page on which people find their representatives.
+
+        A visitor whose lookup failed is sent there. ``None`` where there is no such page.
+        """
+        return None
+
     @abstractmethod
     async def find(self, code: str) -> DirectoryEntry:
         """Return the entry of a normalised postal code.

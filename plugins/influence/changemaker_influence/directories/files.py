@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from changemaker_influence.config import SAMPLE
+from changemaker_influence.directories import postal_codes
 from changemaker_influence.directories.directory import Directory
 from changemaker_influence.directories.errors import DirectoryUnavailable, PostalCodeUnknown
 from changemaker_influence.directories.people_table import PeopleTable
@@ -62,6 +63,9 @@ class FileDirectory(Directory):
     def problems(self) -> tuple[str, ...]:
         """What of the table was left out, with the numbers of its rows."""
         return self._table.problems if self._table is not None else ()
+
+    def search_page(self, locale: str) -> str:
+        return postal_codes.search_page(locale)
 
     async def find(self, code: str) -> DirectoryEntry:
         if self._table is None:

@@ -63,6 +63,13 @@ def normalise_beginning(written: str) -> str | None:
     return code if code and _BEGINNING.fullmatch(code) else None
 
 
+def search_page(locale: str) -> str:
+    """Return the page of the House of Commons on which people find their member by postal code."""
+    if locale == "fr":
+        return "https://www.noscommunes.ca/members/fr/search"
+    return "https://www.ourcommons.ca/members/en/search"
+
+
 def format_code(code: str) -> str:
     """``L5G4L3`` → ``L5G 4L3``, as people write it."""
     return f"{code[:3]} {code[3:]}" if len(code) == 6 else code

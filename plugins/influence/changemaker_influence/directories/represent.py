@@ -19,6 +19,7 @@ from changemaker_core.outgoing import (
     OutgoingError,
     OutgoingLimits,
 )
+from changemaker_influence.directories import postal_codes
 from changemaker_influence.directories.directory import Directory
 from changemaker_influence.directories.errors import DirectoryUnavailable, PostalCodeUnknown
 from changemaker_influence.directories.represent_format import (
@@ -68,6 +69,9 @@ class Represent(Directory):
         # close the directory to every other postal code.
         self._breaker = Breaker("represent")
         self._client: Outgoing | None = None
+
+    def search_page(self, locale: str) -> str:
+        return postal_codes.search_page(locale)
 
     async def find(self, code: str) -> DirectoryEntry:
         try:

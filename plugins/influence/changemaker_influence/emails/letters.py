@@ -71,7 +71,7 @@ def letters_of(site: Site, campaign: PublishedCampaign, submission: Submission) 
                 sender_name=submission.sender_name,
                 sender_email=submission.sender_email,
                 postal_code=submission.postal_code,
-                recipient_name=recipient.name,
+                recipient_name=recipient.label,
                 recipient_email=recipient.email,
                 recipient_office=recipient.office,
                 subject=subject,

@@ -35,13 +35,15 @@ from changemaker_influence.emails.links.qr import qr_svg
 from changemaker_influence.emails.links.telephone import tel
 from changemaker_influence.emails.preview import MessagePreview, digest_of
 from changemaker_influence.emails.queries import state_of_email, states_of_action
-from changemaker_influence.emails.recipients import NO_RECIPIENT, reachable, targeted
+from changemaker_influence.emails.recipients import NO_RECIPIENT, joined, reachable, targeted
 from changemaker_influence.emails.schemas import SendEmail, SendForm
 from changemaker_influence.emails.submission import (
     CONSENT,
     CONSENT_MISSING,
+    POSTAL_CODE_MISSING,
     UNNAMED,
     UNWRITTEN,
+    mentions_postal_code,
 )
 from changemaker_influence.networks import allowance
 from changemaker_influence.states import FINAL
@@ -65,7 +67,6 @@ CHANGED: Final = Text(
 )
 #: The error of each field that was left empty.
 MISSING: Final = {
-    "postal_code": Text("Enter your postal code."),
     "recipients": NO_RECIPIENT,
     "sender_name": UNNAMED,
     "sender_email": Text("Enter your email address."),
@@ -149,8 +150,8 @@ class CampaignPage:
             again_at = self._site.clock() + reached.retry_after
             seconds = max(1, math.ceil(reached.retry_after.total_seconds()))
             status, headers = 429, (("Retry-After", str(seconds)),)
-        except LOOKUP_ERRORS:
-            pass  # the page looks the code up again and shows the error beside its field
+        except LOOKUP_ERRORS as error:
+            form.reject("postal_code", reason_for(error))
         return await self._page(
             req,
             campaign,
@@ -187,11 +188,14 @@ class CampaignPage:
         again_at: datetime | None = None,
     ) -> TemplateResponse:
         found, problem = None, None
-        if typed:
+        # Only representatives are found by a postal code.
+        if typed and campaign.target_government_levels:
             try:
                 found = await self._lookups.find(typed, visitor=req.visitor)
             except LOOKUP_ERRORS as error:
-                problem = reason_for(error)
+                # Who writes to the campaign's own recipients may live anywhere.
+                if form is None or "postal_code" in form.errors:
+                    problem = reason_for(error)
                 if isinstance(error, TooManyLookups):
                     status = 429
                     headers = (*headers, ("Retry-After", str(seconds_to_wait(error))))
@@ -212,6 +216,11 @@ class CampaignPage:
             },
             "email_count": campaign.email_count,
             "postal_code": code or typed,
+            "asks_postal_code": bool(campaign.target_government_levels),
+            "mentions_postal_code": mentions_postal_code(
+                campaign.email_subject, campaign.email_body
+            ),
+            "search_page": self._lookups.directory.search_page,
             "lookup": found and _lookup(campaign, found, preview),
             "lookup_problem": problem,
             # Their addresses are not public, so there is no link to an email app.
@@ -276,6 +285,8 @@ def _metadata(campaign: PublishedCampaign, *, indexed: bool = True) -> PageMetad
 def _missing(campaign: PublishedCampaign, form: Form[SendForm]) -> dict[str, Text]:
     """Return the error of each field that must not be left empty in this form."""
     missing = {**MISSING, **(UNWRITTEN if campaign.allow_email_editing else {})}
+    if campaign.target_government_levels and not campaign.allow_custom_recipients:
+        missing["postal_code"] = POSTAL_CODE_MISSING
     if form.data.get("preview"):
         del missing["consent"]
     return missing
@@ -303,20 +314,41 @@ def _lookup(
         "source": found.source,
         "cached_at": found.cached_at,
         "ambiguous": entry.ambiguous,
-        "representatives": [_person(campaign, each, preview) for each in people],
+        "representatives": _choices(campaign, people, preview),
     }
 
 
-def _person(
-    campaign: PublishedCampaign, person: Representative, preview: MessagePreview
+def _choices(
+    campaign: PublishedCampaign, people: Sequence[Representative], preview: MessagePreview
+) -> list[dict[str, Any]]:
+    """Return the representatives as choices: those behind one mailbox are one."""
+    choices: dict[str, list[Representative]] = {}
+    for index, person in enumerate(people):
+        choices.setdefault(person.email or str(index), []).append(person)
+    return [_choice(campaign, behind, preview) for behind in choices.values()]
+
+
+def _choice(
+    campaign: PublishedCampaign, people: Sequence[Representative], preview: MessagePreview
 ) -> dict[str, Any]:
+    first = people[0]
     mailto = to_copy = None
-    if person.email is not None and campaign.allow_mailto_link:
-        mailto, to_copy = preview.mailto(person.email, person.name)
+    if first.email is not None and campaign.allow_mailto_link:
+        names = tuple(dict.fromkeys(person.name for person in people))
+        mailto, to_copy = preview.mailto(first.email, joined(names, campaign.language))
     return {
-        **msgspec.structs.asdict(person),
-        "key": person.key,
+        "key": first.key,
+        "all_keys": [person.key for person in people],
+        "can_email": first.can_email,
+        "level": first.level,
+        "people": [_person(person) for person in people],
         "mailto": mailto,
         "to_copy": to_copy,
+    }
+
+
+def _person(person: Representative) -> dict[str, Any]:
+    return {
+        **msgspec.structs.asdict(person),
         "calls": [(each, tel(each.tel)) for each in person.offices if each.tel],
     }

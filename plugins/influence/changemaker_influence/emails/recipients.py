@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from changemaker_core import FieldError, Invalid, Text
 from changemaker_core.mail import HeaderInjection, InvalidAddress
@@ -16,23 +16,34 @@ if TYPE_CHECKING:
     from changemaker_influence.campaigns.schemas import RecipientOut
     from changemaker_influence.directories.representatives import Representative
 
+#: The longest name or office in the ledger.
+_MAX_LINE: Final = 200
+#: As in Canada, without a comma before the last.
+_LISTS: Final = {"en": "en_CA", "fr": "fr_CA"}
 NO_RECIPIENT = Text("Choose at least one person to write to.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipient:
-    """A person to write to. ``key`` identifies them where their address is not shown.
+    """A mailbox to write to, and the people behind it: one letter goes there and names them all.
 
-    ``is_public`` is whether their address is: where it is not, it names nobody, since whoever tried
-    addresses would else find out which one it is.
+    ``keys`` identify the people where their address is not shown; ``name`` has all ``names``, in
+    the campaign's language. ``is_public`` is whether the address is: where it is not, it names
+    nobody, since whoever tried addresses would else find out which one it is.
     """
 
-    key: str
+    keys: tuple[str, ...]
+    names: tuple[str, ...]
     name: str
     email: str
     is_public: bool = True
     office: str = ""
     level: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The names as far as they fit in a column of the ledger."""
+        return shortened(self.names, self.name)
 
 
 def targeted(campaign: PublishedCampaign, person: Representative) -> bool:
@@ -45,39 +56,84 @@ def reachable(
     representatives: Iterable[Representative],
     custom: Iterable[RecipientOut],
 ) -> list[Recipient]:
-    """Return all whom the sender may write to in ``campaign``."""
-    elected = [
-        Recipient(
-            key=person.key,
-            name=person.name,
-            email=person.email,
-            office=person.elected_office,
-            level=person.level,
-        )
-        for person in representatives
-        if person.email is not None and targeted(campaign, person)
-    ]
+    """Return the mailboxes that the sender may write to in ``campaign``, and the people behind.
+
+    A campaign's own recipient is one by itself: sharing a mailbox would reveal the address.
+    """
+    mailboxes: dict[str, list[Representative]] = {}
+    for person in representatives:
+        if person.email is not None and targeted(campaign, person):
+            mailboxes.setdefault(person.email, []).append(person)
     added = custom if campaign.allow_custom_recipients else ()
+    elected = [_mailbox(email, people, campaign) for email, people in mailboxes.items()]
     return elected + [
-        Recipient(key=each.id, name=each.name, email=each.email, office=each.title, is_public=False)
+        Recipient(
+            keys=(each.id,),
+            names=(each.name,),
+            name=each.name,
+            email=each.email,
+            office=each.title,
+            is_public=False,
+        )
         for each in added
     ]
+
+
+def _mailbox(
+    email: str, people: Sequence[Representative], campaign: PublishedCampaign
+) -> Recipient:
+    names = tuple(dict.fromkeys(person.name for person in people))
+    offices = tuple(dict.fromkeys(person.elected_office for person in people))
+    return Recipient(
+        keys=tuple(person.key for person in people),
+        names=names,
+        name=joined(names, campaign.language),
+        email=email,
+        office=shortened(offices, ", ".join(filter(None, offices))),
+        level=people[0].level,
+    )
+
+
+def joined(names: Sequence[str], language: str) -> str:
+    """Return names as a sentence has them: "Ann, Bo and Cy", "Ann, Bo et Cy"."""
+    if len(names) == 1:
+        return names[0]
+    from babel.lists import format_list  # most mailboxes are one person's
+
+    return format_list(names, locale=_LISTS.get(language, language))
+
+
+def shortened(parts: Sequence[str], whole: str) -> str:
+    """Return ``whole``, or as many of its parts as fit in 200 characters."""
+    while len(whole) > _MAX_LINE and len(parts) > 1:
+        parts = parts[:-1]
+        whole = ", ".join((*parts, "…"))
+    return whole[:_MAX_LINE]
+
+
+def are_named(
+    people: Sequence[Recipient], *, emails: Sequence[str] = (), keys: Sequence[str] = ()
+) -> bool:
+    """Return whether all who are named are among ``people``."""
+    public = {person.email for person in people if person.is_public}
+    known = {key for person in people for key in person.keys}
+    return public.issuperset(map(_canonical_or_empty, emails)) and known.issuperset(keys)
 
 
 def choose(
     people: Sequence[Recipient], *, emails: Sequence[str] = (), keys: Sequence[str] = ()
 ) -> list[Recipient]:
-    """Return those of ``people`` who were named, each address once.
+    """Return those of ``people`` who were named, each once.
 
     Raises ``Invalid`` for anyone else, and where no one is named.
     """
     by_email = {person.email: person for person in reversed(people) if person.is_public}
-    by_key = {person.key: person for person in people}
+    by_key = {key: person for person in people for key in person.keys}
     chosen, errors = _pick(by_email, map(_canonical_or_empty, emails), "recipient_emails")
     more, more_errors = _pick(by_key, keys, "recipient_keys")
     if errors or more_errors:
         raise Invalid([*errors, *more_errors])
-    unique = {person.email: person for person in [*chosen, *more]}
+    unique = {(person.email, person.is_public): person for person in [*chosen, *more]}
     if not unique:
         raise Invalid([FieldError("recipient_keys", NO_RECIPIENT)])
     return list(unique.values())

@@ -75,6 +75,7 @@ class SendEmailResource:
                 QueuedEmail(
                     id=email.id,
                     recipient_name=email.recipient_name,
+                    recipient_names=email.recipient_names or (email.recipient_name,),
                     status="QUEUED",
                     status_url=f"{req.root_path}/api/public/emails/{email.id}",
                 )

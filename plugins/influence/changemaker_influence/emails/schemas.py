@@ -14,7 +14,7 @@ from changemaker_influence.states import EmailStatus
 #: More than any postal code has representatives.
 MAX_RECIPIENTS = 30
 _Name = Annotated[SingleLine, Meta(min_length=1, max_length=200)]
-_Typed = Annotated[SingleLine, Meta(min_length=1, max_length=100)]
+_Typed = Annotated[SingleLine, Meta(max_length=100)]
 #: What was left empty is reported by the service, which knows who may write.
 _Subject = Annotated[SingleLine, Meta(max_length=200)]
 _MessageBody = Annotated[MultiLine, Meta(max_length=20_000)]
@@ -26,13 +26,14 @@ class SendEmail(Body, frozen=True):
 
     ``recipient_emails`` are addresses of the sender's own representatives; ``recipient_keys`` name
     a campaign's own recipients, whose addresses are not public, by the keys that the public
-    campaign lists. ``subject`` and ``body`` are required where the campaign allows editing; where
+    campaign lists. ``postal_code`` is required for representatives, and where the message mentions
+    it. ``subject`` and ``body`` are required where the campaign allows editing; where
     it does not, they are its own, which need not be sent.
     """
 
     sender_name: _Name
     sender_email: Email
-    postal_code: _Typed
+    postal_code: _Typed = ""
     consent: bool = False
     recipient_emails: Annotated[list[Email], Meta(max_length=MAX_RECIPIENTS)] = msgspec.field(
         default_factory=list
@@ -53,7 +54,7 @@ class SendForm(msgspec.Struct, frozen=True, kw_only=True):
 
     sender_name: _Name
     sender_email: Email
-    postal_code: _Typed
+    postal_code: _Typed = ""
     recipients: Annotated[list[_Key], Meta(max_length=MAX_RECIPIENTS)] = msgspec.field(
         default_factory=list
     )
@@ -72,10 +73,11 @@ class EmailQuery(CursorQuery, frozen=True, kw_only=True):
 
 
 class QueuedEmail(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that will be sent soon."""
+    """A message that will be sent soon: to one address, and to all people behind it, by name."""
 
     id: str
     recipient_name: str
+    recipient_names: tuple[str, ...]
     status: Literal["QUEUED"]
     status_url: str
 

@@ -62,6 +62,7 @@ class AcceptedEmail(msgspec.Struct, frozen=True):
 
     id: str
     recipient_name: str
+    recipient_names: tuple[str, ...] = ()
 
 
 def accepted_from(response: Any) -> list[AcceptedEmail]:
@@ -89,7 +90,7 @@ def record(
         count(tx)
     action_id = new_id()
     accepted = [
-        AcceptedEmail(_record_one(tx, submission, each, action_id), each.name)
+        AcceptedEmail(_record_one(tx, submission, each, action_id), each.name, each.names)
         for each in submission.recipients
     ]
     if idempotent is not None:
@@ -111,7 +112,7 @@ def _record_one(tx: Tx, submission: Submission, recipient: Recipient, action_id:
         sender_name=submission.sender_name,
         sender_email=submission.sender_email,
         postal_code=submission.postal_code,
-        recipient_name=recipient.name,
+        recipient_name=recipient.label,
         recipient_email=recipient.email,
         recipient_office=recipient.office,
         recipient_level=recipient.level,

@@ -10,18 +10,17 @@ from changemaker_influence.addresses import canonical
 from changemaker_influence.campaigns import placeholders
 from changemaker_influence.campaigns.queries import PublishedCampaign, custom_recipients
 from changemaker_influence.config import InfluenceConfig
+from changemaker_influence.directories.postal_codes import PostalCodeInvalid
 from changemaker_influence.emails import idempotency, services
-from changemaker_influence.emails.recipients import choose, reachable
+from changemaker_influence.emails.recipients import are_named, choose, reachable
 from changemaker_influence.folding import is_blank
 from changemaker_influence.networks.allowance import Allowance
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from changemaker_core import Site, Tx
     from changemaker_influence.directories.lookup import Lookups
-    from changemaker_influence.directories.representatives import Representative
     from changemaker_influence.emails.idempotency import IdempotentRequest
+    from changemaker_influence.emails.recipients import Recipient
     from changemaker_influence.emails.schemas import SendEmail
     from changemaker_influence.emails.services import AcceptedEmail
 
@@ -31,6 +30,7 @@ CONSENT: Final = Text(
     "I agree that my name, email address and postal code are sent with my message to the people I "
     "chose, and stored so that the message can be delivered."
 )
+POSTAL_CODE_MISSING: Final = Text("Enter your postal code.")
 CONSENT_MISSING: Final = Text("Please check this box so that we can send your message.")
 UNNAMED: Final = Text("Enter your name.")
 #: The error of each part of a message that its sender may write, and left empty.
@@ -90,17 +90,12 @@ class Submissions:
         """
         campaign = services.check_open(campaign, self._site.clock())
         _check(campaign, wanted, consented or wanted.consent)
-        postal_code = self._lookups.format_code(wanted.postal_code)
-        representatives: Sequence[Representative] = ()
-        if campaign.target_government_levels:
-            representatives = await self._representatives(postal_code, visitor)
-        custom = await self._site.db.all(custom_recipients(campaign_id=campaign.id))
-        people = reachable(campaign, representatives, custom)
+        people = await self._reachable(campaign, wanted, visitor)
         return services.Submission(
             campaign_id=campaign.id,
             sender_name=wanted.sender_name.strip(),
             sender_email=canonical(wanted.sender_email),
-            postal_code=postal_code,
+            postal_code=self._formatted(wanted.postal_code),
             recipients=choose(people, emails=wanted.recipient_emails, keys=wanted.recipient_keys),
             subject=wanted.subject or campaign.email_subject,
             body=wanted.body or campaign.email_body,
@@ -109,9 +104,35 @@ class Submissions:
             consent_language=locale,
         )
 
-    async def _representatives(self, code: str, visitor: str) -> Sequence[Representative]:
-        found = await self._lookups.find(code, visitor=visitor)
-        return found.entry.representatives
+    async def _reachable(
+        self, campaign: PublishedCampaign, wanted: SendEmail, visitor: str
+    ) -> list[Recipient]:
+        """Return whom the sender may write to.
+
+        The directory is queried only for those who are elected: to the campaign's own recipients,
+        everyone may write, wherever they live.
+        """
+        custom = await self._site.db.all(custom_recipients(campaign_id=campaign.id))
+        own = reachable(campaign, (), custom)
+        elected = not are_named(own, emails=wanted.recipient_emails, keys=wanted.recipient_keys)
+        if not elected or not campaign.target_government_levels:
+            return own
+        if is_blank(wanted.postal_code):
+            raise Invalid([FieldError("postal_code", POSTAL_CODE_MISSING)])
+        found = await self._lookups.find(wanted.postal_code, visitor=visitor)
+        return reachable(campaign, found.entry.representatives, custom)
+
+    def _formatted(self, typed: str) -> str:
+        """Return a postal code as people write it; one of another country as it was typed."""
+        try:
+            return self._lookups.format_code(typed)
+        except PostalCodeInvalid:
+            return typed.strip()
+
+
+def mentions_postal_code(*texts: str) -> bool:
+    """Return whether a message contains the sender's postal code."""
+    return any(placeholders.fill(text, {"postal_code": ""}) != text for text in texts)
 
 
 def _check(campaign: PublishedCampaign, wanted: SendEmail, consented: bool) -> None:
@@ -123,6 +144,9 @@ def _check(campaign: PublishedCampaign, wanted: SendEmail, consented: bool) -> N
     if is_blank(wanted.sender_name):
         errors.append(FieldError("sender_name", UNNAMED))
     errors += _mail_errors(campaign, wanted)
+    message = (wanted.subject or campaign.email_subject, wanted.body or campaign.email_body)
+    if is_blank(wanted.postal_code) and mentions_postal_code(*message):
+        errors.append(FieldError("postal_code", POSTAL_CODE_MISSING))
     if not consented:
         errors.append(FieldError("consent", CONSENT_MISSING))
     if errors:

@@ -123,22 +123,6 @@ async def test_an_address_that_is_not_public_cannot_be_found_out_by_trying(visit
         assert tried[0].json()["errors"] == tried[1].json()["errors"]
 
 
-async def test_a_campaign_of_custom_recipients_needs_no_directory(visit, represent):
-    async with visit(directory="represent", represent_url=represent.url) as v:
-        campaign = await v.campaign(
-            status="DRAFT", allow_custom_recipients=True, target_government_levels=[]
-        )
-        path = f"/api/campaigns/{campaign['id']}/recipients"
-        await v.organise("POST", path, json={"name": "Chair", "email": "chair@company.example"})
-        await v.change(campaign["id"], status="ACTIVE")
-        public = await v.client.get(f"/api/public/campaigns/{campaign['slug']}")
-        (chair,) = public.json()["custom_recipients"]
-        sent = await v.send(campaign, recipient_emails=[], recipient_keys=[chair["key"]])
-        assert sent.status_code == 202
-        assert fields(await v.send(campaign, postal_code="nowhere")) == {"postal_code"}
-        assert represent.codes == []
-
-
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
