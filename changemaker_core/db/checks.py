@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from changemaker_core.db import migrations
-from changemaker_core.db.errors import DatabaseRefused
+from changemaker_core.db.errors import DatabaseRefused, DatabaseUnavailable
 from changemaker_core.diagnostics import TIMEOUT, Check, Finding
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ def check_database(site: Site) -> Iterator[Finding]:
         detail, _, fix = str(error).partition("\n")
         yield Finding("error", detail, fix)
     except Exception as error:
-        detail = f"It cannot be read: {type(error).__name__}: {' '.join(str(error).split())}."
+        kind = "" if isinstance(error, DatabaseUnavailable) else f"{type(error).__name__}: "
+        detail = f"It cannot be used: {kind}{' '.join(str(error).split()).rstrip('.')}."
         yield Finding("error", detail, "Check database_url, and the database server and its log.")
     else:
         if damage:

@@ -59,24 +59,12 @@ class Point:
 
 
 def read(group: str) -> tuple[list[Point], list[Damage]]:
-    """Return the entry points of a group, and what is damaged among the distributions.
-
-    Of two distributions of one name, the first on ``sys.path`` counts, as in Python.
-    """
+    """Return the entry points of a group, and what is damaged among the distributions."""
     points: list[Point] = []
     damages: list[Damage] = []
-    seen: dict[str, Path | None] = {}
-    for distribution in metadata.distributions():
+    for name, distribution in _installed(damages).items():
         folder = _folder(distribution)
-        if folder is not None and folder.name.startswith("~"):
-            damages += _left_behind(folder)
-            continue
         # NOTE(cost): METADATA is parsed only where there is something to know from it.
-        name = _written_name(distribution, folder)
-        if name in seen:
-            damages += _twice(name, folder, seen[name])
-            continue
-        seen[name] = folder
         try:
             if name.startswith(PREFIX):
                 _check_entry_points(distribution)
@@ -94,10 +82,40 @@ def read(group: str) -> tuple[list[Point], list[Damage]]:
 
 def version_of(name: str) -> str | None:
     """Return the version of an installed distribution; None where there is none of that name."""
+    for key, distribution in _installed([], name).items():
+        return _about(distribution, key, _folder(distribution))[1]
+    return None
+
+
+def _installed(damages: list[Damage], name: str | None = None) -> dict[str, metadata.Distribution]:
+    """Return the distributions by name, and add to ``damages`` what is there twice, or left over.
+
+    Of two of one name, the first on ``sys.path`` counts, as in Python; of two in one folder, the
+    one that was installed last, whose files are there.
+    """
+    found: dict[str, metadata.Distribution] = {}
     for distribution in metadata.distributions(name=name):
         folder = _folder(distribution)
-        return _about(distribution, name, folder)[1]
-    return None
+        if folder is not None and folder.name.startswith("~"):
+            damages += _left_behind(folder)
+            continue
+        key = _written_name(distribution, folder)
+        first = _folder(found[key]) if key in found else None
+        if folder is None or first is None or folder.parent != first.parent or folder == first:
+            found.setdefault(key, distribution)
+            continue
+        newer, older = sorted((folder, first), key=_installed_at, reverse=True)
+        if newer == folder:
+            found[key] = distribution
+        damages += _twice(key, newer, older)
+    return found
+
+
+def _installed_at(folder: Path) -> float:
+    try:
+        return max((file.stat().st_mtime for file in folder.iterdir()), default=0.0)
+    except OSError:  # a file in place of a folder, or one that may not be opened
+        return 0.0
 
 
 def _folder(distribution: metadata.Distribution) -> Path | None:
@@ -164,13 +182,11 @@ def _incomplete(name: str, folder: Path | None) -> Iterator[Damage]:
             yield Damage(name, detail, fix)
 
 
-def _twice(name: str, folder: Path | None, first: Path | None) -> Iterator[Damage]:
+def _twice(name: str, newer: Path, older: Path) -> Iterator[Damage]:
     """Report two versions in one folder: the files of one have overwritten the other's."""
-    if folder is None or first is None or folder.parent != first.parent or folder == first:
-        return
     if name.startswith(PREFIX):
-        detail = f"{name} is installed twice in {folder.parent}: {first.name} and {folder.name}."
-        fix = f"Delete the older of the two, then `pip install --force-reinstall {name}`."
+        detail = f"{name} is installed twice in {newer.parent}: {newer.name} and {older.name}."
+        fix = f"Delete {older}, then `pip install --force-reinstall {name}`."
         yield Damage(name, detail, fix)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -320,6 +321,20 @@ def test_other_damage_is_one_finding_and_stops_nothing(
     assert told in damage.detail
     assert "Delete " in damage.fix or "--force-reinstall changemaker-parks" in damage.fix
     assert {plugin.version for plugin in found.loaded.plugins} == {"1.2.3"}
+
+
+@pytest.mark.parametrize("stale", ["0.0.1", "99.0"])
+def test_of_two_versions_in_one_folder_the_one_installed_last_counts(
+    shelf: Shelf, stale: str
+) -> None:
+    shelf.plugin("parks")
+    shelf.metadata("changemaker-core", stale)
+    folder = shelf.folder / f"changemaker_core-{stale}.dist-info"
+    os.utime(folder / "METADATA", (0, 0))
+    found = shelf.survey()
+    assert (names(found.loaded), found.problems) == (["parks"], ())
+    (damage,) = found.damages
+    assert f"Delete {folder}, then" in damage.fix
 
 
 @pytest.mark.parametrize("way", ["other charset", "no metadata", "cut off"])

@@ -28,14 +28,15 @@ _UNAVAILABLE = frozenset(
         sqlite3.SQLITE_NOTADB,
     }
 )
-_AS_OWNER = "Run this as the user who owns the site's folder, and look at its modes."
+#: For files that may not be opened.
+AS_OWNER = "Run this as the user who owns the site's folder, and look at its modes."
 #: What an operator can do about a file that cannot be opened.
 _FIXES = {
     sqlite3.SQLITE_NOTADB: "Correct database_url, or restore a backup.",
     sqlite3.SQLITE_CORRUPT: "Restore a backup.",
-    sqlite3.SQLITE_CANTOPEN: _AS_OWNER,
-    sqlite3.SQLITE_READONLY: _AS_OWNER,
-    sqlite3.SQLITE_PERM: _AS_OWNER,
+    sqlite3.SQLITE_CANTOPEN: AS_OWNER,
+    sqlite3.SQLITE_READONLY: AS_OWNER,
+    sqlite3.SQLITE_PERM: AS_OWNER,
     sqlite3.SQLITE_FULL: "Free some space on its disk.",
 }
 
