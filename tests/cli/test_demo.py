@@ -47,10 +47,14 @@ def test_it_serves_three_campaigns_and_says_how_to_sign_in(cli: Any, demo: Any) 
     assert table["influence"] == {"directory": "file"}
 
 
-def test_ctrl_c_ends_it_quietly(demo: Any) -> None:
-    demo.address()
+def test_ctrl_c_ends_it_quietly(cli: Any) -> None:
+    demo = cli.start("demo", "--port", 0, "--host", "0.0.0.0", **DEMO)  # noqa: S104
+    port = demo.address().rpartition(":")[2]
+    with socket.create_connection(("127.0.0.2", port), 30):  # another address of this machine
+        pass
     demo.signal(signal.SIGINT)
     assert demo.end() == 0
+    assert demo.printed().endswith("\nStopped.\n")
     assert "Traceback" not in demo.printed()
 
 
@@ -62,6 +66,12 @@ def test_a_second_run_uses_the_folder_again_without_the_password(cli: Any, demo:
     assert again.get("/campaigns")[0] == 200
     assert _password(again.printed()) is None
     assert "was already in" in again.printed()
+
+
+def test_a_public_address_is_refused(cli: Any) -> None:
+    done = cli.run("demo", "--host", "demo.example.org")
+    assert (done.returncode, "is a public address" in done.stderr) == (1, True)
+    assert not (cli.folder / "demo-site").exists()
 
 
 def test_a_port_in_use_is_said_before_anything_is_made(cli: Any) -> None:

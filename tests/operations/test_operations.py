@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import resource
 
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
@@ -66,6 +67,22 @@ async def test_health_writes_since_what_cannot_be_written_may_read_well(open_app
         assert answer.status_code == 503
         statuses = {check["name"]: check["status"] for check in answer.json()["checks"]}
         assert statuses["database"] == "failed"
+
+
+@pytest.mark.database("sqlite")
+async def test_a_disk_that_has_room_for_a_row_alone_is_full(open_app, monkeypatch):
+    """The kernel refuses what makes a file larger than a megabyte, as a full disk or a quota."""
+    monkeypatch.setattr(health, "MAX_AGE", 0)
+    async with open_app() as app, client_of(app) as client:
+        assert (await client.get("/api/health/ready")).status_code == 200
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, hard))
+        try:
+            answer = await client.get("/api/health/ready")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        assert answer.status_code == 503
+        assert (await client.get("/api/health/ready")).status_code == 200
 
 
 async def test_little_space_is_a_warning(open_app, monkeypatch):

@@ -10,6 +10,7 @@ import click
 
 from changemaker_core.cli.common import PORT, say
 from changemaker_core.cli.creating.init import DEFAULT_ADMIN
+from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
     from changemaker_core.app import App
@@ -38,9 +39,15 @@ def demo(host: str, port: int, folder: Path) -> None:
     With --host, others in its network can visit the site.
     """
     from changemaker_core.config.site_files import keep_private
+    from changemaker_core.config.urls import is_public_host
     from changemaker_core.server import logs
     from changemaker_core.server.listening import address_of, listen
 
+    if is_public_host(host):
+        raise CommandError(
+            f"{host} is a public address; a demonstration is for this machine and its network.\n"
+            "Make a site for the public with `changemaker init`."
+        )
     keep_private()
     logs.log_text()
     listening = listen(host, port)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import shutil
+import tempfile
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
@@ -22,6 +25,8 @@ log = logging.getLogger(__name__)
 TIMEOUT: Final = 5.0
 #: Seconds for which a result is reused, so that frequent requests cost little.
 MAX_AGE: Final = 1.0
+#: Bytes that the disk of a SQLite database, or a quota on it, must have room for.
+ROOM: Final = 1 << 20
 #: Bytes of free space below which the disk is reported.
 LEAST_FREE: Final = 256 << 20
 
@@ -81,8 +86,17 @@ class HealthChecks:
 
 
 async def check_database(site: Site) -> None:
-    """Write a row: a database whose disk is full still reads well."""
+    """Write a row, and look for room for more: a database whose disk is full still reads well."""
     await site.db.write(_write_row)
+    if site.db.dialect == "sqlite":
+        path = Path(site.config.database_url.removeprefix("sqlite:///"))
+        await asyncio.to_thread(_reserve, path.parent)
+
+
+def _reserve(folder: Path) -> None:
+    """Raise ``OSError`` where there is no room for ``ROOM``: a row fits where a letter does not."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        os.posix_fallocate(file.fileno(), 0, ROOM)
 
 
 async def check_disk(site: Site) -> None:
