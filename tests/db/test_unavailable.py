@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import sqlite3
+from types import SimpleNamespace
 
 import peewee
 import psycopg2
@@ -20,6 +22,7 @@ from changemaker_core.db import (
     compiled,
     migrations,
 )
+from changemaker_core.db.checks import check_database
 from changemaker_core.db.postgresql import addresses
 from changemaker_core.db.postgresql import engine as postgresql_engine
 from changemaker_core.db.sqlite import engine as sqlite_engine
@@ -158,8 +161,28 @@ def test_a_file_that_is_no_sites_is_left_as_it_is(tmp_path, make, error, says):
         database = Database.open(f"sqlite:///{path}")
         with pytest.raises(error, match=says):
             use(database, [migrations.CORE])
+        assert [finding.status for finding in _doctor(database, path)] == ["error"]
         database.close()
     assert path.read_bytes() == before
+
+
+def _doctor(database, path):
+    config = SimpleNamespace(database_url=f"sqlite:///{path}", site_dir=path.parent)
+    return list(check_database(SimpleNamespace(db=database, config=config)))
+
+
+def test_doctor_finds_a_file_that_lacks_its_end(sqlite, tmp_path):
+    path = tmp_path / "site.db"
+    for _ in range(50):
+        sqlite.sync.write(lambda tx: Entry.create(body="x" * 2000).id)
+    assert [finding.status for finding in _doctor(sqlite, path)] == ["ok"]
+    sqlite.close()
+    os.truncate(path, path.stat().st_size // 2)
+    database = Database.open(f"sqlite:///{path}")
+    (finding,) = _doctor(database, path)
+    assert (finding.status, finding.fix) == ("error", "Restore a backup.")
+    assert "damaged" in finding.detail
+    database.close()
 
 
 async def test_a_program_that_keeps_the_file_locked_is_waited_for_and_reported(sqlite, tmp_path):
