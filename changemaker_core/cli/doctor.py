@@ -136,7 +136,8 @@ def _plugins(found: Surveyed) -> Iterator[Finding]:
     stopping = {problem.problem for problem in problems}
     for damage in found.plugins.damages:
         if damage.detail not in stopping:
-            yield Finding("error" if damage.hides else "warning", damage.detail, damage.fix)
+            missing = damage.hides and found.config.loads(damage.plugin)
+            yield Finding("error" if missing else "warning", damage.detail, damage.fix)
     deny = found.config.plugins_deny
     for name in sorted({name for name in deny if deny.count(name) > 1}):
         yield Finding("warning", f"plugins.deny names {name!r} twice.", "Name it once.")

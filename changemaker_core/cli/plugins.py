@@ -43,7 +43,8 @@ def list_plugins(as_json: bool) -> None:
 def _other_problems(found: Surveyed) -> list[str]:
     """Problems other than those of plugins, which are listed even without a site."""
     folder = found.config.site_dir
-    damages = [f"{damage.detail} {damage.fix}" for damage in found.plugins.damages]
+    # A plugin that is missing because of one has a line in the table.
+    damages = [f"{each.detail} {each.fix}" for each in found.plugins.damages if not each.hides]
     if not contains_site(folder):
         return [no_site(folder)[0], *damages]
     return [*map(str, found.config_problems), *damages]
