@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
     from changemaker_core.site import Site
 
+#: What to do about a database that cannot be used.
+FIXES = {
+    "sqlite": "Check database_url, the file and its folder; restore a backup of a damaged one.",
+    "postgresql": "Check database_url, and the database server and its log.",
+}
 #: The clock is looked at after so many instructions of SQLite's machine.
 LOOK_EVERY = 10_000
 
@@ -46,7 +51,7 @@ def check_database(site: Site) -> Iterator[Finding]:
         yield missing
         return
     try:
-        migrations.state(site.db, [])
+        migrations.state(site.db, [migrations.CORE])
         site.db.sync.read(lambda: None)
         damage = _damage(site)
     except DatabaseRefused as error:
@@ -55,7 +60,7 @@ def check_database(site: Site) -> Iterator[Finding]:
     except Exception as error:
         kind = "" if isinstance(error, DatabaseUnavailable) else f"{type(error).__name__}: "
         detail = f"It cannot be used: {kind}{' '.join(str(error).split()).rstrip('.')}."
-        yield Finding("error", detail, "Check database_url, and the database server and its log.")
+        yield Finding("error", detail, FIXES[site.db.dialect])
     else:
         if damage:
             yield Finding("error", f"The file is damaged: {damage}.", "Restore a backup.")

@@ -171,13 +171,15 @@ def _doctor(database, path):
     return list(check_database(SimpleNamespace(db=database, config=config)))
 
 
-def test_doctor_finds_a_file_that_lacks_its_end(sqlite, tmp_path):
+def test_doctor_finds_a_page_that_is_damaged(sqlite_url, tmp_path):
     path = tmp_path / "site.db"
-    for _ in range(50):
-        sqlite.sync.write(lambda tx: Entry.create(body="x" * 2000).id)
-    assert [finding.status for finding in _doctor(sqlite, path)] == ["ok"]
-    sqlite.close()
-    os.truncate(path, path.stat().st_size // 2)
+    sound = Database.open(sqlite_url)
+    migrations.apply(sound, [migrations.CORE])
+    assert [finding.status for finding in _doctor(sound, path)] == ["ok"]
+    sound.close()
+    with path.open("r+b") as file:
+        file.seek(-4096, os.SEEK_END)
+        file.write(b"\xff" * 4096)
     database = Database.open(f"sqlite:///{path}")
     (finding,) = _doctor(database, path)
     assert (finding.status, finding.fix) == ("error", "Restore a backup.")
