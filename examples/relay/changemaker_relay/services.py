@@ -7,7 +7,7 @@ from typing import Final
 
 from changemaker_core import Conflict, Text, Tx
 from changemaker_relay.models import RelayNote
-from changemaker_relay.queries import last_number
+from changemaker_relay.queries import last_number, text_of
 from changemaker_relay.schemas import NoteIn
 
 PUBLISH: Final = "relay.publish"
@@ -28,13 +28,27 @@ def record_own(tx: Tx, origin: str, peers: Iterable[str], text: str) -> None:
         tx.enqueue(DELIVER, {"peer": peer, "number": number}, lane=f"relay.peer:{peer}")
 
 
-def receive(tx: Tx, origin: str, note: NoteIn) -> None:
-    """Store a peer's note unless it is here already. Raises ``Conflict`` where one is missing."""
+def catch_up(tx: Tx, origin: str, peers: Iterable[str]) -> None:
+    """Have the last note delivered again: a peer that lacks it, or one before it, gets them."""
+    number = last_number(origin)
+    for peer in peers if number else ():
+        tx.enqueue(DELIVER, {"peer": peer, "number": number}, lane=f"relay.peer:{peer}")
+
+
+def receive(tx: Tx, origin: str, note: NoteIn) -> int:
+    """Store a peer's note; return the number of the last one that this site has of the peer.
+
+    A note that is here already, or before which one is missing, changes nothing. Raises
+    ``Conflict`` where the peer has sent another note under this number, as it does after a restore
+    of an old backup.
+    """
     last = last_number(origin)
-    if note.number > last + 1:
-        raise Conflict(Text("A note before this one is missing."), code="note_missing")
-    if note.number == last + 1:
-        insert = RelayNote.insert(
-            origin=origin, number=note.number, text=note.text, received_at=tx.now
-        )
-        insert.on_conflict_ignore().execute()  # two deliveries at the same moment
+    if note.number <= last:
+        if text_of(origin, note.number) != note.text:
+            raise Conflict(Text("Another note came under this number."), code="another_note")
+        return last
+    if note.after > last:
+        return last
+    insert = RelayNote.insert(origin=origin, number=note.number, text=note.text, received_at=tx.now)
+    insert.on_conflict_ignore().execute()  # two deliveries at the same moment
+    return note.number
