@@ -1,4 +1,4 @@
-"""``changemaker users``: creates accounts."""
+"""``changemaker users``: creates and unlocks accounts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def users() -> None:
-    """Create accounts."""
+    """Create and unlock accounts."""
 
 
 @users.command(short_help="Create an account.")
@@ -54,3 +54,17 @@ def create(
     click.echo(f"Created {email} with the role {role}.")
     if given is None:
         click.echo(f"Password (shown only once): {password}")
+
+
+@users.command(short_help="End the wait after wrong passwords.")
+@pass_site
+@click.argument("email")
+def unlock(site: Site, email: str) -> None:
+    """Let EMAIL sign in at once, after wrong passwords have made its network wait."""
+    from changemaker_core.features.accounts import api
+
+    try:
+        api.unlock(site, email=email)
+    except api.UnknownUser as error:
+        raise CommandError(str(error)) from error
+    click.echo(f"{email} can sign in again.")

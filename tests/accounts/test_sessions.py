@@ -135,6 +135,30 @@ async def test_sign_out_ends_the_session_and_is_silent_about_strangers(signed_up
         assert (await refresh(client, token)).status_code == 401
 
 
+@pytest.mark.parametrize("how", ["sign-out", "new password", "reused refresh token"])
+async def test_access_tokens_end_with_their_session(signed_up, how):
+    async with signed_up() as (app, client):
+        session, other = (await login(client)).json(), (await login(client)).json()
+        first = session["refresh_token"]
+        if how == "sign-out":
+            await client.post("/api/auth/logout", json={"refresh_token": first})
+        elif how == "new password":
+            await asyncio.to_thread(
+                lambda: api.set_password(app.site, email=EMAIL, password="slow boat, wide river")
+            )
+        else:
+            session = (await refresh(client, first)).json()
+            assert (await me(client, session["access_token"])).status_code == 200
+            await refresh(client, first)
+        ended = await me(client, session["access_token"])
+        assert (ended.status_code, ended.json()["detail"]) == (
+            401,
+            "This session has ended. Sign in again.",
+        )
+        remains = 401 if how == "new password" else 200
+        assert (await me(client, other["access_token"])).status_code == remains
+
+
 async def test_tokens_expire(signed_up, clock):
     async with signed_up() as (_, client):
         session = (await login(client)).json()
@@ -155,6 +179,7 @@ def forgeries(token):
     yield f"{encoded({'alg': 'none', 'typ': 'JWT'})}.{payload}."
     yield f"{encoded({'alg': 'HS512', 'typ': 'JWT'})}.{payload}.{signature}"
     yield f"{header}.{encoded({**claims, 'sub': 'somebody-else'})}.{signature}"
+    yield f"{header}.{encoded({**claims, 'sid': 'another-session'})}.{signature}"
     yield jwt.encode(claims, "another key that is thirty-two bytes", algorithm="HS256")
     yield jwt.encode({**claims, "aud": "elsewhere"}, "x" * 32, algorithm="HS256")
     yield f"{header}.{payload}"

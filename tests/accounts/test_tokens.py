@@ -11,6 +11,7 @@ from changemaker_core.features.accounts import tokens
 from changemaker_core.features.accounts.tokens import ACCESS_LIFETIME, AccessTokens, InvalidToken
 
 NOW = datetime(2030, 5, 1, 12, tzinfo=UTC)
+SESSION = "a session"
 SECRET = "a secret of the tests, long enough"
 
 
@@ -34,47 +35,47 @@ def verified(monkeypatch):
 
 
 def test_a_token_is_verified_once(access, verified):
-    token = access.issue("somebody", NOW)
-    assert {access.user_id(token, NOW) for _ in range(5)} == {"somebody"}
+    token = access.issue("somebody", SESSION, NOW)
+    assert {access.claims(token, NOW)[:2] for _ in range(5)} == {("somebody", SESSION)}
     assert verified == [token]
 
 
 def test_a_remembered_token_expires(access):
-    token = access.issue("somebody", NOW)
+    token = access.issue("somebody", SESSION, NOW)
     last = NOW + ACCESS_LIFETIME - timedelta(seconds=1)
-    assert access.user_id(token, NOW) == access.user_id(token, last) == "somebody"
+    assert access.claims(token, NOW).user_id == access.claims(token, last).user_id == "somebody"
     for _ in range(2):
         with pytest.raises(InvalidToken):
-            access.user_id(token, NOW + ACCESS_LIFETIME)
+            access.claims(token, NOW + ACCESS_LIFETIME)
 
 
 def test_what_resembles_a_remembered_token_is_refused(access):
-    token = access.issue("somebody", NOW)
-    access.user_id(token, NOW)
+    token = access.issue("somebody", SESSION, NOW)
+    access.claims(token, NOW)
     head, claims, signature = token.split(".")
-    other = access.issue("somebody else", NOW).split(".")[1]
+    other = access.issue("somebody else", SESSION, NOW).split(".")[1]
     for forged in (f"{head}.{other}.{signature}", f"{head}.{claims}.", token[:-2], token + "A", ""):
         with pytest.raises(InvalidToken):
-            access.user_id(forged, NOW)
+            access.claims(forged, NOW)
 
 
 def test_bad_tokens_are_not_remembered(access, verified):
     for _ in range(3):
         with pytest.raises(InvalidToken):
-            access.user_id("no token", NOW)
+            access.claims("no token", NOW)
     assert len(verified) == 3
 
 
 def test_another_site_does_not_know_it(access):
-    token = access.issue("somebody", NOW)
-    assert access.user_id(token, NOW) == "somebody"
+    token = access.issue("somebody", SESSION, NOW)
+    assert access.claims(token, NOW).user_id == "somebody"
     with pytest.raises(InvalidToken):
-        AccessTokens.of("the secret of another site, long").user_id(token, NOW)
+        AccessTokens.of("the secret of another site, long").claims(token, NOW)
 
 
 def test_only_so_many_are_remembered(access, verified, monkeypatch):
     monkeypatch.setattr(tokens, "REMEMBERED", 2)
-    first, second, third = (access.issue(name, NOW) for name in ("a", "b", "c"))
+    first, second, third = (access.issue(name, SESSION, NOW) for name in ("a", "b", "c"))
     for token in (first, second, first, third, first, second):
-        access.user_id(token, NOW)
+        access.claims(token, NOW)
     assert verified == [first, second, third, second]

@@ -35,3 +35,11 @@ def test_refusals_are_said_plainly(cli: Any, site: Any) -> None:
         assert done.returncode == 1
         assert "Traceback" not in done.stderr
     assert "SUPER_ADMIN" in unknown.stderr
+
+
+def test_unlock_ends_the_wait(cli: Any, site: Any) -> None:
+    done = cli.run("users", "unlock", site.email, "--site", site.folder)
+    assert (done.returncode, done.stdout) == (0, f"{site.email} can sign in again.\n"), done.stderr
+    unknown = cli.run("users", "unlock", "nobody@example.org", "--site", site.folder)
+    assert unknown.returncode == 1
+    assert "nobody@example.org has no account." in unknown.stderr

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from changemaker_core import Actor, BadSignature, Redirect
-from changemaker_core.features.accounts import passwords, services, signing_in
+from changemaker_core.features.accounts import known_devices, passwords, services, signing_in
 from changemaker_core.features.accounts.browser.sessions import SESSIONS_PATH, sessions_of
 from changemaker_core.features.accounts.queries import account_by_id
 from changemaker_core.features.accounts.roles import SUPER_ADMIN, UnknownRole, roles_of
@@ -20,7 +20,7 @@ from changemaker_core.features.accounts.services import (
 )
 
 if TYPE_CHECKING:
-    from changemaker_core import Request, Site
+    from changemaker_core import Request, Site, Tx
     from changemaker_core.features.accounts.signing_in import Verified
 
 __all__ = [
@@ -40,6 +40,7 @@ __all__ = [
     "sign_in_address",
     "sign_out",
     "suspend",
+    "unlock",
 ]
 
 SIGN_IN: Final = "/sign-in"
@@ -86,34 +87,50 @@ def suspend(site: Site, *, email: str) -> None:
     site.db.sync.write(lambda tx: services.suspend(tx, services.user_id_of(email)))
 
 
+def unlock(site: Site, *, email: str) -> None:
+    """End every wait after wrong passwords for a user, from wherever. Raise ``UnknownUser``.
+
+    Blocks for the database.
+    """
+
+    def change(tx: Tx) -> None:
+        services.user_id_of(email)
+        services.unlock(tx, email)
+
+    site.db.sync.write(change)
+
+
 async def sign_in(req: Request, email: str, password: str, *, return_to: str = "") -> Redirect:
     """Open a browser session, and return the redirect that sets its cookie.
 
     It leads to ``page_after_sign_in(site, user, return_to)``. A session that the browser had ends.
-    Raise ``Unauthorized``, the same and after the same time whatever is wrong, or ``LimitReached``.
+    The device is recognised from then on, at the address of ``req``: wrong passwords that others
+    try do not make it wait. Raise ``Unauthorized``, the same and after the same time whatever is
+    wrong, ``LimitReached``, or ``Unavailable`` where too many sign in at the moment.
     """
-    verified = await signing_in.verify(req.site, email, password, req.visitor)
-    return await _signed_in(req, verified, return_to)
+    verified = await signing_in.verify(req, email, password)
+    device = known_devices.cookie(req, verified.account.id)
+    return await _signed_in(req, verified, return_to, device)
 
 
 async def change_password(req: Request, user_id: str, *, current: str, new: str) -> Redirect:
     """Replace a user's password, and return the redirect that signs this browser in again.
 
     All of the user's sessions end. Raise ``Unauthorized`` if ``current`` is not the password,
-    ``PasswordRefused``, or ``LimitReached``.
+    ``PasswordRefused``, ``LimitReached``, or ``Unavailable`` where too many sign in.
     """
     site = req.site
     account = await site.db.one(account_by_id(user_id))
     if account is None:
         raise signing_in.wrong()
     services.check_password(new, account.email)
-    await signing_in.verify(site, account.email, current, req.visitor)
+    verified = await signing_in.verify(req, account.email, current)
     new_hash = await signing_in.hashed(new)
     await site.db.write(services.set_password, account.id, new_hash)
     changed = await site.db.one(account_by_id(user_id))
     if changed is None:
         raise signing_in.wrong()
-    return await _signed_in(req, signing_in.Verified(changed, None))
+    return await _signed_in(req, verified._replace(account=changed, new_hash=None))
 
 
 async def sign_out(req: Request) -> Redirect:
@@ -145,9 +162,11 @@ def page_after_sign_in(site: Site, user: Actor, return_to: str = "") -> str:
         return next(own, SESSIONS_PATH)
 
 
-async def _signed_in(req: Request, verified: Verified, return_to: str = "") -> Redirect:
-    header = await sessions_of(req.site).open(req, verified)
+async def _signed_in(
+    req: Request, verified: Verified, return_to: str = "", *headers: tuple[str, str]
+) -> Redirect:
+    session = await sessions_of(req.site).open(req, verified)
     account = verified.account
     permissions = roles_of(req.site).permissions(account.role)
     user = Actor("user", account.id, account.name, permissions)
-    return Redirect(page_after_sign_in(req.site, user, return_to), headers=(header,))
+    return Redirect(page_after_sign_in(req.site, user, return_to), headers=(session, *headers))

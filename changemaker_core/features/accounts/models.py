@@ -78,9 +78,14 @@ class FlashRow(Model):
 
 
 class LoginDelay(Model):
-    """The wait after wrong passwords for an email address, with or without an account."""
+    """The wait after wrong passwords from one network or device for one email address, with or
+    without an account.
+
+    ``key`` is the hash of both, and ``account`` that of the address.
+    """
 
     key = peewee.CharField(max_length=64, primary_key=True)
+    account = peewee.CharField(max_length=64, index=True)
     failures = peewee.IntegerField()
     not_before = UtcField()
 

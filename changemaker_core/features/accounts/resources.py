@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from changemaker_core import Unauthorized, endpoint
+from changemaker_core.features.accounts import known_devices
 from changemaker_core.features.accounts.queries import account_by_id
 from changemaker_core.features.accounts.schemas import Login, Refresh, Session, UserOut
 
@@ -22,7 +23,9 @@ class LoginResource:
     @endpoint(public=True, body=Login, response=Session)
     async def on_post(self, req: Request, resp: Response, *, body: Login) -> Session:
         """Sign in."""
-        return await self._sessions.sign_in(body.email, body.password, req.visitor)
+        session = await self._sessions.sign_in(req, body.email, body.password)
+        resp.append_header(*known_devices.cookie(req, session.user.id))
+        return session
 
 
 class RefreshResource:
@@ -45,7 +48,7 @@ class LogoutResource:
 
     @endpoint(public=True, body=Refresh, status=204, rate_limit="60/minute")
     async def on_post(self, req: Request, resp: Response, *, body: Refresh) -> None:
-        """End the session that a refresh token belongs to."""
+        """End the session that a refresh token belongs to, and its access tokens with it."""
         await self._sessions.sign_out(body.refresh_token)
 
 

@@ -15,7 +15,7 @@ from changemaker_core.features.accounts.models import BrowserSession, LoginDelay
 
 if TYPE_CHECKING:
     from changemaker_core import Tx
-    from changemaker_core.features.accounts.queries import Account
+    from changemaker_core.features.accounts.signing_in import Verified
 
 LOGINS_PER_VISITOR: Final = SlidingWindow("accounts.login.ip", 10, timedelta(minutes=1))
 LONGEST_NAME: Final = 200
@@ -45,9 +45,10 @@ class PasswordRefused(AccountRefused):
 
 @dataclass(frozen=True, slots=True)
 class Rotation:
-    """The successor of an exchanged refresh token, and its user."""
+    """A new refresh token, its user, and the family that is its session."""
 
     user_id: str
+    family: str
     refresh_token: str
 
 
@@ -83,58 +84,72 @@ def check_password(password: str, email: str) -> None:
         raise PasswordRefused(problem)
 
 
-def count_attempt(tx: Tx, email: str, visitor: str) -> None:
-    """Count a sign-in attempt. Raise ``LimitReached`` if this visitor or account must wait.
+def count_attempt(tx: Tx, email: str, source: str) -> None:
+    """Count a sign-in attempt. Raise ``LimitReached`` if ``source`` must wait, at all or for this
+    account.
+
+    ``source`` is a network, or a device or session that the account has. What others do in another
+    network makes it wait for nothing.
 
     An attempt counts as a failure until its session is opened. Otherwise guesses that arrive
     together would all be checked before the first has failed.
     """
-    LOGINS_PER_VISITOR.take(tx, visitor)
-    key = _delay_key(email)
-    LoginDelay.insert(key=key, failures=0, not_before=tx.now).on_conflict_ignore().execute()
+    LOGINS_PER_VISITOR.take(tx, source)
+    key = _delay_key(email, source)
+    LoginDelay.insert(
+        key=key, account=_hash(email), failures=0, not_before=tx.now
+    ).on_conflict_ignore().execute()
     due = (LoginDelay.key == key) & (LoginDelay.not_before <= tx.now)
     if not LoginDelay.update(failures=LoginDelay.failures + 1).where(due).execute():
         known = LoginDelay.get_or_none(LoginDelay.key == key)
         wait = known.not_before - tx.now if known is not None else timedelta(0)
         raise LimitReached("accounts.login.account", wait)
-    start_wait(tx, email)
+    start_wait(tx, email, source)
 
 
-def start_wait(tx: Tx, email: str) -> None:
+def start_wait(tx: Tx, email: str, source: str) -> None:
     """Start the wait after a wrong password.
 
     From the third on, each doubles the wait, up to fifteen minutes. It is the same for an email
     address without an account, so that it reveals nothing.
     """
-    delay = LoginDelay.get_or_none(LoginDelay.key == _delay_key(email))
+    delay = LoginDelay.get_or_none(LoginDelay.key == _delay_key(email, source))
     if delay is not None:
         not_before = tx.now + _delay_after(delay.failures)
         LoginDelay.update(not_before=not_before).where(LoginDelay.key == delay.key).execute()
 
 
-def open_session(tx: Tx, account: Account, new_hash: str | None = None) -> str | None:
+def unlock(tx: Tx, email: str) -> None:
+    """End every wait after wrong passwords for this email address, wherever they came from."""
+    LoginDelay.delete().where(LoginDelay.account == _hash(email)).execute()
+
+
+def open_session(tx: Tx, verified: Verified) -> Rotation | None:
     """Start a family of refresh tokens and return the first.
 
     Return ``None`` if the account was changed since it was read.
     """
-    if not note_sign_in(tx, account, new_hash):
+    if not note_sign_in(tx, verified):
         return None
-    return _issue(tx, account.id, family=new_id())
+    family = new_id()
+    return Rotation(verified.account.id, family, _issue(tx, verified.account.id, family))
 
 
-def note_sign_in(tx: Tx, account: Account, new_hash: str | None = None) -> bool:
+def note_sign_in(tx: Tx, verified: Verified) -> bool:
     """Store what a sign-in changes: its time, the end of any wait, a hash that was made anew.
 
     Return ``False``, and store nothing, if the account was changed since it was read: a password
     that was just replaced must not open a session.
     """
+    account = verified.account
     changes: dict[str, object] = {"last_login_at": tx.now}
-    if new_hash is not None:
-        changes["password_hash"] = new_hash
+    if verified.new_hash is not None:
+        changes["password_hash"] = verified.new_hash
     unchanged = (User.id == account.id) & (User.updated_at == account.updated_at)
     if not User.update(**changes).where(unchanged).execute():
         return False
-    LoginDelay.delete().where(LoginDelay.key == _delay_key(account.email)).execute()
+    key = _delay_key(account.email, verified.source)
+    LoginDelay.delete().where(LoginDelay.key == key).execute()
     return True
 
 
@@ -159,10 +174,11 @@ def rotate(tx: Tx, refresh_token: str) -> Rotation | None:
     if token is None:
         return None
     user_id = str(token.user)  # `lazy_load=False`: the key itself
-    if not exchanged or not _can_sign_in(user_id):
+    if not exchanged or not _can_sign_in(user_id) or _is_ended(token.family):
         _end_family(tx, token.family)
         return None
-    return Rotation(user_id, _issue(tx, user_id, token.family))
+    family = str(token.family)
+    return Rotation(user_id, family, _issue(tx, user_id, family))
 
 
 def end_session(tx: Tx, refresh_token: str) -> None:
@@ -227,13 +243,27 @@ def _end_family(tx: Tx, family: str) -> None:
     ).execute()
 
 
+def _is_ended(family: str) -> bool:
+    # One token suffices: a sign-out does not see the one that is being issued at that moment.
+    ended: bool = (
+        RefreshToken.select()
+        .where(RefreshToken.family == family, RefreshToken.revoked_at.is_null(False))
+        .exists()
+    )
+    return ended
+
+
 def _can_sign_in(user_id: str) -> bool:
     found: bool = User.select().where(User.id == user_id, User.status == "ACTIVE").exists()
     return found
 
 
-def _delay_key(email: str) -> str:
-    return hashlib.sha256(email.casefold().encode()).hexdigest()
+def _delay_key(email: str, source: str) -> str:
+    return _hash(f"{email} {source}")
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.casefold().encode()).hexdigest()
 
 
 def _delay_after(failures: int) -> timedelta:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from changemaker_core import Actor, Text, Unauthorized
 from changemaker_core.features.accounts import services
-from changemaker_core.features.accounts.queries import Account, account_by_id
+from changemaker_core.features.accounts.queries import Account, account_by_id, user_of_session
 from changemaker_core.features.accounts.schemas import Session, UserOut
 from changemaker_core.features.accounts.signing_in import verify, wrong
 from changemaker_core.features.accounts.tokens import ACCESS_LIFETIME, AccessTokens, InvalidToken
@@ -24,13 +24,13 @@ class Sessions:
         self._roles = roles
         self._access = AccessTokens.of(site.config.secret_key)
 
-    async def sign_in(self, email: str, password: str, visitor: str) -> Session:
+    async def sign_in(self, req: Request, email: str, password: str) -> Session:
         """Open a session. Whatever is wrong, the response is the same and takes the same time."""
-        account, new_hash = await verify(self._site, email, password, visitor)
-        refresh = await self._site.db.write(services.open_session, account, new_hash)
-        if refresh is None:
+        verified = await verify(req, email, password)
+        opened = await self._site.db.write(services.open_session, verified)
+        if opened is None:
             raise wrong()
-        return self._session(account, refresh)
+        return self._session(verified.account, opened)
 
     async def refresh(self, refresh_token: str) -> Session:
         """Exchange a refresh token for a new pair of tokens."""
@@ -38,7 +38,7 @@ class Sessions:
         if rotation is not None:
             account = await self._site.db.one(account_by_id(rotation.user_id))
             if account is not None:
-                return self._session(account, rotation.refresh_token)
+                return self._session(account, rotation)
         raise Unauthorized(Text("This session has ended. Sign in again."))
 
     async def sign_out(self, refresh_token: str) -> None:
@@ -54,14 +54,16 @@ class Sessions:
         if scheme.lower() != "bearer":
             raise Unauthorized(Text("Authorization must be a Bearer token."))
         try:
-            user_id = self._access.user_id(token, self._site.clock())
+            claims = self._access.claims(token, self._site.clock())
         except InvalidToken:
             raise Unauthorized(Text("The access token is not valid, or has expired.")) from None
-        # Read each time, so that a suspension or a new role takes effect at once.
-        account = await self._site.db.one(account_by_id(user_id))
-        if account is None or account.status != "ACTIVE":
+        # Read each time, so that a sign-out, a suspension or a new role takes effect at once.
+        user = await self._site.db.one(user_of_session(claims.session_id))
+        if user is None or user.id != claims.user_id:
+            raise Unauthorized(Text("This session has ended. Sign in again."))
+        if user.status != "ACTIVE":
             raise Unauthorized(Text("This account cannot sign in."))
-        return Actor("user", account.id, account.name, self._roles.permissions(account.role))
+        return Actor("user", user.id, user.name, self._roles.permissions(user.role))
 
     def describe(self, account: Account) -> UserOut:
         """Return the account as its own user sees it."""
@@ -74,10 +76,11 @@ class Sessions:
             permissions=sorted(self._roles.permissions(account.role)),
         )
 
-    def _session(self, account: Account, refresh_token: str) -> Session:
+    def _session(self, account: Account, issued: services.Rotation) -> Session:
+        now = self._site.clock()
         return Session(
-            access_token=self._access.issue(account.id, self._site.clock()),
-            refresh_token=refresh_token,
+            access_token=self._access.issue(account.id, issued.family, now),
+            refresh_token=issued.refresh_token,
             expires_in=int(ACCESS_LIFETIME.total_seconds()),
             user=self.describe(account),
         )

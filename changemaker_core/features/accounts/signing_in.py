@@ -2,54 +2,53 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple
 
 from changemaker_core import Text, Unauthorized
-from changemaker_core.features.accounts import passwords, services
+from changemaker_core.features.accounts import hashing, known_devices, passwords, services
 from changemaker_core.features.accounts.queries import Account, account_by_email
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from changemaker_core import Site
-
-# Two at a time: each takes a core and 64 MiB for a third of a second.
-_hashing = ThreadPoolExecutor(max_workers=2, thread_name_prefix="argon2")
-R = TypeVar("R")
+    from changemaker_core import Request
 
 
 class Verified(NamedTuple):
-    """An account whose password was right; ``new_hash`` where it should be hashed anew."""
+    """An account whose password was right; ``new_hash`` where it should be hashed anew.
+
+    ``source`` is what its failures were counted for.
+    """
 
     account: Account
     new_hash: str | None
+    source: str
 
 
-async def verify(site: Site, email: str, password: str, visitor: str) -> Verified:
+async def verify(req: Request, email: str, password: str) -> Verified:
     """Return the account of ``email`` if ``password`` is its password.
 
-    Raise ``Unauthorized``, the same and after the same time whatever is wrong, or ``LimitReached``
-    where the visitor or the account must wait.
+    Raise ``Unauthorized``, the same and after the same time whatever is wrong, ``LimitReached``
+    where the visitor must wait, or ``Unavailable`` where too many sign in at the moment.
     """
-    email = email.casefold()
-    await site.db.write(services.count_attempt, email, visitor)
+    email, site = email.casefold(), req.site
     account = await site.db.one(account_by_email(email))
-    known_hash = account.password_hash if account is not None else None
-    is_right = await _on_thread(passwords.matches, password, known_hash)
-    if account is None or not is_right or account.status != "ACTIVE":
-        await site.db.write(services.start_wait, email)
-        raise wrong()
-    new_hash = None
-    if passwords.needs_rehash(account.password_hash):
-        new_hash = await hashed(password)
-    return Verified(account, new_hash)
+    known = None if account is None else _known_source(req, account)
+    source = known or req.visitor
+    with hashing.queue.place(source, is_known=known is not None):
+        await site.db.write(services.count_attempt, email, source)
+        known_hash = account.password_hash if account is not None else None
+        is_right = await hashing.on_thread(passwords.matches, password, known_hash)
+        if account is None or not is_right or account.status != "ACTIVE":
+            await site.db.write(services.start_wait, email, source)
+            raise wrong()
+        new_hash = None
+        if passwords.needs_rehash(account.password_hash):
+            new_hash = await hashed(password)
+        return Verified(account, new_hash, source)
 
 
 async def hashed(password: str) -> str:
     """Return the hash of a password, made on one of the threads that hashing is limited to."""
-    return await _on_thread(passwords.hash_password, password)
+    return await hashing.on_thread(passwords.hash_password, password)
 
 
 def wrong() -> Unauthorized:
@@ -57,5 +56,11 @@ def wrong() -> Unauthorized:
     return Unauthorized(Text("The email address or password is wrong."))
 
 
-async def _on_thread(func: Callable[..., R], *args: object) -> R:
-    return await asyncio.get_running_loop().run_in_executor(_hashing, func, *args)
+def _known_source(req: Request, account: Account) -> str | None:
+    """Return the session or device of ``req`` that is known to be this account's, if it is."""
+    if req.session is not None and req.actor is not None and req.actor.id == account.id:
+        return f"session {req.session.id}"
+    device = known_devices.device_of(req)
+    if device is not None and device.knows(account.id):
+        return f"device {device.id}"
+    return None

@@ -7,7 +7,7 @@ import hmac
 import secrets
 from collections import OrderedDict
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 import jwt
 
@@ -23,6 +23,14 @@ class InvalidToken(Exception):
     """The access token was not issued by this site, or has expired."""
 
 
+class Claims(NamedTuple):
+    """What an access token says: who signed in, in which session, and until when (Unix time)."""
+
+    user_id: str
+    session_id: str
+    expires: float
+
+
 class AccessTokens:
     """Signs and verifies JWTs with a key derived from the site's secret.
 
@@ -32,29 +40,38 @@ class AccessTokens:
 
     def __init__(self, key: bytes) -> None:
         self.key = key
-        #: User id and expiry by the hash of the token, least recently used first.
-        self._verified: OrderedDict[bytes, tuple[str, float]] = OrderedDict()
+        #: What a token says by its hash, least recently used first.
+        self._verified: OrderedDict[bytes, Claims] = OrderedDict()
 
     @classmethod
     def of(cls, secret_key: str) -> AccessTokens:
         return cls(hmac.digest(secret_key.encode(), b"accounts.access-token", "sha256"))
 
-    def issue(self, user_id: str, now: datetime) -> str:
-        """Return a token that authenticates ``user_id`` for fifteen minutes."""
-        claims = {"sub": user_id, "aud": _AUDIENCE, "iat": now, "exp": now + ACCESS_LIFETIME}
+    def issue(self, user_id: str, session_id: str, now: datetime) -> str:
+        """Return a token that authenticates ``user_id`` for fifteen minutes of a session."""
+        claims = {
+            "sub": user_id,
+            "sid": session_id,
+            "aud": _AUDIENCE,
+            "iat": now,
+            "exp": now + ACCESS_LIFETIME,
+        }
         return jwt.encode(claims, self.key, algorithm=_ALGORITHM)
 
-    def user_id(self, token: str, now: datetime) -> str:
-        """Return the user id of a token. Raise ``InvalidToken`` if it is not valid now."""
+    def claims(self, token: str, now: datetime) -> Claims:
+        """Return what a token says. Raise ``InvalidToken`` if it is not valid now.
+
+        Its session may have ended.
+        """
         digest = hashlib.sha256(token.encode()).digest()
-        user_id, expires = self._verified.get(digest) or self._verify(token)
-        if expires <= now.timestamp():
+        claims = self._verified.get(digest) or self._verify(token)
+        if claims.expires <= now.timestamp():
             self._verified.pop(digest, None)
             raise InvalidToken("expired")
-        self._remember(digest, (user_id, expires))
-        return user_id
+        self._remember(digest, claims)
+        return claims
 
-    def _verify(self, token: str) -> tuple[str, float]:
+    def _verify(self, token: str) -> Claims:
         try:
             claims = jwt.decode(
                 token,
@@ -62,16 +79,20 @@ class AccessTokens:
                 algorithms=[_ALGORITHM],
                 audience=_AUDIENCE,
                 # Checked by the site's clock instead; PyJWT uses the machine's.
-                options={"require": ["sub", "exp"], "verify_exp": False, "verify_iat": False},
+                options={
+                    "require": ["sub", "sid", "exp"],
+                    "verify_exp": False,
+                    "verify_iat": False,
+                },
             )
         except jwt.InvalidTokenError as error:
             raise InvalidToken(str(error)) from None
         if not isinstance(claims["exp"], int | float):
             raise InvalidToken("has no expiry")
-        return str(claims["sub"]), claims["exp"]
+        return Claims(str(claims["sub"]), str(claims["sid"]), claims["exp"])
 
-    def _remember(self, digest: bytes, verified: tuple[str, float]) -> None:
-        self._verified[digest] = verified
+    def _remember(self, digest: bytes, claims: Claims) -> None:
+        self._verified[digest] = claims
         self._verified.move_to_end(digest)
         if len(self._verified) > REMEMBERED:
             self._verified.popitem(last=False)

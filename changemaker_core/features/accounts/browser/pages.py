@@ -12,6 +12,7 @@ from changemaker_core import (
     TemplateResponse,
     Text,
     Unauthorized,
+    Unavailable,
     endpoint,
     flash,
 )
@@ -64,6 +65,9 @@ class SignInPage:
             form.reject("", _TOO_MANY)
             wait = max(1, round(error.retry_after.total_seconds()))
             return _form(form, status=429, headers=(("Retry-After", str(wait)),))
+        except Unavailable as error:
+            form.reject("", error.detail or error.title)
+            return _form(form, status=503, headers=error.headers)
 
 
 def _form(
@@ -120,6 +124,8 @@ class PasswordPage:
                 form.reject("new", refused.args[0])
             except LimitReached:
                 form.reject("current", _TOO_MANY)
+            except Unavailable as error:
+                form.reject("", error.detail or error.title)
             else:
                 return redirect
         return TemplateResponse("accounts/password.html", {"form": form}, 422)

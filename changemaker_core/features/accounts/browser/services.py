@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from changemaker_core import Tx
-    from changemaker_core.features.accounts.queries import Account
+    from changemaker_core.features.accounts.signing_in import Verified
     from changemaker_core.http.sessions import FlashMessage
 
 #: A sign-in beyond it ends the session that was used least recently.
@@ -38,8 +38,7 @@ def hash_token(token: str) -> str:
 
 def open_session(
     tx: Tx,
-    account: Account,
-    new_hash: str | None,
+    verified: Verified,
     *,
     token: str,
     lasts: timedelta,
@@ -47,11 +46,12 @@ def open_session(
     user_agent: str,
     replaces: str | None = None,
 ) -> bool:
-    """Open a session for ``account``; ``replaces`` is the id of the browser's former one.
+    """Open a session for the account; ``replaces`` is the id of the browser's former one.
 
     Return ``False`` if the account was changed since it was read.
     """
-    if not note_sign_in(tx, account, new_hash):
+    account = verified.account
+    if not note_sign_in(tx, verified):
         return False
     if replaces is not None:
         end_session(tx, replaces)

@@ -72,8 +72,7 @@ class BrowserSessions:
         opened = await self._site.db.write(
             lambda tx: services.open_session(
                 tx,
-                verified.account,
-                verified.new_hash,
+                verified,
                 token=token,
                 lasts=self._lifetime,
                 address=req.client_ip,
