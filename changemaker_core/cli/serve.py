@@ -105,7 +105,11 @@ def serve(
 
 
 def _announce(config: Config, address: str) -> None:
+    from changemaker_core.features.operations.mailbox_link import mailbox_link
+
     click.echo(f"Serving {config.site_dir} at {address}")
+    if (mailbox := mailbox_link(config, address)) is not None:
+        click.echo(f"Mail that it sends: {mailbox}")
     if config.smtp_url is None and not config.development:
         # Supporters read that their message was sent; the operator must know that it was not.
         say("No mail leaves this site: smtp_url is not set. Mail is saved to the folder data/mail.")

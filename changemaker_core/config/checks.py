@@ -37,6 +37,7 @@ def checks() -> list[Check]:
         Check("secret", check_secret_key, keys=("secret_key",)),
         Check("files", check_permissions, keys=("database_url",)),
         Check("base url", check_base_url, keys=("base_url", "development")),
+        Check("proxies", check_proxies, keys=("base_url", "trusted_proxies")),
         Check("disk", check_disk_space),
     ]
 
@@ -157,6 +158,23 @@ def check_base_url(site: Site) -> Iterator[Finding]:
         yield Finding("warning", detail, "Set base_url to the public address of the site.")
     else:
         yield Finding("ok", config.base_url)
+
+
+def check_proxies(site: Site) -> Iterator[Finding]:
+    """Compare ``trusted_proxies`` with ``base_url``: what ends TLS is a proxy."""
+    config = site.config
+    if config.base_url.startswith("https:") and not config.trusted_proxies:
+        detail = (
+            "base_url is https, so a proxy ends TLS, and trusted_proxies is empty: every visitor "
+            "has the proxy's address, and no limit tells them apart."
+        )
+        fix = (
+            'Set trusted_proxies to the proxy\'s addresses, such as ["127.0.0.1", "::1"]. Where '
+            "another application has mounted the site and reads the proxy's headers, all is well."
+        )
+        yield Finding("warning", detail, fix)
+    else:
+        yield Finding("ok", ", ".join(config.trusted_proxies) or "The site trusts no proxy.")
 
 
 def check_disk_space(site: Site) -> Iterator[Finding]:

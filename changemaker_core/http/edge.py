@@ -47,6 +47,8 @@ _READS = frozenset({"GET", "HEAD"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: Never a visitor's address: an operator's, or that of a proxy that is not configured.
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
+#: Headers that proxies add.
+_OF_PROXIES = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"})
 #: Values of ``Host`` that were found well-formed and need no second look.
 _REMEMBERED_HOSTS = 100
 #: The status that is counted where the client went away before a response was sent.
@@ -78,6 +80,7 @@ class Edge:
         self.max_connections = site.config.max_connections
         self._changes = OncePerTurn(site.db.changes.check)
         self._proxies = Proxies(site.config.trusted_proxies)
+        self._proxy_reported = False
         self._ids = RequestIds()
         self._visitors = Visitors(site.translations)
         self._credentials = site.authentication.credentials
@@ -133,6 +136,16 @@ class Edge:
             "requests arrive, and the site's lifespan was not run: it does not learn what other "
             "processes write, and runs no plugin's lifespan and no jobs. Run `app.lifespan()` "
             "with the host application's own; docs/guides/mount.md shows how."
+        )
+
+    def _report_proxy(self) -> None:
+        """Report, once, a proxy on this machine that is not configured."""
+        self._proxy_reported = True
+        log.warning(
+            "a proxy on this machine passes requests on, and trusted_proxies does not name it: "
+            "every visitor has its address, no limit tells them apart, and their connections count "
+            'as unencrypted. Set trusted_proxies = ["127.0.0.1", "::1"], and let the proxy send '
+            "Host, X-Forwarded-For and X-Forwarded-Proto."
         )
 
     def cached_response(self, scope: Scope) -> tuple[bytes, bytes] | None:
@@ -226,6 +239,8 @@ class Edge:
                 req.count(self._api_window, "api")
             elif not req.path.startswith("/static/"):
                 req.count(self._page_window, "page")
+        elif not (self._proxy_reported or req.proxied) and _is_from_proxy(req):
+            self._report_proxy()
         spec = _declaration(req)
         if spec is not None and spec.max_body is not None:
             req.body_limit = spec.max_body
@@ -301,6 +316,17 @@ class Edge:
         self.site.metrics.observe_request(method, route, status, seconds)
         user = None if req.actor is None else req.actor.id
         self.access_log.add(method, route, status, seconds, req.id_bytes, user, cached)
+
+
+def _is_from_proxy(req: Request) -> bool:
+    """Return whether a request shows that a proxy has passed it on.
+
+    nginx adds no header by itself, and speaks HTTP/1.0, as no browser does.
+    """
+    raw = req.raw_headers
+    if not _OF_PROXIES.isdisjoint(raw):
+        return True
+    return b"accept-language" in raw and req.scope.get("http_version") == "1.0"
 
 
 def _declaration(req: Request) -> Endpoint | None:

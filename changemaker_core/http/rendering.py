@@ -280,6 +280,8 @@ def _is_developers(req: Request) -> bool:
     """Return whether a program on this machine sent the request, to this machine, by itself."""
     if not _OF_PROXIES.isdisjoint(req.raw_headers) or not ip_address(req.client_ip).is_loopback:
         return False
+    if req.scope.get("http_version") == "1.0":  # as nginx sends it, which adds no header by itself
+        return False
     # A hostile page may point its own name to this machine.
     host = urlsplit(f"//{req.raw_headers.get(b'host', b'').decode('latin-1')}").hostname
     return host in ("127.0.0.1", "localhost", "::1")

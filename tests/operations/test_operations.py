@@ -10,8 +10,10 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from changemaker_core import ConfigError, HealthCheck, Job, Plugin, create_app, hookimpl
+from changemaker_core.config.checks import check_proxies
 from changemaker_core.features.accounts import api
 from changemaker_core.features.operations import health
+from changemaker_core.features.operations.mailbox_link import mailbox_link
 from changemaker_core.http.declarations import ROUTES
 from changemaker_core.jobs import hold_queue
 from changemaker_core.mail import Address, Message
@@ -269,6 +271,11 @@ def keep_a_message(site):
 async def test_the_mailbox_shows_what_was_sent_and_runs_nothing(open_app):
     async with open_app(development=True) as app, client_of(app) as client:
         await asyncio.to_thread(keep_a_message, app.site)
+        link = mailbox_link(app.site.config, "")
+        opened = await client.get(link)
+        assert (opened.status_code, opened.headers["location"]) == (303, "/mailbox")
+        cookie = opened.headers["set-cookie"]
+        assert cookie.endswith("; Path=/mailbox; HttpOnly; SameSite=Lax")
         listed = await client.get("/mailbox")
         assert "Clean water &lt;b&gt;now&lt;/b&gt;" in listed.text
         (path,) = re.findall(r'href="(/mailbox/[^"]+)"', listed.text)
@@ -285,15 +292,57 @@ def test_a_site_in_development_does_not_serve_at_a_public_address(make_config):
         create_app(config, plugins=[])
 
 
-async def test_the_mailbox_is_only_for_development_and_this_machine(open_app, tmp_path):
+async def test_the_mailbox_is_only_for_development_and_whoever_has_its_link(open_app):
     async with open_app() as app, client_of(app) as client:
+        assert mailbox_link(app.site.config, "") is None
         assert (await client.get("/mailbox")).status_code == 404
-    async with open_app(development=True, trusted_proxies=("127.0.0.1",)) as app:
-        stranger = {"X-Forwarded-For": "203.0.113.9"}
-        async with client_of(app, headers=stranger) as client:
-            assert (await client.get("/mailbox")).status_code == 404
-        async with client_of(app, headers={"Host": "rebound.example:4000"}) as client:
-            assert (await client.get("/mailbox")).status_code == 404
+    async with open_app(development=True) as app, client_of(app) as client:
+        await asyncio.to_thread(keep_a_message, app.site)
+        key = mailbox_link(app.site.config, "").partition("key=")[2]
+        # From this machine and to its own name, as all that comes through nginx's defaults.
+        (message,) = app.site.mail.messages()
+        for path in ("/mailbox", f"/mailbox/{message.id}", f"/mailbox/{message.id}/html"):
+            for sent in ("", "x", key[:-1], app.site.signer("other").write("/mailbox")):
+                refused = await client.get(path, headers={"Cookie": f"cm_mailbox={sent}"})
+                assert refused.status_code == 403
+                assert "link that was printed" in refused.text
+        assert (await client.get("/mailbox?key=wrong")).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("http_version", "headers", "trusted", "reported"),
+    [
+        ("1.1", {"X-Forwarded-For": "203.0.113.9"}, (), True),
+        ("1.1", {"Via": "1.1 cache"}, (), True),
+        ("1.0", {"Accept-Language": "fr"}, (), True),  # nginx's defaults
+        ("1.0", {}, (), False),
+        ("1.1", {"Accept-Language": "fr"}, (), False),
+        ("1.1", {"X-Forwarded-For": "203.0.113.9"}, ("127.0.0.1",), False),
+    ],
+)
+async def test_a_proxy_that_is_not_configured_is_reported_once(
+    open_app, caplog, http_version, headers, trusted, reported
+):
+    async with open_app(trusted_proxies=trusted) as app:
+
+        async def as_sent(scope, receive, send):
+            await app({**scope, "http_version": http_version}, receive, send)
+
+        async with client_of(as_sent, headers=headers) as client:
+            for _ in range(3):
+                await client.get("/api/health/live")
+    found = [each for each in caplog.messages if "trusted_proxies does not name it" in each]
+    assert len(found) == reported
+
+
+def test_doctor_finds_that_no_proxy_is_trusted(make_site):
+    def found(**config):
+        (finding,) = check_proxies(make_site(**config))
+        return finding.status
+
+    assert found(base_url="https://act.example.org") == "warning"
+    assert found(base_url="https://act.example.org", trusted_proxies=("127.0.0.1",)) == "ok"
+    assert found() == "ok"
 
 
 async def test_a_job_can_be_looked_at_and_cancelled(open_app):

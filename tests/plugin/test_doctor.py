@@ -53,7 +53,7 @@ def test_doctor_of_a_site_in_order(site: Path) -> None:
     assert {finding["status"] for finding in json.loads(finished.stdout)} == {"ok"}
     names = {finding["name"] for finding in json.loads(finished.stdout)}
     checks = {"configuration", "plugins", "database", "migrations", "queues", "mail", "secret"}
-    checks |= {"files", "base url", "disk", "home page", "page sources", "languages"}
+    checks |= {"files", "base url", "proxies", "disk", "home page", "page sources", "languages"}
     assert names == checks | {"influence.directory"}
 
 
@@ -62,7 +62,7 @@ def test_doctor_of_a_site_in_order(site: Path) -> None:
     [
         ({"DATABASE_URL": "mysql://h/n"}, {"database", "migrations", "queues", "files"}),
         ({"SMTP_URL": "mail.example.org"}, {"mail"}),
-        ({"BASE_URL": "example.org"}, {"base url"}),
+        ({"BASE_URL": "example.org"}, {"base url", "proxies"}),
     ],
 )
 def test_nothing_is_concluded_from_a_key_that_is_wrong(

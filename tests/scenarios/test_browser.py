@@ -8,6 +8,9 @@ import httpx
 import pytest
 from playwright.sync_api import expect
 
+from changemaker_core import Config
+from changemaker_core.features.operations.mailbox_link import mailbox_link
+
 pytestmark = [pytest.mark.browser, pytest.mark.database("sqlite")]
 
 
@@ -126,6 +129,8 @@ def test_the_demonstration_keeps_mail_in_its_mailbox(tmp_path, open_page):
             timeout=60_000
         )
         assert emails_sent(address) == before + 1
-        page.goto(f"{address}/mailbox")
+        config = Config.load(tmp_path / "demo")
+        page.goto(str(mailbox_link(config, address)))
+        expect(page).to_have_url(f"{address}/mailbox")
         page.get_by_role("link", name=re.compile(re.escape(english["email_subject"]))).first.click()
         expect(page.get_by_text("Sacha Supporter").first).to_be_visible()

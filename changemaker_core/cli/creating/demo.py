@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 def demo(host: str, port: int, folder: Path) -> None:
     """Create a demonstration site and serve it until Ctrl-C. A second run serves it again.
 
-    Mail is saved to a folder, and shown at /mailbox to browsers of this machine: nothing is sent.
+    Mail is saved to a folder, and shown on a page whose secret link is printed: nothing is sent.
     With --host, others in its network can visit the site.
     """
     from changemaker_core.config.site_files import keep_private
@@ -61,14 +61,20 @@ def demo(host: str, port: int, folder: Path) -> None:
     else:
         sign_in = _create(folder, address)
 
+    from changemaker_core.features.operations.mailbox_link import mailbox_link
+
+    config = _configuration(folder, address)
+    mailbox = mailbox_link(config, address)
+
     def announce() -> None:
         click.echo(f"\n  Changemaker is running at {address}")
-        click.echo(f"  Mail that it sends: {address}/mailbox")
+        if mailbox is not None:
+            click.echo(f"  Mail that it sends: {mailbox}")
         click.echo(f"\n{sign_in}\n\n  Press Ctrl-C to stop.")
 
     from changemaker_core.server.web import serve_app
 
-    serve_app(_app(_configuration(folder, address)), listening, started=announce)
+    serve_app(_app(config), listening, started=announce)
     say("Stopped.")
 
 

@@ -1,16 +1,20 @@
 """The development mailbox: shows the mail that was saved to a folder.
 
 Its messages are private. It exists only on a site in development whose mail goes to a folder, and
-only for requests from this machine.
+only for the browser that has opened the link which was printed when the site started: where a
+request comes from proves nothing, since behind a proxy that is not configured all come from this
+machine.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core import NotFound, TemplateResponse, endpoint
+import msgspec
+
+from changemaker_core import Forbidden, NotFound, Redirect, TemplateResponse, Text, endpoint
+from changemaker_core.features.operations.mailbox_link import MAILBOX, is_key
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 MESSAGE_POLICY: Final = (
     "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
 )
-LOOPBACK_NAMES: Final = frozenset({"127.0.0.1", "localhost", "::1", "[::1]"})
+_COOKIE: Final = "cm_mailbox"
 SHOWN: Final = ("From", "Reply-To", "To", "Subject", "Date", "Message-ID")
 
 
@@ -47,16 +51,26 @@ class MessageView:
         )
 
 
+class MailboxQuery(msgspec.Struct, frozen=True):
+    """The key in the link to the mailbox."""
+
+    key: str = ""
+
+
 class MailboxPage:
     """``/mailbox``"""
 
     def __init__(self, transport: FolderTransport) -> None:
         self._transport = transport
 
-    @endpoint(public=True)
-    async def on_get(self, req: Request, resp: Response) -> TemplateResponse:
+    @endpoint(public=True, query=MailboxQuery)
+    async def on_get(
+        self, req: Request, resp: Response, *, query: MailboxQuery
+    ) -> TemplateResponse | Redirect:
         """List the messages of the development mailbox, newest first."""
-        _require_this_machine(req)
+        if is_key(req.site.config, query.key):
+            return Redirect(MAILBOX, headers=(_cookie(req, query.key),))
+        _require_key(req)
         return TemplateResponse("operations/mailbox.html", {"messages": self._transport.messages()})
 
 
@@ -69,7 +83,7 @@ class MessagePage:
     @endpoint(public=True)
     async def on_get(self, req: Request, resp: Response, *, id: str) -> TemplateResponse:
         """Show a message of the development mailbox."""
-        _require_this_machine(req)
+        _require_key(req)
         message = MessageView.of(id, _read(self._transport, id))
         return TemplateResponse("operations/mailbox_message.html", {"message": message})
 
@@ -83,7 +97,7 @@ class MessageHtml:
     @endpoint(public=True)
     async def on_get(self, req: Request, resp: Response, *, id: str) -> bytes:
         """Serve the HTML part of a message, for a sandboxed frame."""
-        _require_this_machine(req)
+        _require_key(req)
         html = _part(_read(self._transport, id), "html")
         if html is None:
             raise NotFound
@@ -93,11 +107,17 @@ class MessageHtml:
         return html.encode()
 
 
-def _require_this_machine(req: Request) -> None:
-    # Check the host name too: behind a proxy missing from trusted_proxies every client has this
-    # machine's address, and a hostile page may point its own name to it.
-    if not ip_address(req.client_ip).is_loopback or req.host not in LOOPBACK_NAMES:
-        raise NotFound
+def _require_key(req: Request) -> None:
+    sent = req.get_cookie_values(_COOKIE) or [""]
+    if not is_key(req.site.config, sent[0]):
+        raise Forbidden(
+            Text("Open the mailbox by the link that was printed when the site started.")
+        )
+
+
+def _cookie(req: Request, key: str) -> tuple[str, str]:
+    path = f"{req.root_path}{MAILBOX}"
+    return "Set-Cookie", f"{_COOKIE}={key}; Path={path}; HttpOnly; SameSite=Lax"
 
 
 def _read(transport: FolderTransport, message_id: str) -> EmailMessage:
