@@ -187,6 +187,7 @@ class Edge:
         req.client_ip, req.proxied, req.locale, req.actor = client_ip, proxied, locale, None
         req.session = req.form_token = None
         req.method = method = scope["method"]
+        req.is_head = method == "HEAD"
         req.root_path, req.path = prefix, path = inner_path(scope)
         # Where a header came twice, one of them is not in `headers`: take no chances.
         req.has_credentials = (

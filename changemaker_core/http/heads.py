@@ -20,7 +20,8 @@ _CLOSE = [("Connection", "close")]
 def head_problem(scope: dict[str, Any]) -> Problem | None:
     """Return what is wrong with ``Host`` or ``Transfer-Encoding`` (RFC 9112, sections 3.2 and 6.1).
 
-    Exactly one well-formed ``Host``, which HTTP/1.0 may leave out; no coding but ``chunked``.
+    Exactly one well-formed ``Host``, which HTTP/1.0 may leave out; no coding but ``chunked``, and
+    that neither beside ``Content-Length`` nor in HTTP/1.0, which knows none.
     """
     return _host_problem(scope) or _coding_problem(scope)
 
@@ -37,7 +38,12 @@ def _host_problem(scope: dict[str, Any]) -> Problem | None:
 
 def _coding_problem(scope: dict[str, Any]) -> Problem | None:
     codings: Sequence[bytes] = all_values(scope, b"transfer-encoding")
-    if not codings or (len(codings) == 1 and codings[0].strip().lower() == b"chunked"):
+    if not codings:
+        return None
+    if scope.get("http_version") == "1.0" or all_values(scope, b"content-length"):
+        detail = Text("Send the header Transfer-Encoding in HTTP/1.1, without Content-Length.")
+        return BadRequest(detail, code="bad_framing", headers=_CLOSE)
+    if len(codings) == 1 and codings[0].strip().lower() == b"chunked":
         return None
     title = Text("This transfer coding is not supported.")
     return Problem(501, "transfer_coding", title, headers=_CLOSE)

@@ -150,8 +150,8 @@ async def page(req: Request, resp: Response, page: TemplateResponse, *, cached: 
 
 
 async def _messages(req: Request) -> Sequence[FlashMessage]:
-    # A page that a browser fetches ahead may never be seen.
-    if req.session is None or b"sec-purpose" in req.raw_headers:
+    # A page that a browser fetches ahead may never be seen, and one of HEAD is not.
+    if req.session is None or req.is_head or b"sec-purpose" in req.raw_headers:
         return ()
     return await req.session.store.messages(req.session.id)
 

@@ -69,6 +69,7 @@ class Request(falcon.asgi.Request):
         "form_token",
         "has_credentials",
         "id_bytes",
+        "is_head",
         "locale",
         "matched",
         "memory_limit",
@@ -125,6 +126,8 @@ class Request(falcon.asgi.Request):
     #: What the router found for the path, as Falcon's routers return it.
     matched: Any
     id_bytes: bytes
+    #: Whether the client asked for the head alone; ``method`` is then that of the responder, GET.
+    is_head: bool
 
     def __new__(cls, scope: dict[str, Any], *args: Any, **kwargs: Any) -> Request:
         """Return the edge's request where the scope has it: Falcon then initialises the same."""

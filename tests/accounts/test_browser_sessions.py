@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from datetime import timedelta
 
 import pytest
@@ -306,6 +307,32 @@ async def test_a_message_to_a_session_that_has_ended_fails_nothing(signed_up):
         row = await app.site.db.read(lambda: BrowserSession.select().get())
         await app.site.db.write(end_meanwhile, str(row.id))
         assert await app.site.db.read(stored) == (0, "Renamed")
+
+
+@pytest.mark.database("postgresql")
+async def test_a_message_to_a_session_that_ends_at_that_moment_fails_nothing(signed_up):
+    async with signed_up() as (app, browser):
+        await sign_in(browser)
+        message = FlashMessage(id=new_id(), kind="success", message="Done", params={})
+        session_id = str((await app.site.db.read(lambda: BrowserSession.select().get())).id)
+        ended, commit = threading.Event(), threading.Event()
+
+        def end(tx):
+            services.end_session(tx, session_id)
+            ended.set()
+            assert commit.wait(20)
+
+        def say(tx):
+            assert ended.wait(20)
+            services.add_message(tx, session_id, message)
+
+        write = app.site.db.sync.write
+        both = [asyncio.create_task(asyncio.to_thread(write, each)) for each in (end, say)]
+        await asyncio.to_thread(ended.wait, 20)
+        await asyncio.sleep(0.3)  # until the message waits for the end
+        commit.set()
+        await asyncio.gather(*both)
+        assert await app.site.db.read(lambda: FlashRow.select().count()) == 0
 
 
 async def test_nobody_ends_the_session_of_another(open_app):

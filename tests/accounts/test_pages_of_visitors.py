@@ -100,12 +100,14 @@ async def test_messages_are_shown_once_in_the_readers_language(open_app, monkeyp
             flash(tx, req, Text("Cancel"), kind="error")
 
         await app.site.db.write(say)
-        # Neither an error page nor a page fetched ahead uses them up.
+        # Neither an error page, a page fetched ahead nor a head uses them up.
         assert (await organiser.get("/nothing-here")).status_code == 404
         await organiser.get("/gallery", headers={"Sec-Purpose": "prefetch"})
+        assert (await organiser.head("/gallery")).status_code == 200
         page = (await organiser.get("/gallery", headers={"Accept-Language": "fr"})).text
         assert "&lt;ada@example.org&gt; n’a pas de compte." in page
         assert '<p class="notice danger" role="alert">Annuler</p>' in page
+        assert '<meta name="robots" content="noindex">' in page
         assert "n’a pas de compte" not in (await organiser.get("/gallery")).text
 
 

@@ -456,6 +456,8 @@ async def test_pages_have_a_limit_for_one_address(fair):
                     assert (await client.get("/api/brief")).status_code == 200
                 statuses = [(await client.get("/film")).status_code for _ in range(4)]
                 assert statuses == expected
+                sent = await client.post("/film", data={})  # forms count as pages do
+                assert sent.status_code == (429 if 429 in expected else 405)
         # From the cache, whoever has used up the limit is still served.
         transport = httpx.ASGITransport(app, client=("192.0.2.1", 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://h.org") as client:

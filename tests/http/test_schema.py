@@ -155,6 +155,20 @@ def test_the_author_of_a_pattern_says_what_is_wanted() -> None:
     assert errors_of(Lookup, {"code": "B"}) == {"code": ["Write it like A1."]}
 
 
+def test_no_grammar_looks_at_text_that_is_too_long() -> None:
+    """For one megabyte it took a third of a second, and said the same twice."""
+
+    class Letter(msgspec.Struct):
+        to: Email
+        code: Annotated[SingleLine, Meta(max_length=20)]
+
+    found = errors_of(Letter, {"to": "a@" + "b." * 500_000, "code": "a" * 1_000_000 + "\n"})
+    assert found == {
+        "to": ["Write at most 254 characters."],
+        "code": ["Write at most 20 characters."],
+    }
+
+
 @pytest.mark.parametrize(
     "address",
     [

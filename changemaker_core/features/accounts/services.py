@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+import peewee
 
 from changemaker_core import Email, LimitReached, SlidingWindow, Text, new_id
 from changemaker_core.features.accounts import passwords, tokens
@@ -56,14 +57,17 @@ def create_user(tx: Tx, *, email: str, name: str, role: str, password_hash: str)
     """Insert a user and return the id. Raise ``EmailTaken`` if the email address is in use."""
     if User.select().where(User.email == email.casefold()).exists():
         raise EmailTaken(Text("{email} already has an account.", email=email))
-    user = User.create(
-        email=email.casefold(),
-        name=name,
-        password_hash=password_hash,
-        role=role,
-        created_at=tx.now,
-        updated_at=tx.now,
-    )
+    try:
+        user = User.create(
+            email=email.casefold(),
+            name=name,
+            password_hash=password_hash,
+            role=role,
+            created_at=tx.now,
+            updated_at=tx.now,
+        )
+    except peewee.IntegrityError:  # PostgreSQL: by another process, since the look above
+        raise EmailTaken(Text("{email} already has an account.", email=email)) from None
     return str(user.id)
 
 

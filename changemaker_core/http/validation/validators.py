@@ -33,7 +33,7 @@ def validators_of(
     if getattr(known, "multiple_of", None) is not None:
         found.append(_MultipleOf(known.multiple_of))  # type: ignore[attr-defined]  # tested above
     if getattr(known, "pattern", None) is not None:
-        found.append(_Pattern(known.pattern, extra.get("message")))  # type: ignore[attr-defined]  # tested above
+        found.append(_Pattern(known.pattern, longest, extra.get("message")))  # type: ignore[attr-defined]  # tested above
     if MAX_BYTES in extra:
         found.append(_Size(extra[MAX_BYTES]))
     return found
@@ -130,13 +130,19 @@ class _MultipleOf:
 
 
 class _Pattern(validate.Regexp):
-    """A pattern is searched for, as msgspec and JSON Schema do; marshmallow's own would match."""
+    """A pattern is searched for, as msgspec and JSON Schema do; marshmallow's own would match.
 
-    def __init__(self, pattern: str, message: str | None) -> None:
+    Text that is longer than ``most`` has that error already, and no grammar looks at a megabyte.
+    """
+
+    def __init__(self, pattern: str, most: int | None, message: str | None) -> None:
         super().__init__(re.compile(pattern))
+        self._most = most
         self._message = message or Text("This is not in the right format.")
 
     def __call__(self, value: Any) -> Any:
+        if self._most is not None and len(value) > self._most:
+            return value
         if self.regex.search(value) is None:
             raise ValidationError(self._message)
         return value

@@ -103,10 +103,12 @@ def add_message(tx: Tx, session_id: str, message: FlashMessage) -> None:
         FlashRow.params: dict(message.params),
     }
     values = [Value(value, converter=field.db_value) for field, value in row.items()]
-    session = BrowserSession.select(BrowserSession.id, *values)
-    FlashRow.insert_from(
-        session.where(BrowserSession.id == session_id), [FlashRow.session, *row]
-    ).execute()
+    session = BrowserSession.select(BrowserSession.id, *values).where(
+        BrowserSession.id == session_id
+    )
+    if tx.db.dialect == "postgresql":  # where it can be ended between the look and the insert
+        session = session.for_update("FOR KEY SHARE")  # type: ignore[arg-type]  # stubs know bool
+    FlashRow.insert_from(session, [FlashRow.session, *row]).execute()
     waiting = FlashRow.select(FlashRow.id).where(FlashRow.session == session_id)
     surplus = waiting.order_by(FlashRow.id.desc()).offset(MESSAGES_PER_SESSION).limit(1_000)
     _delete_by_id(FlashRow, [str(row.id) for row in surplus])
