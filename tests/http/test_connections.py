@@ -205,7 +205,7 @@ async def test_connections_of_a_process_are_limited(make_config, probe):
 
 POST = b"POST /api/things HTTP/1.1\r\nHost: x\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
-#: Heads, and the statuses with which they may be refused. 501 is for codings that nobody here knows.
+#: Heads, and the statuses with which they may be refused; 501 is for codings that nobody knows.
 REFUSED = {
     "no host": (b"GET /api/things HTTP/1.1\r\n", {400}),
     "two hosts": (b"GET /api/things HTTP/1.1\r\nHost: x\r\nHost: y\r\n", {400}),
