@@ -24,7 +24,7 @@ from changemaker_core.http.request import (
     tidy_path,
 )
 from changemaker_core.http.response import Sender, cacheable, is_not_modified, send_cached
-from changemaker_core.limits.windows import Rate
+from changemaker_core.limits.windows import Rate, visitor_key
 from changemaker_core.shared.windows import window_for
 from changemaker_core.web import languages
 from changemaker_core.web.pages import Redirect
@@ -147,6 +147,11 @@ class Edge:
             'as unencrypted. Set trusted_proxies = ["127.0.0.1", "::1"], and let the proxy send '
             "Host, X-Forwarded-For and X-Forwarded-Proto."
         )
+
+    def visitor_of(self, client: tuple[str, int] | None) -> str | None:
+        """Return whom a connection counts for; ``None`` for a proxy, or this machine."""
+        address, proxied = self._proxies.origin({"client": client, "headers": ()})
+        return None if proxied or address in _LOOPBACK else visitor_key(address)
 
     def cached_response(self, scope: Scope) -> tuple[bytes, bytes] | None:
         """Return the head and body of a cached response, as HTTP/1.1 writes them.

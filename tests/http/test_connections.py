@@ -11,9 +11,10 @@ import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from changemaker_core.app import create_app
-from changemaker_core.server.uvicorn_bridge import HttpProtocol, closing
+from changemaker_core.server.uvicorn_bridge import HttpProtocol, closing, sharing
 from changemaker_core.server.uvicorn_bridge.connection import MAX_AHEAD
 from tests.http.wire import answer_to, serving
 
@@ -201,6 +202,81 @@ async def test_connections_of_a_process_are_limited(make_config, probe):
         response = await answer_to(address, request("/api/things", "Connection: close"))
         assert response.startswith(b"HTTP/1.1 200")
     app.site.close()
+
+
+async def test_one_address_has_at_most_half_of_the_connections(make_config, probe, monkeypatch):
+    addresses = ["192.0.2.1"] * 4 + ["192.0.2.2"] + ["127.0.0.1"] * 2
+    original = HttpProtocol.connection_made
+
+    def connection_made(self, transport):
+        address = (addresses.pop(0), 1)
+        monkeypatch.setattr(HttpToolsProtocol, "connection_made", made_from(address))
+        original(self, transport)
+
+    def made_from(address, made=HttpToolsProtocol.connection_made):
+        def made_at(self, transport):
+            made(self, transport)
+            self.client = address
+
+        return made_at
+
+    monkeypatch.setattr(HttpProtocol, "connection_made", connection_made)
+    app = create_app(make_config(max_connections=6), [probe])
+    statuses = []
+    async with serving(app, HttpProtocol) as address:
+        writers = []
+        for _ in range(7):
+            reader, writer = await asyncio.open_connection(*address)
+            writer.write(request())
+            statuses.append(int((await asyncio.wait_for(reader.readline(), 10)).split()[1]))
+            writers.append(writer)
+        for writer in writers:
+            writer.close()
+    app.site.close()
+    assert statuses == [200, 200, 200, 503, 200, 200, 200]
+
+
+def test_clients_that_pipeline_share_a_part_of_each_turn():
+    """Each goes on in its turn, and no turn is one of hundreds."""
+
+    class Loop:
+        def __init__(self):
+            self.soon, self.now = [], 0.0
+
+        def time(self):
+            return self.now
+
+        def call_soon(self, call):
+            self.soon.append(call)
+
+        def turn(self):
+            soon, self.soon = self.soon, []
+            for call in soon:
+                call()
+
+    loop, taken = Loop(), []
+    turns = sharing.Turns(loop)
+
+    def client(name, seconds):
+        def take():
+            taken.append(name)
+            loop.now += seconds
+            if taken.count(name) < 3:
+                turns.add(take)
+
+        turns.add(take)
+
+    for number in range(100):
+        client(number, 0.0001 if number else 1.0)
+    counts = []
+    while loop.soon:
+        assert len(loop.soon) == 1
+        before = len(taken)
+        loop.turn()
+        counts.append(len(taken) - before)
+    assert taken == [*range(100)] * 3
+    assert counts[0] == 1  # the slow one has used up the turn
+    assert max(counts) == sharing.TURN_CONNECTIONS
 
 
 POST = b"POST /api/things HTTP/1.1\r\nHost: x\r\n"

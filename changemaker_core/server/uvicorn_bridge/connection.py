@@ -10,6 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from changemaker_core.http.response import ZERO_COPY
 from changemaker_core.server.uvicorn_bridge.closing import Lingering, ReaderWatch
 from changemaker_core.server.uvicorn_bridge.sendfile import is_possible
+from changemaker_core.server.uvicorn_bridge.sharing import MAX_REFUSED, is_one_too_many, turns_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 MAX_HEAD = 65_536
 #: Seconds within which a head must have arrived.
 HEAD_SECONDS = 30.0
-#: Requests of one connection that are responded to before others have a turn, and most that are
-#: parsed ahead of the one that is served.
+#: Requests of one connection that are responded to before others have a turn.
+IN_A_ROW = 4
+#: Most requests of one connection that are parsed ahead of the one that is served.
 MAX_AHEAD = 16
 _TOO_LONG = "431 Request Header Fields Too Large"
 _TOO_LATE = "408 Request Timeout"
@@ -58,14 +60,15 @@ class Connection(HttpToolsProtocol):
 
     The bytes behind a request wait until it is responded to, and nothing more is read meanwhile, so
     that a client that sends thousands costs one buffer. ``app.max_connections`` limits the
-    connections of the process. ``HttpProtocol`` serves the requests.
+    connections of the process, and half of it those of one visitor. ``HttpProtocol`` serves the
+    requests.
     """
 
     flow: Flow
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._max_connections: int | None = getattr(self.config.app, "max_connections", None)
+        self._turns = turns_of(self.loop)
         #: The loop's time of the last response; ``None`` while a request is served.
         self._idle_since: float | None = None
         self._idle_timer: asyncio.TimerHandle | None = None
@@ -93,15 +96,25 @@ class Connection(HttpToolsProtocol):
         self.flow = Flow(transport)
         self._reader_watch = ReaderWatch(transport, self.loop)
         self._extensions: dict[str, Any] = {ZERO_COPY: {}} if is_possible(transport) else {}
-        if self._max_connections is not None and len(self.connections) > self._max_connections:
-            self._write_error(_TOO_MANY, "retry-after: 5\r\n")
-            self._linger()
+        if is_one_too_many(self.config.app, self.client, self.connections):
+            self._refuse_connection()
             return
         self._start_head_timer()
+
+    def _refuse_connection(self) -> None:
+        """Say why, and close. It counts no longer: what is refused must not keep others out."""
+        self._write_error(_TOO_MANY, "retry-after: 5\r\n")
+        self.connections.discard(self)
+        if len(self._turns.refused) < MAX_REFUSED:
+            self._turns.refused.add(self)
+            self._linger()
+        else:
+            self.transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_head_timer()
         self._reader_watch.stop()
+        self._turns.refused.discard(self)
         for timer in (self._idle_timer, self._discard_timer, self._lingering):
             if timer is not None:
                 timer.cancel()
@@ -172,7 +185,7 @@ class Connection(HttpToolsProtocol):
         return (
             (self.cycle is not None and not self.cycle.response_complete and not self._has_body())
             or self.flow.write_paused
-            or self._in_a_row >= MAX_AHEAD
+            or self._in_a_row >= IN_A_ROW
         )
 
     def _has_body(self) -> bool:
@@ -182,8 +195,8 @@ class Connection(HttpToolsProtocol):
     def _wait(self, data: bytes) -> None:
         self._waiting = data
         self.flow.hold()
-        if self._in_a_row >= MAX_AHEAD:
-            self.loop.call_soon(self._take_turn)
+        if self._in_a_row >= IN_A_ROW:
+            self._turns.add(self._take_turn)
 
     def _take_turn(self) -> None:
         self._in_a_row = 0

@@ -67,7 +67,7 @@ class HttpProtocol(Connection):
             self._discard_timer = self.loop.call_later(LINGER_SECONDS, self._linger)
             self.flow.resume_reading()
         elif self._waiting:
-            self._continue()
+            self._turns.add(self._take_turn)
         else:
             self.flow.resume_reading()
             self._set_idle()
