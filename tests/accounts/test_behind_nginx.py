@@ -1,9 +1,10 @@
-"""A session as operators serve it: nginx in front of the site ends TLS."""
+"""A site as operators serve it: behind nginx, with TLS, or with a proxy_pass and no more."""
 
 from __future__ import annotations
 
 import contextlib
 
+import httpx
 import pytest
 from playwright.sync_api import expect
 
@@ -14,7 +15,7 @@ from tests.accounts.gallery.plugin import GalleryPlugin
 from tests.accounts.gallery.serving import served
 from tests.bench.certificate import make_certificate
 
-pytestmark = [pytest.mark.browser, pytest.mark.nginx, pytest.mark.database("sqlite")]
+pytestmark = [pytest.mark.nginx, pytest.mark.database("sqlite")]
 
 EMAIL, PASSWORD = "sam@example.org", "wide river, slow boat"
 SERVER = """
@@ -30,6 +31,23 @@ server {{
     }}
 }}
 """
+
+
+DEFAULTS = "server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass {upstream}; }} }}"
+
+
+def test_nginx_with_its_defaults_opens_no_mailbox_and_is_reported(make_config, tmp_path, caplog):
+    """Each visitor has the address of this machine then, and its name."""
+    port = free_port()
+    with served(make_config(development=True), []) as (_, upstream):
+        file = tmp_path / "site.conf"
+        file.write_text(DEFAULTS.format(port=port, upstream=upstream))
+        with nginx.running(file, port, tmp_path / "nginx") as address:
+            headers = {"Accept-Language": "en", "Accept": "text/html"}
+            for _ in range(2):
+                refused = httpx.get(f"{address}/mailbox", headers=headers)
+                assert (refused.status_code, "subject" in refused.text) == (403, False)
+    assert caplog.text.count("trusted_proxies does not name it") == 1
 
 
 @pytest.fixture
@@ -48,6 +66,7 @@ def behind_nginx(make_config, tmp_path):
         yield address
 
 
+@pytest.mark.browser
 def test_the_cookie_is_bound_to_its_host_and_to_tls(open_page, behind_nginx):
     page = open_page(ignore_https_errors=True)
     page.goto(f"{behind_nginx}/gallery/new")
