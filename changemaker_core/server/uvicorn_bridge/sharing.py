@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 #: Seconds that pipelined requests get in one turn of the loop, those of all connections together,
 #: and most connections that go on in it.
-TURN_SECONDS = 0.002
-TURN_CONNECTIONS = 8
+TURN_SECONDS = 0.001
+TURN_CONNECTIONS = 2
 #: Connections that were refused and are kept until their clients have read why.
 MAX_REFUSED = 100
 
