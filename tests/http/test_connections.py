@@ -70,11 +70,13 @@ def send_all_then_read(address, head, size):
 
 
 @pytest.mark.parametrize("attempt", range(3))
-@pytest.mark.parametrize(("status", "size"), [(401, 900_000), (401, 6_000_000), (413, 6_000_000)])
+@pytest.mark.parametrize(
+    ("status", "size"), [(401, 900_000), (401, 6_000_000), (404, 900_000), (413, 6_000_000)]
+)
 async def test_a_refusal_reaches_a_client_that_is_still_sending(address, status, size, attempt):
     method = "DELETE" if status == 401 else "POST"
     size -= size % 65_536
-    path = "/api/large" if status == 401 else "/api/things"
+    path = {401: "/api/large", 404: "/api/nowhere", 413: "/api/things"}[status]
     head = refused_upload(size, path, method)
     head = head.replace(b"Host: x", b"Host: x\r\nConnection: close")
     response = await asyncio.to_thread(send_all_then_read, address, head, size)
@@ -350,7 +352,7 @@ HEADS = {
     "a port": b"GET /api/things HTTP/1.1\r\nHost: x:4000\r\n",
     "an address": b"GET /api/things HTTP/1.1\r\nHost: [::1]:4000\r\n",
     "an underscore": b"GET /api/things HTTP/1.1\r\nHost: my_site\r\n",
-    "blanks around a length": b"GET /api/things HTTP/1.1\r\nHost: x\r\nContent-Length:  0 \r\n",
+    "blanks before a length": b"GET /api/things HTTP/1.1\r\nHost: x\r\nContent-Length:  0\r\n",
 }
 
 
