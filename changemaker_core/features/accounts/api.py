@@ -21,7 +21,7 @@ from changemaker_core.features.accounts.services import (
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Site, Tx
-    from changemaker_core.features.accounts.signing_in import Verified
+    from changemaker_core.features.accounts.queries import Verified
 
 __all__ = [
     "SUPER_ADMIN",

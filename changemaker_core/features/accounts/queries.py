@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import NamedTuple
 
 import msgspec
 import peewee
@@ -22,6 +23,17 @@ class Account(msgspec.Struct, frozen=True):
     status: str
     locale: str
     updated_at: datetime
+
+
+class Verified(NamedTuple):
+    """An account whose password was right; ``new_hash`` where it should be hashed anew.
+
+    ``source`` is what its failures were counted for.
+    """
+
+    account: Account
+    new_hash: str | None
+    source: str
 
 
 @compiled(Account)

@@ -16,7 +16,7 @@ from changemaker_core.features.accounts.models import BrowserSession, LoginDelay
 
 if TYPE_CHECKING:
     from changemaker_core import Tx
-    from changemaker_core.features.accounts.signing_in import Verified
+    from changemaker_core.features.accounts.queries import Verified
 
 LOGINS_PER_VISITOR: Final = SlidingWindow("accounts.login.ip", 10, timedelta(minutes=1))
 LONGEST_NAME: Final = 200

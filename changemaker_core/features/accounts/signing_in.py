@@ -2,25 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from changemaker_core import Text, Unauthorized
 from changemaker_core.features.accounts import hashing, known_devices, passwords, services
-from changemaker_core.features.accounts.queries import Account, account_by_email
+from changemaker_core.features.accounts.queries import Account, Verified, account_by_email
 
 if TYPE_CHECKING:
     from changemaker_core import Request
-
-
-class Verified(NamedTuple):
-    """An account whose password was right; ``new_hash`` where it should be hashed anew.
-
-    ``source`` is what its failures were counted for.
-    """
-
-    account: Account
-    new_hash: str | None
-    source: str
 
 
 async def verify(req: Request, email: str, password: str) -> Verified:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from changemaker_core import Tx
-    from changemaker_core.features.accounts.signing_in import Verified
+    from changemaker_core.features.accounts.queries import Verified
     from changemaker_core.http.sessions import FlashMessage
 
 #: A sign-in beyond it ends the session that was used least recently.

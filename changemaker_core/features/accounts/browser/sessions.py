@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from changemaker_core import Request, Site, Tx
+    from changemaker_core.features.accounts.queries import Verified
     from changemaker_core.features.accounts.roles import Roles
-    from changemaker_core.features.accounts.signing_in import Verified
 
 log = logging.getLogger(__name__)
 
