@@ -152,20 +152,27 @@ class Peer:
         return [note.number for note in await self._app.site.db.all(notes())]
 
 
-@contextlib.asynccontextmanager
-async def sender_and_peer(open_app: Any, clock: Clock) -> AsyncIterator[tuple[Any, Peer]]:
-    """A site that relays, and its peer."""
-    async with open_app(RelayPlugin, **config()) as app:
-        peer = Peer(app)
-        threading.Thread(target=peer.server.serve_forever, daemon=True).start()
-        tables = {"relay": {"peers": [peer.url], "key": KEY, "public_only": False}}
-        try:
-            async with open_app(RelayPlugin, clock=clock, **config(plugin_tables=tables)) as sender:
-                await run_jobs(sender.site)
-                yield sender, peer
-        finally:
-            await asyncio.to_thread(peer.server.shutdown)
-            peer.server.server_close()
+@pytest.fixture
+def pair(open_app: Any, tmp_path: Path) -> Callable[[Clock], Any]:
+    """``async with pair(clock) as (sender, peer)``: a site that relays, and its peer."""
+
+    @contextlib.asynccontextmanager
+    async def open_(clock: Clock) -> AsyncIterator[tuple[Any, Peer]]:
+        own = config(database_url=f"sqlite:///{tmp_path}/peer.db")
+        async with open_app(RelayPlugin, **own) as app:
+            peer = Peer(app)
+            threading.Thread(target=peer.server.serve_forever, daemon=True).start()
+            tables = {"relay": {"peers": [peer.url], "key": KEY, "public_only": False}}
+            changes = config(plugin_tables=tables)
+            try:
+                async with open_app(RelayPlugin, clock=clock, **changes) as sender:
+                    await run_jobs(sender.site)
+                    yield sender, peer
+            finally:
+                await asyncio.to_thread(peer.server.shutdown)
+                peer.server.server_close()
+
+    return open_
 
 
 async def publish(site: Site, *texts: str) -> None:
@@ -192,8 +199,8 @@ async def deliveries(app: Any) -> list[Any]:
         return (await client.get("/api/jobs?queue=relay")).json()["data"]
 
 
-async def test_a_redirect_is_no_receipt(open_app: Any) -> None:
-    async with sender_and_peer(open_app, Clock()) as (sender, peer):
+async def test_a_redirect_is_no_receipt(pair: Any) -> None:
+    async with pair(Clock()) as (sender, peer):
         peer.respond = lambda note: (301, {})
         await publish(sender.site, "one")
         (job,) = await deliveries(sender)
@@ -201,9 +208,9 @@ async def test_a_redirect_is_no_receipt(open_app: Any) -> None:
     assert "responded to note 1 with 301" in job["error"]
 
 
-async def test_notes_that_were_given_up_come_before_the_next(open_app: Any) -> None:
+async def test_notes_that_were_given_up_come_before_the_next(pair: Any) -> None:
     clock = Clock()
-    async with sender_and_peer(open_app, clock) as (sender, peer):
+    async with pair(clock) as (sender, peer):
         await give_up(sender, peer, clock)
         await publish(sender.site, "four")
         assert await peer.has() == [1, 2, 3, 4]
@@ -213,9 +220,9 @@ async def test_notes_that_were_given_up_come_before_the_next(open_app: Any) -> N
         assert caught_up["progress_note"] == ""
 
 
-async def test_a_peer_that_is_new_gets_all_notes_without_a_next_one(open_app: Any) -> None:
+async def test_a_peer_that_is_new_gets_all_notes_without_a_next_one(pair: Any) -> None:
     clock = Clock()
-    async with sender_and_peer(open_app, clock) as (sender, peer):
+    async with pair(clock) as (sender, peer):
         await publish(sender.site, "one", "two")
         await peer._app.site.db.write(lambda tx: RelayNote.delete().execute())
         clock.forward(days=1)
@@ -228,11 +235,9 @@ async def test_a_peer_that_is_new_gets_all_notes_without_a_next_one(open_app: An
 
 
 @pytest.mark.parametrize("why", ["gone", "refused"])
-async def test_what_cannot_be_delivered_is_named_and_holds_up_nothing(
-    open_app: Any, why: str
-) -> None:
+async def test_what_cannot_be_delivered_is_named_and_holds_up_nothing(pair: Any, why: str) -> None:
     clock = Clock()
-    async with sender_and_peer(open_app, clock) as (sender, peer):
+    async with pair(clock) as (sender, peer):
         await give_up(sender, peer, clock)
         if why == "gone":
             await sender.site.db.write(
@@ -246,8 +251,8 @@ async def test_what_cannot_be_delivered_is_named_and_holds_up_nothing(
         assert (third["state"], third["progress_note"]) == ("done", "1 lost: 2")
 
 
-async def test_a_sender_that_was_restored_from_an_old_backup_learns_it(open_app: Any) -> None:
-    async with sender_and_peer(open_app, Clock()) as (sender, peer):
+async def test_a_sender_that_was_restored_from_an_old_backup_learns_it(pair: Any) -> None:
+    async with pair(Clock()) as (sender, peer):
         await publish(sender.site, "one", "two")
         await sender.site.db.write(
             lambda tx: RelayNote.delete().where(RelayNote.number == 2).execute()
@@ -259,8 +264,8 @@ async def test_a_sender_that_was_restored_from_an_old_backup_learns_it(open_app:
     assert "responded to note 2 with 409" in states[1][1]
 
 
-async def test_a_peer_that_takes_no_note_is_tried_again(open_app: Any) -> None:
-    async with sender_and_peer(open_app, Clock()) as (sender, peer):
+async def test_a_peer_that_takes_no_note_is_tried_again(pair: Any) -> None:
+    async with pair(Clock()) as (sender, peer):
         peer.respond = lambda note: (200, {"number": 0})
         await publish(sender.site, "one")
         (job,) = await deliveries(sender)
