@@ -59,7 +59,7 @@ def check_database(site: Site) -> Iterator[Finding]:
         yield Finding("error", detail, fix)
     except Exception as error:
         kind = "" if isinstance(error, DatabaseUnavailable) else f"{type(error).__name__}: "
-        detail = f"It cannot be used: {kind}{' '.join(str(error).split()).rstrip('.')}."
+        detail = f"It cannot be read: {kind}{' '.join(str(error).split()).rstrip('.')}."
         yield Finding("error", detail, FIXES[site.db.dialect])
     else:
         if damage:
