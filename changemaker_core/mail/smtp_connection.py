@@ -12,8 +12,9 @@ import smtplib
 import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from changemaker_core.config.characters import visible_lines
 from changemaker_core.mail.errors import DeliveryUnknown, Refused
 from changemaker_core.mail.replies import refusal
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     from changemaker_core.mail.message import Address, Message
     from changemaker_core.mail.replies import Stage
+
+_LONGEST_REPLY: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,8 +179,9 @@ class SmtpConnection:
 
 
 def as_text(reply: bytes | str) -> str:
-    """Return the text of a server's reply."""
-    return reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
+    """Return the text of a server's reply, as it may be stored and shown in a terminal."""
+    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
+    return visible_lines(text[:_LONGEST_REPLY])
 
 
 def _raise_unless(accepted: bool, code: int, text: str, stage: Stage) -> None:

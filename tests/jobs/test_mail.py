@@ -108,6 +108,7 @@ def test_a_message_that_another_job_sent_is_refused_as_any_other(
         reply("mail", "530 5.7.0 Authentication required <site@example.org>"),
         reply("mail", "553 5.7.1 sender not owned"),
         reply("rcpt", "530 5.7.0 Must issue STARTTLS"),
+        reply("mail", "530 5.7.0 \x1b[2J\x00 Authentication required " + "x" * 5_000),
         reply("data", "530 5.7.0 Authentication required"),
     ],
 )
@@ -129,6 +130,8 @@ def test_a_server_that_refuses_the_site_holds_the_queue_and_ends_no_message(
     assert (hold.queue, hold.reason) == ("mail", "refused")
     assert hold.note.startswith("53") or hold.note.startswith("55")
     assert "example.org" not in hold.note
+    assert hold.note.isprintable()
+    assert len(hold.note) < 1_100
     assert {(row.state, row.attempts) for row in rows(site)} == {("queued", 0)}
     clock.forward(days=3)
     smtp_server.always()
