@@ -52,7 +52,8 @@ def unsettled(site: Site) -> None:
     """List messages that may have been sent, or not: the mail server stopped responding."""
     from changemaker_influence.outcomes.queries import emails_with
 
-    rows = site.db.sync.all(emails_with(status="UNKNOWN", limit=MOST))
+    found = site.db.sync.all(emails_with(status="UNKNOWN", limit=MOST))
+    rows = sorted(found, key=lambda row: row.id)
     lines = [f"{row.id}  {row.created_at:%Y-%m-%d %H:%M} UTC  {row.recipient_name}" for row in rows]
     click.echo("\n".join(lines) or "The outcome of all messages is known.")
 

@@ -15,6 +15,5 @@ def email_by_id(id: str) -> Query:
 
 @compiled(EmailOut)
 def emails_with(status: str, limit: int) -> Query:
-    """Return messages of all campaigns with this status, oldest first."""
-    query = CampaignEmail.select_for(EmailOut).where(CampaignEmail.status == status)
-    return query.order_by(CampaignEmail.id).limit(limit)
+    """Return messages of all campaigns with this status, in no order."""
+    return CampaignEmail.select_for(EmailOut).where(CampaignEmail.status == status).limit(limit)
