@@ -181,11 +181,12 @@ class Tx:
         """Insert many rows, and return how many were inserted or updated.
 
         ``rows`` has a tuple or list for each row, with values in the order of ``columns``; other
-        columns get their defaults. It may be a generator: rows are not held in memory. A row that
-        conflicts with one that exists is an error, is skipped, or updates the columns of the row
-        with the same ``key`` (the primary key, unless named). Some 10 times as fast as ``create``
-        for each row. All rows are in this transaction, and other writes wait for it: for an import,
-        begin a transaction for each few thousand.
+        columns get their defaults. It may be a generator: at most a hundred rows are in memory. A
+        row that conflicts with one that exists is an error, is skipped, or updates the columns of
+        the row with the same ``key`` (the primary key, unless named). An error has a note with the
+        number of its row. Some 10 times as fast as ``create`` for each row. All rows are in this
+        transaction, and other writes wait for it: for an import, begin a transaction for each few
+        thousand.
 
         >>> tx.insert_rows(Member, ["email", "name"], rows, "update", key=["email"])
         """

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 OnConflict = Literal["error", "skip", "update"]
 
-#: Rows that are converted together: enough that what is done once for all of them costs nothing.
-BATCH = 500
+#: Rows that are converted together: enough that what is done once for all of them costs nothing,
+#: and few, since they may be large.
+BATCH = 100
 _SEQUENCES = frozenset({tuple, list})
 
 
