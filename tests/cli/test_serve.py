@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from changemaker_core.server.spec import ProcessSpec
+from changemaker_core.server import supervisor
+from changemaker_core.server.spec import CLOSING_SECONDS, ProcessSpec
 
 #: The body of a request that takes its time: a client sends the rest when it likes.
 BODY = b'{"email": "someone@example.org", "password": "no one knows"}'
@@ -275,3 +278,40 @@ def test_the_last_of_its_kind_that_refuses_stops_the_whole(
     os.kill(server.children_of("jobs")[0], signal.SIGKILL)
     assert server.end() == 1
     assert server.printed().count("CHANGEMAKER_DEVELOPMENT") == 1
+
+
+class SlowToStop(ProcessSpec):
+    """A process that goes on for a second after SIGTERM."""
+
+    def command(self, *, ready: int, alive: int) -> list[str]:
+        lines = [
+            "import os, signal, time",
+            "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1), os._exit(0)))",
+            f"os.write({ready}, b'+')",
+            "time.sleep(60)",
+        ]
+        return [sys.executable, "-I", "-S", "-c", "\n".join(lines)]
+
+
+@pytest.mark.parametrize(
+    ("grace", "message"),
+    [
+        (60, "Waiting for requests in progress, 60 s at most. A second signal stops at once."),
+        (0.5, "Aborted what did not finish within 0.5 s."),
+    ],
+)
+async def test_the_operator_is_told_of_a_long_stop(
+    monkeypatch: pytest.MonkeyPatch, grace: float, message: str
+) -> None:
+    monkeypatch.setattr(supervisor, "SILENT_SECONDS", 0.1 if grace > 1 else 30)
+    spec = SlowToStop(kind="web", site="", drain=grace - CLOSING_SECONDS)
+    messages: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        supervised = supervisor.Supervisor(
+            [spec],
+            listening=listening,
+            announce=lambda: os.kill(os.getpid(), signal.SIGTERM),
+            warn=messages.append,
+        )
+        assert await asyncio.wait_for(supervised.run(), 60) == 0
+    assert messages == [message, "Stopped."]
