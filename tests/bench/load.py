@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 
 #: Seconds after which a request without an answer has failed.
 PATIENCE = 60
+#: Idle connections that a client keeps at most, as nginx with ``keepalive 32``. A machine that
+#: stands still makes hundreds, and a server that stops has a second to tell each of them.
+MOST_IDLE = 32
 
 
 @dataclass
@@ -46,7 +49,7 @@ class ClosedWithoutAWord(ConnectionError):
 class Load:
     """``rate`` requests a second at ``host:port``, each the bytes of ``request``.
 
-    ``keep``: connections are used again, as many as are needed at once.
+    ``keep``: connections are used again, ``MOST_IDLE`` of them at most.
     """
 
     host: str
@@ -102,7 +105,7 @@ class Load:
         lines = head.decode("latin-1").lower().split("\r\n")
         headers = dict(line.split(": ", 1) for line in lines[1:] if line)
         await reader.readexactly(int(headers.get("content-length", 0)))
-        if self.keep and headers.get("connection") != "close":
+        if self.keep and headers.get("connection") != "close" and len(self.idle) < MOST_IDLE:
             self.idle.append((reader, writer))
         else:
             writer.close()

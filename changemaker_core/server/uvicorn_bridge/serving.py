@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-#: Seconds in which connections that clients have begun to open are still accepted at a shutdown.
-ACCEPT_SECONDS = 0.2
+#: Seconds in which connections that clients have begun to open are still accepted at a shutdown,
+#: and how often the loop looks for them at least.
+ACCEPT_SECONDS, ACCEPT_LOOKS = 0.2, 4
 #: Seconds in which a connection that was just accepted, or is idle, may send its last request.
 IDLE_SECONDS = 1.0
 #: Seconds in which a request whose connection was aborted may clean up.
@@ -111,7 +112,9 @@ class Server(uvicorn.Server):
         end = asyncio.get_running_loop().time() + drain
         if (begin_closing := getattr(self.config.app, "begin_closing", None)) is not None:
             begin_closing()
-        await asyncio.sleep(ACCEPT_SECONDS)
+        # A process that had to wait for the processor finds its time over before it has looked.
+        for _ in range(ACCEPT_LOOKS):
+            await asyncio.sleep(ACCEPT_SECONDS / ACCEPT_LOOKS)
         for each in (*self.servers, *(sockets or ())):
             each.close()
         self.server_state.default_headers = [
