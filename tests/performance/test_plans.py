@@ -36,7 +36,9 @@ ACCEPTED = {
     "changemaker_core.jobs.queries.jobs": "operators ask it; each job would pay for an index",
     "changemaker_influence.campaigns.queries.custom_recipients": "sorts a campaign's 100 at most",
     "changemaker_influence.campaigns.queries.cover_photos": "a daily job reads them all",
+    "changemaker_influence.directories.queries.latest_entries": "doctor reads a thousand",
     "changemaker_influence.directories.queries.lookup_counts": "a row for each kind of source",
+    "changemaker_influence.emails.queries.states_of_action": "sorts 30 at most",
 }
 #: The same for a query of which only some variants may: the argument with which they are accepted.
 ACCEPTED_WITH = {
