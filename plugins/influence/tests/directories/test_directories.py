@@ -8,6 +8,8 @@ from changemaker_core import Plugin, hookimpl
 from changemaker_core.plugin.errors import BootFailed, PluginConfigError
 from changemaker_core.testing import client_of
 from changemaker_influence.api import Directory, DirectoryEntry, PostalCodeInvalid, representative
+from changemaker_influence.directories.checks import check_data
+from changemaker_influence.directories.services import cache_live_entry
 from changemaker_influence.plugin import InfluencePlugin
 
 
@@ -122,3 +124,17 @@ def test_only_a_site_in_development_shows_sample_people_without_a_word(
     make_site(InfluencePlugin, plugin_tables=tables, development=development)
     warned = [record for record in caplog.records if "fictional people" in record.getMessage()]
     assert bool(warned) is not development
+
+
+def test_doctor_looks_at_the_entries_that_were_fetched_last(make_site, tables):
+    class Cached(Villages):
+        cached = True
+
+    site = make_site(InfluencePlugin, VillagesPlugin, plugin_tables=tables("villages"))
+    sheriff = representative(name="Sam", elected_office="Sheriff")
+    entry = DirectoryEntry(representatives=(sheriff,), problems=("a number instead of text",))
+    for code in ("riverside", "hillside"):
+        site.db.sync.write(cache_live_entry, "villages", code, entry)
+    odd, unknown = check_data(site, Cached())
+    assert "a number instead of text (2 times)" in odd.detail
+    assert "Sheriff (2 times)" in unknown.detail
