@@ -21,7 +21,9 @@ from changemaker_influence.emails.services import Submission
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_RECIPIENT = Recipient(key="mayor", name="Robin Sample", email="mayor@town.example.ca")
+_RECIPIENT = Recipient(
+    keys=("mayor",), names=("Robin Sample",), name="Robin Sample", email="mayor@town.example.ca"
+)
 
 
 def orders(campaigns: Iterable[str], senders: str) -> Iterator[Submission]:

@@ -44,7 +44,9 @@ NEW = {
     "email_body": "Dear {recipient_name},\n\n" + "Please act on clean water. " * 40,
     "target_government_levels": ["FEDERAL"],
 }
-AVERY = Recipient(key="avery", name="Avery", email="avery.tremblay@parl.example.ca")
+AVERY = Recipient(
+    keys=("avery",), names=("Avery",), name="Avery", email="avery.tremblay@parl.example.ca"
+)
 #: Requests a second, and seconds.
 RATE, SECONDS = 400, 5.0
 #: Seconds until every process is up: the first of them is ready before the others.

@@ -37,7 +37,9 @@ NEW = {
     "email_body": "Dear {recipient_name}, please act.",
     "target_government_levels": ["FEDERAL"],
 }
-AVERY = Recipient(key="avery", name="Avery", email="avery.tremblay@parl.example.ca")
+AVERY = Recipient(
+    keys=("avery",), names=("Avery",), name="Avery", email="avery.tremblay@parl.example.ca"
+)
 
 
 @pytest.fixture

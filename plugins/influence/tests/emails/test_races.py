@@ -37,7 +37,9 @@ def submission(campaign_id):
         sender_name="Sacha",
         sender_email="sacha@example.org",
         postal_code="L5G 4L3",
-        recipients=[Recipient(key="a", name="Avery", email="avery@parl.example.ca")],
+        recipients=[
+            Recipient(keys=("a",), names=("Avery",), name="Avery", email="avery@parl.example.ca")
+        ],
         subject="Water",
         body="Now.",
         consent_text="Yes.",
