@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta
 
 from changemaker_core import (
     Form,
@@ -123,8 +123,8 @@ class CampaignPage:
             postal_code=value.postal_code,
             recipient_keys=value.recipients,
             consent=value.consent,
-            subject=value.subject if editable else None,
-            body=value.body if editable else None,
+            subject=value.subject or "" if editable else UNSET,
+            body=value.body or "" if editable else UNSET,
         )
         if not editable and value.shown not in ("", digest_of(campaign)):
             form.reject("", CHANGED)

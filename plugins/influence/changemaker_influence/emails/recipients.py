@@ -28,8 +28,7 @@ class Recipient:
     """A mailbox to write to, and the people behind it: one letter goes there and names them all.
 
     ``keys`` identify the people where their address is not shown; ``name`` has all ``names``, in
-    the campaign's language. ``is_public`` is whether the address is: where it is not, it names
-    nobody, since whoever tried addresses would else find out which one it is.
+    the campaign's language. ``is_public`` is whether the address is.
     """
 
     keys: tuple[str, ...]
@@ -115,9 +114,15 @@ def are_named(
     people: Sequence[Recipient], *, emails: Sequence[str] = (), keys: Sequence[str] = ()
 ) -> bool:
     """Return whether all who are named are among ``people``."""
-    public = {person.email for person in people if person.is_public}
+    addresses = {person.email for person in people}
     known = {key for person in people for key in person.keys}
-    return public.issuperset(map(_canonical_or_empty, emails)) and known.issuperset(keys)
+    return addresses.issuperset(map(_canonical_or_empty, emails)) and known.issuperset(keys)
+
+
+def count_hidden(people: Sequence[Recipient], emails: Iterable[str]) -> int:
+    """Return how many of ``emails`` are addresses of ``people`` that are not public."""
+    hidden = {person.email for person in people if not person.is_public}
+    return sum(_canonical_or_empty(email) in hidden for email in emails)
 
 
 def choose(
@@ -127,7 +132,7 @@ def choose(
 
     Raises ``Invalid`` for anyone else, and where no one is named.
     """
-    by_email = {person.email: person for person in reversed(people) if person.is_public}
+    by_email = {person.email: person for person in reversed(people)}
     by_key = {key: person for person in people for key in person.keys}
     chosen, errors = _pick(by_email, map(_canonical_or_empty, emails), "recipient_emails")
     more, more_errors = _pick(by_key, keys, "recipient_keys")

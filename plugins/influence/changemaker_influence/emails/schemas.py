@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from changemaker_core import Body, CursorQuery, Email, MultiLine, SingleLine
 from changemaker_influence.states import EmailStatus
@@ -27,8 +27,8 @@ class SendEmail(Body, frozen=True):
     ``recipient_emails`` are addresses of the sender's own representatives; ``recipient_keys`` name
     a campaign's own recipients, whose addresses are not public, by the keys that the public
     campaign lists. ``postal_code`` is required for representatives, and where the message mentions
-    it. ``subject`` and ``body`` are required where the campaign allows editing; where
-    it does not, they are its own, which need not be sent.
+    it. ``subject`` and ``body`` that are not sent are the campaign's own; empty
+    ones are an error.
     """
 
     sender_name: _Name
@@ -41,8 +41,8 @@ class SendEmail(Body, frozen=True):
     recipient_keys: Annotated[list[_Key], Meta(max_length=MAX_RECIPIENTS)] = msgspec.field(
         default_factory=list
     )
-    subject: _Subject | None = None
-    body: _MessageBody | None = None
+    subject: _Subject | UnsetType = UNSET
+    body: _MessageBody | UnsetType = UNSET
 
 
 class SendForm(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from msgspec import UNSET
+
 from changemaker_core import FieldError, Invalid, Text
 from changemaker_core.mail import Address, HeaderInjection, InvalidAddress, Message
 from changemaker_influence.addresses import canonical
 from changemaker_influence.campaigns import placeholders
 from changemaker_influence.campaigns.queries import PublishedCampaign, custom_recipients
 from changemaker_influence.config import InfluenceConfig
+from changemaker_influence.directories.errors import LOOKUP_ERRORS
 from changemaker_influence.directories.postal_codes import PostalCodeInvalid
 from changemaker_influence.emails import idempotency, services
-from changemaker_influence.emails.recipients import are_named, choose, reachable
+from changemaker_influence.emails.recipients import are_named, choose, count_hidden, reachable
 from changemaker_influence.folding import is_blank
 from changemaker_influence.networks.allowance import Allowance
 
@@ -90,19 +93,39 @@ class Submissions:
         """
         campaign = services.check_open(campaign, self._site.clock())
         _check(campaign, wanted, consented or wanted.consent)
-        people = await self._reachable(campaign, wanted, visitor)
+        recipients = await self._recipients(campaign, wanted, visitor)
         return services.Submission(
             campaign_id=campaign.id,
             sender_name=wanted.sender_name.strip(),
             sender_email=canonical(wanted.sender_email),
             postal_code=self._formatted(wanted.postal_code),
-            recipients=choose(people, emails=wanted.recipient_emails, keys=wanted.recipient_keys),
+            recipients=recipients,
             subject=wanted.subject or campaign.email_subject,
             body=wanted.body or campaign.email_body,
             consent_text=self._site.translations.translate(CONSENT, locale),
             consent_version=CONSENT_VERSION,
             consent_language=locale,
         )
+
+    async def _recipients(
+        self, campaign: PublishedCampaign, wanted: SendEmail, visitor: str
+    ) -> list[Recipient]:
+        """Return whom the message names.
+
+        An address that is not public counts as a guess, and so do those of a message that fails:
+        else one could find it out by trying.
+        """
+        emails = wanted.recipient_emails
+        try:
+            people = await self._reachable(campaign, wanted, visitor)
+            chosen = choose(people, emails=emails, keys=wanted.recipient_keys)
+        except (Invalid, *LOOKUP_ERRORS):
+            if emails and campaign.allow_custom_recipients:
+                await self._site.db.write(self._allowance.take_guesses, visitor, len(emails))
+            raise
+        if hidden := count_hidden(people, emails):
+            await self._site.db.write(self._allowance.take_guesses, visitor, hidden)
+        return chosen
 
     async def _reachable(
         self, campaign: PublishedCampaign, wanted: SendEmail, visitor: str
@@ -156,11 +179,14 @@ def _check(campaign: PublishedCampaign, wanted: SendEmail, consented: bool) -> N
 def _own_text_errors(wanted: SendEmail) -> list[FieldError]:
     """Return what is wrong with a text that its sender could write.
 
-    The campaign's own never takes the place of what they left out: it would be sent in their name.
+    The campaign's own never takes the place of one that they emptied: it would be sent in their
+    name.
     """
     errors = []
     for field, unwritten in UNWRITTEN.items():
-        text = getattr(wanted, field) or ""
+        text = getattr(wanted, field)
+        if text is UNSET:
+            continue
         if is_blank(text):
             errors.append(FieldError(field, unwritten))
         elif unknown := placeholders.unknown(text):
@@ -176,7 +202,7 @@ def _changes(campaign: PublishedCampaign, wanted: SendEmail) -> list[FieldError]
     return [
         FieldError(field, Text("The message of this campaign cannot be changed."))
         for field, text in own.items()
-        if getattr(wanted, field) not in (None, text)
+        if getattr(wanted, field) not in (UNSET, text)
     ]
 
 

@@ -17,10 +17,12 @@ HOUR: Final = timedelta(hours=1)
 FEWEST_PEOPLE: Final = 60
 PEOPLE: Final = "influence.people"
 LETTERS: Final = "influence.letters"
+GUESSES: Final = "influence.guesses"
 
 _REASONS: Final = {
     PEOPLE: Text("Many people have written from your internet connection in the last hour."),
     LETTERS: Text("You have sent many messages in the last hour."),
+    GUESSES: Text("You have named many addresses in the last hour."),
 }
 
 
@@ -36,6 +38,7 @@ class Allowance:
         people = config.people_limit_per_hour or max(FEWEST_PEOPLE, config.send_limit_per_hour)
         self._people = DistinctWindow(PEOPLE, people, HOUR)
         self._letters = SlidingWindow(LETTERS, config.send_limit_per_hour, HOUR)
+        self._guesses = SlidingWindow(GUESSES, config.send_limit_per_hour, HOUR)
 
     def take(self, tx: Tx, visitor: str, sender: str, letters: int) -> None:
         """Count the letters of a sender. Raises ``LimitReached``."""
@@ -43,6 +46,13 @@ class Allowance:
         limit = max(raised.people, self._people.limit) if raised is not None else None
         self._people.take(tx, visitor, sender, limit=limit)
         self._letters.take(tx, f"{visitor}\0{sender}", letters)
+
+    def take_guesses(self, tx: Tx, visitor: str, addresses: int) -> None:
+        """Count addresses that may have been guessed. Raises ``LimitReached``.
+
+        The addresses of a campaign's own recipients are not shown, and nobody finds them by trying.
+        """
+        self._guesses.take(tx, visitor, addresses)
 
 
 def reason_for(reached: LimitReached) -> Text:
