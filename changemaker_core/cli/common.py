@@ -119,7 +119,12 @@ def _behind_explained(site: Site) -> Iterator[None]:
         from changemaker_core.server.loading import check_migrations
 
         if isinstance(error, peewee.DatabaseError) and not isinstance(error, DatabaseUnavailable):
-            check_migrations(site)
+            try:
+                check_migrations(site)
+            except CommandError as behind:
+                # Both: it may be `migrate` itself that failed, for another reason.
+                reason = " ".join(str(error).split())
+                raise CommandError(f"{reason}\n{behind.message}") from error
         raise
 
 

@@ -49,9 +49,14 @@ LINE: Final = f"^{_ANYWHERE}(?:(?:{_DEPENDENT}){_ANYWHERE})*{_END}"
 #: Any lines, without controls.
 LINES: Final = f"^[^{_CONTROLS}]*{_END}"
 
-_UNSEEN: Final = re.compile(
-    f"({_DEPENDENT})|[{_INVISIBLE}{_JOINERS}{_SELECTORS}{_TAGS}\U000e0000-\U000e001f]"
+_RUN: Final = re.compile(
+    f"[{_INVISIBLE}{_JOINERS}{_SELECTORS}{_TAGS}\U000e0000-\U000e001f]+",
 )
+#: A character, and one that does something behind it.
+_PAIR: Final = re.compile(
+    f"[{_JOINING}][{_JOINERS}]|[{_SELECTED}][{_SELECTORS}]|[{_TAGGED}][{_TAGS}]"
+)
+_JOINED: Final = ("\u200c", "\u200d")
 #: Word processors write a line end within a paragraph, and between pages, in these ways.
 _BREAKS: Final = re.compile("\r\n|[\x0b\x0c\x85]")
 _CONTROL: Final = re.compile(f"[{_CONTROLS}]")
@@ -65,9 +70,22 @@ def visible_line(text: str) -> str:
     """
     if text.isascii():
         return text
-    while (shorter := _UNSEEN.sub(r"\1", text)) != text:  # what depended on a removed one
-        text = shorter
-    return text
+    return _RUN.sub(_seen, text)
+
+
+def _seen(run: re.Match[str]) -> str:
+    """Return those of a run of characters that do something to what is before them.
+
+    One pass over the run, since removing one may make the next one do nothing.
+    """
+    text, begin, end = run.string, run.start(), run.end()
+    kept = [text[max(0, begin - 1) : begin]]
+    for character in run[0]:
+        if _PAIR.fullmatch(kept[-1] + character):
+            kept.append(character)
+    if kept[-1] in _JOINED and not text[end : end + 1].strip():
+        kept.pop()  # nothing follows that it could join
+    return "".join(kept[1:])
 
 
 def visible_lines(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 import shutil
@@ -17,6 +18,7 @@ from changemaker_core.config.urls import is_public_host
 from changemaker_core.diagnostics import Check, Finding
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterator
 
     from changemaker_core.config.sources import Entry
@@ -64,16 +66,21 @@ def _replaceable(folder: Path) -> Iterator[Finding]:
     writable = [
         path
         for path in (folder, *sorted(folder.iterdir()))
-        if path.exists() and path.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+        if path.exists() and _is_writable_by_others(path.stat().st_mode)
     ]
     if writable:
         detail = f"Other users of this machine can change {_named(writable, folder)}."
         yield Finding("error", detail, f"Run `chmod go-w {_arguments(writable)}`.")
 
 
+def _is_writable_by_others(mode: int) -> bool:
+    """Nobody replaces another's file in a folder like ``/tmp``, which a link may lead to."""
+    return bool(mode & (stat.S_IWGRP | stat.S_IWOTH)) and not mode & stat.S_ISVTX
+
+
 def _exposed_files(site: Site) -> Iterator[Finding]:
     folder = site.config.site_dir
-    files = [(path, path.lstat().st_mode) for path in _private_files(site)]
+    files = [(path, found.st_mode) for path, found in _private_files(site)]
     open_to = folder.stat().st_mode & stat.S_IXOTH
     if found := [path for path, mode in files if mode & stat.S_IRWXO]:
         detail = f"Every user of this machine has access to {_named(found, folder)}."
@@ -90,14 +97,17 @@ def _foreign(site: Site) -> Iterator[Finding]:
     """Report files of other users than the folder's: a command was run as root, say."""
     folder = site.config.site_dir
     owner = folder.stat().st_uid
-    if found := [path for path in _private_files(site) if path.lstat().st_uid != owner]:
+    if found := [path for path, about in _private_files(site) if about.st_uid != owner]:
         detail = f"{_named(found, folder)}: not of the user who owns the site's folder."
         fix = f"Run `chown -R --reference={folder} {_arguments(found)}`, and commands as that user."
         yield Finding("error", detail, fix)
 
 
-def _private_files(site: Site) -> list[Path]:
-    """Return files with secrets or data, at most ``MOST_FILES``; where links lead for links."""
+def _private_files(site: Site) -> list[tuple[Path, os.stat_result]]:
+    """Return files with secrets or data, at most ``MOST_FILES``; where links lead for links.
+
+    A site that runs deletes some of them meanwhile: those are left out.
+    """
     folder = site.config.site_dir
     paths = [path for pattern in COPIES for path in folder.glob(pattern)]
     if any(_holds_password(key, entry) for key, entry in site.config.origins.items()):
@@ -110,7 +120,11 @@ def _private_files(site: Site) -> list[Path]:
         base = (folder / inner).resolve()
         paths += [base, *islice(base.rglob("*"), MOST_FILES)]
     real = dict.fromkeys(path.resolve() if path.is_symlink() else path for path in paths)
-    return [path for path in real if path.exists()]
+    found = []
+    for path in real:
+        with contextlib.suppress(OSError):
+            found.append((path, path.lstat()))
+    return found
 
 
 def _holds_password(key: tuple[str, ...], entry: Entry) -> bool:

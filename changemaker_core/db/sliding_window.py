@@ -46,7 +46,8 @@ def uses(key: str) -> Query:
 
 
 class SlidingWindow:
-    """At most ``limit`` in any ``period``, for each ``who``; exact across processes.
+    """At most ``limit`` in any ``period`` of up to 31 days, for each ``who``; exact across
+    processes.
 
     >>> BY_ADDRESS = SlidingWindow("petitions.signer", 30, timedelta(hours=1))
     >>> BY_ADDRESS.take(tx, sender_address)

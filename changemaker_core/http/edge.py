@@ -13,7 +13,7 @@ from changemaker_core.http.access_log import AccessLog
 from changemaker_core.http.endpoint.guard import endpoint_of
 from changemaker_core.http.errors import BadRequest, ClientGone
 from changemaker_core.http.heads import head_problem
-from changemaker_core.http.proxies import Proxies, forwarded_values
+from changemaker_core.http.proxies import OF_PROXIES, Proxies, forwarded_values
 from changemaker_core.http.request import (
     NO_ROUTE,
     REMEMBERED_BYTES,
@@ -47,8 +47,6 @@ _READS = frozenset({"GET", "HEAD"})
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 #: Never a visitor's address: an operator's, or that of a proxy that is not configured.
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
-#: Headers that proxies add.
-_OF_PROXIES = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"})
 #: Values of ``Host`` that were found well-formed and need no second look.
 _REMEMBERED_HOSTS = 100
 #: The status that is counted where the client went away before a response was sent.
@@ -203,7 +201,8 @@ class Edge:
         accepted = RequestIds.accept(headers.get(b"x-request-id")) if proxied else None
         req.id_bytes = accepted or self._ids.new()
         req.cache_key = None
-        if self._caches and method in _READS and not req.has_credentials:
+        readable = method in _READS and b"transfer-encoding" not in headers
+        if self._caches and readable and not req.has_credentials:
             host = headers.get(b"host", b"")
             if len(host) + len(query) + len(path) <= REMEMBERED_BYTES:
                 req.cache_key = (path, query, locale, prefix, scope.get("scheme"), host)
@@ -245,7 +244,11 @@ class Edge:
                 req.count(self._api_window, "api")
             elif not req.path.startswith("/static/"):
                 req.count(self._page_window, "page")
-        elif not (self._proxy_reported or req.proxied) and _is_from_proxy(req):
+        elif (
+            req.client_ip in _LOOPBACK
+            and not (self._proxy_reported or req.proxied)
+            and _is_from_proxy(req)
+        ):
             self._report_proxy()
         spec = _declaration(req)
         if spec is not None and spec.max_body is not None:
@@ -330,7 +333,7 @@ def _is_from_proxy(req: Request) -> bool:
     nginx adds no header by itself, and speaks HTTP/1.0, as no browser does.
     """
     raw = req.raw_headers
-    if not _OF_PROXIES.isdisjoint(raw):
+    if not OF_PROXIES.isdisjoint(raw):
         return True
     return b"accept-language" in raw and req.scope.get("http_version") == "1.0"
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 #: The peer of a Unix socket, which has no address: a proxy on this machine.
 LOCAL = "127.0.0.1"
 _MAPPED = "::ffff:"
+#: Headers that proxies add.
+OF_PROXIES = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"})
 #: Addresses of one header that are read; more were not written by proxies.
 _MAX_HOPS = 20
 _HOST = re.compile(rb"[A-Za-z0-9.-]{1,253}(?::\d{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::\d{1,5})?")

@@ -32,6 +32,7 @@ from changemaker_core.http.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
+from changemaker_core.http.proxies import OF_PROXIES
 from changemaker_core.http.sessions import Flash, csrf
 from changemaker_core.http.streams.streamed import Streamed
 from changemaker_core.plugin.errors import exception_line
@@ -56,7 +57,6 @@ HTML = "text/html; charset=utf-8"
 #: Characters of an address that are not percent-encoded.
 _IN_ADDRESS = "/:?#[]@!$&'()*+,;=%~-._"
 
-_OF_PROXIES = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"})
 #: Seconds after which a retry is worthwhile while a database restarts.
 _DATABASE_RETRY = "2"
 #: Seconds in which the images that wait are done.
@@ -278,7 +278,7 @@ def _details(req: Request, error: Problem) -> list[str]:
 
 def _is_developers(req: Request) -> bool:
     """Return whether a program on this machine sent the request, to this machine, by itself."""
-    if not _OF_PROXIES.isdisjoint(req.raw_headers) or not ip_address(req.client_ip).is_loopback:
+    if not OF_PROXIES.isdisjoint(req.raw_headers) or not ip_address(req.client_ip).is_loopback:
         return False
     if req.scope.get("http_version") == "1.0":  # as nginx sends it, which adds no header by itself
         return False

@@ -38,8 +38,8 @@ class RouteInfo:
 
     ``plugin`` is the name of the plugin that contributes it. ``permission`` is ``None`` where the
     endpoint is public. ``max_body`` is the largest body in bytes; ``streams``: it is read as it
-    arrives. ``delivery``: the route's, for files. ``form`` is the Struct of the form that it takes,
-    and ``responder`` the function as its author wrote it.
+    arrives. ``delivery``: the route's, for files. ``form`` and ``query`` are the Structs of the
+    form and the query that it takes, and ``responder`` the function as its author wrote it.
     """
 
     method: str
@@ -50,6 +50,7 @@ class RouteInfo:
     streams: bool = False
     delivery: bool = False
     form: type[msgspec.Struct] | None = None
+    query: type[msgspec.Struct] | None = None
     responder: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
 
 
@@ -99,7 +100,7 @@ def route_table(loaded: LoadedPlugins) -> list[RouteInfo]:
                 name, path = each.plugin.name, each.item.path
                 streams, delivery = spec.streams is not None, each.item.delivery
                 info = (method, path, name, spec.permission, most, streams, delivery)
-                found.append(RouteInfo(*info, spec.form, responder))
+                found.append(RouteInfo(*info, spec.form, spec.query, responder))
     return found
 
 

@@ -125,8 +125,9 @@ def _folder(distribution: metadata.Distribution) -> Path | None:
 
 
 def _written_name(distribution: metadata.Distribution, folder: Path | None) -> str:
-    """Return ``changemaker-parks`` for ``changemaker_parks-1.2.3.dist-info``."""
-    name = folder.name.partition("-")[0] if folder else str(distribution.metadata["Name"])
+    """Return ``changemaker-parks`` for ``changemaker_parks-1.2.3.dist-info``, and for the
+    ``changemaker_parks.egg-info`` that setuptools leaves beside it."""
+    name = folder.stem.partition("-")[0] if folder else str(distribution.metadata["Name"])
     return _SEPARATORS.sub("-", name).lower()
 
 

@@ -32,12 +32,17 @@ _UNREADABLE: Final = Text(
 
 
 class Record(NamedTuple):
-    """The cells of a row, or the problem because of which it has none; ``line`` is its first."""
+    """The cells of a row, or the problem because of which it has none; ``line`` is its first.
+
+    ``again`` is whether the lines were part of a record that was rejected: they may be the rest of
+    a cell that was begun before them.
+    """
 
     line: int
     cells: list[str]
     lines: int = 1
     problem: Text | None = None
+    again: bool = False
 
 
 class Records:
@@ -48,6 +53,7 @@ class Records:
         self._delimiter = delimiter
         self._taken: list[tuple[int, str | None]] = []
         self._again: deque[tuple[int, str | None]] = deque()
+        self._suspect = 0
         self._reader = self._new_reader()
 
     def __iter__(self) -> Iterator[Record]:
@@ -65,14 +71,16 @@ class Records:
             else:
                 for _, text in taken:
                     if text is not None and (UNREADABLE in text or "\0" in text):
-                        yield self.reject(_UNREADABLE)
+                        yield Record(taken[0][0], [], len(taken), _UNREADABLE)
                         break
                 else:
-                    yield Record(taken[0][0], cells, len(taken))
+                    first = taken[0][0]
+                    yield Record(first, cells, len(taken), again=first <= self._suspect)
 
     def reject(self, problem: Text) -> Record:
         """Return the record that was read last as a problem; reading goes on on its second line."""
         line = self._taken[0][0]
+        self._suspect = max(self._suspect, self._taken[-1][0])
         self._again.extendleft(reversed(self._taken[1:]))
         self._reader = self._new_reader()
         return Record(line, [], problem=problem)

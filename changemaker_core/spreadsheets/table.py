@@ -120,6 +120,8 @@ class CsvTable:
                 count=count,
                 width=self._width,
             )
+        if record.again and any('"' in cell for cell in cells):
+            return OPEN_QUOTATION  # the end of a cell of the row before
         for name, place in self._places:
             if name in self._required and place >= count:
                 return Text("This row ends before the column {column}.", column=name)
@@ -181,7 +183,10 @@ def _delimiter(header: str, columns: Sequence[CsvColumn]) -> str:
     known = _headings(columns)
 
     def found(delimiter: str) -> tuple[int, int]:
-        cells = next(csv.reader([header], delimiter=delimiter, skipinitialspace=True), [])
+        try:
+            cells = next(csv.reader([header], delimiter=delimiter, skipinitialspace=True), [])
+        except csv.Error:  # a cell too long to be one, which the records report with its place
+            return 0, 0
         return sum(_folded(cell) in known for cell in cells), len(cells)
 
     return max(_DELIMITERS, key=found)

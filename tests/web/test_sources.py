@@ -117,6 +117,13 @@ def test_a_sound_template_has_no_problem(problems: Callable[..., list[SourceProb
     )
 
 
+def test_a_file_that_is_no_python_has_no_texts(
+    problems: Callable[..., list[SourceProblem]],
+) -> None:
+    skeleton = "from {{ name }} import TemplateResponse, Text("
+    assert problems(PAGE, "", "skeleton/plugin.py", skeleton) == []
+
+
 def test_every_mistake_is_reported_at_once(problems: Callable[..., list[SourceProblem]]) -> None:
     text = "{{ a|one }}\n{{ a|two }}\n{{ static('no') }}\n{% include 'no.html' %}"
     found = problems(PAGE, text, "templates/garden/other.html", "{% if %}")

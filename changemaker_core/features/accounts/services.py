@@ -99,14 +99,15 @@ def count_attempt(tx: Tx, email: str, source: str) -> None:
     together would all be checked before the first has failed.
     """
     LOGINS_PER_VISITOR.take(tx, source)
+    now = tx.db.clock()  # not tx.now: another attempt of the source may have come first
     key = _delay_key(email, source)
     LoginDelay.insert(
-        key=key, account=_hash(email), failures=0, not_before=tx.now
+        key=key, account=_hash(email), failures=0, not_before=now
     ).on_conflict_ignore().execute()
-    due = (LoginDelay.key == key) & (LoginDelay.not_before <= tx.now)
+    due = (LoginDelay.key == key) & (LoginDelay.not_before <= now)
     if not LoginDelay.update(failures=LoginDelay.failures + 1).where(due).execute():
         known = LoginDelay.get_or_none(LoginDelay.key == key)
-        wait = known.not_before - tx.now if known is not None else timedelta(0)
+        wait = known.not_before - now if known is not None else timedelta(0)
         raise LimitReached("accounts.login.account", wait)
     start_wait(tx, email, source)
 

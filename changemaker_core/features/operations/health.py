@@ -90,13 +90,17 @@ async def check_database(site: Site) -> None:
     await site.db.write(_write_row)
     if site.db.dialect == "sqlite":
         path = Path(site.config.database_url.removeprefix("sqlite:///"))
-        await asyncio.to_thread(_reserve, path.parent)
+        await asyncio.to_thread(_reserve, path.resolve().parent)
 
 
 def _reserve(folder: Path) -> None:
     """Raise ``OSError`` where there is no room for ``ROOM``: a row fits where a letter does not."""
     with tempfile.TemporaryFile(dir=folder) as file:
-        os.posix_fallocate(file.fileno(), 0, ROOM)
+        if hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(file.fileno(), 0, ROOM)
+        else:  # macOS
+            file.write(bytes(ROOM))
+            file.flush()
 
 
 async def check_disk(site: Site) -> None:

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 #: Excel's limit, without the row of headings.
 SHEET_ROWS = 1_048_575
+#: The longest text of a cell, in characters: a limit of Excel.
+LONGEST_TEXT = 32_767
 #: One at a time: writing such a file takes a processor.
 _writing = ThreadPoolExecutor(max_workers=1, thread_name_prefix="xlsx")
 
@@ -138,7 +140,10 @@ class _Workbook:
         elif isinstance(cell, time):
             sheet.write_datetime(row, column, cell.replace(tzinfo=None), self._hour)
         else:  # text is text here, whatever it begins with
-            sheet.write_string(row, column, str(cell))
+            text = str(cell)
+            if len(text) > LONGEST_TEXT:  # else the library leaves the cell empty
+                text = text[: LONGEST_TEXT - 1] + "…"
+            sheet.write_string(row, column, text)
 
     def close(self) -> None:
         """Complete the file."""

@@ -26,7 +26,7 @@ _CLEANERS: Final[dict[str, Clean]] = {"line": visible_line, "lines": visible_lin
 
 def cleaned(struct: type[msgspec.Struct], data: Any) -> Any:
     """Return the plain ``data`` of an input of ``struct`` with its texts cleaned."""
-    return _cleaned(inspect.type_info(struct), data, None)
+    return _cleaned(_info(struct), data, None)
 
 
 def cleaned_pairs(
@@ -41,9 +41,14 @@ def cleaned_pairs(
 
 
 @cache
+def _info(struct: type[msgspec.Struct]) -> inspect.Type:
+    return inspect.type_info(struct)
+
+
+@cache
 def _fields(struct: type[msgspec.Struct]) -> dict[str, inspect.Type]:
     """Return the type of each field; of a list, that of what it lists."""
-    info = inspect.type_info(struct)
+    info = _info(struct)
     fields = info.fields if isinstance(info, inspect.StructType) else ()
     return {known.encode_name: _item(known.type) for known in fields}
 

@@ -15,15 +15,27 @@ def named_templates(folder: Path) -> Iterator[tuple[Path, int, str]]:
 
     That is the first argument of ``TemplateResponse(…)`` and of ``….templates.render(…)``.
     """
+    for file, call in calls_in(folder, "TemplateResponse", "templates.render"):
+        name = call.args[0]
+        if _names_template(call.func) and isinstance(name, ast.Constant):
+            if isinstance(name.value, str):
+                yield file, name.lineno, name.value
+
+
+def calls_in(folder: Path, *words: str) -> Iterator[tuple[Path, ast.Call]]:
+    """Yield the calls with an argument in those files of a package that contain one of ``words``.
+
+    A file that is no Python, such as a skeleton, has none.
+    """
     for file in sorted(folder.rglob("*.py")):
-        text = file.read_text(encoding="utf-8")
-        if "TemplateResponse" not in text and "templates.render" not in text:
+        try:
+            text = file.read_text(encoding="utf-8")
+            tree = ast.parse(text, file) if any(word in text for word in words) else None
+        except (SyntaxError, ValueError):
             continue
-        for node in ast.walk(ast.parse(text, file)):
-            if isinstance(node, ast.Call) and node.args and _names_template(node.func):
-                name = node.args[0]
-                if isinstance(name, ast.Constant) and isinstance(name.value, str):
-                    yield file, name.lineno, name.value
+        for node in ast.walk(tree) if tree is not None else ():
+            if isinstance(node, ast.Call) and node.args:
+                yield file, node
 
 
 def _names_template(function: ast.expr) -> bool:

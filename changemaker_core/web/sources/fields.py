@@ -25,25 +25,38 @@ MACROS: Final = "macros/forms.html"
 
 @dataclass
 class FormFields:
-    """The Structs of the forms that the responders in one file take, and all of their fields."""
+    """The Structs of the forms that the responders in one file take, and all of their fields.
+
+    ``elsewhere`` are the fields of the plugin's other forms and queries: a page may show those of a
+    responder in another file.
+    """
 
     structs: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
+    elsewhere: set[str] = field(default_factory=set)
 
     def add(self, struct: type[msgspec.Struct]) -> None:
         """Add a form's Struct."""
         self.structs.add(struct.__name__)
-        self.names |= {each.encode_name for each in msgspec.structs.fields(struct)}
+        self.names |= _names_of(struct)
 
 
 def forms_by_file(site: Site) -> dict[str, FormFields]:
     """Return the forms of a site by the file whose responders take them."""
     found: dict[str, FormFields] = defaultdict(FormFields)
+    elsewhere: dict[str, set[str]] = defaultdict(set)
     for route in site.routes():
+        for struct in filter(None, (route.form, route.query)):
+            elsewhere[route.plugin] |= _names_of(struct)
         if route.form is not None and route.responder is not None:
-            code = inspect.unwrap(route.responder).__code__
-            found[code.co_filename].add(route.form)
+            forms = found[inspect.unwrap(route.responder).__code__.co_filename]
+            forms.add(route.form)
+            forms.elsewhere = elsewhere[route.plugin]
     return dict(found)
+
+
+def _names_of(struct: type[msgspec.Struct]) -> set[str]:
+    return {each.encode_name for each in msgspec.structs.fields(struct)}
 
 
 def fields_of(
@@ -56,7 +69,8 @@ def fields_of(
         if shown:
             structs = set[str]().union(*(each.structs for each in shown))
             names = set[str]().union(*(each.names for each in shown))
-            found[template] = FormFields(structs, names)
+            elsewhere = set[str]().union(*(each.elsewhere for each in shown))
+            found[template] = FormFields(structs, names, elsewhere)
     return found
 
 
@@ -71,7 +85,7 @@ def unknown_fields(
             continue
         macro = macros.get(used.attr) if used.node.name in targets else None
         for line, name in _names_in(call, macro) if macro else ():
-            if name not in fields.names:
+            if name not in fields.names | fields.elsewhere:
                 structs = " or ".join(sorted(fields.structs))
                 known = sorted(fields.names)
                 problem = f"{structs} has no field {name!r}.{did_you_mean(name, known)}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from jinja2 import nodes
 
 from changemaker_core.web.sources.catalogues import parse
+from changemaker_core.web.sources.code import calls_in
 from changemaker_core.web.sources.problem import SourceProblem
 
 if TYPE_CHECKING:
@@ -25,15 +26,11 @@ _IN_TEMPLATES: Final = frozenset({"_", "ngettext"})
 
 def texts_of_code(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield each constant text in a package's code, and its place: ``pages.py:12``."""
-    for file in sorted(folder.rglob("*.py")):
-        source = file.read_text(encoding="utf-8")
-        if not any(f"{name}(" in source for name in _IN_CODE):
-            continue
-        for node in ast.walk(ast.parse(source, file)):
-            if isinstance(node, ast.Call) and node.args and _called(node.func) in _IN_CODE:
-                text = node.args[0]
-                if isinstance(text, ast.Constant) and isinstance(text.value, str):
-                    yield text.value, f"{file.name}:{text.lineno}"
+    for file, call in calls_in(folder, *(f"{name}(" for name in _IN_CODE)):
+        text = call.args[0]
+        if _called(call.func) in _IN_CODE and isinstance(text, ast.Constant):
+            if isinstance(text.value, str):
+                yield text.value, f"{file.name}:{text.lineno}"
 
 
 def _called(function: ast.expr) -> str:

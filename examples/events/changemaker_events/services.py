@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from changemaker_core import Request, Site, SlidingWindow, Text, Tx, flash, new_id, slugify
+import changemaker_core as cm
 from changemaker_events import queries
 from changemaker_events.models import Event, SignUp
 from changemaker_events.schemas import NewEvent, NewSignUp
 
 #: The page sends mail to any address that a visitor types, so the number per visitor is limited.
-PER_VISITOR: Final = SlidingWindow("events.visitor", 20, timedelta(hours=1))
+PER_VISITOR: Final = cm.SlidingWindow("events.visitor", 20, timedelta(hours=1))
 #: How long before an event people are reminded of it.
 AHEAD: Final = timedelta(days=1)
 
@@ -20,23 +20,26 @@ class EventFull(Exception):
     """No place is left."""
 
 
-def create(tx: Tx, req: Request, new: NewEvent, poster: str) -> str:
+def create(tx: cm.Tx, req: cm.Request, new: NewEvent, poster: str) -> str:
     """Create an event and return its id. Its address ends with a part of the id, and is unique."""
-    id = new_id()
-    slug = f"{slugify(new.title, 'event')}-{id[-6:]}"
+    id = cm.new_id()
+    slug = f"{cm.slugify(new.title, 'event')}-{id[-6:]}"
     Event.insert(new, id=id, slug=slug, poster=poster, created_at=tx.now).execute()
-    flash(tx, req, Text("The event is published."))
+    cm.flash(tx, req, cm.Text("The event is published."))
     return id
 
 
-def sign_up(tx: Tx, slug: str, new: NewSignUp, locale: str, visitor: str) -> None:
+def sign_up(tx: cm.Tx, slug: str, new: NewSignUp, locale: str, visitor: str) -> None:
     """Sign a person up, who gets a mail. A second time changes nothing, and says nothing else.
 
     Of an event within a day this mail is the reminder, too.
-    Raises ``EventFull``, and ``LimitReached`` after a visitor's 20th in an hour.
+    Raises ``EventFull``, ``Conflict`` once it has begun, ``LimitReached`` after a visitor's 20th in
+    an hour.
     """
     PER_VISITOR.take(tx, visitor)
-    event, id = queries.event(slug=slug).get(), new_id()
+    event, id = queries.event(slug=slug).get(), cm.new_id()
+    if event.starts_at <= tx.now:
+        raise cm.Conflict(cm.Text("This event has begun."), code="event_begun")
     insert = SignUp.insert(
         new,
         id=id,
@@ -54,7 +57,7 @@ def sign_up(tx: Tx, slug: str, new: NewSignUp, locale: str, visitor: str) -> Non
     tx.enqueue("events.confirm", {"sign_up": id})
 
 
-def remind(tx: Tx, limit: int = 500) -> int:
+def remind(tx: cm.Tx, limit: int = 500) -> int:
     """Enqueue the reminders of the next day, and return how many."""
     ids = queries.to_remind(now=tx.now, until=tx.now + AHEAD, limit=limit).all()
     for id in ids:
@@ -63,7 +66,7 @@ def remind(tx: Tx, limit: int = 500) -> int:
     return len(ids)
 
 
-async def check_reminders(site: Site) -> None:
+async def check_reminders(site: cm.Site) -> None:
     """Raise if people who sign up for what begins within ten hours were not reminded.
 
     Reminders rest for 13 hours each night, so some leave 11 hours ahead.

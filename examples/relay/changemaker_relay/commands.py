@@ -7,6 +7,7 @@ import click
 from changemaker_core import Site
 from changemaker_core.cli import pass_site, say
 from changemaker_relay import services
+from changemaker_relay.schemas import LONGEST
 
 
 @click.group()
@@ -19,5 +20,7 @@ def relay() -> None:
 @pass_site
 def publish(site: Site, texts: tuple[str, ...]) -> None:
     """Publish each of TEXTS, in this order."""
+    if any(not 1 <= len(text) <= LONGEST for text in texts):
+        raise click.UsageError(f"A note has 1 to {LONGEST} characters.")
     site.db.sync.write(services.publish, texts)
     say(f"{len(texts)} notes will be published.")

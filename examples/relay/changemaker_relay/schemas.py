@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from changemaker_core import Body
+
+#: The most characters of a note.
+LONGEST: Final = 2000
 
 
 class NoteIn(Body, frozen=True):
@@ -15,7 +18,7 @@ class NoteIn(Body, frozen=True):
 
     number: Annotated[int, msgspec.Meta(ge=1)]
     after: Annotated[int, msgspec.Meta(ge=0)]
-    text: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST)]
 
 
 class Received(msgspec.Struct, frozen=True):

@@ -93,10 +93,10 @@ def _time(site: Site, text: str) -> datetime:
 
     try:
         typed = datetime.fromisoformat(text.strip())
-    except ValueError:
+        zoned = typed if typed.tzinfo else typed.replace(tzinfo=ZoneInfo(site.config.time_zone))
+        moment, now = zoned.astimezone(UTC), site.clock()
+    except (ValueError, OverflowError):
         raise CommandError(f'{text!r} is no time. Write it as "2026-05-01 18:00".') from None
-    zoned = typed if typed.tzinfo else typed.replace(tzinfo=ZoneInfo(site.config.time_zone))
-    moment, now = zoned.astimezone(UTC), site.clock()
     if not now < moment <= now + LONGEST:
         raise CommandError(
             f"{_shown(site, moment)} must be in the future, and within {LONGEST.days} days."

@@ -280,6 +280,11 @@ async def test_xlsx_has_typed_cells_and_no_formula(download):
     assert rows[6][1] == ("inlineStr", "1" + "0" * 20)
 
 
+async def test_a_text_too_long_for_excel_is_shortened(download):
+    content = (await download("xlsx", rows_of([("é" * 40_000, 1)]))).content
+    assert sheet_of(content)[1][0] == ("inlineStr", "é" * 32_766 + "…")
+
+
 async def test_xlsx_begins_another_sheet_where_one_is_full(download, monkeypatch):
     monkeypatch.setattr(excel_tables, "SHEET_ROWS", 3)
     content = (await download("xlsx", rows_of([(str(n), n) for n in range(5)]))).content

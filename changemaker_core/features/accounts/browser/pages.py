@@ -63,11 +63,14 @@ class SignInPage:
             return _form(form, status=422)
         except LimitReached as error:
             form.reject("", _TOO_MANY)
-            wait = max(1, round(error.retry_after.total_seconds()))
-            return _form(form, status=429, headers=(("Retry-After", str(wait)),))
+            return _form(form, status=429, headers=_retry_after(error))
         except Unavailable as error:
             form.reject("", error.detail or error.title)
             return _form(form, status=503, headers=error.headers)
+
+
+def _retry_after(reached: LimitReached) -> tuple[tuple[str, str], ...]:
+    return (("Retry-After", str(max(1, round(reached.retry_after.total_seconds())))),)
 
 
 def _form(
@@ -122,13 +125,21 @@ class PasswordPage:
                 form.reject("current", Text("This is not your password."))
             except api.PasswordRefused as refused:
                 form.reject("new", refused.args[0])
-            except LimitReached:
+            except LimitReached as error:
                 form.reject("current", _TOO_MANY)
+                return _password(form, 429, _retry_after(error))
             except Unavailable as error:
                 form.reject("", error.detail or error.title)
+                return _password(form, 503, error.headers)
             else:
                 return redirect
-        return TemplateResponse("accounts/password.html", {"form": form}, 422)
+        return _password(form)
+
+
+def _password(
+    form: Form[PasswordForm], status: int = 422, headers: tuple[tuple[str, str], ...] = ()
+) -> TemplateResponse:
+    return TemplateResponse("accounts/password.html", {"form": form}, status, headers)
 
 
 class SessionsPage:

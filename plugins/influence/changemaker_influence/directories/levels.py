@@ -49,7 +49,8 @@ _CERTAIN: Final = _patterns(
         "PROVINCIAL",
         r"mlas?|mpps?|mnas?|mhas?|mal|provincial|territorial"
         r"|legislatives?|legislature|national assembly|assemblee (?:nationale|legislative)"
-        r"|house of assembly|chambre d assemblee|premier(?! ministre)",
+        r"|house of assembly|chambre d assemblee"
+        r"|premier(?! (?:ministre|adjoint|echevin|conseiller|magistrat|vice))",
     ),
     (
         "FEDERAL",

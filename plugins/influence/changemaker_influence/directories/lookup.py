@@ -143,7 +143,7 @@ class Lookups:
                 await self._count_request(visitor)
             entry = await directory.find(code)
         except DirectoryUnavailable as unavailable:
-            if directory.cached:
+            if directory.cached and not isinstance(unavailable, TooManyLookups):
                 log.warning("no live result from %s: %s", directory.name, unavailable.reason)
             if cached is None:
                 await db.write(services.count_lookup, services.NO_SOURCE)

@@ -99,14 +99,15 @@ class PeopleTable:
     def _beginnings(self, row: CsvRow) -> set[str]:
         """Return the beginnings of codes in a row; those that no code has are reported."""
         found = set()
-        for written in filter(None, map(str.strip, _BETWEEN_CODES.split(row["postal_code"]))):
+        codes = [*filter(None, map(str.strip, _BETWEEN_CODES.split(row["postal_code"])))]
+        for written in codes:
             beginning = _EVERYWHERE if written == _EVERYWHERE else normalise_beginning(written)
             if beginning is None:
                 reason = Text("No postal code begins with “{written}”.", written=written[:40])
                 self._report(row.error(reason))
             else:
                 found.add(beginning)
-        if not row["postal_code"]:
+        if not codes:
             self._report(row.error(Text("This row has no postal code.")))
         return found
 

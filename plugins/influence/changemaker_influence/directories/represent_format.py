@@ -109,7 +109,7 @@ class _Reader:
             self._report(f"the key {single_line(key)!r} twice in one object")
             known = made[key]
             if isinstance(known, list) and isinstance(value, list):
-                made[key] = known + value
+                known.extend(value)
             else:
                 made[key] = known or value
         return made

@@ -151,18 +151,17 @@ def deduplicated(people: Iterable[Representative]) -> tuple[Representative, ...]
     for each in people:
         known = found.get(each.identity)
         found[each.identity] = each if known is None else _merged(known, each)
-    with_address = [each for each in found.values() if each.email]
-    for each in [each for each in found.values() if not each.email]:
-        same = next((other for other in with_address if _is_same(other, each)), None)
-        if same is not None:
-            del found[each.identity]
-            found[same.identity] = _merged(found[same.identity], each)
+    by_person = defaultdict(list)
+    for key, each in found.items():
+        if each.email:
+            by_person[each.person].append(key)
+    for key, each in [(key, each) for key, each in found.items() if not each.email]:
+        for same in by_person.get(each.person, ()):
+            if len({found[same].body, each.body} - {""}) <= 1:
+                del found[key]
+                found[same] = _merged(found[same], each)
+                break
     return tuple(found.values())
-
-
-def _is_same(first: Representative, second: Representative) -> bool:
-    bodies = {first.body, second.body} - {""}
-    return first.person == second.person and len(bodies) <= 1
 
 
 def _merged(first: Representative, second: Representative) -> Representative:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -142,7 +143,8 @@ class CampaignPage:
             submission = await self._submissions.prepare(
                 campaign, wanted, visitor=req.visitor, locale=req.locale, consented=True
             )
-            letters, status = letters_of(self._site, campaign, submission), 200
+            letters = await asyncio.to_thread(letters_of, self._site, campaign, submission)
+            status = 200
         except Invalid as invalid:
             _show_errors(form, invalid)
         except LimitReached as reached:
@@ -220,7 +222,10 @@ class CampaignPage:
             "mentions_postal_code": mentions_postal_code(
                 campaign.email_subject, campaign.email_body
             ),
-            "search_page": self._lookups.directory.search_page,
+            # The House of Commons' page finds nobody else.
+            "search_page": self._lookups.directory.search_page
+            if "FEDERAL" in campaign.target_government_levels
+            else None,
             "lookup": found and _lookup(campaign, found, preview),
             "lookup_problem": problem,
             # Their addresses are not public, so there is no link to an email app.

@@ -119,10 +119,10 @@ def are_named(
     return addresses.issuperset(map(_canonical_or_empty, emails)) and known.issuperset(keys)
 
 
-def count_hidden(people: Sequence[Recipient], emails: Iterable[str]) -> int:
-    """Return how many of ``emails`` are addresses of ``people`` that are not public."""
-    hidden = {person.email for person in people if not person.is_public}
-    return sum(_canonical_or_empty(email) in hidden for email in emails)
+def count_guesses(people: Sequence[Recipient], emails: Iterable[str]) -> int:
+    """Return how many of ``emails`` are no public address of ``people``: perhaps guesses."""
+    public = {person.email for person in people if person.is_public}
+    return sum(_canonical_or_empty(email) not in public for email in emails)
 
 
 def choose(

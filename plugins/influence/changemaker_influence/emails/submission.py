@@ -15,7 +15,7 @@ from changemaker_influence.config import InfluenceConfig
 from changemaker_influence.directories.errors import LOOKUP_ERRORS
 from changemaker_influence.directories.postal_codes import PostalCodeInvalid
 from changemaker_influence.emails import idempotency, services
-from changemaker_influence.emails.recipients import are_named, choose, count_hidden, reachable
+from changemaker_influence.emails.recipients import are_named, choose, count_guesses, reachable
 from changemaker_influence.folding import is_blank
 from changemaker_influence.networks.allowance import Allowance
 
@@ -112,20 +112,21 @@ class Submissions:
     ) -> list[Recipient]:
         """Return whom the message names.
 
-        An address that is not public counts as a guess, and so do those of a message that fails:
-        else one could find it out by trying.
+        Each address that is not public counts as a guess, right or wrong, and so does each of a
+        message for which nobody was looked up: else an address could be found out by trying.
         """
         emails = wanted.recipient_emails
         try:
             people = await self._reachable(campaign, wanted, visitor)
-            chosen = choose(people, emails=emails, keys=wanted.recipient_keys)
         except (Invalid, *LOOKUP_ERRORS):
-            if emails and campaign.allow_custom_recipients:
-                await self._site.db.write(self._allowance.take_guesses, visitor, len(emails))
+            await self._count_guesses(campaign, visitor, len(emails))
             raise
-        if hidden := count_hidden(people, emails):
-            await self._site.db.write(self._allowance.take_guesses, visitor, hidden)
-        return chosen
+        await self._count_guesses(campaign, visitor, count_guesses(people, emails))
+        return choose(people, emails=emails, keys=wanted.recipient_keys)
+
+    async def _count_guesses(self, campaign: PublishedCampaign, visitor: str, count: int) -> None:
+        if count and campaign.allow_custom_recipients:
+            await self._site.db.write(self._allowance.take_guesses, visitor, count)
 
     async def _reachable(
         self, campaign: PublishedCampaign, wanted: SendEmail, visitor: str

@@ -23,6 +23,7 @@ ONE_PER_RECIPIENT = ("campaign_id", "sender_email", "recipient_email")
 #: What the recipient reads, and whose message it is.
 READ = (*ONE_PER_RECIPIENT, "sender_name", "postal_code", "subject", "body")
 ROWS = 500
+DELIVERED = ("SENDING", "SENT", "UNKNOWN")
 
 
 class CampaignEmail(Model):
@@ -91,12 +92,13 @@ def _index_name(db: peewee.Database, columns: tuple[str, ...]) -> str:
 
 def _fill() -> None:
     """Give their key to the messages that may have been delivered."""
-    delivered = CampaignEmail.status.in_(["SENDING", "SENT", "UNKNOWN"])
     last = None
-    while True:
-        query = CampaignEmail.select().where(delivered).order_by(CampaignEmail.id).limit(ROWS)
+    while True:  # by id alone: with the status, SQLite would sort the whole table for each batch
+        query = CampaignEmail.select().order_by(CampaignEmail.id).limit(ROWS)
         rows = list(query if last is None else query.where(CampaignEmail.id > last))
         for row in rows:
+            if row.status not in DELIVERED:
+                continue
             key = _key([str(getattr(row, column)) for column in READ])
             CampaignEmail.update(delivery_key=key).where(CampaignEmail.id == row.id).execute()
         if len(rows) < ROWS:

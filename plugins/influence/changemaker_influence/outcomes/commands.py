@@ -91,11 +91,11 @@ def _uuid(text: str) -> str:
 
 @contextmanager
 def _problems_as_errors(what: str) -> Iterator[None]:
-    from changemaker_core import Conflict, NotFound
+    from changemaker_core import Conflict, NotFound, RowNotFound
 
     try:
         yield
-    except NotFound:
+    except (NotFound, RowNotFound):
         raise CommandError(f"There is no {what}.") from None
     except Conflict as conflict:
         raise CommandError(str(conflict.detail or conflict.title)) from None

@@ -49,7 +49,7 @@ def retry(tx: Tx, email_id: str) -> EmailOut:
 def retry_failed(tx: Tx, campaign_id: str) -> int:
     """Have a job send all failed messages of a campaign again; return how many there are.
 
-    Raises ``NotFound``.
+    Raises ``RowNotFound``.
     """
     find_campaign(campaign_id)
     failed = (CampaignEmail.campaign == campaign_id) & (CampaignEmail.status == "FAILED")
@@ -117,7 +117,9 @@ def find(email_id: str) -> EmailOut:
 
 
 def _queue_again(tx: Tx) -> Any:
-    return CampaignEmail.update(status="QUEUED", error=None, settled_at=None, updated_at=tx.now)
+    return CampaignEmail.update(
+        status="QUEUED", error=None, settled_at=None, settled_by=None, updated_at=tx.now
+    )
 
 
 def _settled(tx: Tx, row: CampaignEmail, outcome: Outcome) -> Any:

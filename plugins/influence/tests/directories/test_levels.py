@@ -76,6 +76,8 @@ IN_BODIES = {
     ("Sheriff", "Example City Council"): "MUNICIPAL",
     ("Councillor", "Example First Nation"): None,
     ("Mayor", "House of Commons"): "MUNICIPAL",
+    ("Premier conseiller", "Conseil municipal"): "MUNICIPAL",
+    ("Premier magistrat", ""): None,
 }
 
 

@@ -260,6 +260,8 @@ def test_one_person_is_merged_and_namesakes_are_not():
     assert len(deduplicated([first, person("b@x.example")])) == 2
     assert len(deduplicated([person(body="Town A"), person(body="Town B")])) == 2
     assert len(deduplicated([person("a@x.example", "Town A"), person(body="Town B")])) == 2
+    towns = [person("a@x.example"), person(body="Town A"), person(body="Town B")]
+    assert [each.representative_set_name for each in deduplicated(towns)] == ["Town A", "Town B"]
 
 
 people = st.fixed_dictionaries(

@@ -123,6 +123,18 @@ async def test_an_address_that_is_not_public_cannot_be_found_out_by_trying(visit
         assert tried[3].json()["detail"] == tried[4].json()["detail"]
 
 
+async def test_nor_beside_addresses_that_are_public(visit):
+    async with visit(send_limit_per_hour=3) as v:
+        campaign = await v.campaign(allow_custom_recipients=True)
+        path = f"/api/campaigns/{campaign['id']}/recipients"
+        await v.organise("POST", path, json={"name": "Chair", "email": "chair@company.example"})
+        public = [AVERY] * 3
+        wrong = [await v.send(campaign, recipient_emails=[*public, "x@x.example"]) for _ in "1234"]
+        assert [response.status_code for response in wrong] == [422, 422, 422, 429]
+        right = await v.send(campaign, recipient_emails=[*public, "chair@company.example"])
+        assert right.status_code == 429
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _REGION: Final = "CA"
 #: Words for an extension that the library does not know, and one that it does.
 _EXTENSION: Final = re.compile(r"\b(?:poste|post|local|loc|int|p)\b\.?[\s:#]*(?=\d)", re.IGNORECASE)
-_FAX: Final = re.compile(r"(?:fax|t[ée]l[ée]c\w*|f)\s*[.:)]*\s*\Z", re.IGNORECASE)
+_FAX: Final = re.compile(r"\b(?:fax|t[ée]l[ée]c\w*|f)\s*[.:)]*\s*\Z", re.IGNORECASE)
 #: Services such as 311, a city's, and 811, a province's.
 _SERVICE: Final = re.compile(r"[2-9]11")
 #: "1-800-O-CANADA": letters stand for the digits of their keys.
@@ -48,11 +48,13 @@ def tel(written: str) -> str | None:
         number = match.number
         if phonenumbers.is_valid_number(number) and not _FAX.search(text[: match.start]):
             return _link(number)
-    if _VANITY.fullmatch(text):
+    if not _VANITY.fullmatch(text):
+        return None
+    try:
         number = phonenumbers.parse(text, _REGION)
-        if phonenumbers.is_valid_number(number):
-            return _link(number)
-    return None
+    except phonenumbers.NumberParseException:  # as for "+0", which begins no number
+        return None
+    return _link(number) if phonenumbers.is_valid_number(number) else None
 
 
 def _link(number: phonenumbers.PhoneNumber) -> str:
