@@ -223,6 +223,15 @@ async def test_a_person_changes_their_password(open_app):
         assert (await sign_in(other, email, new)).status_code == 303
 
 
+async def test_who_must_wait_to_change_a_password_is_told_how_long(open_app):
+    async with open_app() as app, as_role(app, "USER") as browser:
+        fields = {"current": "not it", "new": "something long enough"}
+        codes = [await browser.submit("/account/password", fields) for _ in range(5)]
+        assert codes[-1].status_code == 429
+        assert int(codes[-1].headers["Retry-After"]) >= 1
+        assert "Too many attempts" in codes[-1].text
+
+
 async def test_a_suspension_that_bypasses_the_api_counts_as_well(signed_up):
     async with signed_up() as (app, browser):
         await sign_in(browser)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import shutil
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -100,6 +101,19 @@ def test_two_distributions_with_one_name_are_both_named_and_not_imported(shelf: 
     assert "changemaker-parks 1.2.3" in problem.problem
     assert (problem.distribution, problem.version) == ("greener-parks", "9")
     assert shelf.ran() == []
+
+
+def test_what_setuptools_leaves_beside_an_editable_plugin_is_that_plugin(
+    shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """``pip install -e`` makes a ``.egg-info`` in the source, which is on the path as well."""
+    shelf.plugin("parks")
+    left = tmp_path / "source" / "changemaker_parks.egg-info"
+    shutil.copytree(shelf.folder / "changemaker_parks-1.2.3.dist-info", left)
+    (left / "METADATA").rename(left / "PKG-INFO")
+    monkeypatch.setattr(sys, "path", [str(left.parent), *sys.path])
+    found = shelf.survey()
+    assert (names(found.loaded), found.problems, found.damages) == (["parks"], (), ())
 
 
 def test_a_plugin_may_not_take_the_name_of_a_feature_of_core(shelf: Shelf) -> None:
