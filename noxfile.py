@@ -159,10 +159,13 @@ def _wheel(session: nox.Session, folder: Path, scratch: Path) -> Path:
 def minimum(session: nox.Session) -> None:
     """Run the two lower layers with the lowest versions of what is declared.
 
-    The scenarios, browsers and kills of the upper two take minutes and show nothing about versions.
+    The scenarios, browsers and kills of the upper two take minutes and show nothing about versions,
+    and neither do other rooms than the database's on a second database.
     """
     _install_everything(session, "--resolution", "lowest-direct")
-    session.run("pytest", *_options(), "-m", "unit or component", *session.posargs)
+    options = [*_options(), "-m", "unit or component", *session.posargs]
+    session.run("pytest", *options, "--database=sqlite")
+    session.run("pytest", *options, "--database=postgresql", "tests/db", "tests/jobs")
 
 
 @nox.session

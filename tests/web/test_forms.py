@@ -36,8 +36,8 @@ def two_errors(struct: type[Any], data: Mapping[str, Any]) -> dict[str, list[str
 @pytest.mark.parametrize(("errors", "shows"), [({}, False), ({"name": ["Too long."]}, True)])
 def test_a_page_knows_whether_it_shows_errors(errors: dict[str, list[str]], shows: bool) -> None:
     form: Form[Petition] = Form({}, errors=errors)
-    assert TemplateResponse("page.html", {"form": form, "names": ["Ada"]}).shows_errors() is shows
-    assert not TemplateResponse("page.html", {"form": None}).shows_errors()
+    assert TemplateResponse("frames/page.html", {"form": form, "names": ["Ada"]}).shows_errors() is shows
+    assert not TemplateResponse("frames/page.html", {"form": None}).shows_errors()
 
 
 def test_a_good_form_is_a_value() -> None:
