@@ -36,7 +36,10 @@ def two_errors(struct: type[Any], data: Mapping[str, Any]) -> dict[str, list[str
 @pytest.mark.parametrize(("errors", "shows"), [({}, False), ({"name": ["Too long."]}, True)])
 def test_a_page_knows_whether_it_shows_errors(errors: dict[str, list[str]], shows: bool) -> None:
     form: Form[Petition] = Form({}, errors=errors)
-    assert TemplateResponse("frames/page.html", {"form": form, "names": ["Ada"]}).shows_errors() is shows
+    assert (
+        TemplateResponse("frames/page.html", {"form": form, "names": ["Ada"]}).shows_errors()
+        is shows
+    )
     assert not TemplateResponse("frames/page.html", {"form": None}).shows_errors()
 
 
