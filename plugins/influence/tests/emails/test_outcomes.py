@@ -158,7 +158,7 @@ async def test_the_same_by_command(visit):
         assert "sent again" in (await run(commands.retry_failed, campaign["slug"])).output
         await v.run_jobs()
         (row,) = await rows_of(v)
-        assert (row.status, row.settled_by) == ("SENT", "")
+        assert (row.status, row.settled_by) == ("SENT", None)
         await put(v, "FAILED")
         assert (await run(commands.retry, email["id"])).exit_code == 0
         missing = await run(commands.retry_failed, "no-such-campaign")
