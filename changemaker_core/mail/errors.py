@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from datetime import timedelta
+
+#: Where a reply was given: to EHLO, STARTTLS or AUTH, to MAIL, to RCPT, or to DATA and the message.
+Stage = Literal["connect", "mail", "rcpt", "data"]
 
 
 class HeaderInjection(ValueError):
@@ -34,7 +37,8 @@ class Refused(MailError):
 
     ``of_site``: the server would refuse every other message as well, until an operator changes
     something, such as a password or the sender's address; or, where it ``is_unreachable``, until it
-    or the network works again.
+    or the network works again. ``stage`` is what the server replied to; None where nothing was
+    sent, or the connection was lost.
 
     ``code`` is the server's reply code (RFC 5321, section 4.2), or 0 where no server replied.
     """
@@ -47,6 +51,7 @@ class Refused(MailError):
         *,
         of_site: bool = False,
         is_unreachable: bool = False,
+        stage: Stage | None = None,
     ) -> None:
         super().__init__(f"{code} {text}" if code else text)
         self.code = code
@@ -54,6 +59,7 @@ class Refused(MailError):
         self.temporary = temporary
         self.of_site = of_site or is_unreachable
         self.is_unreachable = is_unreachable
+        self.stage = stage
 
 
 class DeliveryUnknown(MailError):

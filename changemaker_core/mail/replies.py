@@ -7,12 +7,12 @@ RFC 3463.
 from __future__ import annotations
 
 import re
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final
 
 from changemaker_core.mail.errors import Refused
 
-#: Where a reply was given: to EHLO, STARTTLS or AUTH, to MAIL, to RCPT, or to DATA and the message.
-Stage = Literal["connect", "mail", "rcpt", "data"]
+if TYPE_CHECKING:
+    from changemaker_core.mail.errors import Stage
 
 #: Authentication is required, its mechanism too weak, or encryption required for it.
 _AUTHENTICATE: Final = frozenset({530, 534, 535, 538})
@@ -30,17 +30,17 @@ def refusal(code: int, text: str, stage: Stage) -> Refused:
     if not 500 <= code <= 599:
         # To sign in is every message's need. 421 may only mean too many connections at once.
         of_site = stage == "connect" and code != 421
-        return Refused(code, text, temporary=True, of_site=of_site)
+        return Refused(code, text, temporary=True, of_site=of_site, stage=stage)
     found = _ENHANCED.match(text)
     enhanced = found[1] if found else ""
     if code in _AUTHENTICATE or stage == "connect":
-        return Refused(code, text, temporary=True, of_site=True)
+        return Refused(code, text, temporary=True, of_site=True, stage=stage)
     if stage == "mail" and code != 552 and enhanced not in _OF_MESSAGE:
-        return Refused(code, text, temporary=True, of_site=True)
+        return Refused(code, text, temporary=True, of_site=True, stage=stage)
     # A policy (x.7.x) at RCPT is seldom about the recipient, but a list of blocked senders or a
     # relay that is not configured yet: tried again until the job's deadline.
     patient = stage == "rcpt" and (enhanced == _FULL or enhanced.startswith("7."))
-    return Refused(code, text, temporary=patient)
+    return Refused(code, text, temporary=patient, stage=stage)
 
 
 def without_addresses(text: str) -> str:

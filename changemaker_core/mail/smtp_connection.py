@@ -21,8 +21,8 @@ from changemaker_core.mail.replies import refusal
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from changemaker_core.mail.errors import Stage
     from changemaker_core.mail.message import Address, Message
-    from changemaker_core.mail.replies import Stage
 
 _LONGEST_REPLY: Final = 1_000
 

@@ -16,7 +16,7 @@ from changemaker_core.testing.smtp import Behaviour
 
 if TYPE_CHECKING:
     from changemaker_core.jobs import JobRun
-    from changemaker_core.mail.replies import Stage
+    from changemaker_core.mail.errors import Stage
     from changemaker_core.testing.smtp import SmtpServer
 
 Fixture = Any

@@ -198,3 +198,76 @@ def test_a_limit_of_0_holds_nothing(
         put(site, "test.mail", to=f"mp{number}@example.org")
     Executor(site).run_due()
     assert reasons(site) == []
+
+
+NO_SUCH_USER = Behaviour("rcpt", reply="550 no such user")
+
+
+@pytest.mark.parametrize("refused", [NO_SUCH_USER, Behaviour("message", reply="554 spam")])
+def test_letters_that_are_refused_for_their_own_sake_hold_others_for_minutes(
+    mailing: Fixture,
+    put: Fixture,
+    rows: Fixture,
+    clock: Clock,
+    smtp_server: SmtpServer,
+    refused: Behaviour,
+) -> None:
+    """Each is tried once a quarter of an hour, and none is ended by that."""
+    site = mailing(failures_before_hold=3)
+    for number in range(12):
+        put(site, "test.mail", to=f"gone{number}@example.org")
+        smtp_server.for_recipient(f"gone{number}@example.org", refused)
+        clock.forward(seconds=1)
+    put(site, "test.mail", to="mp@example.org")
+    executor = Executor(site, concurrency={"mail": 1}, batch=1)
+    executor.run_due()
+    trials = 0
+    while not smtp_server.received:
+        assert reasons(site) == ["failures"]
+        clock.forward(seconds=FIRST.total_seconds())
+        assert executor.run_due() == 1
+        trials += 1
+    assert trials == 10
+    assert reasons(site) == []
+    ended = [("dead", 1)] * 3 + [("queued", 0)] * 9 + [("done", 1)]
+    assert [(row.state, row.attempts) for row in rows(site)] == ended
+
+
+def test_a_reply_to_a_recipient_releases_a_queue_whose_server_refused_the_site(
+    mailing: Fixture, put: Fixture, rows: Fixture, clock: Clock, smtp_server: SmtpServer
+) -> None:
+    site = mailing()
+    put(site, "test.mail", to="gone@example.org")
+    smtp_server.always(PASSWORD)
+    executor = Executor(site)
+    executor.run_due()
+    smtp_server.always()
+    smtp_server.for_recipient("gone@example.org", NO_SUCH_USER)
+    clock.forward(seconds=FIRST.total_seconds())
+    put(site, "test.mail", to="mp@example.org")
+    executor.run_due()
+    assert reasons(site) == []
+    assert [(row.state, row.attempts) for row in rows(site)] == [("queued", 0), ("done", 1)]
+    clock.forward(seconds=LONGEST.total_seconds())
+    executor.run_due()
+    assert rows(site)[0].state == "dead"
+
+
+def test_a_server_that_does_not_come_to_the_recipient_is_tried_less_and_less(
+    mailing: Fixture, put: Fixture, rows: Fixture, clock: Clock, smtp_server: SmtpServer
+) -> None:
+    site = mailing()
+    for number in range(3):
+        put(site, "test.mail", to=f"mp{number}@example.org")
+    smtp_server.always(PASSWORD)
+    executor = Executor(site)
+    executor.run_due()
+    smtp_server.always(Behaviour("mail", reply="451 4.3.0 later"))
+    for factor in (2, 4, 8):
+        (hold,) = site.db.sync.all(holds())
+        assert hold.retry_at is not None
+        clock.forward(seconds=(hold.retry_at - clock()).total_seconds())
+        assert executor.run_due() == 1
+        (hold,) = site.db.sync.all(holds())
+        assert (hold.reason, hold.retry_at) == ("refused", clock() + FIRST * factor)
+    assert states(rows, site) == {("queued", 0)}

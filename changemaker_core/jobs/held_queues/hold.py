@@ -13,6 +13,8 @@ from changemaker_core.jobs.models import CoreHold, CoreJob
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from changemaker_core.db import Tx
 
 #: Why a queue may be held, in words for operators.
@@ -90,16 +92,21 @@ def hold_queue(tx: Tx, queue: str, reason: str, note: str = "") -> bool:
     return bool(upsert.as_rowcount().execute())
 
 
-def delete_hold(tx: Tx, queue: str, *, tried_only: bool = False) -> bool:
+def delete_hold(
+    tx: Tx, queue: str, *, tried_only: bool = False, reasons: Collection[str] | None = None
+) -> bool:
     """Let jobs be claimed again; return False where the queue is not held.
 
-    With ``tried_only``, a hold that only an operator ends is left. The deadline of the jobs'
+    With ``tried_only``, a hold that only an operator ends is left; so is one for another
+    reason than ``reasons``. The deadline of the jobs'
     retries starts anew: they were not tried while the queue was held. ``Guard.release`` is what
     operators' commands call.
     """
     held = CoreHold.queue == queue
     if tried_only:
         held &= CoreHold.retry_at.is_null(False)
+    if reasons is not None:
+        held &= CoreHold.reason.in_(reasons)
     if not CoreHold.delete().where(held).execute():
         return False
     waiting = (CoreJob.queue == queue) & (CoreJob.state == "queued") & (CoreJob.wanted_at < tx.now)

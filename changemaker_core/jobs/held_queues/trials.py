@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 #: The time until the first job is tried, which is doubled until the next one.
 FIRST: Final = timedelta(seconds=30)
 LONGEST: Final = timedelta(minutes=15)
+#: Reasons of holds that end when the server replies to a recipient, whatever it replies.
+OVER_ONCE_REACHED: Final = ("refused", "unreachable")
 
 
 def hold_until_success(tx: Tx, queue: str, reason: str, note: str) -> None:
@@ -47,6 +49,21 @@ def begin_trial(tx: Tx, queue: str) -> bool:
     pause = min(FIRST * 2 ** min(hold.trials + 1, 20), LONGEST)
     begun = CoreHold.update(trials=hold.trials + 1, retry_at=tx.now + pause)
     return bool(begun.where(is_due & (CoreHold.trials == hold.trials)).execute())
+
+
+def try_another(tx: Tx, queue: str, *, reached: bool = False) -> None:
+    """Have another job tried soon: the one that was tried was refused for its own sake.
+
+    So the pause grows only while the server refuses the site or cannot be reached. ``reached`` says
+    that the server has replied to a recipient: what it was held for is over, unless that is that
+    nothing succeeds.
+    """
+    if reached and delete_hold(tx, queue, tried_only=True, reasons=OVER_ONCE_REACHED):
+        text = "queue %s is released: the server has replied to a recipient"
+        tx.after_commit(lambda: log.warning(text, queue))
+        return
+    is_tried = (CoreHold.queue == queue) & CoreHold.retry_at.is_null(False)
+    CoreHold.update(retry_at=tx.now + FIRST, trials=0).where(is_tried).execute()
 
 
 def end_by_success(tx: Tx, queue: str) -> None:

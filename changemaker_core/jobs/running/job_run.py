@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 from changemaker_core.db.errors import DatabaseUnavailable
 from changemaker_core.jobs import statements
 from changemaker_core.jobs.errors import JobStopped, LeaseLost
-from changemaker_core.jobs.held_queues.trials import end_by_success, hold_until_success
+from changemaker_core.jobs.held_queues.trials import (
+    LONGEST,
+    end_by_success,
+    hold_until_success,
+    try_another,
+)
 from changemaker_core.jobs.lanes import hand_on
 from changemaker_core.jobs.running.child import Children
 
@@ -27,7 +32,7 @@ if TYPE_CHECKING:
     from changemaker_core.db import Tx
     from changemaker_core.jobs.declarations import Job, RetryPolicy
     from changemaker_core.jobs.statements import ClaimedJob
-    from changemaker_core.mail import Message
+    from changemaker_core.mail import Message, Refused
     from changemaker_core.site import Site
 
     #: Called as ``change(tx, *args)`` in the transaction of a step.
@@ -263,6 +268,8 @@ class JobRun:
                 if refused.of_site:
                     reason = "unreachable" if refused.is_unreachable else "refused"
                     self.hold(reason, error, with_error(retried, error))
+                elif self._claimed.is_trial and not self.is_cancelled:
+                    self._put_aside(refused, error, with_error(retried, error))
                 elif refused.temporary:
                     self.retry(error, counted(retried, error))
                 else:
@@ -272,6 +279,21 @@ class JobRun:
                 self.unknown(error, counted(unknown, error, self._job.on_unknown))
             else:
                 self.done(succeeded)
+
+    def _put_aside(self, refused: Refused, error: str, fn: Change | None) -> None:
+        """Give back a job that was tried and whose message was refused, behind others: what a
+        server that is suspected says of a message ends none."""
+
+        def step(tx: Tx) -> None:
+            statements.give_back(tx, self._fence, error, tx.now + LONGEST)
+            reached = refused.stage in ("rcpt", "data")
+            if reached or not refused.temporary:
+                try_another(tx, self._job.queue, reached=reached)
+            if fn is not None:
+                fn(tx)
+
+        self._commit(step)
+        self.is_settled = True
 
     def _translate(self, locale: str | None, text: str) -> str:
         site = self.site
