@@ -115,7 +115,7 @@ Lease: TypeAlias = tuple[str, str]
 @dataclass(frozen=True, slots=True)
 class ClaimedJob:
     """A job that this process has leased. ``attempts`` counts this one; ``is_trial`` says that its
-    queue is held, and is released if the job succeeds."""
+    queue is held, and that a success releases it."""
 
     id: str
     name: str

@@ -9,14 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from changemaker_core.jobs import Executor, hold_queue, holds
+from changemaker_core.config import Config
+from changemaker_core.jobs import Executor, Job, hold_queue, holds
 from changemaker_core.jobs.held_queues.counter_file import CounterFile
 from changemaker_core.jobs.held_queues.guard import read_heartbeat
-from changemaker_core.jobs.held_queues.trials import FIRST, LONGEST
-from changemaker_core.mail import Address, SmtpTransport
+from changemaker_core.jobs.held_queues.trials import FIRST, LONGEST, hold_until_success
+from changemaker_core.mail import Address, AlreadySent, Message, SmtpTransport
 from changemaker_core.testing.smtp import Behaviour
 
 if TYPE_CHECKING:
+    from changemaker_core.jobs import JobRun
     from changemaker_core.testing import Clock
     from changemaker_core.testing.smtp import SmtpServer
     from tests.bench.jobs_only_site import JobsOnlySite
@@ -251,6 +253,66 @@ def test_a_reply_to_a_recipient_releases_a_queue_whose_server_refused_the_site(
     clock.forward(seconds=LONGEST.total_seconds())
     executor.run_due()
     assert rows(site)[0].state == "dead"
+
+
+@pytest.mark.parametrize("reason", ["failures", "refused"])
+def test_a_trial_that_sent_nothing_is_no_success(
+    mailing: Fixture,
+    make_site: Fixture,
+    put: Fixture,
+    clock: Clock,
+    smtp_server: SmtpServer,
+    reason: str,
+) -> None:
+    """A job that found nothing to send, then one whose message had been sent before."""
+
+    def send(run: JobRun, to: str = "") -> None:
+        if to:
+            message = Message(to=Address("", to), subject="Park", text="Please.\n")
+            again = AlreadySent(timedelta(0)) if to[0] == "a" else None
+            run.mail(message, sending=lambda tx: again)
+
+    mail, site = mailing().mail, make_site(Job("test.mail", send, queue="mail"))
+    site.mail, site.config = mail, Config.for_tests(site.run_folder, mail_failures_before_hold=2)
+    smtp_server.for_recipient("gone1@example.org", NO_SUCH_USER)
+    smtp_server.for_recipient("gone2@example.org", NO_SUCH_USER)
+    executor = Executor(site)
+    if reason == "failures":
+        put(site, "test.mail", to="gone1@example.org")
+        put(site, "test.mail", to="gone2@example.org")
+        executor.run_due()
+    else:
+        site.db.sync.write(hold_until_success, "mail", "refused", "530")
+    put(site, "test.mail")
+    put(site, "test.mail", to="again@example.org")
+    put(site, "test.mail", to="mp@example.org")
+    clock.forward(seconds=FIRST.total_seconds())
+    if reason == "refused":  # the server took the sender and the recipient
+        assert executor.run_due() == 3
+    else:
+        assert executor.run_due() == 2
+        assert reasons(site) == ["failures"]
+        clock.forward(seconds=FIRST.total_seconds())
+        assert executor.run_due() == 1
+    assert reasons(site) == []
+    assert len(smtp_server.received) == 1
+
+
+def test_a_message_that_was_sent_before_does_not_end_the_failures(
+    make_site: Fixture, mailing: Fixture, put: Fixture, smtp_server: SmtpServer
+) -> None:
+    def send(run: JobRun, to: str) -> None:
+        message = Message(to=Address("", to), subject="Park", text="Please.\n")
+        run.mail(message, sending=lambda tx: AlreadySent(timedelta(0)))
+
+    mail, site = mailing().mail, make_site(Job("test.mail", send, queue="mail"))
+    site.mail, site.config = mail, Config.for_tests(site.run_folder, mail_failures_before_hold=2)
+    smtp_server.for_recipient("gone1@example.org", NO_SUCH_USER)
+    smtp_server.for_recipient("gone2@example.org", NO_SUCH_USER)
+    for to in ("gone1@example.org", "mp@example.org", "gone2@example.org"):
+        put(site, "test.mail", to=to)
+        Executor(site).run_due()
+    assert reasons(site) == ["failures"]
 
 
 def test_a_server_that_does_not_come_to_the_recipient_is_tried_less_and_less(

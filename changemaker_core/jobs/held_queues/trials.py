@@ -51,8 +51,15 @@ def begin_trial(tx: Tx, queue: str) -> bool:
     return bool(begun.where(is_due & (CoreHold.trials == hold.trials)).execute())
 
 
+def undo_trial(tx: Tx, queue: str) -> None:
+    """Have another job tried at once: the one that was tried did not try the server."""
+    is_tried = (CoreHold.queue == queue) & CoreHold.retry_at.is_null(False) & (CoreHold.trials > 0)
+    undone = CoreHold.update(retry_at=tx.now, trials=CoreHold.trials - 1)
+    undone.where(is_tried).execute()
+
+
 def try_another(tx: Tx, queue: str, *, reached: bool = False) -> None:
-    """Have another job tried soon: the one that was tried was refused for its own sake.
+    """Have another job tried soon: the one that was tried says nothing of the other ones.
 
     So the pause grows only while the server refuses the site or cannot be reached. ``reached`` says
     that the server has replied to a recipient: what it was held for is over, unless that is that

@@ -289,7 +289,7 @@ def _perform(run: JobRun, job: Job) -> None:
             run.retry(text)
     else:
         if not run.is_settled:
-            run.done()
+            run.returned()
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from changemaker_core.jobs.held_queues.trials import (
     end_by_success,
     hold_until_success,
     try_another,
+    undo_trial,
 )
 from changemaker_core.jobs.lanes import hand_on
 from changemaker_core.jobs.running.child import Children
@@ -137,8 +138,24 @@ class JobRun:
         self.is_at_risk = True
 
     def done(self, fn: Change | None = None, *args: Any) -> None:
-        """Settle the job as done."""
-        self._finish("done", None, None, fn, args)
+        """Settle the job as done. In a queue that is held because of a server, this is the success
+        that releases it; a job whose function only returns may not have tried the server."""
+
+        def step(tx: Tx) -> None:
+            self._succeed(tx)
+            if fn is not None:
+                fn(tx, *args)
+
+        self._finish("done", None, None, step, ())
+
+    def returned(self) -> None:
+        """Settle as done a job whose function returned without having settled it."""
+
+        def step(tx: Tx) -> None:
+            if self._claimed.is_trial:
+                undo_trial(tx, self._job.queue)
+
+        self._finish("done", None, None, step, ())
 
     def retry(
         self, error: str, fn: Change | None = None, *args: Any, after: timedelta | None = None
@@ -180,9 +197,9 @@ class JobRun:
     def hold(self, reason: str, note: str, fn: Change | None = None, *args: Any) -> None:
         """Hold the job's queue, and give the job back to it: what failed is not this job's fault.
 
-        From time to time one job of the queue is tried, and a success releases the queue; so does
-        an operator. Its jobs then have all their attempts and time. ``reason`` is a key of
-        ``REASONS``, ``note`` is shown with it.
+        From time to time one job of the queue is tried, and one that calls ``done`` or whose
+        message was sent releases the queue; so does an operator. Its jobs then have all their
+        attempts and time. ``reason`` is a key of ``REASONS``, ``note`` is shown with it.
         """
 
         def step(tx: Tx) -> None:
@@ -250,7 +267,11 @@ class JobRun:
             return step
 
         def succeeded(tx: Tx) -> None:
-            failures.end(tx, queue)
+            if not isinstance(begun, AlreadySent):
+                failures.end(tx, queue)
+                self._succeed(tx)
+            elif self._claimed.is_trial:
+                try_another(tx, queue, reached=True)
             if sent is not None:
                 sent(tx)
 
@@ -278,7 +299,7 @@ class JobRun:
                 error = without_addresses(str(lost))
                 self.unknown(error, counted(unknown, error, self._job.on_unknown))
             else:
-                self.done(succeeded)
+                self._finish("done", None, None, succeeded, ())
 
     def _put_aside(self, refused: Refused, error: str, fn: Change | None) -> None:
         """Give back a job that was tried and whose message was refused, behind others: what a
@@ -385,13 +406,15 @@ class JobRun:
     ) -> None:
         def step(tx: Tx) -> None:
             self._settle(tx, state, error, None if fn is not None else hook)
-            if self._claimed.is_trial and state == "done":
-                end_by_success(tx, self._job.queue)
             if fn is not None:
                 fn(tx, *args)
 
         self._commit(step)
         self.is_settled = True
+
+    def _succeed(self, tx: Tx) -> None:
+        if self._claimed.is_trial:
+            end_by_success(tx, self._job.queue)
 
     def _settle(self, tx: Tx, state: str, error: str | None, hook: Change | None) -> None:
         statements.finish(tx, self._fence, state, error)
