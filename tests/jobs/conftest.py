@@ -129,7 +129,8 @@ def mailing(
         )
 
     def make(failures_before_hold: int = 10, **options: Any) -> JobsOnlySite:
-        job = Job("test.mail", send, queue="mail", retries=RetryPolicy(attempts=2), **options)
+        options.setdefault("retries", RetryPolicy(attempts=2))
+        job = Job("test.mail", send, queue="mail", **options)
         site: Any = make_site(job)
         limit = {"mail_failures_before_hold": failures_before_hold}
         site.config = Config.for_tests(site.run_folder, **limit)

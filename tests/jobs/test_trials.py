@@ -11,6 +11,7 @@ import pytest
 
 from changemaker_core.config import Config
 from changemaker_core.jobs import Executor, Job, hold_queue, holds
+from changemaker_core.jobs.declarations import RetryPolicy
 from changemaker_core.jobs.held_queues.counter_file import CounterFile
 from changemaker_core.jobs.held_queues.guard import read_heartbeat
 from changemaker_core.jobs.held_queues.trials import FIRST, LONGEST, hold_until_success
@@ -134,15 +135,16 @@ def test_nothing_is_tried_where_somebody_must_look(
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "state"),
+    ("behaviour", "attempts", "state"),
     [
-        (Behaviour("message", reply="550 5.7.26 not authenticated"), "dead"),
-        (Behaviour("rcpt", reply="550 go away"), "dead"),
-        (Behaviour("rcpt", reply="554 5.7.1 relay access denied"), "queued"),
-        (Behaviour("mail", reply="451 4.3.0 later"), "queued"),
-        (Behaviour("message", drop=True), "unknown"),
+        (Behaviour("message", reply="550 5.7.26 not authenticated"), 2, "dead"),
+        (Behaviour("rcpt", reply="550 go away"), 2, "dead"),
+        (Behaviour("rcpt", reply="554 5.7.1 relay access denied"), 2, "queued"),
+        (Behaviour("mail", reply="451 4.3.0 later"), 2, "queued"),
+        (Behaviour("rcpt", reply="450 later"), 1, "dead"),
+        (Behaviour("message", drop=True), 2, "unknown"),
     ],
-    ids=["content", "recipients", "relay", "later", "no reply"],
+    ids=["content", "recipients", "relay", "later", "last attempt", "no reply"],
 )
 def test_many_failures_in_a_row_hold_the_queue(
     mailing: Fixture,
@@ -151,9 +153,10 @@ def test_many_failures_in_a_row_hold_the_queue(
     clock: Clock,
     smtp_server: SmtpServer,
     behaviour: Behaviour,
+    attempts: int,
     state: str,
 ) -> None:
-    site = mailing(failures_before_hold=3)
+    site = mailing(failures_before_hold=3, retries=RetryPolicy(attempts=attempts))
     for number in range(8):
         put(site, "test.mail", to=f"mp{number}@example.org")
         clock.forward(seconds=1)

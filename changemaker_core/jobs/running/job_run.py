@@ -146,7 +146,7 @@ class JobRun:
             if fn is not None:
                 fn(tx, *args)
 
-        self._finish("done", None, None, step, ())
+        self._finish("done", None, None, step)
 
     def returned(self) -> None:
         """Settle as done a job whose function returned without having settled it."""
@@ -155,7 +155,7 @@ class JobRun:
             if self._claimed.is_trial:
                 undo_trial(tx, self._job.queue)
 
-        self._finish("done", None, None, step, ())
+        self._finish("done", None, None, step)
 
     def retry(
         self, error: str, fn: Change | None = None, *args: Any, after: timedelta | None = None
@@ -169,18 +169,31 @@ class JobRun:
         """
         if after is not None and after < timedelta(0):
             raise ValueError(f"after={after!r} is in the past; use timedelta(0) for at once")
+        self._retry(error, fn, args, after)
+
+    def _retry(
+        self,
+        error: str,
+        fn: Change | None,
+        args: tuple[Any, ...] = (),
+        after: timedelta | None = None,
+        always: Change | None = None,
+    ) -> None:
+        """Do what ``retry`` does. ``always`` is called in any case."""
 
         def step(tx: Tx) -> None:
             exhausted = is_exhausted(self._job.retries, self._claimed, tx.now)
             if exhausted or self.is_cancelled:
                 state = "cancelled" if self.is_cancelled else "dead"
                 self._settle(tx, state, error, self._job.on_dead)
-                return
-            left = self._job.retries.deadline - (tx.now - self._claimed.wanted_at)
-            wait = delay(self._job.retries, self.attempt) if after is None else min(after, left)
-            statements.requeue(tx, self._fence, tx.now + wait, error)
-            if fn is not None:
-                fn(tx, *args)
+            else:
+                left = self._job.retries.deadline - (tx.now - self._claimed.wanted_at)
+                wait = delay(self._job.retries, self.attempt) if after is None else min(after, left)
+                statements.requeue(tx, self._fence, tx.now + wait, error)
+                if fn is not None:
+                    fn(tx, *args)
+            if always is not None:
+                always(tx)
 
         self._commit(step)
         self.is_settled = True
@@ -253,18 +266,9 @@ class JobRun:
             nonlocal begun
             begun = None if sending is None else sending(tx)
 
-        def counted(
-            change: Callable[[Tx, str], object] | None, error: str, hook: Change | None = None
-        ) -> Change:
-            def step(tx: Tx) -> None:
-                if change is not None:
-                    change(tx, error)
-                elif hook is not None:
-                    hook(tx, **self.payload)
-                most = self.site.config.mail_failures_before_hold
-                failures.add(tx, queue, message.to.envelope, most=most, note=error)
-
-            return step
+        def count(tx: Tx) -> None:
+            most = self.site.config.mail_failures_before_hold
+            failures.add(tx, queue, message.to.envelope, most=most, note=error)
 
         def succeeded(tx: Tx) -> None:
             if not isinstance(begun, AlreadySent):
@@ -292,14 +296,16 @@ class JobRun:
                 elif self._claimed.is_trial and not self.is_cancelled:
                     self._put_aside(refused, error, with_error(retried, error))
                 elif refused.temporary:
-                    self.retry(error, counted(retried, error))
+                    self._retry(error, with_error(retried, error), always=count)
                 else:
-                    self.dead(error, counted(failed, error, self._job.on_dead))
+                    change = with_error(failed, error)
+                    self._finish("dead", error, self._job.on_dead, change, always=count)
             except DeliveryUnknown as lost:
                 error = without_addresses(str(lost))
-                self.unknown(error, counted(unknown, error, self._job.on_unknown))
+                change = with_error(unknown, error)
+                self._finish("unknown", error, self._job.on_unknown, change, always=count)
             else:
-                self._finish("done", None, None, succeeded, ())
+                self._finish("done", None, None, succeeded)
 
     def _put_aside(self, refused: Refused, error: str, fn: Change | None) -> None:
         """Give back a job that was tried and whose message was refused, behind others: what a
@@ -384,7 +390,7 @@ class JobRun:
 
     def cancelled(self) -> None:
         """Settle the job as cancelled; its ``on_dead`` is called."""
-        self._finish("cancelled", "cancelled", self._job.on_dead, None, ())
+        self._finish("cancelled", "cancelled", self._job.on_dead, None)
 
     def release(self) -> None:
         """Give the job back, as if it had never been claimed. For runs that were asked to stop."""
@@ -402,12 +408,17 @@ class JobRun:
         error: str | None,
         hook: Change | None,
         fn: Change | None,
-        args: tuple[Any, ...],
+        args: tuple[Any, ...] = (),
+        always: Change | None = None,
     ) -> None:
+        """Settle the job, and call ``fn``, or ``hook`` where there is none; then ``always``."""
+
         def step(tx: Tx) -> None:
             self._settle(tx, state, error, None if fn is not None else hook)
             if fn is not None:
                 fn(tx, *args)
+            if always is not None:
+                always(tx)
 
         self._commit(step)
         self.is_settled = True
