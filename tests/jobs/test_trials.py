@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from changemaker_core.config import Config
+from changemaker_core.db import DatabaseUnavailable
 from changemaker_core.jobs import Executor, Job, hold_queue, holds
 from changemaker_core.jobs.declarations import RetryPolicy
 from changemaker_core.jobs.held_queues.counter_file import CounterFile
@@ -93,6 +94,32 @@ def test_a_server_that_is_away_ends_no_letter(
     Executor(site).run_due()
     assert reasons(site) == []
     assert len(smtp_server.received) == 1
+
+
+@pytest.mark.parametrize("error", [ConnectionError(), DatabaseUnavailable("gone")])
+@pytest.mark.parametrize("after", [None, DAY])
+def test_a_trial_after_a_long_outage_does_not_end_a_job(
+    make_site: Fixture,
+    put: Fixture,
+    rows: Fixture,
+    clock: Clock,
+    error: Exception,
+    after: timedelta | None,
+) -> None:
+    def work(run: JobRun) -> None:
+        if after is not None:
+            run.retry("busy", after=after)
+        else:
+            raise error
+
+    site = make_site(Job("test.work", work, retries=RetryPolicy(deadline=DAY)))
+    put(site, "test.work")
+    site.db.sync.write(hold_until_success, "default", "unreachable", "no route")
+    clock.forward(days=3)
+    assert Executor(site).run_due() == 1
+    (row,) = rows(site)
+    assert row.state == "queued"
+    assert clock() < row.due_at <= clock() + DAY
 
 
 def test_one_process_of_several_tries_a_job(

@@ -163,7 +163,8 @@ class JobRun:
         """Queue the job again: it has certainly failed, and may succeed later.
 
         ``after`` is the time until then, such as a server's ``Retry-After``, but no later than the
-        deadline of the retry policy; without it the policy decides. Where the policy is exhausted
+        deadline of the retry policy, which does not end a job that is tried while its queue is
+        held; without it the policy decides. Where the policy is exhausted
         the job is dead, and its ``on_dead`` is called instead of ``fn``; a job that was cancelled
         is not tried again either.
         """
@@ -187,7 +188,8 @@ class JobRun:
                 state = "cancelled" if self.is_cancelled else "dead"
                 self._settle(tx, state, error, self._job.on_dead)
             else:
-                left = self._job.retries.deadline - (tx.now - self._claimed.wanted_at)
+                age = timedelta(0) if self._claimed.is_trial else tx.now - self._claimed.wanted_at
+                left = self._job.retries.deadline - age
                 wait = delay(self._job.retries, self.attempt) if after is None else min(after, left)
                 statements.requeue(tx, self._fence, tx.now + wait, error)
                 if fn is not None:
@@ -382,7 +384,7 @@ class JobRun:
         def step(tx: Tx) -> None:
             statements.give_back(tx, self._fence, error, tx.now + UNAVAILABLE)
 
-        if self.site.clock() - self._claimed.wanted_at >= self._job.retries.deadline:
+        if is_overdue(self._job.retries, self._claimed, self.site.clock()):
             self.retry(error)
             return
         self._commit(step)
@@ -457,4 +459,10 @@ def delay(retries: RetryPolicy, attempt: int) -> timedelta:
 def is_exhausted(retries: RetryPolicy, job: ClaimedJob, now: datetime) -> bool:
     """Return whether no attempt is left after this one."""
     often = retries.attempts is not None and job.attempts >= retries.attempts
-    return often or now - job.wanted_at >= retries.deadline
+    return often or is_overdue(retries, job, now)
+
+
+def is_overdue(retries: RetryPolicy, job: ClaimedJob, now: datetime) -> bool:
+    """Return whether the deadline is over. It does not count for a job that is tried while its
+    queue is held: it may have waited for days for that."""
+    return not job.is_trial and now - job.wanted_at >= retries.deadline
