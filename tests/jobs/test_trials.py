@@ -122,6 +122,22 @@ def test_a_trial_after_a_long_outage_does_not_end_a_job(
     assert clock() < row.due_at <= clock() + DAY
 
 
+@pytest.mark.parametrize(("minutes", "is_new"), [(59, False), (60, True)])
+def test_only_a_long_hold_starts_the_deadline_anew(
+    mailing: Fixture, put: Fixture, rows: Fixture, clock: Clock, minutes: int, is_new: bool
+) -> None:
+    site = mailing()
+    wanted = clock()
+    put(site, "test.mail", to="mp@example.org")
+    put(site, "test.mail", to="other@example.org", due_at=wanted + timedelta(minutes=30))
+    clock.forward(days=2)
+    site.db.sync.write(hold_until_success, "mail", "unreachable", "no route")
+    clock.forward(minutes=minutes)
+    Executor(site, batch=1).run_due()
+    assert reasons(site) == []
+    assert (rows(site)[1].wanted_at > wanted + DAY) is is_new
+
+
 def test_one_process_of_several_tries_a_job(
     mailing: Fixture, put: Fixture, clock: Clock, smtp_server: SmtpServer
 ) -> None:

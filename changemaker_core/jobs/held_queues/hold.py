@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -26,6 +26,8 @@ REASONS: Final = {
     "unreachable": Text("A server cannot be reached."),
     "failures": Text("Many different messages in a row could not be delivered."),
 }
+#: A hold that costs a job no time to speak of.
+BRIEF: Final = timedelta(hours=1)
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -99,16 +101,20 @@ def delete_hold(
 
     With ``tried_only``, a hold that only an operator ends is left; so is one for another
     reason than ``reasons``. The deadline of the jobs'
-    retries starts anew: they were not tried while the queue was held. ``Guard.release`` is what
-    operators' commands call.
+    retries starts anew, since they were not tried while the queue was held; not after a ``BRIEF``
+    hold with ``tried_only``, of which there may be one a day. ``Guard.release`` is what operators'
+    commands call.
     """
     held = CoreHold.queue == queue
     if tried_only:
         held &= CoreHold.retry_at.is_null(False)
     if reasons is not None:
         held &= CoreHold.reason.in_(reasons)
-    if not CoreHold.delete().where(held).execute():
+    hold = CoreHold.get_or_none(held)
+    if hold is None or not CoreHold.delete().where(held).execute():
         return False
+    if tried_only and tx.now - hold.since < BRIEF:
+        return True
     waiting = (CoreJob.queue == queue) & (CoreJob.state == "queued") & (CoreJob.wanted_at < tx.now)
     CoreJob.update(wanted_at=tx.now).where(waiting).execute()
     return True

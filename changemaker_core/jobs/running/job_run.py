@@ -214,7 +214,8 @@ class JobRun:
 
         From time to time one job of the queue is tried, and one that calls ``done`` or whose
         message was sent releases the queue; so does an operator. Its jobs then have all their
-        attempts and time. ``reason`` is a key of ``REASONS``, ``note`` is shown with it.
+        attempts, and after an hour or more all their time. ``reason`` is a key of ``REASONS``,
+        ``note`` is shown with it.
         """
 
         def step(tx: Tx) -> None:
