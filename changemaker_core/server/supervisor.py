@@ -46,9 +46,10 @@ class Slot:
         self.child, self._started = child, now
 
     def next_delay(self, now: float) -> float:
-        """Return after how many seconds a child that has died is replaced."""
+        """Return after how many seconds a child that has died, or could not be started, is
+        replaced."""
         delay = FIRST_DELAY if now - self._started > STEADY else self._delay
-        self._delay = min(delay * 2, LONGEST_DELAY)
+        self._delay, self._started = min(delay * 2, LONGEST_DELAY), now
         return delay
 
 
@@ -158,13 +159,20 @@ class Supervisor:
         if status == EXIT_CONFIG and not self._has_working_twin(slot):
             self._fail()
             return
-        delay = slot.next_delay(_now())
-        self._warn(f"The {slot.name} ended {_cause(status)}; restarting it in {delay:g} s.")
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), delay)
-            return
-        if slot.child is child:
-            new = await self._start_child(slot)
+        problem = f"ended {_cause(status)}"
+        while slot.child is child:
+            delay = slot.next_delay(_now())
+            self._warn(f"The {slot.name} {problem}; restarting it in {delay:g} s.")
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay)
+                return
+            if slot.child is not child:
+                return
+            try:
+                new = await self._start_child(slot)
+            except OSError as error:  # the machine has no memory or no process left for now
+                problem = f"could not be started ({error})"
+                continue
             if slot.child is child:
                 self._put(slot, new)
             else:  # a rolling restart has replaced it meanwhile
@@ -181,7 +189,14 @@ class Supervisor:
             for slot in self._slots:
                 if self._stopping.is_set():
                     return
-                new = await self._start_child(slot)
+                try:
+                    new = await self._start_child(slot)
+                except OSError as error:
+                    self._warn(
+                        f"The new {slot.name} could not be started ({error}); "
+                        "the old ones continue."
+                    )
+                    return
                 if not await self._becomes_ready(new):
                     self._children.discard(new)
                     self._warn(f"The new {slot.name} could not start; the old ones continue.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import signal
 import socket
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -315,3 +316,67 @@ async def test_the_operator_is_told_of_a_long_stop(
         )
         assert await asyncio.wait_for(supervised.run(), 60) == 0
     assert messages == [message, "Stopped."]
+
+
+class CannotFork(ProcessSpec):
+    """A process that works until it is told to end, or ends at once; the machine has no room for
+    the second and third one."""
+
+    starts: ClassVar[list[float]] = []
+
+    def command(self, *, ready: int, alive: int) -> list[str]:
+        self.starts.append(time.monotonic())
+        if len(self.starts) in (2, 3):
+            raise BlockingIOError(errno.EAGAIN, "no room")
+        if len(self.starts) > 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        end = "" if self.site == "ends" else "time.sleep(60)"
+        lines = ["import os, time", f"os.write({ready}, b'+')", end]
+        return [sys.executable, "-I", "-S", "-c", "\n".join(lines)]
+
+
+async def test_a_process_that_cannot_be_started_is_started_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(supervisor, "FIRST_DELAY", 0.01)
+    monkeypatch.setattr(CannotFork, "starts", [])
+    messages: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        supervised = supervisor.Supervisor(
+            [CannotFork(kind="web", site="ends")],
+            listening=listening,
+            announce=lambda: None,
+            warn=messages.append,
+        )
+        assert await asyncio.wait_for(supervised.run(), 60) == 0
+    name = "The web process 1"
+    no_room = "could not be started ([Errno 11] no room)"
+    assert messages == [
+        f"{name} ended with status 0; restarting it in 0.01 s.",
+        f"{name} {no_room}; restarting it in 0.02 s.",
+        f"{name} {no_room}; restarting it in 0.04 s.",
+        "Stopped.",
+    ]
+
+
+async def test_a_reload_without_room_for_a_process_leaves_the_old_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(CannotFork, "starts", [])
+    messages: list[str] = []
+
+    def warn(message: str) -> None:
+        messages.append(message)
+        if "no room" in message:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        supervised = supervisor.Supervisor(
+            [CannotFork(kind="web", site="")],
+            listening=listening,
+            announce=lambda: os.kill(os.getpid(), signal.SIGHUP),
+            warn=warn,
+        )
+        assert await asyncio.wait_for(supervised.run(), 60) == 0
+    no_room = "could not be started ([Errno 11] no room)"
+    assert messages == [f"The new web process 1 {no_room}; the old ones continue.", "Stopped."]
