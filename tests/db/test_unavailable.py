@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import peewee
@@ -257,10 +258,40 @@ def test_a_database_that_cannot_store_all_names_is_refused(postgres_cluster, enc
 def test_a_migration_that_goes_on_elsewhere_is_named(postgresql_url, monkeypatch):
     monkeypatch.setattr(postgresql_engine, "EXCLUSIVE_SECONDS", 0.3)
     database = Database.open(postgresql_url)
-    with contextlib.closing(psycopg2.connect(postgresql_url, application_name="night")) as other:
-        lock_number = postgresql_engine.MIGRATION_LOCK
-        other.cursor().execute("SELECT pg_advisory_lock(%s)", (lock_number,))
+    connections = [
+        psycopg2.connect(postgresql_url, dbname="postgres", application_name="of another site"),
+        psycopg2.connect(postgresql_url, application_name="night"),
+    ]
+    with contextlib.ExitStack() as stack:
+        for other in connections:
+            stack.enter_context(contextlib.closing(other))
+            lock = "SELECT pg_advisory_lock(%s)", (postgresql_engine.MIGRATION_LOCK,)
+            other.cursor().execute(*lock)
         with pytest.raises(DatabaseUnavailable, match=r"process \d+ \(night, from .*is migrating"):
             migrations.apply(database, [migrations.CORE])
     assert migrations.apply(database, [migrations.CORE])
+    database.close()
+
+
+@pytest.mark.postgresql
+def test_a_migration_whose_connection_is_lost_while_it_waits_says_so(postgresql_url):
+    database = Database.open(postgresql_url)
+    end_waiting = """
+SELECT pg_terminate_backend(pid) FROM pg_locks
+WHERE locktype = 'advisory' AND objid = %s AND NOT granted
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+    lock_number = (postgresql_engine.MIGRATION_LOCK,)
+    with (
+        ThreadPoolExecutor(1) as thread,
+        contextlib.closing(psycopg2.connect(postgresql_url)) as other,
+        other.cursor() as cursor,
+    ):
+        cursor.execute("SELECT pg_advisory_lock(%s)", lock_number)
+        applied = thread.submit(migrations.apply, database, [migrations.CORE])
+        while True:
+            cursor.execute(end_waiting, lock_number)
+            if cursor.fetchone() or applied.done():
+                break
+        with pytest.raises(DatabaseUnavailable, match="terminating connection"):
+            applied.result(30)
     database.close()

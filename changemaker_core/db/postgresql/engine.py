@@ -18,7 +18,7 @@ from changemaker_core.db.errors import DatabaseRefused, DatabaseUnavailable
 from changemaker_core.db.postgresql.addresses import connect_seconds, session_options
 from changemaker_core.db.postgresql.async_reads import AsyncReads
 from changemaker_core.db.postgresql.connections import ThreadConnections
-from changemaker_core.db.postgresql.errors import message_of
+from changemaker_core.db.postgresql.errors import as_unavailable, message_of, sqlstate
 from changemaker_core.db.postgresql.listener import CHANNEL, Listener
 from changemaker_core.db.postgresql.notifications import Note
 from changemaker_core.db.postgresql.replicas import Replicas
@@ -40,10 +40,13 @@ if TYPE_CHECKING:
 ROWS_A_TURN = 200
 #: "cm migrate", as the number of an advisory lock.
 MIGRATION_LOCK = 0x636D_6D69
+#: SQLSTATE lock_not_available.
+_LOCK_TIMEOUT = "55P03"
 _HOLDER = """
 SELECT pid, coalesce(nullif(application_name, ''), 'unknown'), coalesce(host(client_addr), 'here')
 FROM pg_locks JOIN pg_stat_activity USING (pid)
-WHERE locktype = 'advisory' AND objid = %s AND granted"""
+WHERE locktype = 'advisory' AND objid = %s AND granted
+  AND pg_locks.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
 
 class PostgresqlEngine:
@@ -286,6 +289,9 @@ def take_migration_lock(database: Postgresql) -> None:
     try:
         database.execute_sql("SELECT pg_advisory_lock(%s)", (MIGRATION_LOCK,))
     except peewee.OperationalError as error:
+        if sqlstate(error) != _LOCK_TIMEOUT:
+            is_lost = bool(database.connection().closed)
+            raise as_unavailable(error, is_lost, writes=True) from error.__cause__
         found = database.execute_sql(_HOLDER, (MIGRATION_LOCK,)).fetchone()
         holder = "PostgreSQL's process {} ({}, from {})".format(*found) if found else "Another one"
         raise DatabaseUnavailable(

@@ -25,7 +25,7 @@ def as_unavailable(error: BaseException, is_lost: bool, *, writes: bool) -> Base
     """
     if not isinstance(error, _OF_SERVER):
         return error
-    state = _sqlstate(error) or ""
+    state = sqlstate(error) or ""
     cannot = state in _UNAVAILABLE or state.startswith(_RESOURCES)
     if not (is_lost or cannot or (writes and state == _READ_ONLY)):
         return error
@@ -41,7 +41,7 @@ def message_of(error: BaseException) -> str:
     return str(error).strip()
 
 
-def _sqlstate(error: BaseException) -> str | None:
+def sqlstate(error: BaseException) -> str | None:
     """Return PostgreSQL's code; peewee has the driver's error as cause or context of its own."""
     for each in (error, error.__cause__, error.__context__, getattr(error, "orig", None)):
         if isinstance(each, psycopg2.Error):
