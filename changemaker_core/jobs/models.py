@@ -89,7 +89,8 @@ class CoreHold(Model):
     reason = peewee.TextField()
     note = peewee.TextField(default="")
     retry_at = UtcField(null=True)
-    trials = peewee.IntegerField(default=0)
+    # The default in the database is for processes of the version before: they run until the reload.
+    trials = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
 
     class Meta:
         table_name = "core_hold"

@@ -24,9 +24,11 @@ class Failure(Model):
 
 def up(migrator: SchemaMigrator, db: peewee.Database) -> None:
     """Add the columns and the table. A queue that is held stays so until it is released."""
+    # Processes of the version before, which run until the reload, hold queues without ``trials``.
+    trials = peewee.IntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
     migrator.migrate(
         migrator.add_column("core_hold", "retry_at", UtcField(null=True)),
-        migrator.add_column("core_hold", "trials", peewee.IntegerField(default=0)),
+        migrator.add_column("core_hold", "trials", trials),
     )
     db.create_tables([Failure])
 

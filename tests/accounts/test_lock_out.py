@@ -272,3 +272,10 @@ def test_places_are_given_back_whatever_happens():
     with pytest.raises(ZeroDivisionError), queue.place("network 0", is_known=False):
         _ = 1 / 0
     assert not queue._taken
+
+
+async def test_a_process_of_the_version_before_records_delays_until_the_reload(app):
+    insert = (
+        "INSERT INTO accounts_login_delay (key, failures, not_before) VALUES ('a', 1, '2026-11-29')"
+    )
+    await app.site.db.write(lambda tx: tx.database.execute_sql(insert))

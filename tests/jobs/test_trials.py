@@ -379,3 +379,12 @@ def test_a_server_that_does_not_come_to_the_recipient_is_tried_less_and_less(
         (hold,) = site.db.sync.all(holds())
         assert (hold.reason, hold.retry_at) == ("refused", clock() + FIRST * factor)
     assert states(rows, site) == {("queued", 0)}
+
+
+def test_a_process_of_the_version_before_holds_queues_until_the_reload(mailing: Fixture) -> None:
+    insert = (
+        "INSERT INTO core_hold (queue, since, reason, note) VALUES ('mail', '2026-11-29', '', '')"
+    )
+    site = mailing()
+    site.db.sync.write(lambda tx: tx.database.execute_sql(insert))
+    assert site.db.sync.all(holds())[0].retry_at is None

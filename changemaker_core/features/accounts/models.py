@@ -85,7 +85,8 @@ class LoginDelay(Model):
     """
 
     key = peewee.CharField(max_length=64, primary_key=True)
-    account = peewee.CharField(max_length=64, index=True)
+    # The default is for processes of the version before, which run until the reload.
+    account = peewee.CharField(max_length=64, index=True, constraints=[peewee.SQL("DEFAULT ''")])
     failures = peewee.IntegerField()
     not_before = UtcField()
 
