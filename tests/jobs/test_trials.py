@@ -16,6 +16,7 @@ from changemaker_core.jobs.declarations import RetryPolicy
 from changemaker_core.jobs.held_queues.counter_file import CounterFile
 from changemaker_core.jobs.held_queues.guard import read_heartbeat
 from changemaker_core.jobs.held_queues.trials import FIRST, LONGEST, hold_until_success
+from changemaker_core.jobs.models import CoreFailure
 from changemaker_core.mail import Address, AlreadySent, Message, SmtpTransport
 from changemaker_core.testing.smtp import Behaviour
 
@@ -235,6 +236,17 @@ def test_one_dead_mailbox_holds_nothing_and_a_success_begins_anew(
     put(sites[0], "test.mail", to=gone[2])
     Executor(sites[0]).run_due()
     assert reasons(sites[0]) == ["failures"]
+
+
+def test_addresses_are_not_kept_but_as_keyed_hashes(
+    mailing: Fixture, put: Fixture, smtp_server: SmtpServer
+) -> None:
+    site, to = mailing(), "mp@example.org"
+    smtp_server.always(NO_SUCH_USER)
+    put(site, "test.mail", to=to)
+    Executor(site).run_due()
+    (failure,) = site.db.sync.read(lambda: list(CoreFailure.select()))
+    assert failure.item == site.db.hash_who("core.failure", to)
 
 
 def test_a_limit_of_0_holds_nothing(

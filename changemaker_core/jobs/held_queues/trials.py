@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from datetime import timedelta
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Final
 
 from changemaker_core.jobs.held_queues.hold import delete_hold
@@ -92,7 +91,7 @@ class Failures:
         """Count the failure of ``item``, each once, and hold the queue at ``most``; 0 is never."""
         tx.after_commit(lambda: self._none_seen.discard(queue))
         # An item may be a person's address, which is nothing to keep.
-        digest = blake2b(item.encode(), digest_size=16).hexdigest()
+        digest = tx.db.hash_who("core.failure", item)
         CoreFailure.insert(queue=queue, item=digest, at=tx.now).on_conflict_ignore().execute()
         failed = CoreFailure.select().where(CoreFailure.queue == queue).count()
         if 0 < most <= failed:
