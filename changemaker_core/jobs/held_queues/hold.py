@@ -24,7 +24,7 @@ REASONS: Final = {
     "restore": Text("The database was restored: jobs waiting here may already have run."),
     "refused": Text("A server refuses this site: check the configuration."),
     "unreachable": Text("A server cannot be reached."),
-    "failures": Text("Many different messages in a row could not be delivered."),
+    "failures": Text("Many recipients in a row could not be reached."),
 }
 #: A hold that costs a job no time to speak of.
 BRIEF: Final = timedelta(hours=1)
