@@ -16,7 +16,7 @@ import pytest
 
 from changemaker_core.db import utcnow
 from changemaker_core.jobs import ChildFailed, Executor, Job, JobStopped, RunnerThread
-from changemaker_core.jobs.running.child import Children
+from changemaker_core.jobs.running.child import LOOK, Children
 from tests.bench.processes import wait_until
 
 if TYPE_CHECKING:
@@ -103,6 +103,22 @@ def test_the_time_is_limited_with_all_that_it_started(tmp_path: Path) -> None:
     with pytest.raises(ChildFailed, match=r"took longer than 1 s"):
         run("sh", "-c", "sleep 600 & echo $! > pid; wait", seconds=1, cwd=tmp_path)
     wait_until(lambda: not is_alive(int((tmp_path / "pid").read_text())))
+
+
+def test_a_program_that_has_closed_its_output_is_seldom_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pauses: list[float] = []
+    sleep = time.sleep
+
+    def recorded(seconds: float) -> None:
+        pauses.append(seconds)
+        sleep(seconds)
+
+    monkeypatch.setattr(time, "sleep", recorded)
+    run("sh", "-c", "exec >&- 2>&-; sleep 0.5")
+    assert LOOK in pauses
+    assert len(pauses) < 100
 
 
 def test_what_a_program_leaves_behind_is_killed(tmp_path: Path) -> None:

@@ -117,9 +117,11 @@ class _Child:
             for line in self._lines(end):
                 if on_line is not None:
                     on_line(line.decode(errors="replace"))
+            pause = LOOK_AT_END  # doubled, as it may run for hours after it has closed its output
             while not self._has_ended():
                 self._check(end)
-                time.sleep(LOOK_AT_END)
+                time.sleep(pause)
+                pause = min(pause * 2, LOOK)
         finally:
             self._kill()  # also what a program that has ended left behind
             status = self._process.wait()
