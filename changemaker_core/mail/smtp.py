@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import math
 import smtplib
 import ssl
 import threading
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Final
 
 from changemaker_core.mail.errors import DeliveryUnknown, Refused
 from changemaker_core.mail.replies import refusal
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from changemaker_core.mail.message import Address, Message
 
 
+#: For so long after a connection was opened, a server that closes another one is there.
+REACHED_SECONDS: Final = 60.0
 _CHALLENGE = 334
 #: Accepted, or authenticated already, as smtplib has it.
 _AUTHENTICATED = (235, 503)
@@ -47,6 +51,7 @@ class SmtpTransport:
         self._tls = tls
         self._idle: list[SmtpConnection] = []
         self._lock = threading.Lock()
+        self._connected_at = -math.inf
 
     @contextlib.contextmanager
     def session(self) -> Iterator[SmtpSession]:
@@ -98,7 +103,8 @@ class SmtpTransport:
 
     def connect(self) -> SmtpConnection:
         """Open a connection. Raises a temporary ``Refused`` whatever the cause; it is ``of_site``
-        where the server does not want this site or cannot be reached."""
+        where the server does not want this site or cannot be reached. One that closes this
+        connection, and has just taken another one, can be reached: it may not want as many."""
         try:
             smtp = self._connect()
             try:
@@ -108,6 +114,7 @@ class SmtpTransport:
             except BaseException:
                 smtp.close()
                 raise
+            self._connected_at = time.monotonic()
             return SmtpConnection(smtp, self.options)
         except smtplib.SMTPResponseException as error:
             raise refusal(error.smtp_code, as_text(error.smtp_error), "connect") from error
@@ -115,7 +122,9 @@ class SmtpTransport:
             raise Refused(0, f"{self._name}: {error}", temporary=True, of_site=True) from error
         except OSError as error:  # includes smtplib's own exceptions and TLS failures
             text = f"{self._name}: {error or type(error).__name__}"
-            raise Refused(0, text, temporary=True, is_unreachable=True) from error
+            is_recent = time.monotonic() - self._connected_at < REACHED_SECONDS
+            is_unreachable = not (is_recent and _was_closed(error))
+            raise Refused(0, text, temporary=True, is_unreachable=is_unreachable) from error
 
     @property
     def _name(self) -> str:
@@ -155,6 +164,12 @@ class SmtpTransport:
         if self._tls is None:
             self._tls = ssl.create_default_context()
         return self._tls
+
+
+def _was_closed(error: OSError) -> bool:
+    """Return whether the server closed the connection: it was there, and did not hang."""
+    closed = (ConnectionResetError, smtplib.SMTPServerDisconnected, ssl.SSLEOFError)
+    return isinstance(error, closed) and not isinstance(error.__context__, TimeoutError)
 
 
 def _login_utf8(smtp: smtplib.SMTP, user: str, password: str) -> None:

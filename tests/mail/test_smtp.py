@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import threading
@@ -11,7 +12,7 @@ import pytest
 
 from changemaker_core.config import Secret
 from changemaker_core.config.smtp_url import SmtpUrl
-from changemaker_core.mail import Address, DeliveryUnknown, Refused, SmtpTransport
+from changemaker_core.mail import Address, DeliveryUnknown, Refused, SmtpTransport, smtp
 from changemaker_core.mail.smtp_connection import SmtpOptions
 from changemaker_core.testing.smtp import Behaviour, SmtpServer
 from tests.bench.certificate import make_certificate
@@ -426,3 +427,37 @@ def test_is_local() -> None:
     assert SmtpUrl.parse("smtp://u:p@localhost").is_local
     assert not SmtpUrl.parse("smtp://u:p@192.0.2.1").is_local
     assert not SmtpUrl.parse("smtp://u:p@mail.example.org").is_local
+
+
+def test_a_server_that_closes_a_connection_too_many_can_be_reached(
+    site_address: Address, message: Callable[..., Message], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where none succeeds any more it is away, as it is where nothing listens or nothing comes."""
+    with SmtpServer() as server:
+        transport = SmtpTransport(SmtpUrl.parse(server.url), site_address, options=SHORT_TIMEOUTS)
+        send(transport, message())
+        transport.close()
+
+    def refused() -> Refused:
+        with pytest.raises(Refused) as error:
+            send(transport, message())
+        assert error.value.temporary
+        assert error.value.of_site is error.value.is_unreachable
+        return error.value
+
+    assert refused().is_unreachable
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        transport.server = SmtpUrl.parse(f"smtp://127.0.0.1:{listening.getsockname()[1]}")
+        assert refused().is_unreachable  # it hangs
+        listening.accept()[0].close()
+
+        def close_all() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    listening.accept()[0].close()
+
+        threading.Thread(target=close_all, daemon=True).start()
+        assert not refused().is_unreachable
+        monkeypatch.setattr(smtp, "REACHED_SECONDS", 0.0)
+        assert refused().is_unreachable
+        listening.shutdown(socket.SHUT_RDWR)
