@@ -167,6 +167,15 @@ def test_a_file_that_is_no_sites_is_left_as_it_is(tmp_path, make, error, says):
     assert path.read_bytes() == before
 
 
+def test_a_new_file_that_is_backed_up_already_is_a_sites(tmp_path):
+    path = tmp_path / "site.db"
+    with contextlib.closing(sqlite3.connect(path)) as backup:
+        backup.execute("CREATE TABLE _litestream_seq (id INTEGER PRIMARY KEY AUTOINCREMENT)")
+    database = Database.open(f"sqlite:///{path}")
+    assert migrations.apply(database, [migrations.CORE])
+    database.close()
+
+
 def _doctor(database, path):
     config = SimpleNamespace(database_url=f"sqlite:///{path}", site_dir=path.parent)
     return list(check_database(SimpleNamespace(db=database, config=config)))

@@ -40,10 +40,14 @@ def prepare_file(path: Path) -> None:
 
 
 def refuse_foreign(path: Path, tables: Collection[str]) -> None:
-    """Raise ``DatabaseRefused`` for a database whose tables are none of a site's."""
-    if not tables or any(name.startswith("core_") for name in tables):
+    """Raise ``DatabaseRefused`` for a database whose tables are none of a site's.
+
+    Those of SQLite itself and of programs that back the file up do not count.
+    """
+    others = sorted(name for name in tables if not name.startswith(("_", "sqlite_")))
+    if not others or any(name.startswith("core_") for name in others):
         return
-    names, more = sorted(tables)[:NAMED], len(tables) - NAMED
+    names, more = others[:NAMED], len(others) - NAMED
     shown = ", ".join(names) + (f" and {more} more" if more > 0 else "")
     raise DatabaseRefused(
         f"{path} is the database of another program: it has the tables {shown}, and none of a "
