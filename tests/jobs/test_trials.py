@@ -3,10 +3,13 @@ first success releases it."""
 
 from __future__ import annotations
 
+import contextlib
 import logging
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import psycopg2
 import pytest
 
 from changemaker_core.config import Config
@@ -400,3 +403,24 @@ def test_a_process_of_the_version_before_holds_queues_until_the_reload(mailing: 
     site = mailing()
     site.db.sync.write(lambda tx: tx.database.execute_sql(insert))
     assert site.db.sync.all(holds())[0].retry_at is None
+
+
+@pytest.mark.database("postgresql")
+def test_a_release_does_not_wait_for_jobs_that_others_have_locked(
+    mailing: Fixture, put: Fixture, rows: Fixture, clock: Clock, database_url: str
+) -> None:
+    """One who has locked a job, or promotes one in its lane, may wait for the release."""
+    site = mailing()
+    for number in range(3):
+        put(site, "test.mail", lane="test.lane" if number else None)
+    site.db.sync.write(hold_queue, "mail", "operator")
+    before = clock()
+    clock.forward(hours=2)
+    lock = "SELECT id FROM core_job WHERE lane_position IS NULL OR lane_position = 2 FOR UPDATE"
+    with contextlib.closing(psycopg2.connect(database_url)) as other, ThreadPoolExecutor(1) as one:
+        other.cursor().execute(lock)
+        released = one.submit(site.db.sync.write, site.jobs.guard.release, "mail")
+        wait([released], 10)
+        other.rollback()
+        assert released.result()
+    assert [row.wanted_at for row in rows(site)] == [before, clock(), before]

@@ -9,7 +9,9 @@ import msgspec
 import peewee
 
 from changemaker_core.db import Query, compiled
+from changemaker_core.db.fields import utc_text
 from changemaker_core.jobs.models import CoreHold, CoreJob
+from changemaker_core.jobs.statements import execute, is_postgresql
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
@@ -28,6 +30,11 @@ REASONS: Final = {
 }
 #: A hold that costs a job no time to speak of.
 BRIEF: Final = timedelta(hours=1)
+
+_RESTART = "UPDATE core_job SET wanted_at = ? WHERE id {chosen}"
+_WAITING = """
+SELECT id FROM core_job
+WHERE queue = ? AND state = 'queued' AND due_at IS NOT NULL AND wanted_at < ?"""
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -115,6 +122,10 @@ def delete_hold(
         return False
     if tried_only and tx.now - hold.since < BRIEF:
         return True
-    waiting = (CoreJob.queue == queue) & (CoreJob.state == "queued") & (CoreJob.wanted_at < tx.now)
-    CoreJob.update(wanted_at=tx.now).where(waiting).execute()
+    # NOTE(deadlocks): what somebody else has locked is left, and so are jobs behind others of their
+    # lane, whose time begins when they are promoted.
+    found = f"{_WAITING} FOR UPDATE SKIP LOCKED" if is_postgresql() else _WAITING
+    chosen = f"= ANY(ARRAY({found}))" if is_postgresql() else f"IN ({found})"
+    now = utc_text(tx.now)
+    execute(_RESTART.format(chosen=chosen), now, queue, now)
     return True
