@@ -207,7 +207,7 @@ async def test_connections_of_a_process_are_limited(make_config, probe):
 
 
 async def test_one_address_has_at_most_half_of_the_connections(make_config, probe, monkeypatch):
-    addresses = ["192.0.2.1"] * 4 + ["192.0.2.2"] + ["127.0.0.1"] * 2
+    addresses = ["192.0.2.1"] * 4 + ["192.0.2.2"] + ["127.0.0.1"] * 2 + ["192.0.2.1"]
     original = HttpProtocol.connection_made
 
     def connection_made(self, transport):
@@ -232,10 +232,20 @@ async def test_one_address_has_at_most_half_of_the_connections(make_config, prob
             writer.write(request())
             statuses.append(int((await asyncio.wait_for(reader.readline(), 10)).split()[1]))
             writers.append(writer)
-        for writer in writers:
+        for writer in (writers[0], writers[3]):  # one that was refused counts no more
             writer.close()
+        await asyncio.sleep(0.1)
+        reader, writer = await asyncio.open_connection(*address)
+        writer.write(request())
+        statuses.append(int((await asyncio.wait_for(reader.readline(), 10)).split()[1]))
+        visitors = sharing.turns_of(asyncio.get_running_loop()).visitors
+        assert dict(visitors._connections) == {"192.0.2.1": 3, "192.0.2.2": 1}
+        for each in (*writers, writer):
+            each.close()
+        await asyncio.sleep(0.1)
+        assert not visitors._connections
     app.site.close()
-    assert statuses == [200, 200, 200, 503, 200, 200, 200]
+    assert statuses == [200, 200, 200, 503, 200, 200, 200, 200]
 
 
 def test_clients_that_pipeline_share_a_part_of_each_turn():

@@ -10,7 +10,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from changemaker_core.http.response import ZERO_COPY
 from changemaker_core.server.uvicorn_bridge.closing import Lingering, ReaderWatch
 from changemaker_core.server.uvicorn_bridge.sendfile import is_possible
-from changemaker_core.server.uvicorn_bridge.sharing import MAX_REFUSED, is_one_too_many, turns_of
+from changemaker_core.server.uvicorn_bridge.sharing import MAX_REFUSED, turns_of
 
 if TYPE_CHECKING:
     import asyncio
@@ -88,6 +88,8 @@ class Connection(HttpToolsProtocol):
         #: The end of patience with the rest of a body that was refused.
         self._discard_timer: asyncio.TimerHandle | None = None
         self._lingering: Lingering | None = None
+        #: Whom the connection counts for, while it does.
+        self._visitor: str | None = None
 
     # The connection
 
@@ -96,7 +98,9 @@ class Connection(HttpToolsProtocol):
         self.flow = Flow(transport)
         self._reader_watch = ReaderWatch(transport, self.loop)
         self._extensions: dict[str, Any] = {ZERO_COPY: {}} if is_possible(transport) else {}
-        if is_one_too_many(self.config.app, self.client, self.connections):
+        app, visitors = self.config.app, self._turns.visitors
+        self._visitor = visitors.enter(app, self.client)
+        if visitors.are_too_many(app, self._visitor, len(self.connections)):
             self._refuse_connection()
             return
         self._start_head_timer()
@@ -105,13 +109,19 @@ class Connection(HttpToolsProtocol):
         """Say why, and close. It counts no longer: what is refused must not keep others out."""
         self._write_error(_TOO_MANY, "retry-after: 5\r\n")
         self.connections.discard(self)
+        self._leave()
         if len(self._turns.refused) < MAX_REFUSED:
             self._turns.refused.add(self)
             self._linger()
         else:
             self.transport.close()
 
+    def _leave(self) -> None:
+        visitor, self._visitor = self._visitor, None
+        self._turns.visitors.leave(visitor)
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self._leave()
         self._stop_head_timer()
         self._reader_watch.stop()
         self._turns.refused.discard(self)

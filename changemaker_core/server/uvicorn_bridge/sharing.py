@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
 
 #: Seconds that pipelined requests get in one turn of the loop, those of all connections together,
 #: and most connections that go on in it.
@@ -31,6 +31,7 @@ class Turns:
         self._is_scheduled = False
         #: Connections that were refused, and whose clients may still read why.
         self.refused: set[Any] = set()
+        self.visitors = Visitors()
 
     def add(self, take: Callable[[], None]) -> None:
         """Call ``take`` when it is its turn, after those that came before."""
@@ -60,18 +61,36 @@ def turns_of(loop: asyncio.AbstractEventLoop) -> Turns:
     return _by_loop.setdefault(loop, Turns(loop))
 
 
-def is_one_too_many(app: Any, client: Any, connections: Collection[Any]) -> bool:
-    """Return whether the process has too many connections, or the visitor at ``client`` has.
+class Visitors:
+    """Counts the connections of each visitor, as ``app.visitor_of(client)`` names them.
 
-    ``app.max_connections`` is the limit of the process. A visitor, as ``app.visitor_of(client)``
-    names them, has at most half, so that nobody uses up all of them.
+    ``app.max_connections`` is the limit of the process. A visitor has at most half, so that nobody
+    uses up all of them.
     """
-    most: int | None = getattr(app, "max_connections", None)
-    held = len(connections)
-    if most is None or held > most or 2 * held <= most:
-        return most is not None and held > most
-    visitor = app.visitor_of(client)
-    if visitor is None:
-        return False
-    own = [each for each in connections if app.visitor_of(each.client) == visitor]
-    return 2 * len(own) > most
+
+    def __init__(self) -> None:
+        self._connections: Counter[str] = Counter()
+
+    def enter(self, app: Any, client: Any) -> str | None:
+        """Count a connection, and return what to pass to ``leave`` once it does not count."""
+        if getattr(app, "max_connections", None) is None:
+            return None
+        visitor: str | None = app.visitor_of(client)
+        if visitor is not None:
+            self._connections[visitor] += 1
+        return visitor
+
+    def leave(self, visitor: str | None) -> None:
+        """Count a connection no longer."""
+        if visitor is not None:
+            self._connections[visitor] -= 1
+            if not self._connections[visitor]:
+                del self._connections[visitor]
+
+    def are_too_many(self, app: Any, visitor: str | None, held: int) -> bool:
+        """Return whether ``held`` connections are too many for the process, or the visitor has too
+        many."""
+        most: int | None = getattr(app, "max_connections", None)
+        if most is None:
+            return False
+        return held > most or (visitor is not None and 2 * self._connections[visitor] > most)
