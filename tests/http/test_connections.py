@@ -248,6 +248,25 @@ async def test_one_address_has_at_most_half_of_the_connections(make_config, prob
     assert statuses == [200, 200, 200, 503, 200, 200, 200, 200]
 
 
+async def test_a_chunked_body_of_empty_lines_is_parsed_in_few_steps(address, monkeypatch):
+    """And what follows it is not taken for too many requests at once."""
+    steps = []
+    original = HttpProtocol._parse
+
+    def parse(self, data):
+        steps.append(len(data))
+        original(self, data)
+
+    monkeypatch.setattr(HttpProtocol, "_parse", parse)
+    body = b"\r\n" * 30_000 + b"{}"
+    head = request("/api/things", *JSON, "Transfer-Encoding: chunked", method="POST")
+    pipelined = b"GET / HTTP/1.1\r\n\r\n" * 2 * MAX_AHEAD
+    data = head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) + pipelined
+    received = await answer_to(address, data + request("/api/things", "Connection: close"))
+    assert received.count(b"HTTP/1.1 ") == 2 * MAX_AHEAD + 2
+    assert len(steps) < len(body) / 100
+
+
 def test_clients_that_pipeline_share_a_part_of_each_turn():
     """Each goes on in its turn, and no turn is one of hundreds."""
 

@@ -24,6 +24,9 @@ HEAD_SECONDS = 30.0
 IN_A_ROW = 4
 #: Most requests of one connection that are parsed ahead of the one that is served.
 MAX_AHEAD = 16
+#: Bytes of a chunked body without a look around. What follows it within them may be requests, and
+#: no more than may be parsed ahead: the shortest has eighteen bytes.
+CHUNKED_STEP = 256
 _TOO_LONG = "431 Request Header Fields Too Large"
 _TOO_LATE = "408 Request Timeout"
 BAD_REQUEST = "400 Bad Request"
@@ -174,11 +177,11 @@ class Connection(HttpToolsProtocol):
     def _end_of_step(self, data: bytes, at: int) -> int:
         """Return where to stop parsing for a look around: at the end of a head or a body, if known.
 
-        Each head ends with an empty line, and so does a chunked body.
+        Each head ends with an empty line, and so does a chunked body, which may have thousands.
         """
         if self._body_left:
             return min(len(data), at + self._body_left)
-        found = data.find(b"\r\n\r\n", at)
+        found = data.find(b"\r\n\r\n", at if self._body_left == 0 else at + CHUNKED_STEP)
         return len(data) if found < 0 else found + 4
 
     def _parse(self, data: bytes | memoryview) -> None:
