@@ -376,6 +376,21 @@ def test_a_message_that_was_sent_before_does_not_end_the_failures(
     assert reasons(site) == ["failures"]
 
 
+def test_failures_are_not_over_because_the_server_was_away_meanwhile(
+    mailing: Fixture, put: Fixture, rows: Fixture, clock: Clock, smtp_server: SmtpServer
+) -> None:
+    site = mailing(failures_before_hold=1)
+    for number in range(3):
+        put(site, "test.mail", to=f"mp{number}@example.org")
+    executor = Executor(site, batch=1)
+    for behaviour in (NO_SUCH_USER, PASSWORD, NO_SUCH_USER):
+        smtp_server.always(behaviour)
+        executor.run_due()
+        assert reasons(site) == ["failures"]
+        clock.forward(minutes=1)
+    assert [row.state for row in rows(site)] == ["dead", "queued", "queued"]
+
+
 def test_a_server_that_does_not_come_to_the_recipient_is_tried_less_and_less(
     mailing: Fixture, put: Fixture, rows: Fixture, clock: Clock, smtp_server: SmtpServer
 ) -> None:

@@ -27,7 +27,7 @@ OVER_ONCE_REACHED: Final = ("refused", "unreachable")
 
 def hold_until_success(tx: Tx, queue: str, reason: str, note: str) -> None:
     """Hold a queue until one of its jobs has succeeded. A hold that it has is left as it is, except
-    for the reason and note of one that ends in this way too."""
+    for the note of one that ends in this way too, and its reason: only a success ends failures."""
     insert = CoreHold.insert(
         queue=queue, since=tx.now, reason=reason, note=note, retry_at=tx.now + FIRST
     )
@@ -36,7 +36,8 @@ def hold_until_success(tx: Tx, queue: str, reason: str, note: str) -> None:
         tx.after_commit(lambda: log.warning(text, queue, reason, note))
         return
     is_tried = (CoreHold.queue == queue) & CoreHold.retry_at.is_null(False)
-    CoreHold.update(reason=reason, note=note).where(is_tried).execute()
+    CoreHold.update(note=note).where(is_tried).execute()
+    CoreHold.update(reason=reason).where(is_tried & (CoreHold.reason != "failures")).execute()
 
 
 def begin_trial(tx: Tx, queue: str) -> bool:
