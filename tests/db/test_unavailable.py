@@ -301,6 +301,6 @@ WHERE locktype = 'advisory' AND objid = %s AND NOT granted
             cursor.execute(end_waiting, lock_number)
             if cursor.fetchone() or applied.done():
                 break
-        with pytest.raises(DatabaseUnavailable, match="terminating connection"):
+        with pytest.raises(DatabaseUnavailable, match=r"terminating|closed the connection"):
             applied.result(30)
     database.close()

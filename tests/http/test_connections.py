@@ -260,7 +260,7 @@ async def test_a_chunked_body_of_empty_lines_is_parsed_in_few_steps(address, mon
     monkeypatch.setattr(HttpProtocol, "_parse", parse)
     body = b"\r\n" * 30_000 + b"{}"
     head = request("/api/things", *JSON, "Transfer-Encoding: chunked", method="POST")
-    pipelined = b"GET / HTTP/1.1\r\n\r\n" * 2 * MAX_AHEAD
+    pipelined = request() * 2 * MAX_AHEAD
     data = head + b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body) + pipelined
     received = await answer_to(address, data + request("/api/things", "Connection: close"))
     assert received.count(b"HTTP/1.1 ") == 2 * MAX_AHEAD + 2
