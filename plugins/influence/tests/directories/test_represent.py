@@ -48,7 +48,7 @@ def ask(visit, represent):
 
     @contextlib.asynccontextmanager
     async def open_(**settings):
-        quick = {"directory_timeout_seconds": 0.6, **settings}
+        quick = {"directory_timeout_seconds": 2.0, **settings}
         async with visit(directory="represent", represent_url=represent.url, **quick) as v:
 
             async def look_up(code="L5G 4L3"):
