@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import tempfile
@@ -105,7 +106,8 @@ async def store(part: Part, folder: Path, most: int | None) -> Upload:
                 spool.write(chunk)
         spool.seek(0)
     except BaseException as error:
-        spool.close()
+        with contextlib.suppress(OSError):  # for what its buffer holds there is no room either
+            spool.close()
         if isinstance(error, OSError) and is_full(error):
             raise no_space() from error
         raise

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
 
 #: A number without a country is read as one of the North American plan.
 _REGION: Final = "CA"
-#: Words for an extension that the library does not know, and one that it does.
-_EXTENSION: Final = re.compile(r"\b(?:poste|post|local|loc|int|p)\b\.?[\s:#]*(?=\d)", re.IGNORECASE)
+#: Words for an extension that the library does not know, and one that it does; not before another
+#: whole number.
+_EXTENSION: Final = re.compile(
+    r"\b(?:poste|post|local|loc|int|p)\b\.?[\s:#]*(?=\d{1,7}\b(?![\s.()-]*\d))", re.IGNORECASE
+)
 _FAX: Final = re.compile(r"\b(?:fax|t[ée]l[ée]c\w*|f)\s*[.:)]*\s*\Z", re.IGNORECASE)
 #: Services such as 311, a city's, and 811, a province's.
 _SERVICE: Final = re.compile(r"[2-9]11")
