@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 import sys
 import time
 from pathlib import Path
@@ -51,7 +52,8 @@ def test_lanes_survive_kills(make_site: Fixture, database_url: str, notes: Fixtu
         for thread in producers:
             thread.join()
         wait_until(lambda: site.db.sync.read(unfinished.count) == 0, 300)
-        assert [processes.stop(runner) for runner in runners] == [0] * RUNNERS
+        # The last one may still be loading, and has no handler of signals until it is ready.
+        assert {processes.stop(runner) for runner in runners} <= {0, -signal.SIGTERM}
     finally:
         for runner in runners:
             runner.kill()
