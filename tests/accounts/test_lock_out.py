@@ -14,6 +14,7 @@ import pytest
 from changemaker_core import LimitReached, Unavailable, new_id, utcnow
 from changemaker_core.features.accounts import api, hashing, passwords, services
 from changemaker_core.features.accounts.known_devices import Device
+from changemaker_core.features.accounts.models import LoginDelay
 
 EMAIL, PASSWORD, WRONG = "organiser@example.org", "wide river, slow boat", "wrong wrong wrong"
 OFFICE, HOME, STRANGER = "192.0.2.7", "192.0.2.80", "198.51.100.9"
@@ -279,3 +280,5 @@ async def test_a_process_of_the_version_before_records_delays_until_the_reload(a
         "INSERT INTO accounts_login_delay (key, failures, not_before) VALUES ('a', 1, '2026-11-29')"
     )
     await app.site.db.write(lambda tx: tx.database.execute_sql(insert))
+    found = await app.site.db.read(lambda: LoginDelay.get(LoginDelay.key == "a"))
+    assert (found.account, found.failures) == ("", 1)
