@@ -93,6 +93,9 @@ if TYPE_CHECKING:
     from changemaker_core.plugin.contributions import Kind as Kind
     from changemaker_core.plugin.contributions import named as named
     from changemaker_core.plugin.loaded import PluginInfo as PluginInfo
+    from changemaker_core.sealing import BadSeal as BadSeal
+    from changemaker_core.sealing import Sealer as Sealer
+    from changemaker_core.sealing import SealKeyMissing as SealKeyMissing
     from changemaker_core.signing import BadSignature as BadSignature
     from changemaker_core.signing import SignatureExpired as SignatureExpired
     from changemaker_core.signing import Signer as Signer
@@ -149,6 +152,7 @@ _ROOMS = {
     "plugin.base": "Plugin hookimpl hookspec",
     "plugin.contributions": "Claim Kind named",
     "plugin.loaded": "PluginInfo",
+    "sealing": "BadSeal SealKeyMissing Sealer",
     "signing": "BadSignature SignatureExpired Signer",
     "site": "Site",
     "spreadsheets": "CsvColumn CsvError CsvRow CsvTable read_csv",

@@ -24,6 +24,7 @@ from changemaker_core.mismatches import mismatches
 from changemaker_core.plugin import manager
 from changemaker_core.plugin.loaded import PluginInfo
 from changemaker_core.plugin.manager import Core
+from changemaker_core.sealing import Sealer
 from changemaker_core.signing import Signer
 from changemaker_core.web.addresses import absolute_url
 from changemaker_core.web.declarations import HOME_PAGES, NAVIGATION
@@ -133,8 +134,18 @@ class Site:
 
         Begin it with the plugin's name and a dot.
         """
-        secrets = (self.config.secret_key, *self.config.previous_secret_keys)
-        return Signer(secrets, purpose, self.clock)
+        return Signer(self._secrets, purpose, self.clock)
+
+    def sealer(self, purpose: str) -> Sealer:
+        """Return what encrypts texts for the database, for one ``purpose``: ``petitions``.
+
+        Begin it with the plugin's name.
+        """
+        return Sealer(self._secrets, purpose)
+
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        return (self.config.secret_key, *self.config.previous_secret_keys)
 
     def folder(self, plugin: str) -> Path:
         """Return the plugin's own data folder, created if it is missing."""
