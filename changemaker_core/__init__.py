@@ -117,6 +117,7 @@ if TYPE_CHECKING:
     from changemaker_core.web.images.declarations import ImageUse as ImageUse
     from changemaker_core.web.images.errors import ImageRejected as ImageRejected
     from changemaker_core.web.images.errors import ImagesUnavailable as ImagesUnavailable
+    from changemaker_core.web.qr import qr_svg as qr_svg
     from changemaker_core.web.sitemap import SitemapPage as SitemapPage
     from changemaker_core.web.sitemap import SitemapSection as SitemapSection
 
@@ -162,6 +163,7 @@ _ROOMS = {
     "web.images.declarations": "ImageUse",
     "web.images.errors": "ImageRejected ImagesUnavailable",
     "web.assets.service_workers": "ServiceWorker",
+    "web.qr": "qr_svg",
     "web.sitemap": "SitemapPage SitemapSection",
 }
 _NAMES = {name: room for room, names in _ROOMS.items() for name in names.split()}

@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from changemaker_core import NavigationEntry, Plugin
+from changemaker_core import NavigationEntry, Plugin, qr_svg
 from changemaker_core.text import Text
 from changemaker_core.web import Form, StaticFiles, Templates, Translations
 from changemaker_influence.directories import postal_codes
-from changemaker_influence.emails.links.qr import qr_svg
 from changemaker_influence.emails.links.telephone import tel
 from changemaker_influence.emails.submission import CONSENT, CONSENT_MISSING
 

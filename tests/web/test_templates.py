@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from jinja2 import UndefinedError
+from markupsafe import Markup
 
-from changemaker_core import text
+from changemaker_core import qr_svg, text
 from changemaker_core.web import filters, languages, pages
 from changemaker_core.web.languages import regional_locale
 
@@ -218,3 +219,10 @@ def test_the_examples_in_docstrings_are_true(module: Any) -> None:
     result = doctest.testmod(module)
     assert result.attempted > 0
     assert result.failed == 0
+
+
+def test_a_qr_code_is_svg_without_style():
+    svg = qr_svg("https://act.example.org/", 'A "code" <of> this page')
+    assert isinstance(svg, Markup)
+    assert "&lt;of&gt;" in svg
+    assert "style=" not in svg

@@ -10,10 +10,8 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from markupsafe import Markup
 
 from changemaker_influence.emails.links.mailto import LONGEST_MAILTO, mailto, mailto_or_copy
-from changemaker_influence.emails.links.qr import qr_svg
 from changemaker_influence.emails.links.telephone import tel
 
 with (Path(__file__).parent / "data" / "tel_numbers.csv").open(
@@ -68,13 +66,6 @@ def test_telephone_links(written, expected):
 @given(st.text(max_size=200) | st.text("0123456789 ()-./+x#,extpos", max_size=60))
 def test_a_telephone_link_is_a_number_or_none(written):
     assert tel(written) is None or re.fullmatch(r"tel:(\+[1-9]\d{6,14}(,\d+)?|\d{3})", tel(written))
-
-
-def test_a_qr_code_is_svg_without_style():
-    svg = qr_svg("https://act.example.org/", 'A "code" <of> this page')
-    assert isinstance(svg, Markup)
-    assert "&lt;of&gt;" in svg
-    assert "style=" not in svg
 
 
 def test_a_mailto_link_is_encoded_and_its_lines_end_as_in_a_mail():

@@ -19,6 +19,7 @@ from changemaker_core import (
     TemplateResponse,
     Text,
     endpoint,
+    qr_svg,
 )
 from changemaker_influence.campaigns.queries import (
     CACHE_SECONDS,
@@ -32,7 +33,6 @@ from changemaker_influence.directories.errors import (
     seconds_to_wait,
 )
 from changemaker_influence.emails.letters import letters_of
-from changemaker_influence.emails.links.qr import qr_svg
 from changemaker_influence.emails.links.telephone import tel
 from changemaker_influence.emails.preview import MessagePreview, digest_of
 from changemaker_influence.emails.queries import state_of_email, states_of_action
