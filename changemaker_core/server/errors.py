@@ -20,7 +20,7 @@ EXPECTED = (
     ("changemaker_core.db.errors", "DatabaseRefused", ""),
     ("changemaker_core.db.errors", "MigrationFailed", ""),
     ("changemaker_core.db.errors", "MigrationsRefused", ""),
-    ("changemaker_core.features.accounts.services", "AccountRefused", ""),
+    ("changemaker_core.features.accounts.users.services", "AccountRefused", ""),
     ("peewee", "OperationalError", "The database cannot be used: "),
 )
 

@@ -12,7 +12,8 @@ import pytest
 from changemaker_core import new_id, utcnow
 from changemaker_core.features.accounts import api
 from changemaker_core.features.accounts.browser import services
-from changemaker_core.features.accounts.models import BrowserSession, FlashRow, User
+from changemaker_core.features.accounts.browser.models import BrowserSession, FlashRow
+from changemaker_core.features.accounts.users.models import User
 from changemaker_core.http.sessions import FlashMessage
 from changemaker_core.testing import as_role, client_of
 from changemaker_core.testing.session_client import SessionClient
@@ -496,7 +497,7 @@ def mounted(app, prefix):
 
 
 async def test_sessions_of_one_user_are_bounded(signed_up, monkeypatch):
-    from changemaker_core.features.accounts import services as rules
+    from changemaker_core.features.accounts.signing_in import services as rules
 
     monkeypatch.setattr(services, "SESSIONS_PER_USER", 3)
     generous = rules.SlidingWindow("generous", 1000, timedelta(minutes=1))

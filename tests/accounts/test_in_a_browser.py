@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from changemaker_core.features.accounts import api
-from changemaker_core.features.accounts.models import BrowserSession
+from changemaker_core.features.accounts.browser.models import BrowserSession
 from tests.accounts.gallery.plugin import GalleryPlugin
 from tests.accounts.gallery.serving import served
 

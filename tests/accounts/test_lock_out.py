@@ -12,9 +12,11 @@ import httpx
 import pytest
 
 from changemaker_core import LimitReached, Unavailable, new_id, utcnow
-from changemaker_core.features.accounts import api, hashing, passwords, services
-from changemaker_core.features.accounts.known_devices import Device
-from changemaker_core.features.accounts.models import LoginDelay
+from changemaker_core.features.accounts import api, passwords
+from changemaker_core.features.accounts.passwords import hashing
+from changemaker_core.features.accounts.signing_in import services
+from changemaker_core.features.accounts.signing_in.known_devices import Device
+from changemaker_core.features.accounts.signing_in.models import LoginDelay
 
 EMAIL, PASSWORD, WRONG = "organiser@example.org", "wide river, slow boat", "wrong wrong wrong"
 OFFICE, HOME, STRANGER = "192.0.2.7", "192.0.2.80", "198.51.100.9"

@@ -13,7 +13,8 @@ import jwt
 import pytest
 
 from changemaker_core.db import SlidingWindow, utcnow
-from changemaker_core.features.accounts import api, services
+from changemaker_core.features.accounts import api
+from changemaker_core.features.accounts.signing_in import services
 from changemaker_core.testing.fixtures.site import client_of
 
 EMAIL, PASSWORD = "organiser@example.org", "wide river, slow boat"
@@ -97,7 +98,7 @@ async def test_wrong_password_and_unknown_address_get_one_answer(signed_up, emai
 
 
 async def test_a_suspended_user_is_out_at_once(signed_up):
-    from changemaker_core.features.accounts.models import User
+    from changemaker_core.features.accounts.users.models import User
 
     async with signed_up() as (app, client):
         session = (await login(client)).json()

@@ -7,8 +7,12 @@ from datetime import UTC, datetime, timedelta
 import jwt
 import pytest
 
-from changemaker_core.features.accounts import tokens
-from changemaker_core.features.accounts.tokens import ACCESS_LIFETIME, AccessTokens, InvalidToken
+from changemaker_core.features.accounts.tokens import access_tokens as tokens
+from changemaker_core.features.accounts.tokens.access_tokens import (
+    ACCESS_LIFETIME,
+    AccessTokens,
+    InvalidToken,
+)
 
 NOW = datetime(2030, 5, 1, 12, tzinfo=UTC)
 SESSION = "a session"

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from changemaker_core import Actor, BadSignature, Redirect
-from changemaker_core.features.accounts import known_devices, passwords, services, signing_in
+from changemaker_core.features.accounts import passwords
 from changemaker_core.features.accounts.browser.sessions import SESSIONS_PATH, sessions_of
-from changemaker_core.features.accounts.queries import account_by_id
-from changemaker_core.features.accounts.roles import SUPER_ADMIN, UnknownRole, roles_of
-from changemaker_core.features.accounts.services import (
+from changemaker_core.features.accounts.roles.roles import SUPER_ADMIN, UnknownRole, roles_of
+from changemaker_core.features.accounts.signing_in import known_devices, verification
+from changemaker_core.features.accounts.signing_in.services import unlock as end_waits
+from changemaker_core.features.accounts.users import services
+from changemaker_core.features.accounts.users.queries import account_by_id
+from changemaker_core.features.accounts.users.services import (
     AccountRefused,
     DetailsRefused,
     EmailTaken,
@@ -21,7 +24,7 @@ from changemaker_core.features.accounts.services import (
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Site, Tx
-    from changemaker_core.features.accounts.queries import Verified
+    from changemaker_core.features.accounts.signing_in.services import Verified
 
 __all__ = [
     "SUPER_ADMIN",
@@ -95,7 +98,7 @@ def unlock(site: Site, *, email: str) -> None:
 
     def change(tx: Tx) -> None:
         services.user_id_of(email)
-        services.unlock(tx, email)
+        end_waits(tx, email)
 
     site.db.sync.write(change)
 
@@ -108,7 +111,7 @@ async def sign_in(req: Request, email: str, password: str, *, return_to: str = "
     try do not make it wait. Raise ``Unauthorized``, the same and after the same time whatever is
     wrong, ``LimitReached``, or ``Unavailable`` where too many sign in at the moment.
     """
-    verified = await signing_in.verify(req, email, password)
+    verified = await verification.verify(req, email, password)
     device = known_devices.cookie(req, verified.account.id)
     return await _signed_in(req, verified, return_to, device)
 
@@ -122,14 +125,14 @@ async def change_password(req: Request, user_id: str, *, current: str, new: str)
     site = req.site
     account = await site.db.one(account_by_id(user_id))
     if account is None:
-        raise signing_in.wrong()
+        raise verification.wrong()
     services.check_password(new, account.email)
-    verified = await signing_in.verify(req, account.email, current)
-    new_hash = await signing_in.hashed(new)
+    verified = await verification.verify(req, account.email, current)
+    new_hash = await verification.hashed(new)
     await site.db.write(services.set_password, account.id, new_hash)
     changed = await site.db.one(account_by_id(user_id))
     if changed is None:
-        raise signing_in.wrong()
+        raise verification.wrong()
     return await _signed_in(req, verified._replace(account=changed, new_hash=None))
 
 

@@ -6,22 +6,22 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from changemaker_core import Authenticator, Interval, Job, Plugin, Route, hookimpl
-from changemaker_core.features.accounts import models, resources, services
 from changemaker_core.features.accounts.api import sign_in_address
 from changemaker_core.features.accounts.browser import pages
+from changemaker_core.features.accounts.browser.models import BrowserSession, FlashRow
 from changemaker_core.features.accounts.browser.sessions import SESSIONS_PATH, sessions_of
 from changemaker_core.features.accounts.config import AccountsConfig
-from changemaker_core.features.accounts.roles import PERMISSIONS, ROLES, roles_of
-from changemaker_core.features.accounts.sessions import Sessions
+from changemaker_core.features.accounts.roles.roles import PERMISSIONS, ROLES, roles_of
+from changemaker_core.features.accounts.signing_in.models import LoginDelay
+from changemaker_core.features.accounts.tidying import tidy
+from changemaker_core.features.accounts.tokens import resources
+from changemaker_core.features.accounts.tokens.models import RefreshToken
+from changemaker_core.features.accounts.tokens.sessions import Sessions
+from changemaker_core.features.accounts.users.models import User
 from changemaker_core.http.sessions import cookie
 
 if TYPE_CHECKING:
-    from changemaker_core import JobRun, Site
-
-
-def tidy(run: JobRun) -> None:
-    """Delete expired tokens and delays."""
-    run.write(services.tidy)
+    from changemaker_core import Site
 
 
 class AccountsPlugin(Plugin):
@@ -30,11 +30,11 @@ class AccountsPlugin(Plugin):
     name = "accounts"
     config = AccountsConfig
     contributes = (
-        models.User,
-        models.RefreshToken,
-        models.LoginDelay,
-        models.BrowserSession,
-        models.FlashRow,
+        User,
+        RefreshToken,
+        LoginDelay,
+        BrowserSession,
+        FlashRow,
         *PERMISSIONS,
         *ROLES,
         Job("accounts.tidy", tidy, schedule=Interval(timedelta(days=1))),

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 
 from changemaker_core import Query, compiled
-from changemaker_core.features.accounts.models import BrowserSession, FlashRow, User
+from changemaker_core.features.accounts.browser.models import BrowserSession, FlashRow
+from changemaker_core.features.accounts.users.models import User
 
 
 class OpenSession(msgspec.Struct, frozen=True):

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Final
 from peewee import Value
 
 from changemaker_core import new_id
-from changemaker_core.features.accounts.models import BrowserSession, FlashRow
-from changemaker_core.features.accounts.services import note_sign_in
+from changemaker_core.features.accounts.browser.models import BrowserSession, FlashRow
+from changemaker_core.features.accounts.signing_in.services import note_sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
     from changemaker_core import Tx
-    from changemaker_core.features.accounts.queries import Verified
+    from changemaker_core.features.accounts.signing_in.services import Verified
     from changemaker_core.http.sessions import FlashMessage
 
 #: A sign-in beyond it ends the session that was used least recently.

@@ -15,8 +15,8 @@ from changemaker_core.features.accounts.browser.queries import (
     session_by_hash,
 )
 from changemaker_core.features.accounts.config import AccountsConfig
-from changemaker_core.features.accounts.roles import roles_of
-from changemaker_core.features.accounts.signing_in import wrong
+from changemaker_core.features.accounts.roles.roles import roles_of
+from changemaker_core.features.accounts.signing_in.verification import wrong
 from changemaker_core.http.sessions import FlashMessage, Session, cookie
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from changemaker_core import Request, Site, Tx
-    from changemaker_core.features.accounts.queries import Verified
-    from changemaker_core.features.accounts.roles import Roles
+    from changemaker_core.features.accounts.roles.roles import Roles
+    from changemaker_core.features.accounts.signing_in.services import Verified
 
 log = logging.getLogger(__name__)
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from changemaker_core import Unauthorized, endpoint
-from changemaker_core.features.accounts import known_devices
-from changemaker_core.features.accounts.queries import account_by_id
-from changemaker_core.features.accounts.schemas import Login, Refresh, Session, UserOut
+from changemaker_core.features.accounts.signing_in import known_devices
+from changemaker_core.features.accounts.tokens.schemas import Login, Refresh, Session, UserOut
+from changemaker_core.features.accounts.users.queries import account_by_id
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site
-    from changemaker_core.features.accounts.sessions import Sessions
+    from changemaker_core.features.accounts.tokens.sessions import Sessions
 
 
 class LoginResource:

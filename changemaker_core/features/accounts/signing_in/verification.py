@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from changemaker_core import Text, Unauthorized
-from changemaker_core.features.accounts import hashing, known_devices, passwords, services
-from changemaker_core.features.accounts.queries import Account, Verified, account_by_email
+from changemaker_core.features.accounts import passwords
+from changemaker_core.features.accounts.passwords import hashing
+from changemaker_core.features.accounts.signing_in import known_devices, services
+from changemaker_core.features.accounts.signing_in.services import Verified
+from changemaker_core.features.accounts.users.queries import Account, account_by_email
 
 if TYPE_CHECKING:
     from changemaker_core import Request
@@ -26,11 +29,11 @@ async def verify(req: Request, email: str, password: str) -> Verified:
         await site.db.write(services.count_attempt, email, source)
         known_hash = account.password_hash if account is not None else None
         is_right = await hashing.on_thread(passwords.matches, password, known_hash)
-        if account is None or not is_right or account.status != "ACTIVE":
+        if account is None or not is_right or not account.is_open(site.clock()):
             await site.db.write(services.start_wait, email, source)
             raise wrong()
         new_hash = None
-        if passwords.needs_rehash(account.password_hash):
+        if known_hash is not None and passwords.needs_rehash(known_hash):
             new_hash = await hashed(password)
         return Verified(account, new_hash, source)
 

@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from changemaker_core import Actor, Text, Unauthorized
-from changemaker_core.features.accounts import services
-from changemaker_core.features.accounts.queries import Account, account_by_id, user_of_session
-from changemaker_core.features.accounts.schemas import Session, UserOut
-from changemaker_core.features.accounts.signing_in import verify, wrong
-from changemaker_core.features.accounts.tokens import ACCESS_LIFETIME, AccessTokens, InvalidToken
+from changemaker_core.features.accounts.signing_in.verification import verify, wrong
+from changemaker_core.features.accounts.tokens import services
+from changemaker_core.features.accounts.tokens.access_tokens import (
+    ACCESS_LIFETIME,
+    AccessTokens,
+    InvalidToken,
+)
+from changemaker_core.features.accounts.tokens.queries import user_of_session
+from changemaker_core.features.accounts.tokens.schemas import Session, UserOut
+from changemaker_core.features.accounts.users.queries import Account, account_by_id
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Site
-    from changemaker_core.features.accounts.roles import Roles
+    from changemaker_core.features.accounts.roles.roles import Roles
 
 
 class Sessions:

@@ -1,0 +1,1 @@
+"""Sign-in with a password, whatever is opened by it: waits, known devices."""

@@ -1,0 +1,1 @@
+"""Sessions of the API: access tokens and refresh tokens."""
