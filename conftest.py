@@ -5,6 +5,8 @@ Nothing of the project is imported here: plugins' tests use this file beside the
 
 from __future__ import annotations
 
+import os
+import sys
 from collections import defaultdict
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -13,6 +15,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent
+
+# Images of containers tell Python to write no bytecode. Then each program that a test starts
+# compiles 700 modules, which takes longer than all that it does afterwards, and each pytest process
+# compiles and rewrites 900.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @dataclass(frozen=True, slots=True)
