@@ -158,13 +158,14 @@ class Tx:
         ...     pass
         """
         self._depth += 1
-        deferred = len(self.deferred)
+        deferred, after = len(self.deferred), len(self._unit.after)
         try:
             # The same name each time, so that the statement's text is known already.
             with peewee._savepoint(self._unit.database, f"part_{self._depth}") as savepoint:
                 yield savepoint
         except BaseException:
             del self.deferred[deferred:]
+            del self._unit.after[after:]
             raise
         finally:
             self._depth -= 1

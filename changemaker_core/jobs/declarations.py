@@ -13,6 +13,8 @@ from changemaker_core.plugin.contributions import Kind, named
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+#: ``R`` and ``H``, which croniter replaces by another number in each process.
+_AT_RANDOM = re.compile(r"(^|,)[rh](\b|\()", re.IGNORECASE)
 #: The day that a schedule of the 29th of February is next due after.
 _LEAP_DAY = datetime(2024, 2, 28)  # a wall time
 
@@ -58,7 +60,9 @@ class Cron:
     def __post_init__(self) -> None:
         from croniter import croniter
 
-        if len(self.expression.split()) != 5 or not croniter.is_valid(self.expression):
+        fields = self.expression.split()
+        at_random = any(_AT_RANDOM.search(field) for field in fields)
+        if len(fields) != 5 or at_random or not croniter.is_valid(self.expression):
             raise ValueError(
                 f"Cron({self.expression!r}) is not a schedule; write five fields: minute, hour,"
                 " day, month, day of the week, such as Cron('0 8 * * *') for 8:00 every day"
@@ -77,7 +81,9 @@ class Job:
     ``func(run, **payload)`` is synchronous and runs on a thread; ``run`` is a
     :class:`~changemaker_core.JobRun`. ``name`` begins with the plugin's name and a dot.
     ``on_unknown(tx, **payload)`` and ``on_dead(tx, **payload)`` let the plugin's own rows follow
-    when the executor, not ``func``, decides how a job ended; they run in the same transaction.
+    when the executor, not ``func``, decides how a job ended; they run in the same transaction. A
+    job whose ``on_dead`` raises ends all the same, and what that has written is undone; an
+    ``on_unknown`` that raises is called again a minute later.
 
     ``hold_after``, at least an hour, is for what must not be done late or twice. If jobs wait in
     its ``queue`` and no executor has worked on it for that long, or if the database was restored,

@@ -1,7 +1,7 @@
 """What a server's reply means: who is refused, and whether to try again.
 
 Reply codes are those of RFC 5321 (section 4.2.3) and RFC 4954 (section 6), enhanced codes those of
-RFC 3463.
+RFC 3463 and its registry at IANA, and those that large providers document for their own use.
 """
 
 from __future__ import annotations
@@ -19,6 +19,25 @@ _AUTHENTICATE: Final = frozenset({530, 534, 535, 538})
 _ENHANCED: Final = re.compile(r"\s*5\.(\d{1,3}\.\d{1,3})\b")
 #: Of this message: it is too big, or the address needs what the server does not support.
 _OF_MESSAGE: Final = frozenset({"2.3", "3.4", "6.7"})
+#: Of the sender's address, account or quota, whatever it is that a server replies to with it.
+_OF_SITE: Final = frozenset(
+    (
+        *("1.7", "1.8"),  # the sender's address
+        *("7.8", "7.9", "7.10", "7.11", "7.12", "7.13", "7.14"),  # signing in: RFC 4954, RFC 5248
+        *(f"7.{detail}" for detail in range(20, 27)),  # DKIM, SPF, reverse DNS: RFC 7372
+        "4.5",  # a daily quota: Gmail
+        *("1.90", "2.252", "7.57", "7.60", "7.232", "7.233"),  # Exchange: a limit, the sender
+        *("7.501", "7.502", "7.503", "7.506", "7.509", "7.511"),  # Exchange Online: banned
+        *(f"7.{detail}" for detail in range(606, 650)),
+        *("7.705", "7.708", "7.750"),
+    )
+)
+#: What servers say without a code of its own: Exchange, Amazon SES, SendGrid, and of quotas.
+_SAYS_SITE: Final = re.compile(
+    r"send ?as ?denied|(address|identity|domain) is not verified|verified sender identity"
+    r"|send(ing|er)? (quota|limit)",
+    re.IGNORECASE,
+)
 #: Servers like to quote addresses; errors end up in logs and lists of jobs.
 _ADDRESS: Final = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 #: A full mailbox: it may be emptied.
@@ -33,7 +52,7 @@ def refusal(code: int, text: str, stage: Stage) -> Refused:
         return Refused(code, text, temporary=True, of_site=of_site, stage=stage)
     found = _ENHANCED.match(text)
     enhanced = found[1] if found else ""
-    if code in _AUTHENTICATE or stage == "connect":
+    if code in _AUTHENTICATE or stage == "connect" or _names_site(enhanced, text):
         return Refused(code, text, temporary=True, of_site=True, stage=stage)
     if stage == "mail" and code != 552 and enhanced not in _OF_MESSAGE:
         return Refused(code, text, temporary=True, of_site=True, stage=stage)
@@ -41,6 +60,11 @@ def refusal(code: int, text: str, stage: Stage) -> Refused:
     # relay that is not configured yet: tried again until the job's deadline.
     patient = stage == "rcpt" and (enhanced == _FULL or enhanced.startswith("7."))
     return Refused(code, text, temporary=patient, stage=stage)
+
+
+def _names_site(enhanced: str, text: str) -> bool:
+    """Return whether a refusal is of the sender, by its enhanced code, ``7.60``, or its words."""
+    return enhanced in _OF_SITE or _SAYS_SITE.search(text) is not None
 
 
 def without_addresses(text: str) -> str:

@@ -19,6 +19,7 @@ from changemaker_core.mail.smtp_connection import (
     SmtpOptions,
     as_text,
 )
+from changemaker_core.mail.timed_smtp import TimedSMTP, TimedSMTPOverTLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -130,14 +131,20 @@ class SmtpTransport:
     def _name(self) -> str:
         return f"{self.server.host}:{self.server.port}"
 
-    def _connect(self) -> smtplib.SMTP:
+    def _connect(self) -> TimedSMTP:
         server, seconds = self.server, self.options.command_timeout.total_seconds()
         own_name = self.mail_from.domain  # smtplib's default asks the DNS, which may take long
-        if server.security == "tls":
-            return smtplib.SMTP_SSL(
-                server.host, server.port, own_name, timeout=seconds, context=self._context()
-            )
-        return smtplib.SMTP(server.host, server.port, own_name, timeout=seconds)
+        deadline = time.monotonic() + self.options.envelope_timeout.total_seconds()
+        if server.security != "tls":
+            return TimedSMTP(server.host, server.port, own_name, timeout=seconds, deadline=deadline)
+        return TimedSMTPOverTLS(
+            server.host,
+            server.port,
+            own_name,
+            timeout=seconds,
+            deadline=deadline,
+            context=self._context(),
+        )
 
     def _starttls(self, smtp: smtplib.SMTP) -> bool:
         wanted = self.server.security

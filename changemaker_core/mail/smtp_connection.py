@@ -7,6 +7,7 @@ errors do not tell whether the message itself had already been sent.
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import smtplib
 import time
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from changemaker_core.mail.errors import Stage
     from changemaker_core.mail.message import Address, Message
+    from changemaker_core.mail.timed_smtp import TimedSMTP
 
 _LONGEST_REPLY: Final = 1_000
 
@@ -33,6 +35,8 @@ class SmtpOptions:
 
     #: For connecting, and for each reply except the one to the message.
     command_timeout: timedelta = timedelta(seconds=20)
+    #: For connecting and signing in, however many replies that takes; and for MAIL, RCPT and DATA.
+    envelope_timeout: timedelta = timedelta(minutes=1)
     #: For the reply to the message. Each time-out here leaves a message of unknown outcome, and
     #: servers look for spam and viruses before they reply.
     message_timeout: timedelta = timedelta(minutes=2)
@@ -54,7 +58,7 @@ class ConnectionLost(Exception):
 class SmtpConnection:
     """An open connection, after EHLO, TLS and login."""
 
-    def __init__(self, smtp: smtplib.SMTP, options: SmtpOptions) -> None:
+    def __init__(self, smtp: TimedSMTP, options: SmtpOptions) -> None:
         self._smtp = smtp
         self._options = options
         self._pipelines = smtp.has_extn("pipelining")
@@ -88,6 +92,7 @@ class SmtpConnection:
         rcpt = f"RCPT TO:<{message.to.envelope}>"
         rset = ("RSET",) if self._is_used else ()
         self._is_used = True
+        self._begin_envelope()
         replies = self._send(*rset, mail, rcpt)
         for _ in rset:
             code, text = next(replies)
@@ -107,6 +112,7 @@ class SmtpConnection:
         self._require_ascii(sender, of_site=True)
         parameters = " BODY=8BITMIME SMTPUTF8" if sender.needs_utf8 else ""
         self._is_used = True
+        self._begin_envelope()
         for code, text in self._send(f"MAIL FROM:<{sender.envelope}>{parameters}", "RSET"):
             _raise_unless(200 <= code <= 299, code, text, "mail")
 
@@ -119,6 +125,7 @@ class SmtpConnection:
         for code, text in self._send("DATA"):
             _raise_unless(code == 354, code, text, "data")
         self._messages += 1
+        self._smtp.deadline = math.inf
         try:
             self._set_timeout(self._options.message_timeout)
             self._smtp.send(_dot_stuffed(body))
@@ -134,6 +141,7 @@ class SmtpConnection:
         """Send QUIT, wait for its reply for a second at most, and close."""
         with contextlib.suppress(OSError):  # no message depends on it
             self._set_timeout(timedelta(seconds=1))
+            self._smtp.deadline = math.inf
             self._smtp.quit()
         self._smtp.close()
 
@@ -165,6 +173,9 @@ class SmtpConnection:
         if code == 421:  # "closing transmission channel", in reply to any command
             raise ConnectionLost(code, as_text(text))
         return code, as_text(text)
+
+    def _begin_envelope(self) -> None:
+        self._smtp.deadline = time.monotonic() + self._options.envelope_timeout.total_seconds()
 
     def _set_timeout(self, timeout: timedelta) -> None:
         if self._smtp.sock is not None:

@@ -91,6 +91,9 @@ def test_due_times_never_go_back_and_never_lie_ahead(
         ("0 8 * * * *", "write five fields"),
         ("61 * * * *", "write five fields"),
         ("0 0 30 2 *", "is never due"),
+        ("R R * * *", "write five fields"),
+        ("0 H(8-17) * * *", "write five fields"),
+        ("0,r/5 8 * * *", "write five fields"),
     ],
 )
 def test_what_is_no_schedule(expression: str, message: str) -> None:

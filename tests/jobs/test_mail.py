@@ -110,6 +110,8 @@ def test_a_message_that_another_job_sent_is_refused_as_any_other(
         reply("rcpt", "530 5.7.0 Must issue STARTTLS"),
         reply("mail", "530 5.7.0 \x1b[2J\x00 Authentication required " + "x" * 5_000),
         reply("data", "530 5.7.0 Authentication required"),
+        reply("message", "554 5.2.252 SendAsDenied; site@example.org not allowed to send"),
+        reply("message", "550 5.4.5 Daily user sending quota exceeded"),
     ],
 )
 def test_a_server_that_refuses_the_site_holds_the_queue_and_ends_no_message(
@@ -162,6 +164,22 @@ def test_a_server_that_refuses_the_site_holds_the_queue_and_ends_no_message(
         (535, "5.7.8 bad credentials", "rcpt", "site"),
         (554, "5.7.1 spam", "data", "never"),
         (530, "authenticate", "data", "site"),
+        (554, "5.2.252 SendAsDenied; not allowed to send as", "data", "site"),
+        (554, "5.2.0 STOREDRV.Submission.Exception:SendAsDeniedException", "data", "site"),
+        (550, "5.4.5 Daily user sending quota exceeded", "data", "site"),
+        (550, "5.4.5 Daily sending quota exceeded", "rcpt", "site"),
+        (550, "5.1.8 Access denied, bad outbound sender", "data", "site"),
+        (550, "5.1.90 daily limit of recipients", "rcpt", "site"),
+        (550, "5.7.60 no permission to send as this sender", "data", "site"),
+        (550, "5.7.708 traffic not accepted from this address", "rcpt", "site"),
+        (550, "5.7.606 banned sending address", "rcpt", "site"),
+        (554, "Message rejected: Email address is not verified.", "data", "site"),
+        (550, "The from address does not match a verified Sender Identity", "data", "site"),
+        (554, "5.7.26 this mail is unauthenticated", "data", "site"),
+        (550, "5.7.504 recipient address rejected", "rcpt", "later"),
+        (550, "5.2.122 recipient's receiving limit exceeded", "rcpt", "never"),
+        (552, "5.2.2 over quota", "data", "never"),
+        (550, "5.7.5000 odd", "data", "never"),
     ],
 )
 def test_what_a_refusal_is_about(code: int, text: str, stage: Stage, expected: str) -> None:

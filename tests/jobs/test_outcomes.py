@@ -336,3 +336,37 @@ def test_what_happened_outside_is_recorded_once_the_database_is_back(
     put(site, "test.job")
     Executor(site).run_due()
     assert (rows(site)[0].state, rows(site)[0].error) == ("done", None)
+
+
+def test_an_on_dead_that_raises_ends_the_job_all_the_same(
+    make_site: Fixture,
+    put: Fixture,
+    rows: Fixture,
+    notes: Fixture,
+    take_note: Fixture,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Otherwise the function runs again and again. What the hook has done is undone, and what
+    was to happen after the commit does not."""
+    runs, committed = [], []
+
+    def job(run: JobRun) -> None:
+        runs.append(run.attempt)
+        raise ConnectionError("away")
+
+    def on_dead(tx: Tx) -> None:
+        take_note(tx, "dead")
+        tx.enqueue("test.job", {})
+        tx.after_commit(lambda: committed.append(1))
+        tx.database.execute_sql("SELECT * FROM no_such_table")
+
+    retries = RetryPolicy(attempts=1)
+    site = make_site(Job("test.job", job, retries=retries, on_dead=on_dead))
+    put(site, "test.job")
+    for _ in range(3):
+        Executor(site).run_due()
+        clock.forward(minutes=2)
+    assert [(row.state, row.error) for row in rows(site)] == [("dead", "ConnectionError: away")]
+    assert (runs, notes(site), committed) == ([1], [], [])
+    assert "on_dead failed" in caplog.text

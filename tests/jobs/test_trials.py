@@ -184,7 +184,7 @@ def test_nothing_is_tried_where_somebody_must_look(
 @pytest.mark.parametrize(
     ("behaviour", "attempts", "state"),
     [
-        (Behaviour("message", reply="550 5.7.26 not authenticated"), 2, "dead"),
+        (Behaviour("message", reply="550 5.7.1 looks like spam"), 2, "dead"),
         (Behaviour("rcpt", reply="550 go away"), 2, "dead"),
         (Behaviour("rcpt", reply="554 5.7.1 relay access denied"), 2, "queued"),
         (Behaviour("mail", reply="451 4.3.0 later"), 2, "queued"),
@@ -439,3 +439,30 @@ def test_a_release_does_not_wait_for_jobs_that_others_have_locked(
         other.rollback()
         assert released.result()
     assert [row.wanted_at for row in rows(site)] == [before, clock(), before]
+
+
+def test_a_letter_that_alone_is_refused_for_its_sender_holds_up_no_others_and_ends(
+    mailing: Fixture, put: Fixture, rows: Fixture, clock: Clock, smtp_server: SmtpServer
+) -> None:
+    """It is tried behind the others, a few minutes later each time, until its deadline."""
+    site = mailing(retries=RetryPolicy(deadline=timedelta(minutes=30)))
+    denied = Behaviour("message", reply="554 5.7.60 may not send as this sender")
+    smtp_server.for_recipient("odd@example.org", denied)
+    put(site, "test.mail", to="odd@example.org")
+    executor = Executor(site, batch=1, concurrency={"mail": 1})
+    executor.run_due()
+    assert reasons(site) == ["refused"]
+    for number in range(3):
+        put(site, "test.mail", to=f"mp{number}@example.org")
+    clock.forward(seconds=FIRST.total_seconds())
+    executor.run_due()
+    assert reasons(site) == []
+    assert len(smtp_server.received) == 3
+    for number in range(3):
+        clock.forward(minutes=15)
+        put(site, "test.mail", to=f"later{number}@example.org")
+        executor.run_due()
+        clock.forward(minutes=1)
+        executor.run_due()
+        assert reasons(site) == []
+    assert [row.state for row in rows(site)] == ["dead"] + ["done"] * 6

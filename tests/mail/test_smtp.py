@@ -461,3 +461,78 @@ def test_a_server_that_closes_a_connection_too_many_can_be_reached(
         monkeypatch.setattr(smtp, "REACHED_SECONDS", 0.0)
         assert refused().is_unreachable
         listening.shutdown(socket.SHUT_RDWR)
+
+
+REPLIES = {b"EHLO": b"250-d\r\n250 OK\r\n", b"MAIL": b"250 OK\r\n", b"RCPT": b"250 OK\r\n"}
+
+
+@pytest.fixture
+def dripping_server() -> Iterator[Callable[[bytes], SmtpUrl]]:
+    """``dripping_server(b"MAIL")`` sends its reply to that a byte at a time, and never to its
+    end; ``b""`` is the greeting."""
+    stop = threading.Event()
+
+    def talk(listening: socket.socket, at: bytes) -> None:
+        connection, _ = listening.accept()
+        with connection, connection.makefile("rb") as lines, contextlib.suppress(OSError):
+            command = b""
+            while command != at:
+                connection.sendall(
+                    REPLIES.get(command, b"220 d\r\n" if not command else b"354 go\r\n")
+                )
+                command = next(lines)[:4].upper()
+            while not stop.wait(0.02):
+                connection.sendall(b"250-" if at == b"DATA" else b"2")
+
+    with contextlib.ExitStack() as stack:
+
+        def start(at: bytes) -> SmtpUrl:
+            listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            thread = threading.Thread(target=talk, args=(listening, at))
+            stack.callback(thread.join)
+            stack.callback(stop.set)
+            thread.start()
+            return SmtpUrl.parse(f"smtp://127.0.0.1:{listening.getsockname()[1]}")
+
+        yield start
+
+
+@pytest.mark.parametrize("stage", [b"", b"EHLO", b"MAIL", b"RCPT", b"DATA"])
+def test_a_server_that_drips_is_given_up(
+    dripping_server: Callable[[bytes], SmtpUrl],
+    site_address: Address,
+    message: Callable[..., Message],
+    stage: bytes,
+) -> None:
+    """Its time is for the whole reply: else a byte now and then keeps the job for ever."""
+    transport = SmtpTransport(dripping_server(stage), site_address, options=SHORT_TIMEOUTS)
+    with pytest.raises(Refused) as refused:
+        send(transport, message())
+    assert (refused.value.temporary, refused.value.code) == (True, 0)
+
+
+def test_all_replies_before_the_message_have_one_deadline(
+    smtp_server: SmtpServer, site_address: Address, message: Callable[..., Message]
+) -> None:
+    options = SmtpOptions(envelope_timeout=timedelta(seconds=0.4))
+    transport = SmtpTransport(SmtpUrl.parse(smtp_server.url), site_address, options=options)
+    slow = [Behaviour(stage, delay=0.3) for stage in ("mail", "rcpt")]
+    smtp_server.then(*slow)
+    with pytest.raises(Refused, match=r"took too long|timed out"):
+        send(transport, message())
+    assert smtp_server.received == []
+    send(transport, message())
+    transport.close()
+
+
+def test_a_reply_without_end_is_given_up(
+    monkeypatch: pytest.MonkeyPatch,
+    smtp_server: SmtpServer,
+    transport: SmtpTransport,
+    message: Callable[..., Message],
+) -> None:
+    monkeypatch.setattr("changemaker_core.mail.timed_smtp.LONGEST_REPLY", 10_000)
+    endless = "\r\n".join(["250-go on"] * 3_000)
+    smtp_server.then(Behaviour("mail", reply=endless))
+    with pytest.raises(Refused, match="longer than 10,000 bytes"):
+        send(transport, message())

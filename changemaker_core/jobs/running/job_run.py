@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import threading
 import time
 from datetime import timedelta
-from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -14,10 +14,8 @@ from changemaker_core.db.errors import DatabaseUnavailable
 from changemaker_core.jobs import statements
 from changemaker_core.jobs.errors import JobStopped, LeaseLost
 from changemaker_core.jobs.held_queues.trials import (
-    LONGEST,
     end_by_success,
     hold_until_success,
-    try_another,
     undo_trial,
 )
 from changemaker_core.jobs.lanes import hand_on
@@ -33,11 +31,13 @@ if TYPE_CHECKING:
     from changemaker_core.db import Tx
     from changemaker_core.jobs.declarations import Job, RetryPolicy
     from changemaker_core.jobs.statements import ClaimedJob
-    from changemaker_core.mail import Message, Refused
+    from changemaker_core.mail import Message
     from changemaker_core.site import Site
 
     #: Called as ``change(tx, *args)`` in the transaction of a step.
     Change: TypeAlias = Callable[..., object]
+
+log = logging.getLogger(__name__)
 
 #: Seconds between two reports of progress that are stored.
 PROGRESS_SECONDS = 1.0
@@ -224,8 +224,7 @@ class JobRun:
             if fn is not None:
                 fn(tx, *args)
 
-        self._commit(step)
-        self.is_settled = True
+        self._give_back(step)
 
     def mail(
         self,
@@ -255,79 +254,10 @@ class JobRun:
         What is not this message's fault holds the queue: a server that refuses the site itself or
         cannot be reached, and ``mail_failures_before_hold`` recipients in a row without a success.
         """
-        from changemaker_core.mail import AlreadySent, DeliveryUnknown, Refused
-        from changemaker_core.mail.replies import without_addresses
+        from changemaker_core.jobs.running.mailing import Mailing, MailSteps
 
-        failures, queue = self.site.jobs.failures, self._job.queue
-
-        def with_error(change: Callable[[Tx, str], object] | None, error: str) -> Change | None:
-            return None if change is None else lambda tx: change(tx, error)
-
-        begun: object = None
-
-        def begin(tx: Tx) -> None:
-            nonlocal begun
-            begun = None if sending is None else sending(tx)
-
-        def count(tx: Tx) -> None:
-            most = self.site.config.mail_failures_before_hold
-            failures.add(tx, queue, message.to.envelope, most=most, note=error)
-
-        def succeeded(tx: Tx) -> None:
-            if not isinstance(begun, AlreadySent):
-                failures.end(tx, queue)
-                self._succeed(tx)
-            elif self._claimed.is_trial:
-                try_another(tx, queue, reached=True)
-            if sent is not None:
-                sent(tx)
-
-        message = message.translated(partial(self._translate, message.locale))
-        with self.site.mail.session() as session:
-            try:
-                session.send_envelope(message)
-                self.at_risk(begin)
-                if isinstance(begun, AlreadySent):
-                    self.stopping.wait(begun.takes.total_seconds())
-                else:
-                    session.send_data()
-            except Refused as refused:
-                error = without_addresses(str(refused))
-                if refused.of_site:
-                    reason = "unreachable" if refused.is_unreachable else "refused"
-                    self.hold(reason, error, with_error(retried, error))
-                elif self._claimed.is_trial and not self.is_cancelled:
-                    self._put_aside(refused, error, with_error(retried, error))
-                elif refused.temporary:
-                    self._retry(error, with_error(retried, error), always=count)
-                else:
-                    change = with_error(failed, error)
-                    self._finish("dead", error, self._job.on_dead, change, always=count)
-            except DeliveryUnknown as lost:
-                error = without_addresses(str(lost))
-                change = with_error(unknown, error)
-                self._finish("unknown", error, self._job.on_unknown, change, always=count)
-            else:
-                self._finish("done", None, None, succeeded)
-
-    def _put_aside(self, refused: Refused, error: str, fn: Change | None) -> None:
-        """Give back a job that was tried and whose message was refused, behind others: what a
-        server that is suspected says of a message ends none."""
-
-        def step(tx: Tx) -> None:
-            statements.give_back(tx, self._fence, error, tx.now + LONGEST)
-            reached = refused.stage in ("rcpt", "data")
-            if reached or not refused.temporary:
-                try_another(tx, self._job.queue, reached=reached)
-            if fn is not None:
-                fn(tx)
-
-        self._commit(step)
-        self.is_settled = True
-
-    def _translate(self, locale: str | None, text: str) -> str:
-        site = self.site
-        return site.translations.translate(text, locale or site.config.default_locale)
+        steps = MailSteps(sending, sent, retried, failed, unknown)
+        Mailing(self, message, steps).send()
 
     def progress(self, done: int, total: int | None = None, note: str = "") -> None:
         """Report how far the job is, for ``GET /api/jobs``: ``done`` of ``total``, in any unit.
@@ -385,11 +315,10 @@ class JobRun:
         def step(tx: Tx) -> None:
             statements.give_back(tx, self._fence, error, tx.now + UNAVAILABLE)
 
-        if is_overdue(self._job.retries, self._claimed, self.site.clock()):
+        if self.is_overdue:
             self.retry(error)
-            return
-        self._commit(step)
-        self.is_settled = True
+        else:
+            self._give_back(step)
 
     def cancelled(self) -> None:
         """Settle the job as cancelled; its ``on_dead`` is called."""
@@ -399,6 +328,11 @@ class JobRun:
         """Give the job back, as if it had never been claimed. For runs that were asked to stop."""
         self.site.db.sync.write(statements.release, [self._claimed])
         self.is_settled = True
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether the deadline of the job's retry policy is over."""
+        return is_overdue(self._job.retries, self._claimed, self.site.clock())
 
     @property
     def _fence(self) -> statements.Fence:
@@ -426,6 +360,10 @@ class JobRun:
         self._commit(step)
         self.is_settled = True
 
+    def _give_back(self, step: Callable[[Tx], None]) -> None:
+        self._commit(step)
+        self.is_settled = True
+
     def _succeed(self, tx: Tx) -> None:
         if self._claimed.is_trial:
             end_by_success(tx, self._job.queue)
@@ -434,7 +372,23 @@ class JobRun:
         statements.finish(tx, self._fence, state, error)
         hand_on(tx, self.site, self._claimed.lane)
         if hook is not None:
+            self._call_hook(tx, hook, ends=state != "unknown")
+
+    def _call_hook(self, tx: Tx, hook: Change, *, ends: bool) -> None:
+        """Call ``on_dead`` or ``on_unknown``. With ``ends`` the job ends where it raises, too:
+        otherwise its function would run again and again, long after its deadline."""
+        if not ends:
             hook(tx, **self.payload)
+            return
+        try:
+            with tx.savepoint():
+                hook(tx, **self.payload)
+        except DatabaseUnavailable:
+            raise
+        except Exception:
+            log.exception(
+                "job %s (%s): on_dead failed; the job ends without it", self.name, self.id
+            )
 
     def _commit(self, step: Callable[[Tx], None]) -> None:
         """Run a step. One after the point of no return is tried for as long as a lease: what

@@ -1,0 +1,143 @@
+"""What ``JobRun.mail`` does: one message is sent, and its job settled by what became of it.
+
+It belongs to ``JobRun``, whose steps it takes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+from changemaker_core.jobs import statements
+from changemaker_core.jobs.held_queues.trials import LONGEST, hold_until_success, try_another
+from changemaker_core.mail import AlreadySent, DeliveryUnknown, Refused
+from changemaker_core.mail.replies import without_addresses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from changemaker_core.db import Tx
+    from changemaker_core.jobs.running.job_run import Change, JobRun
+    from changemaker_core.mail import Message
+
+
+@dataclass(frozen=True, slots=True)
+class MailSteps:
+    """The functions of a caller of ``JobRun.mail``, which documents them."""
+
+    sending: Callable[[Tx], object] | None
+    sent: Callable[[Tx], object] | None
+    retried: Callable[[Tx, str], object] | None
+    failed: Callable[[Tx, str], object] | None
+    unknown: Callable[[Tx, str], object] | None
+
+
+class Mailing:
+    """One message of a run, and the outcome of its job."""
+
+    def __init__(self, run: JobRun, message: Message, steps: MailSteps) -> None:
+        self._run = run
+        self._message = message.translated(partial(self._translate, message.locale))
+        self._steps = steps
+        self._queue = run._job.queue
+        self._failures = run.site.jobs.failures
+        self._begun: object = None
+
+    def send(self) -> None:
+        """Send the message and settle the job."""
+        with self._run.site.mail.session() as session:
+            try:
+                session.send_envelope(self._message)
+                self._run.at_risk(self._begin)
+                if isinstance(self._begun, AlreadySent):
+                    self._run.stopping.wait(self._begun.takes.total_seconds())
+                else:
+                    session.send_data()
+            except Refused as refused:
+                self._refused(refused)
+            except DeliveryUnknown as lost:
+                error = without_addresses(str(lost))
+                self._end("unknown", error, self._run._job.on_unknown, self._steps.unknown)
+            else:
+                self._run._finish("done", None, None, self._succeed)
+
+    def _begin(self, tx: Tx) -> None:
+        self._begun = None if self._steps.sending is None else self._steps.sending(tx)
+
+    def _succeed(self, tx: Tx) -> None:
+        if not isinstance(self._begun, AlreadySent):
+            self._failures.end(tx, self._queue)
+            self._run._succeed(tx)
+        elif self._run._claimed.is_trial:
+            try_another(tx, self._queue, reached=True)
+        if self._steps.sent is not None:
+            self._steps.sent(tx)
+
+    def _refused(self, refused: Refused) -> None:
+        error = without_addresses(str(refused))
+        retried = _with_error(self._steps.retried, error)
+        if refused.of_site:
+            self._hold(refused, error, retried)
+        elif self._run._claimed.is_trial and not self._run.is_cancelled:
+            self._put_aside(refused, error, retried)
+        elif refused.temporary:
+            self._run._retry(error, retried, always=partial(self._count, error))
+        else:
+            self._end("dead", error, self._run._job.on_dead, self._steps.failed)
+
+    def _hold(self, refused: Refused, error: str, fn: Change | None) -> None:
+        """Hold the queue. Where the server has refused the site in reply to a recipient or the
+        message, others are tried before this one, lest it hold a queue whose others succeed; and
+        at the end of its time it is dead."""
+        run, reason = self._run, "unreachable" if refused.is_unreachable else "refused"
+        of_message = refused.stage in ("rcpt", "data")
+
+        def step(tx: Tx) -> None:
+            statements.give_back(tx, run._fence, error, tx.now + LONGEST if of_message else None)
+            hold_until_success(tx, self._queue, reason, error)
+            if fn is not None:
+                fn(tx)
+
+        if of_message and run.is_overdue:
+            run._retry(error, fn, always=partial(self._count, error))
+        else:
+            run._give_back(step)
+
+    def _put_aside(self, refused: Refused, error: str, fn: Change | None) -> None:
+        """Give back a job that was tried and whose message was refused, behind others: what a
+        server that is suspected says of a message ends none."""
+
+        def step(tx: Tx) -> None:
+            statements.give_back(tx, self._run._fence, error, tx.now + LONGEST)
+            reached = refused.stage in ("rcpt", "data")
+            if reached or not refused.temporary:
+                try_another(tx, self._queue, reached=reached)
+            if fn is not None:
+                fn(tx)
+
+        self._run._give_back(step)
+
+    def _end(
+        self,
+        state: str,
+        error: str,
+        hook: Change | None,
+        step: Callable[[Tx, str], object] | None,
+    ) -> None:
+        """Settle the job as ``state`` and count a failure; the caller's ``step`` is called, or the
+        job's ``hook`` where there is none."""
+        count = partial(self._count, error)
+        self._run._finish(state, error, hook, _with_error(step, error), always=count)
+
+    def _count(self, error: str, tx: Tx) -> None:
+        most, to = self._run.site.config.mail_failures_before_hold, self._message.to.envelope
+        self._failures.add(tx, self._queue, to, most=most, note=error)
+
+    def _translate(self, locale: str | None, text: str) -> str:
+        site = self._run.site
+        return site.translations.translate(text, locale or site.config.default_locale)
+
+
+def _with_error(step: Callable[[Tx, str], object] | None, error: str) -> Change | None:
+    return None if step is None else lambda tx: step(tx, error)
