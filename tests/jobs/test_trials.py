@@ -18,12 +18,14 @@ from changemaker_core.jobs import Executor, Job, hold_queue, holds
 from changemaker_core.jobs.declarations import RetryPolicy
 from changemaker_core.jobs.held_queues.counter_file import CounterFile
 from changemaker_core.jobs.held_queues.guard import read_heartbeat
-from changemaker_core.jobs.held_queues.trials import FIRST, LONGEST, hold_until_success
+from changemaker_core.jobs.held_queues.trials import FIRST, LONGEST, Failures, hold_until_success
 from changemaker_core.jobs.models import CoreFailure
 from changemaker_core.mail import Address, AlreadySent, Message, SmtpTransport
 from changemaker_core.testing.smtp import Behaviour
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from changemaker_core.jobs import JobRun
     from changemaker_core.testing import Clock
     from changemaker_core.testing.smtp import SmtpServer
@@ -466,3 +468,28 @@ def test_a_letter_that_alone_is_refused_for_its_sender_holds_up_no_others_and_en
         executor.run_due()
         assert reasons(site) == []
     assert [row.state for row in rows(site)] == ["dead"] + ["done"] * 6
+
+
+def test_a_failure_that_is_committed_beside_a_success_is_seen(make_site: Fixture) -> None:
+    """The failure's row comes after the success has deleted all, and before it has committed."""
+    site = make_site()
+    failures = Failures()
+
+    def fail(tx: Fixture) -> None:
+        failures.add(tx, "mail", "mp@example.org", most=10, note="")
+
+    callbacks: list[Callable[[], None]] = []
+
+    class Slow:
+        """A transaction whose callbacks are called later than its commit."""
+
+        def __init__(self, tx: Fixture) -> None:
+            self.db, self.now = tx.db, tx.now
+            self.after_commit = callbacks.append
+
+    site.db.sync.write(lambda tx: failures.end(Slow(tx), "mail"))
+    site.db.sync.write(fail)
+    for callback in callbacks:
+        callback()
+    site.db.sync.write(lambda tx: failures.end(tx, "mail"))
+    assert site.db.sync.read(lambda: CoreFailure.select().count()) == 0

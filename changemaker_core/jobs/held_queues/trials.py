@@ -7,6 +7,8 @@ accepted nothing for a while. So the queue is held, and from time to time one of
 from __future__ import annotations
 
 import logging
+import threading
+from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -87,10 +89,13 @@ class Failures:
 
     def __init__(self) -> None:
         self._none_seen: set[str] = set()
+        #: How many failures of each queue were committed: none meanwhile, and a success holds.
+        self._seen: Counter[str] = Counter()
+        self._lock = threading.Lock()
 
     def add(self, tx: Tx, queue: str, item: str, *, most: int, note: str) -> None:
         """Count the failure of ``item``, each once, and hold the queue at ``most``; 0 is never."""
-        tx.after_commit(lambda: self._none_seen.discard(queue))
+        tx.after_commit(lambda: self._note_failure(queue))
         # An item may be a person's address, which is nothing to keep.
         digest = tx.db.hash_who("core.failure", item)
         CoreFailure.insert(queue=queue, item=digest, at=tx.now).on_conflict_ignore().execute()
@@ -102,5 +107,16 @@ class Failures:
     def end(self, tx: Tx, queue: str) -> None:
         """Begin anew: something has succeeded."""
         if queue not in self._none_seen:
+            seen = self._seen[queue]  # first: what is committed meanwhile may not be deleted here
             CoreFailure.delete().where(CoreFailure.queue == queue).execute()
-            tx.after_commit(lambda: self._none_seen.add(queue))
+            tx.after_commit(lambda: self._note_success(queue, seen))
+
+    def _note_failure(self, queue: str) -> None:
+        with self._lock:
+            self._seen[queue] += 1
+            self._none_seen.discard(queue)
+
+    def _note_success(self, queue: str, seen: int) -> None:
+        with self._lock:
+            if self._seen[queue] == seen:
+                self._none_seen.add(queue)
