@@ -5,8 +5,9 @@ runs twice, because every step of a run is refused once its lease is lost, and b
 unknown outcome is never repeated by itself.
 
 A job's way through this room: ``outbox`` enqueues it, or ``schedule`` when its time has come;
-``executor`` claims and runs it; ``job_run`` settles it; ``leases`` renews its lease meanwhile, and
-reclaims it if its process dies; ``purge`` deletes it. The SQL of each step is in ``statements``.
+``executor`` claims and runs it; ``run`` and ``job_run`` settle it, ``mailing`` one that sends a
+mail; ``leases`` renews its lease meanwhile, and reclaims it if its process dies; ``purge`` deletes
+it. The SQL of each step is in ``statements``.
 ``held_queues`` stops claims of a whole queue.
 """
 

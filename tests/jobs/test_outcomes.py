@@ -13,8 +13,8 @@ from changemaker_core.db import DatabaseUnavailable
 from changemaker_core.identity.actor import SYSTEM, current_actor
 from changemaker_core.jobs import Executor, JobFailed
 from changemaker_core.jobs.declarations import Job, RetryPolicy
-from changemaker_core.jobs.running import job_run
-from changemaker_core.jobs.running.job_run import delay
+from changemaker_core.jobs.running import run as run_module
+from changemaker_core.jobs.running.run import delay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -321,7 +321,7 @@ def test_a_job_that_always_finds_it_unavailable_ends_at_its_deadline(
 def test_what_happened_outside_is_recorded_once_the_database_is_back(
     make_site: Fixture, put: Fixture, rows: Fixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(job_run, "STEP_SECONDS", 0.01)
+    monkeypatch.setattr(run_module, "STEP_SECONDS", 0.01)
     failures = iter([True, True, False])
 
     def sent(tx: Tx) -> None:

@@ -2,55 +2,39 @@
 
 from __future__ import annotations
 
-import logging
-import random
-import threading
 import time
 from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from changemaker_core.db.errors import DatabaseUnavailable
 from changemaker_core.jobs import statements
-from changemaker_core.jobs.errors import JobStopped, LeaseLost
+from changemaker_core.jobs.errors import JobStopped
 from changemaker_core.jobs.held_queues.trials import (
-    end_by_success,
     hold_until_success,
     undo_trial,
 )
-from changemaker_core.jobs.lanes import hand_on
-from changemaker_core.jobs.running.child import Children
+from changemaker_core.jobs.running.run import Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
     from os import PathLike
     from pathlib import Path
-    from typing import TypeAlias
 
     from changemaker_core.db import Tx
-    from changemaker_core.jobs.declarations import Job, RetryPolicy
-    from changemaker_core.jobs.statements import ClaimedJob
+    from changemaker_core.jobs.running.run import Change
     from changemaker_core.mail import Message
-    from changemaker_core.site import Site
-
-    #: Called as ``change(tx, *args)`` in the transaction of a step.
-    Change: TypeAlias = Callable[..., object]
-
-log = logging.getLogger(__name__)
 
 #: Seconds between two reports of progress that are stored.
 PROGRESS_SECONDS = 1.0
 #: Time before a job runs again that met an unavailable database.
 UNAVAILABLE = timedelta(seconds=10)
-#: Seconds before a step after the point of no return is tried again.
-STEP_SECONDS = 1.0
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class JobRun:
+class JobRun(Run):
     """One run of a job: it reads and writes, and settles how the job ended.
 
     Once the lease is lost, every step raises ``LeaseLost``. A function ``fn`` given to a
@@ -59,54 +43,17 @@ class JobRun:
     after ``at_risk``, of unknown outcome.
     """
 
-    def __init__(self, site: Site, job: Job, claimed: ClaimedJob, lease: timedelta) -> None:
-        #: The site.
-        self.site = site
-        self._job = job
-        self._claimed = claimed
-        self._lease = lease
-        #: Whether ``at_risk`` was committed.
-        self.is_at_risk = False
-        #: Whether the outcome was committed.
-        self.is_settled = False
-        #: Set when the run should stop: its process stops, its lease is lost, or it is cancelled.
-        #: A function that stops early raises ``JobStopped``; one that returns is done.
-        self.stopping = threading.Event()
-        #: Whether the job was cancelled.
-        self.is_cancelled = claimed.is_cancelled
-        #: The programs that the job runs.
-        self.children = Children()
-        self._progress_at = 0.0
-
-    @property
-    def id(self) -> str:
-        """The job's id, the same for each attempt."""
-        return self._claimed.id
-
-    @property
-    def name(self) -> str:
-        """The job's name."""
-        return self._claimed.name
-
-    @property
-    def attempt(self) -> int:
-        """The number of this attempt, from 1."""
-        return self._claimed.attempts
-
-    @property
-    def payload(self) -> dict[str, Any]:
-        """The arguments that the job was enqueued with."""
-        return self._claimed.payload
+    _progress_at = 0.0
 
     @property
     def created_at(self) -> datetime:
         """When the job was enqueued, aware and in UTC."""
-        return self._claimed.created_at
+        return self.claimed.created_at
 
     @property
     def lease(self) -> statements.Lease:
         """What this run holds, until it is lost; another run of the job has another one."""
-        return self._claimed.lease
+        return self.claimed.lease
 
     def read(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return ``fn(*args)``, called on the database."""
@@ -116,46 +63,30 @@ class JobRun:
         """Return ``fn(tx, *args)``, called in a transaction. Raises ``LeaseLost``."""
 
         def fenced(tx: Tx) -> R:
-            statements.require_lease(self._fence)
+            statements.require_lease(self.fence)
             return fn(tx, *args, **kwargs)
 
         return self.site.db.sync.write(fenced)
-
-    def at_risk(self, fn: Change | None = None, *args: Any) -> None:
-        """Pass the point of no return: if the process dies from here on, the job is unknown.
-
-        Raises ``LeaseLost`` also where the job's queue was held meanwhile.
-        """
-
-        def step(tx: Tx) -> None:
-            statements.mark_at_risk(tx, self._fence, tx.now + self._lease)
-            if fn is not None:
-                fn(tx, *args)
-            if not self.site.jobs.guard.advance(tx, self._job.queue):
-                raise LeaseLost(self.id)
-
-        self._commit(step)
-        self.is_at_risk = True
 
     def done(self, fn: Change | None = None, *args: Any) -> None:
         """Settle the job as done. In a queue that is held because of a server, this is the success
         that releases it; a job whose function only returns may not have tried the server."""
 
         def step(tx: Tx) -> None:
-            self._succeed(tx)
+            self.succeed(tx)
             if fn is not None:
                 fn(tx, *args)
 
-        self._finish("done", None, None, step)
+        self.finish("done", None, None, step)
 
     def returned(self) -> None:
         """Settle as done a job whose function returned without having settled it."""
 
         def step(tx: Tx) -> None:
-            if self._claimed.is_trial:
-                undo_trial(tx, self._job.queue)
+            if self.claimed.is_trial:
+                undo_trial(tx, self.job.queue)
 
-        self._finish("done", None, None, step)
+        self.finish("done", None, None, step)
 
     def retry(
         self, error: str, fn: Change | None = None, *args: Any, after: timedelta | None = None
@@ -170,44 +101,16 @@ class JobRun:
         """
         if after is not None and after < timedelta(0):
             raise ValueError(f"after={after!r} is in the past; use timedelta(0) for at once")
-        self._retry(error, fn, args, after)
-
-    def _retry(
-        self,
-        error: str,
-        fn: Change | None,
-        args: tuple[Any, ...] = (),
-        after: timedelta | None = None,
-        always: Change | None = None,
-    ) -> None:
-        """Do what ``retry`` does. ``always`` is called in any case."""
-
-        def step(tx: Tx) -> None:
-            exhausted = is_exhausted(self._job.retries, self._claimed, tx.now)
-            if exhausted or self.is_cancelled:
-                state = "cancelled" if self.is_cancelled else "dead"
-                self._settle(tx, state, error, self._job.on_dead)
-            else:
-                age = timedelta(0) if self._claimed.is_trial else tx.now - self._claimed.wanted_at
-                left = self._job.retries.deadline - age
-                wait = delay(self._job.retries, self.attempt) if after is None else min(after, left)
-                statements.requeue(tx, self._fence, tx.now + wait, error)
-                if fn is not None:
-                    fn(tx, *args)
-            if always is not None:
-                always(tx)
-
-        self._commit(step)
-        self.is_settled = True
+        self.requeue(error, fn, args, after)
 
     def dead(self, error: str, fn: Change | None = None, *args: Any) -> None:
         """Settle the job as failed for good. ``fn`` is called instead of the job's ``on_dead``."""
-        self._finish("dead", error, self._job.on_dead, fn, args)
+        self.finish("dead", error, self.job.on_dead, fn, args)
 
     def unknown(self, error: str, fn: Change | None = None, *args: Any) -> None:
         """Settle the job as unknown: a person must find out whether it succeeded. ``fn`` is called
         instead of the job's ``on_unknown``."""
-        self._finish("unknown", error, self._job.on_unknown, fn, args)
+        self.finish("unknown", error, self.job.on_unknown, fn, args)
 
     def hold(self, reason: str, note: str, fn: Change | None = None, *args: Any) -> None:
         """Hold the job's queue, and give the job back to it: what failed is not this job's fault.
@@ -219,12 +122,12 @@ class JobRun:
         """
 
         def step(tx: Tx) -> None:
-            statements.give_back(tx, self._fence, note)
-            hold_until_success(tx, self._job.queue, reason, note)
+            statements.give_back(tx, self.fence, note)
+            hold_until_success(tx, self.job.queue, reason, note)
             if fn is not None:
                 fn(tx, *args)
 
-        self._give_back(step)
+        self.give_back(step)
 
     def mail(
         self,
@@ -268,7 +171,7 @@ class JobRun:
         now = time.monotonic()
         if now - self._progress_at >= PROGRESS_SECONDS or done == total:
             self._progress_at = now
-            self.site.db.sync.write(statements.report, self._fence, done, total, note)
+            self.site.db.sync.write(statements.report, self.fence, done, total, note)
 
     def stop_if_asked(self) -> None:
         """Raise ``JobStopped`` once ``stopping`` is set. For loops whose rounds take long."""
@@ -313,111 +216,18 @@ class JobRun:
         unavailable. After the deadline of its retry policy the job is dead, as ``retry`` has it."""
 
         def step(tx: Tx) -> None:
-            statements.give_back(tx, self._fence, error, tx.now + UNAVAILABLE)
+            statements.give_back(tx, self.fence, error, tx.now + UNAVAILABLE)
 
         if self.is_overdue:
             self.retry(error)
         else:
-            self._give_back(step)
+            self.give_back(step)
 
     def cancelled(self) -> None:
         """Settle the job as cancelled; its ``on_dead`` is called."""
-        self._finish("cancelled", "cancelled", self._job.on_dead, None)
+        self.finish("cancelled", "cancelled", self.job.on_dead, None)
 
     def release(self) -> None:
         """Give the job back, as if it had never been claimed. For runs that were asked to stop."""
-        self.site.db.sync.write(statements.release, [self._claimed])
+        self.site.db.sync.write(statements.release, [self.claimed])
         self.is_settled = True
-
-    @property
-    def is_overdue(self) -> bool:
-        """Whether the deadline of the job's retry policy is over."""
-        return is_overdue(self._job.retries, self._claimed, self.site.clock())
-
-    @property
-    def _fence(self) -> statements.Fence:
-        state = "at_risk" if self.is_at_risk else "running"
-        return statements.Fence(self.id, self._claimed.lease_token, state)
-
-    def _finish(
-        self,
-        state: str,
-        error: str | None,
-        hook: Change | None,
-        fn: Change | None,
-        args: tuple[Any, ...] = (),
-        always: Change | None = None,
-    ) -> None:
-        """Settle the job, and call ``fn``, or ``hook`` where there is none; then ``always``."""
-
-        def step(tx: Tx) -> None:
-            self._settle(tx, state, error, None if fn is not None else hook)
-            if fn is not None:
-                fn(tx, *args)
-            if always is not None:
-                always(tx)
-
-        self._commit(step)
-        self.is_settled = True
-
-    def _give_back(self, step: Callable[[Tx], None]) -> None:
-        self._commit(step)
-        self.is_settled = True
-
-    def _succeed(self, tx: Tx) -> None:
-        if self._claimed.is_trial:
-            end_by_success(tx, self._job.queue)
-
-    def _settle(self, tx: Tx, state: str, error: str | None, hook: Change | None) -> None:
-        statements.finish(tx, self._fence, state, error)
-        hand_on(tx, self.site, self._claimed.lane)
-        if hook is not None:
-            self._call_hook(tx, hook, ends=state != "unknown")
-
-    def _call_hook(self, tx: Tx, hook: Change, *, ends: bool) -> None:
-        """Call ``on_dead`` or ``on_unknown``. With ``ends`` the job ends where it raises, too:
-        otherwise its function would run again and again, long after its deadline."""
-        if not ends:
-            hook(tx, **self.payload)
-            return
-        try:
-            with tx.savepoint():
-                hook(tx, **self.payload)
-        except DatabaseUnavailable:
-            raise
-        except Exception:
-            log.exception(
-                "job %s (%s): on_dead failed; the job ends without it", self.name, self.id
-            )
-
-    def _commit(self, step: Callable[[Tx], None]) -> None:
-        """Run a step. One after the point of no return is tried for as long as a lease: what
-        happened outside cannot be undone, and only the database can still record it."""
-        if self.is_settled:
-            raise RuntimeError(f"job {self.id} is already settled")
-        until = time.monotonic() + self._lease.total_seconds()
-        while True:
-            try:
-                return self.site.db.sync.write(step)
-            except DatabaseUnavailable:
-                if not self.is_at_risk or time.monotonic() > until:
-                    raise
-            time.sleep(STEP_SECONDS)
-
-
-def delay(retries: RetryPolicy, attempt: int) -> timedelta:
-    """Return the time before the next attempt: doubled each time, up to a maximum, ±20 %."""
-    doubled = retries.initial * 2.0 ** min(attempt - 1, 20)
-    return min(doubled, retries.maximum) * random.uniform(0.8, 1.2)  # noqa: S311  # no secret
-
-
-def is_exhausted(retries: RetryPolicy, job: ClaimedJob, now: datetime) -> bool:
-    """Return whether no attempt is left after this one."""
-    often = retries.attempts is not None and job.attempts >= retries.attempts
-    return often or is_overdue(retries, job, now)
-
-
-def is_overdue(retries: RetryPolicy, job: ClaimedJob, now: datetime) -> bool:
-    """Return whether the deadline is over. It does not count for a job that is tried while its
-    queue is held: it may have waited for days for that."""
-    return not job.is_trial and now - job.wanted_at >= retries.deadline

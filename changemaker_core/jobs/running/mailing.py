@@ -1,7 +1,4 @@
-"""What ``JobRun.mail`` does: one message is sent, and its job settled by what became of it.
-
-It belongs to ``JobRun``, whose steps it takes.
-"""
+"""What ``JobRun.mail`` does: one message is sent, and its job settled by what became of it."""
 
 from __future__ import annotations
 
@@ -18,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from changemaker_core.db import Tx
-    from changemaker_core.jobs.running.job_run import Change, JobRun
+    from changemaker_core.jobs.running.run import Change, Run
     from changemaker_core.mail import Message
 
 
@@ -36,11 +33,11 @@ class MailSteps:
 class Mailing:
     """One message of a run, and the outcome of its job."""
 
-    def __init__(self, run: JobRun, message: Message, steps: MailSteps) -> None:
+    def __init__(self, run: Run, message: Message, steps: MailSteps) -> None:
         self._run = run
         self._message = message.translated(partial(self._translate, message.locale))
         self._steps = steps
-        self._queue = run._job.queue
+        self._queue = run.job.queue
         self._failures = run.site.jobs.failures
         self._begun: object = None
 
@@ -58,9 +55,9 @@ class Mailing:
                 self._refused(refused)
             except DeliveryUnknown as lost:
                 error = without_addresses(str(lost))
-                self._end("unknown", error, self._run._job.on_unknown, self._steps.unknown)
+                self._end("unknown", error, self._run.job.on_unknown, self._steps.unknown)
             else:
-                self._run._finish("done", None, None, self._succeed)
+                self._run.finish("done", None, None, self._succeed)
 
     def _begin(self, tx: Tx) -> None:
         self._begun = None if self._steps.sending is None else self._steps.sending(tx)
@@ -68,8 +65,8 @@ class Mailing:
     def _succeed(self, tx: Tx) -> None:
         if not isinstance(self._begun, AlreadySent):
             self._failures.end(tx, self._queue)
-            self._run._succeed(tx)
-        elif self._run._claimed.is_trial:
+            self._run.succeed(tx)
+        elif self._run.claimed.is_trial:
             try_another(tx, self._queue, reached=True)
         if self._steps.sent is not None:
             self._steps.sent(tx)
@@ -79,12 +76,12 @@ class Mailing:
         retried = _with_error(self._steps.retried, error)
         if refused.of_site:
             self._hold(refused, error, retried)
-        elif self._run._claimed.is_trial and not self._run.is_cancelled:
+        elif self._run.claimed.is_trial and not self._run.is_cancelled:
             self._put_aside(refused, error, retried)
         elif refused.temporary:
-            self._run._retry(error, retried, always=partial(self._count, error))
+            self._run.requeue(error, retried, always=partial(self._count, error))
         else:
-            self._end("dead", error, self._run._job.on_dead, self._steps.failed)
+            self._end("dead", error, self._run.job.on_dead, self._steps.failed)
 
     def _hold(self, refused: Refused, error: str, fn: Change | None) -> None:
         """Hold the queue. Where the server has refused the site in reply to a recipient or the
@@ -94,29 +91,29 @@ class Mailing:
         of_message = refused.stage in ("rcpt", "data")
 
         def step(tx: Tx) -> None:
-            statements.give_back(tx, run._fence, error, tx.now + LONGEST if of_message else None)
+            statements.give_back(tx, run.fence, error, tx.now + LONGEST if of_message else None)
             hold_until_success(tx, self._queue, reason, error)
             if fn is not None:
                 fn(tx)
 
         if of_message and run.is_overdue:
-            run._retry(error, fn, always=partial(self._count, error))
+            run.requeue(error, fn, always=partial(self._count, error))
         else:
-            run._give_back(step)
+            run.give_back(step)
 
     def _put_aside(self, refused: Refused, error: str, fn: Change | None) -> None:
         """Give back a job that was tried and whose message was refused, behind others: what a
         server that is suspected says of a message ends none."""
 
         def step(tx: Tx) -> None:
-            statements.give_back(tx, self._run._fence, error, tx.now + LONGEST)
+            statements.give_back(tx, self._run.fence, error, tx.now + LONGEST)
             reached = refused.stage in ("rcpt", "data")
             if reached or not refused.temporary:
                 try_another(tx, self._queue, reached=reached)
             if fn is not None:
                 fn(tx)
 
-        self._run._give_back(step)
+        self._run.give_back(step)
 
     def _end(
         self,
@@ -128,7 +125,7 @@ class Mailing:
         """Settle the job as ``state`` and count a failure; the caller's ``step`` is called, or the
         job's ``hook`` where there is none."""
         count = partial(self._count, error)
-        self._run._finish(state, error, hook, _with_error(step, error), always=count)
+        self._run.finish(state, error, hook, _with_error(step, error), always=count)
 
     def _count(self, error: str, tx: Tx) -> None:
         most, to = self._run.site.config.mail_failures_before_hold, self._message.to.envelope
