@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from changemaker_core.db import utcnow as utcnow
     from changemaker_core.diagnostics import Check as Check
     from changemaker_core.diagnostics import Finding as Finding
+    from changemaker_core.features.mailtemplates.declarations import MailTemplate as MailTemplate
+    from changemaker_core.features.mailtemplates.variables import MailVariable as MailVariable
     from changemaker_core.features.operations.declarations import HealthCheck as HealthCheck
     from changemaker_core.http.bodies.multipart import Part as Part
     from changemaker_core.http.bodies.uploads import Upload as Upload
@@ -128,6 +130,8 @@ _ROOMS = {
     "db": "Database DistinctWindow JSONField LimitReached Model Query RowNotFound SlidingWindow Tx"
     " UtcField UUIDField compiled dialect new_id search utcnow",
     "diagnostics": "Check Finding",
+    "features.mailtemplates.declarations": "MailTemplate",
+    "features.mailtemplates.variables": "MailVariable",
     "features.operations.declarations": "HealthCheck",
     "http.bodies.multipart": "Part",
     "http.bodies.uploads": "Upload",

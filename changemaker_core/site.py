@@ -335,6 +335,8 @@ class Site:
 def core() -> Core:
     """Return what core brings to the loading of plugins: hooks, kinds and its own features."""
     from changemaker_core.features.accounts.plugin import AccountsPlugin
+    from changemaker_core.features.mailtemplates.plugin import MailTemplatesPlugin
     from changemaker_core.features.operations.plugin import OperationsPlugin
 
-    return Core(CoreHooks, KINDS, (AccountsPlugin, OperationsPlugin), mismatches)
+    features = (AccountsPlugin, MailTemplatesPlugin, OperationsPlugin)
+    return Core(CoreHooks, KINDS, features, mismatches)

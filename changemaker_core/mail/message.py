@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from binascii import b2a_qp
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.header import Header
 from email.utils import format_datetime, make_msgid, parseaddr
@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Final
 
 from changemaker_core.config.email_address import LINE_BREAKS, ascii_domain, is_email_address
 from changemaker_core.mail.errors import HeaderInjection, InvalidAddress
-from changemaker_core.text import Text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 #: Quoted-printable text cannot contain ``=_`` (RFC 2045, section 6.7), so that this ends no part.
 _BOUNDARY: Final = b"=_next-part"
@@ -108,8 +107,8 @@ class Message:
     marks mail that no person wrote (RFC 3834), to which no machine replies. ``headers`` are further
     ones, such as ``List-Unsubscribe``; those that this class writes itself raise ``ValueError``.
 
-    A ``subject`` and ``text`` of type ``Text`` are translated into ``locale`` by ``run.mail``;
-    without one, into the site's own language.
+    The mails of a site are made by ``MailTemplate.message``, in their readers' language. A message
+    is built by itself where a person has written it.
     """
 
     to: Address
@@ -119,7 +118,6 @@ class Message:
     reply_to: Address | None = None
     message_id: str | None = None
     automatic: bool = False
-    locale: str | None = None
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     def __post_init__(self) -> None:
@@ -134,16 +132,6 @@ class Message:
             if _WRITTEN_BY_MESSAGE.fullmatch(name):
                 raise ValueError(f"{name} is written by Message itself")
             one_line(value, name)
-
-    def translated(self, translate: Callable[[str], str]) -> Message:
-        """Return the message in its reader's language. What is no ``Text`` stays as it is."""
-        subject, text = self.subject, self.text
-        if isinstance(subject, Text):
-            subject = translate(subject)
-        if isinstance(text, Text):
-            text = translate(text)
-        unchanged = subject is self.subject and text is self.text
-        return self if unchanged else replace(self, subject=subject, text=text)
 
     @property
     def needs_utf8(self) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from changemaker_core.testing.fixtures.site import migrate as migrate
     from changemaker_core.testing.fixtures.site import run_jobs as run_jobs
     from changemaker_core.testing.fixtures.site import signed_in as signed_in
+    from changemaker_core.testing.mail_templates import check_mail_templates as check_mail_templates
     from changemaker_core.testing.migrations import check_migrations as check_migrations
     from changemaker_core.testing.postgres import PostgresCluster as PostgresCluster
     from changemaker_core.testing.session_client import SessionClient as SessionClient
@@ -28,6 +29,7 @@ _NAMES = {
     "SessionClient": "session_client",
     "SmtpServer": "smtp",
     "as_role": "session_client",
+    "check_mail_templates": "mail_templates",
     "check_migrations": "migrations",
     "client_of": "fixtures.site",
     "migrate": "fixtures.site",

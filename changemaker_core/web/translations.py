@@ -64,12 +64,16 @@ class Translations:
     def translate(self, text: str, locale: str, **params: Any) -> str:
         """``text`` in ``locale``, its ``{names}`` filled in; English where it has no translation.
 
-        A :class:`~changemaker_core.text.Text` brings its own parameters. Where a parameter is
-        ``Markup``, the rest is escaped and the result is ``Markup``.
+        A :class:`~changemaker_core.text.Text` brings its own parameters, and those that are
+        ``Text`` are translated too. Where a parameter is ``Markup``, the rest is escaped and the
+        result is ``Markup``.
         """
         if not text:
             return ""
         message, own = (text.message, text.params) if isinstance(text, Text) else (text, {})
+        for name, value in own.items():
+            if isinstance(value, Text):
+                own = {**own, name: self.translate(value, locale)}
         return _fill(self._catalogue(locale).gettext(message), {**own, **params})
 
     def ngettext(self, singular: str, plural: str, count: int, locale: str, **params: Any) -> str:

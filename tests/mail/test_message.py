@@ -12,7 +12,6 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from changemaker_core.mail import Address, HeaderInjection, InvalidAddress, Message
-from changemaker_core.text import Text
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -247,11 +246,3 @@ def test_headers_that_are_not_the_callers(name: str) -> None:
 def test_a_body_that_cannot_be_encoded_is_rejected_at_once() -> None:
     with pytest.raises(ValueError):
         Message(to=MP, subject="x", text="\ud800")
-
-
-def test_only_lazy_texts_are_translated() -> None:
-    message = Message(to=MP, subject=Text("Thanks"), text="Thanks {you}", html="<p>Thanks")
-    french = message.translated(lambda text: text.replace("Thanks", "Merci"))
-    assert (french.subject, french.text, french.html) == ("Merci", "Thanks {you}", "<p>Thanks")
-    with pytest.raises(HeaderInjection):
-        message.translated(lambda _: "Merci\nBcc: you@example.org")

@@ -141,8 +141,6 @@ class JobRun(Run):
     ) -> None:
         """Send a message and settle the job: it is sent at most once, unless it certainly failed.
 
-        A ``Text`` in it is translated into the message's ``locale``.
-
         Each function is called in the transaction of a step: ``sending(tx)`` before the message may
         have been delivered, ``sent(tx)`` when the server has accepted it, ``retried(tx, error)``
         when it certainly was not delivered and is tried again, ``failed(tx, error)`` when the

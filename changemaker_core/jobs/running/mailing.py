@@ -35,7 +35,7 @@ class Mailing:
 
     def __init__(self, run: Run, message: Message, steps: MailSteps) -> None:
         self._run = run
-        self._message = message.translated(partial(self._translate, message.locale))
+        self._message = message
         self._steps = steps
         self._queue = run.job.queue
         self._failures = run.site.jobs.failures
@@ -130,10 +130,6 @@ class Mailing:
     def _count(self, error: str, tx: Tx) -> None:
         most, to = self._run.site.config.mail_failures_before_hold, self._message.to.envelope
         self._failures.add(tx, self._queue, to, most=most, note=error)
-
-    def _translate(self, locale: str | None, text: str) -> str:
-        site = self._run.site
-        return site.translations.translate(text, locale or site.config.default_locale)
 
 
 def _with_error(step: Callable[[Tx, str], object] | None, error: str) -> Change | None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from changemaker_core import JobRun, Text
-from changemaker_core.mail import Address, Message
-from changemaker_events import queries, services
+from changemaker_core import JobRun, MailTemplate
+from changemaker_core.mail import Address
+from changemaker_events import mails, queries, services
 
 
 def confirm(run: JobRun, sign_up: str) -> None:
     """Confirm a sign-up."""
-    text = Text("Hello {name},\n\nsee you there!\n{url}")
-    _mail(run, sign_up, Text("You have signed up: {title}"), text)
+    _mail(run, sign_up, mails.CONFIRMATION)
 
 
 def remind_one(run: JobRun, sign_up: str) -> None:
     """Remind one person."""
-    _mail(run, sign_up, Text("Reminder: {title}"), Text("Hello {name},\n\nthis is soon.\n{url}"))
+    _mail(run, sign_up, mails.REMINDER)
 
 
 def remind(run: JobRun) -> None:
@@ -24,12 +23,16 @@ def remind(run: JobRun) -> None:
         pass
 
 
-def _mail(run: JobRun, sign_up: str, subject: Text, text: Text) -> None:
+def _mail(run: JobRun, sign_up: str, template: MailTemplate) -> None:
     person = run.site.db.sync.one(queries.recipient(sign_up=sign_up))
     if person is None:
         return
-    url = run.site.url(f"/events/{person.slug}")
-    values = {"name": person.name, "title": person.title, "url": url}
-    subject, text = Text(subject.message, **values), Text(text.message, **values)
+    values = {
+        "name": person.name,
+        "title": person.title,
+        "place": person.place,
+        "starts_at": person.starts_at,
+        "url": run.site.url(f"/events/{person.slug}"),
+    }
     to = Address(person.name, person.email)
-    run.mail(Message(to=to, subject=subject, text=text, locale=person.locale, automatic=True))
+    run.mail(template.message(run.site, to=to, locale=person.locale, values=values))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import changemaker_core as cm
-from changemaker_events import jobs, pages, queries, services
+from changemaker_events import jobs, mails, pages, queries, services
 from changemaker_events.config import WRITE, EventsConfig
 from changemaker_events.models import Event, SignUp
 
@@ -28,6 +28,8 @@ class EventsPlugin(cm.Plugin):
         cm.NavigationEntry(cm.Text("Events"), "/organise/events", permission=WRITE),
         cm.Job("events.confirm", jobs.confirm, queue="mail"),
         cm.Job("events.remind_one", jobs.remind_one, queue="mail"),
+        mails.CONFIRMATION,
+        mails.REMINDER,
         cm.Job("events.remind", jobs.remind, schedule=cm.Cron("0 9-20 * * *")),
         cm.Metric("cm_events_full_total", "Sign-ups that found no place left"),
         cm.Metric("cm_events_sign_ups", "People signed up", "gauge", read=queries.count_sign_ups),

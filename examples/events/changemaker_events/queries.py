@@ -37,7 +37,13 @@ def people(event_id: str) -> Query:
 @compiled(Recipient)
 def recipient(sign_up: str) -> Query:
     """Return whom the mail about a sign-up goes to, and of which event it is."""
-    query = SignUp.select_for(Recipient, slug=Event.slug, title=Event.title)
+    query = SignUp.select_for(
+        Recipient,
+        slug=Event.slug,
+        title=Event.title,
+        place=Event.place,
+        starts_at=Event.starts_at,
+    )
     return query.join(Event).where(SignUp.id == sign_up)
 
 

@@ -78,3 +78,5 @@ class Recipient(msgspec.Struct, frozen=True):
     locale: str
     slug: str
     title: str
+    place: str
+    starts_at: datetime

@@ -15,6 +15,7 @@ from changemaker_core import Plugin, Text, hookimpl
 from changemaker_core.testing import (
     Clock,
     as_role,
+    check_mail_templates,
     check_migrations,
     client_of,
     run_jobs,
@@ -94,6 +95,11 @@ async def sign_up(client, address, name="Ada", **options):
 
 def test_templates_and_catalogues_are_sound(make_site):
     assert source_problems(make_site(EventsPlugin)) == []
+
+
+@pytest.mark.database("sqlite")
+def test_the_mail_templates_are_sound(make_site):
+    check_mail_templates(make_site(EventsPlugin))
 
 
 def test_the_migrations_make_what_the_models_are(make_site):

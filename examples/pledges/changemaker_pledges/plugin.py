@@ -21,5 +21,6 @@ class PledgesPlugin(Plugin):
         Route("/api/pledges", resources.PledgesResource()),
         NavigationEntry(Text("Pledges"), "/pledges"),
         Job("pledges.thank", jobs.thank, queue="mail"),
+        jobs.THANKS,
         Metric("cm_pledges", "People who have pledged", "gauge", read=queries.count_pledges),
     )

@@ -1,0 +1,1 @@
+"""Mail templates: the texts of a site's mail, which organisers edit."""

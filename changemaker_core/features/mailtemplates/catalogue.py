@@ -1,0 +1,52 @@
+"""The mail templates of a site, found by name, and languages as people write them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from changemaker_core.features.mailtemplates.declarations import SOURCE, Content, MailTemplate
+from changemaker_core.text import did_you_mean
+from changemaker_core.web.languages import is_language
+
+if TYPE_CHECKING:
+    from changemaker_core import Site
+    from changemaker_core.plugin.contributions import Contribution
+
+
+class UnknownTemplate(LookupError):
+    """No plugin of the site has a mail template of this name."""
+
+
+class UnknownLanguage(LookupError):
+    """There is no language of this code."""
+
+
+def templates_of(site: Site) -> list[Contribution[MailTemplate]]:
+    """Return the mail templates of all plugins, in dependency order."""
+    return site.call_hook("mailtemplates_register_templates", site=site)
+
+
+def template_of(site: Site, name: str) -> MailTemplate:
+    """Return the template of a name. Raises ``UnknownTemplate``, with a suggestion."""
+    known = {each.item.name: each.item for each in templates_of(site)}
+    if name not in known:
+        hint = did_you_mean(name, known)
+        raise UnknownTemplate(f"There is no mail template {name!r}.{hint}")
+    found: MailTemplate = known[name]
+    return found
+
+
+def language_of(code: str) -> str:
+    """Return a language as it is stored: ``fr``, ``fr-CA``. Raises ``UnknownLanguage``."""
+    primary, _, region = code.replace("_", "-").partition("-")
+    language = primary.lower() + (f"-{region.upper()}" if region else "")
+    if len(code) > 16 or not code.isascii() or not is_language(language.replace("-", "_")):
+        raise UnknownLanguage(f"There is no language {code[:20]!r}. Write a code such as fr.")
+    return language
+
+
+def closest_shipped(site: Site, template: MailTemplate, language: str) -> Content:
+    """Return the shipped text that a language is written in place of: its own, or the closest."""
+    for candidate in template.candidates(site, (), language):
+        return candidate.content
+    raise LookupError(f"{template.name} has no text in {SOURCE}")

@@ -1,0 +1,76 @@
+"""Changes of mail templates: each adds a version. Functions know nothing of HTTP."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import peewee
+
+from changemaker_core.features.mailtemplates.models import Version
+from changemaker_core.features.mailtemplates.queries import current_versions, version
+
+if TYPE_CHECKING:
+    from changemaker_core import Tx
+    from changemaker_core.features.mailtemplates.declarations import Content
+    from changemaker_core.features.mailtemplates.queries import Stored
+
+
+class ChangedMeanwhile(Exception):
+    """Another change came first: ``current`` is the version that it made, if it is known."""
+
+    def __init__(self, current: Stored | None) -> None:
+        super().__init__("the mail template was changed meanwhile")
+        self.current = current
+
+
+def save(
+    tx: Tx,
+    name: str,
+    language: str,
+    content: Content | None,
+    *,
+    seen: int | None,
+    shipped_hash: str,
+    restores: int | None = None,
+) -> Stored | None:
+    """Add a version, and return what is in force then; ``None`` where nothing ever was changed.
+
+    ``content`` is ``None`` to go back to the shipped text. ``seen`` is the number of the version
+    that the change was made to: raises ``ChangedMeanwhile`` where another is in force. What changes
+    nothing adds no version.
+    """
+    current = _current(name, language)
+    number = current.number if current else 0
+    if seen is not None and seen != number:
+        raise ChangedMeanwhile(current)
+    subject, text = content or (None, None)
+    in_force = (current.subject, current.text) if current else (None, None)
+    if (subject, text) == in_force and (current is None or current.shipped_hash == shipped_hash):
+        return current
+    Version.update(is_current=False).where(
+        Version.name == name,
+        Version.language == language,
+        Version.is_current == True,  # noqa: E712  # SQL
+    ).execute()
+    who = tx.actor
+    try:
+        Version.insert(
+            name=name,
+            language=language,
+            number=number + 1,
+            subject=subject,
+            text=text,
+            shipped_hash=shipped_hash,
+            restores=restores,
+            changed_at=tx.now,
+            changed_by=who.name[:200] if who else "",
+            changed_by_id=who.id if who else "",
+        ).execute()
+    except peewee.IntegrityError:  # PostgreSQL: another process, since the look above
+        raise ChangedMeanwhile(None) from None
+    return version(name=name, language=language, number=number + 1).one()
+
+
+def _current(name: str, language: str) -> Stored | None:
+    found = (each for each in current_versions(name=name).all() if each.language == language)
+    return next(found, None)

@@ -1,0 +1,242 @@
+"""Mails from templates: what arrives, for whatever the template and its values are."""
+
+from __future__ import annotations
+
+import logging
+from datetime import UTC, datetime
+from email import message_from_bytes, policy
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from changemaker_core import Config, MailTemplate, MailVariable, Plugin, Site, Text
+from changemaker_core.features.mailtemplates import services
+from changemaker_core.features.mailtemplates.declarations import Content, check, problems_of
+from changemaker_core.features.mailtemplates.rendering import LONGEST
+from changemaker_core.mail import Address, Message
+
+TO = Address("Ada", "ada@example.org")
+CONFIRM = MailTemplate(
+    "parks.confirm",
+    category=Text("Parks"),
+    title=Text("Confirmation"),
+    subject=Text("Please confirm, {{ name }}"),
+    text=Text(
+        "Hello {{ name }},\n\n{% if note %}\n{{ note }}\n\n{% endif %}\n"
+        "Confirm until {{ until }}:\n{{ confirm_url }}\n\nSee https://example.org/help."
+    ),
+    variables=(
+        MailVariable("name", Text("The name"), "Ada"),
+        MailVariable("note", Text("A note"), "One\ntwo", kind="lines"),
+        MailVariable("until", Text("The end"), datetime(2030, 6, 1, 12, tzinfo=UTC), kind="time"),
+        MailVariable(
+            "confirm_url",
+            Text("The link"),
+            "https://act.example.org/confirm",
+            kind="url",
+            required=Text("without it, no one can confirm."),
+        ),
+    ),
+)
+VALUES = {each.name: each.sample for each in CONFIRM.variables}
+
+
+class ParksPlugin(Plugin):
+    """A plugin with one mail."""
+
+    name = "parks"
+    contributes = (CONFIRM,)
+
+
+@pytest.fixture
+def site(make_site):
+    return make_site(ParksPlugin)
+
+
+def message(site, locale=None, **values):
+    return CONFIRM.message(site, to=TO, locale=locale, values={**VALUES, **values})
+
+
+def store(site, content, language="en"):
+    def save(tx):
+        services.save(tx, CONFIRM.name, language, content, seen=None, shipped_hash="")
+
+    site.db.sync.write(save)
+
+
+def test_a_mail_says_in_html_what_it_says_in_text(site):
+    mail = message(site, name="<b>Ada</b>\r\nBcc: x@example.org", note="")
+    assert mail.automatic
+    assert mail.subject == "Please confirm, <b>Ada</b> Bcc: x@example.org"
+    assert mail.text == (
+        "Hello <b>Ada</b> Bcc: x@example.org,\n\nConfirm until June 1, 2030, 12:00\u202fPM:\n"
+        "https://act.example.org/confirm\n\nSee https://example.org/help.\n"
+    )
+    assert "Hello &lt;b&gt;Ada&lt;/b&gt;" in mail.html
+    link = "https://act.example.org/confirm"
+    assert f'<br>\n<a href="{link}">{link}</a></p>' in mail.html
+    assert '<a href="https://example.org/help">https://example.org/help</a>.</p>' in mail.html
+    assert "<script" not in mail.html
+
+
+def test_what_others_wrote_is_no_link(site):
+    store(
+        site, Content("x", "{{ name }} {{ note }} https://a.example/{{ name }} {{ confirm_url }}")
+    )
+    mail = message(site, name="https://evil.example", note="javascript:alert(1)")
+    assert mail.html.count("<a ") == 2  # the confirmation, and the frame's own
+    assert 'href="https://evil' not in mail.html
+    assert 'href="https://a.example' not in mail.html
+
+
+@pytest.mark.database("sqlite")
+@pytest.mark.parametrize(
+    ("locale", "first"),
+    [("en", "Ours"), ("fr-CA", "Québec"), ("fr", "France"), ("fr-BE", "France"), ("de", "Ours")],
+)
+def test_the_closest_language_is_sent(site, locale, first):
+    for language, word in {"en": "Ours", "fr": "France", "fr-CA": "Québec"}.items():
+        store(site, Content(word, "{{ confirm_url }}"), language)
+    mail = message(site, locale)
+    assert mail.subject == first
+    assert f'<html lang="{"en" if first == "Ours" else "fr-CA" if "-CA" in locale else "fr"}">' in (
+        mail.html
+    )
+
+
+@pytest.mark.database("sqlite")
+@pytest.mark.parametrize(
+    ("values", "error"),
+    [
+        ({"until": "tomorrow"}, TypeError),
+        ({"until": datetime(2030, 1, 1)}, ValueError),
+        ({"confirm_url": "/confirm"}, ValueError),
+        ({"confirm_url": "javascript:alert(1)"}, ValueError),
+        ({"confirm_url": "https://a.example/\nBcc: b"}, ValueError),
+        ({"nmae": "Ada"}, TypeError),
+    ],
+)
+def test_a_wrong_value_is_the_plugins_error(site, values, error):
+    with pytest.raises(error, match=next(iter(values))):
+        message(site, **values)
+
+
+def test_a_stored_text_that_became_wrong_stops_no_mail(site, caplog):
+    store(site, Content("{{ gone }}", "{{ confirm_url }}"))
+    with caplog.at_level(logging.ERROR):
+        assert message(site).subject == "Please confirm, Ada"
+        assert message(site).subject == "Please confirm, Ada"
+    (logged,) = [each for each in caplog.records if "parks.confirm" in each.message]
+    assert "There is no variable {{ gone }}" in logged.message
+    store(site, None)
+    assert message(site).subject == "Please confirm, Ada"
+
+
+_NAMES = ("name", "note", "until", "confirm_url", "organisation", "site_url")
+_TEMPLATES = st.lists(
+    st.sampled_from(
+        [
+            *(f"{{{{ {name} }}}}" for name in _NAMES),
+            *(f"{{% if {name} %}}" for name in _NAMES),
+            *(
+                "{% else %}",
+                "{% endif %}",
+                "\n",
+                "\r\n",
+                "\n\n",
+                "<b>",
+                "https://",
+                "x.example/",
+                "&",
+            ),
+        ]
+    )
+    | st.text(max_size=10),
+    max_size=40,
+).map("".join)
+_LINES = st.text() | st.sampled_from(
+    ["\r\nBcc: x@example.org", "\u202e\u200b", "\ud800", "=?utf-8?q?x=0D=0A?="]
+)
+
+
+@given(
+    subject=_TEMPLATES,
+    text=_TEMPLATES,
+    name=_LINES,
+    note=_LINES.map(lambda text: text * 1_000) | _LINES,
+    until=st.datetimes(timezones=st.just(UTC), min_value=datetime(1970, 1, 2)) | st.none(),
+    path=st.from_regex(r"[\w/?=&%.~+-]{0,50}", fullmatch=True),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_what_is_accepted_is_sent_whatever_the_values_are(
+    unconnected, subject, text, name, note, until, path
+):
+    checked = check(CONFIRM, Content(subject, text + "{{ confirm_url }}"))
+    if checked.mistakes:
+        return
+    url = f"https://x.example/{path}"
+    values = {"name": name, "note": note, "until": until, "confirm_url": url}
+    mail = CONFIRM.render(unconnected, checked, CONFIRM.complete(unconnected, values), "fr")
+    assert len(mail.text) <= LONGEST + 1
+    sent = Message(to=TO, subject=mail.subject, text=mail.text, html=mail.html).as_bytes(TO)
+    read = message_from_bytes(sent, policy=policy.default)
+    assert set(read.keys()) == {
+        "From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type",
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def unconnected(tmp_path_factory):
+    """A site that no test reads the database of."""
+    site = Site(
+        Config(site_dir=tmp_path_factory.mktemp("site"), secret_key="s" * 40), [ParksPlugin]
+    )
+    yield site
+    site.close()
+
+
+def declared(**changes):
+    options = {
+        "category": Text("Parks"),
+        "title": Text("A mail"),
+        "subject": Text("Hello"),
+        "text": Text("Hello {{ name }}"),
+        "variables": (MailVariable("name", Text("The name"), "Ada"),),
+    }
+    return MailTemplate("parks.mail", **{**options, **changes})
+
+
+def variable(name="name", sample="Ada", **options):
+    return (MailVariable(name, Text("The name"), sample, **options),)
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"text": Text("Hello {{ nmae }}")}, "Did you mean {{ name }}?"),
+        ({"text": "Hello"}, "cannot be translated"),
+        ({"text": Text(" ")}, "Write something"),
+        ({"text": Text("x" * 5_001)}, "Write at most 5000 characters"),
+        ({"subject": Text("one\ntwo")}, "Write the subject on one line."),
+        ({"variables": variable(kind="lines"), "subject": Text("{{ name }}")}, "several lines"),
+        ({"text": Text("Hi"), "variables": variable(required=Text("Why."))}, "must be in the text"),
+        (
+            {
+                "text": Text("{% if name %}{{ name }}{% endif %}"),
+                "variables": variable(required=Text("Why.")),
+            },
+            "outside of conditions: Why.",
+        ),
+        ({"variables": variable("not")}, "variable 'not'"),
+        ({"variables": variable("Name")}, "variable 'Name'"),
+        ({"variables": variable("site_url")}, "twice"),
+        ({"variables": variable() * 2}, "twice"),
+        ({"variables": variable(kind="html")}, "kind 'html'"),
+        ({"variables": variable(sample="/x", kind="url")}, "wrong sample"),
+        ({"variables": variable(kind="time")}, "wrong sample"),
+    ],
+)
+def test_a_wrong_declaration_is_found_when_the_site_is_built(changes, problem):
+    assert [each for each, _ in problems_of(declared(**changes)) if problem in each]
+    assert list(problems_of(declared())) == []
