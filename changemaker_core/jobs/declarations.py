@@ -52,7 +52,8 @@ class Cron:
 
     The five fields are minute, hour, day of the month, month and day of the week, as in crontab(5).
     A time that the clock skips in spring is due as much later: 2:30 at 3:30. A time that it shows
-    twice in autumn is due once, at the first.
+    twice in autumn is due once, at the first. What was due before a site had the schedule, or while
+    it had another one, is not caught up on.
     """
 
     expression: str

@@ -77,6 +77,18 @@ class CoreCancellation(Model):
         table_name = "core_cancellation"
 
 
+class CoreSchedule(Model):
+    """Since when a job has its ``Cron``, written with the time zone: what was due before is not
+    caught up on."""
+
+    name = peewee.TextField(primary_key=True)
+    schedule = peewee.TextField()
+    since = UtcField()
+
+    class Meta:
+        table_name = "core_schedule"
+
+
 class CoreHold(Model):
     """A queue from which no job is claimed until it is released.
 

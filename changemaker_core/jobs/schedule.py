@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 
 from changemaker_core.jobs import lanes, statements
 from changemaker_core.jobs.declarations import Cron
+from changemaker_core.jobs.models import CoreSchedule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -78,7 +79,8 @@ class Scheduler:
         now = self._site.clock()
         slots = {job.name: _slot(self._site, job, now) for job in self._jobs}
         fresh = [job for job in self._jobs if self._enqueued.get(job.name) != slots[job.name]]
-        inserted = self._site.db.sync.write(_insert, fresh, slots) if fresh else 0
+        zone = self._site.config.time_zone
+        inserted = self._site.db.sync.write(_insert, fresh, slots, zone) if fresh else 0
         self._enqueued.update(slots)
         return inserted
 
@@ -96,8 +98,22 @@ def _slot(site: Site, job: Job, now: datetime) -> datetime:
     return latest_due(job.schedule, now, zone)
 
 
-def _insert(tx: Tx, jobs: Iterable[Job], slots: dict[str, datetime]) -> int:
-    return sum(_insert_slot(tx, job, slots[job.name]) for job in jobs)
+def _insert(tx: Tx, jobs: Iterable[Job], slots: dict[str, datetime], zone: str) -> int:
+    return sum(
+        _insert_slot(tx, job, slots[job.name])
+        for job in jobs
+        if not isinstance(job.schedule, Cron)
+        or _begun(tx, job.name, f"{job.schedule.expression} {zone}") < slots[job.name]
+    )
+
+
+def _begun(tx: Tx, name: str, schedule: str) -> datetime:
+    """Return since when the job has this schedule: from now on where it is new or was changed."""
+    new = CoreSchedule.insert(name=name, schedule=schedule, since=tx.now)
+    new.on_conflict_ignore().execute()
+    changed = CoreSchedule.update(schedule=schedule, since=tx.now)
+    changed.where((CoreSchedule.name == name) & (CoreSchedule.schedule != schedule)).execute()
+    return CoreSchedule.get_by_id(name).since
 
 
 def _insert_slot(tx: Tx, job: Job, due: datetime) -> bool:

@@ -5,9 +5,16 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from typing import Any
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
+
+from changemaker_core.cli import main
+
+if TYPE_CHECKING:
+    from click.testing import Result
 
 JOB = """
 INSERT INTO core_job (id, name, queue, payload, state, attempts, wanted_at, due_at, created_at,
@@ -18,9 +25,21 @@ MAY = "2026-05-01 12:00:00.000000+00:00"
 
 
 @pytest.fixture
-def queues(cli: Any, site: Any) -> Any:
+def changemaker(site: Any) -> Any:
+    """``changemaker("queues", "list")`` in this process, which has loaded the commands already."""
+    alone = {"CHANGEMAKER_PLUGINS__DENY": "influence"}
+
+    def run(*words: str, stdin: str = "") -> Result:
+        arguments = ["--site", str(site.folder), *words]
+        return CliRunner(env=alone).invoke(main, arguments, input=stdin)
+
+    return run
+
+
+@pytest.fixture
+def queues(changemaker: Any) -> Any:
     """``queues("list")``"""
-    return lambda *words, **options: cli.run("queues", *words, "--site", site.folder, **options)
+    return partial(changemaker, "queues")
 
 
 @pytest.fixture
@@ -36,34 +55,34 @@ def test_nothing_there(queues: Any) -> None:
     assert queues("list").stdout == "There are no jobs, and no queue is held.\n"
 
 
-def test_hold_and_release(queues: Any, cli: Any, site: Any, waiting: None) -> None:
+def test_hold_and_release(queues: Any, changemaker: Any, waiting: None) -> None:
     done = queues("hold", "core", "--note", "we are moving")
-    assert (done.returncode, done.stderr) == (0, "core is held.\n")
+    assert (done.exit_code, done.stderr) == (0, "core is held.\n")
     assert queues("hold", "core").stderr == "core was held already.\n"
     (held,) = json.loads(queues("list", "--json").stdout)["held"]
     assert (held["queue"], held["reason"], held["note"]) == ("core", "operator", "we are moving")
     listed = queues("list").stdout
     assert "HELD" in listed
     assert "we are moving" in listed
-    told = cli.run("doctor", "--site", site.folder).stdout
+    told = changemaker("doctor").stdout
     assert "WARNING  queues: core has been held since" in told
 
     refused = queues("release", "core", stdin="n\n")
-    assert refused.returncode == 1
+    assert refused.exit_code == 1
     assert "Waiting jobs in core that will run: 3" in refused.stderr
     assert "3 core.purge, since 2026-05-01 12:00 UTC" in refused.stderr
     assert json.loads(queues("list", "--json").stdout)["held"] != []
 
     released = queues("release", "core", "--yes")
-    assert (released.returncode, "core has been released." in released.stderr) == (0, True)
+    assert (released.exit_code, "core has been released." in released.stderr) == (0, True)
     assert json.loads(queues("list", "--json").stdout)["held"] == []
-    assert "No queue is held." in cli.run("doctor", "--site", site.folder).stdout
+    assert "No queue is held." in changemaker("doctor").stdout
 
 
 def test_a_slip_of_the_keyboard(queues: Any) -> None:
     done = queues("hold", "coer")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "No queue is called 'coer'. Did you mean 'core'? The site has core" in done.stderr
     done = queues("release", "core")
-    assert done.returncode == 1
+    assert done.exit_code == 1
     assert "core is not held." in done.stderr

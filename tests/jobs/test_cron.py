@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from changemaker_core import Cron, Job, Plugin, hookimpl
-from changemaker_core.jobs.schedule import latest_due
+from changemaker_core.config import Config
+from changemaker_core.jobs import Executor
+from changemaker_core.jobs.schedule import Scheduler, latest_due
 from changemaker_core.testing import Clock, run_jobs
 
 EDMONTON = ZoneInfo("America/Edmonton")
@@ -115,8 +117,38 @@ async def test_a_scheduled_job_runs_once_at_its_time_in_the_zone_of_the_site(ope
     clock = Clock()
     async with open_app(RemindingPlugin, clock=clock, time_zone="America/Edmonton") as app:
         await run_jobs(app.site)
-        ran.clear()
-        for _ in range(2 * 24):
-            clock.forward(hours=1)
-            assert await run_jobs(app.site) == 0
+        for _ in range(24):
+            clock.forward(hours=2)
+            await run_jobs(app.site)
     assert [at.astimezone(EDMONTON).hour for at in ran] == [8, 8]
+
+
+def test_a_schedule_begins_when_it_is_new_or_changed(make_site: Any, clock: Clock) -> None:
+    """What a version of the site before would have done, or nobody, is not done late."""
+    ran: list[str] = []
+
+    def start(expression: str, zone: str = "UTC") -> Any:
+        job = Job("test.digest", lambda run: ran.append(expression), schedule=Cron(expression))
+        site = make_site(job)
+        site.config = Config.for_tests(site.run_folder, time_zone=zone)
+        return site
+
+    def run(site: Any, *, forward: timedelta = timedelta(0)) -> list[str]:
+        clock.forward(seconds=forward.total_seconds())
+        ran.clear()
+        Scheduler(site).enqueue_due()
+        Executor(site).run_due()
+        return list(ran)
+
+    clock.now = datetime(2026, 5, 4, 12, tzinfo=UTC)  # a Monday
+    site = start("0 8 * * 1")
+    assert run(site) == []
+    assert run(site, forward=timedelta(days=7)) == ["0 8 * * 1"]
+    changed = start("0 11 * * *")
+    assert run(changed) == []
+    assert run(changed, forward=timedelta(hours=23)) == ["0 11 * * *"]
+    assert run(start("0 11 * * *"), forward=timedelta(days=3)) == ["0 11 * * *"]
+    moved = start("0 11 * * *", "Europe/Paris")
+    assert run(moved, forward=timedelta(minutes=1)) == []
+    assert run(moved, forward=timedelta(days=1)) == ["0 11 * * *"]
+    assert run(start("0 8 * * 1"), forward=timedelta(minutes=1)) == []
