@@ -18,7 +18,7 @@ def _sent() -> list[Sample]:
 
 
 def _failed() -> list[Sample]:
-    return [Sample(_count("FAILED"))]
+    return [Sample(float(EmailTally.select(fn.SUM(EmailTally.failed)).scalar() or 0))]
 
 
 def _waiting() -> list[Sample]:
@@ -36,7 +36,9 @@ def _lookups() -> list[Sample]:
 
 METRICS: Final = (
     Metric("cm_emails_sent_total", "Messages sent, repeated ones included", read=_sent),
-    Metric("cm_emails_failed_total", "Messages that were not delivered", read=_failed),
+    Metric(
+        "cm_emails_failed_total", "How often a message was given up as not delivered", read=_failed
+    ),
     Metric("cm_email_queue_depth", "Messages waiting to be sent", kind="gauge", read=_waiting),
     Metric(
         "cm_representative_lookups_total",

@@ -62,7 +62,8 @@ class CustomRecipient(Model):
 
 
 class EmailTally(Model):
-    """The number of sent messages of a campaign, because counting a million rows takes too long.
+    """The number of sent messages of a campaign, because counting a million rows takes too long;
+    and how often one has failed, which stays when it is sent again.
 
     The row is created when the campaign is first published.
     """
@@ -71,6 +72,8 @@ class EmailTally(Model):
         Campaign, lazy_load=False, primary_key=True, on_delete="CASCADE"
     )
     sent = peewee.BigIntegerField(default=0)
+    # The default in the database is for processes of the version before: they run until the reload.
+    failed = peewee.BigIntegerField(default=0, constraints=[peewee.SQL("DEFAULT 0")])
 
     class Meta:
         table_name = "influence_email_tally"

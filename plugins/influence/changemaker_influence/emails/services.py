@@ -225,6 +225,14 @@ def mark_failed(tx: Tx, email_id: str, error: str | None = None) -> None:
     Without ``error``, the last one stays.
     """
     _set_status(tx, email_id, "FAILED", **({} if error is None else {"error": error}))
+    count_as_failed(email_id)
+
+
+def count_as_failed(email_id: str) -> None:
+    """Count a failed message for its campaign."""
+    campaign = CampaignEmail.select(CampaignEmail.campaign).where(CampaignEmail.id == email_id)
+    more = EmailTally.update(failed=EmailTally.failed + 1)
+    more.where(EmailTally.campaign.in_(campaign)).execute()
 
 
 def mark_unknown(tx: Tx, email_id: str) -> None:

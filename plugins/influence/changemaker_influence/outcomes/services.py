@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from changemaker_core import Conflict, NotFound, Text
 from changemaker_influence.campaigns.services import find as find_campaign
 from changemaker_influence.emails.models import CampaignEmail
-from changemaker_influence.emails.services import SEND_EMAIL, count_as_sent
+from changemaker_influence.emails.services import SEND_EMAIL, count_as_failed, count_as_sent
 from changemaker_influence.outcomes.queries import email_by_id
 
 if TYPE_CHECKING:
@@ -101,6 +101,8 @@ def settle(tx: Tx, email_id: str, outcome: Outcome) -> EmailOut:
         if _settled(tx, row, outcome).execute():
             if outcome == "sent":
                 count_as_sent(tx, str(row.id), str(row.campaign), is_repeat=bool(row.repeats))
+            else:
+                count_as_failed(str(row.id))
             _log(tx, f"is settled as {outcome}", str(row.id))
     email = find(email_id)
     if email.settled_at is None or (email.status == "SENT") != (outcome == "sent"):

@@ -121,6 +121,8 @@ async def test_a_message_of_unknown_outcome_is_settled(visit, outcome, status):
             assert (await ask(v, f"{path}retry")).status_code == 202
             await v.run_jobs()
             assert (await rows_of(v))[0].status == "SENT"
+        # A counter does not fall where a failed message is sent after all.
+        assert await v.metric("cm_emails_failed_total") == (2 if outcome == "not_sent" else 0)
 
 
 async def test_a_message_whose_outcome_is_known_is_not_settled(visit):
