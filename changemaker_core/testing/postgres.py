@@ -136,9 +136,8 @@ class PostgresCluster:
         return self._port
 
     def _make(self) -> None:
-        self._command(
-            "initdb", "-D", self._data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale"
-        )
+        options = ("-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")
+        self._command("initdb", "-D", self._data, *options)
 
     def _configure(self, settings: Mapping[str, str]) -> None:
         with (self._data / "postgresql.auto.conf").open("a") as file:
