@@ -49,6 +49,10 @@ COMMANDS = {
     ),
     "queues": ("changemaker_core.cli.queues:queues", "List, hold and release queues of jobs."),
     "jobs": ("changemaker_core.cli.jobs:jobs", "List and cancel jobs."),
+    "mail-templates": (
+        "changemaker_core.cli.mail_templates:mail_templates",
+        "Show and change the texts of the site's mail.",
+    ),
     "routes": (
         "changemaker_core.cli.routes:routes",
         "List every route and the permission it requires.",

@@ -10,48 +10,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from changemaker_core import Config, MailTemplate, MailVariable, Plugin, Site, Text
+from changemaker_core import Config, MailTemplate, MailVariable, Site, Text
 from changemaker_core.features.mailtemplates import services
 from changemaker_core.features.mailtemplates.declarations import Content, check, problems_of
 from changemaker_core.features.mailtemplates.rendering import LONGEST
 from changemaker_core.mail import Address, Message
+from tests.mailtemplates.conftest import CONFIRM, ParksPlugin
 
 TO = Address("Ada", "ada@example.org")
-CONFIRM = MailTemplate(
-    "parks.confirm",
-    category=Text("Parks"),
-    title=Text("Confirmation"),
-    subject=Text("Please confirm, {{ name }}"),
-    text=Text(
-        "Hello {{ name }},\n\n{% if note %}\n{{ note }}\n\n{% endif %}\n"
-        "Confirm until {{ until }}:\n{{ confirm_url }}\n\nSee https://example.org/help."
-    ),
-    variables=(
-        MailVariable("name", Text("The name"), "Ada"),
-        MailVariable("note", Text("A note"), "One\ntwo", kind="lines"),
-        MailVariable("until", Text("The end"), datetime(2030, 6, 1, 12, tzinfo=UTC), kind="time"),
-        MailVariable(
-            "confirm_url",
-            Text("The link"),
-            "https://act.example.org/confirm",
-            kind="url",
-            required=Text("without it, no one can confirm."),
-        ),
-    ),
-)
 VALUES = {each.name: each.sample for each in CONFIRM.variables}
-
-
-class ParksPlugin(Plugin):
-    """A plugin with one mail."""
-
-    name = "parks"
-    contributes = (CONFIRM,)
-
-
-@pytest.fixture
-def site(make_site):
-    return make_site(ParksPlugin)
 
 
 def message(site, locale=None, **values):

@@ -34,6 +34,7 @@ __all__ = [
     "PasswordRefused",
     "UnknownRole",
     "UnknownUser",
+    "account_by_id",
     "change_password",
     "create_user",
     "page_after_sign_in",

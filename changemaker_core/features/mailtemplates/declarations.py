@@ -58,9 +58,15 @@ class ContentMistake(NamedTuple):
     line: int
     problem: str
 
+    @property
+    def text(self) -> str:
+        """The problem, and the line that it is in."""
+        if not self.line:
+            return self.problem
+        return Text("Line {line}: {problem}", line=self.line, problem=self.problem)
+
     def __str__(self) -> str:
-        where = f"{self.field}, line {self.line}" if self.line else self.field
-        return f"{where}: {self.problem}"
+        return f"{self.field}: {self.text}"
 
 
 class Checked(NamedTuple):

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from changemaker_core import Plugin, hookimpl
-from changemaker_core.features.mailtemplates import checks, models
+from changemaker_core import Permission, Plugin, Route, Text, hookimpl
+from changemaker_core.features.mailtemplates import checks, jobs, models, resources
 
 if TYPE_CHECKING:
-    from changemaker_core import Check
+    from changemaker_core import Check, Site
+
+_ONE = "/api/mail-templates/{slug}/{language}"
 
 
 class MailTemplatesPlugin(Plugin):
@@ -16,7 +18,25 @@ class MailTemplatesPlugin(Plugin):
 
     name = "mailtemplates"
     requires = ("accounts",)
-    contributes = (models.Version,)
+    errors = resources.ERRORS
+    contributes = (
+        models.Version,
+        Permission(resources.READ, Text("See the texts of the site’s mail")),
+        Permission(resources.WRITE, Text("Change the texts of the site’s mail")),
+        *jobs.JOBS,
+    )
+
+    @hookimpl
+    def cm_register_routes(self, site: Site) -> list[Route]:
+        return [
+            Route("/api/mail-templates", resources.MailTemplatesResource(site)),
+            Route(_ONE, resources.MailTemplateResource(site)),
+            Route(f"{_ONE}/versions", resources.VersionsResource(site)),
+            Route(f"{_ONE}/versions/{{number}}", resources.VersionResource(site)),
+            Route(f"{_ONE}/rollback", resources.RollbackResource(site)),
+            Route(f"{_ONE}/preview", resources.PreviewResource(site)),
+            Route(f"{_ONE}/test", resources.SendTestResource(site)),
+        ]
 
     @hookimpl
     def operations_register_checks(self) -> list[Check]:

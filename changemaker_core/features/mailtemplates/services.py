@@ -32,12 +32,13 @@ def save(
     seen: int | None,
     shipped_hash: str,
     restores: int | None = None,
+    by: str | None = None,
 ) -> Stored | None:
     """Add a version, and return what is in force then; ``None`` where nothing ever was changed.
 
     ``content`` is ``None`` to go back to the shipped text. ``seen`` is the number of the version
     that the change was made to: raises ``ChangedMeanwhile`` where another is in force. What changes
-    nothing adds no version.
+    nothing adds no version. ``by`` is who changes it, where no actor does.
     """
     current = _current(name, language)
     number = current.number if current else 0
@@ -63,12 +64,12 @@ def save(
             shipped_hash=shipped_hash,
             restores=restores,
             changed_at=tx.now,
-            changed_by=who.name[:200] if who else "",
+            changed_by=(by or (who.name if who else ""))[:200],
             changed_by_id=who.id if who else "",
         ).execute()
     except peewee.IntegrityError:  # PostgreSQL: another process, since the look above
         raise ChangedMeanwhile(None) from None
-    return version(name=name, language=language, number=number + 1).one()
+    return version(name=name, language=language, number=number + 1).get()
 
 
 def _current(name: str, language: str) -> Stored | None:

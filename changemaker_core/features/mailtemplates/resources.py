@@ -1,0 +1,303 @@
+"""Mail templates over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from changemaker_core import (
+    Conflict,
+    FieldError,
+    Forbidden,
+    Invalid,
+    ListQuery,
+    NotFound,
+    Paginated,
+    SlidingWindow,
+    Text,
+    endpoint,
+    paginate,
+)
+from changemaker_core.features.accounts.api import account_by_id
+from changemaker_core.features.mailtemplates import views
+from changemaker_core.features.mailtemplates.catalogue import (
+    UnknownLanguage,
+    UnknownTemplate,
+    language_of,
+    template_of,
+)
+from changemaker_core.features.mailtemplates.declarations import Content, check
+from changemaker_core.features.mailtemplates.editing import (
+    Editing,
+    HasMistakes,
+    changes,
+    content_of,
+)
+from changemaker_core.features.mailtemplates.jobs import SEND_TEST
+from changemaker_core.features.mailtemplates.queries import (
+    current_versions,
+    version,
+    versions,
+)
+from changemaker_core.features.mailtemplates.schemas import (
+    Draft,
+    ListedTemplate,
+    NewText,
+    Preview,
+    ResetQuery,
+    Rollback,
+    SentTest,
+    TemplateOut,
+    VersionDetail,
+    VersionOut,
+    VersionsQuery,
+)
+from changemaker_core.features.mailtemplates.services import ChangedMeanwhile
+
+if TYPE_CHECKING:
+    from changemaker_core import Request, Response, Site, Tx
+    from changemaker_core.features.mailtemplates.queries import Stored
+
+READ: Final = "mailtemplates.read"
+WRITE: Final = "mailtemplates.write"
+TESTS: Final = SlidingWindow("mailtemplates.test", 20, timedelta(hours=1))
+#: The content security policy of a mail that is shown by itself: its own inline styles, and
+#: nothing else.
+MAIL_POLICY: Final = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'"
+)
+
+
+def changed_meanwhile(error: ChangedMeanwhile) -> Conflict:
+    """Return the problem of a change to a version that is no longer in force."""
+    who = error.current.changed_by if error.current else ""
+    detail = Text("This text was changed meanwhile. Load it again, then make your change.")
+    if who:
+        detail = Text(
+            "{who} changed this text meanwhile. Load it again, then make your change.", who=who
+        )
+    return Conflict(detail, code="changed_meanwhile")
+
+
+def has_mistakes(error: HasMistakes) -> Invalid:
+    """Return the problem of a text that is not saved, or sent."""
+    errors = [FieldError(each.field, each.text) for each in error.mistakes]
+    return Invalid(errors, code="template_has_mistakes")
+
+
+ERRORS: Final = {
+    ChangedMeanwhile: changed_meanwhile,
+    HasMistakes: has_mistakes,
+    UnknownTemplate: NotFound(),
+    UnknownLanguage: NotFound(),
+}
+
+
+class _Resource:
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def _editing(self, slug: str, language: str) -> Editing:
+        return Editing(self._site, template_of(self._site, slug), language_of(language))
+
+    async def _stored(self, editing: Editing) -> Stored | None:
+        stored = await self._site.db.all(current_versions(name=editing.template.name))
+        return next((each for each in stored if each.language == editing.language), None)
+
+    async def _content(self, editing: Editing, draft: Draft) -> Content:
+        """Return what a draft says, and for what it leaves out the text in force."""
+        saved = content_of(await self._stored(editing)) or editing.shipped
+        subject = saved.subject if draft.subject is None else draft.subject
+        text = saved.text if draft.text is None else draft.text
+        content = Content(subject, text)
+        editing.check(content)
+        return content
+
+    def _preview(self, editing: Editing, content: Content) -> Preview:
+        template = editing.template
+        samples = template.samples(self._site)
+        mail = template.render(self._site, check(template, content), samples, editing.language)
+        return Preview(subject=mail.subject, text=mail.text, html=mail.html)
+
+
+class MailTemplatesResource(_Resource):
+    """``/api/mail-templates``"""
+
+    @endpoint(permission=READ, query=ListQuery, response=Paginated[ListedTemplate])
+    async def on_get(
+        self, req: Request, resp: Response, *, query: ListQuery
+    ) -> Paginated[ListedTemplate]:
+        """List the mails of the site, in each language."""
+        stored = await self._site.db.all(current_versions())
+        found = views.listed(self._site, stored, translator(req))
+        rows = found[query.offset : query.offset + query.limit + 1]
+        return paginate(rows, query, len(found))
+
+
+class MailTemplateResource(_Resource):
+    """``/api/mail-templates/{slug}/{language}``"""
+
+    @endpoint(permission=READ, response=TemplateOut)
+    async def on_get(
+        self, req: Request, resp: Response, *, slug: str, language: str
+    ) -> TemplateOut:
+        """The text in force, the text that the plugin ships, and what the text can say."""
+        editing = self._editing(slug, language)
+        return self._detail(req, editing, await self._stored(editing))
+
+    @endpoint(
+        permission=WRITE,
+        body=NewText,
+        response=TemplateOut,
+        responses={409: "The version is no longer in force."},
+    )
+    async def on_put(
+        self, req: Request, resp: Response, *, slug: str, language: str, body: NewText
+    ) -> TemplateOut:
+        """Replace the text."""
+        editing, content = self._editing(slug, language), Content(body.subject, body.text)
+        stored = await self._site.db.write(editing.save, content, body.version)
+        return self._detail(req, editing, stored)
+
+    @endpoint(
+        permission=WRITE,
+        query=ResetQuery,
+        response=TemplateOut,
+        responses={409: "The version is no longer in force."},
+    )
+    async def on_delete(
+        self, req: Request, resp: Response, *, slug: str, language: str, query: ResetQuery
+    ) -> TemplateOut:
+        """Go back to the text that the plugin ships. The history remains."""
+        editing = self._editing(slug, language)
+        stored = await self._site.db.write(editing.reset, query.version)
+        return self._detail(req, editing, stored)
+
+    def _detail(self, req: Request, editing: Editing, stored: Stored | None) -> TemplateOut:
+        return views.detail(self._site, editing.template, editing.language, stored, translator(req))
+
+
+class VersionsResource(_Resource):
+    """``/api/mail-templates/{slug}/{language}/versions``"""
+
+    @endpoint(permission=READ, query=VersionsQuery, response=Paginated[VersionOut])
+    async def on_get(
+        self, req: Request, resp: Response, *, slug: str, language: str, query: VersionsQuery
+    ) -> Paginated[VersionOut]:
+        """The history, the last version first."""
+        editing = self._editing(slug, language)
+        wanted = partial(versions, name=editing.template.name, language=editing.language)
+        rows = await self._site.db.all(wanted(limit=query.limit + 1, offset=query.offset))
+        total = await self._site.db.count(wanted())
+        return paginate(list(map(views.version_out, rows)), query, total)
+
+
+class VersionResource(_Resource):
+    """``/api/mail-templates/{slug}/{language}/versions/{number}``"""
+
+    @endpoint(permission=READ, response=VersionDetail)
+    async def on_get(
+        self, req: Request, resp: Response, *, slug: str, language: str, number: str
+    ) -> VersionDetail:
+        """One version, and what it changed in the one before."""
+        if not (number.isascii() and number.isdecimal() and len(number) < 10):
+            raise NotFound
+        editing = self._editing(slug, language)
+        stored = await self._version(editing, int(number))
+        if stored is None:
+            raise NotFound
+        before = await self._version(editing, stored.number - 1)
+        content = content_of(stored) or editing.shipped
+        changed = await asyncio.to_thread(changes, content_of(before) or editing.shipped, content)
+        out = views.version_out(stored)
+        return VersionDetail(
+            number=out.number,
+            source=out.source,
+            restores=out.restores,
+            changed_at=out.changed_at,
+            changed_by=out.changed_by,
+            subject=content.subject,
+            text=content.text,
+            changes=changed,
+        )
+
+    async def _version(self, editing: Editing, number: int) -> Stored | None:
+        wanted = version(name=editing.template.name, language=editing.language, number=number)
+        return await self._site.db.one(wanted)
+
+
+class RollbackResource(_Resource):
+    """``/api/mail-templates/{slug}/{language}/rollback``"""
+
+    @endpoint(
+        permission=WRITE,
+        body=Rollback,
+        response=TemplateOut,
+        responses={409: "The version is no longer in force."},
+    )
+    async def on_post(
+        self, req: Request, resp: Response, *, slug: str, language: str, body: Rollback
+    ) -> TemplateOut:
+        """Restore an earlier version, as a new one."""
+        editing = self._editing(slug, language)
+        stored = await self._site.db.write(editing.roll_back, body.number, body.version)
+        return views.detail(self._site, editing.template, editing.language, stored, translator(req))
+
+
+class PreviewResource(_Resource):
+    """``/api/mail-templates/{slug}/{language}/preview``"""
+
+    @endpoint(permission=READ, produces="text/html; charset=utf-8")
+    async def on_get(self, req: Request, resp: Response, *, slug: str, language: str) -> bytes:
+        """The HTML part of the mail in force with samples, for a sandboxed frame."""
+        editing = self._editing(slug, language)
+        preview = self._preview(editing, await self._content(editing, Draft()))
+        resp.set_header("Content-Security-Policy", MAIL_POLICY)
+        resp.set_header("X-Frame-Options", "SAMEORIGIN")
+        return preview.html.encode()
+
+    @endpoint(permission=READ, body=Draft, response=Preview, rate_limit="120/minute")
+    async def on_post(
+        self, req: Request, resp: Response, *, slug: str, language: str, body: Draft
+    ) -> Preview:
+        """A text as a mail, with samples. Nothing is saved."""
+        editing = self._editing(slug, language)
+        return self._preview(editing, await self._content(editing, body))
+
+
+class SendTestResource(_Resource):
+    """``/api/mail-templates/{slug}/{language}/test``"""
+
+    @endpoint(permission=WRITE, body=Draft, response=SentTest, status=202)
+    async def on_post(
+        self, req: Request, resp: Response, *, slug: str, language: str, body: Draft
+    ) -> SentTest:
+        """Send a text with samples to your own address."""
+        editing = self._editing(slug, language)
+        content = await self._content(editing, body)
+        actor = req.actor
+        user = None
+        if actor is not None and actor.kind == "user":
+            user = await self._site.db.one(account_by_id(actor.id))
+        if user is None:
+            raise Forbidden(Text("A test goes to your own address: sign in to send one."))
+        payload = {
+            "name": editing.template.name,
+            "language": editing.language,
+            "subject": content.subject,
+            "text": content.text,
+            "user_id": user.id,
+        }
+
+        def enqueue(tx: Tx) -> str:
+            TESTS.take(tx, user.id)
+            return tx.enqueue(SEND_TEST, payload)
+
+        return SentTest(to=user.email, job_id=await self._site.db.write(enqueue))
+
+
+def translator(req: Request) -> views.Translate:
+    """Return what translates into the language of a request."""
+    return partial(req.site.translations.translate, locale=req.locale)
