@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from changemaker_core.http.bodies.uploads import Upload as Upload
     from changemaker_core.http.declarations import Authenticator as Authenticator
     from changemaker_core.http.declarations import Route as Route
+    from changemaker_core.http.declarations import SignInConfirmation as SignInConfirmation
     from changemaker_core.http.endpoint import Body as Body
     from changemaker_core.http.endpoint import endpoint as endpoint
     from changemaker_core.http.errors import BadRequest as BadRequest
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from changemaker_core.http.request import Request as Request
     from changemaker_core.http.request import Response as Response
     from changemaker_core.http.routing import RouteInfo as RouteInfo
+    from changemaker_core.http.sessions import SignIn as SignIn
     from changemaker_core.http.sessions import flash as flash
     from changemaker_core.http.streams.csv_tables import csv_stream as csv_stream
     from changemaker_core.http.streams.events import Event as Event
@@ -135,14 +137,14 @@ _ROOMS = {
     "features.operations.declarations": "HealthCheck",
     "http.bodies.multipart": "Part",
     "http.bodies.uploads": "Upload",
-    "http.declarations": "Authenticator Route",
+    "http.declarations": "Authenticator Route SignInConfirmation",
     "http.endpoint": "Body endpoint",
     "http.errors": "BadRequest ClientGone Conflict FieldError Forbidden Invalid NotFound Problem"
     " TooManyRequests Unauthorized Unavailable",
     "http.lists": "CursorQuery Cursors ListQuery Paginated Pagination paginate",
     "http.request": "Request Response",
     "http.routing": "RouteInfo",
-    "http.sessions": "flash",
+    "http.sessions": "SignIn flash",
     "http.streams.events": "Event EventStream",
     "http.streams.files": "SendFile",
     "http.streams.streamed": "Streamed",

@@ -42,6 +42,7 @@ COMMANDS = {
     "worker": ("changemaker_core.cli.worker:worker", "Run the site's jobs through Redis."),
     "demo": ("changemaker_core.cli.creating.demo:demo", "Create and serve a demonstration site."),
     "users": ("changemaker_core.cli.users:users", "Create accounts."),
+    "keys": ("changemaker_core.cli.keys:keys", "List, create and revoke API keys."),
     "plugins": ("changemaker_core.cli.plugins:plugins", "List and explain plugins."),
     "doctor": (
         "changemaker_core.cli.doctor:doctor",

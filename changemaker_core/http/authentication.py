@@ -11,7 +11,7 @@ from changemaker_core.text import Text
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from changemaker_core.http.declarations import Authenticator
+    from changemaker_core.http.declarations import Authenticator, SignInConfirmation
     from changemaker_core.http.endpoint.declaration import FindObject
     from changemaker_core.http.request import Request
     from changemaker_core.identity import Actor
@@ -45,6 +45,12 @@ class Authentication:
         offered = (each.sign_in for each in self.authenticators if each.sign_in is not None)
         sign_in = next(offered, None)
         return None if sign_in is None else sign_in(path)
+
+    @property
+    def confirmation(self) -> SignInConfirmation | None:
+        """How a person proves once more who they are, if the site has a way."""
+        offered = (each.confirm for each in self.authenticators if each.confirm is not None)
+        return next(offered, None)
 
     async def find_actor(self, request: Request, *, required: bool) -> Actor | None:
         """Return the actor whose credential ``request`` carries; ``None`` when it carries none.

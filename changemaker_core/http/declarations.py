@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from changemaker_core.plugin.contributions import Claim, Kind, named
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
+
+    import msgspec
 
     from changemaker_core.http.request import Request
     from changemaker_core.identity import Actor
+    from changemaker_core.web.forms import Form
+    from changemaker_core.web.pages import TemplateResponse
+
+    #: What was typed into a form, by field.
+    Typed = Mapping[str, str | list[str]]
 
 #: A parameter of a route's path, such as ``{id}`` or ``{path:path}``; the group is its name.
 PARAMETER = re.compile(r"\{([^{}:]*)(?::[^{}]*)?\}")
@@ -36,6 +43,21 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class SignInConfirmation:
+    """How a person with a browser proves once more who they are, for ``recent_sign_in=True``.
+
+    ``page(path)`` returns the address of a page that asks for the proof and leads back to
+    ``path``. ``form`` is a Struct with the fields of the proof, which a form can have beside its
+    own. ``check(req, form, typed)`` returns ``None`` where ``form`` proves it, and otherwise the
+    page that asks: its form is sent to the same address, with ``typed`` in hidden fields.
+    """
+
+    page: Callable[[str], str]
+    form: type[msgspec.Struct]
+    check: Callable[[Request, Form[Any], Typed], Awaitable[TemplateResponse | None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Authenticator:
     """One way in which a request proves who sends it.
 
@@ -50,7 +72,8 @@ class Authenticator:
     instead of making the request anonymous. ``challenge`` is the value of ``WWW-Authenticate`` in
     a 401, such as ``Bearer realm="petitions"``.
     ``sign_in(path)`` returns the address of the page where a person gets such a credential and then
-    returns to ``path``: browsers that lack one are sent there.
+    returns to ``path``: browsers that lack one are sent there. ``confirm`` says how they prove once
+    more who they are; ``find`` sets ``req.sign_in``.
     """
 
     name: str
@@ -61,6 +84,7 @@ class Authenticator:
     strict: bool = False
     challenge: str | None = None
     sign_in: Callable[[str], str] | None = None
+    confirm: SignInConfirmation | None = None
 
 
 def normal_path(path: str) -> str:

@@ -137,6 +137,8 @@ def _operation(
     }
     if spec.permission is not None:
         operation["x-permission"] = spec.permission
+    if spec.recent_sign_in:
+        operation["x-recent-sign-in"] = True
     if (body := _request_body(spec, schemas)) is not None:
         operation["requestBody"] = body
     return {key: value for key, value in operation.items() if value not in ("", None)}

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from changemaker_core.http.bodies.multipart import Part
     from changemaker_core.http.bodies.uploads import Upload
-    from changemaker_core.http.sessions.session import Session
+    from changemaker_core.http.sessions.session import Session, SignIn
     from changemaker_core.identity.actor import Actor
     from changemaker_core.limits.windows import MemoryWindow
     from changemaker_core.site import Site
@@ -79,6 +79,7 @@ class Request(falcon.asgi.Request):
         "root_path",
         "route",
         "session",
+        "sign_in",
         "site",
         "streamed",
         "uploads",
@@ -96,6 +97,9 @@ class Request(falcon.asgi.Request):
     actor: Actor | None
     #: The browser session that ``actor`` is signed in with; ``None`` for any other credential.
     session: Session | None
+    #: The sign-in that ``actor`` has proved by a password or the like; ``None`` for programs that
+    #: have a credential of their own, such as an API key.
+    sign_in: SignIn | None
     #: The token of a form that was sent, before anybody has checked it.
     form_token: str | None
     #: Path template of the route: the only form of a path that is counted or logged.

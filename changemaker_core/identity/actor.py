@@ -15,7 +15,8 @@ class Actor:
 
     ``permissions`` are names that plugins registered, such as ``petitions.petition.write``;
     ``"*"`` among them stands for all. ``scoped`` are permissions that hold for one object each,
-    with the object's id: ``("petitions.petition.write", "0198f2…")``.
+    with the object's id: ``("petitions.petition.write", "0198f2…")``. ``owner_id`` is the user
+    whose key this is.
     """
 
     kind: Literal["user", "key", "peer", "system"]
@@ -23,6 +24,12 @@ class Actor:
     name: str
     permissions: frozenset[str]
     scoped: frozenset[tuple[str, str]] = frozenset()
+    owner_id: str | None = None
+
+    @property
+    def user_id(self) -> str | None:
+        """The user who acts, by themselves or through a key; ``None`` for peers and the site."""
+        return self.id if self.kind == "user" else self.owner_id
 
     def has_permission(self, permission: str, on: str | None = None) -> bool:
         """Return whether this actor holds ``permission``: for everything, or for the object whose

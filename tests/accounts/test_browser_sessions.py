@@ -12,7 +12,9 @@ import pytest
 from changemaker_core import new_id, utcnow
 from changemaker_core.features.accounts import api
 from changemaker_core.features.accounts.browser import services
-from changemaker_core.features.accounts.browser.models import BrowserSession, FlashRow
+from changemaker_core.features.accounts.browser.models import FlashRow
+from changemaker_core.features.accounts.sessions import services as sessions
+from changemaker_core.features.accounts.sessions.models import UserSession
 from changemaker_core.features.accounts.users.models import User
 from changemaker_core.http.sessions import FlashMessage
 from changemaker_core.testing import as_role, client_of
@@ -99,7 +101,7 @@ async def test_only_the_hash_of_the_token_is_stored(signed_up):
     async with signed_up() as (app, browser):
         await sign_in(browser)
         token = browser.cookies["cm_session"]
-        rows = await app.site.db.read(lambda: list(BrowserSession.select().dicts()))
+        rows = await app.site.db.read(lambda: list(UserSession.select().dicts()))
         assert len(rows) == 1
         assert token not in repr(rows)
         assert rows[0]["token_hash"] == services.hash_token(token)
@@ -174,7 +176,7 @@ async def test_use_is_stored_at_most_ten_times_in_the_idle_time(signed_up, clock
         for _ in range(20):
             clock.ahead += timedelta(minutes=1)
             assert await is_signed_in(b)
-            row = await app.site.db.read(lambda: BrowserSession.select().get())
+            row = await app.site.db.read(lambda: UserSession.select().get())
             seen.add(row.seen_at)
         assert 3 <= len(seen) <= 5
 
@@ -255,7 +257,7 @@ async def test_a_password_that_is_replaced_meanwhile_opens_no_session(signed_up,
 
         monkeypatch.setattr(passwords, "matches", meanwhile)
         assert (await sign_in(browser)).status_code == 422
-        assert await app.site.db.read(lambda: BrowserSession.select().count()) == 0
+        assert await app.site.db.read(lambda: UserSession.select().count()) == 0
 
 
 async def test_a_user_ends_sessions_one_by_one_or_all_at_once(open_app):
@@ -268,7 +270,7 @@ async def test_a_user_ends_sessions_one_by_one_or_all_at_once(open_app):
         assert (await browser.get(page)).text.count("This device") == 1
 
         rows = await app.site.db.read(
-            lambda: [str(row.id) for row in BrowserSession.select().order_by(BrowserSession.id)]
+            lambda: [str(row.id) for row in UserSession.select().order_by(UserSession.id)]
         )
         response = await browser.submit(f"{page}/{rows[1]}/end", page=page)
         assert response.headers["location"] == page
@@ -289,7 +291,7 @@ async def test_a_user_ends_sessions_one_by_one_or_all_at_once(open_app):
 
 async def test_who_ends_their_own_session_is_signed_out(open_app):
     async with open_app() as app, as_role(app, "USER") as browser:
-        row = await app.site.db.read(lambda: BrowserSession.select().get())
+        row = await app.site.db.read(lambda: UserSession.select().get())
         token = {"X-CSRF-Token": await token_of(browser)}
         response = await browser.post(
             f"/account/sessions/{row.id}/end", data=NOTHING, headers=token
@@ -308,13 +310,13 @@ async def test_a_message_to_a_session_that_has_ended_fails_nothing(signed_up):
             User.update(name="Renamed").execute()
             services.add_message(tx, session_id, message)
             assert FlashRow.get().params == {"n": 1}
-            services.end_session(tx, session_id)
+            sessions.end_session(tx, session_id)
             services.add_message(tx, session_id, message)
 
         def stored():
             return FlashRow.select().count(), User.select().get().name
 
-        row = await app.site.db.read(lambda: BrowserSession.select().get())
+        row = await app.site.db.read(lambda: UserSession.select().get())
         await app.site.db.write(end_meanwhile, str(row.id))
         assert await app.site.db.read(stored) == (0, "Renamed")
 
@@ -324,11 +326,11 @@ async def test_a_message_to_a_session_that_ends_at_that_moment_fails_nothing(sig
     async with signed_up() as (app, browser):
         await sign_in(browser)
         message = FlashMessage(id=new_id(), kind="success", message="Done", params={})
-        session_id = str((await app.site.db.read(lambda: BrowserSession.select().get())).id)
+        session_id = str((await app.site.db.read(lambda: UserSession.select().get())).id)
         ended, commit = threading.Event(), threading.Event()
 
         def end(tx):
-            services.end_session(tx, session_id)
+            sessions.end_session(tx, session_id)
             ended.set()
             assert commit.wait(20)
 
@@ -348,7 +350,7 @@ async def test_a_message_to_a_session_that_ends_at_that_moment_fails_nothing(sig
 async def test_nobody_ends_the_session_of_another(open_app):
     async with open_app() as app, as_role(app, "USER") as mine, as_role(app, "USER") as theirs:
         row = await app.site.db.read(
-            lambda: BrowserSession.select().order_by(BrowserSession.id.desc()).get()
+            lambda: UserSession.select().order_by(UserSession.id.desc()).get()
         )
         token = {"X-CSRF-Token": await token_of(mine)}
         response = await mine.post(f"/account/sessions/{row.id}/end", data=NOTHING, headers=token)
@@ -499,7 +501,7 @@ def mounted(app, prefix):
 async def test_sessions_of_one_user_are_bounded(signed_up, monkeypatch):
     from changemaker_core.features.accounts.signing_in import services as rules
 
-    monkeypatch.setattr(services, "SESSIONS_PER_USER", 3)
+    monkeypatch.setattr(sessions, "SESSIONS_PER_USER", 3)
     generous = rules.SlidingWindow("generous", 1000, timedelta(minutes=1))
     monkeypatch.setattr(rules, "LOGINS_PER_VISITOR", generous)
     async with signed_up() as (app, first):
@@ -507,7 +509,7 @@ async def test_sessions_of_one_user_are_bounded(signed_up, monkeypatch):
         for _ in range(3):
             async with browser_of(app) as other:
                 await sign_in(other)
-        assert await app.site.db.read(lambda: BrowserSession.select().count()) == 3
+        assert await app.site.db.read(lambda: UserSession.select().count()) == 3
         assert not await is_signed_in(first)
 
 

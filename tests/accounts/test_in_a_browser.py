@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from changemaker_core.features.accounts import api
-from changemaker_core.features.accounts.browser.models import BrowserSession
+from changemaker_core.features.accounts.sessions.models import UserSession
 from tests.accounts.gallery.plugin import GalleryPlugin
 from tests.accounts.gallery.serving import served
 
@@ -166,7 +166,7 @@ def test_signing_out_other_devices_asks_first(open_page, site, javascript):
         expect(page).to_have_url(f"{address}/account/sessions/end-others")
         page.get_by_role("button", name="Sign out all other devices").click()
     expect(page.get_by_role("status")).to_have_text("All other devices are signed out.")
-    assert app.site.db.sync.read(lambda: BrowserSession.select().count()) == 1
+    assert app.site.db.sync.read(lambda: UserSession.select().count()) == 1
 
 
 def test_the_keyboard_is_enough(open_page, site):
@@ -220,7 +220,7 @@ def test_another_site_cannot_send_forms_in_a_persons_name(
     cookies = sent.value.all_headers().get("cookie", "")
     assert ("cm_session" in cookies) == cookie_is_sent
     assert response.value.status == 403
-    assert app.site.db.sync.read(lambda: BrowserSession.select().count()) == 2
+    assert app.site.db.sync.read(lambda: UserSession.select().count()) == 2
 
 
 def test_another_site_cannot_sign_a_person_in(open_page, site):

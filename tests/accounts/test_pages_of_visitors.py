@@ -83,11 +83,11 @@ class Req:
 
 async def session_of(app, monkeypatch):
     """The session of an organiser who has just signed in."""
-    from changemaker_core.features.accounts.browser.models import BrowserSession
     from changemaker_core.features.accounts.browser.sessions import sessions_of
+    from changemaker_core.features.accounts.sessions.models import UserSession
     from changemaker_core.http.sessions import Session
 
-    row = await app.site.db.read(lambda: BrowserSession.select().get())
+    row = await app.site.db.read(lambda: UserSession.select().get())
     return Session(str(row.id), "cookie", sessions_of(app.site))
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changemaker_core.features.accounts.browser.devices import describe
+from changemaker_core.features.accounts.sessions.devices import describe
 from changemaker_core.http.sessions import Session
 from changemaker_core.signing import from_base64url, to_base64url
 

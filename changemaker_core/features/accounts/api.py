@@ -7,12 +7,18 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
 from changemaker_core import Actor, BadSignature, Redirect
+from changemaker_core.db import InvalidId
 from changemaker_core.features.accounts import passwords
 from changemaker_core.features.accounts.browser.sessions import SESSIONS_PATH, sessions_of
+from changemaker_core.features.accounts.keys import services as key_services
+from changemaker_core.features.accounts.keys.queries import OwnedKey, keys_with_owners
+from changemaker_core.features.accounts.keys.resources import permissions_of
+from changemaker_core.features.accounts.keys.services import KeyRefused, NewKey
 from changemaker_core.features.accounts.roles.roles import SUPER_ADMIN, UnknownRole, roles_of
 from changemaker_core.features.accounts.signing_in import known_devices, verification
 from changemaker_core.features.accounts.signing_in.services import unlock as end_waits
 from changemaker_core.features.accounts.users import services
+from changemaker_core.features.accounts.users.models import User
 from changemaker_core.features.accounts.users.queries import account_by_id
 from changemaker_core.features.accounts.users.services import (
     AccountRefused,
@@ -23,6 +29,8 @@ from changemaker_core.features.accounts.users.services import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from changemaker_core import Request, Site, Tx
     from changemaker_core.features.accounts.signing_in.services import Verified
 
@@ -31,18 +39,23 @@ __all__ = [
     "AccountRefused",
     "DetailsRefused",
     "EmailTaken",
+    "KeyRefused",
     "PasswordRefused",
     "UnknownRole",
     "UnknownUser",
     "account_by_id",
     "change_password",
+    "create_key",
     "create_user",
+    "keys",
     "page_after_sign_in",
+    "revoke_key",
     "roles_of",
     "set_password",
     "sign_in",
     "sign_in_address",
     "sign_out",
+    "signed_path",
     "suspend",
     "unlock",
 ]
@@ -81,6 +94,50 @@ def set_password(site: Site, *, email: str, password: str) -> None:
     services.check_password(password, email)
     hashed = passwords.hash_password(password)
     site.db.sync.write(lambda tx: services.set_password(tx, services.user_id_of(email), hashed))
+
+
+def keys(site: Site, *, email: str | None = None) -> list[OwnedKey]:
+    """Return the API keys of a user, or of all; 1,000 at most, the newest first.
+
+    Blocks for the database. Raise ``UnknownUser``.
+    """
+    if email is not None:
+        site.db.sync.read(services.user_id_of, email)
+    return site.db.sync.all(keys_with_owners(email=email and email.casefold()))
+
+
+def create_key(
+    site: Site,
+    *,
+    email: str,
+    name: str,
+    permissions: Iterable[str],
+    lasts: timedelta | None = None,
+) -> NewKey:
+    """Create an API key for a user; ``lasts`` is how long it is valid, ``None`` is for ever.
+
+    Blocks for the database. Raise ``UnknownUser``, or ``KeyRefused``, whose text tells why.
+    """
+    known = permissions_of(site)
+
+    def create(tx: Tx) -> NewKey:
+        account = User.get_by_id(services.user_id_of(email))
+        held = roles_of(site).permissions(account.role)
+        owner = Actor("user", str(account.id), account.name, held)
+        expires_at = None if lasts is None else tx.now + lasts
+        return key_services.create_key(
+            tx, owner, name=name, permissions=permissions, known=known, expires_at=expires_at
+        )
+
+    return site.db.sync.write(create)
+
+
+def revoke_key(site: Site, id: str) -> bool:
+    """Revoke an API key, and return whether there was one. Blocks for the database."""
+    try:
+        return site.db.sync.write(key_services.revoke_key, id)
+    except InvalidId:
+        return False
 
 
 def suspend(site: Site, *, email: str) -> None:
@@ -151,8 +208,12 @@ def sign_in_address(site: Site, path: str) -> str:
     """
     if not path:
         return SIGN_IN
-    signed = site.signer("accounts.next").write(path, lasts=_NEXT_LASTS)
-    return f"{SIGN_IN}?{urlencode({'next': signed})}"
+    return f"{SIGN_IN}?{urlencode({'next': signed_path(site, path)})}"
+
+
+def signed_path(site: Site, path: str) -> str:
+    """Return a token of ``path`` for ``page_after_sign_in``."""
+    return site.signer("accounts.next").write(path, lasts=_NEXT_LASTS)
 
 
 def page_after_sign_in(site: Site, user: Actor, return_to: str = "") -> str:

@@ -8,10 +8,29 @@ from typing import TYPE_CHECKING
 from changemaker_core import Authenticator, Interval, Job, Plugin, Route, hookimpl
 from changemaker_core.features.accounts.api import sign_in_address
 from changemaker_core.features.accounts.browser import pages
-from changemaker_core.features.accounts.browser.models import BrowserSession, FlashRow
+from changemaker_core.features.accounts.browser.confirming import (
+    CONFIRM_PATH,
+    ConfirmPage,
+    confirmation_of,
+)
+from changemaker_core.features.accounts.browser.models import FlashRow
 from changemaker_core.features.accounts.browser.sessions import SESSIONS_PATH, sessions_of
 from changemaker_core.features.accounts.config import AccountsConfig
+from changemaker_core.features.accounts.keys.authenticator import HEADER, ApiKeys
+from changemaker_core.features.accounts.keys.models import ApiKey
+from changemaker_core.features.accounts.keys.pages import KEYS_PATH, KeysPage, RevokeKeyPage
+from changemaker_core.features.accounts.keys.resources import KeyResource, KeysResource
 from changemaker_core.features.accounts.roles.roles import PERMISSIONS, ROLES, roles_of
+from changemaker_core.features.accounts.sessions.models import UserSession
+from changemaker_core.features.accounts.sessions.pages import (
+    EndOtherSessionsPage,
+    EndSessionPage,
+    SessionsPage,
+)
+from changemaker_core.features.accounts.sessions.resources import (
+    SessionResource,
+    SessionsResource,
+)
 from changemaker_core.features.accounts.signing_in.models import LoginDelay
 from changemaker_core.features.accounts.tidying import tidy
 from changemaker_core.features.accounts.tokens import resources
@@ -31,10 +50,11 @@ class AccountsPlugin(Plugin):
     config = AccountsConfig
     contributes = (
         User,
+        UserSession,
         RefreshToken,
         LoginDelay,
-        BrowserSession,
         FlashRow,
+        ApiKey,
         *PERMISSIONS,
         *ROLES,
         Job("accounts.tidy", tidy, schedule=Interval(timedelta(days=1))),
@@ -47,13 +67,21 @@ class AccountsPlugin(Plugin):
             Route("/api/auth/login", resources.LoginResource(sessions)),
             Route("/api/auth/refresh", resources.RefreshResource(sessions)),
             Route("/api/auth/logout", resources.LogoutResource(sessions)),
+            Route("/api/auth/confirm", resources.ConfirmResource()),
             Route("/api/auth/me", resources.MeResource(site, sessions)),
+            Route("/api/api-keys", KeysResource(site)),
+            Route("/api/api-keys/{id}", KeyResource(site)),
+            Route(KEYS_PATH, KeysPage(site)),
+            Route(f"{KEYS_PATH}/{{id}}/revoke", RevokeKeyPage(site)),
             Route("/sign-in", pages.SignInPage()),
             Route("/sign-out", pages.SignOutPage()),
+            Route(CONFIRM_PATH, ConfirmPage()),
             Route("/account/password", pages.PasswordPage(site)),
-            Route(SESSIONS_PATH, pages.SessionsPage(site, sessions_of(site))),
-            Route(f"{SESSIONS_PATH}/end-others", pages.EndOtherSessionsPage(site)),
-            Route(f"{SESSIONS_PATH}/{{id}}/end", pages.EndSessionPage(site)),
+            Route("/api/auth/sessions", SessionsResource(site, sessions_of(site))),
+            Route("/api/auth/sessions/{id}", SessionResource(site)),
+            Route(SESSIONS_PATH, SessionsPage(site, sessions_of(site))),
+            Route(f"{SESSIONS_PATH}/end-others", EndOtherSessionsPage(site)),
+            Route(f"{SESSIONS_PATH}/{{id}}/end", EndSessionPage(site)),
         ]
 
     @hookimpl
@@ -65,6 +93,14 @@ class AccountsPlugin(Plugin):
                 headers=("Authorization",),
                 challenge='Bearer realm="changemaker"',
             ),
+            # First, and strict: a key that is not valid never leaves the request anonymous.
+            Authenticator(
+                "accounts.api_key",
+                ApiKeys(site, roles_of(site)).find,
+                order=10,
+                headers=(HEADER,),
+                strict=True,
+            ),
             # After the headers: they are sent on purpose, a cookie by itself.
             Authenticator(
                 "accounts.session",
@@ -72,6 +108,7 @@ class AccountsPlugin(Plugin):
                 order=200,
                 cookies=cookie.NAMES,
                 sign_in=lambda path: sign_in_address(site, path),
+                confirm=confirmation_of(site),
             ),
         ]
 

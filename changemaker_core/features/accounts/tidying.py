@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from changemaker_core.features.accounts.browser.models import BrowserSession
+from changemaker_core.features.accounts.sessions.models import UserSession
 from changemaker_core.features.accounts.signing_in.models import LoginDelay
 from changemaker_core.features.accounts.tokens.models import RefreshToken
 
@@ -19,6 +19,6 @@ def tidy(run: JobRun) -> None:
 
 
 def _tidy(tx: Tx) -> None:
-    BrowserSession.delete().where(BrowserSession.expires_at < tx.now).execute()
+    UserSession.delete().where(UserSession.expires_at < tx.now).execute()
     RefreshToken.delete().where(RefreshToken.expires_at < tx.now).execute()
     LoginDelay.delete().where(LoginDelay.not_before < tx.now - timedelta(days=1)).execute()

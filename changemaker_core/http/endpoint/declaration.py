@@ -11,6 +11,7 @@ from typing import Any, TypeAlias, TypeVar
 
 import msgspec
 
+from changemaker_core.http.bodies.uploads import upload_fields
 from changemaker_core.limits.windows import Rate
 
 Responder = TypeVar("Responder", bound=Callable[..., Awaitable[Any]])
@@ -48,6 +49,8 @@ class Endpoint:
     #: The path parameter with the id of the object on which ``permission`` is required, or a
     #: function that finds it.
     on: str | FindObject | None = None
+    #: Whether the visitor must have signed in within the last minutes.
+    recent_sign_in: bool = False
     body: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] | None = None
     form: type[msgspec.Struct] | None = None
@@ -80,6 +83,9 @@ class Endpoint:
             'on= limits a permission to an object, so it needs permission="…"': (
                 self.on is not None and not self.permission
             ),
+            'recent_sign_in is of people who sign in, so it needs permission="…"': (
+                self.recent_sign_in and not self.permission
+            ),
             "on is the name of a path parameter, or an async function": not (
                 self.on is None or isinstance(self.on, str) or inspect.iscoroutinefunction(self.on)
             ),
@@ -95,6 +101,9 @@ class Endpoint:
                 self.max_body is not None and not (type(self.max_body) is int and self.max_body > 0)
             ),
             "body, query and form are msgspec Structs": not self._structs(),
+            "recent_sign_in cannot keep files while a person confirms who they are": (
+                self.recent_sign_in and self._structs() and self._takes_files()
+            ),
             f"varies names some of {', '.join(VARIES)}": not set(self.varies) <= set(VARIES),
             "responses maps statuses from 300 to 599 to what they mean": not all(
                 type(status) is int and 300 <= status < 600 for status in self.responses
@@ -111,6 +120,9 @@ class Endpoint:
 
     def _ways_to_read(self) -> int:
         return sum(each is not None for each in (self.body, self.form, self.streams))
+
+    def _takes_files(self) -> bool:
+        return self.form is not None and bool(upload_fields(self.form))
 
     def _structs(self) -> bool:
         declared = [each for each in (self.body, self.query, self.form) if each is not None]
@@ -150,6 +162,7 @@ def endpoint(
     public: bool = False,
     permission: str | None = None,
     on: str | FindObject | None = None,
+    recent_sign_in: bool = False,
     body: type[msgspec.Struct] | None = None,
     query: type[msgspec.Struct] | None = None,
     form: type[msgspec.Struct] | None = None,
@@ -171,6 +184,10 @@ def endpoint(
       not hold, the response is 404. Where the path has another id, ``on`` is an async function that
       takes the path's parameters, as ``async def petition_of(req, *, id)``, and returns the
       object's id, or ``None``.
+    - ``recent_sign_in=True`` is for what must not happen to somebody who has left their browser
+      open: the visitor must have signed in, or confirmed their password, within the last 15
+      minutes. A browser is led to do so and then goes on, with what was typed; a program gets
+      401 ``recent_sign_in_required``, and an API key 403.
     - ``body``, ``query`` and ``form`` are Structs; the responder gets ``body=`` and ``query=`` as
       values, already valid, and ``form=`` as a :class:`~changemaker_core.web.forms.Form`, which
       may hold errors to show. A form with a field of type ``Upload`` is sent as

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from changemaker_core.http import authentication, rendering
 from changemaker_core.http.bodies import decoding
+from changemaker_core.http.endpoint import recent_sign_in
 from changemaker_core.http.endpoint.declaration import declared
 from changemaker_core.http.endpoint.domain_errors import DomainErrors, table_of
 from changemaker_core.http.endpoint.watching import Watching
@@ -55,6 +56,8 @@ class Guards:
         errors = DomainErrors(
             table_of(contributed.item.resource), table_of(contributed.plugin.instance)
         )
+        if spec.recent_sign_in:
+            responder = _confirmed(responder)
         if spec.cache is not None:
             responder = _watched(responder, spec, self._logged)
         mounted = _guarded(responder, spec, self._window(responder, spec), errors, self._csp(spec))
@@ -75,6 +78,17 @@ class Guards:
             return None
         config = self._site.config
         return security_policy(config.content_origins, spec.csp, config.static_url)
+
+
+def _confirmed(responder: Responder) -> Responder:
+    """Return the responder of those who have signed in a moment ago; others are led to do so."""
+
+    @functools.wraps(responder)
+    async def confirmed(req: Request, resp: Response, **params: Any) -> Any:
+        page = await recent_sign_in.page_for(req, params.get("form"))
+        return await responder(req, resp, **params) if page is None else page
+
+    return confirmed
 
 
 def _watched(responder: Responder, spec: Endpoint, logged: set[str]) -> Responder:

@@ -4,6 +4,6 @@ The feature that owns the sessions (accounts) stores them; its authenticator set
 """
 
 from changemaker_core.http.sessions.messages import Flash, flash
-from changemaker_core.http.sessions.session import FlashMessage, Session, SessionStore
+from changemaker_core.http.sessions.session import FlashMessage, Session, SessionStore, SignIn
 
-__all__ = ["Flash", "FlashMessage", "Session", "SessionStore", "flash"]
+__all__ = ["Flash", "FlashMessage", "Session", "SessionStore", "SignIn", "flash"]

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -14,6 +14,8 @@ from changemaker_core.signing import from_base64url, to_base64url
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from changemaker_core.db import Tx
 
 _SECRET_BYTES = 16
@@ -44,6 +46,15 @@ class SessionStore(Protocol):
 
     async def forget_messages(self, messages: Sequence[FlashMessage]) -> None:
         """Delete messages that were shown."""
+
+
+class SignIn(NamedTuple):
+    """How a person is signed in: the ``id`` of their session, in a browser or of the API, and when
+    they last proved who they are.
+    """
+
+    id: str
+    at: datetime
 
 
 class Session:

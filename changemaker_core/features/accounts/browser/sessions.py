@@ -6,18 +6,17 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core import Actor, Text, Unauthorized
+from changemaker_core import Actor
 from changemaker_core.db import DatabaseUnavailable
 from changemaker_core.features.accounts.browser import services
-from changemaker_core.features.accounts.browser.queries import (
-    OpenSession,
-    messages_of,
-    session_by_hash,
-)
+from changemaker_core.features.accounts.browser.queries import messages_of
 from changemaker_core.features.accounts.config import AccountsConfig
 from changemaker_core.features.accounts.roles.roles import roles_of
+from changemaker_core.features.accounts.sessions import services as rules
+from changemaker_core.features.accounts.sessions.models import BROWSER
+from changemaker_core.features.accounts.sessions.requests import device_of, ended, session_of_cookie
 from changemaker_core.features.accounts.signing_in.verification import wrong
-from changemaker_core.http.sessions import FlashMessage, Session, cookie
+from changemaker_core.http.sessions import FlashMessage, Session, SignIn, cookie
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from changemaker_core import Request, Site, Tx
     from changemaker_core.features.accounts.roles.roles import Roles
+    from changemaker_core.features.accounts.sessions.queries import OpenSession
     from changemaker_core.features.accounts.signing_in.services import Verified
 
 log = logging.getLogger(__name__)
@@ -35,8 +35,6 @@ SESSIONS_PATH: Final = "/account/sessions"
 _USE_NOTED = 10
 #: Longer cookies are not even hashed.
 _LONGEST_TOKEN = 128
-#: Seconds after which a session is read again, though no change to it was notified.
-_CACHED = 5
 
 
 class BrowserSessions:
@@ -55,13 +53,14 @@ class BrowserSessions:
         if token is None:
             return None
         if len(token) > _LONGEST_TOKEN:
-            raise _ended()
+            raise ended()
         now = self._site.clock()
-        session = await self._read(token)
+        session = await session_of_cookie(self._site, services.hash_token(token))
         if not self._is_open(session, now):
-            raise _ended()
+            raise ended()
         await self._note_use(session, now)
         req.session = Session(session.id, token, self)
+        req.sign_in = SignIn(session.id, session.signed_in_at)
         permissions = self._roles.permissions(session.role)
         return Actor("user", session.user_id, session.name, permissions)
 
@@ -70,24 +69,24 @@ class BrowserSessions:
         token = services.new_token()
         former = req.session.id if req.session is not None else None
         opened = await self._site.db.write(
-            lambda tx: services.open_session(
+            lambda tx: rules.open_session(
                 tx,
                 verified,
-                token=token,
+                kind=BROWSER,
                 lasts=self._lifetime,
-                address=req.client_ip,
-                user_agent=req.get_header("User-Agent") or "",
+                device=device_of(req),
+                token_hash=services.hash_token(token),
                 replaces=former,
             )
         )
-        if not opened:
+        if opened is None:
             raise wrong()
         return cookie.setting(req, token, int(self._lifetime.total_seconds()))
 
     async def close(self, req: Request) -> tuple[str, str]:
         """End the request's session, if it has one; return the header that deletes its cookie."""
         if req.session is not None:
-            await self._site.db.write(services.end_session, req.session.id)
+            await self._site.db.write(rules.end_session, req.session.id)
         return cookie.deletion(req)
 
     def idle_since(self, now: datetime) -> datetime:
@@ -115,39 +114,18 @@ class BrowserSessions:
         except DatabaseUnavailable as error:
             log.warning("messages that were shown could not be deleted: %s", error)
 
-    async def _read(self, token: str) -> OpenSession:
-        """Return the session of a token; it is read again after any change to it or its user."""
-        token_hash = services.hash_token(token)
-
-        async def read() -> OpenSession:
-            session = await self._site.db.one(session_by_hash(token_hash))
-            if session is None:
-                raise _ended()  # what raises is not cached: anybody can make up tokens
-            return session
-
-        key = ("accounts.session", token_hash)
-        return await self._site.cache.get_or_make(key, read, seconds=_CACHED, type=OpenSession)
-
     def _is_open(self, session: OpenSession, now: datetime) -> bool:
-        return (
-            session.status == "ACTIVE"
-            and now < session.expires_at
-            and self.idle_since(now) < session.seen_at
-        )
+        return session.is_open(now) and self.idle_since(now) < session.seen_at
 
     async def _note_use(self, session: OpenSession, now: datetime) -> None:
         before = now - self._idle / _USE_NOTED
         if session.seen_at > before:
             return
         try:
-            await self._site.db.write(services.note_use, session.id, before)
+            await self._site.db.write(rules.note_use, session.id, before)
         except DatabaseUnavailable as error:
             # A page that only reads is shown though nothing can be written.
             log.warning("the use of a session could not be stored: %s", error)
-
-
-def _ended() -> Unauthorized:
-    return Unauthorized(Text("This session has ended. Sign in again."))
 
 
 def sessions_of(site: Site) -> BrowserSessions:

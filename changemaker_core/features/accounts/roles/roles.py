@@ -17,11 +17,12 @@ SUPER_ADMIN: Final = "SUPER_ADMIN"
 
 PERMISSIONS: Final = [
     Permission("accounts.me.read", Text("See your own account")),
+    Permission("accounts.me.write", Text("Change your own account, end its sessions")),
     Permission("accounts.user.write", Text("Create and edit user accounts")),
 ]
 ROLES: Final = [
     Role(SUPER_ADMIN, Text("Can do everything"), frozenset({"*"})),
-    Role("USER", Text("Can sign in"), frozenset({"accounts.me.read"})),
+    Role("USER", Text("Can sign in"), frozenset({"accounts.me.read", "accounts.me.write"})),
 ]
 
 

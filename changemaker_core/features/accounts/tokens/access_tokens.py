@@ -1,10 +1,9 @@
-"""Access tokens (signed, short-lived) and refresh tokens (random, stored as hashes)."""
+"""Access tokens: signed, and valid for minutes."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-import secrets
 from collections import OrderedDict
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
@@ -12,10 +11,10 @@ from typing import Final, NamedTuple
 import jwt
 
 ACCESS_LIFETIME: Final = timedelta(minutes=15)
-REFRESH_LIFETIME: Final = timedelta(days=7)
 #: Valid tokens that a process remembers: less than a megabyte.
 REMEMBERED: Final = 4096
 _ALGORITHM: Final = "HS256"  # pinned: a token never chooses how it is verified
+_ISSUER: Final = "changemaker"
 _AUDIENCE: Final = "changemaker:access"
 
 
@@ -52,6 +51,7 @@ class AccessTokens:
         claims = {
             "sub": user_id,
             "sid": session_id,
+            "iss": _ISSUER,
             "aud": _AUDIENCE,
             "iat": now,
             "exp": now + ACCESS_LIFETIME,
@@ -77,10 +77,11 @@ class AccessTokens:
                 token,
                 self.key,
                 algorithms=[_ALGORITHM],
+                issuer=_ISSUER,
                 audience=_AUDIENCE,
                 # Checked by the site's clock instead; PyJWT uses the machine's.
                 options={
-                    "require": ["sub", "sid", "exp"],
+                    "require": ["sub", "sid", "exp", "iss", "aud"],
                     "verify_exp": False,
                     "verify_iat": False,
                 },
@@ -96,13 +97,3 @@ class AccessTokens:
         self._verified.move_to_end(digest)
         if len(self._verified) > REMEMBERED:
             self._verified.popitem(last=False)
-
-
-def new_refresh_token() -> str:
-    """Return 256 random bits."""
-    return secrets.token_urlsafe(32)
-
-
-def hash_refresh_token(token: str) -> str:
-    """Return the stored hash of a refresh token. The token is random, so a fast hash suffices."""
-    return hashlib.sha256(token.encode()).hexdigest()

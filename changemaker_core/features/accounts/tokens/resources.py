@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 
 from changemaker_core import Unauthorized, endpoint
 from changemaker_core.features.accounts.signing_in import known_devices
-from changemaker_core.features.accounts.tokens.schemas import Login, Refresh, Session, UserOut
+from changemaker_core.features.accounts.signing_in.confirming import confirm
+from changemaker_core.features.accounts.tokens.schemas import (
+    Confirm,
+    Login,
+    Refresh,
+    Session,
+    UserOut,
+)
 from changemaker_core.features.accounts.users.queries import account_by_id
 
 if TYPE_CHECKING:
@@ -50,6 +57,15 @@ class LogoutResource:
     async def on_post(self, req: Request, resp: Response, *, body: Refresh) -> None:
         """End the session that a refresh token belongs to, and its access tokens with it."""
         await self._sessions.sign_out(body.refresh_token)
+
+
+class ConfirmResource:
+    """``/api/auth/confirm``"""
+
+    @endpoint(permission="accounts.me.read", body=Confirm, status=204)
+    async def on_post(self, req: Request, resp: Response, *, body: Confirm) -> None:
+        """Confirm your password, for what needs a recent sign-in."""
+        await confirm(req, body.password)
 
 
 class MeResource:

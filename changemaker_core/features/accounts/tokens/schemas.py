@@ -17,6 +17,12 @@ class Login(Body, frozen=True):
     password: Annotated[str, Meta(min_length=1, max_length=256)]
 
 
+class Confirm(Body, frozen=True):
+    """The password of who is signed in."""
+
+    password: Annotated[str, Meta(min_length=1, max_length=256)]
+
+
 class Refresh(Body, frozen=True):
     """The refresh token from the sign-in or the last refresh."""
 

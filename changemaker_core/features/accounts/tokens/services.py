@@ -2,105 +2,91 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from changemaker_core import new_id
-from changemaker_core.features.accounts.signing_in.services import note_sign_in
-from changemaker_core.features.accounts.tokens import access_tokens
+from changemaker_core.features.accounts.sessions import services as sessions
+from changemaker_core.features.accounts.sessions.models import API, UserSession
 from changemaker_core.features.accounts.tokens.models import RefreshToken
-from changemaker_core.features.accounts.users.models import User
+from changemaker_core.features.accounts.tokens.refresh_tokens import LIFETIME, REPEATED
+from changemaker_core.features.accounts.users.queries import Account, account_by_id
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from changemaker_core import Tx
+    from changemaker_core.features.accounts.sessions.services import Device
     from changemaker_core.features.accounts.signing_in.services import Verified
+    from changemaker_core.features.accounts.tokens.refresh_tokens import RefreshTokens
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
-    """A new refresh token, its user, and the family that is its session."""
+class Issued(NamedTuple):
+    """A refresh token of a session, and the session's user."""
 
-    user_id: str
-    family: str
+    account: Account
+    session_id: str
     refresh_token: str
 
 
-def open_session(tx: Tx, verified: Verified) -> Rotation | None:
-    """Start a family of refresh tokens and return the first.
+def open_session(
+    tx: Tx, tokens: RefreshTokens, verified: Verified, device: Device
+) -> Issued | None:
+    """Open a session and return its first refresh token.
 
     Return ``None`` if the account was changed since it was read.
     """
-    if not note_sign_in(tx, verified):
+    id = sessions.open_session(tx, verified, kind=API, lasts=LIFETIME, device=device)
+    if id is None:
         return None
-    family = new_id()
-    return Rotation(verified.account.id, family, _issue(tx, verified.account.id, family))
+    token = tokens.new()
+    _store(tokens.hash(token), id, tx.now)
+    return Issued(verified.account, id, token)
 
 
-def rotate(tx: Tx, refresh_token: str) -> Rotation | None:
+def rotate(tx: Tx, tokens: RefreshTokens, sent: str) -> Issued | None:
     """Exchange a refresh token for the next one; return ``None`` if it is not valid.
 
-    A token that was exchanged before revokes its whole family: either its owner or a thief has the
-    newer one, and only a new sign-in tells which.
+    For a minute an exchanged token gets the same successor again. After that its session ends:
+    either its owner or a thief has the newer one, and only a new sign-in tells which.
     """
-    token_hash = access_tokens.hash_refresh_token(refresh_token)
-    exchanged = (
-        RefreshToken.update(exchanged_at=tx.now)
-        .where(
-            RefreshToken.token_hash == token_hash,
-            RefreshToken.exchanged_at.is_null(),
-            RefreshToken.revoked_at.is_null(),
-            RefreshToken.expires_at > tx.now,
-        )
-        .execute()
-    )
-    token = RefreshToken.get_or_none(RefreshToken.token_hash == token_hash)
+    mine = RefreshToken.token_hash == tokens.hash(sent)
+    token = RefreshToken.get_or_none(mine)
     if token is None:
         return None
-    user_id = str(token.user)  # `lazy_load=False`: the key itself
-    if not exchanged or not _can_sign_in(user_id) or _is_ended(token.family):
-        _end_family(tx, token.family)
+    session_id = str(token.session)  # `lazy_load=False`: the key itself
+    # First, so that of two who exchange the token at once, one waits and then sees the other's.
+    if not sessions.prolong(tx, session_id, LIFETIME):
         return None
-    family = str(token.family)
-    return Rotation(user_id, family, _issue(tx, user_id, family))
+    account = _account_of(session_id)
+    if account is None or not account.is_open(tx.now):
+        sessions.end_session(tx, session_id)
+        return None
+    successor = tokens.successor(sent)
+    is_unused = RefreshToken.exchanged_at.is_null() & (RefreshToken.expires_at > tx.now)
+    if RefreshToken.update(exchanged_at=tx.now).where(mine, is_unused).execute():
+        _store(tokens.hash(successor), session_id, tx.now)
+    elif not _was_exchanged_now(RefreshToken.get(mine), tx.now):
+        sessions.end_session(tx, session_id)
+        return None
+    return Issued(account, session_id, successor)
 
 
-def end_session(tx: Tx, refresh_token: str) -> None:
+def end_session(tx: Tx, tokens: RefreshTokens, sent: str) -> None:
     """End the session of a refresh token. An unknown token has no effect."""
-    token = RefreshToken.get_or_none(
-        RefreshToken.token_hash == access_tokens.hash_refresh_token(refresh_token)
-    )
+    token = RefreshToken.get_or_none(RefreshToken.token_hash == tokens.hash(sent))
     if token is not None:
-        _end_family(tx, token.family)
+        sessions.end_session(tx, str(token.session))
 
 
-def _issue(tx: Tx, user_id: str, family: str) -> str:
-    token = access_tokens.new_refresh_token()
+def _store(token_hash: str, session_id: str, now: datetime) -> None:
     RefreshToken.insert(
-        user=user_id,
-        family=family,
-        token_hash=access_tokens.hash_refresh_token(token),
-        issued_at=tx.now,
-        expires_at=tx.now + access_tokens.REFRESH_LIFETIME,
-    ).execute()
-    return token
-
-
-def _end_family(tx: Tx, family: str) -> None:
-    RefreshToken.update(revoked_at=tx.now).where(
-        RefreshToken.family == family, RefreshToken.revoked_at.is_null()
+        session=session_id, token_hash=token_hash, issued_at=now, expires_at=now + LIFETIME
     ).execute()
 
 
-def _is_ended(family: str) -> bool:
-    # One token suffices: a sign-out does not see the one that is being issued at that moment.
-    ended: bool = (
-        RefreshToken.select()
-        .where(RefreshToken.family == family, RefreshToken.revoked_at.is_null(False))
-        .exists()
-    )
-    return ended
+def _account_of(session_id: str) -> Account | None:
+    session = UserSession.get(UserSession.id == session_id)
+    return account_by_id(str(session.user)).one()
 
 
-def _can_sign_in(user_id: str) -> bool:
-    found: bool = User.select().where(User.id == user_id, User.status == "ACTIVE").exists()
-    return found
+def _was_exchanged_now(token: RefreshToken, now: datetime) -> bool:
+    return token.exchanged_at is not None and now - token.exchanged_at < REPEATED

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from changemaker_core import Actor, Text, Unauthorized
+from changemaker_core.features.accounts.sessions.models import API
+from changemaker_core.features.accounts.sessions.requests import device_of, ended, session_of_token
 from changemaker_core.features.accounts.signing_in.verification import verify, wrong
 from changemaker_core.features.accounts.tokens import services
 from changemaker_core.features.accounts.tokens.access_tokens import (
@@ -12,43 +14,45 @@ from changemaker_core.features.accounts.tokens.access_tokens import (
     AccessTokens,
     InvalidToken,
 )
-from changemaker_core.features.accounts.tokens.queries import user_of_session
+from changemaker_core.features.accounts.tokens.refresh_tokens import RefreshTokens
 from changemaker_core.features.accounts.tokens.schemas import Session, UserOut
-from changemaker_core.features.accounts.users.queries import Account, account_by_id
+from changemaker_core.http.sessions import SignIn
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Site
     from changemaker_core.features.accounts.roles.roles import Roles
+    from changemaker_core.features.accounts.users.queries import Account
 
 
 class Sessions:
-    """The sessions of a site."""
+    """The API's sessions of a site."""
 
     def __init__(self, site: Site, roles: Roles) -> None:
         self._site = site
         self._roles = roles
         self._access = AccessTokens.of(site.config.secret_key)
+        self._refresh = RefreshTokens.of(site.config.secret_key)
 
     async def sign_in(self, req: Request, email: str, password: str) -> Session:
         """Open a session. Whatever is wrong, the response is the same and takes the same time."""
         verified = await verify(req, email, password)
-        opened = await self._site.db.write(services.open_session, verified)
+        opened = await self._site.db.write(
+            services.open_session, self._refresh, verified, device_of(req)
+        )
         if opened is None:
             raise wrong()
-        return self._session(verified.account, opened)
+        return self._session(opened)
 
     async def refresh(self, refresh_token: str) -> Session:
         """Exchange a refresh token for a new pair of tokens."""
-        rotation = await self._site.db.write(services.rotate, refresh_token)
-        if rotation is not None:
-            account = await self._site.db.one(account_by_id(rotation.user_id))
-            if account is not None:
-                return self._session(account, rotation)
-        raise Unauthorized(Text("This session has ended. Sign in again."))
+        issued = await self._site.db.write(services.rotate, self._refresh, refresh_token)
+        if issued is None:
+            raise ended()
+        return self._session(issued)
 
     async def sign_out(self, refresh_token: str) -> None:
         """End the session of a refresh token."""
-        await self._site.db.write(services.end_session, refresh_token)
+        await self._site.db.write(services.end_session, self._refresh, refresh_token)
 
     async def find(self, request: Request) -> Actor | None:
         """Return the user of the access token in a request: an authenticator."""
@@ -58,17 +62,18 @@ class Sessions:
         scheme, _, token = header.partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthorized(Text("Authorization must be a Bearer token."))
+        now = self._site.clock()
         try:
-            claims = self._access.claims(token, self._site.clock())
+            claims = self._access.claims(token, now)
         except InvalidToken:
             raise Unauthorized(Text("The access token is not valid, or has expired.")) from None
-        # Read each time, so that a sign-out, a suspension or a new role takes effect at once.
-        user = await self._site.db.one(user_of_session(claims.session_id))
-        if user is None or user.id != claims.user_id:
-            raise Unauthorized(Text("This session has ended. Sign in again."))
-        if user.status != "ACTIVE":
-            raise Unauthorized(Text("This account cannot sign in."))
-        return Actor("user", user.id, user.name, self._roles.permissions(user.role))
+        session = await session_of_token(self._site, claims.session_id)
+        is_its = session.kind == API and session.user_id == claims.user_id
+        if not is_its or not session.is_open(now):
+            raise ended()
+        request.sign_in = SignIn(session.id, session.signed_in_at)
+        permissions = self._roles.permissions(session.role)
+        return Actor("user", session.user_id, session.name, permissions)
 
     def describe(self, account: Account) -> UserOut:
         """Return the account as its own user sees it."""
@@ -81,10 +86,10 @@ class Sessions:
             permissions=sorted(self._roles.permissions(account.role)),
         )
 
-    def _session(self, account: Account, issued: services.Rotation) -> Session:
-        now = self._site.clock()
+    def _session(self, issued: services.Issued) -> Session:
+        account, now = issued.account, self._site.clock()
         return Session(
-            access_token=self._access.issue(account.id, issued.family, now),
+            access_token=self._access.issue(account.id, issued.session_id, now),
             refresh_token=issued.refresh_token,
             expires_in=int(ACCESS_LIFETIME.total_seconds()),
             user=self.describe(account),

@@ -12,8 +12,7 @@ import peewee
 
 from changemaker_core import Email, Text
 from changemaker_core.features.accounts import passwords
-from changemaker_core.features.accounts.browser.models import BrowserSession
-from changemaker_core.features.accounts.tokens.models import RefreshToken
+from changemaker_core.features.accounts.sessions.services import end_all_sessions
 from changemaker_core.features.accounts.users.models import User
 
 if TYPE_CHECKING:
@@ -95,11 +94,3 @@ def suspend(tx: Tx, user_id: str) -> None:
     """Suspend an account: nobody can sign in to it, and its sessions end."""
     User.update(status="SUSPENDED", updated_at=tx.now).where(User.id == user_id).execute()
     end_all_sessions(tx, user_id)
-
-
-def end_all_sessions(tx: Tx, user_id: str) -> None:
-    """End every session of a user, in browsers and of the API."""
-    BrowserSession.delete().where(BrowserSession.user == user_id).execute()
-    RefreshToken.update(revoked_at=tx.now).where(
-        RefreshToken.user == user_id, RefreshToken.revoked_at.is_null()
-    ).execute()

@@ -1,0 +1,106 @@
+"""Queries of API keys."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from changemaker_core import Query, compiled
+from changemaker_core.features.accounts.keys.models import ApiKey
+from changemaker_core.features.accounts.users.models import ACTIVE, User
+
+
+class UsedKey(msgspec.Struct, frozen=True):
+    """A key and its owner, as a request needs them."""
+
+    id: str
+    name: str
+    permissions: list[str]
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    user_id: str
+    role: str
+    status: str
+    closes_at: datetime | None
+
+    def is_valid(self, now: datetime) -> bool:
+        """Return whether neither the key nor its owner's account has ended at ``now``."""
+        ends = [each for each in (self.expires_at, self.closes_at) if each is not None]
+        return self.status == ACTIVE and all(now < each for each in ends)
+
+
+class ListedKey(msgspec.Struct, frozen=True):
+    """A key as its owner sees it in the list."""
+
+    id: str
+    name: str
+    beginning: str
+    permissions: list[str]
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+
+
+class OwnedKey(ListedKey, frozen=True):
+    """A key with the email address of its owner."""
+
+    email: str
+
+
+@compiled(UsedKey)
+def key_by_hash(key_hash: str) -> Query:
+    """The key with this hash."""
+    return (
+        ApiKey.select(
+            ApiKey.id,
+            ApiKey.name,
+            ApiKey.permissions,
+            ApiKey.expires_at,
+            ApiKey.last_used_at,
+            User.id.alias("user_id"),
+            User.role,
+            User.status,
+            User.expires_at.alias("closes_at"),
+        )
+        .join(User)
+        .where(ApiKey.key_hash == key_hash)
+    )
+
+
+@compiled(ListedKey)
+def keys_of_user(user_id: str) -> Query:
+    """The keys of a user, the newest first."""
+    query: Query = _listed().where(ApiKey.user == user_id).order_by(ApiKey.id.desc())
+    return query
+
+
+@compiled(ListedKey)
+def key_of_user(id: str, user_id: str) -> Query:
+    """A key, if it is this user's."""
+    query: Query = _listed().where(ApiKey.id == id, ApiKey.user == user_id)
+    return query
+
+
+@compiled(OwnedKey)
+def keys_with_owners(email: str | None = None, limit: int = 1_000) -> Query:
+    """The keys of everybody, or of the user with ``email``; the newest first."""
+    listed = _listed(User.email).join(User)
+    if email is not None:
+        listed = listed.where(User.email == email)
+    query: Query = listed.order_by(ApiKey.id.desc()).limit(limit)
+    return query
+
+
+def _listed(*more: object) -> Any:
+    return ApiKey.select(
+        ApiKey.id,
+        ApiKey.name,
+        ApiKey.beginning,
+        ApiKey.permissions,
+        ApiKey.created_at,
+        ApiKey.expires_at,
+        ApiKey.last_used_at,
+        *more,
+    )

@@ -1,0 +1,95 @@
+"""Queries of sessions."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from changemaker_core import Query, compiled
+from changemaker_core.features.accounts.sessions.models import API, UserSession
+from changemaker_core.features.accounts.users.models import ACTIVE, User
+
+
+class OpenSession(msgspec.Struct, frozen=True):
+    """A session and its user, as a request needs them."""
+
+    id: str
+    kind: str
+    signed_in_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+    user_id: str
+    name: str
+    role: str
+    status: str
+    closes_at: datetime | None
+
+    def is_open(self, now: datetime) -> bool:
+        """Return whether neither the session nor the user's account has ended at ``now``."""
+        is_closed = self.closes_at is not None and self.closes_at <= now
+        return self.status == ACTIVE and not is_closed and now < self.expires_at
+
+
+class ListedSession(msgspec.Struct, frozen=True):
+    """A session as its user sees it in the list."""
+
+    id: str
+    kind: str
+    created_at: datetime
+    signed_in_at: datetime
+    seen_at: datetime
+    address: str
+    user_agent: str
+
+
+@compiled(OpenSession)
+def session_by_hash(token_hash: str) -> Query:
+    """The session of the browser whose cookie has this hash."""
+    query: Query = _open().where(UserSession.token_hash == token_hash)
+    return query
+
+
+@compiled(OpenSession)
+def session_by_id(id: str) -> Query:
+    """The session with this id."""
+    query: Query = _open().where(UserSession.id == id)
+    return query
+
+
+@compiled(ListedSession)
+def sessions_of_user(user_id: str, seen_after: datetime, now: datetime) -> Query:
+    """The sessions of a user that have not expired, the last used first.
+
+    Those in browsers end where they were not used since ``seen_after``.
+    """
+    is_used = (UserSession.kind == API) | (UserSession.seen_at > seen_after)
+    return (
+        UserSession.select(
+            UserSession.id,
+            UserSession.kind,
+            UserSession.created_at,
+            UserSession.signed_in_at,
+            UserSession.seen_at,
+            UserSession.address,
+            UserSession.user_agent,
+        )
+        .where(UserSession.user == user_id, is_used, UserSession.expires_at > now)
+        .order_by(UserSession.seen_at.desc(), UserSession.id.desc())
+    )
+
+
+def _open() -> Any:
+    return UserSession.select(
+        UserSession.id,
+        UserSession.kind,
+        UserSession.signed_in_at,
+        UserSession.seen_at,
+        UserSession.expires_at,
+        User.id.alias("user_id"),
+        User.name,
+        User.role,
+        User.status,
+        User.expires_at.alias("closes_at"),
+    ).join(User)

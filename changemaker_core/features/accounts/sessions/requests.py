@@ -1,0 +1,57 @@
+"""Sessions as requests need them: found in memory, and opened for the device that asks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from changemaker_core import Text, Unauthorized
+from changemaker_core.db import InvalidId
+from changemaker_core.features.accounts.sessions.queries import (
+    OpenSession,
+    session_by_hash,
+    session_by_id,
+)
+from changemaker_core.features.accounts.sessions.services import Device
+
+if TYPE_CHECKING:
+    from changemaker_core import Request, Site
+    from changemaker_core.db import Bound
+
+#: Seconds after which a session is read again, though no change to it was notified.
+_CACHED: Final = 5
+
+
+async def session_of_cookie(site: Site, token_hash: str) -> OpenSession:
+    """Return the session of a browser's cookie with this hash. Raise ``Unauthorized``."""
+    return await _read(site, ("cookie", token_hash), session_by_hash(token_hash))
+
+
+async def session_of_token(site: Site, id: str) -> OpenSession:
+    """Return the session that an access token names. Raise ``Unauthorized``."""
+    try:
+        return await _read(site, ("token", id), session_by_id(id))
+    except InvalidId:
+        raise ended() from None
+
+
+async def _read(site: Site, key: tuple[str, str], query: Bound[OpenSession]) -> OpenSession:
+    """Return a session; it is read again after any change to it or its user, in any process."""
+
+    async def read() -> OpenSession:
+        session = await site.db.one(query)
+        if session is None:
+            raise ended()  # what raises is not cached: anybody can make up tokens
+        return session
+
+    name = ("accounts.session", *key)
+    return await site.cache.get_or_make(name, read, seconds=_CACHED, type=OpenSession)
+
+
+def device_of(req: Request) -> Device:
+    """Return what a request comes from."""
+    return Device(req.client_ip, req.get_header("User-Agent") or "")
+
+
+def ended() -> Unauthorized:
+    """Return the one error of every session that is not open."""
+    return Unauthorized(Text("This session has ended. Sign in again."))
