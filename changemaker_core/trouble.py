@@ -46,7 +46,9 @@ class Trouble:
                 self._log.error("%s: %s", self._what, reason, exc_info=error if traceback else None)
             else:
                 lasting = now - self._began, self._times
-                self._log.error("%s, for %.0f s, %d times: %s", self._what, *lasting, reason)
+                self._log.error(
+                    "%s, for %.0f s, with %d failures: %s", self._what, *lasting, reason
+                )
 
     def passed(self) -> None:
         """Log that the fault is over, if there was one."""
@@ -54,6 +56,9 @@ class Trouble:
             return
         with self._lock:
             if self._times:
-                lasted = self._last - self._began, self._times
-                self._log.warning("%s: over, after %.0f s, %d times", self._what, *lasted)
+                lasted = time.monotonic() - self._began
+                failures = "failure" if self._times == 1 else "failures"
+                self._log.warning(
+                    "%s: over, after %.0f s and %d %s", self._what, lasted, self._times, failures
+                )
                 self._times = 0

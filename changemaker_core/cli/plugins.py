@@ -103,7 +103,8 @@ def explained(found: Surveyed, name: str) -> dict[str, Any]:
     survey = found.plugins
     rows = {row["name"]: row for row in listed(survey)}
     if name not in rows:
-        raise CommandError(f"No plugin called {name!r} is installed.{did_you_mean(name, rows)}")
+        hint = f"{did_you_mean(name, rows)} Installed are {', '.join(rows)}." if rows else ""
+        raise CommandError(f"No plugin called {name!r} is installed.{hint}")
     plugin = survey.loaded.plugin(name)
     return rows[name] | {
         "position": survey.loaded.plugins.index(plugin) + 1 if plugin else None,

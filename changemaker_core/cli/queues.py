@@ -81,8 +81,10 @@ def release(site: Site, queue: str, yes: bool) -> None:
     """Show the jobs that are waiting in QUEUE, and run them after confirmation."""
     from changemaker_core.jobs import holds, waiting_jobs
 
-    if queue not in {hold.queue for hold in site.db.sync.all(holds())}:
-        raise CommandError(f"{queue} is not held.")
+    held = sorted(hold.queue for hold in site.db.sync.all(holds()))
+    if queue not in held:
+        hint = f"These are: {', '.join(held)}." if held else "No queue is."
+        raise CommandError(f"{queue} is not held. {hint}")
     say(_summary(queue, site.db.sync.all(waiting_jobs(queue=queue))))
     if not yes:
         click.confirm("Release it?", abort=True, err=True)

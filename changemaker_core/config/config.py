@@ -11,9 +11,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from changemaker_core.config.convert import convert, describe
+from changemaker_core.config.convert import convert, describe, explain
 from changemaker_core.config.errors import ConfigError, ConfigProblem
 from changemaker_core.config.rules import (
+    NEW_KEY_HINT,
     PLUGIN_NAME,
     RULES,
     absolute_sqlite,
@@ -309,7 +310,7 @@ def _converted(
     try:
         value = convert(entry.value, field.type, textual=entry.textual)
     except msgspec.ValidationError as error:
-        message = f"must be {describe(field.type)}. ({error})"
+        message = f"must be {describe(field.type)}.{explain(error)}"
         problems.append(ConfigProblem(".".join(key), entry.where, message))
         return {}
     rule = RULES.get(name) if rename else None
@@ -325,7 +326,10 @@ def _unknown(key: KeyPath, where: str, known: Iterable[str]) -> ConfigProblem:
 
 
 def _missing(key: KeyPath, field: msgspec.structs.FieldInfo) -> ConfigProblem:
-    message = f"is missing: {describe(field.type)}. Set it there or in {variable_of(key)}."
+    kind = describe(field.type)
+    message = f"is missing. Set it to {kind}, here or by the variable {variable_of(key)}."
+    if key == ("secret_key",):
+        message += f" {NEW_KEY_HINT}"
     return ConfigProblem(".".join(key), TOML, message)
 
 

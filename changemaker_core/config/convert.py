@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -12,6 +13,19 @@ from changemaker_core.config.secret import Secret
 _LISTS = (inspect.CollectionType, inspect.TupleType)
 _TABLES = (inspect.DictType, inspect.StructType, inspect.DataclassType, inspect.TypedDictType)
 _WORDS = {"yes": True, "on": True, "true": True, "no": False, "off": False, "false": False}
+
+#: Errors of msgspec, whose words are those of JSON.
+_MISMATCH = re.compile(r"Expected `.+`, got `(?P<kind>\w+)`(?: - at `\$(?P<path>.+)`)?")
+_NUMERIC_BOUND = re.compile(r"Expected `(?:int|float)` [<>]")
+_TOML_TYPES = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "null": "empty",
+}
 
 _PLAIN_NAMES: dict[type[inspect.Type], str] = {
     inspect.BoolType: "true or false",
@@ -72,6 +86,17 @@ def _without_none(info: inspect.Type) -> tuple[inspect.Type, ...]:
     return (info,)
 
 
+def explain(error: msgspec.ValidationError) -> str:
+    """Return what was wrong with a value as a sentence with a space before it; empty where what
+    ``describe`` says of its type is enough."""
+    text = str(error)
+    if found := _MISMATCH.fullmatch(text):
+        kind, path = found["kind"], found["path"] or ""
+        what = f"The value at {path}" if path else "It"
+        return f" {what} is {_TOML_TYPES.get(kind, kind)}."
+    return "" if _NUMERIC_BOUND.match(text) else f" ({text})"
+
+
 def describe(kind: Any) -> str:
     """Describe the values of a type in words: ``a list of text``."""
     return _describe(inspect.type_info(kind))
@@ -95,13 +120,23 @@ def _describe(info: inspect.Type) -> str:
 
 def _describe_number(info: inspect.IntType | inspect.FloatType) -> str:
     name = "a whole number" if isinstance(info, inspect.IntType) else "a number"
-    bounds = (("≥", info.ge), (">", info.gt), ("≤", info.le), ("<", info.lt))
-    return " ".join([name, *(f"{sign} {bound}" for sign, bound in bounds if bound is not None)])
+    if info.ge is not None and info.le is not None:
+        return f"{name} from {info.ge:g} to {info.le:g}"
+    bounds = (
+        ("of at least", info.ge),
+        ("greater than", info.gt),
+        ("of at most", info.le),
+        ("less than", info.lt),
+    )
+    said = [f"{words} {bound:g}" for words, bound in bounds if bound is not None]
+    return f"{name} {' and '.join(said)}".strip()
 
 
 def _describe_structure(info: inspect.Type) -> str:
     if isinstance(info, inspect.CollectionType):
-        return f"a list of {_describe(info.item_type)}"
+        listed = f"a list of {_describe(info.item_type)}"
+        text = isinstance(info.item_type, inspect.StrType)
+        return f'{listed}, such as ["one", "two"]' if text else listed
     if isinstance(info, inspect.TupleType):
         return "a list of " + ", ".join(_describe(item) for item in info.item_types)
     if isinstance(info, _TABLES):

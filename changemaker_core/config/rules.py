@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 MINIMUM_SECRET_BYTES = 32
+NEW_KEY_HINT = "Generate one: `python -c 'import secrets; print(secrets.token_urlsafe(48))'`"
 #: The languages of core: that of the sources, and those that have a folder in ``locale/``.
 LOCALES = ("en", *sorted(path.name for path in (Path(__file__).parents[1] / "locale").iterdir()))
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?")
@@ -66,10 +67,7 @@ def _redis_url(value: str) -> str | None:
 def _secret_key(value: str) -> str | None:
     if len(value.encode()) >= MINIMUM_SECRET_BYTES:
         return None
-    return (
-        f"must be at least {MINIMUM_SECRET_BYTES} bytes long. Generate one: "
-        "`python -c 'import secrets; print(secrets.token_urlsafe(48))'`"
-    )
+    return f"must be at least {MINIMUM_SECRET_BYTES} bytes long. {NEW_KEY_HINT}"
 
 
 def _previous_secret_keys(values: tuple[str, ...]) -> str | None:

@@ -58,7 +58,7 @@ def read_toml(path: Path) -> tuple[Entries, list[ConfigProblem]]:
         return {}, []
     try:
         text = read_text(path)
-    except (UnicodeError, OSError) as error:
+    except (UnicodeDecodeError, OSError) as error:
         return {}, [ConfigProblem("file", path.name, f"cannot be read: {_reason(error)}.")]
     table, problems = _parse(text)
     lines = _key_lines(text)
@@ -70,10 +70,11 @@ def read_text(path: Path) -> str:
     return path.read_text(encoding="utf-8-sig")
 
 
-def _reason(error: UnicodeError | OSError) -> str:
+def _reason(error: UnicodeDecodeError | OSError) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
-    return "it is not UTF-8; save it with that encoding"
+    line = error.object[: error.start].count(b"\n") + 1
+    return f"line {line} is not UTF-8; save the file with that encoding"
 
 
 def _parse(text: str) -> tuple[dict[str, Any], list[ConfigProblem]]:
@@ -180,7 +181,7 @@ def read_dotenv(path: Path) -> tuple[Entries, list[ConfigProblem]]:
         return entries, problems
     try:
         lines = read_text(path).splitlines()
-    except (UnicodeError, OSError) as error:
+    except (UnicodeDecodeError, OSError) as error:
         return entries, [ConfigProblem("file", path.name, f"cannot be read: {_reason(error)}.")]
     for number, line in enumerate(lines, start=1):
         if not (text := line.strip()) or text.startswith("#"):

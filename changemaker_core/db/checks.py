@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 #: What to do about a database that cannot be used.
 FIXES = {
-    "sqlite": "Check database_url, the file and its folder; restore a backup of a damaged one.",
+    "sqlite": "Check database_url, the file, its folder, and the space on its disk.",
     "postgresql": "Check database_url, and the database server and its log.",
 }
 #: The clock is looked at after so many instructions of SQLite's machine.

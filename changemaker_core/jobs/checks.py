@@ -25,9 +25,8 @@ def check_queues(site: Site) -> Iterator[Finding]:
     held = site.db.sync.all(holds())
     for hold in held:
         since = f"{hold.since:%Y-%m-%d %H:%M} UTC"
-        detail = (
-            f"{hold.queue} has been held since {since}. {REASONS[hold.reason]} {hold.note}".strip()
-        )
+        note = f" {hold.note.rstrip('.')}." if hold.note else ""
+        detail = f"{hold.queue} has been held since {since}. {REASONS[hold.reason]}{note}"
         command = f"`changemaker --site {site.config.site_dir} queues release {hold.queue}`"
         fix = f"Run {command}: it shows the waiting jobs, then asks."
         if hold.retry_at is not None:

@@ -353,7 +353,7 @@ def test_a_file_of_another_encoding(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         Config.load(tmp_path, BASE)
     assert [problem.where for problem in raised.value.problems] == ["changemaker.toml", ".env"]
-    assert "it is not UTF-8" in str(raised.value)
+    assert "line 1 is not UTF-8" in str(raised.value)
 
 
 @given(st.text(alphabet="abx.[]= \"'\n#1{},", max_size=80))
@@ -489,11 +489,21 @@ def test_every_problem_of_a_plugins_table(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as raised:
         config.plugin_config("parks", Parks)
     text = str(raised.value)
-    assert "changemaker.toml:2: parks.benches must be a whole number ≥ 0." in text
+    assert "changemaker.toml:2: parks.benches must be a whole number of at least 0." in text
     assert "changemaker.toml:3: parks.benchs is not a known key. Did you mean 'benches'?" in text
     assert "changemaker.toml:4: parks.kind must be one of city, nature." in text
     assert "CHANGEMAKER_PARKS__RATIO: parks.ratio must be a number." in text
     assert len(raised.value.problems) == 4
+
+
+def test_a_wrong_type_is_named_in_words(tmp_path: Path) -> None:
+    toml = "trusted_proxies = '127.0.0.1'\n[parks]\ncolours = ['red', 7]\n"
+    (tmp_path / "changemaker.toml").write_text(toml)
+    _, problems = Config.read(tmp_path, {})
+    text = "\n".join(map(str, problems))
+    allowed = 'must be a list of text, such as ["one", "two"].'
+    assert f"changemaker.toml:1: trusted_proxies {allowed} It is text." in text
+    assert "Generate one: `python" in text
 
 
 def test_a_plugins_own_rule_and_missing_key(tmp_path: Path) -> None:
@@ -541,9 +551,13 @@ def test_tests_read_nothing_but_what_they_are_given(tmp_path: Path) -> None:
     ("kind", "words"),
     [
         (bool, "true or false"),
-        (Annotated[int, msgspec.Meta(gt=0, lt=10)], "a whole number > 0 < 10"),
+        (
+            Annotated[int, msgspec.Meta(gt=0, lt=10)],
+            "a whole number greater than 0 and less than 10",
+        ),
         (int | None, "a whole number"),
-        (tuple[str, ...], "a list of text"),
+        (tuple[str, ...], 'a list of text, such as ["one", "two"]'),
+        (Annotated[int, msgspec.Meta(ge=1, le=9)], "a whole number from 1 to 9"),
         (dict[str, int], "a table"),
         (Literal["a", "b"], "one of a, b"),
         (int | str, "a whole number or text"),

@@ -7,6 +7,7 @@ import re
 import shlex
 import sqlite3
 import subprocess
+import tarfile
 from pathlib import Path
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "backup.md").read_text()
@@ -32,3 +33,20 @@ def test_what_is_in_the_log_is_in_the_backup_too(tmp_path):
         assert made.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     with contextlib.closing(sqlite3.connect(tmp_path / "copy.db")) as copied:
         assert copied.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+
+
+def test_the_files_are_all_of_the_folder_but_the_database_and_the_state_of_the_machine(tmp_path):
+    site, archive = tmp_path / "site", tmp_path / "files.tar.gz"
+    kept = ["changemaker.toml", ".env", "people.csv", "data/mail/1.eml", "templates/base.html"]
+    left_out = ["site.db", "site.db-wal", "site.db.lock", "run/instance"]
+    for name in (*kept, *left_out):
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_text(name)
+    commands = set(re.findall(r"^tar --create .*$", GUIDE, re.MULTILINE))
+    (command,) = commands
+    words = shlex.split(command)
+    places = {"/srv/backups/files.tar.gz": str(archive), "/srv/site": str(site)}
+    subprocess.run([places.get(word, word) for word in words], check=True, timeout=60)
+    with tarfile.open(archive) as opened:
+        files = {each.name.removeprefix("./") for each in opened.getmembers() if each.isfile()}
+    assert files == set(kept)

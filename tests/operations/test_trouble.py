@@ -40,9 +40,17 @@ def test_a_fault_is_logged_once_and_so_is_its_end(now, lines):
     assert lines() == ["no job can be claimed: disk full"]
     fault.passed()
     fault.passed()
-    assert lines() == ["no job can be claimed: over, after 50 s, 100 times"]
+    assert lines() == ["no job can be claimed: over, after 50 s and 100 failures"]
     fault.failed(OSError())
     assert lines() == ["no job can be claimed: OSError"]
+
+
+def test_the_end_counts_from_the_one_failure(now, lines):
+    fault = Trouble(logging.getLogger("test"), "health check database")
+    fault.failed(OSError("connection refused"))
+    now[0] += 20
+    fault.passed()
+    assert lines()[1:] == ["health check database: over, after 20 s and 1 failure"]
 
 
 def test_one_that_goes_on_is_logged_again_after_a_while(now, lines):
@@ -51,7 +59,7 @@ def test_one_that_goes_on_is_logged_again_after_a_while(now, lines):
     while now[0] < 1000 + REMIND:
         now[0] += QUIET / 2
         fault.failed(OSError("disk full"))
-    assert lines() == ["it fails: disk full", "it fails, for 600 s, 21 times: disk full"]
+    assert lines() == ["it fails: disk full", "it fails, for 600 s, with 21 failures: disk full"]
 
 
 def test_one_that_nobody_met_for_a_minute_is_over(now, lines):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sqlite3
 from typing import TYPE_CHECKING
 
@@ -29,15 +31,26 @@ _UNAVAILABLE = frozenset(
     }
 )
 #: For files that may not be opened.
-AS_OWNER = "Run this as the user who owns the site's folder, and look at its modes."
+_AS_OWNER = "Run this as the user who owns the site's folder, and look at its modes."
+_FREE_SPACE = "Free some space on its disk."
 #: What an operator can do about a file that cannot be opened.
 _FIXES = {
     sqlite3.SQLITE_NOTADB: "Correct database_url, or restore a backup.",
     sqlite3.SQLITE_CORRUPT: "Restore a backup.",
-    sqlite3.SQLITE_CANTOPEN: AS_OWNER,
-    sqlite3.SQLITE_READONLY: AS_OWNER,
-    sqlite3.SQLITE_PERM: AS_OWNER,
-    sqlite3.SQLITE_FULL: "Free some space on its disk.",
+    sqlite3.SQLITE_CANTOPEN: _AS_OWNER,
+    sqlite3.SQLITE_READONLY: _AS_OWNER,
+    sqlite3.SQLITE_PERM: _AS_OWNER,
+    sqlite3.SQLITE_FULL: _FREE_SPACE,
+    # Of a full disk, too, where SQLite cannot make the file beside the database.
+    sqlite3.SQLITE_IOERR: "Look whether its disk is full (`df`) or fails (`dmesg`).",
+}
+#: The same for what the system says of a file.
+_FIXES_OF_SYSTEM = {
+    errno.EACCES: _AS_OWNER,
+    errno.EPERM: _AS_OWNER,
+    errno.EROFS: "Its file system is mounted read-only: mount it for writing.",
+    errno.ENOSPC: _FREE_SPACE,
+    errno.EDQUOT: _FREE_SPACE,
 }
 
 
@@ -56,10 +69,15 @@ def as_unavailable(error: BaseException, *, writes: bool) -> BaseException:
     return error
 
 
-def cannot_open(path: Path, error: sqlite3.Error) -> DatabaseUnavailable:
+def cannot_open(path: Path, error: sqlite3.Error | OSError) -> DatabaseUnavailable:
     """Return the error for a file that a process cannot begin to use, with what can be done."""
-    fix = _FIXES.get(_code(error) or 0, "")
-    return DatabaseUnavailable(f"{path}: {error}. {fix}".strip())
+    if isinstance(error, OSError):
+        reason, fix = error.strerror or str(error), _FIXES_OF_SYSTEM.get(error.errno or 0, "")
+    else:
+        reason, fix = str(error), _FIXES.get(_code(error) or 0, "")
+    if os.access(path.parent, os.F_OK) and os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+        fix = _FIXES_OF_SYSTEM[errno.EROFS]
+    return DatabaseUnavailable(f"{path}: {reason}. {fix}".strip())
 
 
 def _code(error: BaseException) -> int | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from changemaker_core.config.site_files import open_private
 from changemaker_core.db.dialects import BUSY_SECONDS
 from changemaker_core.db.errors import DatabaseUnavailable
-from changemaker_core.db.sqlite.errors import AS_OWNER
+from changemaker_core.db.sqlite.errors import cannot_open
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,8 +74,7 @@ class FileLock:
             try:
                 self._handle = open_private(self._path, os.O_RDWR | os.O_CREAT)
             except OSError as error:
-                reason = f"{self._path} cannot be opened: {error.strerror}. {AS_OWNER}"
-                raise DatabaseUnavailable(reason) from error
+                raise cannot_open(self._path, error) from error
         return self._handle
 
     def holder(self) -> str:

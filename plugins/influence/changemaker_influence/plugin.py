@@ -23,7 +23,7 @@ from changemaker_influence.campaigns import permissions, sitemap
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient, EmailTally
 from changemaker_influence.campaigns.queries import cover_photos
 from changemaker_influence.config import InfluenceConfig
-from changemaker_influence.directories.checks import check_data, check_directory
+from changemaker_influence.directories.checks import check_data, check_directory, warn_of_data
 from changemaker_influence.directories.lookup import Lookups, shipped_directories
 from changemaker_influence.directories.models import LookupCount, PostalCode
 from changemaker_influence.emails.jobs import JOBS
@@ -81,6 +81,7 @@ class InfluencePlugin(Plugin):
     async def cm_lifespan(self, site: Site) -> AsyncIterator[None]:
         from changemaker_influence.emails.links import telephone
 
+        warn_of_data(site, self._lookups_of(site).directory)
         loading = asyncio.create_task(asyncio.to_thread(telephone.load))
         try:
             yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
@@ -15,8 +16,27 @@ if TYPE_CHECKING:
     from changemaker_core import Site
     from changemaker_influence.directories.directory import Directory
 
+log = logging.getLogger(__name__)
+
 #: Examples that a finding names; the rest is counted.
 _NAMED: Final = 10
+#: Problems of a file that a process logs when it starts.
+_LOGGED: Final = 20
+
+
+def warn_of_data(site: Site, directory: Directory) -> None:
+    """Log what a process that serves visitors has wrong in the configured file."""
+    from changemaker_influence.directories.files import FileDirectory
+
+    if not isinstance(directory, FileDirectory):
+        return
+    file = site.config_of(InfluenceConfig).directory_file
+    if file == SAMPLE and not site.config.development:
+        log.warning("visitors see fictional people: [influence] directory_file is not set")
+    for problem in directory.problems[:_LOGGED]:
+        log.warning("%s: %s", file, problem)
+    if (more := len(directory.problems) - _LOGGED) > 0:
+        log.warning("%s: %d more problems; `changemaker doctor` counts them", file, more)
 
 
 def check_directory(site: Site) -> Iterator[Finding]:
@@ -57,7 +77,7 @@ def check_data(site: Site, directory: Directory) -> Iterator[Finding]:
 
 def _most(counted: Counter[str]) -> str:
     named = [
-        f"{text} ({count} times)" if count > 1 else text
+        f"{text.rstrip('.')} ({count} times)" if count > 1 else text.rstrip(".")
         for text, count in counted.most_common(_NAMED)
     ]
     more = len(counted) - len(named)

@@ -29,7 +29,6 @@ log = logging.getLogger(__name__)
 SHIPPED: Final = ("file", "represent")
 #: Problems of a directory's data that a process logs: each once.
 _MAX_LOGGED: Final = 1000
-_MAX_LOGGED_AT_START: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,14 +212,7 @@ def shipped_directories(site: Site) -> list[Directory]:
     from changemaker_influence.directories.files import FileDirectory, FileUnreadable
 
     file = config.directory_file
-    if file == SAMPLE and not site.config.development:
-        log.warning("visitors see fictional people: [influence] directory_file is not set")
     try:
-        directory = FileDirectory(file if file == SAMPLE else str(site.config.site_dir / file))
+        return [FileDirectory(file if file == SAMPLE else str(site.config.site_dir / file))]
     except FileUnreadable as error:
         raise site.config.wrong("influence", "directory_file", f"cannot be used: {error}") from None
-    for problem in directory.problems[:_MAX_LOGGED_AT_START]:
-        log.warning("%s: %s", file, problem)
-    if (more := len(directory.problems) - _MAX_LOGGED_AT_START) > 0:
-        log.warning("%s: %d more problems; `changemaker doctor` counts them", file, more)
-    return [directory]

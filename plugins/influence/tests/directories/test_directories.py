@@ -117,11 +117,12 @@ async def test_a_directory_file_is_relative_to_the_site(open_app, tables, tmp_pa
 
 
 @pytest.mark.parametrize("development", [True, False])
-def test_only_a_site_in_development_shows_sample_people_without_a_word(
-    make_site, caplog, development
+async def test_only_a_site_in_development_shows_sample_people_without_a_word(
+    open_app, caplog, development
 ):
     tables = {"influence": {"directory": "file"}}
-    make_site(InfluencePlugin, plugin_tables=tables, development=development)
+    async with open_app(InfluencePlugin, plugin_tables=tables, development=development):
+        pass
     warned = [record for record in caplog.records if "fictional people" in record.getMessage()]
     assert bool(warned) is not development
 
