@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from changemaker_core.identity import Actor as Actor
     from changemaker_core.identity import Permission as Permission
     from changemaker_core.identity import Role as Role
+    from changemaker_core.identity import Scope as Scope
     from changemaker_core.jobs import ChildFailed as ChildFailed
     from changemaker_core.jobs import Cron as Cron
     from changemaker_core.jobs import Interval as Interval
@@ -151,7 +152,7 @@ _ROOMS = {
     "http.streams.csv_tables": "csv_stream",
     "http.streams.excel_tables": "xlsx_stream",
     "http.validation": "Email MultiLine SingleLine",
-    "identity": "Actor Permission Role",
+    "identity": "Actor Permission Role Scope",
     "jobs": "ChildFailed Cron Interval Job JobFailed JobRun JobStopped LeaseLost RetryPolicy"
     " Subscription",
     "limits.windows": "visitor_key",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from changemaker_core.db.model import MODELS
 from changemaker_core.http.declarations import AUTHENTICATORS, ROUTES
-from changemaker_core.identity.declarations import PERMISSIONS, ROLES
+from changemaker_core.identity.declarations import PERMISSIONS, ROLES, SCOPES
 from changemaker_core.jobs.declarations import JOBS, SUBSCRIPTIONS
 from changemaker_core.metrics.declarations import METRICS
 from changemaker_core.plugin.base import hookspec
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from changemaker_core.db import Model
     from changemaker_core.http.declarations import Authenticator, Route
-    from changemaker_core.identity import Permission, Role
+    from changemaker_core.identity import Permission, Role, Scope
     from changemaker_core.jobs import Job, Subscription
     from changemaker_core.metrics import Metric
     from changemaker_core.plugin.contributions import Kind
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 KINDS: tuple[Kind[Any], ...] = (
     PERMISSIONS,
     ROLES,
+    SCOPES,
     MODELS,
     METRICS,
     ROUTES,
@@ -131,6 +132,16 @@ class CoreHooks:
         ... def cm_register_roles(self):
         ...     greeter = frozenset({"hello.greeting.write"})
         ...     return [Role("GREETER", "Can write greetings", greeter)]
+        """
+
+    @hookspec
+    def cm_register_scopes(self, site: Site) -> list[Scope]:  # type: ignore[empty-body]  # a hookspec has no body
+        """Kinds of objects that a role can be limited to: one campaign, one event.
+
+        >>> @hookimpl
+        ... def cm_register_scopes(self):
+        ...     writing = frozenset({"hello.greeting.write"})
+        ...     return [Scope("hello.greeting", Text("Greeting"), writing, title_of_greeting)]
         """
 
     @hookspec

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from changemaker_core.config.rules import home_page_loop
 from changemaker_core.http.declarations import PARAMETER, ROUTES
 from changemaker_core.http.endpoint.checks import misdeclared
-from changemaker_core.identity import PERMISSIONS, ROLES
+from changemaker_core.identity import PERMISSIONS, ROLES, SCOPES
 from changemaker_core.identity.actor import EVERYTHING
 from changemaker_core.plugin.errors import PluginInvalid
 from changemaker_core.plugin.places import located
@@ -28,7 +28,7 @@ _REST = ":path}"
 
 
 def mismatches(loaded: LoadedPlugins) -> list[PluginError]:
-    """Return what does not fit together: permissions of endpoints and roles, paths of menus."""
+    """Return what does not fit together: permissions of endpoints, roles and scopes, and paths."""
     permissions = {contribution.item.name for contribution in loaded.contributions(PERMISSIONS)}
     complete = PERMISSIONS.name not in loaded.incomplete
     found = misdeclared(loaded, permissions if complete else None)
@@ -42,10 +42,13 @@ def mismatches(loaded: LoadedPlugins) -> list[PluginError]:
 def _unknown_permissions(
     loaded: LoadedPlugins, permissions: Collection[str]
 ) -> Iterator[PluginError]:
-    for contribution in loaded.contributions(ROLES):
-        for name in sorted(contribution.item.permissions - {EVERYTHING, *permissions}):
-            problem = f"The role {contribution.item.name!r} has the permission {name!r}, which no "
-            problem = located(f"{problem}plugin registers.", contribution.place)
+    held: list[Contribution[Any]] = [*loaded.contributions(ROLES), *loaded.contributions(SCOPES)]
+    for contribution in held:
+        kind, item = type(contribution.item).__name__.lower(), contribution.item
+        known = {EVERYTHING, *permissions} if kind == "role" else {*permissions}
+        for name in sorted(item.permissions - known):
+            problem = f"The {kind} {item.name!r} has the permission {name!r}, which no plugin "
+            problem = located(f"{problem}registers.", contribution.place)
             fix = f"Register it in cm_register_permissions.{did_you_mean(name, permissions)}"
             yield contribution.plugin.error(PluginInvalid, problem, fix)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from changemaker_core.http.errors import Forbidden, NotFound, Unauthorized
+from changemaker_core.identity.actor import ANY_OBJECT
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
@@ -101,8 +102,8 @@ async def authorise(
     """Set ``req.actor``, and require ``permission`` where it is not ``None``.
 
     With ``on``, a parameter among ``params`` or a function of them, it is enough to hold it for
-    that object. Raises ``Unauthorized`` where an actor is required and there is none; where the
-    permission is lacking, ``Forbidden``, or ``NotFound`` with ``on``.
+    that object; with ``"*"``, for any. Raises ``Unauthorized`` where an actor is required and there
+    is none; where the permission is lacking, ``Forbidden``, or ``NotFound`` with ``on``.
     """
     req.actor = await req.site.authentication.find_actor(req, required=permission is not None)
     if permission is None:
@@ -111,8 +112,10 @@ async def authorise(
         raise Unauthorized
     if req.actor.has_permission(permission):
         return
-    if on is None:
+    if on is None or (on == ANY_OBJECT and not req.actor.objects(permission)):
         raise Forbidden(Text("This action requires the permission {name}.", name=permission))
+    if on == ANY_OBJECT:
+        return
     params = params or {}
     target = params[on] if isinstance(on, str) else await on(req, **params)
     # Whether the object exists is not for those to know who have no right to it.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import msgspec
 
     from changemaker_core.http.declarations import Route
+    from changemaker_core.http.endpoint.declaration import FindObject
     from changemaker_core.http.request import Send
     from changemaker_core.plugin.collected import LoadedPlugins
     from changemaker_core.plugin.contributions import Contribution
@@ -40,6 +41,7 @@ class RouteInfo:
     endpoint is public. ``max_body`` is the largest body in bytes; ``streams``: it is read as it
     arrives. ``delivery``: the route's, for files. ``form`` and ``query`` are the Structs of the
     form and the query that it takes, and ``responder`` the function as its author wrote it.
+    ``on`` is its declaration's.
     """
 
     method: str
@@ -52,6 +54,7 @@ class RouteInfo:
     form: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] | None = None
     responder: Callable[..., Any] | None = field(default=None, repr=False, compare=False)
+    on: str | FindObject | None = None
 
 
 def build_falcon_app(
@@ -100,7 +103,7 @@ def route_table(loaded: LoadedPlugins) -> list[RouteInfo]:
                 name, path = each.plugin.name, each.item.path
                 streams, delivery = spec.streams is not None, each.item.delivery
                 info = (method, path, name, spec.permission, most, streams, delivery)
-                found.append(RouteInfo(*info, spec.form, spec.query, responder))
+                found.append(RouteInfo(*info, spec.form, spec.query, responder, spec.on))
     return found
 
 

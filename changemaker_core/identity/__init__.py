@@ -1,6 +1,14 @@
 """Who acts, and what they have permission to do."""
 
 from changemaker_core.identity.actor import Actor
-from changemaker_core.identity.declarations import PERMISSIONS, ROLES, Permission, Role
+from changemaker_core.identity.declarations import (
+    PERMISSIONS,
+    ROLE_NAME,
+    ROLES,
+    SCOPES,
+    Permission,
+    Role,
+    Scope,
+)
 
-__all__ = ["PERMISSIONS", "ROLES", "Actor", "Permission", "Role"]
+__all__ = ["PERMISSIONS", "ROLES", "ROLE_NAME", "SCOPES", "Actor", "Permission", "Role", "Scope"]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 EVERYTHING = "*"
+#: In ``@endpoint(on="*")``: it is enough to hold the permission for any object.
+ANY_OBJECT = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,15 @@ class Actor:
         if permission in self.permissions or EVERYTHING in self.permissions:
             return True
         return on is not None and (permission, on) in self.scoped
+
+    def objects(self, permission: str) -> frozenset[str] | None:
+        """Return the ids of the objects for which this actor holds ``permission``.
+
+        ``None`` stands for everything, and an empty set for nothing.
+        """
+        if self.has_permission(permission):
+            return None
+        return frozenset(id for held, id in self.scoped if held == permission)
 
 
 #: The site acting on its own: jobs, the command line, seed data.

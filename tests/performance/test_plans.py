@@ -42,6 +42,7 @@ ACCEPTED = {
 }
 #: The same for a query of which only some variants may: the argument with which they are accepted.
 ACCEPTED_WITH = {
+    "changemaker_core.features.accounts.users.queries.team_users": ("text", "reads each name"),
     "changemaker_influence.campaigns.queries.campaigns": ("text", "a search reads each title"),
 }
 #: Rooms without queries that need more than a site does, such as a browser.

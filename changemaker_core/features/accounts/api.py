@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
-from changemaker_core import Actor, BadSignature, Redirect
+from changemaker_core import BadSignature, Redirect
 from changemaker_core.db import InvalidId
 from changemaker_core.features.accounts import passwords
 from changemaker_core.features.accounts.browser.sessions import SESSIONS_PATH, sessions_of
@@ -14,11 +14,12 @@ from changemaker_core.features.accounts.keys import services as key_services
 from changemaker_core.features.accounts.keys.queries import OwnedKey, keys_with_owners
 from changemaker_core.features.accounts.keys.resources import permissions_of
 from changemaker_core.features.accounts.keys.services import KeyRefused, NewKey
+from changemaker_core.features.accounts.roles.rights import current_rights, rights_of
 from changemaker_core.features.accounts.roles.roles import SUPER_ADMIN, UnknownRole, roles_of
+from changemaker_core.features.accounts.roles.services import OPERATOR, check_assignable, end_grants
 from changemaker_core.features.accounts.signing_in import known_devices, verification
 from changemaker_core.features.accounts.signing_in.services import unlock as end_waits
-from changemaker_core.features.accounts.users import services
-from changemaker_core.features.accounts.users.models import User
+from changemaker_core.features.accounts.users import management, services
 from changemaker_core.features.accounts.users.queries import account_by_id
 from changemaker_core.features.accounts.users.services import (
     AccountRefused,
@@ -31,7 +32,7 @@ from changemaker_core.features.accounts.users.services import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from changemaker_core import Request, Site, Tx
+    from changemaker_core import Actor, Request, Site, Tx
     from changemaker_core.features.accounts.signing_in.services import Verified
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "change_password",
     "create_key",
     "create_user",
+    "end_grants",
     "keys",
     "page_after_sign_in",
     "revoke_key",
@@ -73,16 +75,17 @@ def create_user(
     Blocks for hashing and the database: never call it in the event loop. Raise ``UnknownRole`` or a
     subclass of ``AccountRefused``: ``DetailsRefused``, ``PasswordRefused``, ``EmailTaken``.
     """
-    roles_of(site).check(role)
     services.check_details(email, name)
     if password is None:
         password = passwords.generate()
     services.check_password(password, email)
     hashed = passwords.hash_password(password)
-    user_id = site.db.sync.write(
-        lambda tx: services.create_user(tx, email=email, name=name, role=role, password_hash=hashed)
-    )
-    return user_id, password
+
+    def create(tx: Tx) -> str:
+        check_assignable(tx, roles_of(site), OPERATOR, role)
+        return services.create_user(tx, email=email, name=name, role=role, password_hash=hashed)
+
+    return site.db.sync.write(create), password
 
 
 def set_password(site: Site, *, email: str, password: str) -> None:
@@ -121,9 +124,7 @@ def create_key(
     known = permissions_of(site)
 
     def create(tx: Tx) -> NewKey:
-        account = User.get_by_id(services.user_id_of(email))
-        held = roles_of(site).permissions(account.role)
-        owner = Actor("user", str(account.id), account.name, held)
+        owner = rights_of(roles_of(site), services.user_id_of(email)).actor()
         expires_at = None if lasts is None else tx.now + lasts
         return key_services.create_key(
             tx, owner, name=name, permissions=permissions, known=known, expires_at=expires_at
@@ -141,11 +142,14 @@ def revoke_key(site: Site, id: str) -> bool:
 
 
 def suspend(site: Site, *, email: str) -> None:
-    """Suspend a user: they cannot sign in, and their sessions end. Raise ``UnknownUser``.
+    """Suspend a user: they cannot sign in, and their sessions end.
 
-    Blocks for the database.
+    Blocks for the database. Raise ``UnknownUser``, or ``Conflict`` for the last administrator.
     """
-    site.db.sync.write(lambda tx: services.suspend(tx, services.user_id_of(email)))
+    roles = roles_of(site)
+    site.db.sync.write(
+        lambda tx: management.suspend(tx, roles, OPERATOR, services.user_id_of(email))
+    )
 
 
 def unlock(site: Site, *, email: str) -> None:
@@ -232,6 +236,5 @@ async def _signed_in(
 ) -> Redirect:
     session = await sessions_of(req.site).open(req, verified)
     account = verified.account
-    permissions = roles_of(req.site).permissions(account.role)
-    user = Actor("user", account.id, account.name, permissions)
+    user = (await current_rights(req.site, account.id)).actor()
     return Redirect(page_after_sign_in(req.site, user, return_to), headers=(session, *headers))

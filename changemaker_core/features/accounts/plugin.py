@@ -20,7 +20,9 @@ from changemaker_core.features.accounts.keys.authenticator import HEADER, ApiKey
 from changemaker_core.features.accounts.keys.models import ApiKey
 from changemaker_core.features.accounts.keys.pages import KEYS_PATH, KeysPage, RevokeKeyPage
 from changemaker_core.features.accounts.keys.resources import KeyResource, KeysResource
-from changemaker_core.features.accounts.roles.roles import PERMISSIONS, ROLES, roles_of
+from changemaker_core.features.accounts.roles import resources as roles
+from changemaker_core.features.accounts.roles.models import Grant, StoredRole
+from changemaker_core.features.accounts.roles.roles import PERMISSIONS, ROLES
 from changemaker_core.features.accounts.sessions.models import UserSession
 from changemaker_core.features.accounts.sessions.pages import (
     EndOtherSessionsPage,
@@ -32,10 +34,11 @@ from changemaker_core.features.accounts.sessions.resources import (
     SessionsResource,
 )
 from changemaker_core.features.accounts.signing_in.models import LoginDelay
-from changemaker_core.features.accounts.tidying import tidy
+from changemaker_core.features.accounts.tidying import expire, tidy
 from changemaker_core.features.accounts.tokens import resources
 from changemaker_core.features.accounts.tokens.models import RefreshToken
 from changemaker_core.features.accounts.tokens.sessions import Sessions
+from changemaker_core.features.accounts.users import resources as users
 from changemaker_core.features.accounts.users.models import User
 from changemaker_core.http.sessions import cookie
 
@@ -55,14 +58,17 @@ class AccountsPlugin(Plugin):
         LoginDelay,
         FlashRow,
         ApiKey,
+        StoredRole,
+        Grant,
         *PERMISSIONS,
         *ROLES,
         Job("accounts.tidy", tidy, schedule=Interval(timedelta(days=1))),
+        Job("accounts.expire", expire, schedule=Interval(timedelta(minutes=10))),
     )
 
     @hookimpl
     def cm_register_routes(self, site: Site) -> list[Route]:
-        sessions = _sessions(site)
+        sessions = Sessions(site)
         return [
             Route("/api/auth/login", resources.LoginResource(sessions)),
             Route("/api/auth/refresh", resources.RefreshResource(sessions)),
@@ -73,6 +79,18 @@ class AccountsPlugin(Plugin):
             Route("/api/api-keys/{id}", KeyResource(site)),
             Route(KEYS_PATH, KeysPage(site)),
             Route(f"{KEYS_PATH}/{{id}}/revoke", RevokeKeyPage(site)),
+            Route("/api/users", users.UsersResource(site)),
+            Route("/api/users/{id}", users.UserResource(site)),
+            Route("/api/users/{id}/suspend", users.SuspendResource(site)),
+            Route("/api/users/{id}/reactivate", users.ReactivateResource(site)),
+            Route("/api/users/{id}/unlock", users.UnlockResource(site)),
+            Route("/api/users/{id}/sessions", users.UserSessionsResource(site)),
+            Route("/api/users/{id}/grants", users.GrantsResource(site)),
+            Route("/api/users/{id}/grants/{grant}", users.GrantResource(site)),
+            Route("/api/roles", roles.RolesResource(site)),
+            Route("/api/roles/{name}", roles.RoleResource(site)),
+            Route("/api/permissions", roles.PermissionsResource(site)),
+            Route("/api/scopes", roles.ScopesResource(site)),
             Route("/sign-in", pages.SignInPage()),
             Route("/sign-out", pages.SignOutPage()),
             Route(CONFIRM_PATH, ConfirmPage()),
@@ -89,14 +107,14 @@ class AccountsPlugin(Plugin):
         return [
             Authenticator(
                 "accounts.access_token",
-                _sessions(site).find,
+                Sessions(site).find,
                 headers=("Authorization",),
                 challenge='Bearer realm="changemaker"',
             ),
             # First, and strict: a key that is not valid never leaves the request anonymous.
             Authenticator(
                 "accounts.api_key",
-                ApiKeys(site, roles_of(site)).find,
+                ApiKeys(site).find,
                 order=10,
                 headers=(HEADER,),
                 strict=True,
@@ -111,7 +129,3 @@ class AccountsPlugin(Plugin):
                 confirm=confirmation_of(site),
             ),
         ]
-
-
-def _sessions(site: Site) -> Sessions:
-    return Sessions(site, roles_of(site))

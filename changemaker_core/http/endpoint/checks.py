@@ -12,6 +12,7 @@ from falcon.routing.util import SuffixedMethodNotFoundError
 from changemaker_core.http.declarations import PARAMETER, ROUTES
 from changemaker_core.http.endpoint.declaration import Declaration, declared
 from changemaker_core.http.endpoint.domain_errors import table_of, table_problems
+from changemaker_core.identity.actor import ANY_OBJECT
 from changemaker_core.plugin.errors import PluginInvalid, exception_line
 from changemaker_core.plugin.places import place_of
 from changemaker_core.text import did_you_mean
@@ -110,6 +111,7 @@ class _Responder:
         spec = declaration.endpoint
         in_path = PARAMETER.findall(self.route.path)
         given = in_path + [n for n in ("body", "query", "form") if getattr(spec, n) is not None]
+        given += ["objects"] if spec.on == ANY_OBJECT else []
         takes = dict(list(inspect.signature(self.function).parameters.items())[2:])
         takes_any = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in takes.values())
         by_name = [n for n, each in takes.items() if each.kind not in _NOT_BY_NAME]
@@ -121,7 +123,7 @@ class _Responder:
             wrong = [f"does not take {_listed(missing)}, which it gets"] if missing else []
             wrong += [f"takes {_listed(unknown)}, which it does not get"] if unknown else []
             yield f"{self} {', and '.join(wrong)}{self.place}.", f"Write `{signature}`."
-        if isinstance(spec.on, str) and spec.on not in in_path:
+        if isinstance(spec.on, str) and spec.on not in (ANY_OBJECT, *in_path):
             problem = f"{self} has on={spec.on!r}, which is no parameter of its path{self.place}."
             yield problem, f"Name one of its parameters.{did_you_mean(spec.on, in_path)}"
 

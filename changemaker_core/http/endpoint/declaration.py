@@ -12,6 +12,7 @@ from typing import Any, TypeAlias, TypeVar
 import msgspec
 
 from changemaker_core.http.bodies.uploads import upload_fields
+from changemaker_core.identity.actor import ANY_OBJECT
 from changemaker_core.limits.windows import Rate
 
 Responder = TypeVar("Responder", bound=Callable[..., Awaitable[Any]])
@@ -47,7 +48,7 @@ class Endpoint:
     public: bool = False
     permission: str | None = None
     #: The path parameter with the id of the object on which ``permission`` is required, or a
-    #: function that finds it.
+    #: function that finds it; ``"*"``: it is enough to hold it for any object.
     on: str | FindObject | None = None
     #: Whether the visitor must have signed in within the last minutes.
     recent_sign_in: bool = False
@@ -183,7 +184,9 @@ def endpoint(
       enough to hold the permission for the object whose id is the path's ``{id}``; where it does
       not hold, the response is 404. Where the path has another id, ``on`` is an async function that
       takes the path's parameters, as ``async def petition_of(req, *, id)``, and returns the
-      object's id, or ``None``.
+      object's id, or ``None``. A list has ``on="*"``: it is enough to hold the permission for any
+      object, and the responder gets ``objects=``, the ids of those whose rows it may show, or
+      ``None`` for all.
     - ``recent_sign_in=True`` is for what must not happen to somebody who has left their browser
       open: the visitor must have signed in, or confirmed their password, within the last 15
       minutes. A browser is led to do so and then goes on, with what was typed; a program gets
@@ -253,6 +256,8 @@ def _misfits(
     takes = inspect.signature(responder).parameters
     takes_any = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in takes.values())
     wanted = [each for each in ("body", "query", "form") if getattr(spec, each) is not None]
+    if spec.on == ANY_OBJECT and "objects" not in takes:  # what it does not take it cannot forget
+        return ['it declares on="*" but does not take objects']
     checks = {
         "it must be declared with async def": not inspect.iscoroutinefunction(responder),
         "it cannot be cached; only responses to GET can": (

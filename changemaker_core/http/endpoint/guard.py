@@ -13,7 +13,7 @@ from changemaker_core.http.endpoint.domain_errors import DomainErrors, table_of
 from changemaker_core.http.endpoint.watching import Watching
 from changemaker_core.http.response import security_policy
 from changemaker_core.http.sessions import csrf
-from changemaker_core.identity.actor import current_actor
+from changemaker_core.identity.actor import ANY_OBJECT, current_actor
 from changemaker_core.shared.windows import window_for
 from changemaker_core.web.pages import TemplateResponse
 
@@ -122,6 +122,8 @@ def _guarded(
             authentication.refuse_cross_site(req)
         if spec.permission is not None or req.has_credentials:
             await authentication.authorise(req, spec.permission, spec.on, params)
+            if spec.on == ANY_OBJECT and spec.permission is not None and req.actor is not None:
+                params["objects"] = req.actor.objects(spec.permission)
         if spec.query is not None:
             params["query"] = decoding.query(req, spec.query)
         if spec.body is not None:

@@ -59,6 +59,7 @@ class InfluencePlugin(Plugin):
         RaisedLimit,
         *permissions.PERMISSIONS,
         *permissions.ROLES,
+        *permissions.SCOPES,
         HomePage("/campaigns"),
         NavigationEntry(Text("Campaigns"), "/campaigns"),
         SitemapSection("influence.campaigns", sitemap.pages, sitemap.count),

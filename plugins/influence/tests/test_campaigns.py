@@ -91,7 +91,8 @@ async def test_the_organisers_api_is_for_organisers(visit):
             url = path.replace("{id}", campaign["id"])
             assert (await v.client.request(method, url, json={})).status_code == 401, path
             refused = await v.organise(method, url, json={})
-            assert refused.status_code == 403, path
+            # Of one campaign it is not even said whether it exists: a role may be for another.
+            assert refused.status_code == (404 if "{id}" in path else 403), path
 
 
 async def test_an_unknown_campaign_is_not_found(visit):

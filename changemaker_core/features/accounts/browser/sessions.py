@@ -6,12 +6,10 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core import Actor
 from changemaker_core.db import DatabaseUnavailable
 from changemaker_core.features.accounts.browser import services
 from changemaker_core.features.accounts.browser.queries import messages_of
 from changemaker_core.features.accounts.config import AccountsConfig
-from changemaker_core.features.accounts.roles.roles import roles_of
 from changemaker_core.features.accounts.sessions import services as rules
 from changemaker_core.features.accounts.sessions.models import BROWSER
 from changemaker_core.features.accounts.sessions.requests import device_of, ended, session_of_cookie
@@ -22,9 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from changemaker_core import Request, Site, Tx
-    from changemaker_core.features.accounts.roles.roles import Roles
-    from changemaker_core.features.accounts.sessions.queries import OpenSession
+    from changemaker_core import Actor, Request, Site, Tx
+    from changemaker_core.features.accounts.sessions.requests import OpenSession
     from changemaker_core.features.accounts.signing_in.services import Verified
 
 log = logging.getLogger(__name__)
@@ -40,10 +37,9 @@ _LONGEST_TOKEN = 128
 class BrowserSessions:
     """The browser sessions of a site, and the store of their messages."""
 
-    def __init__(self, site: Site, roles: Roles) -> None:
+    def __init__(self, site: Site) -> None:
         config = site.config_of(AccountsConfig)
         self._site = site
-        self._roles = roles
         self._idle = timedelta(minutes=config.session_idle_minutes)
         self._lifetime = timedelta(days=config.session_days)
 
@@ -61,8 +57,7 @@ class BrowserSessions:
         await self._note_use(session, now)
         req.session = Session(session.id, token, self)
         req.sign_in = SignIn(session.id, session.signed_in_at)
-        permissions = self._roles.permissions(session.role)
-        return Actor("user", session.user_id, session.name, permissions)
+        return session.rights.actor()
 
     async def open(self, req: Request, verified: Verified) -> tuple[str, str]:
         """Open a session with a token of its own; return the header that sets its cookie."""
@@ -130,4 +125,4 @@ class BrowserSessions:
 
 def sessions_of(site: Site) -> BrowserSessions:
     """Return the browser sessions of ``site``. All that they hold is in its database and cache."""
-    return BrowserSessions(site, roles_of(site))
+    return BrowserSessions(site)

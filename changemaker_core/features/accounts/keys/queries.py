@@ -9,11 +9,11 @@ import msgspec
 
 from changemaker_core import Query, compiled
 from changemaker_core.features.accounts.keys.models import ApiKey
-from changemaker_core.features.accounts.users.models import ACTIVE, User
+from changemaker_core.features.accounts.users.models import User
 
 
-class UsedKey(msgspec.Struct, frozen=True):
-    """A key and its owner, as a request needs them."""
+class KeyRow(msgspec.Struct, frozen=True):
+    """A key, as a request needs it."""
 
     id: str
     name: str
@@ -21,14 +21,6 @@ class UsedKey(msgspec.Struct, frozen=True):
     expires_at: datetime | None
     last_used_at: datetime | None
     user_id: str
-    role: str
-    status: str
-    closes_at: datetime | None
-
-    def is_valid(self, now: datetime) -> bool:
-        """Return whether neither the key nor its owner's account has ended at ``now``."""
-        ends = [each for each in (self.expires_at, self.closes_at) if each is not None]
-        return self.status == ACTIVE and all(now < each for each in ends)
 
 
 class ListedKey(msgspec.Struct, frozen=True):
@@ -49,24 +41,10 @@ class OwnedKey(ListedKey, frozen=True):
     email: str
 
 
-@compiled(UsedKey)
+@compiled(KeyRow)
 def key_by_hash(key_hash: str) -> Query:
     """The key with this hash."""
-    return (
-        ApiKey.select(
-            ApiKey.id,
-            ApiKey.name,
-            ApiKey.permissions,
-            ApiKey.expires_at,
-            ApiKey.last_used_at,
-            User.id.alias("user_id"),
-            User.role,
-            User.status,
-            User.expires_at.alias("closes_at"),
-        )
-        .join(User)
-        .where(ApiKey.key_hash == key_hash)
-    )
+    return ApiKey.select_for(KeyRow, user_id=ApiKey.user).where(ApiKey.key_hash == key_hash)
 
 
 @compiled(ListedKey)

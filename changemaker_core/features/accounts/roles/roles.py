@@ -1,58 +1,101 @@
-"""Roles: named sets of permissions."""
+"""Roles: named sets of permissions, which plugins declare or a site makes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from changemaker_core import Permission, Role, Text
+from changemaker_core import Permission, Role, Scope, Text
+from changemaker_core.identity import PERMISSIONS as PERMISSION_KIND
 from changemaker_core.identity import ROLES as ROLE_KIND
+from changemaker_core.identity import SCOPES as SCOPE_KIND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from changemaker_core import Site
+    from changemaker_core.features.accounts.roles.queries import StoredRoleRow
 
 SUPER_ADMIN: Final = "SUPER_ADMIN"
+#: The role whose permissions everybody has who can sign in.
+USER: Final = "USER"
+EVERYTHING: Final = "*"
+
+READ_USERS: Final = "accounts.user.read"
+WRITE_USERS: Final = "accounts.user.write"
+READ_ROLES: Final = "accounts.role.read"
+WRITE_ROLES: Final = "accounts.role.write"
 
 PERMISSIONS: Final = [
     Permission("accounts.me.read", Text("See your own account")),
     Permission("accounts.me.write", Text("Change your own account, end its sessions")),
-    Permission("accounts.user.write", Text("Create and edit user accounts")),
+    Permission(READ_USERS, Text("See all user accounts")),
+    Permission(WRITE_USERS, Text("Create and edit user accounts, and give them roles")),
+    Permission(READ_ROLES, Text("See the roles and what they allow")),
+    Permission(WRITE_ROLES, Text("Create and edit roles")),
 ]
 ROLES: Final = [
-    Role(SUPER_ADMIN, Text("Can do everything"), frozenset({"*"})),
-    Role("USER", Text("Can sign in"), frozenset({"accounts.me.read", "accounts.me.write"})),
+    Role(SUPER_ADMIN, Text("Can do everything"), frozenset({EVERYTHING})),
+    Role(USER, Text("Can sign in"), frozenset({"accounts.me.read", "accounts.me.write"})),
 ]
+
+#: What roles that the site made allow, by name.
+Stored: TypeAlias = "Mapping[str, frozenset[str]]"
 
 
 class UnknownRole(ValueError):
-    """No plugin registers a role of this name."""
+    """There is no role of this name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Roles:
-    """The roles of a site, by name. Every role includes the permissions of ``USER``."""
+    """What the plugins of a site declare: roles, permissions and scopes, by name.
 
-    by_name: Mapping[str, frozenset[str]]
+    Every role includes the permissions of ``USER``. A role that the site made counts where a plugin
+    declares one of the same name later: its holders keep what they were given.
+    """
 
-    @classmethod
-    def of(cls, roles: Iterable[Role]) -> Roles:
-        return cls({role.name: role.permissions for role in roles})
+    declared: Mapping[str, Role]
+    permissions: Mapping[str, Permission]
+    scopes: Mapping[str, Scope]
 
-    def permissions(self, role: str) -> frozenset[str]:
-        """Return the permissions of a role; those of ``USER`` if its plugin is gone."""
-        return self.by_name.get(role, frozenset()) | self.by_name["USER"]
+    def allowed(self, role: str, stored: Stored) -> frozenset[str]:
+        """Return the permissions of a role; those of ``USER`` where there is no such role."""
+        return self._own(role, stored) | self.declared[USER].permissions
 
-    def check(self, role: str) -> None:
+    def allowed_within(self, role: str, scope: str, stored: Stored) -> frozenset[str]:
+        """Return the permissions of a role that is limited to one object of a scope."""
+        if scope not in self.scopes:  # its plugin is gone
+            return frozenset()
+        limited = self.scopes[scope].permissions
+        own = self._own(role, stored)
+        return limited if EVERYTHING in own else limited & own
+
+    def check(self, role: str, stored: Stored) -> None:
         """Raise ``UnknownRole``, which lists the known roles, if there is no such role."""
-        if role not in self.by_name:
-            known = ", ".join(sorted(self.by_name))
+        if role not in self.declared and role not in stored:
+            known = ", ".join(sorted({*self.declared, *stored}))
             raise UnknownRole(
                 Text("There is no role {role}. Choose one of: {known}.", role=role, known=known)
             )
 
+    def _own(self, role: str, stored: Stored) -> frozenset[str]:
+        if role in stored:
+            return stored[role]
+        declared = self.declared.get(role)
+        return frozenset() if declared is None else declared.permissions
+
 
 def roles_of(site: Site) -> Roles:
-    """Return the roles that the plugins of a site register."""
-    return Roles.of(contribution.item for contribution in site.loaded.contributions(ROLE_KIND))
+    """Return what the plugins of a site declare about roles."""
+    loaded = site.loaded
+    return Roles(
+        {each.item.name: each.item for each in loaded.contributions(ROLE_KIND)},
+        {each.item.name: each.item for each in loaded.contributions(PERMISSION_KIND)},
+        {each.item.name: each.item for each in loaded.contributions(SCOPE_KIND)},
+    )
+
+
+def by_name(rows: Iterable[StoredRoleRow]) -> Stored:
+    """Return what the roles that the site made allow."""
+    return {row.name: frozenset(row.permissions) for row in rows}

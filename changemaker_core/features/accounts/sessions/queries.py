@@ -9,11 +9,10 @@ import msgspec
 
 from changemaker_core import Query, compiled
 from changemaker_core.features.accounts.sessions.models import API, UserSession
-from changemaker_core.features.accounts.users.models import ACTIVE, User
 
 
-class OpenSession(msgspec.Struct, frozen=True):
-    """A session and its user, as a request needs them."""
+class SessionRow(msgspec.Struct, frozen=True):
+    """A session, as a request needs it."""
 
     id: str
     kind: str
@@ -21,15 +20,6 @@ class OpenSession(msgspec.Struct, frozen=True):
     seen_at: datetime
     expires_at: datetime
     user_id: str
-    name: str
-    role: str
-    status: str
-    closes_at: datetime | None
-
-    def is_open(self, now: datetime) -> bool:
-        """Return whether neither the session nor the user's account has ended at ``now``."""
-        is_closed = self.closes_at is not None and self.closes_at <= now
-        return self.status == ACTIVE and not is_closed and now < self.expires_at
 
 
 class ListedSession(msgspec.Struct, frozen=True):
@@ -44,14 +34,14 @@ class ListedSession(msgspec.Struct, frozen=True):
     user_agent: str
 
 
-@compiled(OpenSession)
+@compiled(SessionRow)
 def session_by_hash(token_hash: str) -> Query:
     """The session of the browser whose cookie has this hash."""
     query: Query = _open().where(UserSession.token_hash == token_hash)
     return query
 
 
-@compiled(OpenSession)
+@compiled(SessionRow)
 def session_by_id(id: str) -> Query:
     """The session with this id."""
     query: Query = _open().where(UserSession.id == id)
@@ -81,15 +71,4 @@ def sessions_of_user(user_id: str, seen_after: datetime, now: datetime) -> Query
 
 
 def _open() -> Any:
-    return UserSession.select(
-        UserSession.id,
-        UserSession.kind,
-        UserSession.signed_in_at,
-        UserSession.seen_at,
-        UserSession.expires_at,
-        User.id.alias("user_id"),
-        User.name,
-        User.role,
-        User.status,
-        User.expires_at.alias("closes_at"),
-    ).join(User)
+    return UserSession.select_for(SessionRow, user_id=UserSession.user)

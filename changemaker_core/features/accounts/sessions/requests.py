@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import datetime  # noqa: TC003  # Structs read it
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from changemaker_core import Text, Unauthorized
 from changemaker_core.db import InvalidId
+from changemaker_core.features.accounts.roles.rights import Rights, current_rights
 from changemaker_core.features.accounts.sessions.queries import (
-    OpenSession,
+    SessionRow,
     session_by_hash,
     session_by_id,
 )
@@ -19,6 +23,16 @@ if TYPE_CHECKING:
 
 #: Seconds after which a session is read again, though no change to it was notified.
 _CACHED: Final = 5
+
+
+class OpenSession(SessionRow, frozen=True):
+    """A session, and the rights of its user."""
+
+    rights: Rights
+
+    def is_open(self, now: datetime) -> bool:
+        """Return whether neither the session nor the user's account has ended at ``now``."""
+        return now < self.expires_at and self.rights.is_open(now)
 
 
 async def session_of_cookie(site: Site, token_hash: str) -> OpenSession:
@@ -34,14 +48,15 @@ async def session_of_token(site: Site, id: str) -> OpenSession:
         raise ended() from None
 
 
-async def _read(site: Site, key: tuple[str, str], query: Bound[OpenSession]) -> OpenSession:
-    """Return a session; it is read again after any change to it or its user, in any process."""
+async def _read(site: Site, key: tuple[str, str], query: Bound[SessionRow]) -> OpenSession:
+    """Return a session; it is read again after any change to it or to its user's rights."""
 
     async def read() -> OpenSession:
-        session = await site.db.one(query)
-        if session is None:
+        row = await site.db.one(query)
+        if row is None:
             raise ended()  # what raises is not cached: anybody can make up tokens
-        return session
+        rights = await current_rights(site, row.user_id)
+        return OpenSession(**msgspec.structs.asdict(row), rights=rights)
 
     name = ("accounts.session", *key)
     return await site.cache.get_or_make(name, read, seconds=_CACHED, type=OpenSession)

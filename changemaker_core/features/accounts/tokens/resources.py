@@ -81,5 +81,5 @@ class MeResource:
         if req.actor is not None and req.actor.kind == "user":
             account = await self._site.db.one(account_by_id(req.actor.id))
             if account is not None:
-                return self._sessions.describe(account)
+                return await self._sessions.describe(account)
         raise Unauthorized

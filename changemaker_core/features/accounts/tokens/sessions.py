@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from changemaker_core import Actor, Text, Unauthorized
+from changemaker_core import Text, Unauthorized
+from changemaker_core.features.accounts.roles.rights import current_rights
 from changemaker_core.features.accounts.sessions.models import API
 from changemaker_core.features.accounts.sessions.requests import device_of, ended, session_of_token
 from changemaker_core.features.accounts.signing_in.verification import verify, wrong
@@ -19,17 +20,15 @@ from changemaker_core.features.accounts.tokens.schemas import Session, UserOut
 from changemaker_core.http.sessions import SignIn
 
 if TYPE_CHECKING:
-    from changemaker_core import Request, Site
-    from changemaker_core.features.accounts.roles.roles import Roles
+    from changemaker_core import Actor, Request, Site
     from changemaker_core.features.accounts.users.queries import Account
 
 
 class Sessions:
     """The API's sessions of a site."""
 
-    def __init__(self, site: Site, roles: Roles) -> None:
+    def __init__(self, site: Site) -> None:
         self._site = site
-        self._roles = roles
         self._access = AccessTokens.of(site.config.secret_key)
         self._refresh = RefreshTokens.of(site.config.secret_key)
 
@@ -41,14 +40,14 @@ class Sessions:
         )
         if opened is None:
             raise wrong()
-        return self._session(opened)
+        return await self._session(opened)
 
     async def refresh(self, refresh_token: str) -> Session:
         """Exchange a refresh token for a new pair of tokens."""
         issued = await self._site.db.write(services.rotate, self._refresh, refresh_token)
         if issued is None:
             raise ended()
-        return self._session(issued)
+        return await self._session(issued)
 
     async def sign_out(self, refresh_token: str) -> None:
         """End the session of a refresh token."""
@@ -72,25 +71,25 @@ class Sessions:
         if not is_its or not session.is_open(now):
             raise ended()
         request.sign_in = SignIn(session.id, session.signed_in_at)
-        permissions = self._roles.permissions(session.role)
-        return Actor("user", session.user_id, session.name, permissions)
+        return session.rights.actor()
 
-    def describe(self, account: Account) -> UserOut:
+    async def describe(self, account: Account) -> UserOut:
         """Return the account as its own user sees it."""
+        rights = await current_rights(self._site, account.id)
         return UserOut(
             id=account.id,
             email=account.email,
             name=account.name,
             role=account.role,
             locale=account.locale,
-            permissions=sorted(self._roles.permissions(account.role)),
+            permissions=sorted(rights.permissions),
         )
 
-    def _session(self, issued: services.Issued) -> Session:
+    async def _session(self, issued: services.Issued) -> Session:
         account, now = issued.account, self._site.clock()
         return Session(
             access_token=self._access.issue(account.id, issued.session_id, now),
             refresh_token=issued.refresh_token,
             expires_in=int(ACCESS_LIFETIME.total_seconds()),
-            user=self.describe(account),
+            user=await self.describe(account),
         )

@@ -6,8 +6,9 @@ from datetime import datetime
 
 import msgspec
 
-from changemaker_core import Query, compiled
+from changemaker_core import Query, compiled, search
 from changemaker_core.features.accounts.users.models import ACTIVE, User
+from changemaker_core.features.accounts.users.schemas import TeamUser
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -38,6 +39,35 @@ def account_by_id(id: str) -> Query:
 def account_by_email(email: str) -> Query:
     """The user with this email address, casefolded."""
     return _accounts().where(User.email == email)
+
+
+@compiled(TeamUser)
+def team_user(id: str) -> Query:
+    """The user with this id, for those who manage the team."""
+    return User.select_for(TeamUser).where(User.id == id)
+
+
+@compiled(TeamUser)
+def team_users(
+    role: str | None = None,
+    status: str | None = None,
+    text: str | None = None,
+    before: str | None = None,
+    limit: int = 51,
+    offset: int = 0,
+) -> Query:
+    """All users, newest first; with ``before``, those older than that id; with ``text``, those who
+    have it in their name or email address."""
+    query = User.select_for(TeamUser)
+    if role is not None:
+        query = query.where(User.role == role)
+    if status is not None:
+        query = query.where(User.status == status)
+    if text is not None:
+        query = query.where(search(User.name, text) | search(User.email, text))
+    if before is not None:
+        query = query.where(User.id < before)
+    return query.order_by(User.id.desc()).limit(limit).offset(offset)
 
 
 def _accounts() -> Query:

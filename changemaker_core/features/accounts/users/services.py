@@ -1,11 +1,11 @@
-"""Rules of users: creating, changing and suspending them.
+"""Rules of users that hold whoever acts: their details, passwords and sessions.
 
 Functions take and return plain values and know nothing of HTTP.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import peewee
@@ -13,9 +13,11 @@ import peewee
 from changemaker_core import Email, Text
 from changemaker_core.features.accounts import passwords
 from changemaker_core.features.accounts.sessions.services import end_all_sessions
-from changemaker_core.features.accounts.users.models import User
+from changemaker_core.features.accounts.users.models import ACTIVE, INVITED, User
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from changemaker_core import Tx
 
 LONGEST_NAME: Final = 200
@@ -41,19 +43,44 @@ class PasswordRefused(AccountRefused):
     """The password is too short, too long or too common."""
 
 
-def create_user(tx: Tx, *, email: str, name: str, role: str, password_hash: str) -> str:
-    """Insert a user and return the id. Raise ``EmailTaken`` if the email address is in use."""
+def create_user(
+    tx: Tx,
+    *,
+    email: str,
+    name: str,
+    role: str,
+    password_hash: str | None,
+    status: str = ACTIVE,
+    phone: str = "",
+    locale: str | None = None,
+    expires_at: datetime | None = None,
+    email_verified_at: datetime | None = None,
+    created_by: str | None = None,
+) -> str:
+    """Insert a user and return the id. Raise ``EmailTaken`` if the email address is in use.
+
+    It is for callers who have checked the role, the details and whether the actor may: ``create``
+    checks all of them.
+    """
     if User.select().where(User.email == email.casefold()).exists():
         raise EmailTaken(Text("{email} already has an account.", email=email))
+    values: dict[str, Any] = {} if locale is None else {"locale": locale}
     try:
-        user = User.create(
-            email=email.casefold(),
-            name=name,
-            password_hash=password_hash,
-            role=role,
-            created_at=tx.now,
-            updated_at=tx.now,
-        )
+        with tx.savepoint():
+            user = User.create(
+                email=email.casefold(),
+                email_verified_at=email_verified_at,
+                name=name,
+                phone=phone,
+                password_hash=password_hash,
+                role=role,
+                status=status,
+                expires_at=expires_at,
+                created_by=created_by,
+                created_at=tx.now,
+                updated_at=tx.now,
+                **values,
+            )
     except peewee.IntegrityError:  # PostgreSQL: by another process, since the look above
         raise EmailTaken(Text("{email} already has an account.", email=email)) from None
     return str(user.id)
@@ -85,12 +112,10 @@ def user_id_of(email: str) -> str:
 
 
 def set_password(tx: Tx, user_id: str, password_hash: str) -> None:
-    """Store a new password, and end every session that was opened with the former one."""
+    """Store a new password, and end every session that was opened with the former one.
+
+    Who was invited can sign in from then on.
+    """
     User.update(password_hash=password_hash, updated_at=tx.now).where(User.id == user_id).execute()
-    end_all_sessions(tx, user_id)
-
-
-def suspend(tx: Tx, user_id: str) -> None:
-    """Suspend an account: nobody can sign in to it, and its sessions end."""
-    User.update(status="SUSPENDED", updated_at=tx.now).where(User.id == user_id).execute()
+    User.update(status=ACTIVE).where(User.id == user_id, User.status == INVITED).execute()
     end_all_sessions(tx, user_id)

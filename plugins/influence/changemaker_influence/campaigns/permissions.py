@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from changemaker_core import Permission, Role, Text
+from changemaker_core import Permission, Role, Scope, Text
+from changemaker_influence.campaigns.queries import title_of
 
 READ: Final = "influence.campaign.read"
 WRITE: Final = "influence.campaign.write"
 DELETE: Final = "influence.campaign.delete"
 READ_EMAILS: Final = "influence.email.read"
 WRITE_EMAILS: Final = "influence.email.write"
+
+#: The kind of object that a role can be limited to.
+SCOPE: Final = "influence.campaign"
 
 PERMISSIONS: Final = [
     Permission(READ, Text("See all campaigns, including drafts")),
@@ -24,5 +28,13 @@ ROLES: Final = [
         "INFLUENCE_ADMIN",
         Text("Can run campaigns"),
         frozenset(permission.name for permission in PERMISSIONS),
+    )
+]
+SCOPES: Final = [
+    Scope(
+        SCOPE,
+        Text("Campaign"),
+        frozenset(permission.name for permission in PERMISSIONS),
+        find=lambda id: title_of(id).one(),
     )
 ]

@@ -58,17 +58,26 @@ def campaign_by_id(id: str) -> Query:
     return Campaign.select_for(CampaignOut).where(Campaign.id == id)
 
 
+@compiled(str)
+def title_of(id: str) -> Query:
+    """Return the title of a campaign."""
+    return Campaign.select(Campaign.title).where(Campaign.id == id)
+
+
 @compiled(CampaignOut)
 def campaigns(
+    ids: list[str] | None = None,
     status: str | None = None,
     text: str | None = None,
     before: str | None = None,
     limit: int = 51,
     offset: int = 0,
 ) -> Query:
-    """Return all campaigns, newest first; with ``before``, those older than that id; with ``text``,
-    those that have it in their title or slug."""
+    """Return all campaigns, newest first; with ``ids``, some of these; with ``before``, those older
+    than that id; with ``text``, those that have it in their title or slug."""
     query = Campaign.select_for(CampaignOut)
+    if ids is not None:
+        query = query.where(Campaign.id.in_(ids))
     if status is not None:
         query = query.where(Campaign.status == status)
     if text is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from changemaker_core import (
     CursorQuery,
@@ -44,21 +44,35 @@ class CampaignsResource:
         self._db = site.db
         self._cursors = Cursors(site.signer("influence.campaigns"))
 
-    @endpoint(permission=permissions.READ, query=CampaignQuery, response=Paginated[CampaignOut])
+    @endpoint(
+        permission=permissions.READ,
+        on="*",
+        query=CampaignQuery,
+        response=Paginated[CampaignOut],
+    )
     async def on_get(
-        self, req: Request, resp: Response, *, query: CampaignQuery
+        self,
+        req: Request,
+        resp: Response,
+        *,
+        query: CampaignQuery,
+        objects: frozenset[str] | None,
     ) -> Paginated[CampaignOut]:
-        """List all campaigns, newest first."""
+        """List the campaigns that the organiser may see, newest first."""
         after = self._cursors.after(query)
+        filters: dict[str, Any] = {
+            "ids": None if objects is None else sorted(objects),
+            "status": query.status,
+            "text": query.search,
+        }
         wanted = queries.campaigns(
-            status=query.status,
-            text=query.search,
+            **filters,
             before=after[0] if after else None,
             limit=query.limit + 1,
             offset=query.offset,
         )
         rows = await self._db.all(wanted)
-        total = await self._db.count(queries.campaigns(status=query.status, text=query.search))
+        total = await self._db.count(queries.campaigns(**filters))
         return paginate(rows, query, total, cursor=lambda last: self._cursors.write(last.id))
 
     @endpoint(permission=permissions.WRITE, body=NewCampaign, response=CampaignOut, status=201)
@@ -75,19 +89,19 @@ class CampaignResource:
     def __init__(self, site: Site) -> None:
         self._db = site.db
 
-    @endpoint(permission=permissions.READ, response=CampaignOut)
+    @endpoint(permission=permissions.READ, on="id", response=CampaignOut)
     async def on_get(self, req: Request, resp: Response, *, id: str) -> CampaignOut:
         """Return a campaign."""
         return await self._db.read(services.find, id)
 
-    @endpoint(permission=permissions.WRITE, body=CampaignChange, response=CampaignOut)
+    @endpoint(permission=permissions.WRITE, on="id", body=CampaignChange, response=CampaignOut)
     async def on_patch(
         self, req: Request, resp: Response, *, id: str, body: CampaignChange
     ) -> CampaignOut:
         """Change a campaign. ``{"status": "ACTIVE"}`` publishes it."""
         return await self._db.write(services.change, id, body)
 
-    @endpoint(permission=permissions.DELETE, status=204)
+    @endpoint(permission=permissions.DELETE, on="id", status=204)
     async def on_delete(self, req: Request, resp: Response, *, id: str) -> None:
         """Delete a campaign in which no message was sent."""
         await self._db.write(services.delete, id)
@@ -101,6 +115,7 @@ class CoverPhotoResource:
 
     @endpoint(
         permission=permissions.WRITE,
+        on="id",
         streams="image/*",
         max_body=MAX_PHOTO_BYTES,
         response=CampaignOut,
@@ -112,7 +127,7 @@ class CoverPhotoResource:
         path = await self._site.images.add("influence", photo)
         return await self._site.db.write(services.change, id, CampaignChange(cover_photo=path))
 
-    @endpoint(permission=permissions.WRITE, response=CampaignOut)
+    @endpoint(permission=permissions.WRITE, on="id", response=CampaignOut)
     async def on_delete(self, req: Request, resp: Response, *, id: str) -> CampaignOut:
         """Remove a campaign's cover photo."""
         return await self._site.db.write(services.change, id, CampaignChange(cover_photo=""))
@@ -124,7 +139,9 @@ class RecipientsResource:
     def __init__(self, site: Site) -> None:
         self._db = site.db
 
-    @endpoint(permission=permissions.READ, query=ListQuery, response=Paginated[RecipientOut])
+    @endpoint(
+        permission=permissions.READ, on="id", query=ListQuery, response=Paginated[RecipientOut]
+    )
     async def on_get(
         self, req: Request, resp: Response, *, id: str, query: ListQuery
     ) -> Paginated[RecipientOut]:
@@ -135,7 +152,9 @@ class RecipientsResource:
         )
         return paginate(await self._db.all(wanted), query, await self._db.count(wanted))
 
-    @endpoint(permission=permissions.WRITE, body=NewRecipient, response=RecipientOut, status=201)
+    @endpoint(
+        permission=permissions.WRITE, on="id", body=NewRecipient, response=RecipientOut, status=201
+    )
     async def on_post(
         self, req: Request, resp: Response, *, id: str, body: NewRecipient
     ) -> RecipientOut:

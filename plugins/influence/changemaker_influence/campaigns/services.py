@@ -9,11 +9,13 @@ import msgspec
 import peewee
 
 from changemaker_core import Conflict, FieldError, Invalid, Text, new_id
+from changemaker_core.features.accounts.api import end_grants
 from changemaker_core.mail import HeaderInjection, InvalidAddress
 from changemaker_influence import states
 from changemaker_influence.addresses import canonical
 from changemaker_influence.campaigns import placeholders, queries
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient, EmailTally
+from changemaker_influence.campaigns.permissions import SCOPE
 from changemaker_influence.campaigns.schemas import CampaignOut
 from changemaker_influence.campaigns.slugs import free_slug, slug_of
 from changemaker_influence.folding import is_blank
@@ -86,6 +88,7 @@ def delete(tx: Tx, id: str) -> None:
     _lock(id)
     try:
         Campaign.delete().where(Campaign.id == id).execute()
+        end_grants(tx, SCOPE, id)
     except peewee.IntegrityError:
         # The foreign key decides, because it also sees messages that are being written now.
         raise Conflict(

@@ -134,7 +134,9 @@ class CampaignEmailsResource:
         self._db = site.db
         self._cursors = Cursors(site.signer("influence.emails"))
 
-    @endpoint(permission=permissions.READ_EMAILS, query=EmailQuery, response=Paginated[EmailOut])
+    @endpoint(
+        permission=permissions.READ_EMAILS, on="id", query=EmailQuery, response=Paginated[EmailOut]
+    )
     async def on_get(
         self, req: Request, resp: Response, *, id: str, query: EmailQuery
     ) -> Paginated[EmailOut]:
@@ -152,7 +154,7 @@ class CampaignEmailsResource:
         total = await self._db.count(emails_of_campaign(campaign_id=id, status=query.status))
         return paginate(rows, query, total, cursor=lambda last: self._cursors.write(last.id))
 
-    @endpoint(permission=permissions.READ_EMAILS, query=ExportQuery, produces="text/csv")
+    @endpoint(permission=permissions.READ_EMAILS, on="id", query=ExportQuery, produces="text/csv")
     async def on_get_csv(
         self, req: Request, resp: Response, *, id: str, query: ExportQuery
     ) -> Streamed:
@@ -162,7 +164,7 @@ class CampaignEmailsResource:
         name = f"{campaign.slug}.csv"
         return csv_stream(emails, _COLUMNS, download=name, for_excel=query.excel)
 
-    @endpoint(permission=permissions.READ_EMAILS, produces=_XLSX)
+    @endpoint(permission=permissions.READ_EMAILS, on="id", produces=_XLSX)
     async def on_get_xlsx(self, req: Request, resp: Response, *, id: str) -> Streamed:
         """Return all of a campaign's messages as an Excel file."""
         campaign = await self._db.read(find_campaign, id)

@@ -13,6 +13,12 @@ def email_by_id(id: str) -> Query:
     return CampaignEmail.select_for(EmailOut).where(CampaignEmail.id == id)
 
 
+@compiled(str)
+def campaign_of_email(id: str) -> Query:
+    """Return the id of a message's campaign."""
+    return CampaignEmail.select(CampaignEmail.campaign).where(CampaignEmail.id == id)
+
+
 @compiled(EmailOut)
 def emails_with(status: str, limit: int) -> Query:
     """Return messages of all campaigns with this status, in no order."""

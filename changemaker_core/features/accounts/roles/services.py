@@ -1,0 +1,203 @@
+"""Rules of roles that a site makes, and of roles that users hold for one object.
+
+``by`` is who acts: an actor of a request, or ``OPERATOR`` at the command line.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from changemaker_core import Actor, Conflict, FieldError, Invalid, NotFound, Text, new_id
+from changemaker_core.features.accounts.roles import queries
+from changemaker_core.features.accounts.roles.models import Grant, StoredRole
+from changemaker_core.features.accounts.roles.rights import rights_of
+from changemaker_core.features.accounts.roles.roles import (
+    EVERYTHING,
+    UnknownRole,
+    by_name,
+)
+from changemaker_core.features.accounts.roles.rules import check_holds, check_outranks
+from changemaker_core.features.accounts.users.models import User
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from changemaker_core import Tx
+    from changemaker_core.features.accounts.roles.roles import Roles, Stored
+
+#: Who acts at the command line: whoever can read the site's secret may do everything.
+OPERATOR: Final = Actor("system", "", "operator", frozenset({EVERYTHING}))
+_NAMED = 3
+
+
+def create_role(
+    tx: Tx, roles: Roles, by: Actor, *, name: str, description: str, permissions: Collection[str]
+) -> None:
+    """Make a role. Raise ``Conflict`` for a name that is taken, ``Invalid``, or ``Forbidden``."""
+    _check_registered(roles, permissions)
+    check_holds(by, permissions)
+    stored = queries.stored_roles().all()
+    if name in roles.declared or any(role.name == name for role in stored):
+        raise _role_exists(name)
+    if len(stored) >= queries.MOST_ROLES:
+        most = queries.MOST_ROLES
+        raise Conflict(Text("A site has at most {most} roles of its own.", most=most))
+    values = {"name": name, "description": description, "permissions": sorted(permissions)}
+    added = StoredRole.insert(**values, created_at=tx.now, updated_at=tx.now)
+    if not added.on_conflict("NOTHING").as_rowcount().execute():
+        raise _role_exists(name)  # PostgreSQL: by another process, since the look above
+
+
+def change_role(
+    tx: Tx,
+    roles: Roles,
+    by: Actor,
+    name: str,
+    *,
+    description: str | None = None,
+    permissions: Collection[str] | None = None,
+) -> None:
+    """Change a role that the site made; its holders' rights change within a second.
+
+    ``by`` must hold what it allowed and what it will allow. Permissions of a plugin that is gone
+    can stay or go. Raise ``NotFound``, ``Conflict`` for a role of a plugin, ``Invalid``,
+    ``Forbidden``.
+    """
+    role = _locked(tx, roles, name)
+    values: dict[str, Any] = {"updated_at": tx.now}
+    if description is not None:
+        values["description"] = description
+    if permissions is not None:
+        before = frozenset(role.permissions)
+        _check_registered(roles, frozenset(permissions) - before)
+        check_holds(by, before | frozenset(permissions))
+        values["permissions"] = sorted(permissions)
+    StoredRole.update(**values).where(StoredRole.name == name).execute()
+
+
+def delete_role(tx: Tx, roles: Roles, by: Actor, name: str) -> None:
+    """Delete a role that the site made and nobody holds.
+
+    Raise ``NotFound``, ``Forbidden``, or ``Conflict``, which says who holds it.
+    """
+    role = _locked(tx, roles, name)
+    check_holds(by, role.permissions)
+    holders = [*queries.users_with(name).all(), *queries.users_granted(name).all()]
+    if holders:
+        names = list(dict.fromkeys(each.name or each.email for each in holders))
+        shown = ", ".join(names[:_NAMED]) + ("…" if len(names) > _NAMED else "")
+        raise Conflict(
+            Text("This role is held by {names}. Give them another role first.", names=shown),
+            code="role_in_use",
+        )
+    StoredRole.delete().where(StoredRole.name == name).execute()
+
+
+def check_assignable(tx: Tx, roles: Roles, by: Actor, role: str) -> None:
+    """Raise ``UnknownRole``, or ``Forbidden`` if ``by`` may not give the role for the whole site.
+
+    The role stays as it is until the transaction ends.
+    """
+    check_holds(by, roles.allowed(role, _stored_with(tx, roles, role)))
+
+
+def grant(
+    tx: Tx, roles: Roles, by: Actor, user_id: str, *, role: str, scope: str, object_id: str
+) -> str:
+    """Give a user a role for one object, and return the grant's id; once more is the same.
+
+    Raise ``NotFound``, ``Invalid``, ``Forbidden``, ``Conflict``.
+    """
+    _lock_user(tx, user_id)
+    check_outranks(by, rights_of(roles, user_id))
+    if scope not in roles.scopes:
+        known = ", ".join(sorted(roles.scopes))
+        problem = Text("There is no such kind of object. Choose one of: {known}.", known=known)
+        raise Invalid([FieldError("scope", problem)])
+    try:
+        stored = _stored_with(tx, roles, role)
+    except UnknownRole as unknown:
+        raise Invalid([FieldError("role", unknown.args[0])]) from None
+    allowed = roles.allowed_within(role, scope, stored)
+    if not allowed:
+        problem = Text("This role allows nothing that can be limited to one object of this kind.")
+        raise Invalid([FieldError("role", problem)])
+    if roles.scopes[scope].find(object_id) is None:
+        raise Invalid([FieldError("object_id", Text("There is no such object."))])
+    check_holds(by, allowed, on=object_id)
+    held = queries.grants_of(user_id).all()
+    if len(held) >= queries.MOST_GRANTS:
+        most = queries.MOST_GRANTS
+        raise Conflict(Text("A user holds roles for at most {most} objects.", most=most))
+    values = {"user": user_id, "role": role, "scope": scope, "object_id": object_id}
+    added = {"id": new_id(), "created_by": by.id or None, "created_at": tx.now}
+    Grant.insert(**values, **added).on_conflict("NOTHING").execute()
+    same = (Grant.user == user_id) & (Grant.role == role)
+    same &= (Grant.scope == scope) & (Grant.object_id == object_id)
+    return str(Grant.get(same).id)
+
+
+def end_grant(tx: Tx, roles: Roles, by: Actor, user_id: str, grant_id: str) -> None:
+    """Take a role for one object from a user. Raise ``NotFound`` or ``Forbidden``."""
+    _lock_user(tx, user_id)
+    check_outranks(by, rights_of(roles, user_id))
+    ended = Grant.delete().where(Grant.id == grant_id, Grant.user == user_id).execute()
+    if not ended:
+        raise NotFound(Text("This user does not hold such a role."))
+
+
+def end_grants(tx: Tx, scope: str, object_id: str) -> None:
+    """End all grants for an object, which is being deleted."""
+    Grant.delete().where(Grant.scope == scope, Grant.object_id == object_id).execute()
+
+
+def tidy(tx: Tx, roles: Roles) -> None:
+    """End grants for objects that are no more: their plugins may have forgotten to."""
+    pairs: list[tuple[str, str]] = list(
+        Grant.select(Grant.scope, Grant.object_id).distinct().tuples()  # type: ignore[arg-type]  # the stubs know rows of models alone
+    )
+    for scope, object_id in pairs:
+        if scope in roles.scopes and roles.scopes[scope].find(object_id) is None:
+            end_grants(tx, scope, object_id)
+
+
+def _lock_user(tx: Tx, user_id: str) -> None:
+    if tx.dialect == "postgresql":
+        list(User.select(User.id).where(User.id == user_id).for_update())
+
+
+def _stored_with(tx: Tx, roles: Roles, role: str) -> Stored:
+    """Return what stored roles allow, among them ``role``, which stays as it is until the end."""
+    if tx.dialect == "postgresql":
+        one = StoredRole.select(StoredRole.name).where(StoredRole.name == role)
+        list(one.for_update("FOR SHARE"))  # type: ignore[arg-type]  # stubs know bool
+    stored = by_name(queries.stored_roles().all())
+    roles.check(role, stored)
+    return stored
+
+
+def _locked(tx: Tx, roles: Roles, name: str) -> queries.StoredRoleRow:
+    """Return a role that the site made, which nobody else gives or changes until the end."""
+    if tx.dialect == "postgresql":
+        list(StoredRole.select(StoredRole.name).where(StoredRole.name == name).for_update())
+    found = next((role for role in queries.stored_roles().all() if role.name == name), None)
+    if found is not None:
+        return found
+    if name in roles.declared:
+        raise Conflict(
+            Text("This role comes with a plugin and stays as it is. Make a copy to change."),
+            code="role_is_built_in",
+        )
+    raise NotFound(Text("There is no such role."))
+
+
+def _check_registered(roles: Roles, permissions: Collection[str]) -> None:
+    unknown: Sequence[str] = sorted(each for each in permissions if each not in roles.permissions)
+    if unknown:
+        names = ", ".join(unknown)
+        problem = Text("No plugin has these permissions: {names}.", names=names)
+        raise Invalid([FieldError("permissions", problem)])
+
+
+def _role_exists(name: str) -> Conflict:
+    return Conflict(Text("There is a role {name} already.", name=name), code="role_exists")

@@ -1,0 +1,243 @@
+"""Rules of managing other people's accounts.
+
+``by`` is who acts: an actor of a request, or ``OPERATOR`` at the command line. Nobody gives a
+permission that they do not hold, or changes somebody who holds one that they lack; and one
+permanent administrator who can sign in is always left.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from msgspec import UNSET
+
+from changemaker_core import Conflict, FieldError, Invalid, NotFound, Text
+from changemaker_core.features.accounts.roles.rights import rights_of
+from changemaker_core.features.accounts.roles.roles import SUPER_ADMIN, UnknownRole
+from changemaker_core.features.accounts.roles.rules import check_outranks
+from changemaker_core.features.accounts.roles.services import check_assignable
+from changemaker_core.features.accounts.sessions.services import end_all_sessions
+from changemaker_core.features.accounts.signing_in.services import unlock as end_waits
+from changemaker_core.features.accounts.users import services
+from changemaker_core.features.accounts.users.models import (
+    ACTIVE,
+    EXPIRED,
+    INVITED,
+    SUSPENDED,
+    User,
+)
+from changemaker_core.features.accounts.users.services import EmailTaken
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from changemaker_core import Actor, Tx
+    from changemaker_core.features.accounts.roles.roles import Roles
+    from changemaker_core.features.accounts.users.schemas import NewUser, UserChange
+
+log = logging.getLogger(__name__)
+
+#: Temporary accounts whose end is stored in one transaction: other writers wait meanwhile.
+_BATCH: Final = 500
+
+
+def create(tx: Tx, roles: Roles, by: Actor, new: NewUser, password_hash: str | None) -> str:
+    """Create a user and return the id. Without a password, they are invited.
+
+    Raise ``Forbidden``, ``Invalid``, or ``Conflict`` for an email address that is in use.
+    """
+    _check_role(tx, roles, by, new.role)
+    _check_end(tx, new.expires_at)
+    try:
+        id = services.create_user(
+            tx,
+            email=new.email,
+            name=new.name,
+            role=new.role,
+            password_hash=password_hash,
+            status=ACTIVE if password_hash is not None else INVITED,
+            phone=new.phone,
+            locale=new.locale,
+            expires_at=new.expires_at,
+            created_by=by.id or None,
+        )
+    except EmailTaken as taken:
+        raise _email_taken(taken) from None
+    _log(tx, by, "created", id)
+    return id
+
+
+def change(tx: Tx, roles: Roles, by: Actor, id: str, wanted: UserChange) -> None:
+    """Change the fields that ``wanted`` sets.
+
+    A new email address has to be verified again. A later end reopens a temporary account that has
+    expired. Raise ``NotFound``, ``Forbidden``, ``Invalid``, ``Conflict``.
+    """
+    user = _managed(tx, roles, by, id)
+    set_fields = msgspec.structs.asdict(wanted).items()
+    values: dict[str, Any] = {name: value for name, value in set_fields if value is not UNSET}
+    role = values.get("role", user.role)
+    if role != user.role:
+        _check_role(tx, roles, by, role)
+    expires_at = values.get("expires_at", user.expires_at)
+    if "expires_at" in values:
+        _check_end(tx, expires_at)
+    if user.role == SUPER_ADMIN and (role != SUPER_ADMIN or expires_at is not None):
+        _keep_an_administrator(id)
+    if "expires_at" in values and user.status == EXPIRED:
+        values["status"] = ACTIVE if user.password_hash is not None else INVITED
+    if "email" in values:
+        values["email"] = values["email"].casefold()
+        if values["email"] != user.email:
+            _check_email_is_free(values["email"])
+            values["email_verified_at"] = None
+    User.update(**values, updated_at=tx.now).where(User.id == id).execute()
+    if role != user.role:
+        _log(tx, by, f"gave the role {role}", id)
+
+
+def suspend(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
+    """Suspend a user: they cannot sign in, and their sessions end.
+
+    Raise ``NotFound``, ``Forbidden``, or ``Conflict`` for oneself and for the last administrator.
+    """
+    user = _managed(tx, roles, by, id)
+    _not_oneself(by, id, Text("You cannot suspend your own account."))
+    if user.role == SUPER_ADMIN:
+        _keep_an_administrator(id)
+    _set_status(tx, id, SUSPENDED)
+    end_all_sessions(tx, id)
+    _log(tx, by, "suspended", id)
+
+
+def reactivate(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
+    """Let a suspended user sign in again.
+
+    Raise ``NotFound``, ``Forbidden``, or ``Conflict`` for a temporary account that has expired.
+    """
+    user = _managed(tx, roles, by, id)
+    if user.expires_at is not None and user.expires_at <= tx.now:
+        raise Conflict(
+            Text("The time of this account has passed. Set a later end, or none."),
+            code="account_expired",
+        )
+    if user.status == SUSPENDED:
+        is_new = user.password_hash is None and user.last_login_at is None
+        _set_status(tx, id, INVITED if is_new else ACTIVE)
+        _log(tx, by, "reactivated", id)
+
+
+def unlock(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
+    """End every wait after wrong passwords for a user. Raise ``NotFound`` or ``Forbidden``."""
+    end_waits(tx, _managed(tx, roles, by, id).email)
+
+
+def end_sessions(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
+    """Sign a user out everywhere. Raise ``NotFound`` or ``Forbidden``."""
+    _managed(tx, roles, by, id)
+    end_all_sessions(tx, id)
+    _log(tx, by, "signed out everywhere", id)
+
+
+def reset_password(tx: Tx, roles: Roles, by: Actor, id: str, password_hash: str) -> None:
+    """Replace a user's password, and end their sessions. Raise ``NotFound`` or ``Forbidden``."""
+    _managed(tx, roles, by, id)
+    services.set_password(tx, id, password_hash)
+    _log(tx, by, "set the password of", id)
+
+
+def delete(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
+    """Delete a user, with their sessions and grants; what they made stays.
+
+    Raise ``NotFound``, ``Forbidden``, or ``Conflict`` for oneself and for the last administrator.
+    """
+    user = _managed(tx, roles, by, id)
+    _not_oneself(by, id, Text("You cannot delete your own account."))
+    if user.role == SUPER_ADMIN:
+        _keep_an_administrator(id)
+    User.delete().where(User.id == id).execute()
+    _log(tx, by, "deleted", id)
+
+
+def expire(tx: Tx) -> int:
+    """Store the end of some temporary accounts whose time has passed; return how many."""
+    due = (
+        User.select(User.id)
+        .where(User.expires_at <= tx.now, User.status.in_([ACTIVE, INVITED]))
+        .order_by(User.expires_at)
+        .limit(_BATCH)
+    )
+    ids = [str(row.id) for row in due]
+    for id in ids:
+        still = (User.id == id) & (User.expires_at <= tx.now)
+        still &= User.status.in_([ACTIVE, INVITED])
+        if User.update(status=EXPIRED, updated_at=tx.now).where(still).execute():
+            end_all_sessions(tx, id)
+    return len(ids)
+
+
+def _managed(tx: Tx, roles: Roles, by: Actor, id: str) -> User:
+    """Return a user whom ``by`` may manage; nobody else changes them until the end."""
+    if tx.dialect == "postgresql":
+        # With the administrators, in one order: of two who suspend each other one waits, and is
+        # refused as the last.
+        either = (User.id == id) | (User.role == SUPER_ADMIN)
+        list(User.select(User.id).where(either).order_by(User.id).for_update())
+    user = User.get_or_none(User.id == id)
+    if user is None:
+        raise NotFound(Text("There is no such user."))
+    check_outranks(by, rights_of(roles, id))
+    return user
+
+
+def _keep_an_administrator(id: str) -> None:
+    """Raise ``Conflict`` unless another permanent administrator can sign in."""
+    administrators = User.select(User.id).where(
+        User.role == SUPER_ADMIN, User.status == ACTIVE, User.expires_at.is_null()
+    )
+    if all(str(row.id) == id for row in administrators):
+        raise Conflict(
+            Text(
+                "This is the last administrator. Give another user the role {role} first.",
+                role=SUPER_ADMIN,
+            ),
+            code="last_administrator",
+        )
+
+
+def _check_role(tx: Tx, roles: Roles, by: Actor, role: str) -> None:
+    try:
+        check_assignable(tx, roles, by, role)
+    except UnknownRole as unknown:
+        raise Invalid([FieldError("role", unknown.args[0])]) from None
+
+
+def _check_end(tx: Tx, expires_at: datetime | None) -> None:
+    if expires_at is not None and expires_at <= tx.now:
+        raise Invalid([FieldError("expires_at", Text("Enter a time in the future."))])
+
+
+def _check_email_is_free(email: str) -> None:
+    if User.select().where(User.email == email).exists():
+        raise _email_taken(EmailTaken(Text("{email} already has an account.", email=email)))
+
+
+def _email_taken(taken: EmailTaken) -> Conflict:
+    return Conflict(taken.args[0], code="email_taken", errors=[FieldError("email", taken.args[0])])
+
+
+def _not_oneself(by: Actor, id: str, problem: Text) -> None:
+    if by.kind == "user" and by.id == id:
+        raise Conflict(problem, code="own_account")
+
+
+def _set_status(tx: Tx, id: str, status: str) -> None:
+    User.update(status=status, updated_at=tx.now).where(User.id == id).execute()
+
+
+def _log(tx: Tx, by: Actor, what: str, id: str) -> None:
+    """Log who did what: by ids, since names are personal."""
+    who = f"{by.kind} {by.id}".strip()
+    tx.after_commit(lambda: log.info("%s %s user %s", who, what, id))

@@ -1,0 +1,1 @@
+"""Users, roles and scopes, and what each route requires of them."""
