@@ -47,8 +47,11 @@ ACCEPTED_WITH = {
 }
 #: Rooms without queries that need more than a site does, such as a browser.
 _LEFT_OUT = ("changemaker_core.testing", "changemaker_core.cli")
-#: In SQLite's plan: every row of a table or index is visited, or all are sorted.
-_SQLITE = re.compile(r"SCAN (?!\(subquery|counted|CONSTANT)(?!.* USING .*INDEX)|TEMP B-TREE")
+#: In SQLite's plan: every row of a table or index is visited, or all are sorted. The values of a
+#: bound list are all visited.
+_SQLITE = re.compile(
+    r"SCAN (?!\(subquery|counted|CONSTANT|json_each)(?!.* USING .*INDEX)|TEMP B-TREE"
+)
 #: The same in PostgreSQL's.
 _POSTGRESQL = re.compile(r"Seq Scan|Sort  \(")
 
