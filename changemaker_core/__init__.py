@@ -101,6 +101,9 @@ if TYPE_CHECKING:
     from changemaker_core.sealing import BadSeal as BadSeal
     from changemaker_core.sealing import Sealer as Sealer
     from changemaker_core.sealing import SealKeyMissing as SealKeyMissing
+    from changemaker_core.settings import Setting as Setting
+    from changemaker_core.settings import SettingRejected as SettingRejected
+    from changemaker_core.settings import SettingsGroup as SettingsGroup
     from changemaker_core.signing import BadSignature as BadSignature
     from changemaker_core.signing import SignatureExpired as SignatureExpired
     from changemaker_core.signing import Signer as Signer
@@ -161,6 +164,7 @@ _ROOMS = {
     "plugin.contributions": "Claim Kind named",
     "plugin.loaded": "PluginInfo",
     "sealing": "BadSeal SealKeyMissing Sealer",
+    "settings": "Setting SettingRejected SettingsGroup",
     "signing": "BadSignature SignatureExpired Signer",
     "site": "Site",
     "spreadsheets": "CsvColumn CsvError CsvRow CsvTable read_csv",

@@ -9,6 +9,8 @@ import smtplib
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from changemaker_core.outgoing.addresses import connect
+
 if TYPE_CHECKING:
     import socket
 
@@ -20,11 +22,17 @@ LONGEST_REPLY: Final = 64 * 1024
 
 class TimedSMTP(smtplib.SMTP):
     """Each reply is complete within the socket's time-out, and all replies until ``deadline``, a
-    moment of ``time.monotonic()``."""
+    moment of ``time.monotonic()``. With ``public_only``, the server's addresses must be public."""
 
-    def __init__(self, *args: Any, deadline: float, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, deadline: float, public_only: bool = False, **options: Any
+    ) -> None:
         self.deadline = deadline
+        self._public_only = public_only
         super().__init__(*args, **options)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return connect(host, port, timeout, public_only=self._public_only)
 
     def getreply(self) -> tuple[int, bytes]:
         """Return a reply's code and text. Raises ``SMTPServerDisconnected`` where it is late or
@@ -47,6 +55,10 @@ class TimedSMTP(smtplib.SMTP):
 
 class TimedSMTPOverTLS(TimedSMTP, smtplib.SMTP_SSL):
     """``TimedSMTP`` over implicit TLS."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain = super()._get_socket(host, port, timeout)
+        return self.context.wrap_socket(plain, server_hostname=host)
 
 
 class _Replies(io.RawIOBase):

@@ -75,6 +75,12 @@ def try_another(tx: Tx, queue: str, *, reached: bool = False) -> None:
     CoreHold.update(retry_at=tx.now + FIRST, trials=0).where(is_tried).execute()
 
 
+def try_now(tx: Tx) -> None:
+    """Have a job of each queue that is held because of a server tried at once: the server that it
+    is held for may be another one now."""
+    CoreHold.update(retry_at=tx.now, trials=0).where(CoreHold.retry_at.is_null(False)).execute()
+
+
 def end_by_success(tx: Tx, queue: str) -> None:
     """Release a queue whose job was tried and has succeeded."""
     if delete_hold(tx, queue, tried_only=True):

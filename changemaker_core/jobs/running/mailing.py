@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from changemaker_core.jobs import statements
 from changemaker_core.jobs.held_queues.trials import LONGEST, hold_until_success, try_another
-from changemaker_core.mail import AlreadySent, DeliveryUnknown, Refused
+from changemaker_core.mail import Address, AlreadySent, DeliveryUnknown, Refused
 from changemaker_core.mail.replies import without_addresses
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ class Mailing:
 
     def __init__(self, run: Run, message: Message, steps: MailSteps) -> None:
         self._run = run
+        reply_to = run.site.mail_settings.reply_to
+        if message.reply_to is None and reply_to:
+            message = replace(message, reply_to=Address("", reply_to))
         self._message = message
         self._steps = steps
         self._queue = run.job.queue
