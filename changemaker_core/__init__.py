@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from changemaker_core.http.streams.streamed import Streamed as Streamed
     from changemaker_core.http.validation import Email as Email
     from changemaker_core.http.validation import MultiLine as MultiLine
+    from changemaker_core.http.validation import Password as Password
     from changemaker_core.http.validation import SingleLine as SingleLine
     from changemaker_core.identity import Actor as Actor
     from changemaker_core.identity import Permission as Permission
@@ -154,7 +155,7 @@ _ROOMS = {
     "http.streams.streamed": "Streamed",
     "http.streams.csv_tables": "csv_stream",
     "http.streams.excel_tables": "xlsx_stream",
-    "http.validation": "Email MultiLine SingleLine",
+    "http.validation": "Email MultiLine Password SingleLine",
     "identity": "Actor Permission Role Scope",
     "jobs": "ChildFailed Cron Interval Job JobFailed JobRun JobStopped LeaseLost RetryPolicy"
     " Subscription",
