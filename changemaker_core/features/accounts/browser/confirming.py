@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
 import msgspec
-from msgspec import Meta
 
 from changemaker_core import (
     Form,
     LimitReached,
+    Password,
     Redirect,
     SignInConfirmation,
     TemplateResponse,
@@ -34,7 +34,7 @@ CONFIRM_PATH: Final = "/account/confirm"
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """What proves who a person is. The names are those of no other form."""
 
-    confirm_password: Annotated[str, Meta(max_length=256)] = ""
+    confirm_password: Password = ""
 
 
 class ConfirmForm(Proof, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ class Login(Body, frozen=True):
 class Confirm(Body, frozen=True):
     """The password of who is signed in."""
 
-    password: Annotated[str, Meta(min_length=1, max_length=256)]
+    password: Annotated[Password, Meta(min_length=1)]
 
 
 class Refresh(Body, frozen=True):
