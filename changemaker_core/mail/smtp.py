@@ -19,7 +19,7 @@ from changemaker_core.mail.smtp_connection import (
     SmtpOptions,
     as_text,
 )
-from changemaker_core.mail.timed_smtp import TimedSMTP, TimedSMTPOverTLS
+from changemaker_core.mail.timed_smtp import TimedSMTP, TimedSMTPOverTLS, is_hang
 from changemaker_core.outgoing import NotPublic
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class SmtpTransport:
 def _was_closed(error: OSError) -> bool:
     """Return whether the server closed the connection: it was there, and did not hang."""
     closed = (ConnectionResetError, smtplib.SMTPServerDisconnected, ssl.SSLEOFError)
-    return isinstance(error, closed) and not isinstance(error.__context__, TimeoutError)
+    return isinstance(error, closed) and not is_hang(error)
 
 
 def _login_utf8(smtp: smtplib.SMTP, user: str, password: str) -> None:
@@ -282,4 +282,10 @@ class SmtpSession:
             yield
         except ConnectionLost as lost:
             self.discard()
-            raise Refused(lost.code, lost.text, temporary=True) from lost
+            raise Refused(
+                lost.code,
+                lost.text,
+                temporary=True,
+                is_unreachable=lost.is_hang,
+                stage="rcpt" if lost.is_hang else None,
+            ) from lost
