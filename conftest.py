@@ -153,7 +153,6 @@ LAYERS = {
             "tests/metrics/*",
             "tests/mistakes/*",
             "tests/operations/*",
-            "tests/settings/*",
             "tests/outgoing/*",
             "tests/plugin/*",
             "tests/shared/*",

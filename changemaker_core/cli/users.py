@@ -38,7 +38,7 @@ def create(
     """Create an account for EMAIL, with a random password that is shown only once."""
     from changemaker_core.features.accounts import api
 
-    given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
+    given = sys.stdin.readline().rstrip("\n") if password_stdin else None
     try:
         user_id, password = api.create_user(
             site, email=email, name=name or email.partition("@")[0], role=role, password=given
@@ -68,3 +68,17 @@ def unlock(site: Site, email: str) -> None:
     except api.UnknownUser as error:
         raise CommandError(str(error)) from error
     click.echo(f"{email} can sign in again.")
+
+
+@users.command("reset-two-factor", short_help="Turn two-factor sign-in off.")
+@pass_site
+@click.argument("email")
+def reset_two_factor(site: Site, email: str) -> None:
+    """Let EMAIL sign in with the password alone, after they lost their phone and recovery codes."""
+    from changemaker_core.features.accounts import api
+
+    try:
+        was_on = api.reset_two_factor(site, email=email)
+    except api.UnknownUser as error:
+        raise CommandError(str(error)) from error
+    click.echo(f"{email} signs in with the password alone." if was_on else "It was off already.")

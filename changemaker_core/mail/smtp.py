@@ -19,8 +19,7 @@ from changemaker_core.mail.smtp_connection import (
     SmtpOptions,
     as_text,
 )
-from changemaker_core.mail.timed_smtp import TimedSMTP, TimedSMTPOverTLS, is_hang
-from changemaker_core.outgoing import NotPublic
+from changemaker_core.mail.timed_smtp import TimedSMTP, TimedSMTPOverTLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,10 +36,7 @@ _AUTHENTICATED = (235, 503)
 
 
 class SmtpTransport:
-    """Sends through one SMTP server. Connections are reused.
-
-    With ``public_only`` a server with an address that is not public refuses the site.
-    """
+    """Sends through one SMTP server. Connections are reused."""
 
     def __init__(
         self,
@@ -49,11 +45,8 @@ class SmtpTransport:
         *,
         options: SmtpOptions | None = None,
         tls: ssl.SSLContext | None = None,
-        public_only: bool = False,
     ) -> None:
         self.server = server
-        self._public_only = public_only
-        self._is_retired = False
         self.mail_from = mail_from
         self.options = options or SmtpOptions()
         self._tls = tls
@@ -95,11 +88,6 @@ class SmtpTransport:
         for connection in idle:
             connection.quit()
 
-    def retire(self) -> None:
-        """Close the idle connections, and those in use as soon as their sessions end."""
-        self._is_retired = True
-        self.close()
-
     def take_idle(self) -> SmtpConnection | None:
         """Return an idle connection that is not expired, if there is one."""
         while True:
@@ -112,10 +100,7 @@ class SmtpTransport:
     def put_idle(self, connection: SmtpConnection) -> None:
         """Keep the connection of a session that has ended."""
         with self._lock:
-            if not self._is_retired:
-                self._idle.append(connection)
-                return
-        connection.quit()
+            self._idle.append(connection)
 
     def connect(self) -> SmtpConnection:
         """Open a connection. Raises a temporary ``Refused`` whatever the cause; it is ``of_site``
@@ -136,8 +121,6 @@ class SmtpTransport:
             raise refusal(error.smtp_code, as_text(error.smtp_error), "connect") from error
         except smtplib.SMTPNotSupportedError as error:  # TLS or a password, as configured
             raise Refused(0, f"{self._name}: {error}", temporary=True, of_site=True) from error
-        except NotPublic as error:
-            raise Refused(0, f"{self._name}: {error}", temporary=True, of_site=True) from error
         except OSError as error:  # includes smtplib's own exceptions and TLS failures
             text = f"{self._name}: {error or type(error).__name__}"
             is_recent = time.monotonic() - self._connected_at < REACHED_SECONDS
@@ -153,21 +136,13 @@ class SmtpTransport:
         own_name = self.mail_from.domain  # smtplib's default asks the DNS, which may take long
         deadline = time.monotonic() + self.options.envelope_timeout.total_seconds()
         if server.security != "tls":
-            return TimedSMTP(
-                server.host,
-                server.port,
-                own_name,
-                timeout=seconds,
-                deadline=deadline,
-                public_only=self._public_only,
-            )
+            return TimedSMTP(server.host, server.port, own_name, timeout=seconds, deadline=deadline)
         return TimedSMTPOverTLS(
             server.host,
             server.port,
             own_name,
             timeout=seconds,
             deadline=deadline,
-            public_only=self._public_only,
             context=self._context(),
         )
 
@@ -201,7 +176,7 @@ class SmtpTransport:
 def _was_closed(error: OSError) -> bool:
     """Return whether the server closed the connection: it was there, and did not hang."""
     closed = (ConnectionResetError, smtplib.SMTPServerDisconnected, ssl.SSLEOFError)
-    return isinstance(error, closed) and not is_hang(error)
+    return isinstance(error, closed) and not isinstance(error.__context__, TimeoutError)
 
 
 def _login_utf8(smtp: smtplib.SMTP, user: str, password: str) -> None:
@@ -282,10 +257,4 @@ class SmtpSession:
             yield
         except ConnectionLost as lost:
             self.discard()
-            raise Refused(
-                lost.code,
-                lost.text,
-                temporary=True,
-                is_unreachable=lost.is_hang,
-                stage="rcpt" if lost.is_hang else None,
-            ) from lost
+            raise Refused(lost.code, lost.text, temporary=True) from lost

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 #: What may look at all rows, or sort them, and why.
 ACCEPTED = {
     "changemaker_core.features.accounts.browser.queries.messages_of": "sorts 20 at most",
+    "changemaker_core.features.accounts.keys.queries.keys_of_user": "sorts 50 at most",
     "changemaker_core.features.accounts.sessions.queries.sessions_of_user": "sorts 100 at most",
     "changemaker_core.jobs.held_queues.hold.waiting_jobs": "groups what waits in a held queue",
     "changemaker_core.jobs.queries.jobs": "operators ask it; each job would pay for an index",
@@ -42,6 +43,7 @@ ACCEPTED = {
 }
 #: The same for a query of which only some variants may: the argument with which they are accepted.
 ACCEPTED_WITH = {
+    "changemaker_core.features.accounts.keys.queries.keys_with_owners": ("email", "sorts 50"),
     "changemaker_core.features.accounts.users.queries.team_users": ("text", "reads each name"),
     "changemaker_influence.campaigns.queries.campaigns": ("text", "a search reads each title"),
 }

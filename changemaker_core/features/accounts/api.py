@@ -17,8 +17,10 @@ from changemaker_core.features.accounts.keys.services import KeyRefused, NewKey
 from changemaker_core.features.accounts.roles.rights import current_rights, rights_of
 from changemaker_core.features.accounts.roles.roles import SUPER_ADMIN, UnknownRole, roles_of
 from changemaker_core.features.accounts.roles.services import OPERATOR, check_assignable, end_grants
-from changemaker_core.features.accounts.signing_in import known_devices, verification
+from changemaker_core.features.accounts.signing_in import known_devices, second_step, verification
 from changemaker_core.features.accounts.signing_in.services import unlock as end_waits
+from changemaker_core.features.accounts.twofactor import challenge_cookie
+from changemaker_core.features.accounts.twofactor import services as two_factor
 from changemaker_core.features.accounts.users import management, services
 from changemaker_core.features.accounts.users.queries import account_by_id
 from changemaker_core.features.accounts.users.services import (
@@ -46,11 +48,13 @@ __all__ = [
     "UnknownUser",
     "account_by_id",
     "change_password",
+    "complete_sign_in",
     "create_key",
     "create_user",
     "end_grants",
     "keys",
     "page_after_sign_in",
+    "reset_two_factor",
     "revoke_key",
     "roles_of",
     "set_password",
@@ -141,6 +145,14 @@ def revoke_key(site: Site, id: str) -> bool:
         return False
 
 
+def reset_two_factor(site: Site, *, email: str) -> bool:
+    """Turn two-factor sign-in off for a user who has lost their authenticator and their codes.
+
+    Return whether it was on. Blocks for the database. Raise ``UnknownUser``.
+    """
+    return site.db.sync.write(lambda tx: two_factor.turn_off(tx, services.user_id_of(email)))
+
+
 def suspend(site: Site, *, email: str) -> None:
     """Suspend a user: they cannot sign in, and their sessions end.
 
@@ -168,14 +180,30 @@ def unlock(site: Site, *, email: str) -> None:
 async def sign_in(req: Request, email: str, password: str, *, return_to: str = "") -> Redirect:
     """Open a browser session, and return the redirect that sets its cookie.
 
-    It leads to ``page_after_sign_in(site, user, return_to)``. A session that the browser had ends.
+    It leads to ``page_after_sign_in(site, user, return_to)``, or for those who use two-factor
+    sign-in to the page that asks for their code. A session that the browser had ends.
     The device is recognised from then on, at the address of ``req``: wrong passwords that others
     try do not make it wait. Raise ``Unauthorized``, the same and after the same time whatever is
     wrong, ``LimitReached``, or ``Unavailable`` where too many sign in at the moment.
     """
     verified = await verification.verify(req, email, password)
-    device = known_devices.cookie(req, verified.account.id)
+    if verified.needs_code:
+        header = challenge_cookie.remember(req, second_step.challenge(req, verified, return_to))
+        return Redirect(challenge_cookie.PATH, headers=(header,))
+    device = known_devices.cookie(req, verified.account.id, req.path)
     return await _signed_in(req, verified, return_to, device)
+
+
+async def complete_sign_in(req: Request, challenge: str, code: str) -> Redirect:
+    """Open a browser session with the code of the second factor, after ``sign_in``.
+
+    Raise ``Unauthorized`` for a wrong code, ``ChallengeOver`` where the password is needed again,
+    or ``LimitReached``.
+    """
+    verified, held = await second_step.complete(req, challenge, code)
+    device = known_devices.cookie(req, verified.account.id, held.path)
+    forget = challenge_cookie.forget(req)
+    return await _signed_in(req, verified, held.return_to, device, forget)
 
 
 async def change_password(req: Request, user_id: str, *, current: str, new: str) -> Redirect:
@@ -195,7 +223,8 @@ async def change_password(req: Request, user_id: str, *, current: str, new: str)
     changed = await site.db.one(account_by_id(user_id))
     if changed is None:
         raise verification.wrong()
-    return await _signed_in(req, verified._replace(account=changed, new_hash=None))
+    # Whoever is signed in has shown the second factor, if they have one.
+    return await _signed_in(req, verified._replace(account=changed, new_hash=None, has_code=True))
 
 
 async def sign_out(req: Request) -> Redirect:

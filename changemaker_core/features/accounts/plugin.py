@@ -38,6 +38,16 @@ from changemaker_core.features.accounts.tidying import expire, tidy
 from changemaker_core.features.accounts.tokens import resources
 from changemaker_core.features.accounts.tokens.models import RefreshToken
 from changemaker_core.features.accounts.tokens.sessions import Sessions
+from changemaker_core.features.accounts.twofactor import challenge_cookie
+from changemaker_core.features.accounts.twofactor import resources as totp
+from changemaker_core.features.accounts.twofactor.models import RecoveryCode, TwoFactor
+from changemaker_core.features.accounts.twofactor.pages import (
+    TWO_FACTOR_PATH,
+    CodePage,
+    RecoveryCodesPage,
+    TurnOffPage,
+    TwoFactorPage,
+)
 from changemaker_core.features.accounts.users import resources as users
 from changemaker_core.features.accounts.users.models import User
 from changemaker_core.http.sessions import cookie
@@ -60,6 +70,8 @@ class AccountsPlugin(Plugin):
         ApiKey,
         StoredRole,
         Grant,
+        TwoFactor,
+        RecoveryCode,
         *PERMISSIONS,
         *ROLES,
         Job("accounts.tidy", tidy, schedule=Interval(timedelta(days=1))),
@@ -71,10 +83,16 @@ class AccountsPlugin(Plugin):
         sessions = Sessions(site)
         return [
             Route("/api/auth/login", resources.LoginResource(sessions)),
+            Route("/api/auth/login/code", resources.LoginCodeResource(sessions)),
             Route("/api/auth/refresh", resources.RefreshResource(sessions)),
             Route("/api/auth/logout", resources.LogoutResource(sessions)),
             Route("/api/auth/confirm", resources.ConfirmResource()),
             Route("/api/auth/me", resources.MeResource(site, sessions)),
+            Route("/api/auth/totp", totp.TotpResource(site)),
+            Route("/api/auth/totp/enable", totp.EnableResource(site)),
+            Route("/api/auth/totp/verify", totp.VerifyResource(site)),
+            Route("/api/auth/totp/disable", totp.DisableResource(site)),
+            Route("/api/auth/totp/recovery-codes", totp.RecoveryCodesResource(site)),
             Route("/api/api-keys", KeysResource(site)),
             Route("/api/api-keys/{id}", KeyResource(site)),
             Route(KEYS_PATH, KeysPage(site)),
@@ -92,6 +110,10 @@ class AccountsPlugin(Plugin):
             Route("/api/permissions", roles.PermissionsResource(site)),
             Route("/api/scopes", roles.ScopesResource(site)),
             Route("/sign-in", pages.SignInPage()),
+            Route(challenge_cookie.PATH, CodePage()),
+            Route(TWO_FACTOR_PATH, TwoFactorPage(site)),
+            Route(f"{TWO_FACTOR_PATH}/off", TurnOffPage(site)),
+            Route(f"{TWO_FACTOR_PATH}/recovery-codes", RecoveryCodesPage(site)),
             Route("/sign-out", pages.SignOutPage()),
             Route(CONFIRM_PATH, ConfirmPage()),
             Route("/account/password", pages.PasswordPage(site)),

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 from urllib.parse import urlencode
 
 import msgspec
+from msgspec import Meta
 
 from changemaker_core import (
     Form,
     LimitReached,
-    Password,
     Redirect,
     SignInConfirmation,
     TemplateResponse,
@@ -20,8 +20,9 @@ from changemaker_core import (
     endpoint,
 )
 from changemaker_core.features.accounts import api
-from changemaker_core.features.accounts.own import session_of
+from changemaker_core.features.accounts.own import session_of, user_of
 from changemaker_core.features.accounts.signing_in.confirming import confirm
+from changemaker_core.features.accounts.twofactor.queries import two_factor_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,8 @@ CONFIRM_PATH: Final = "/account/confirm"
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """What proves who a person is. The names are those of no other form."""
 
-    confirm_password: Password = ""
+    confirm_password: Annotated[str, Meta(max_length=256)] = ""
+    confirm_code: Annotated[str, Meta(max_length=40)] = ""
 
 
 class ConfirmForm(Proof, frozen=True, kw_only=True):
@@ -67,7 +69,7 @@ class ConfirmPage:
     ) -> TemplateResponse:
         """Ask for the password."""
         session_of(req)
-        return _page(CONFIRM_PATH, Form.blank(), {"next": query.next}, 200)
+        return await _page(req, CONFIRM_PATH, Form.blank(), {"next": query.next}, 200)
 
     @endpoint(permission="accounts.me.read", form=ConfirmForm)
     async def on_post(
@@ -86,23 +88,27 @@ async def _check(
     """Return ``None`` where ``form`` has the password, and otherwise the page that asks for it."""
     action = f"{req.path}?{req.query_string}" if req.query_string else req.path
     if form.value is None or not form.value.confirm_password:
-        return _page(action, form, typed, 403)
+        return await _page(req, action, form, typed, 403)
     try:
-        await confirm(req, form.value.confirm_password)
-    except Unauthorized:
-        form.reject("confirm_password", Text("This is not your password."))
-        return _page(action, form, typed, 422)
+        await confirm(req, form.value.confirm_password, form.value.confirm_code)
+    except Unauthorized as error:
+        if error.code == "wrong_code":
+            form.reject("confirm_code", error.detail or error.title)
+        else:
+            form.reject("confirm_password", Text("This is not your password."))
+        return await _page(req, action, form, typed, 422)
     except LimitReached as error:
         form.reject("", Text("Too many attempts. Wait a moment, then try again."))
         wait = max(1, round(error.retry_after.total_seconds()))
-        return _page(action, form, typed, 429, ("Retry-After", str(wait)))
+        return await _page(req, action, form, typed, 429, ("Retry-After", str(wait)))
     except Unavailable as error:
         form.reject("", error.detail or error.title)
-        return _page(action, form, typed, 503, *error.headers)
+        return await _page(req, action, form, typed, 503, *error.headers)
     return None
 
 
-def _page(
+async def _page(
+    req: Request,
     action: str,
     form: Form[Any],
     typed: Mapping[str, str | list[str]],
@@ -114,5 +120,7 @@ def _page(
         for name, value in typed.items()
         for each in (value if isinstance(value, list) else [value])
     ]
-    context = {"form": form, "typed": fields, "action": action}
+    form.data.pop("confirm_code", None)  # it is of no use a second time
+    needs_code = await req.site.db.one(two_factor_of(user_of(req).id)) is not None
+    context = {"form": form, "typed": fields, "action": action, "needs_code": needs_code}
     return TemplateResponse("accounts/confirm.html", context, status, headers)

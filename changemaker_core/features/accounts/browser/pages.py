@@ -26,6 +26,7 @@ from changemaker_core.features.accounts.own import session_of
 if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site
 
+_NO_QUERY = SignInQuery()
 _TOO_MANY = Text("Too many attempts. Wait a moment, then try again.")
 
 
@@ -39,7 +40,7 @@ class SignInPage:
         """Show the form; a visitor who is signed in goes on to where they wanted to be."""
         if req.session is not None and req.actor is not None:
             return Redirect(api.page_after_sign_in(req.site, req.actor, query.next))
-        return _form(Form.blank(next=query.next), signed_out=query.signed_out)
+        return _form(Form.blank(next=query.next), query=query)
 
     @endpoint(public=True, form=SignInForm)
     async def on_post(
@@ -70,10 +71,10 @@ def _form(
     form: Form[SignInForm],
     *,
     status: int = 200,
-    signed_out: bool = False,
+    query: SignInQuery = _NO_QUERY,
     headers: tuple[tuple[str, str], ...] = (),
 ) -> TemplateResponse:
-    context = {"form": form, "signed_out": signed_out}
+    context = {"form": form, "signed_out": query.signed_out, "too_late": query.too_late}
     return TemplateResponse("accounts/sign_in.html", context, status, headers)
 
 

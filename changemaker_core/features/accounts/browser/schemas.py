@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-import msgspec
+from typing import Annotated
 
-from changemaker_core import Email, Password
+import msgspec
+from msgspec import Meta
+
+from changemaker_core import Email
 
 
 class SignInForm(msgspec.Struct, frozen=True, kw_only=True):
     """An email address, its password, and the signed address of the page to return to."""
 
     email: Email
-    password: Password
+    password: Annotated[str, Meta(max_length=256)]
     next: str = ""
 
 
 class SignInQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a visitor came from: a page that needs a sign-in, or a sign-out."""
+    """Where a visitor came from: a page that needs a sign-in, a sign-out, a code that came too
+    late."""
 
     next: str = ""
     signed_out: bool = False
+    too_late: bool = False
 
 
 class PasswordForm(msgspec.Struct, frozen=True, kw_only=True):
     """The present password, and the one to replace it."""
 
-    current: Password
-    new: Password
+    current: Annotated[str, Meta(max_length=256)]
+    new: Annotated[str, Meta(max_length=256)]
 
 
 class NoFields(msgspec.Struct, frozen=True):

@@ -57,12 +57,15 @@ def device_of(req: Request) -> Device | None:
     return None
 
 
-def cookie(req: Request, user_id: str) -> tuple[str, str]:
-    """Return the header that lets the device know its user, who has just signed in with ``req``."""
+def cookie(req: Request, user_id: str, path: str) -> tuple[str, str]:
+    """Return the header that lets the device know its user, who has just signed in with ``req``.
+
+    ``path`` is the address that the password was sent to.
+    """
     device = (device_of(req) or Device(secrets.token_urlsafe(12))).with_user(user_id)
     value = req.site.signer("accounts.device").write(device, lasts=_LASTS)
     written = (
-        f"{_name_for(req)}={value}; Path={req.root_path}{req.path}"
+        f"{_name_for(req)}={value}; Path={req.root_path}{path}"
         f"; Max-Age={int(_LASTS.total_seconds())}; HttpOnly; SameSite=Strict"
     )
     return "Set-Cookie", written + "; Secure" if req.is_secure else written

@@ -15,19 +15,31 @@ if TYPE_CHECKING:
     from changemaker_core.features.accounts.users.queries import Account
 
 LOGINS_PER_VISITOR: Final = SlidingWindow("accounts.login.ip", 10, timedelta(minutes=1))
+#: How the sources begin that are known to be of the account.
+KNOWN: Final = ("session ", "device ")
 FREE_FAILURES: Final = 3
 LONGEST_DELAY: Final = timedelta(minutes=15)
+#: Codes that are tried for one account from devices that it does not know. Only somebody who has
+#: the password can use them up, and guesses would be right once in 45 years.
+CODES_PER_ACCOUNT: Final = SlidingWindow("accounts.code", 20, timedelta(days=1))
 
 
 class Verified(NamedTuple):
     """An account whose password was right; ``new_hash`` where it should be hashed anew.
 
-    ``source`` is what its failures were counted for.
+    ``source`` is what its failures were counted for. ``has_code`` is whether the second factor was
+    shown too: without it, an account that has one opens no session.
     """
 
     account: Account
     new_hash: str | None
     source: str
+    has_code: bool = False
+
+    @property
+    def needs_code(self) -> bool:
+        """Whether the second factor is missing."""
+        return self.account.has_two_factor and not self.has_code
 
 
 def count_attempt(tx: Tx, email: str, source: str) -> None:
@@ -41,6 +53,21 @@ def count_attempt(tx: Tx, email: str, source: str) -> None:
     together would all be checked before the first has failed.
     """
     LOGINS_PER_VISITOR.take(tx, source)
+    _take_turn(tx, email, source)
+
+
+def count_code(tx: Tx, verified: Verified) -> None:
+    """Count a code that is tried, as a failure until the session is opened.
+
+    Raise ``LimitReached`` if the source of the password must wait.
+    """
+    source = verified.source
+    if not source.startswith(KNOWN):
+        CODES_PER_ACCOUNT.take(tx, verified.account.id)
+    _take_turn(tx, verified.account.email, _code_of(source))
+
+
+def _take_turn(tx: Tx, email: str, source: str) -> None:
     now = tx.db.clock()  # not tx.now: another attempt of the source may have come first
     key = _delay_key(email, source)
     LoginDelay.insert(
@@ -77,6 +104,8 @@ def note_sign_in(tx: Tx, verified: Verified) -> bool:
     Return ``False``, and store nothing, if the account was changed since it was read: a password
     that was just replaced must not open a session.
     """
+    if verified.needs_code:
+        raise ValueError("this account opens a session with its second factor only")
     account = verified.account
     changes: dict[str, object] = {"last_login_at": tx.now}
     if verified.new_hash is not None:
@@ -84,9 +113,14 @@ def note_sign_in(tx: Tx, verified: Verified) -> bool:
     unchanged = (User.id == account.id) & (User.updated_at == account.updated_at)
     if not User.update(**changes).where(unchanged).execute():
         return False
-    key = _delay_key(account.email, verified.source)
-    LoginDelay.delete().where(LoginDelay.key == key).execute()
+    sources = (verified.source, _code_of(verified.source))
+    keys = [_delay_key(account.email, each) for each in sources]
+    LoginDelay.delete().where(LoginDelay.key.in_(keys)).execute()
     return True
+
+
+def _code_of(source: str) -> str:
+    return f"code {source}"
 
 
 def _delay_key(email: str, source: str) -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from changemaker_core import Unauthorized, endpoint
-from changemaker_core.features.accounts.signing_in import known_devices
+from changemaker_core.features.accounts.signing_in import known_devices, second_step
 from changemaker_core.features.accounts.signing_in.confirming import confirm
 from changemaker_core.features.accounts.tokens.schemas import (
+    CodeNeeded,
     Confirm,
     Login,
+    LoginCode,
     Refresh,
     Session,
     UserOut,
@@ -27,11 +29,31 @@ class LoginResource:
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
 
-    @endpoint(public=True, body=Login, response=Session)
-    async def on_post(self, req: Request, resp: Response, *, body: Login) -> Session:
-        """Sign in."""
+    @endpoint(public=True, body=Login, response=Session | CodeNeeded)
+    async def on_post(self, req: Request, resp: Response, *, body: Login) -> Session | CodeNeeded:
+        """Sign in.
+
+        Who uses two-factor sign-in gets the status ``code_needed`` and a ``challenge``, and goes on
+        at ``/api/auth/login/code``.
+        """
         session = await self._sessions.sign_in(req, body.email, body.password)
-        resp.append_header(*known_devices.cookie(req, session.user.id))
+        if isinstance(session, Session):
+            resp.append_header(*known_devices.cookie(req, session.user.id, req.path))
+        return session
+
+
+class LoginCodeResource:
+    """``/api/auth/login/code``"""
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    @endpoint(public=True, body=LoginCode, response=Session, rate_limit="20/minute")
+    async def on_post(self, req: Request, resp: Response, *, body: LoginCode) -> Session:
+        """Complete a sign-in with a code of the authenticator, or a recovery code."""
+        verified, held = await second_step.complete(req, body.challenge, body.code)
+        session = await self._sessions.open(req, verified)
+        resp.append_header(*known_devices.cookie(req, session.user.id, held.path))
         return session
 
 
@@ -64,8 +86,8 @@ class ConfirmResource:
 
     @endpoint(permission="accounts.me.read", body=Confirm, status=204)
     async def on_post(self, req: Request, resp: Response, *, body: Confirm) -> None:
-        """Confirm your password, for what needs a recent sign-in."""
-        await confirm(req, body.password)
+        """Confirm your password, and code where you use one, for what needs a recent sign-in."""
+        await confirm(req, body.password, body.code)
 
 
 class MeResource:

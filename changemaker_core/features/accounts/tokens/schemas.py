@@ -7,20 +7,28 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from changemaker_core import Body, Email, Password
+from changemaker_core import Body, Email
 
 
 class Login(Body, frozen=True):
     """An email address and its password."""
 
     email: Email
-    password: Annotated[Password, Meta(min_length=1)]
+    password: Annotated[str, Meta(min_length=1, max_length=256)]
+
+
+class LoginCode(Body, frozen=True):
+    """The challenge that the password was answered with, and the code of the second factor."""
+
+    challenge: Annotated[str, Meta(min_length=1, max_length=2000)]
+    code: Annotated[str, Meta(min_length=1, max_length=40)]
 
 
 class Confirm(Body, frozen=True):
-    """The password of who is signed in."""
+    """The password of who is signed in, and the code where they use two-factor sign-in."""
 
-    password: Annotated[Password, Meta(min_length=1)]
+    password: Annotated[str, Meta(min_length=1, max_length=256)]
+    code: Annotated[str, Meta(max_length=40)] = ""
 
 
 class Refresh(Body, frozen=True):
@@ -40,7 +48,7 @@ class UserOut(msgspec.Struct, frozen=True, kw_only=True):
     permissions: list[str]
 
 
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+class Session(msgspec.Struct, frozen=True, kw_only=True, tag_field="status", tag="signed_in"):
     """An open session. ``expires_in`` is the access token's lifetime in seconds."""
 
     access_token: str
@@ -48,3 +56,11 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     expires_in: int
     user: UserOut
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  # a scheme's name, not a secret
+
+
+class CodeNeeded(msgspec.Struct, frozen=True, kw_only=True, tag_field="status", tag="code_needed"):
+    """The password is right, and a code of the second factor is needed within ``expires_in``
+    seconds, with this ``challenge``."""
+
+    challenge: str
+    expires_in: int

@@ -8,6 +8,7 @@ from changemaker_core import Text, Unauthorized
 from changemaker_core.features.accounts.roles.rights import current_rights
 from changemaker_core.features.accounts.sessions.models import API
 from changemaker_core.features.accounts.sessions.requests import device_of, ended, session_of_token
+from changemaker_core.features.accounts.signing_in import second_step
 from changemaker_core.features.accounts.signing_in.verification import verify, wrong
 from changemaker_core.features.accounts.tokens import services
 from changemaker_core.features.accounts.tokens.access_tokens import (
@@ -16,11 +17,12 @@ from changemaker_core.features.accounts.tokens.access_tokens import (
     InvalidToken,
 )
 from changemaker_core.features.accounts.tokens.refresh_tokens import RefreshTokens
-from changemaker_core.features.accounts.tokens.schemas import Session, UserOut
+from changemaker_core.features.accounts.tokens.schemas import CodeNeeded, Session, UserOut
 from changemaker_core.http.sessions import SignIn
 
 if TYPE_CHECKING:
     from changemaker_core import Actor, Request, Site
+    from changemaker_core.features.accounts.signing_in.services import Verified
     from changemaker_core.features.accounts.users.queries import Account
 
 
@@ -32,9 +34,17 @@ class Sessions:
         self._access = AccessTokens.of(site.config.secret_key)
         self._refresh = RefreshTokens.of(site.config.secret_key)
 
-    async def sign_in(self, req: Request, email: str, password: str) -> Session:
+    async def sign_in(self, req: Request, email: str, password: str) -> Session | CodeNeeded:
         """Open a session. Whatever is wrong, the response is the same and takes the same time."""
         verified = await verify(req, email, password)
+        if verified.needs_code:
+            expires_in = int(second_step.CHALLENGE_LASTS.total_seconds())
+            challenge = second_step.challenge(req, verified)
+            return CodeNeeded(challenge=challenge, expires_in=expires_in)
+        return await self.open(req, verified)
+
+    async def open(self, req: Request, verified: Verified) -> Session:
+        """Open a session for an account that has proved all that it must."""
         opened = await self._site.db.write(
             services.open_session, self._refresh, verified, device_of(req)
         )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
+import peewee
 
 from changemaker_core import Query, compiled, search
+from changemaker_core.features.accounts.twofactor.models import TwoFactor
 from changemaker_core.features.accounts.users.models import ACTIVE, User
 from changemaker_core.features.accounts.users.schemas import TeamUser
 
@@ -23,6 +25,7 @@ class Account(msgspec.Struct, frozen=True):
     locale: str
     expires_at: datetime | None
     updated_at: datetime
+    has_two_factor: bool
 
     def is_open(self, now: datetime) -> bool:
         """Return whether the user can sign in at ``now``."""
@@ -81,4 +84,7 @@ def _accounts() -> Query:
         User.locale,
         User.expires_at,
         User.updated_at,
+        peewee.fn.EXISTS(TwoFactor.select().where(TwoFactor.user == User.id)).alias(
+            "has_two_factor"
+        ),
     )

@@ -18,7 +18,6 @@ from changemaker_influence.emails import idempotency, services
 from changemaker_influence.emails.recipients import are_named, choose, count_guesses, reachable
 from changemaker_influence.folding import is_blank
 from changemaker_influence.networks.allowance import Allowance
-from changemaker_influence.settings import InfluenceSettings
 
 if TYPE_CHECKING:
     from changemaker_core import Site, Tx
@@ -50,9 +49,7 @@ class Submissions:
     def __init__(self, site: Site, lookups: Lookups) -> None:
         self._site = site
         self._lookups = lookups
-        self._allowance = Allowance(
-            site.config_of(InfluenceConfig), lambda: site.settings(InfluenceSettings)
-        )
+        self._allowance = Allowance(site.config_of(InfluenceConfig))
 
     async def submit(
         self,

@@ -1,1 +1,0 @@
-"""Settings of the site and of its plugins, changed by organisers while the site runs."""
