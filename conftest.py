@@ -153,6 +153,7 @@ LAYERS = {
             "tests/metrics/*",
             "tests/mistakes/*",
             "tests/operations/*",
+            "tests/settings/*",
             "tests/outgoing/*",
             "tests/plugin/*",
             "tests/shared/*",

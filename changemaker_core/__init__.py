@@ -73,6 +73,7 @@ if TYPE_CHECKING:
     from changemaker_core.http.streams.streamed import Streamed as Streamed
     from changemaker_core.http.validation import Email as Email
     from changemaker_core.http.validation import MultiLine as MultiLine
+    from changemaker_core.http.validation import Password as Password
     from changemaker_core.http.validation import SingleLine as SingleLine
     from changemaker_core.identity import Actor as Actor
     from changemaker_core.identity import Permission as Permission
@@ -101,6 +102,9 @@ if TYPE_CHECKING:
     from changemaker_core.sealing import BadSeal as BadSeal
     from changemaker_core.sealing import Sealer as Sealer
     from changemaker_core.sealing import SealKeyMissing as SealKeyMissing
+    from changemaker_core.settings import Setting as Setting
+    from changemaker_core.settings import SettingRejected as SettingRejected
+    from changemaker_core.settings import SettingsGroup as SettingsGroup
     from changemaker_core.signing import BadSignature as BadSignature
     from changemaker_core.signing import SignatureExpired as SignatureExpired
     from changemaker_core.signing import Signer as Signer
@@ -151,7 +155,7 @@ _ROOMS = {
     "http.streams.streamed": "Streamed",
     "http.streams.csv_tables": "csv_stream",
     "http.streams.excel_tables": "xlsx_stream",
-    "http.validation": "Email MultiLine SingleLine",
+    "http.validation": "Email MultiLine Password SingleLine",
     "identity": "Actor Permission Role Scope",
     "jobs": "ChildFailed Cron Interval Job JobFailed JobRun JobStopped LeaseLost RetryPolicy"
     " Subscription",
@@ -161,6 +165,7 @@ _ROOMS = {
     "plugin.contributions": "Claim Kind named",
     "plugin.loaded": "PluginInfo",
     "sealing": "BadSeal SealKeyMissing Sealer",
+    "settings": "Setting SettingRejected SettingsGroup",
     "signing": "BadSignature SignatureExpired Signer",
     "site": "Site",
     "spreadsheets": "CsvColumn CsvError CsvRow CsvTable read_csv",

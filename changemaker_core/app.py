@@ -11,6 +11,7 @@ from changemaker_core.http.edge import Edge
 from changemaker_core.http.routing import build_falcon_app
 from changemaker_core.jobs import RunnerThread
 from changemaker_core.plugin.lifespan import lifespan as plugin_lifespans
+from changemaker_core.settings.stored import CoreSettings
 from changemaker_core.site import Site
 from changemaker_core.web.sources.check import refuse_unsound
 
@@ -81,6 +82,9 @@ class App(Edge):
             await site.db.changes.start()
             self.started = True
             stack.push_async_callback(site.db.changes.stop)
+            await site.settings.refresh()
+            following = asyncio.create_task(_follow_settings(site))
+            stack.push_async_callback(_ended, following)
             stack.push_async_callback(site.cache.stop)
             await stack.enter_async_context(plugin_lifespans(site.loaded, site))
             if self._run_jobs:
@@ -96,6 +100,18 @@ class App(Edge):
             stack.callback(self.access_log.flush)
             stack.push_async_callback(site.live.stop)
             yield
+
+
+async def _follow_settings(site: Site) -> None:
+    """Read the settings again after each change, by whatever process."""
+    async for _ in site.changed(CoreSettings, interval=0):
+        if site.settings.read != site.settings.written:
+            await site.settings.refresh()
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 class _OnServer:

@@ -15,6 +15,7 @@ from changemaker_core.identity.declarations import PERMISSIONS, ROLES, SCOPES
 from changemaker_core.jobs.declarations import JOBS, SUBSCRIPTIONS
 from changemaker_core.metrics.declarations import METRICS
 from changemaker_core.plugin.base import hookspec
+from changemaker_core.settings.contributed import SETTINGS
 from changemaker_core.web.assets.service_workers import SERVICE_WORKERS
 from changemaker_core.web.declarations import HOME_PAGES, NAVIGATION
 from changemaker_core.web.images.declarations import IMAGE_USES
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from changemaker_core.jobs import Job, Subscription
     from changemaker_core.metrics import Metric
     from changemaker_core.plugin.contributions import Kind
+    from changemaker_core.settings import SettingsGroup
     from changemaker_core.site import Site
     from changemaker_core.web.assets.service_workers import ServiceWorker
     from changemaker_core.web.declarations import HomePage, NavigationEntry
@@ -42,6 +44,7 @@ KINDS: tuple[Kind[Any], ...] = (
     PERMISSIONS,
     ROLES,
     SCOPES,
+    SETTINGS,
     MODELS,
     METRICS,
     ROUTES,
@@ -142,6 +145,16 @@ class CoreHooks:
         ... def cm_register_scopes(self):
         ...     writing = frozenset({"hello.greeting.write"})
         ...     return [Scope("hello.greeting", Text("Greeting"), writing, title_of_greeting)]
+        """
+
+    @hookspec
+    def cm_register_settings(self, site: Site) -> list[SettingsGroup]:  # type: ignore[empty-body]  # a hookspec has no body
+        """What organisers change while the site runs; ``site.settings(GreetingSettings)`` returns
+        the values.
+
+        >>> @hookimpl
+        ... def cm_register_settings(self):
+        ...     return [SettingsGroup("hello", Text("Greetings"), GreetingSettings)]
         """
 
     @hookspec

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import msgspec
+
 from changemaker_core.config.rules import home_page_loop
 from changemaker_core.http.declarations import PARAMETER, ROUTES
 from changemaker_core.http.endpoint.checks import misdeclared
@@ -12,6 +14,9 @@ from changemaker_core.identity import PERMISSIONS, ROLES, SCOPES
 from changemaker_core.identity.actor import EVERYTHING
 from changemaker_core.plugin.errors import PluginInvalid
 from changemaker_core.plugin.places import located
+from changemaker_core.settings import SETTINGS
+from changemaker_core.settings.declarations import OWN
+from changemaker_core.settings.fields import fields_of
 from changemaker_core.text import did_you_mean
 from changemaker_core.web.declarations import HOME_PAGES, NAVIGATION
 
@@ -34,6 +39,8 @@ def mismatches(loaded: LoadedPlugins) -> list[PluginError]:
     found = misdeclared(loaded, permissions if complete else None)
     if complete:
         found += _unknown_permissions(loaded, permissions)
+    if SETTINGS.name not in loaded.incomplete:
+        found += _unknown_keys(loaded)
     if ROUTES.name not in loaded.incomplete:
         found += _dead_links(loaded)
     return found
@@ -50,6 +57,22 @@ def _unknown_permissions(
             problem = f"The {kind} {item.name!r} has the permission {name!r}, which no plugin "
             problem = located(f"{problem}registers.", contribution.place)
             fix = f"Register it in cm_register_permissions.{did_you_mean(name, permissions)}"
+            yield contribution.plugin.error(PluginInvalid, problem, fix)
+
+
+def _unknown_keys(loaded: LoadedPlugins) -> Iterator[PluginError]:
+    """Yield fields of settings that are locked by a key which the configuration does not have."""
+    for contribution in loaded.contributions(SETTINGS):
+        own = type(loaded.config) if contribution.plugin.name == OWN else None
+        struct = own or contribution.plugin.instance.config
+        known = {each.name for each in msgspec.structs.fields(struct)} if struct else set()
+        for field in fields_of(contribution.item.struct).values():
+            key = field.setting.config
+            if key is None or key in known:
+                continue
+            problem = f"The setting {field.name!r} of {contribution.item.name!r} is locked by the "
+            problem = located(f"{problem}key {key!r}, which there is not.", contribution.place)
+            fix = f"Name a key of the plugin's own configuration.{did_you_mean(key, known)}"
             yield contribution.plugin.error(PluginInvalid, problem, fix)
 
 

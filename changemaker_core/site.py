@@ -25,6 +25,10 @@ from changemaker_core.plugin import manager
 from changemaker_core.plugin.loaded import PluginInfo
 from changemaker_core.plugin.manager import Core
 from changemaker_core.sealing import Sealer
+from changemaker_core.settings import SETTINGS
+from changemaker_core.settings.own import MailSettings, Organisation, Regional
+from changemaker_core.settings.reading import PURPOSE, Settings
+from changemaker_core.settings.stored import TABLE
 from changemaker_core.signing import Signer
 from changemaker_core.web.addresses import absolute_url
 from changemaker_core.web.declarations import HOME_PAGES, NAVIGATION
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from changemaker_core.plugin.base import Plugin
     from changemaker_core.plugin.collected import LoadedPlugins
     from changemaker_core.plugin.contributions import Contribution
+    from changemaker_core.settings.transport import ChosenTransport
     from changemaker_core.shared.optional_redis import OptionalRedis
     from changemaker_core.shared.second_level import RedisSecondLevel
     from changemaker_core.web import StaticFiles, Templates, Translations
@@ -54,7 +59,7 @@ if TYPE_CHECKING:
     from changemaker_core.web.declarations import NavigationEntry
     from changemaker_core.web.images.store import Images
 
-Settings = TypeVar("Settings", bound="msgspec.Struct")
+PluginConfig = TypeVar("PluginConfig", bound="msgspec.Struct")
 
 
 class Site:
@@ -80,6 +85,7 @@ class Site:
         #: Set when the process begins to stop: what goes on and on ends then.
         self.closing = asyncio.Event()
         self.jobs = Outbox(self)
+        self._own_mail: Transport | None = None
         self.db: Database = Database.open(
             config.database_url,
             read_urls=config.read_urls,
@@ -96,14 +102,32 @@ class Site:
             row_tags=config.row_tags,
         )
         self.db.refuses_blocking = config.development
+        #: What organisers set: ``site.settings(PetitionsSettings)``, by the Struct of a group.
+        self.settings = Settings(config, self.db, self.sealer(PURPOSE))
         self.loaded: LoadedPlugins = manager.load(
             plugins, config, self, core=core(), safe_mode=safe_mode
         )
+        self.settings.offer(self.loaded.contributions(SETTINGS), self.loaded)
         self._jobs = {job.name: job for job in self._all_jobs()}
 
-    def config_of(self, of: type[Settings]) -> Settings:
+    def config_of(self, of: type[PluginConfig]) -> PluginConfig:
         """Return a plugin's configuration, by the Struct that it declared as ``config``."""
         return self.loaded.config_of(of)
+
+    @property
+    def organisation(self) -> str:
+        """The name of the organisation whose site this is, as organisers have set it."""
+        return self.settings(Organisation).name
+
+    @property
+    def default_locale(self) -> str:
+        """The language for visitors whose own is unknown, and for mail to nobody in particular."""
+        return self.settings(Regional).default_locale
+
+    @property
+    def time_zone(self) -> str:
+        """The name of the time zone in which times are shown and entered."""
+        return self.settings(Regional).time_zone
 
     def routes(self) -> list[RouteInfo]:
         """Return every method of every route that is contributed, in load order of the plugins.
@@ -214,7 +238,9 @@ class Site:
 
     def close(self) -> None:
         """End the site's threads and connections, and save its metrics."""
-        for opened in ("metrics", "mail", "redis", "images"):
+        if self._own_mail is not None:
+            self._own_mail.close()
+        for opened in ("metrics", "mail_choice", "redis", "images"):
             if vars(self).get(opened) is not None:
                 getattr(self, opened).close()
         self.db.close()
@@ -249,12 +275,31 @@ class Site:
         entries = [c.item for c in self.loaded.contributions(NAVIGATION)]
         return sorted(entries, key=lambda entry: entry.order)
 
-    @cached_property
+    @property
     def mail(self) -> Transport:
-        """How mail leaves the site: SMTP, or a folder while it is developed."""
-        from changemaker_core.mail import open_transport
+        """How mail leaves the site at present: SMTP, or a folder where no server is set.
 
-        return open_transport(self.config.smtp_url, self.config.mail_from, self.folder("mail"))
+        Take it anew for each letter, since the server may be changed. A test may set another one.
+        """
+        return self._own_mail or self.mail_choice.current()
+
+    @mail.setter
+    def mail(self, transport: Transport) -> None:
+        self._own_mail = transport
+
+    @cached_property
+    def mail_choice(self) -> ChosenTransport:
+        """The transport of the present settings."""
+        from changemaker_core.settings.transport import ChosenTransport
+
+        return ChosenTransport(
+            self.settings, lambda: self.folder("mail"), development=self.config.development
+        )
+
+    @property
+    def mail_settings(self) -> MailSettings:
+        """The mail server and the sender, as they are set at present."""
+        return self.settings(MailSettings)
 
     @cached_property
     def cache(self) -> ResponseCache:
@@ -262,7 +307,11 @@ class Site:
         from changemaker_core.cache import ResponseCache
 
         second = self._second_level()
-        return ResponseCache(self.db.changes, max_bytes=self.config.cache_bytes, second=second)
+        max_bytes = self.config.cache_bytes
+        # Every page shows what organisers set, such as the organisation's name.
+        return ResponseCache(
+            self.db.changes, max_bytes=max_bytes, second=second, always=frozenset({TABLE})
+        )
 
     def _second_level(self) -> RedisSecondLevel | None:
         if self.redis is None:
@@ -337,6 +386,7 @@ def core() -> Core:
     from changemaker_core.features.accounts.plugin import AccountsPlugin
     from changemaker_core.features.mailtemplates.plugin import MailTemplatesPlugin
     from changemaker_core.features.operations.plugin import OperationsPlugin
+    from changemaker_core.features.settings.plugin import SettingsPlugin
 
-    features = (AccountsPlugin, MailTemplatesPlugin, OperationsPlugin)
+    features = (AccountsPlugin, MailTemplatesPlugin, OperationsPlugin, SettingsPlugin)
     return Core(CoreHooks, KINDS, features, mismatches)

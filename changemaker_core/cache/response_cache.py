@@ -61,10 +61,12 @@ class ResponseCache:
         max_bytes: int,
         clock: Callable[[], float] = time.monotonic,
         second: SecondLevel | None = None,
+        always: frozenset[str] = frozenset(),
     ) -> None:
         self._max_bytes = max_bytes
         self._clock = clock
         self._second = second
+        self._always = always
         self._responses: OrderedDict[Hashable, CachedResponse] = OrderedDict()
         self._by_channel: dict[str, set[Hashable]] = {}
         self._bytes = 0
@@ -168,7 +170,7 @@ class ResponseCache:
         self, key: Hashable, seconds: float, fill: Fill, stale_for: float = 0.0
     ) -> CachedResponse | CompleteResponse:
         flight = self._flights[key] = _Flight(self._generation)
-        tags: set[str] = set()
+        tags: set[str] = set(self._always)
         token = read_tags.set(tags)
         tokens = None
         try:

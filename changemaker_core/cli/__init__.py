@@ -43,6 +43,10 @@ COMMANDS = {
     "demo": ("changemaker_core.cli.creating.demo:demo", "Create and serve a demonstration site."),
     "users": ("changemaker_core.cli.users:users", "Create accounts."),
     "keys": ("changemaker_core.cli.keys:keys", "List, create and revoke API keys."),
+    "settings": (
+        "changemaker_core.cli.settings:settings",
+        "Show and change settings, and encrypt secrets anew.",
+    ),
     "plugins": ("changemaker_core.cli.plugins:plugins", "List and explain plugins."),
     "doctor": (
         "changemaker_core.cli.doctor:doctor",

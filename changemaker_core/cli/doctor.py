@@ -66,7 +66,7 @@ def _all_findings(found: Surveyed) -> Iterator[tuple[str, Finding]]:
     if not contains_site(found.config.site_dir):
         return  # the rest would be about a site that does not exist
     in_error: set[str] = set()
-    for contribution in checks:
+    for contribution in _required_first(checks):
         check: Check = contribution.item
         name, sound = check.name, in_error.isdisjoint(check.requires)
         sound = sound and not _is_uncertain(found.config_problems, check.keys)
@@ -74,6 +74,25 @@ def _all_findings(found: Surveyed) -> Iterator[tuple[str, Finding]]:
         if findings is None or any(finding.status == "error" for finding in findings):
             in_error.add(name)
         yield from ((name, finding) for finding in findings or ())
+
+
+def _required_first(checks: Sequence[Contribution[Check]]) -> list[Contribution[Check]]:
+    """Return the checks in their order, each after those that it requires."""
+    by_name = {contribution.item.name: contribution for contribution in checks}
+    ordered: dict[str, Contribution[Check]] = {}
+
+    def place(contribution: Contribution[Check], waiting: frozenset[str] = frozenset()) -> None:
+        name = contribution.item.name
+        if name in ordered or name in waiting:
+            return
+        for required in contribution.item.requires:
+            if required in by_name:
+                place(by_name[required], waiting | {name})
+        ordered[name] = contribution
+
+    for contribution in checks:
+        place(contribution)
+    return list(ordered.values())
 
 
 def _is_uncertain(problems: Sequence[ConfigProblem], keys: Collection[str]) -> bool:

@@ -112,4 +112,7 @@ def _announce(config: Config, address: str) -> None:
         click.echo(f"Mail that it sends: {mailbox}")
     if config.smtp_url is None and not config.development:
         # Supporters read that their message was sent; the operator must know that it was not.
-        say("No mail leaves this site: smtp_url is not set. Mail is saved to the folder data/mail.")
+        say(
+            "No mail leaves this site, unless the settings name a mail server: smtp_url is not set."
+        )
+        say("Until then mail is saved to the folder data/mail.")

@@ -32,12 +32,15 @@ def surveyed(folder: Path) -> Iterator[Surveyed]:
 
     from changemaker_core.config import Config
     from changemaker_core.plugin import manager
+    from changemaker_core.settings import SETTINGS
     from changemaker_core.site import Site, core
 
     config, problems = Config.read(folder)
     # Core alone cannot fail, not even because of a plugin's table in the configuration.
     site = Site(msgspec.structs.replace(config, plugin_tables={}), plugins=[])
     try:
-        yield Surveyed(config, problems, site, manager.survey(None, config, site, core=core()))
+        found = manager.survey(None, config, site, core=core())
+        site.settings.offer(site.loaded.contributions(SETTINGS), site.loaded)
+        yield Surveyed(config, problems, site, found)
     finally:
         site.close()

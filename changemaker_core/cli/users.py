@@ -38,7 +38,7 @@ def create(
     """Create an account for EMAIL, with a random password that is shown only once."""
     from changemaker_core.features.accounts import api
 
-    given = sys.stdin.readline().rstrip("\n") if password_stdin else None
+    given = sys.stdin.readline().rstrip("\r\n") if password_stdin else None
     try:
         user_id, password = api.create_user(
             site, email=email, name=name or email.partition("@")[0], role=role, password=given

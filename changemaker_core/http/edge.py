@@ -77,6 +77,7 @@ class Edge:
         #: For the server: connections that this process holds open at once.
         self.max_connections = site.config.max_connections
         self._changes = OncePerTurn(site.db.changes.check)
+        self._settings = site.settings
         self._proxies = Proxies(site.config.trusted_proxies)
         self._proxy_reported = False
         self._ids = RequestIds()
@@ -261,7 +262,10 @@ class Edge:
             raise BadRequest from None
         if (length := req.raw_headers.get(b"content-length")) is not None:
             req.check_length(length)
+        settings = self._settings
         if req.cache_key is None or spec is None or spec.cache is None:
+            if settings.read != settings.written:
+                await settings.refresh()
             response = await self._falcon.respond(req, sender.forward)
             if req.streamed is not None and response is not None:
                 await req.streamed.send(req, response.headers, sender)
@@ -270,6 +274,8 @@ class Edge:
             return
 
         async def fill() -> CompleteResponse:
+            if settings.read != settings.written:
+                await settings.refresh()
             response = await self._falcon.respond(req, sender.forward)
             if response is None or req.streamed is not None:
                 raise TypeError(f"{req.route}: a cached response cannot be a stream")

@@ -71,7 +71,7 @@ def describe(site: Site) -> dict[str, Any]:
     described = [(each, op) for each in routes for op in _operations(each.item)]
     schemas = _Schemas(spec for _, (_, spec) in described)
     document = APISpec(
-        title=site.config.organisation,
+        title=site.organisation,
         version=_version(site),
         openapi_version="3.1.0",
         servers=[{"url": site.config.base_url}],

@@ -109,7 +109,8 @@ class CoreHold(Model):
 
 
 class CoreFailure(Model):
-    """What has failed in a queue since something in it last succeeded, each ``item`` once."""
+    """What has failed in a queue since something in it last succeeded, each ``item`` once: the kind
+    and the keyed hash of a recipient or a sender."""
 
     queue = peewee.TextField()
     item = peewee.TextField()

@@ -79,7 +79,7 @@ class Scheduler:
         now = self._site.clock()
         slots = {job.name: _slot(self._site, job, now) for job in self._jobs}
         fresh = [job for job in self._jobs if self._enqueued.get(job.name) != slots[job.name]]
-        zone = self._site.config.time_zone
+        zone = self._site.time_zone
         inserted = self._site.db.sync.write(_insert, fresh, slots, zone) if fresh else 0
         self._enqueued.update(slots)
         return inserted
@@ -94,7 +94,7 @@ def current_slots(site: Site, now: datetime) -> list[str]:
 def _slot(site: Site, job: Job, now: datetime) -> datetime:
     if job.schedule is None:
         raise ValueError(f"{job.name} has no schedule")
-    zone = site.config.time_zone if isinstance(job.schedule, Cron) else "UTC"
+    zone = site.time_zone if isinstance(job.schedule, Cron) else "UTC"
     return latest_due(job.schedule, now, zone)
 
 

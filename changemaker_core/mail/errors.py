@@ -37,8 +37,9 @@ class Refused(MailError):
 
     ``of_site``: the server would refuse every other message as well, until an operator changes
     something, such as a password or the sender's address; or, where it ``is_unreachable``, until it
-    or the network works again. ``stage`` is what the server replied to; None where nothing was
-    sent, or the connection was lost.
+    or the network works again. ``of_content``: the server says that it is for what this message
+    contains. ``stage`` is what the server replied to, ``rcpt`` where it stopped to
+    reply on the way to the message; None where nothing was sent, or the connection was lost.
 
     ``code`` is the server's reply code (RFC 5321, section 4.2), or 0 where no server replied.
     """
@@ -51,6 +52,7 @@ class Refused(MailError):
         *,
         of_site: bool = False,
         is_unreachable: bool = False,
+        of_content: bool = False,
         stage: Stage | None = None,
     ) -> None:
         super().__init__(f"{code} {text}" if code else text)
@@ -59,6 +61,7 @@ class Refused(MailError):
         self.temporary = temporary
         self.of_site = of_site or is_unreachable
         self.is_unreachable = is_unreachable
+        self.of_content = of_content
         self.stage = stage
 
 

@@ -38,6 +38,14 @@ _SAYS_SITE: Final = re.compile(
     r"|send(ing|er)? (quota|limit)",
     re.IGNORECASE,
 )
+#: Of what a message says, and of its attachments: RFC 3463, sections 3.7 and 3.8, or in words; but
+#: not where the words are about who sends it.
+_OF_CONTENT: Final = re.compile(
+    r"spam|virus|malware|phish|unsolicited|infected|contents?\b|attachment", re.IGNORECASE
+)
+_OF_SENDER: Final = re.compile(
+    r"\b(ip|address|host|client|reputation|rate|domain)\b|listed\b", re.IGNORECASE
+)
 #: Servers like to quote addresses; errors end up in logs and lists of jobs.
 _ADDRESS: Final = re.compile(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+")
 #: A full mailbox: it may be emptied.
@@ -59,7 +67,15 @@ def refusal(code: int, text: str, stage: Stage) -> Refused:
     # A policy (x.7.x) at RCPT is seldom about the recipient, but a list of blocked senders or a
     # relay that is not configured yet: tried again until the job's deadline.
     patient = stage == "rcpt" and (enhanced == _FULL or enhanced.startswith("7."))
-    return Refused(code, text, temporary=patient, stage=stage)
+    of_content = stage == "data" and _names_content(code, enhanced, text)
+    return Refused(code, text, temporary=patient, of_content=of_content, stage=stage)
+
+
+def _names_content(code: int, enhanced: str, text: str) -> bool:
+    """Return whether a message is refused for its size, or for what it says."""
+    if code == 552 or enhanced in _OF_MESSAGE or enhanced.startswith("6."):
+        return True
+    return _OF_CONTENT.search(text) is not None and _OF_SENDER.search(text) is None
 
 
 def _names_site(enhanced: str, text: str) -> bool:

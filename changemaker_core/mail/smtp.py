@@ -19,7 +19,8 @@ from changemaker_core.mail.smtp_connection import (
     SmtpOptions,
     as_text,
 )
-from changemaker_core.mail.timed_smtp import TimedSMTP, TimedSMTPOverTLS
+from changemaker_core.mail.timed_smtp import TimedSMTP, TimedSMTPOverTLS, is_hang
+from changemaker_core.outgoing import NotPublic
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,10 @@ _AUTHENTICATED = (235, 503)
 
 
 class SmtpTransport:
-    """Sends through one SMTP server. Connections are reused."""
+    """Sends through one SMTP server. Connections are reused.
+
+    With ``public_only`` a server with an address that is not public refuses the site.
+    """
 
     def __init__(
         self,
@@ -45,8 +49,11 @@ class SmtpTransport:
         *,
         options: SmtpOptions | None = None,
         tls: ssl.SSLContext | None = None,
+        public_only: bool = False,
     ) -> None:
         self.server = server
+        self._public_only = public_only
+        self._is_retired = False
         self.mail_from = mail_from
         self.options = options or SmtpOptions()
         self._tls = tls
@@ -88,6 +95,11 @@ class SmtpTransport:
         for connection in idle:
             connection.quit()
 
+    def retire(self) -> None:
+        """Close the idle connections, and those in use as soon as their sessions end."""
+        self._is_retired = True
+        self.close()
+
     def take_idle(self) -> SmtpConnection | None:
         """Return an idle connection that is not expired, if there is one."""
         while True:
@@ -100,7 +112,10 @@ class SmtpTransport:
     def put_idle(self, connection: SmtpConnection) -> None:
         """Keep the connection of a session that has ended."""
         with self._lock:
-            self._idle.append(connection)
+            if not self._is_retired:
+                self._idle.append(connection)
+                return
+        connection.quit()
 
     def connect(self) -> SmtpConnection:
         """Open a connection. Raises a temporary ``Refused`` whatever the cause; it is ``of_site``
@@ -121,6 +136,8 @@ class SmtpTransport:
             raise refusal(error.smtp_code, as_text(error.smtp_error), "connect") from error
         except smtplib.SMTPNotSupportedError as error:  # TLS or a password, as configured
             raise Refused(0, f"{self._name}: {error}", temporary=True, of_site=True) from error
+        except NotPublic as error:
+            raise Refused(0, f"{self._name}: {error}", temporary=True, of_site=True) from error
         except OSError as error:  # includes smtplib's own exceptions and TLS failures
             text = f"{self._name}: {error or type(error).__name__}"
             is_recent = time.monotonic() - self._connected_at < REACHED_SECONDS
@@ -136,13 +153,21 @@ class SmtpTransport:
         own_name = self.mail_from.domain  # smtplib's default asks the DNS, which may take long
         deadline = time.monotonic() + self.options.envelope_timeout.total_seconds()
         if server.security != "tls":
-            return TimedSMTP(server.host, server.port, own_name, timeout=seconds, deadline=deadline)
+            return TimedSMTP(
+                server.host,
+                server.port,
+                own_name,
+                timeout=seconds,
+                deadline=deadline,
+                public_only=self._public_only,
+            )
         return TimedSMTPOverTLS(
             server.host,
             server.port,
             own_name,
             timeout=seconds,
             deadline=deadline,
+            public_only=self._public_only,
             context=self._context(),
         )
 
@@ -176,7 +201,7 @@ class SmtpTransport:
 def _was_closed(error: OSError) -> bool:
     """Return whether the server closed the connection: it was there, and did not hang."""
     closed = (ConnectionResetError, smtplib.SMTPServerDisconnected, ssl.SSLEOFError)
-    return isinstance(error, closed) and not isinstance(error.__context__, TimeoutError)
+    return isinstance(error, closed) and not is_hang(error)
 
 
 def _login_utf8(smtp: smtplib.SMTP, user: str, password: str) -> None:
@@ -257,4 +282,10 @@ class SmtpSession:
             yield
         except ConnectionLost as lost:
             self.discard()
-            raise Refused(lost.code, lost.text, temporary=True) from lost
+            raise Refused(
+                lost.code,
+                lost.text,
+                temporary=True,
+                is_unreachable=lost.is_hang,
+                stage="rcpt" if lost.is_hang else None,
+            ) from lost

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 from changemaker_core.config.characters import visible_lines
 from changemaker_core.mail.errors import DeliveryUnknown, Refused
 from changemaker_core.mail.replies import refusal
+from changemaker_core.mail.timed_smtp import is_hang
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,12 +48,16 @@ class SmtpOptions:
 
 
 class ConnectionLost(Exception):
-    """The connection ended before the message was sent: certain, and another one may work."""
+    """The connection ended before the message was sent: certain, and another one may work.
 
-    def __init__(self, code: int, text: str) -> None:
+    ``is_hang``: the server neither replied to an end nor closed it.
+    """
+
+    def __init__(self, code: int, text: str, *, is_hang: bool = False) -> None:
         super().__init__(text)
         self.code = code
         self.text = text
+        self.is_hang = is_hang
 
 
 class SmtpConnection:
@@ -160,7 +165,7 @@ class SmtpConnection:
             try:
                 self._smtp.send("".join(f"{command}\r\n" for command in group).encode())
             except OSError as error:
-                raise ConnectionLost(0, str(error) or type(error).__name__) from error
+                raise _lost(error) from error
             yield from [self._read_reply() for _ in group]
 
     def _read_reply(self) -> tuple[int, str]:
@@ -169,7 +174,7 @@ class SmtpConnection:
         except smtplib.SMTPResponseException as error:
             raise ConnectionLost(error.smtp_code, as_text(error.smtp_error)) from error
         except OSError as error:
-            raise ConnectionLost(0, str(error) or type(error).__name__) from error
+            raise _lost(error) from error
         if code == 421:  # "closing transmission channel", in reply to any command
             raise ConnectionLost(code, as_text(text))
         return code, as_text(text)
@@ -187,6 +192,10 @@ class SmtpConnection:
             whose = "the sender's" if of_site else "this"
             text = f"the server does not support {whose} address (SMTPUTF8)"
             raise Refused(0, text, temporary=of_site, of_site=of_site)
+
+
+def _lost(error: OSError) -> ConnectionLost:
+    return ConnectionLost(0, str(error) or type(error).__name__, is_hang=is_hang(error))
 
 
 def as_text(reply: bytes | str) -> str:

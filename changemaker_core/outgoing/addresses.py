@@ -12,6 +12,8 @@ import socket
 import threading
 from typing import TYPE_CHECKING
 
+from changemaker_core.outgoing.errors import NotPublic
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -120,6 +122,25 @@ async def resolve(host: str, port: int) -> list[str]:
         _lookups.release()
         raise OSError(f"no thread for the name look-up: {error}") from error
     return await found
+
+
+def connect(host: str, port: int, seconds: float, *, public_only: bool) -> socket.socket:
+    """Return a connection to the first address of a host that accepts one.
+
+    For libraries that block. With ``public_only`` each address must be public, and those that were
+    checked are the ones connected to. Raises ``NotPublic`` and ``OSError``; where the name was not
+    found, ``socket.gaierror``.
+    """
+    addresses = _addresses(host, port)
+    if public_only and (forbidden := not_public(addresses)):
+        raise NotPublic(f"{host} has the address {forbidden}, which is not public")
+    last: OSError | None = None
+    for address in addresses:
+        try:
+            return socket.create_connection((address, port), seconds)
+        except OSError as error:
+            last = last or error
+    raise last or OSError(f"{host} has no address")
 
 
 def _addresses(host: str, port: int) -> list[str]:

@@ -61,7 +61,7 @@ def check_overrides(site: Site) -> Iterator[Finding]:
 def check_languages(site: Site) -> Iterator[Finding]:
     """Tell the site's languages, and which plugin's pages are not translated into which."""
     offered = Translations(site).locales  # not the site's own, which may be core's alone
-    default = site.config.default_locale
+    default = site.default_locale
     if default not in offered:
         detail = f"default_locale is {default!r}, and no package has a catalogue of it."
         yield Finding("warning", detail, f"Choose one of {', '.join(offered)}.")

@@ -50,7 +50,8 @@ class Form(Generic[T]):
 
         A value is text or an ``Upload``; uploads are not part of ``data``, as no form shows them.
 
-        A box left empty is an absent value; spaces around a value do not count; an unticked
+        A box left empty is an absent value; spaces around a value do not count, except in a
+        ``Password``, which is not part of ``data`` either; an unticked
         checkbox is False; names that ``struct`` does not have are ignored.
 
         A ``datetime`` without an offset is what a clock in ``zone`` shows, and becomes a moment in
@@ -147,6 +148,20 @@ def _kinds(struct: type[msgspec.Struct]) -> dict[str, inspect.Type]:
     return {known.encode_name: _kind(known.type) for known in info.fields}
 
 
+@cache
+def _passwords(struct: type[msgspec.Struct]) -> frozenset[str]:
+    """Return the fields whose value is what was typed, and is not shown again."""
+    info = inspect.type_info(struct)
+    fields = info.fields if isinstance(info, inspect.StructType) else ()
+    return frozenset(known.encode_name for known in fields if _is_password(known.type))
+
+
+def _is_password(known: inspect.Type) -> bool:
+    if isinstance(known, inspect.UnionType):
+        return any(map(_is_password, known.types))
+    return isinstance(known, inspect.Metadata) and (known.extra or {}).get("cleaned") == "as_typed"
+
+
 def _kind(known: inspect.Type) -> inspect.Type:
     if isinstance(known, inspect.Metadata):
         return _kind(known.type)
@@ -161,9 +176,9 @@ def _typed(
 ) -> dict[str, str | list[str]]:
     """Return the data to show in the form again, exactly as it was sent."""
     data: dict[str, str | list[str]] = {}
-    kinds = _kinds(struct)
+    kinds, passwords = _kinds(struct), _passwords(struct)
     for name, value in pairs:
-        if not isinstance(value, str):
+        if not isinstance(value, str) or name in passwords:
             continue
         if isinstance(kinds.get(name), inspect.ListType):
             data[name] = [*data.get(name, []), value]
@@ -174,14 +189,16 @@ def _typed(
 
 def _plain(struct: type[msgspec.Struct], pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Return the data as values that a schema can validate."""
-    kinds = _kinds(struct)
+    kinds, passwords = _kinds(struct), _passwords(struct)
     plain: dict[str, Any] = {
         name: [] if isinstance(kind, inspect.ListType) else False
         for name, kind in kinds.items()
         if isinstance(kind, inspect.ListType | inspect.BoolType)
     }
     for name, value in pairs:
-        tidy = value.replace("\r\n", "\n").strip() if isinstance(value, str) else value
+        tidy = value
+        if isinstance(value, str) and name not in passwords:
+            tidy = value.replace("\r\n", "\n").strip()
         if name not in kinds or not tidy:
             continue
         kind = kinds[name]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import traceback
-from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +18,7 @@ from jinja2 import (
     select_autoescape,
 )
 
+from changemaker_core.settings.own import Appearance, Organisation, Regional
 from changemaker_core.web import filters, languages
 from changemaker_core.web.addresses import absolute_url, with_query
 from changemaker_core.web.folders import search_folders
@@ -48,20 +49,47 @@ _REFUSED: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class SiteFacts:
     """The part of the site that templates see: nothing secret.
 
-    ``url(path)`` returns the absolute address of a path, for mails and previews.
+    ``url(path)`` returns the absolute address of a path, for mails and previews; ``short_name``,
+    ``logo``, ``footer_in(locale)`` and ``has_privacy_notice`` are what organisers set for every
+    page, and ``colors`` is the path of the style sheet with their colours, if they chose any.
     """
 
-    organisation: str
-    base_url: str
-    development: bool
-    time_zone: str
+    def __init__(self, site: Site) -> None:
+        self.base_url = site.config.base_url
+        self.development = site.config.development
+        self._settings = site.settings
+        self.update()
+
+    def update(self) -> None:
+        """Take what is set at present. Not for templates."""
+        organisation = self._settings.current(Organisation)
+        self.organisation = organisation.name
+        self.short_name = organisation.shown_name
+        self.logo = organisation.logo
+        self._footer = {
+            locale: filters.paragraphs(text) for locale, text in organisation.footer.items()
+        }
+        self._default_locale = self._settings.current(Regional).default_locale
+        self.has_privacy_notice = bool(organisation.privacy)
+        self.colors = colors_path(self._settings.current(Appearance).stylesheet)
+        self.time_zone = self._settings.current(Regional).time_zone
 
     def url(self, path: str) -> str:
         return absolute_url(self.base_url, path)
+
+    def footer_in(self, locale: str) -> list[str]:
+        """Return the paragraphs at the bottom of each page, in a language that they have."""
+        return self._footer.get(locale) or self._footer.get(self._default_locale) or []
+
+
+def colors_path(stylesheet: str) -> str | None:
+    """Return the path of the style sheet with the organisation's colours, which has their hash;
+    None where there is none."""
+    digest = hashlib.blake2b(stylesheet.encode(), digest_size=8).hexdigest()
+    return f"/colors/{digest}.css" if stylesheet else None
 
 
 class Templates:
@@ -86,13 +114,11 @@ class Templates:
         self._navigation = [each for each in site.navigation if each.permission is None]
         self._organiser_navigation = [each for each in site.navigation if each.permission]
         self._loader = _loader(search_folders(site, "templates"))
-        self._time_zone = config.time_zone
         self._reload = config.development
-        self._facts = SiteFacts(
-            config.organisation, config.base_url, config.development, config.time_zone
-        )
+        self._facts = SiteFacts(site)
         # One environment for each language and mount prefix, so that macros need no context.
         self.environment = lru_cache(maxsize=16)(self._build_environment)
+        site.settings.follow(self._use_settings)
 
     def render(
         self,
@@ -135,6 +161,12 @@ class Templates:
             translate=partial(self._translations.translate, locale=locale),
         )
 
+    def _use_settings(self) -> None:
+        before = self._facts.time_zone
+        self._facts.update()
+        if self._facts.time_zone != before:
+            self.environment.cache_clear()  # its filters have the zone
+
     def _build_environment(self, locale: str, root_path: str = "") -> Environment:
         environment = Environment(
             loader=self._loader,
@@ -147,7 +179,7 @@ class Templates:
         )
         environment.globals.update(self._globals(locale, root_path))
         environment.filters.update(
-            filters.for_locale(self._translations.formats(locale), self._time_zone)
+            filters.for_locale(self._translations.formats(locale), self._facts.time_zone)
         )
         return environment
 

@@ -9,6 +9,7 @@ from babel.numbers import format_decimal
 from babel.support import NullTranslations
 from markupsafe import Markup, escape
 
+from changemaker_core.settings.own import Regional
 from changemaker_core.text import Text
 from changemaker_core.web.folders import package_folders
 from changemaker_core.web.languages import is_language, negotiate, regional_locale
@@ -39,11 +40,17 @@ class Translations:
         self._lock = threading.Lock()
         #: Languages that the site is offered in, English first.
         self.locales: tuple[str, ...] = self._find_locales()
-        default = site.config.default_locale
-        self.default = default if default in self.locales else SOURCE
+        #: The language of visitors whose own is unknown.
+        self.default = SOURCE
+        self._settings = site.settings
+        site.settings.follow(self._use_default)
         offered = (plugin.instance.region for plugin in site.loaded.plugins)
         #: The country whose formats of dates and numbers are used, if any.
         self.region: str | None = site.config.region or next(filter(None, offered), None)
+
+    def _use_default(self) -> None:
+        chosen = self._settings.current(Regional).default_locale
+        self.default = chosen if chosen in self.locales else SOURCE
 
     def _find_locales(self) -> tuple[str, ...]:
         found = {

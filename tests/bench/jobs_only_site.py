@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from changemaker_core.config import Config
 from changemaker_core.db import Database, utcnow
 from changemaker_core.jobs import Outbox, subscription_job
+from changemaker_core.settings.own import MailSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,6 +32,8 @@ class JobsOnlySite:
         self.clock = clock
         self.run_folder = run_folder
         self.config = Config.for_tests(run_folder)
+        self.time_zone, self.default_locale = "UTC", "en"
+        self.mail_settings = MailSettings()
         self.jobs = Outbox(cast("Site", self))
         self.db = Database.open(url, clock=clock, effects=self.jobs)
         self._subscriptions = list(subscriptions)

@@ -109,7 +109,7 @@ def mailing(
     make_site: Callable[..., JobsOnlySite], smtp_server: SmtpServer
 ) -> Iterator[Callable[..., JobsOnlySite]]:
     """``mailing(failures_before_hold=10, **options_of_the_job)``: a site whose job ``test.mail``
-    writes to ``to``, and whose steps write notes."""
+    writes to ``to``, in the name of ``sender`` if there is one, and whose steps write notes."""
     transport = SmtpTransport(
         SmtpUrl.parse(smtp_server.url),
         Address("", "site@example.org"),
@@ -118,9 +118,14 @@ def mailing(
         ),
     )
 
-    def send(run: JobRun, to: str = "mp@example.org") -> None:
+    def send(run: JobRun, to: str = "mp@example.org", sender: str | None = None) -> None:
         run.mail(
-            Message(to=Address("", to), subject="Park", text="Please keep it.\n"),
+            Message(
+                to=Address("", to),
+                reply_to=None if sender is None else Address("", sender),
+                subject="Park",
+                text="Please keep it.\n",
+            ),
             sending=lambda tx: note(tx, "sending"),
             sent=lambda tx: note(tx, "sent"),
             retried=lambda tx, error: note(tx, f"retried {error}"),

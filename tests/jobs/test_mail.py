@@ -188,5 +188,24 @@ def test_what_a_refusal_is_about(code: int, text: str, stage: Stage, expected: s
     assert found == expected
 
 
+@pytest.mark.parametrize(
+    ("text", "stage", "expected"),
+    [
+        ("5.7.1 message content rejected as spam", "data", True),
+        ("5.7.1 Our system has detected that this is likely unsolicited mail", "data", True),
+        ("5.3.4 too big", "data", True),
+        ("5.6.0 malformed", "data", True),
+        ("infected with Eicar-Test-Signature", "data", True),
+        ("5.7.1 an unusual rate of unsolicited mail from your IP address", "data", False),
+        ("5.7.1 spam host, blacklisted", "data", False),
+        ("5.7.1 refused", "data", False),
+        ("5.7.1 spam", "rcpt", False),
+    ],
+)
+def test_what_is_refused_for_its_content(text: str, stage: Stage, expected: bool) -> None:
+    """It is the one failure that anybody can cause at will, so it counts for nothing."""
+    assert refusal(554, text, stage).of_content is expected
+
+
 def test_errors_are_stored_without_addresses() -> None:
     assert without_addresses("550 <a@example.org> (b.c@d.ca): unknown") == "550 <…> (…): unknown"

@@ -12,6 +12,8 @@ import pytest
 
 from changemaker_core.config import Config
 from changemaker_core.mail import checks
+from changemaker_core.settings.fields import fields_of
+from changemaker_core.settings.own import MailSettings
 from changemaker_core.testing.smtp import Behaviour, SmtpServer
 
 if TYPE_CHECKING:
@@ -22,14 +24,21 @@ if TYPE_CHECKING:
 
 def found(tmp_path: Path, smtp_url: str, mail_from: str = "site@example.org") -> Finding:
     config = Config.for_tests(tmp_path, smtp_url=smtp_url, mail_from=mail_from)
-    (finding,) = checks.check_mail(cast("Any", SimpleNamespace(config=config)))
+    locked = [f for f in fields_of(MailSettings).values() if f.setting.from_config is not None]
+    values = {f.name: f.setting.from_config(getattr(config, f.setting.config)) for f in locked}
+    site = SimpleNamespace(
+        config=config,
+        mail_settings=MailSettings(**values),
+        mail_choice=SimpleNamespace(public_only=False),
+    )
+    (finding,) = checks.check_mail(cast("Any", site))
     return finding
 
 
 def test_a_server_that_takes_the_mail(tmp_path: Path, smtp_server: SmtpServer) -> None:
     finding = found(tmp_path, smtp_server.url)
     assert finding.status == "ok"
-    assert "takes mail from mail_from" in finding.detail
+    assert "takes mail from the sender" in finding.detail
     assert smtp_server.received == []
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import contextlib
+import math
+import smtplib
 import socket
 import ssl
 import threading
+import time
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import pytest
@@ -14,6 +17,7 @@ from changemaker_core.config import Secret
 from changemaker_core.config.smtp_url import SmtpUrl
 from changemaker_core.mail import Address, DeliveryUnknown, Refused, SmtpTransport, smtp
 from changemaker_core.mail.smtp_connection import SmtpOptions
+from changemaker_core.mail.timed_smtp import TimedSMTP
 from changemaker_core.testing.smtp import Behaviour, SmtpServer
 from tests.bench.certificate import make_certificate
 
@@ -509,6 +513,35 @@ def test_a_server_that_drips_is_given_up(
     with pytest.raises(Refused) as refused:
         send(transport, message())
     assert (refused.value.temporary, refused.value.code) == (True, 0)
+    assert refused.value.is_unreachable
+
+
+def test_a_text_is_sent_until_its_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that reads a record of TLS now and then keeps no job."""
+    now = 0.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+
+    class Socket:
+        def gettimeout(self) -> float:
+            return 20.0
+
+        def settimeout(self, seconds: float) -> None:
+            assert 0 < seconds <= 20
+
+        def send(self, left: memoryview) -> int:
+            nonlocal now
+            now += 6
+            return 16_384
+
+        def close(self) -> None:
+            pass
+
+    smtp: Any = object.__new__(TimedSMTP)
+    smtp.sock, smtp.file, smtp.deadline = Socket(), None, math.inf
+    smtp.send(b"x" * 50_000)
+    with pytest.raises(smtplib.SMTPServerDisconnected, match="sending took too long"):
+        smtp.send(b"x" * 80_000)
+    assert smtp.sock is None
 
 
 def test_all_replies_before_the_message_have_one_deadline(

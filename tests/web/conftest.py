@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from changemaker_core import NavigationEntry, Plugin, qr_svg
+from changemaker_core.settings.fields import fields_of
 from changemaker_core.text import Text
 from changemaker_core.web import Form, StaticFiles, Templates, Translations
 from changemaker_influence.directories import postal_codes
@@ -22,6 +23,12 @@ INFLUENCE = ROOT / "plugins/influence/changemaker_influence"
 NOON = datetime(2026, 7, 1, 16, 0, tzinfo=UTC)
 
 Render = Callable[..., str]
+
+
+def _settings(group: type[Any], config: Any) -> Any:
+    """The operator's values, and the defaults for the rest."""
+    locked = {name: field.setting.config for name, field in fields_of(group).items()}
+    return group(**{name: getattr(config, key) for name, key in locked.items() if key})
 
 
 def build_site(*plugins: tuple[str, Path], **config: Any) -> SimpleNamespace:
@@ -45,6 +52,9 @@ def build_site(*plugins: tuple[str, Path], **config: Any) -> SimpleNamespace:
             ],
             contributions=lambda kind: [],
         ),
+    )
+    site.settings = SimpleNamespace(
+        current=lambda group: _settings(group, site.config), follow=lambda update: update()
     )
     site.routes = list
     site.navigation = [NavigationEntry(Text("Campaigns"), "/campaigns")]
@@ -245,8 +255,14 @@ def _mail(subject: str, number: int) -> dict[str, Any]:
 
 #: Every page in every state worth looking at: name → (template, context).
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
-    "list": ("influence/campaign_list.html", {"campaigns": _cards(), "home": True}),
-    "list-empty": ("influence/campaign_list.html", {"campaigns": [], "home": False}),
+    "list": (
+        "influence/campaign_list.html",
+        {"campaigns": _cards(), "home": True, "introduction": "Come in."},
+    ),
+    "list-empty": (
+        "influence/campaign_list.html",
+        {"campaigns": [], "home": False, "introduction": None},
+    ),
     "campaign": ("influence/campaign.html", campaign_context()),
     "campaign-bad-code": (
         "influence/campaign.html",

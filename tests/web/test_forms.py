@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Meta
 
+from changemaker_core import Password
+from changemaker_core.http.validation import errors_of
 from changemaker_core.text import Text
 from changemaker_core.web import Form, TemplateResponse
 
@@ -72,6 +74,22 @@ def test_an_empty_box_is_absent_and_an_unticked_one_is_false() -> None:
     form = Form.parse(Petition, [("name", "Ada"), ("age", ""), ("note", "  ")], look)
     assert seen == {"name": "Ada", "topics": [], "consent": False}
     assert form.value == Petition(name="Ada", topics=[], consent=False)
+
+
+class NewPassword(msgspec.Struct, frozen=True):
+    new: Password
+    again: Annotated[Password, Meta(min_length=1)] | None = None
+    hint: str = ""
+
+
+def test_a_password_is_what_was_typed_and_is_not_shown_again() -> None:
+    typed = "  wide\r\nriver  "
+    pairs = [("new", typed), ("again", " "), ("hint", " water ")]
+    form = Form.parse(NewPassword, pairs, errors_of)
+    assert form.value == NewPassword(typed, " ", "water")
+    assert form.data == {"hint": " water "}
+    long = Form.parse(NewPassword, [("new", "x" * 257)], errors_of)
+    assert list(long.errors) == ["new"]
 
 
 def test_errors_are_by_field_beside_the_data_as_typed() -> None:

@@ -24,17 +24,12 @@ if TYPE_CHECKING:
 DATABASE_VARIABLE = "CHANGEMAKER_DATABASE_URL"
 #: ``changemaker.toml`` of a new site. Keys that a site may need later are commented out.
 TOML = """\
-# The configuration of this site. An environment variable overrides a key: CHANGEMAKER_ORGANISATION
-# overrides organisation. Secrets are in the file .env in this folder.
+# The configuration of this site. An environment variable overrides a key: CHANGEMAKER_BASE_URL
+# overrides base_url. Secrets are in the file .env in this folder.
 
-# The name of the organisation whose site this is.
-organisation = {organisation}
-
-# The language for visitors whose own is unknown, such as "en" or "fr".
-default_locale = {locale}
-
-# The time zone in which dates and times are shown, such as "America/Edmonton".
-time_zone = "UTC"
+# The organisation's name and look, its language, time zone and mail server are settings, which
+# organisers change while the site runs (`changemaker settings list`). These keys lock them:
+# organisation, default_locale, time_zone, mail_from, smtp_url.
 
 # The public address of the site.
 base_url = {base_url}
@@ -43,11 +38,10 @@ base_url = {base_url}
 # A URL with a password belongs in .env, as CHANGEMAKER_DATABASE_URL.
 {database}
 
-# The sender of the site's mail, and its mail server: "smtp://host:port" or "smtps://…" (with a
-# password: CHANGEMAKER_SMTP_URL in .env). Without smtp_url no mail is sent: it is saved in the
-# folder data/mail.
-mail_from = {mail_from}
+# The mail server, "smtp://host:port" or "smtps://…" (with a password: CHANGEMAKER_SMTP_URL in
+# .env), and the sender. Without one, here or in the settings, mail is saved to data/mail.
 # smtp_url = "smtp://localhost:25"
+# mail_from = "Our name <mail@example.org>"
 
 # Shows the mailbox page and the details of errors. Never turn it on for a public site.
 development = {development}
@@ -192,11 +186,8 @@ def _write_new(path: Path, text: str, mode: int, made: contextlib.ExitStack) -> 
 
 def _toml(new: NewSite) -> str:
     return TOML.format(
-        organisation=_quoted(new.organisation),
-        locale=_quoted(new.locale),
         base_url=_quoted(new.base_url),
         database=_database_line(new),
-        mail_from=_quoted("noreply@localhost"),
         development=str(new.development).lower(),
     )
 
@@ -243,11 +234,21 @@ def _quoted(value: str) -> str:
 
 
 def _fill(site: Site, new: NewSite) -> str:
-    """Tables, seed data, administrator."""
+    """Tables, settings, seed data, administrator."""
     from changemaker_core.db import migrations
     from changemaker_core.features.accounts.api import SUPER_ADMIN, create_user
 
     migrations.apply(site.db, site.migration_folders())
+    _set_unless_locked(site, "organisation", "name", new.organisation)
+    _set_unless_locked(site, "regional", "default_locale", new.locale)
     site.call_hook("cm_bootstrap_site", site=site, options={"demo": new.demo})
     _, password = create_user(site, email=new.admin_email, name="Administrator", role=SUPER_ADMIN)
     return password
+
+
+def _set_unless_locked(site: Site, group: str, field: str, value: str) -> None:
+    from changemaker_core.features.settings.api import change_settings
+
+    found = site.settings.group(group)
+    if found is not None and field not in found.locks:
+        change_settings(site, group, {field: value})

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from changemaker_core.db.migrations.operations import Operation
-    from changemaker_core.db.migrations.schema import Column, Schema, Table
+    from changemaker_core.db.migrations.schema import Column, Index, Schema, Table
 
 
 @dataclass
@@ -108,9 +108,25 @@ def _change(old: Table, new: Table, values: Mapping[str, Any], phases: _Phases) 
     for index in new.indexes.values():
         if old.indexes.get(index.name) != index:
             phases.tighten.append(steps.AddIndex(name, index))
+            _check_unique(old, new, index, phases)
     for check, text in new.checks.items():
         if normal(old.checks.get(check, "")) != normal(text):
             phases.tighten.append(steps.AddCheck(name, check, text))
+
+
+def _check_unique(old: Table, new: Table, index: Index, phases: _Phases) -> None:
+    """Report an index that no table with two rows can have: each of its columns is new, and has
+    the same value in all rows there are."""
+    columns = [new.columns[each] for each in index.columns or ()]
+    if not index.unique or not columns or any(each.name in old.columns for each in columns):
+        return
+    if all(not each.null or each.default is not None for each in columns):
+        names = ", ".join(f"{new.name}.{each.name}" for each in columns)
+        phases.problems.append(
+            f"{names} is new and unique, and existing rows would all have the same value. "
+            "Add it as null=True without a default and fill the rows, then require a value by "
+            "the migration after."
+        )
 
 
 def _change_column(

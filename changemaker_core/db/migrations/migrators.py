@@ -83,8 +83,13 @@ class SqliteMigrator(_Fill, migrate.SqliteMigrator):  # type: ignore[misc]  # no
             f" SELECT {columns} FROM {_quoted(table)}"
         )
         yield peewee.SQL(f"DROP TABLE {_quoted(table)}")
+        # Otherwise SQLite looks in each view and trigger for the table, which is not there yet.
+        yield peewee.SQL("PRAGMA legacy_alter_table = ON")
         yield peewee.SQL(f"ALTER TABLE {_quoted(temporary)} RENAME TO {_quoted(table)}")
+        yield peewee.SQL("PRAGMA legacy_alter_table = OFF")
         yield from map(peewee.SQL, dependents)
+        for view in self._views(table):  # fails where a column is gone that the view shows
+            yield peewee.SQL(f"SELECT 1 FROM {_quoted(view)} LIMIT 0")  # noqa: S608  # quoted
 
     def _definition(self, table: str) -> TableDefinition:
         found = self._get_create_table(table)
@@ -101,6 +106,16 @@ class SqliteMigrator(_Fill, migrate.SqliteMigrator):  # type: ignore[misc]  # no
             (table.lower(),),
         )
         return kept + [sql for (sql,) in triggers.fetchall()]
+
+    def _views(self, table: str) -> list[str]:
+        """Return the views that name the table."""
+        views = self.database.execute_sql("SELECT name, sql FROM sqlite_master WHERE type = 'view'")
+        wanted = table.lower()
+        return [
+            name
+            for name, sql in views.fetchall()
+            if wanted in {unquoted(token).lower() for token in tokens(sql)}
+        ]
 
     def _change_column(
         self, table: str, column: str, change: Callable[[TableDefinition], None]

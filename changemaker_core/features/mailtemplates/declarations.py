@@ -163,7 +163,7 @@ class MailTemplate:
         if wrong := declared ^ values.keys():
             names = ", ".join(sorted(wrong))
             raise TypeError(f"{self.name} has the variables {sorted(declared)}; wrong are: {names}")
-        common = {"organisation": site.config.organisation, "site_url": site.url("/")}
+        common = {"organisation": site.organisation, "site_url": site.url("/")}
         return {**common, **values}
 
     def samples(self, site: Site) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def render(
 ) -> Rendered:
     """Return a mail in ``language``. Raises ``TypeError`` or ``ValueError`` for a wrong value."""
     locale = language.replace("-", "_")
-    datetime_text = for_locale(site.translations.formats(locale), site.config.time_zone)["datetime"]
+    datetime_text = for_locale(site.translations.formats(locale), site.time_zone)["datetime"]
     shown = {
         name: variable.shown(values[name], datetime_text) for name, variable in variables.items()
     }

@@ -21,7 +21,7 @@ from changemaker_core.db import checks as database
 from changemaker_core.features.operations import crawlers, health, images, mailbox, pages, resources
 from changemaker_core.features.operations.metrics import METRICS
 from changemaker_core.jobs import checks as jobs
-from changemaker_core.mail import FolderTransport
+from changemaker_core.mail import Address, FolderTransport
 from changemaker_core.mail import checks as mail
 from changemaker_core.shared import checks as shared
 from changemaker_core.web import checks as web
@@ -97,7 +97,8 @@ class OperationsPlugin(Plugin):
 
 
 def _mailbox(site: Site) -> Iterator[Route]:
-    if site.config.development and isinstance(site.mail, FolderTransport):
-        yield Route("/mailbox", mailbox.MailboxPage(site.mail))
-        yield Route("/mailbox/{id}", mailbox.MessagePage(site.mail))
-        yield Route("/mailbox/{id}/html", mailbox.MessageHtml(site.mail))
+    if site.config.development and site.config.smtp_url is None:
+        folder = FolderTransport(site.folder("mail"), Address.parse(site.config.mail_from))
+        yield Route("/mailbox", mailbox.MailboxPage(folder))
+        yield Route("/mailbox/{id}", mailbox.MessagePage(folder))
+        yield Route("/mailbox/{id}/html", mailbox.MessageHtml(folder))

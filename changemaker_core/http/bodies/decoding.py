@@ -105,7 +105,7 @@ async def form(req: Request, struct: type[T]) -> Form[T]:
                 pairs.append((part.name, _without_nul(await part.text())))
     req.form_token = next((value for name, value in pairs if name == csrf.FIELD), None)
     pairs = cleaned_pairs(struct, pairs)
-    return Form.parse(struct, pairs, errors_of, zone=req.site.config.time_zone)
+    return Form.parse(struct, pairs, errors_of, zone=req.site.time_zone)
 
 
 def query(req: Request, struct: type[T]) -> T:

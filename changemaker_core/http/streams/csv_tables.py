@@ -95,7 +95,7 @@ class _Csv(Table):
         buffer = io.StringIO()
         delimiter = _excel_delimiter(req) if self._for_excel else ","
         lines = csv.writer(buffer, delimiter=delimiter)
-        zone = ZoneInfo(req.site.config.time_zone) if self._for_excel else None
+        zone = ZoneInfo(req.site.time_zone) if self._for_excel else None
         cells_of = self.cells_of(req)
 
         buffer.write("\ufeff" if self._for_excel else "")

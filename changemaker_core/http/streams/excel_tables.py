@@ -56,7 +56,7 @@ class _Xlsx(Table):
 
     async def _write(self, req: Request, file: BinaryIO) -> None:
         run = partial(asyncio.get_running_loop().run_in_executor, _writing)
-        zone = ZoneInfo(req.site.config.time_zone)
+        zone = ZoneInfo(req.site.time_zone)
         with scratch_folder("changemaker-xlsx-") as folder:
             workbook = _Workbook(file, str(folder), self.headings(req), zone)
             try:

@@ -4,6 +4,7 @@ from changemaker_core.http.validation.cleaning import cleaned, cleaned_pairs
 from changemaker_core.http.validation.schema import (
     Email,
     MultiLine,
+    Password,
     SingleLine,
     errors_of,
     field_names,
@@ -14,6 +15,7 @@ from changemaker_core.http.validation.schema import (
 __all__ = [
     "Email",
     "MultiLine",
+    "Password",
     "SingleLine",
     "cleaned",
     "cleaned_pairs",

@@ -1,7 +1,7 @@
 """Removes what nobody sees from texts that people wrote, before they are validated.
 
-A type says how by ``Meta(extra={"cleaned": …})``: ``SingleLine`` and ``MultiLine`` do. Other texts,
-such as passwords, stay as they were sent.
+A type says how by ``Meta(extra={"cleaned": …})``: ``SingleLine`` and ``MultiLine`` do, and
+``Password``, which stays as it was typed. Other texts of a form lose the spaces around them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 #: The key of ``Meta.extra`` that says how a text is cleaned.
 CLEANED: Final = "cleaned"
-_CLEANERS: Final[dict[str, Clean]] = {"line": visible_line, "lines": visible_lines}
+_CLEANERS: Final[dict[str, Clean]] = {
+    "line": visible_line,
+    "lines": visible_lines,
+    "as_typed": str,
+}
 
 
 def cleaned(struct: type[msgspec.Struct], data: Any) -> Any:

@@ -69,6 +69,17 @@ MultiLine = Annotated[
     ),
 ]
 
+#: A password, exactly as it was typed: a form leaves the spaces around it, and does not show it
+#: again.
+Password = Annotated[
+    str,
+    Meta(
+        max_length=256,
+        extra={CLEANED: "as_typed"},
+        extra_json_schema={"format": "password"},
+    ),
+]
+
 
 def errors_of(
     struct: type[msgspec.Struct], data: Any, *, strict: bool = False

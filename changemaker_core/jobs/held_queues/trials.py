@@ -16,6 +16,8 @@ from changemaker_core.jobs.held_queues.hold import delete_hold
 from changemaker_core.jobs.models import CoreFailure, CoreHold
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from changemaker_core.db import Tx
 
 log = logging.getLogger(__name__)
@@ -75,6 +77,12 @@ def try_another(tx: Tx, queue: str, *, reached: bool = False) -> None:
     CoreHold.update(retry_at=tx.now + FIRST, trials=0).where(is_tried).execute()
 
 
+def try_now(tx: Tx) -> None:
+    """Have a job of each queue that is held because of a server tried at once: the server that it
+    is held for may be another one now."""
+    CoreHold.update(retry_at=tx.now, trials=0).where(CoreHold.retry_at.is_null(False)).execute()
+
+
 def end_by_success(tx: Tx, queue: str) -> None:
     """Release a queue whose job was tried and has succeeded."""
     if delete_hold(tx, queue, tried_only=True):
@@ -93,14 +101,23 @@ class Failures:
         self._seen: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def add(self, tx: Tx, queue: str, item: str, *, most: int, note: str) -> None:
-        """Count the failure of ``item``, each once, and hold the queue at ``most``; 0 is never."""
+    def add(self, tx: Tx, queue: str, traits: Mapping[str, str], *, most: int, note: str) -> None:
+        """Count a failure, and hold the queue at ``most``; 0 is never.
+
+        ``traits`` are what must differ between failures that count, such as recipient and sender:
+        one mailbox that is closed is not many, and neither are the letters of one person.
+        """
+        if most <= 0:
+            return
         tx.after_commit(lambda: self._note_failure(queue))
-        # An item may be a person's address, which is nothing to keep.
-        digest = tx.db.hash_who("core.failure", item)
-        CoreFailure.insert(queue=queue, item=digest, at=tx.now).on_conflict_ignore().execute()
-        failed = CoreFailure.select().where(CoreFailure.queue == queue).count()
-        if 0 < most <= failed:
+        seen = {each.item for each in CoreFailure.select().where(CoreFailure.queue == queue)}
+        for kind, value in traits.items():
+            # It may be a person's address, which is nothing to keep.
+            item = f"{kind}:{tx.db.hash_who('core.failure', value)}"
+            if item not in seen and _count(seen, kind) < most:
+                seen.add(item)
+                CoreFailure.insert(queue=queue, item=item, at=tx.now).on_conflict_ignore().execute()
+        if all(_count(seen, kind) >= most for kind in traits):
             CoreFailure.delete().where(CoreFailure.queue == queue).execute()
             hold_until_success(tx, queue, "failures", note)
 
@@ -120,3 +137,7 @@ class Failures:
         with self._lock:
             if self._seen[queue] == seen:
                 self._none_seen.add(queue)
+
+
+def _count(items: Collection[str], kind: str) -> int:
+    return sum(item.startswith(f"{kind}:") for item in items)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from changemaker_core.jobs import statements
 from changemaker_core.jobs.held_queues.trials import LONGEST, hold_until_success, try_another
-from changemaker_core.mail import AlreadySent, DeliveryUnknown, Refused
+from changemaker_core.mail import Address, AlreadySent, DeliveryUnknown, Refused
 from changemaker_core.mail.replies import without_addresses
 
 if TYPE_CHECKING:
@@ -35,6 +35,9 @@ class Mailing:
 
     def __init__(self, run: Run, message: Message, steps: MailSteps) -> None:
         self._run = run
+        reply_to = run.site.mail_settings.reply_to
+        if message.reply_to is None and reply_to:
+            message = replace(message, reply_to=Address("", reply_to))
         self._message = message
         self._steps = steps
         self._queue = run.job.queue
@@ -81,12 +84,14 @@ class Mailing:
         elif refused.temporary:
             self._run.requeue(error, retried, always=partial(self._count, error))
         else:
-            self._end("dead", error, self._run.job.on_dead, self._steps.failed)
+            # Anybody can write what no server takes, and it says nothing of other messages.
+            counts = not refused.of_content
+            self._end("dead", error, self._run.job.on_dead, self._steps.failed, counts=counts)
 
     def _hold(self, refused: Refused, error: str, fn: Change | None) -> None:
-        """Hold the queue. Where the server has refused the site in reply to a recipient or the
-        message, others are tried before this one, lest it hold a queue whose others succeed; and
-        at the end of its time it is dead."""
+        """Hold the queue. Where the server has refused the site, or stopped to reply, at a
+        recipient or the message, others are tried before this one, lest it hold a queue whose
+        others succeed; and at the end of its time it is dead."""
         run, reason = self._run, "unreachable" if refused.is_unreachable else "refused"
         of_message = refused.stage in ("rcpt", "data")
 
@@ -121,15 +126,20 @@ class Mailing:
         error: str,
         hook: Change | None,
         step: Callable[[Tx, str], object] | None,
+        *,
+        counts: bool = True,
     ) -> None:
         """Settle the job as ``state`` and count a failure; the caller's ``step`` is called, or the
         job's ``hook`` where there is none."""
-        count = partial(self._count, error)
+        count = partial(self._count, error) if counts else None
         self._run.finish(state, error, hook, _with_error(step, error), always=count)
 
     def _count(self, error: str, tx: Tx) -> None:
-        most, to = self._run.site.config.mail_failures_before_hold, self._message.to.envelope
-        self._failures.add(tx, self._queue, to, most=most, note=error)
+        """Count a failure: of the recipient, and of whoever wrote, whom replies go to."""
+        message, most = self._message, self._run.site.config.mail_failures_before_hold
+        whose = {"recipient": message.to, "sender": message.reply_to or message.to}
+        traits = {kind: address.envelope for kind, address in whose.items()}
+        self._failures.add(tx, self._queue, traits, most=most, note=error)
 
 
 def _with_error(step: Callable[[Tx, str], object] | None, error: str) -> Change | None:

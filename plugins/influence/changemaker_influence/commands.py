@@ -93,7 +93,7 @@ def _time(site: Site, text: str) -> datetime:
 
     try:
         typed = datetime.fromisoformat(text.strip())
-        zoned = typed if typed.tzinfo else typed.replace(tzinfo=ZoneInfo(site.config.time_zone))
+        zoned = typed if typed.tzinfo else typed.replace(tzinfo=ZoneInfo(site.time_zone))
         moment, now = zoned.astimezone(UTC), site.clock()
     except (ValueError, OverflowError):
         raise CommandError(f'{text!r} is no time. Write it as "2026-05-01 18:00".') from None
@@ -105,5 +105,5 @@ def _time(site: Site, text: str) -> datetime:
 
 
 def _shown(site: Site, moment: datetime) -> str:
-    zone = site.config.time_zone
+    zone = site.time_zone
     return f"{moment.astimezone(ZoneInfo(zone)):%Y-%m-%d %H:%M} ({zone})"

@@ -32,6 +32,7 @@ from changemaker_influence.metrics import METRICS
 from changemaker_influence.networks.models import RaisedLimit
 from changemaker_influence.outcomes.jobs import JOBS as OUTCOME_JOBS
 from changemaker_influence.routes import routes
+from changemaker_influence.settings import GROUP
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -64,6 +65,7 @@ class InfluencePlugin(Plugin):
         NavigationEntry(Text("Campaigns"), "/campaigns"),
         SitemapSection("influence.campaigns", sitemap.pages, sitemap.count),
         ImageUse("influence.covers", lambda site: site.db.sync.all(cover_photos())),
+        GROUP,
         *JOBS,
         *OUTCOME_JOBS,
         *METRICS,

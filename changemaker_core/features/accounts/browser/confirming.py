@@ -11,6 +11,7 @@ from msgspec import Meta
 from changemaker_core import (
     Form,
     LimitReached,
+    Password,
     Redirect,
     SignInConfirmation,
     TemplateResponse,
@@ -35,7 +36,7 @@ CONFIRM_PATH: Final = "/account/confirm"
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """What proves who a person is. The names are those of no other form."""
 
-    confirm_password: Annotated[str, Meta(max_length=256)] = ""
+    confirm_password: Password = ""
     confirm_code: Annotated[str, Meta(max_length=40)] = ""
 
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
-from msgspec import Meta
 
-from changemaker_core import Email
+from changemaker_core import Email, Password
 
 
 class SignInForm(msgspec.Struct, frozen=True, kw_only=True):
     """An email address, its password, and the signed address of the page to return to."""
 
     email: Email
-    password: Annotated[str, Meta(max_length=256)]
+    password: Password
     next: str = ""
 
 
@@ -30,8 +27,8 @@ class SignInQuery(msgspec.Struct, frozen=True, kw_only=True):
 class PasswordForm(msgspec.Struct, frozen=True, kw_only=True):
     """The present password, and the one to replace it."""
 
-    current: Annotated[str, Meta(max_length=256)]
-    new: Annotated[str, Meta(max_length=256)]
+    current: Password
+    new: Password
 
 
 class NoFields(msgspec.Struct, frozen=True):

@@ -1,9 +1,15 @@
-"""Passwords: rules, and hashing with argon2id."""
+"""Passwords: rules, and hashing with argon2id.
+
+Spaces around a password belong to it, wherever it was typed. The same characters written in
+another way are the same password, as RFC 8265 (OpaqueString) has it: keyboards and systems write an
+accented letter as one character or as two, and some have another space.
+"""
 
 from __future__ import annotations
 
 import functools
 import secrets
+import unicodedata
 from importlib import resources
 
 from argon2 import PasswordHasher
@@ -19,6 +25,7 @@ _hasher = PasswordHasher()
 
 def problem_with(password: str, *, email: str = "") -> Text | None:
     """Return why ``password`` is rejected, or ``None``."""
+    password = normal(password)
     if len(password) < MIN_LENGTH:
         return Text("Choose a password of at least {count} characters.", count=MIN_LENGTH)
     if len(password) > MAX_LENGTH:
@@ -35,9 +42,15 @@ def generate() -> str:
     return secrets.token_urlsafe(15)
 
 
+def normal(password: str) -> str:
+    """Return the one way to write a password: any space is U+0020, and the whole is in NFC."""
+    spaced = "".join(" " if unicodedata.category(each) == "Zs" else each for each in password)
+    return unicodedata.normalize("NFC", spaced)
+
+
 def hash_password(password: str) -> str:
     """Return the argon2id hash. Takes a third of a second: never call it in the event loop."""
-    return _hasher.hash(password)
+    return _hasher.hash(normal(password))
 
 
 def matches(password: str, password_hash: str | None) -> bool:
@@ -48,7 +61,7 @@ def matches(password: str, password_hash: str | None) -> bool:
     """
     dummy = _dummy_hash()  # always, so that the first one does not take twice as long
     try:
-        _hasher.verify(password_hash or dummy, password)
+        _hasher.verify(password_hash or dummy, normal(password))
     except (VerificationError, InvalidHashError):
         return False
     return password_hash is not None

@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from changemaker_core import Body, Email
+from changemaker_core import Body, Email, Password
 
 
 class Login(Body, frozen=True):
     """An email address and its password."""
 
     email: Email
-    password: Annotated[str, Meta(min_length=1, max_length=256)]
+    password: Annotated[Password, Meta(min_length=1)]
 
 
 class LoginCode(Body, frozen=True):
@@ -27,7 +27,7 @@ class LoginCode(Body, frozen=True):
 class Confirm(Body, frozen=True):
     """The password of who is signed in, and the code where they use two-factor sign-in."""
 
-    password: Annotated[str, Meta(min_length=1, max_length=256)]
+    password: Annotated[Password, Meta(min_length=1)]
     code: Annotated[str, Meta(max_length=40)] = ""
 
 

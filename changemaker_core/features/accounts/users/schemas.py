@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from changemaker_core import Body, CursorQuery, Email, SingleLine
+from changemaker_core import Body, CursorQuery, Email, Password, SingleLine
 
 Status = Literal["ACTIVE", "INVITED", "SUSPENDED", "EXPIRED"]
 RoleName = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -30,7 +30,7 @@ class NewUser(Body, frozen=True):
     phone: _Phone = ""
     locale: _Locale | None = None
     expires_at: _Time | None = None
-    password: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+    password: Annotated[Password, Meta(min_length=1)] | None = None
 
 
 class UserChange(Body, frozen=True):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from changemaker_core import PageMetadata, TemplateResponse, Text, endpoint
 from changemaker_influence.campaigns import queries
+from changemaker_influence.settings import InfluenceSettings
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site
@@ -33,5 +34,7 @@ class CampaignListPage:
         wanted = queries.open_campaigns(now=self._site.clock(), limit=MAX_CAMPAIGNS)
         cards = await self._site.db.all(wanted)
         home = self._site.home_page == "/campaigns"
-        context = {"campaigns": cards, "home": home}
+        texts = self._site.settings(InfluenceSettings).introduction
+        introduction = texts.get(req.locale) or texts.get(self._site.default_locale)
+        context = {"campaigns": cards, "home": home, "introduction": introduction}
         return TemplateResponse("influence/campaign_list.html", context, metadata=METADATA)

@@ -18,6 +18,7 @@ from changemaker_influence.emails import idempotency, services
 from changemaker_influence.emails.recipients import are_named, choose, count_guesses, reachable
 from changemaker_influence.folding import is_blank
 from changemaker_influence.networks.allowance import Allowance
+from changemaker_influence.settings import InfluenceSettings
 
 if TYPE_CHECKING:
     from changemaker_core import Site, Tx
@@ -49,7 +50,9 @@ class Submissions:
     def __init__(self, site: Site, lookups: Lookups) -> None:
         self._site = site
         self._lookups = lookups
-        self._allowance = Allowance(site.config_of(InfluenceConfig))
+        self._allowance = Allowance(
+            site.config_of(InfluenceConfig), lambda: site.settings(InfluenceSettings)
+        )
 
     async def submit(
         self,

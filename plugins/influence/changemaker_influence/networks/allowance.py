@@ -9,8 +9,11 @@ from changemaker_core import DistinctWindow, LimitReached, SlidingWindow, Text, 
 from changemaker_influence.networks.services import raised_limit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from changemaker_core import Tx
     from changemaker_influence.config import InfluenceConfig
+    from changemaker_influence.settings import InfluenceSettings
 
 HOUR: Final = timedelta(hours=1)
 #: More than a household, a class or a small meeting.
@@ -34,25 +37,35 @@ class Allowance:
     each network. A network counts people, not letters: forty of them may share one Wi-Fi.
     """
 
-    def __init__(self, config: InfluenceConfig) -> None:
-        people = config.people_limit_per_hour or max(FEWEST_PEOPLE, config.send_limit_per_hour)
-        self._people = DistinctWindow(PEOPLE, people, HOUR)
-        self._letters = SlidingWindow(LETTERS, config.send_limit_per_hour, HOUR)
-        self._guesses = SlidingWindow(GUESSES, config.send_limit_per_hour, HOUR)
+    def __init__(self, config: InfluenceConfig, settings: Callable[[], InfluenceSettings]) -> None:
+        self._people = config.people_limit_per_hour or max(
+            FEWEST_PEOPLE, config.send_limit_per_hour
+        )
+        self._letters = config.send_limit_per_hour
+        self._settings = settings
 
     def take(self, tx: Tx, visitor: str, sender: str, letters: int) -> None:
         """Count the letters of a sender. Raises ``LimitReached``."""
+        people = _narrowed(self._people, self._settings().people_limit_per_hour)
         raised = raised_limit(network=visitor, now=tx.now).one()
-        limit = max(raised.people, self._people.limit) if raised is not None else None
-        self._people.take(tx, visitor, sender, limit=limit)
-        self._letters.take(tx, f"{visitor}\0{sender}", letters)
+        limit = people if raised is None else max(raised.people, people)
+        DistinctWindow(PEOPLE, limit, HOUR).take(tx, visitor, sender)
+        self._window(LETTERS).take(tx, f"{visitor}\0{sender}", letters)
 
     def take_guesses(self, tx: Tx, visitor: str, addresses: int) -> None:
         """Count addresses that may have been guessed. Raises ``LimitReached``.
 
         The addresses of a campaign's own recipients are not shown, and nobody finds them by trying.
         """
-        self._guesses.take(tx, visitor, addresses)
+        self._window(GUESSES).take(tx, visitor, addresses)
+
+    def _window(self, name: str) -> SlidingWindow:
+        limit = _narrowed(self._letters, self._settings().send_limit_per_hour)
+        return SlidingWindow(name, limit, HOUR)
+
+
+def _narrowed(operators: int, organisers: int | None) -> int:
+    return operators if organisers is None else min(operators, organisers)
 
 
 def reason_for(reached: LimitReached) -> Text:

@@ -1,0 +1,15 @@
+"""Settings: what organisers change while the site runs, typed, and in the memory of each process.
+
+``declarations`` is what a plugin declares, ``fields`` what its fields mean, ``own`` the groups of
+the site itself. ``stored`` has the tables, and ``reading`` the values that a process works with;
+the feature ``settings`` changes them.
+"""
+
+from changemaker_core.settings.contributed import SETTINGS
+from changemaker_core.settings.declarations import (
+    Setting,
+    SettingRejected,
+    SettingsGroup,
+)
+
+__all__ = ["SETTINGS", "Setting", "SettingRejected", "SettingsGroup"]

@@ -1,0 +1,69 @@
+"""The tables of settings: what is set now, and every version of it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+import peewee
+
+from changemaker_core.db import JSONField, Model, Query, UtcField, UUIDField, compiled, new_id
+
+
+class CoreSettings(Model):
+    """What is set in a group at present; a group of which nothing was ever set has no row.
+
+    ``data`` has the fields that were set, as JSON; a secret is ``{"sealed": token}``.
+    ``changed_by`` is the id of a user, empty for the command line; ``changed_by_name`` what that
+    user was called at the time.
+    """
+
+    name = peewee.CharField(max_length=80, primary_key=True)
+    version = peewee.IntegerField()
+    data = JSONField()
+    changed_at = UtcField()
+    changed_by = peewee.CharField(max_length=64)
+    changed_by_name = peewee.CharField(max_length=200)
+
+    class Meta:
+        table_name = "core_settings"
+
+
+class CoreSettingsVersion(Model):
+    """One version of a group, as ``CoreSettings`` had it. ``restores`` is the version that it
+    brought back, if any."""
+
+    id = UUIDField(primary_key=True, default=new_id)
+    name = peewee.CharField(max_length=80)
+    version = peewee.IntegerField()
+    data = JSONField()
+    changed_at = UtcField()
+    changed_by = peewee.CharField(max_length=64)
+    changed_by_name = peewee.CharField(max_length=200)
+    restores = peewee.IntegerField(null=True)
+
+    class Meta:
+        table_name = "core_settings_version"
+        indexes = ((("name", "version"), True),)
+
+
+#: What changes with each change of a setting.
+TABLE: Final = CoreSettings._meta.table_name
+
+
+class StoredGroup(msgspec.Struct, frozen=True):
+    """What is set in a group, and who set it last."""
+
+    name: str
+    version: int
+    data: dict[str, Any]
+    changed_at: datetime
+    changed_by: str
+    changed_by_name: str
+
+
+@compiled(StoredGroup)
+def stored_groups() -> Query:
+    """Return what is set in every group."""
+    return CoreSettings.select_for(StoredGroup).order_by(CoreSettings.name)

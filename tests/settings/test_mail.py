@@ -1,0 +1,162 @@
+"""Mail settings: the next letter goes through the server that is set, which can be tried first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from changemaker_core import Config, Job, JobRun, Plugin, Site
+from changemaker_core.features.settings import api
+from changemaker_core.jobs import Executor, holds
+from changemaker_core.mail import Address, FolderTransport, Message
+from changemaker_core.settings import reading
+from changemaker_core.testing import SmtpServer, signed_in
+from changemaker_core.testing.smtp import Behaviour
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SENDER = {"from_address": "site@example.org"}
+
+
+def send(run: JobRun) -> None:
+    to = Address("", "sam@example.org")
+    run.mail(Message(to=to, subject="Park", text="Please keep it.\n", automatic=True))
+
+
+class LettersPlugin(Plugin):
+    name = "letters"
+    contributes = (Job("letters.send", send, queue="mail"),)
+
+
+def values_of(server: SmtpServer, **more: Any) -> dict[str, Any]:
+    port = int(server.url.rpartition(":")[2])
+    return {"host": "127.0.0.1", "port": port, "security": "offered", **SENDER, **more}
+
+
+@pytest.fixture
+def other_server() -> Iterator[SmtpServer]:
+    with SmtpServer(logins={"user": "right"}) as server:
+        yield server
+
+
+@pytest.fixture
+def two_processes(make_site: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Site, Site]]:
+    """Two sites on one database, of which one knows of the other's writes as a process does: it
+    looks at each job."""
+    monkeypatch.setattr(reading, "FRESH_SECONDS", 0.0)
+    web = make_site(LettersPlugin, development=True)
+    runner = Site(web.config, [LettersPlugin])
+    yield web, runner
+    runner.close()
+
+
+def test_a_job_runner_uses_another_server_for_the_next_letter(
+    two_processes: tuple[Site, Site], smtp_server: SmtpServer, other_server: SmtpServer
+) -> None:
+    web, runner = two_processes
+
+    def letter() -> None:
+        web.db.sync.write(lambda tx: tx.enqueue("letters.send", {}))
+        Executor(runner).run_due()
+
+    letter()
+    folder = runner.mail
+    assert isinstance(folder, FolderTransport)
+    assert len(folder.messages()) == 1
+    api.change_settings(web, "mail", values_of(smtp_server, reply_to="office@example.org"))
+    letter()
+    (received,) = smtp_server.received
+    assert "Reply-To: office@example.org" in str(received.email)
+    # The password of one server is not passed on to another.
+    with pytest.raises(api.SettingsInvalid):
+        api.change_settings(web, "mail", {"port": "nonsense"})
+    signing_in = {"user": "user", "password": "right"}
+    api.change_settings(web, "mail", values_of(other_server, **signing_in))
+    with pytest.raises(api.SettingsInvalid, match="password: Enter this again"):
+        api.change_settings(web, "mail", values_of(smtp_server))
+    letter()
+    assert [len(each.received) for each in (smtp_server, other_server)] == [1, 1]
+
+
+def test_a_held_queue_tries_a_new_server_at_once(
+    two_processes: tuple[Site, Site], smtp_server: SmtpServer
+) -> None:
+    web, runner = two_processes
+    api.change_settings(web, "mail", {"host": "does-not-exist.invalid", **SENDER})
+    web.db.sync.write(lambda tx: tx.enqueue("letters.send", {}))
+    Executor(runner).run_due()
+    assert [hold.reason for hold in web.db.sync.all(holds())] == ["unreachable"]
+    api.change_settings(web, "mail", values_of(smtp_server))
+    Executor(runner).run_due()
+    assert len(smtp_server.received) == 1
+    assert web.db.sync.all(holds()) == []
+
+
+TEST = "/api/settings/mail/test"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "failed"),
+    [
+        (None, None),
+        (Behaviour("mail", reply="553 5.7.1 not owned"), "sender"),
+        (Behaviour("rcpt", reply="550 5.1.1 nobody"), "message"),
+        (Behaviour("data", reply="554 spam"), "message"),
+    ],
+)
+@pytest.mark.database("sqlite")
+async def test_a_trial_says_which_step_failed(
+    open_app: Any, smtp_server: SmtpServer, behaviour: Behaviour | None, failed: str | None
+) -> None:
+    if behaviour is not None:
+        smtp_server.always(behaviour)
+    async with open_app(development=True) as app, signed_in(app, "SUPER_ADMIN") as client:
+        shown = (await client.post(TEST, json={"values": values_of(smtp_server)})).json()
+        assert (shown["ok"], shown["failed"]) == (failed is None, failed), shown
+        assert app.site.mail_settings.host == "", "the values were saved"
+        assert "example.org" not in shown["detail"]
+        if failed is None:
+            (received,) = smtp_server.received
+            assert received.recipients == (shown["sent_to"],)
+            assert shown["passed"] == ["name", "connect", "tls", "sign_in", "sender", "message"]
+
+
+@pytest.mark.database("sqlite")
+async def test_a_trial_finds_names_ports_tls_and_passwords_that_are_wrong(
+    open_app: Any, other_server: SmtpServer
+) -> None:
+    async with open_app(development=True) as app, signed_in(app, "SUPER_ADMIN") as client:
+
+        async def failed(**values: Any) -> str:
+            body = {"values": values_of(other_server, **values), "send": False}
+            response = await client.post(TEST, json=body)
+            return str(response.json()["failed"])
+
+        assert await failed(host="does-not-exist.invalid") == "name"
+        assert await failed(port=1) == "connect"
+        assert await failed(security="required") == "tls"
+        assert await failed(user="user", password="wrong") == "sign_in"
+        assert await failed(user="user", password="right") == "None"
+        assert other_server.received == []
+        none = await client.post(TEST, json={})
+        assert (none.status_code, none.json()["code"]) == (409, "no_mail_server")
+        assert (await client.post("/api/settings/regional/test", json={})).status_code == 404
+        wrong = await client.post(TEST, json={"values": {"port": 0, "host": "a b"}})
+        assert [each["field"] for each in wrong.json()["errors"]] == ["values.port"]
+
+
+@pytest.mark.database("sqlite")
+async def test_an_organiser_s_server_is_public_and_the_operator_s_any(
+    open_app: Any, make_config: Any, smtp_server: SmtpServer
+) -> None:
+    async with open_app() as app, signed_in(app, "SUPER_ADMIN") as client:
+        values = values_of(smtp_server)
+        shown = (await client.post(TEST, json={"values": values, "send": False})).json()
+        assert (shown["failed"], "not public" in shown["detail"]) == ("connect", True)
+    operators = Config.for_tests(app.site.config.site_dir, smtp_url=smtp_server.url)
+    site = Site(operators, [])
+    assert not site.mail_choice.public_only
+    assert site.settings.group("mail").locks.keys() >= {"host", "port", "user", "password"}
+    site.close()

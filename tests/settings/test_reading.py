@@ -1,0 +1,147 @@
+"""What is stored and cannot be used: defaults in its place, a finding, and nothing is lost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+import pytest
+from msgspec import Meta
+
+from changemaker_core import BadSeal, Plugin, Secret, Setting, SettingsGroup, Site, Text
+from changemaker_core.features.settings import api
+from changemaker_core.features.settings.checks import check_stored
+from changemaker_core.plugin.errors import BootFailed
+from changemaker_core.settings.stored import CoreSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Before(msgspec.Struct, frozen=True, kw_only=True):
+    beds: Annotated[str, Setting(Text("Beds"))] = "few"
+    motto: Annotated[str, Setting(Text("Motto"))] = ""
+    key: Annotated[Secret | None, Setting(Text("Key"))] = None
+
+
+class After(msgspec.Struct, frozen=True, kw_only=True):
+    beds: Annotated[int, Meta(ge=1), Setting(Text("Beds"))] = 12
+    watchword: Annotated[str, Setting(Text("Watchword"))] = "Dig"
+    key: Annotated[Secret | None, Setting(Text("Key"))] = None
+
+
+def garden(struct: type[msgspec.Struct]) -> type[Plugin]:
+    class GardenPlugin(Plugin):
+        name = "garden"
+        contributes = (SettingsGroup("garden", Text("Garden"), struct),)
+
+    return GardenPlugin
+
+
+@pytest.fixture
+def upgraded(make_site: Callable[..., Site]) -> Callable[..., Site]:
+    """A site in which an earlier version of a plugin stored settings."""
+    before = make_site(garden(Before))
+    api.change_settings(before, "garden", {"beds": "many", "motto": "Sow", "key": "hush"})
+
+    def open_(*plugins: type[Plugin], **changes: Any) -> Site:
+        return Site(msgspec.structs.replace(before.config, **changes), plugins)
+
+    return open_
+
+
+def findings(site: Site) -> list[str]:
+    return [each.detail for each in check_stored(site) if each.status == "warning"]
+
+
+def test_fields_that_changed_have_their_defaults_and_lose_nothing(
+    upgraded: Callable[..., Site],
+) -> None:
+    site = upgraded(garden(After))
+    assert site.settings(After) == After(key=Secret("hush"))
+    assert findings(site) == [
+        "The default of garden.beds is used: Enter a number of at least 1.",
+        "garden.motto is stored, and is not a setting any more.",
+    ]
+    api.change_settings(site, "garden", {"beds": 3})
+    assert site.db.sync.read(_data)["motto"] == "Sow"
+    assert len(findings(site)) == 1
+    site.close()
+
+
+def test_settings_of_a_plugin_that_is_gone_are_kept(upgraded: Callable[..., Site]) -> None:
+    site = upgraded()
+    assert findings(site) == ["The settings of 'garden' belong to no plugin that is loaded."]
+    site.close()
+
+
+def test_a_secret_of_another_key_is_named_and_the_rest_works(
+    upgraded: Callable[..., Site],
+) -> None:
+    site = upgraded(garden(Before), secret_key="n" * 40)
+    assert site.settings(Before) == Before(beds="many", motto="Sow")
+    (finding,) = findings(site)
+    assert finding.startswith("garden.key cannot be decrypted: it was encrypted with another")
+    with pytest.raises(BadSeal, match=r"garden\.key cannot be decrypted"):
+        site.db.sync.write(api.rotate_secrets, site.settings)
+    site.close()
+
+
+def test_secrets_are_encrypted_with_a_new_key(upgraded: Callable[..., Site]) -> None:
+    old, new = "for tests only ".ljust(48, "."), "n" * 40
+    both = upgraded(garden(Before), secret_key=new, previous_secret_keys=(old,))
+    stored = both.db.sync.read(_data)["key"]
+    assert both.db.sync.write(api.rotate_secrets, both.settings) == 1
+    assert both.db.sync.read(_data)["key"] != stored
+    alone = upgraded(garden(Before), secret_key=new)
+    assert alone.settings(Before).key == Secret("hush")
+    assert findings(alone) == []
+    for site in (both, alone):
+        site.close()
+
+
+def _data() -> dict[str, Any]:
+    return dict(CoreSettings.get_by_id("garden").data)
+
+
+class Unlabelled(msgspec.Struct, frozen=True):
+    beds: int = 3
+
+
+class Required(msgspec.Struct, frozen=True):
+    beds: Annotated[int, Setting(Text("Beds"))]
+
+
+class Open(msgspec.Struct):
+    beds: Annotated[int, Setting(Text("Beds"))] = 3
+
+
+class Public(msgspec.Struct, frozen=True):
+    key: Annotated[Secret | None, Setting(Text("Key"), public=True)] = None
+
+
+class Nested(msgspec.Struct, frozen=True):
+    beds: Annotated[list[Before], Setting(Text("Beds"))] = msgspec.field(default_factory=list)
+
+
+class Keyed(msgspec.Struct, frozen=True):
+    beds: Annotated[int, Setting(Text("Beds"), config="bedz")] = 3
+
+
+@pytest.mark.parametrize(
+    ("struct", "problem"),
+    [
+        (Unlabelled, "beds has no label"),
+        (Required, "beds has no default"),
+        (Open, "are not frozen"),
+        (Public, "key is a Secret, and cannot be public"),
+        (Nested, "a type that no setting can have"),
+        (Keyed, "'bedz'"),
+    ],
+)
+@pytest.mark.database("sqlite")
+def test_a_mistake_in_a_group_is_found_at_boot(
+    make_site: Callable[..., Site], struct: type[msgspec.Struct], problem: str
+) -> None:
+    with pytest.raises(BootFailed, match=problem):
+        make_site(garden(struct))
