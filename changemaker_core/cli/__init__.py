@@ -41,7 +41,8 @@ COMMANDS = {
     "serve": ("changemaker_core.cli.serve:serve", "Serve the site and run its jobs."),
     "worker": ("changemaker_core.cli.worker:worker", "Run the site's jobs through Redis."),
     "demo": ("changemaker_core.cli.creating.demo:demo", "Create and serve a demonstration site."),
-    "users": ("changemaker_core.cli.users:users", "Create accounts."),
+    "users": ("changemaker_core.cli.team.users:users", "Manage the accounts of users."),
+    "roles": ("changemaker_core.cli.team.roles:roles", "List roles and what they allow."),
     "keys": ("changemaker_core.cli.keys:keys", "List, create and revoke API keys."),
     "settings": (
         "changemaker_core.cli.settings:settings",

@@ -16,9 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
+
+from changemaker_core.cli import main
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from click.testing import Result
 
 #: Seconds that anything may take on a busy machine before a test gives up.
 PATIENCE = 120.0
@@ -197,3 +202,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 def site(cli: Cli, made: Made) -> Made:
     folder = shutil.copytree(made.folder, cli.folder / "site")
     return Made(folder, made.email, made.password)
+
+
+@pytest.fixture
+def changemaker(site: Any) -> Any:
+    """``changemaker("queues", "list")`` in this process, which has loaded the commands already."""
+    alone = {"CHANGEMAKER_PLUGINS__DENY": "influence"}
+
+    def run(*words: str, stdin: str = "") -> Result:
+        arguments = ["--site", str(site.folder), *words]
+        return CliRunner(env=alone).invoke(main, arguments, input=stdin)
+
+    return run

@@ -6,15 +6,9 @@ import json
 import sqlite3
 from contextlib import closing
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-from click.testing import CliRunner
-
-from changemaker_core.cli import main
-
-if TYPE_CHECKING:
-    from click.testing import Result
 
 JOB = """
 INSERT INTO core_job (id, name, queue, payload, state, attempts, wanted_at, due_at, created_at,
@@ -22,18 +16,6 @@ INSERT INTO core_job (id, name, queue, payload, state, attempts, wanted_at, due_
 VALUES (?, 'core.purge', 'core', '{}', 'queued', 0, ?, ?, ?, ?)
 """
 MAY = "2026-05-01 12:00:00.000000+00:00"
-
-
-@pytest.fixture
-def changemaker(site: Any) -> Any:
-    """``changemaker("queues", "list")`` in this process, which has loaded the commands already."""
-    alone = {"CHANGEMAKER_PLUGINS__DENY": "influence"}
-
-    def run(*words: str, stdin: str = "") -> Result:
-        arguments = ["--site", str(site.folder), *words]
-        return CliRunner(env=alone).invoke(main, arguments, input=stdin)
-
-    return run
 
 
 @pytest.fixture

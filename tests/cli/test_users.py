@@ -1,45 +1,99 @@
-"""``users create``."""
+"""``users`` and ``roles``."""
 
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
+import pytest
 
-def test_create_shows_a_random_password_once(cli: Any, site: Any) -> None:
-    done = cli.run("users", "create", "a@example.org", "--site", site.folder, "--json")
-    assert done.returncode == 0, done.stderr
+
+@pytest.fixture
+def users(changemaker: Any) -> Any:
+    """``users("list")``"""
+    return partial(changemaker, "users")
+
+
+@pytest.fixture
+def robin(users: Any) -> str:
+    """The address of a user without any role but USER."""
+    done = users("create", "robin@example.org", "--name", "Robin Roy")
+    assert done.exit_code == 0, done.stderr
+    return "robin@example.org"
+
+
+def test_create_shows_a_random_password_once(users: Any) -> None:
+    done = users("create", "a@example.org", "--json")
+    assert done.exit_code == 0, done.stderr
     account = json.loads(done.stdout)
     assert account["role"] == "USER"
     assert len(account["password"]) >= 12
 
 
-def test_a_given_password_is_not_shown(cli: Any, site: Any) -> None:
+def test_a_given_password_is_not_shown(users: Any, robin: str) -> None:
     words = "nine quiet herons by the mill"
-    options = ("--site", site.folder, "--role", "SUPER_ADMIN", "--password-stdin")
-    done = cli.run("users", "create", "b@example.org", *options, stdin=words + "\n")
-    assert done.returncode == 0, done.stderr
-    assert words not in done.stdout + done.stderr
+    create = ("create", "b@example.org", "--role", "SUPER_ADMIN", "--password-stdin")
+    for command in (create, ("reset-password", robin, "--password-stdin")):
+        done = users(*command, stdin=words + "\n")
+        assert done.exit_code == 0, done.stderr
+        assert words not in done.stdout + done.stderr
 
 
-def test_refusals_are_said_plainly(cli: Any, site: Any) -> None:
-    taken = cli.run("users", "create", site.email, "--site", site.folder)
-    unknown = cli.run("users", "create", "c@example.org", "--role", "KING", "--site", site.folder)
-    weak = cli.run(
-        *("users", "create", "d@example.org", "--password-stdin", "--site", site.folder),
-        stdin="short\n",
-    )
-    homeless = cli.run("users", "create", "d@localhost", "--site", site.folder)
-    long = ("users", "create", "d@example.org", "--name", "n" * 201, "--site", site.folder)
-    for done in (taken, unknown, weak, homeless, cli.run(*long)):
-        assert done.returncode == 1
+def test_refusals_are_said_plainly(users: Any, site: Any, robin: str) -> None:
+    refused = {
+        ("create", site.email): "already has an account",
+        ("create", "c@example.org", "--role", "KING"): "SUPER_ADMIN",
+        ("create", "d@localhost"): "such as name@example.org",
+        ("create", "d@example.org", "--name", "n" * 201): "at most 200",
+        ("role", robin, "KING"): "SUPER_ADMIN",
+        ("role", site.email, "USER"): "the last administrator",
+        ("suspend", site.email): "the last administrator",
+        ("delete", site.email, "--yes"): "the last administrator",
+        ("grant", robin, "SUPER_ADMIN", "parks.park", "elm"): "no such kind of object",
+        ("grant", robin, "USER", "parks.park", "elm", "--end"): "does not have the role",
+    }
+    nobody = "nobody@example.org"
+    for command in ("show", "suspend", "reactivate", "unlock", "reset-password", "sessions"):
+        refused[command, nobody] = f"{nobody} has no account."
+    for words, problem in refused.items():
+        done = users(*words)
+        assert (done.exit_code, done.stdout) == (1, ""), words
+        assert problem in done.stderr
         assert "Traceback" not in done.stderr
-    assert "SUPER_ADMIN" in unknown.stderr
+    weak = users("create", "d@example.org", "--password-stdin", stdin="short\n")
+    assert weak.exit_code == 1
 
 
-def test_unlock_ends_the_wait(cli: Any, site: Any) -> None:
-    done = cli.run("users", "unlock", site.email, "--site", site.folder)
-    assert (done.returncode, done.stdout) == (0, f"{site.email} can sign in again.\n"), done.stderr
-    unknown = cli.run("users", "unlock", "nobody@example.org", "--site", site.folder)
-    assert unknown.returncode == 1
-    assert "nobody@example.org has no account." in unknown.stderr
+def test_users_are_listed_shown_and_managed(users: Any, site: Any, robin: str) -> None:
+    assert users("list", "roy").stdout == f"{robin}  Robin Roy  USER  ACTIVE\n"
+    assert [each["email"] for each in json.loads(users("list", "--json").stdout)] == [
+        robin,
+        site.email,
+    ]
+    assert users("list", "--role", "GARDENER").stderr == "There are no such users.\n"
+    assert users("role", robin, "SUPER_ADMIN").exit_code == 0
+    assert "role        SUPER_ADMIN\n" in users("show", robin).stdout
+    for command, said, status in (
+        ("suspend", "is suspended", "SUSPENDED"),
+        ("reactivate", "is active", "ACTIVE"),
+        ("unlock", "can sign in again", "ACTIVE"),
+    ):
+        assert users(command, robin).stdout == f"{robin} {said}.\n"
+        assert json.loads(users("show", robin, "--json").stdout)["status"] == status
+    assert users("sessions", robin).stderr == f"{robin} is not signed in anywhere.\n"
+    assert users("sessions", robin, "--end").exit_code == 0
+    reset = users("reset-password", robin)
+    assert "Password (shown only once): " in reset.stdout
+    assert users("delete", robin, stdin="n\n").exit_code == 1
+    assert users("delete", robin, "--yes").exit_code == 0
+    assert users("show", robin).exit_code == 1
+
+
+def test_roles_are_listed_and_shown(changemaker: Any) -> None:
+    assert "USER  Can sign in\n" in changemaker("roles", "list").stdout
+    assert "accounts.me.read  See your own account" in changemaker("roles", "show", "USER").stdout
+    shown = json.loads(changemaker("roles", "show", "SUPER_ADMIN", "--json").stdout)
+    assert (shown["permissions"], shown["built_in"]) == (["*"], True)
+    unknown = changemaker("roles", "show", "SUPER_ADMN")
+    assert "Did you mean 'SUPER_ADMIN'?" in unknown.stderr

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from changemaker_core import Authenticator, Interval, Job, Plugin, Route, hookimpl
+from changemaker_core import Authenticator, Check, Interval, Job, Plugin, Route, hookimpl
 from changemaker_core.features.accounts.api import sign_in_address
 from changemaker_core.features.accounts.browser import pages
 from changemaker_core.features.accounts.browser.confirming import (
@@ -21,6 +21,7 @@ from changemaker_core.features.accounts.keys.models import ApiKey
 from changemaker_core.features.accounts.keys.pages import KEYS_PATH, KeysPage, RevokeKeyPage
 from changemaker_core.features.accounts.keys.resources import KeyResource, KeysResource
 from changemaker_core.features.accounts.roles import resources as roles
+from changemaker_core.features.accounts.roles.checks import check_roles
 from changemaker_core.features.accounts.roles.models import Grant, StoredRole
 from changemaker_core.features.accounts.roles.roles import PERMISSIONS, ROLES
 from changemaker_core.features.accounts.sessions.models import UserSession
@@ -75,6 +76,7 @@ class AccountsPlugin(Plugin):
         *PERMISSIONS,
         *ROLES,
         Job("accounts.tidy", tidy, schedule=Interval(timedelta(days=1))),
+        Check("accounts.roles", check_roles, requires=("migrations",)),
         Job("accounts.expire", expire, schedule=Interval(timedelta(minutes=10))),
     )
 

@@ -10,7 +10,9 @@ import pytest
 from changemaker_core.app import create_app
 from changemaker_core.features.accounts import api
 from changemaker_core.features.accounts.roles import rights
+from changemaker_core.features.accounts.roles.checks import check_roles
 from changemaker_core.features.accounts.roles.models import Grant, StoredRole
+from changemaker_core.features.accounts.users.models import User
 from changemaker_core.testing import run_jobs
 from tests.accounts.team import parks
 from tests.accounts.team.parks import ParksPlugin
@@ -162,6 +164,27 @@ async def test_grants_end_with_their_object(open_team, monkeypatch):
         assert [each["title"] for each in grants] == [None]
         await run_jobs(team.site)
         assert await team.site.db.read(lambda: Grant.select().count()) == 0
+
+
+def test_doctor_names_roles_that_do_not_exist_or_exist_twice(make_site):
+    site = make_site(ParksPlugin)
+    assert [each.detail for each in check_roles(site)] == [
+        "No user with the role SUPER_ADMIN can sign in."
+    ]
+
+    def spoil(tx):
+        moments = {"created_at": tx.now, "updated_at": tx.now}
+        values = {"description": "Ours", "permissions": [parks.READ], **moments}
+        StoredRole.insert(name="PARKS_READER", **values).execute()
+        for role in ("SUPER_ADMIN", "PARKS_READER", "GARDENER"):
+            email = f"{role}@example.org".lower()
+            User.create(email=email, name="Sam", role=role, **moments)
+
+    site.db.sync.write(spoil)
+    found = list(check_roles(site))
+    assert [each.status for each in found] == ["warning", "warning"]
+    assert "role PARKS_READER, and a plugin brings one" in found[0].detail
+    assert "GARDENER is held by 1 users" in found[1].detail
 
 
 @pytest.mark.parametrize("change", ["role", "permissions", "grant", "suspension"])

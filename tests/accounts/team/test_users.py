@@ -63,6 +63,9 @@ async def test_a_user_is_created_changed_found_and_deleted(open_team):
         assert await root.status("PATCH", path, role="GARDENER") == 422
         assert await root.status("DELETE", path) == 204
         assert await root.status("GET", path) == 404
+        for nonsense in ("/api/users/nonsense", f"{root.path}/grants/nonsense"):
+            method = "DELETE" if "grants" in nonsense else "GET"
+            assert await root.status(method, nonsense) == 404
         assert await root.status("PATCH", path, name="Nobody") == 404
 
 

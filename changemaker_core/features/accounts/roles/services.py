@@ -130,7 +130,7 @@ def grant(
         most = queries.MOST_GRANTS
         raise Conflict(Text("A user holds roles for at most {most} objects.", most=most))
     values = {"user": user_id, "role": role, "scope": scope, "object_id": object_id}
-    added = {"id": new_id(), "created_by": by.id or None, "created_at": tx.now}
+    added = {"id": new_id(), "created_by": by.user_id, "created_at": tx.now}
     Grant.insert(**values, **added).on_conflict("NOTHING").execute()
     same = (Grant.user == user_id) & (Grant.role == role)
     same &= (Grant.scope == scope) & (Grant.object_id == object_id)

@@ -61,7 +61,7 @@ def create(tx: Tx, roles: Roles, by: Actor, new: NewUser, password_hash: str | N
             phone=new.phone,
             locale=new.locale,
             expires_at=new.expires_at,
-            created_by=by.id or None,
+            created_by=by.user_id,
         )
     except EmailTaken as taken:
         raise _email_taken(taken) from None
@@ -229,7 +229,7 @@ def _email_taken(taken: EmailTaken) -> Conflict:
 
 
 def _not_oneself(by: Actor, id: str, problem: Text) -> None:
-    if by.kind == "user" and by.id == id:
+    if by.user_id == id:  # also through an API key of theirs
         raise Conflict(problem, code="own_account")
 
 
