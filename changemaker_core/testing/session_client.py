@@ -25,20 +25,19 @@ File: TypeAlias = tuple[str, bytes, str]
 
 
 @contextlib.asynccontextmanager
-async def as_role(app: App, role: str, **options: Any) -> AsyncIterator[SessionClient]:
+async def as_role(
+    app: App, role: str, *, on: tuple[str, str] | None = None, **options: Any
+) -> AsyncIterator[SessionClient]:
     """A client of a new user who has ``role`` and has signed in with the form, as a browser does.
 
+    With ``on``, such as ``("parks.park", park_id)``, they have the role for this object alone.
     ``options`` are httpx's for a client.
     """
     from changemaker_core import new_id
-    from changemaker_core.features.accounts.api import create_user
+    from changemaker_core.testing.fixtures.site import add_user
 
     email = f"{new_id()}@example.org"
-
-    def create() -> object:
-        return create_user(app.site, email=email, name="Sam Sample", role=role, password=PASSWORD)
-
-    await asyncio.to_thread(create)
+    await asyncio.to_thread(add_user, app.site, email, PASSWORD, role, on)
     asgi: Any = app  # httpx types a scope as any mutable mapping; ours is a dict, as servers give
     transport = httpx.ASGITransport(app=asgi, raise_app_exceptions=False)
     headers = {"Accept": "text/html", **options.pop("headers", {})}

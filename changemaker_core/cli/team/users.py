@@ -136,25 +136,13 @@ def role(site: Site, email: str, role: str) -> None:
 @click.option("--end", is_flag=True, help="Take it away instead.")
 def grant(site: Site, email: str, role: str, scope: str, object_id: str, end: bool) -> None:
     """Give the user EMAIL the role ROLE for one object: SCOPE is its kind, OBJECT_ID its id."""
-    from changemaker_core.features.accounts.roles import services
-    from changemaker_core.features.accounts.roles.queries import grants_of
-    from changemaker_core.features.accounts.roles.roles import roles_of
-
-    id, operator = _id_of(site, email), services.OPERATOR
-    roles, wanted = roles_of(site), (role, scope, object_id)
-
-    def give(tx: Tx) -> None:
-        services.grant(tx, roles, operator, id, role=role, scope=scope, object_id=object_id)
-
-    def take(tx: Tx) -> None:
-        held = grants_of(id).all()
-        found = [each.id for each in held if (each.role, each.scope, each.object_id) == wanted]
-        if not found:
-            raise CommandError(f"{email} does not have the role {role} for {scope} {object_id}.")
-        services.end_grant(tx, roles, operator, id, found[0])
+    from changemaker_core.features.accounts import api
 
     with explained():
-        site.db.sync.write(take if end else give)
+        if end:
+            _end_grant(site, email, (role, scope, object_id))
+        else:
+            api.grant(site, email=email, role=role, scope=scope, object_id=object_id)
     does = "no longer has" if end else "has"
     click.echo(f"{email} {does} the role {role} for {scope} {object_id}.")
 
@@ -253,6 +241,24 @@ def delete(site: Site, email: str, yes: bool) -> None:
         click.confirm(f"Delete the account of {email}?", abort=True, err=True)
     _manage(site, email, "delete")
     click.echo(f"The account of {email} is deleted.")
+
+
+def _end_grant(site: Site, email: str, wanted: tuple[str, str, str]) -> None:
+    from changemaker_core.features.accounts.roles import services
+    from changemaker_core.features.accounts.roles.queries import grants_of
+    from changemaker_core.features.accounts.roles.roles import roles_of
+
+    id, roles = _id_of(site, email), roles_of(site)
+
+    def end(tx: Tx) -> None:
+        held = grants_of(id).all()
+        found = [each.id for each in held if (each.role, each.scope, each.object_id) == wanted]
+        if not found:
+            role, scope, object_id = wanted
+            raise CommandError(f"{email} does not have the role {role} for {scope} {object_id}.")
+        services.end_grant(tx, roles, services.OPERATOR, id, found[0])
+
+    site.db.sync.write(end)
 
 
 def _id_of(site: Site, email: str) -> str:

@@ -14,6 +14,7 @@ from changemaker_core.features.accounts.keys import services as key_services
 from changemaker_core.features.accounts.keys.queries import OwnedKey, keys_with_owners
 from changemaker_core.features.accounts.keys.resources import permissions_of
 from changemaker_core.features.accounts.keys.services import KeyRefused, NewKey
+from changemaker_core.features.accounts.roles import services as role_services
 from changemaker_core.features.accounts.roles.rights import current_rights, rights_of
 from changemaker_core.features.accounts.roles.roles import SUPER_ADMIN, UnknownRole, roles_of
 from changemaker_core.features.accounts.roles.services import OPERATOR, check_assignable, end_grants
@@ -52,6 +53,7 @@ __all__ = [
     "create_key",
     "create_user",
     "end_grants",
+    "grant",
     "keys",
     "page_after_sign_in",
     "reset_two_factor",
@@ -101,6 +103,20 @@ def set_password(site: Site, *, email: str, password: str) -> None:
     services.check_password(password, email)
     hashed = passwords.hash_password(password)
     site.db.sync.write(lambda tx: services.set_password(tx, services.user_id_of(email), hashed))
+
+
+def grant(site: Site, *, email: str, role: str, scope: str, object_id: str) -> None:
+    """Give a user a role for one object.
+
+    Blocks for the database. Raise ``UnknownUser``, or ``Invalid``, which says what does not exist.
+    """
+    roles = roles_of(site)
+
+    def give(tx: Tx) -> None:
+        id = services.user_id_of(email)
+        role_services.grant(tx, roles, OPERATOR, id, role=role, scope=scope, object_id=object_id)
+
+    site.db.sync.write(give)
 
 
 def keys(site: Site, *, email: str | None = None) -> list[OwnedKey]:

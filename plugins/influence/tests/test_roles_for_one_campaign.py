@@ -6,6 +6,7 @@ import asyncio
 
 from changemaker_core import new_id
 from changemaker_core.features.accounts import api as accounts
+from changemaker_core.testing import signed_in
 from changemaker_influence.campaigns.permissions import SCOPE
 
 PASSWORD = "wide river, slow boat"
@@ -27,6 +28,10 @@ async def helper(v, campaign):
     )
     grant = {"role": "INFLUENCE_ADMIN", "scope": SCOPE, "object_id": campaign["id"]}
     await v.sign_in("SUPER_ADMIN")
+    for unknown in ("nonsense", new_id()):
+        body = {**grant, "object_id": unknown}
+        refused = await v.organise("POST", f"/api/users/{id}/grants", json=body)
+        assert refused.json()["errors"][0]["field"] == "object_id"
     made = await v.organise("POST", f"/api/users/{id}/grants", json=grant)
     assert made.status_code == 201, made.text
     assert made.json()["title"] == campaign["title"]
@@ -105,7 +110,8 @@ async def test_what_belongs_to_their_campaign_is_theirs(visit):
 async def test_grants_end_with_the_campaign(visit):
     async with visit() as v:
         own = await v.campaign("DRAFT", title="Own")
-        headers = await helper(v, own)
-        path = f"/api/campaigns/{own['id']}"
-        assert (await v.client.delete(path, headers=headers)).status_code == 204
-        assert (await v.client.get("/api/campaigns", headers=headers)).status_code == 403
+        async with signed_in(v.app, "INFLUENCE_ADMIN", on=(SCOPE, own["id"])) as client:
+            me = (await client.get("/api/auth/me")).json()
+            assert me["objects"]["influence.campaign.write"] == [own["id"]]
+            assert (await client.delete(f"/api/campaigns/{own['id']}")).status_code == 204
+            assert (await client.get("/api/campaigns")).status_code == 403

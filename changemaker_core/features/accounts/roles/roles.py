@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from changemaker_core import Permission, Role, Scope, Text
+from changemaker_core.db import InvalidId
 from changemaker_core.identity import PERMISSIONS as PERMISSION_KIND
 from changemaker_core.identity import ROLES as ROLE_KIND
 from changemaker_core.identity import SCOPES as SCOPE_KIND
@@ -70,6 +71,15 @@ class Roles:
         limited = self.scopes[scope].permissions
         own = self._own(role, stored)
         return limited if EVERYTHING in own else limited & own
+
+    def title_of(self, scope: str, object_id: str) -> str | None:
+        """Return the title of an object, inside a unit of work; ``None`` where there is none."""
+        if scope not in self.scopes:
+            return None
+        try:
+            return self.scopes[scope].find(object_id)
+        except InvalidId:
+            return None
 
     def check(self, role: str, stored: Stored) -> None:
         """Raise ``UnknownRole``, which lists the known roles, if there is no such role."""

@@ -122,7 +122,7 @@ def grant(
     if not allowed:
         problem = Text("This role allows nothing that can be limited to one object of this kind.")
         raise Invalid([FieldError("role", problem)])
-    if roles.scopes[scope].find(object_id) is None:
+    if roles.title_of(scope, object_id) is None:
         raise Invalid([FieldError("object_id", Text("There is no such object."))])
     check_holds(by, allowed, on=object_id)
     held = queries.grants_of(user_id).all()
@@ -157,7 +157,7 @@ def tidy(tx: Tx, roles: Roles) -> None:
         Grant.select(Grant.scope, Grant.object_id).distinct().tuples()  # type: ignore[arg-type]  # the stubs know rows of models alone
     )
     for scope, object_id in pairs:
-        if scope in roles.scopes and roles.scopes[scope].find(object_id) is None:
+        if scope in roles.scopes and roles.title_of(scope, object_id) is None:
             end_grants(tx, scope, object_id)
 
 

@@ -38,7 +38,10 @@ class Refresh(Body, frozen=True):
 
 
 class UserOut(msgspec.Struct, frozen=True, kw_only=True):
-    """The signed-in user's own account."""
+    """The signed-in user's own account.
+
+    ``objects`` are permissions that hold for some objects alone, with the ids of these.
+    """
 
     id: str
     email: str
@@ -46,6 +49,7 @@ class UserOut(msgspec.Struct, frozen=True, kw_only=True):
     role: str
     locale: str
     permissions: list[str]
+    objects: dict[str, list[str]]
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True, tag_field="status", tag="signed_in"):

@@ -86,6 +86,9 @@ class Sessions:
     async def describe(self, account: Account) -> UserOut:
         """Return the account as its own user sees it."""
         rights = await current_rights(self._site, account.id)
+        objects: dict[str, list[str]] = {}
+        for permission, object_id in sorted(rights.scoped):
+            objects.setdefault(permission, []).append(object_id)
         return UserOut(
             id=account.id,
             email=account.email,
@@ -93,6 +96,7 @@ class Sessions:
             role=account.role,
             locale=account.locale,
             permissions=sorted(rights.permissions),
+            objects=objects,
         )
 
     async def _session(self, issued: services.Issued) -> Session:

@@ -220,7 +220,7 @@ def detail_of(roles: Roles, id: str, now: datetime) -> UserDetail:
     if user is None:
         raise NotFound(Text("There is no such user."))
     grants = [
-        GrantOut(**msgspec.structs.asdict(row), title=_title(roles, row.scope, row.object_id))
+        GrantOut(**msgspec.structs.asdict(row), title=roles.title_of(row.scope, row.object_id))
         for row in grants_of(id).all()
     ]
     return UserDetail(
@@ -243,8 +243,3 @@ def actor_of(req: Request) -> Actor:
     if req.actor is None:
         raise Unauthorized
     return req.actor
-
-
-def _title(roles: Roles, scope: str, object_id: str) -> str | None:
-    declared = roles.scopes.get(scope)
-    return None if declared is None else declared.find(object_id)
