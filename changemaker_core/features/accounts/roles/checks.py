@@ -29,7 +29,8 @@ def check_roles(site: Site) -> Iterator[Finding]:
             "Make a copy of it under another name with POST /api/roles, give that to its holders,"
             " and delete it.",
         )
-    for name, count in site.db.sync.read(_held):
+    held = site.db.sync.read(_held)
+    for name, count in held:
         if name not in stored and name not in roles.declared:
             yield Finding(
                 "warning",
@@ -38,7 +39,7 @@ def check_roles(site: Site) -> Iterator[Finding]:
                 "Install the plugin that brings it, or give them another role with"
                 " `changemaker users role EMAIL ROLE`.",
             )
-    if not site.db.sync.read(_has_administrator):
+    if held and not site.db.sync.read(_has_administrator):
         yield Finding(
             "warning",
             f"No user with the role {SUPER_ADMIN} can sign in.",
