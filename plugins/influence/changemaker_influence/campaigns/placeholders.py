@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import TYPE_CHECKING, Final
+
+from changemaker_core import Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 NAMES: Final = ("recipient_name", "sender_name", "postal_code")
+#: Characters of a subject, and of a body, once their placeholders are replaced: a short text that
+#: repeats one becomes a long letter, once for each recipient.
+LONGEST_FILLED: Final = {"subject": 1_000, "body": 40_000}
 #: One pair of braces or two, with spaces or without. Everything else in braces is text.
 _PLACEHOLDER: Final = re.compile(rf"\{{{{1,2}}\s*({'|'.join(NAMES)})\s*\}}{{1,2}}")
 #: Looks like a placeholder: anything in two pairs of braces, or one word in one.
@@ -37,3 +43,28 @@ def fill(text: str, values: Mapping[str, str]) -> str:
     'Dear {sender_name}, {x}'
     """
     return _PLACEHOLDER.sub(lambda match: values.get(match[1], match[0]), text)
+
+
+def too_long(most: int) -> Text:
+    """Return the error of a text that is longer than that with its placeholders replaced."""
+    return Text(
+        "With the names filled in, this would have more than {most} characters. Shorten it.",
+        most=most,
+    )
+
+
+class FilledLength:
+    """How long a text is once its placeholders are replaced, without replacing them.
+
+    >>> FilledLength("Dear {recipient_name}").of({"recipient_name": "Ann"})
+    8
+    """
+
+    def __init__(self, text: str) -> None:
+        found = list(_PLACEHOLDER.finditer(text))
+        self._other = len(text) - sum(len(match[0]) for match in found)
+        self._times = Counter(match[1] for match in found)
+
+    def of(self, values: Mapping[str, str]) -> int:
+        """Return the length with these values, which have every placeholder of the text."""
+        return self._other + sum(times * len(values[name]) for name, times in self._times.items())

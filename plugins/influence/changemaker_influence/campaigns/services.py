@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 #: Dates outside of these years are mistakes, and do not exist in every time zone.
 FIRST_YEAR: Final = 1900
 LAST_YEAR: Final = 2999
+#: Characters of a name, the longest that takes the place of a placeholder.
+LONGEST_VALUE: Final = 200
 #: The number of campaigns of one title that may be created at the same moment.
 SLUG_ATTEMPTS: Final = 100
 
@@ -205,9 +207,20 @@ def _check_written(values: dict[str, Any]) -> None:
 
 
 def _check_placeholders(values: dict[str, Any]) -> None:
-    """Reject misspelt placeholders, which would reach every recipient as they are."""
+    """Reject misspelt placeholders, which would reach every recipient as they are, and so many
+    that a letter to somebody with a long name would be too long: its sender could change nothing.
+    """
     known = ", ".join(f"{{{name}}}" for name in placeholders.NAMES)
+    longest = {name: "x" * LONGEST_VALUE for name in placeholders.NAMES}
     errors = [
+        FieldError(field, placeholders.too_long(most))
+        for field, most in (
+            ("email_subject", placeholders.LONGEST_FILLED["subject"]),
+            ("email_body", placeholders.LONGEST_FILLED["body"]),
+        )
+        if placeholders.FilledLength(values.get(field, "")).of(longest) > most
+    ]
+    errors += [
         FieldError(
             field,
             Text("{wrong} is not a placeholder. Use {known}.", wrong=wrong, known=known),

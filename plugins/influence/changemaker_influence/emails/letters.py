@@ -71,7 +71,7 @@ def letters_of(site: Site, campaign: PublishedCampaign, submission: Submission) 
                 sender_name=submission.sender_name,
                 sender_email=submission.sender_email,
                 postal_code=submission.postal_code,
-                recipient_name=recipient.label,
+                recipient_name=recipient.name,
                 recipient_email=recipient.email,
                 recipient_office=recipient.office,
                 subject=subject,
@@ -79,8 +79,8 @@ def letters_of(site: Site, campaign: PublishedCampaign, submission: Submission) 
                 status="QUEUED",
                 campaign_id=campaign.id,
                 campaign_slug=campaign.slug,
-                campaign_title=campaign.title,
-                language=campaign.language,
+                campaign_title=submission.campaign_title,
+                language=submission.language,
             ),
         )
         letters.append(Letter(recipient.name, message.subject, message.text))

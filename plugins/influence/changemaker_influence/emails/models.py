@@ -22,6 +22,9 @@ class CampaignEmail(Model):
     id = UUIDField(primary_key=True, default=new_id)
     campaign = peewee.ForeignKeyField(Campaign, lazy_load=False, on_delete="RESTRICT", index=False)
     action_id = UUIDField(index=True)
+    # As they were when it was written; null in messages from before these columns.
+    campaign_title = peewee.CharField(max_length=200, null=True)
+    language = peewee.CharField(max_length=8, null=True)
     sender_name = peewee.CharField(max_length=200)
     sender_email = peewee.CharField(max_length=254)
     postal_code = peewee.CharField(max_length=100)

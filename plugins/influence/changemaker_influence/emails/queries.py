@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
+import peewee
 
 from changemaker_core import Query, compiled
 from changemaker_influence.campaigns.models import Campaign
@@ -60,8 +61,12 @@ _CAMPAIGN: Final = {"campaign_slug": Campaign.slug, "campaign_title": Campaign.t
 @compiled(EmailToSend)
 def email_to_send(id: str) -> Query:
     """Return a message for the job that sends it."""
+    as_written = {
+        "campaign_title": peewee.fn.COALESCE(CampaignEmail.campaign_title, Campaign.title),
+        "language": peewee.fn.COALESCE(CampaignEmail.language, Campaign.language),
+    }
     return (
-        CampaignEmail.select_for(EmailToSend, language=Campaign.language, **_CAMPAIGN)
+        CampaignEmail.select_for(EmailToSend, **{**_CAMPAIGN, **as_written})
         .join(Campaign)
         .where(CampaignEmail.id == id)
     )

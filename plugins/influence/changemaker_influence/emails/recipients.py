@@ -28,7 +28,7 @@ class Recipient:
     """A mailbox to write to, and the people behind it: one letter goes there and names them all.
 
     ``keys`` identify the people where their address is not shown; ``name`` has all ``names``, in
-    the campaign's language. ``is_public`` is whether the address is.
+    the campaign's language, as far as they fit in a line. ``is_public`` is whether the address is.
     """
 
     keys: tuple[str, ...]
@@ -38,11 +38,6 @@ class Recipient:
     is_public: bool = True
     office: str = ""
     level: str | None = None
-
-    @property
-    def label(self) -> str:
-        """The names as far as they fit in a column of the ledger."""
-        return shortened(self.names, self.name)
 
 
 def targeted(campaign: PublishedCampaign, person: Representative) -> bool:
@@ -94,20 +89,27 @@ def _mailbox(
 
 
 def joined(names: Sequence[str], language: str) -> str:
-    """Return names as a sentence has them: "Ann, Bo and Cy", "Ann, Bo et Cy"."""
+    """Return names as a sentence has them, "Ann, Bo and Cy", "Ann, Bo et Cy", or as many of them as
+    fit in 200 characters."""
     if len(names) == 1:
-        return names[0]
+        return shortened(names, names[0])
     from babel.lists import format_list  # most mailboxes are one person's
 
-    return format_list(names, locale=_LISTS.get(language, language))
+    return shortened(names, format_list(names, locale=_LISTS.get(language, language)))
 
 
 def shortened(parts: Sequence[str], whole: str) -> str:
     """Return ``whole``, or as many of its parts as fit in 200 characters."""
-    while len(whole) > _MAX_LINE and len(parts) > 1:
-        parts = parts[:-1]
-        whole = ", ".join((*parts, "…"))
-    return whole[:_MAX_LINE]
+    if len(whole) <= _MAX_LINE or len(parts) < 2:
+        return whole[:_MAX_LINE]
+    fitting = [parts[0][: _MAX_LINE - len(", …")]]
+    left = _MAX_LINE - len(fitting[0]) - len(", …")
+    for part in parts[1:]:
+        left -= len(part) + len(", ")
+        if left < 0:
+            break
+        fitting.append(part)
+    return ", ".join((*fitting, "…"))
 
 
 def are_named(

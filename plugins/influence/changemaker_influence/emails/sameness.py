@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import unicodedata
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from changemaker_influence.emails.queries import EmailToSend
+
+#: What mail changes on its way: line ends, and spaces before them. Nobody sees these, nor the empty
+#: lines at the end.
+_LINE_END: Final = re.compile(r"\r\n?")
+_TRAILING: Final = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)
 
 
 def delivery_key(email: EmailToSend) -> str:
@@ -15,7 +21,8 @@ def delivery_key(email: EmailToSend) -> str:
 
     Anybody can write in somebody's name: an address that nobody has proven to be theirs does not
     make another letter theirs. So the key has everything that the recipient reads, and a letter
-    that differs in anything but its spaces and line ends is another one.
+    that differs in anything but what mail itself changes is another one: whoever tears somebody's
+    letter to pieces with empty lines has not written it.
     """
     read = (
         email.campaign_id,
@@ -26,5 +33,9 @@ def delivery_key(email: EmailToSend) -> str:
         email.subject,
         email.body,
     )
-    folded = "\0".join(" ".join(unicodedata.normalize("NFC", each).split()) for each in read)
-    return hashlib.sha256(folded.encode()).hexdigest()
+    return hashlib.sha256("\0".join(map(_folded, read)).encode()).hexdigest()
+
+
+def _folded(text: str) -> str:
+    lines = _LINE_END.sub("\n", unicodedata.normalize("NFC", text))
+    return _TRAILING.sub("", lines).rstrip("\n")

@@ -10,11 +10,16 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import peewee
 
-from changemaker_core import Conflict, NotFound, Text, new_id
+from changemaker_core import Conflict, FieldError, Invalid, NotFound, Text, new_id
 from changemaker_core.mail import AlreadySent
 from changemaker_influence import states
 from changemaker_influence.campaigns.models import EmailTally
-from changemaker_influence.campaigns.placeholders import fill
+from changemaker_influence.campaigns.placeholders import (
+    LONGEST_FILLED,
+    FilledLength,
+    fill,
+    too_long,
+)
 from changemaker_influence.campaigns.queries import PublishedCampaign, published_by_id
 from changemaker_influence.emails import idempotency
 from changemaker_influence.emails.models import CampaignEmail
@@ -42,10 +47,12 @@ class Submission:
     """A message to ``recipients``, all of whom the sender may write to.
 
     ``subject`` and ``body`` still hold their placeholders; ``consent_text`` is the wording as the
-    sender read it.
+    sender read it, and ``campaign_title`` and ``language`` are the campaign's at that time.
     """
 
     campaign_id: str
+    campaign_title: str
+    language: str
     sender_name: str
     sender_email: str
     postal_code: str
@@ -112,7 +119,9 @@ def _record_one(tx: Tx, submission: Submission, recipient: Recipient, action_id:
         sender_name=submission.sender_name,
         sender_email=submission.sender_email,
         postal_code=submission.postal_code,
-        recipient_name=recipient.label,
+        campaign_title=submission.campaign_title,
+        language=submission.language,
+        recipient_name=recipient.name,
         recipient_email=recipient.email,
         recipient_office=recipient.office,
         recipient_level=recipient.level,
@@ -135,12 +144,27 @@ def _record_one(tx: Tx, submission: Submission, recipient: Recipient, action_id:
 
 def filled(submission: Submission, recipient: Recipient) -> tuple[str, str]:
     """Return the subject and the body that ``recipient`` gets."""
-    values = {
+    values = _values(submission, recipient)
+    return fill(submission.subject, values), fill(submission.body, values)
+
+
+def check_filled(submission: Submission) -> None:
+    """Raise ``Invalid`` where a letter would be too long with its placeholders replaced."""
+    errors = []
+    for field, most in LONGEST_FILLED.items():
+        length = FilledLength(getattr(submission, field))
+        if any(length.of(_values(submission, each)) > most for each in submission.recipients):
+            errors.append(FieldError(field, too_long(most)))
+    if errors:
+        raise Invalid(errors)
+
+
+def _values(submission: Submission, recipient: Recipient) -> dict[str, str]:
+    return {
         "recipient_name": recipient.name,
         "sender_name": submission.sender_name,
         "postal_code": submission.postal_code,
     }
-    return fill(submission.subject, values), fill(submission.body, values)
 
 
 def check_open(campaign: PublishedCampaign | None, now: datetime) -> PublishedCampaign:

@@ -97,8 +97,10 @@ class Submissions:
         campaign = services.check_open(campaign, self._site.clock())
         _check(campaign, wanted, consented or wanted.consent)
         recipients = await self._recipients(campaign, wanted, visitor)
-        return services.Submission(
+        submission = services.Submission(
             campaign_id=campaign.id,
+            campaign_title=campaign.title,
+            language=campaign.language,
             sender_name=wanted.sender_name.strip(),
             sender_email=canonical(wanted.sender_email),
             postal_code=self._formatted(wanted.postal_code),
@@ -109,6 +111,8 @@ class Submissions:
             consent_version=CONSENT_VERSION,
             consent_language=locale,
         )
+        services.check_filled(submission)
+        return submission
 
     async def _recipients(
         self, campaign: PublishedCampaign, wanted: SendEmail, visitor: str

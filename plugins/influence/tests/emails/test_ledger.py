@@ -151,9 +151,8 @@ async def test_a_permanent_refusal_fails_and_is_not_retried(mailing, smtp_server
         Behaviour("message", reply="452 later"),
         Behaviour("rcpt", drop=True),
         Behaviour("data", drop=True),
-        Behaviour("rcpt", hang=True),
     ],
-    ids=lambda each: f"{each.stage} {each.reply or ('drop' if each.drop else 'hang')}",
+    ids=lambda each: f"{each.stage} {each.reply or 'drop'}",
 )
 async def test_a_temporary_refusal_is_retried_after_a_minute(mailing, smtp_server, behaviour):
     async with mailing() as v:
@@ -293,3 +292,45 @@ async def test_other_plugins_are_notified_of_sent_messages(visit, monkeypatch):
         (email,) = (await v.send(campaign)).json()["emails"]
         await v.run_jobs()
         assert Listener.heard == [{"campaign_id": campaign["id"], "email_id": email["id"]}]
+
+
+@pytest.mark.database("sqlite")
+async def test_placeholders_do_not_multiply_a_letter(visit):
+    """A short text becomes a long one, once for each recipient: the API, the preview, and the
+    organiser's own text, which its sender could not shorten."""
+    subject, body = "{sender_name}" * 15, "{sender_name}" * 1_538
+    async with visit() as v:
+        campaign = await v.campaign(allow_email_editing=True)
+        long = {"sender_name": "S" * 200, "subject": subject, "body": body}
+        refused = await v.send(campaign, **long)
+        assert refused.status_code == 422
+        errors = {each["field"]: each["message"] for each in refused.json()["errors"]}
+        assert errors.keys() == {"subject", "body"}
+        assert "1000 characters" in errors["subject"]
+        assert (await v.send(campaign, **{**long, "sender_name": "S" * 20})).status_code == 202
+        page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=l5g+4l3")
+        key = re.search(r'name="recipients"[^>]*value="([^"]+)"', page.text)[1]
+        typed = {"sender_email": "s@e.org", "postal_code": "L5G 4L3", "recipients": key}
+        shown = await v.client.post(
+            f"/campaigns/{campaign['slug']}", data={**typed, **long, "preview": "1"}
+        )
+        assert (shown.status_code, shown.text.count("Shorten it.")) == (422, 4)
+        changed = await v.organise(
+            "PATCH", f"/api/campaigns/{campaign['id']}", json={"email_body": body}
+        )
+        assert changed.status_code == 422
+        assert changed.json()["errors"][0]["field"] == "email_body"
+
+
+async def test_a_letter_leaves_as_it_was_when_it_was_written(visit):
+    """Its title and its language are part of what its sender agreed to."""
+    async with visit() as v:
+        campaign = await v.campaign(title="Clean water")
+        await v.send(campaign)
+        await v.change(campaign["id"], title="Sell the river", language="fr")
+        await v.run_jobs()
+        (mail,) = v.site.mail.messages()
+        text = v.site.mail.read(mail.id).get_body(("plain",)).get_content()
+        assert "Clean water" in text
+        assert "sent you this message through" in text
+        assert "river" not in text

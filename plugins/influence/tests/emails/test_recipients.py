@@ -194,7 +194,15 @@ async def test_an_error_elsewhere_does_not_complain_of_another_countrys_code(
 
 @given(st.lists(st.text(min_size=1, max_size=200), min_size=1, max_size=12))
 def test_a_label_fits_and_names_as_many_as_it_can(names):
-    whole = joined(names, "en")
+    whole = ", ".join(names)
     label = shortened(names, whole)
     assert len(label) <= 200
-    assert label == whole or label.endswith("…") or len(names[0]) + 3 > 200
+    if len(whole) > 200 and len(names) > 1:
+        assert label.endswith(", …")
+        shown = label.removesuffix(", …")
+        assert whole.startswith(shown)
+        following = whole[len(shown) :].removeprefix(", ").partition(", ")[0]
+        assert len(shown) + len(following) > 200 - 2 * len(", …")
+    else:
+        assert label == whole[:200]
+    assert len(joined(names, "en")) <= 200

@@ -58,10 +58,19 @@ def test_a_letter_that_reads_otherwise_is_another_one(field):
 
 
 @given(st.lists(st.sampled_from(["Water", "é", "e\u0301", "\u00a0", " ", "\r\n"]), min_size=1))
-def test_spaces_and_forms_of_letters_make_no_other_letter(parts):
+def test_what_mail_changes_makes_no_other_letter(parts):
     body = "".join(parts)
-    typed = unicodedata.normalize("NFD", body).replace(" ", "  ").replace("\r\n", "\n")
+    typed = unicodedata.normalize("NFD", body).replace("\r\n", " \t\n") + "\n \n\n"
     assert delivery_key(letter(body=body)) == delivery_key(letter(body=typed))
+
+
+@pytest.mark.parametrize(
+    "torn",
+    ["Please\n\n\nact.\n\nNow.", "Please act.\nNow.", "Please  act.\n\nNow.", " " + LETTER.body],
+)
+def test_a_letter_that_is_torn_to_pieces_silences_nobody(torn):
+    """A stranger could put thousands of empty lines into the words of somebody else."""
+    assert delivery_key(letter(body=torn)) != delivery_key(LETTER)
 
 
 @pytest.fixture

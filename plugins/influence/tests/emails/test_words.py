@@ -7,7 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from changemaker_influence import states
-from changemaker_influence.campaigns.placeholders import NAMES, fill, unknown
+from changemaker_influence.campaigns.placeholders import (
+    NAMES,
+    FilledLength,
+    fill,
+    unknown,
+)
 from changemaker_influence.campaigns.slugs import MAX_SLUG, free_slug, slug_of
 
 
@@ -53,6 +58,15 @@ def test_a_misspelt_placeholder_is_found():
 def test_text_without_placeholders_stays(text, value):
     if not any(name in text for name in NAMES):
         assert fill(text, dict.fromkeys(NAMES, value)) == text
+
+
+@given(
+    st.lists(st.sampled_from([*(f"{{{name}}}" for name in NAMES), "{{ postal_code }}", "{", "a"])),
+    st.lists(st.text(max_size=20), min_size=3, max_size=3),
+)
+def test_the_length_of_a_filled_text_is_known_before_it_is_filled(parts, values):
+    text, filled_in = "".join(parts), dict(zip(NAMES, values, strict=True))
+    assert FilledLength(text).of(filled_in) == len(fill(text, filled_in))
 
 
 @given(st.sampled_from(NAMES), st.text(max_size=30), st.text(max_size=30))
