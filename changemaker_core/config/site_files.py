@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 #: What group and others may do.
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _FOLDER, _FILE = 0o700, 0o600
+#: Seconds that a process waits for a lock that others hold for moments.
+LOCK_SECONDS = 5.0
 #: Seconds in which a new scratch folder is locked by its process.
 _NEW = 60.0
 
@@ -74,6 +76,29 @@ def open_private(path: Path, flags: int) -> int:
         os.close(handle)
         raise
     return handle
+
+
+def lock_file(handle: int, operation: int, path: Path) -> None:
+    """Lock an open file as ``flock(2)`` does, ``LOCK_EX`` or ``LOCK_SH``, until it is closed.
+
+    For locks that are held for moments. Raise ``TimeoutError`` after ``LOCK_SECONDS``: a process
+    that was stopped while it had the lock would stop all others.
+    """
+    until, pause = time.monotonic() + LOCK_SECONDS, 0.001
+    while True:
+        try:
+            fcntl.flock(handle, operation | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= until:
+                raise TimeoutError(
+                    errno.ETIMEDOUT,
+                    f"another process has had this file locked for {LOCK_SECONDS:g} s",
+                    str(path),
+                ) from None
+        else:
+            return
+        time.sleep(pause)
+        pause = min(2 * pause, 0.05)
 
 
 @contextlib.contextmanager

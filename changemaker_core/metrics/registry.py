@@ -17,7 +17,7 @@ from prometheus_client.core import (
 from prometheus_client.core import Metric as Family
 
 from changemaker_core.metrics.declarations import METRICS
-from changemaker_core.metrics.process_metrics import BUCKETS, ProcessMetrics, RequestTimes
+from changemaker_core.metrics.process_metrics import BUCKETS, ProcessMetrics, RequestTimes, Snapshot
 from changemaker_core.metrics.snapshots import SnapshotFolder
 from changemaker_core.trouble import Trouble
 
@@ -95,7 +95,10 @@ class Metrics:
         if self._writer is not None:
             self._writer.join()
             self._writer = None
-            self._write()
+            try:
+                self._write()
+            except OSError:  # the process ends all the same
+                log.exception("the last counts cannot be written")
             atexit.unregister(self.close)
         self._folder.leave()
 
@@ -143,8 +146,11 @@ class Metrics:
     def _write(self) -> None:
         with self._writing:
             self._dirty = False
-            with self._lock:
-                self._folder.write(self._counted)
+            self._folder.write(self._snapshot)
+
+    def _snapshot(self) -> Snapshot:
+        with self._lock:  # only now: whoever counts must not wait for files
+            return self._counted.snapshot()
 
     def _merge(self) -> ProcessMetrics:
         # A scrape of another process, just after this one, must find the same counts.

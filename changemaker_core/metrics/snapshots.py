@@ -15,11 +15,11 @@ from typing import IO, TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from changemaker_core.config.site_files import private_folder
+from changemaker_core.config.site_files import lock_file, private_folder
 from changemaker_core.metrics.process_metrics import ProcessMetrics, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 T = TypeVar("T")
@@ -41,14 +41,17 @@ class SnapshotFolder:
         self._id = f"{os.getpid()}-{secrets.token_hex(4)}"
         self._alive: IO[bytes] | None = None
 
-    def write(self, metrics: ProcessMetrics) -> None:
-        """Write the metrics of this process to its file."""
+    def write(self, snapshot: Callable[[], Snapshot]) -> None:
+        """Write the metrics of this process to its file. Raise ``OSError``.
+
+        ``snapshot`` is called once the process is known to readers, which may take its time.
+        """
         if self._alive is None:
             self._alive = self._create_alive()
-        _replace(self._file(self._id), msgspec.json.encode(metrics.snapshot()))
+        _replace(self._file(self._id), msgspec.json.encode(snapshot()))
 
     def merged(self) -> ProcessMetrics:
-        """Return the sums over all processes, dead and alive."""
+        """Return the sums over all processes, dead and alive. Raise ``OSError``."""
         private_folder(self._folder)
         with self._locked():
             folded = self._fold(self._dead())
@@ -113,8 +116,9 @@ class SnapshotFolder:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        with (self._folder / "lock").open("wb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        path = self._folder / "lock"
+        with path.open("wb") as lock:
+            lock_file(lock.fileno(), fcntl.LOCK_EX, path)
             yield
 
 

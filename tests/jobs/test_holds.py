@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from changemaker_core.config import site_files
 from changemaker_core.jobs import Executor, RunnerThread, hold_queue, holds, waiting_jobs
 from changemaker_core.jobs.declarations import Job, RetryPolicy
 from changemaker_core.jobs.held_queues.counter_file import CounterFile
@@ -416,6 +419,20 @@ def test_a_broken_counter_file_counts_as_0(tmp_path: Path, content: bytes) -> No
     file = CounterFile(tmp_path / "count")
     assert file.read() == 0
     file.raise_to(7)
+    assert file.read() == 7
+
+
+def test_a_stopped_process_with_the_counter_holds_up_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(site_files, "LOCK_SECONDS", 0.05)
+    file = CounterFile(tmp_path / "count")
+    file.raise_to(7)
+    with (tmp_path / "count").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        for act in (file.read, partial(file.raise_to, 8)):
+            with pytest.raises(TimeoutError, match="another process has had this file locked"):
+                act()
     assert file.read() == 7
 
 

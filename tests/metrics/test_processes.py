@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 
 import pytest
 
+from changemaker_core.config import site_files
 from changemaker_core.metrics.process_metrics import ProcessMetrics, RequestTimes
 from changemaker_core.metrics.snapshots import SnapshotFolder
 
@@ -106,8 +108,8 @@ def numbers(count):
 
 def test_dead_processes_are_folded_once(tmp_path):
     dead, alive = SnapshotFolder(tmp_path), SnapshotFolder(tmp_path)
-    dead.write(numbers(3))
-    alive.write(numbers(4))
+    dead.write(numbers(3).snapshot)
+    alive.write(numbers(4).snapshot)
     dead.leave()
     for _ in range(3):
         merged = alive.merged()
@@ -119,7 +121,7 @@ def test_dead_processes_are_folded_once(tmp_path):
 
 def test_a_reader_killed_while_folding_counts_nothing_twice(tmp_path):
     dead, reader = SnapshotFolder(tmp_path), SnapshotFolder(tmp_path)
-    dead.write(numbers(3))
+    dead.write(numbers(3).snapshot)
     before = {file: file.read_bytes() for file in tmp_path.iterdir()}
     dead.leave()
     assert total(reader) == 3
@@ -135,3 +137,16 @@ def test_a_process_that_counted_nothing_yet(tmp_path):
     (tmp_path / "0-0.alive").write_bytes(b"")
     quiet.leave()
     assert total(reader) == 0
+
+
+def test_a_stopped_process_with_the_lock_holds_up_no_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(site_files, "LOCK_SECONDS", 0.05)
+    starting, reader = SnapshotFolder(tmp_path), SnapshotFolder(tmp_path)
+    with (tmp_path / "lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for act in (reader.merged, lambda: starting.write(numbers(3).snapshot)):
+            with pytest.raises(TimeoutError, match=r"locked for 0\.05 s.*lock"):
+                act()
+    starting.write(numbers(3).snapshot)
+    assert total(reader) == 3
+    starting.leave()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import re
 import resource
 
@@ -10,6 +11,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from changemaker_core import ConfigError, HealthCheck, Job, Plugin, create_app, hookimpl
+from changemaker_core.config import site_files
 from changemaker_core.config.checks import check_proxies
 from changemaker_core.features.accounts import api
 from changemaker_core.features.operations import health
@@ -130,6 +132,16 @@ def _marked(checks):
         return checks
 
     return operations_register_health_checks
+
+
+async def test_metrics_that_another_process_has_locked_are_unavailable(open_app, monkeypatch):
+    monkeypatch.setattr(site_files, "LOCK_SECONDS", 0.05)
+    async with open_app() as app, client_of(app) as client:
+        assert (await client.get("/api/metrics")).status_code == 200
+        with (app.site.run_folder / "metrics" / "lock").open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            response = await client.get("/api/metrics")
+    assert (response.status_code, response.json()["code"]) == (503, "metrics_locked")
 
 
 async def test_metrics_are_in_prometheus_format(open_app):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ from changemaker_core import (
     NotFound,
     Paginated,
     Text,
+    Unavailable,
     endpoint,
     paginate,
 )
@@ -37,6 +39,8 @@ from changemaker_core.jobs import (
 if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site
     from changemaker_core.features.operations.health import HealthChecks
+
+log = logging.getLogger(__name__)
 
 
 class Alive(msgspec.Struct, frozen=True):
@@ -100,7 +104,12 @@ class MetricsResource:
     async def on_get(self, req: Request, resp: Response) -> bytes:
         """Metrics for Prometheus, merged over all processes."""
         resp.content_type = "text/plain; version=0.0.4; charset=utf-8"
-        return await self._site.metrics.exposition(health_metric(await self._checks.run()))
+        health = health_metric(await self._checks.run())
+        try:
+            return await self._site.metrics.exposition(health)
+        except TimeoutError as error:
+            log.warning("the metrics of all processes cannot be added up: %s", error)
+            raise Unavailable(code="metrics_locked") from error
 
 
 class OpenApiResource:

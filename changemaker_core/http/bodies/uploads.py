@@ -7,9 +7,10 @@ import contextlib
 import os
 import shutil
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 import msgspec
 from msgspec import inspect
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 #: Bytes of a file that stay in memory; beyond that it is on disk.
 IN_MEMORY = 256 * 1024
+#: How the name of a file begins that is being saved, and seconds after which nothing is written to
+#: it any more.
+PREFIX: Final = ".upload-"
+ABANDONED_SECONDS: Final = 3600.0
 #: The key of a field's ``Meta(extra=…)`` with its largest size in bytes.
 MAX_BYTES = "max_bytes"
 
@@ -53,6 +58,7 @@ class Upload:
     async def save(self, path: Path) -> None:
         """Write the content to ``path``, which appears only when it is complete.
 
+        What a killed process left beside it (``.upload-…``) is deleted by a later one.
         Raises ``Unavailable`` where the disk is full.
         """
         try:
@@ -67,8 +73,9 @@ class Upload:
         return self.file.read()
 
     def _save(self, path: Path) -> None:
+        _delete_left(path.parent)
         self.file.seek(0)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".upload-", delete=False) as made:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=PREFIX, delete=False) as made:
             try:
                 shutil.copyfileobj(self.file, made, IN_MEMORY)
                 made.flush()
@@ -84,6 +91,15 @@ class Upload:
 
     def __repr__(self) -> str:
         return f"Upload({self.name!r}, {self.content_type!r}, {self.size} bytes)"
+
+
+@cache  # once in a process
+def _delete_left(folder: Path) -> None:
+    """Delete what a process that was killed while it saved has left in a folder."""
+    for path in folder.glob(f"{PREFIX}*"):
+        with contextlib.suppress(OSError):  # of another process, which deletes it as well
+            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                path.unlink()
 
 
 async def store(part: Part, folder: Path, most: int | None) -> Upload:

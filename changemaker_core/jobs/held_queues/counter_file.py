@@ -7,7 +7,7 @@ import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from changemaker_core.config.site_files import open_private, private_folder
+from changemaker_core.config.site_files import lock_file, open_private, private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,10 +52,10 @@ class CounterFile:
 @contextmanager
 def _locked(path: Path, flags: int, lock: int) -> Iterator[int]:
     """Open and lock the file. Each call has its own descriptor, so that threads exclude each
-    other too."""
+    other too. Raise ``TimeoutError``."""
     handle = open_private(path, flags)
     try:
-        fcntl.flock(handle, lock)
+        lock_file(handle, lock, path)
         yield handle
     finally:
         os.close(handle)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from changemaker_core.http.errors import ClientGone
 from changemaker_core.http.streams import disk
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 #: Bytes that are sent before other requests have a turn.
 PIECE = 1024 * 1024
+#: Bytes that are read and written at once where there is no ``sendfile``.
+READ: Final = 128 * 1024
+WITHOUT_SENDFILE: Final = (errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP)
 #: Seconds after which a client that reads nothing is given up.
 READ_SECONDS = 30.0
 
@@ -47,7 +51,7 @@ async def send_file(
                 loaded = min(offset + PIECE, end)
                 await disk.load(descriptor, offset, loaded - offset)
             try:
-                sent = os.sendfile(connection, descriptor, offset, loaded - offset)
+                sent = _copy(connection, descriptor, offset, loaded - offset)
             except BlockingIOError:
                 await _writable(connection)
                 continue
@@ -62,6 +66,19 @@ async def send_file(
         raise ClientGone from None
     finally:
         os.close(connection)
+
+
+def _copy(connection: int, descriptor: int, offset: int, count: int) -> int:
+    """Write a part of the file to the connection, and return how many bytes it took.
+
+    Some file systems (FUSE, some shares) and sandboxes have no ``sendfile``.
+    """
+    try:
+        return os.sendfile(connection, descriptor, offset, count)
+    except OSError as error:
+        if error.errno not in WITHOUT_SENDFILE:
+            raise
+    return os.write(connection, os.pread(descriptor, min(count, READ), offset))
 
 
 async def _flush(

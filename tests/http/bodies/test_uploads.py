@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import os
 import tempfile
+import time
 from pathlib import Path
 
 import httpx
@@ -120,6 +122,16 @@ async def test_saving_writes_the_whole_file_or_none(tmp_path, monkeypatch):
         await upload.save(tmp_path / "other")
     assert [each.name for each in tmp_path.iterdir()] == ["kept"]
     upload.close()
+
+
+async def test_saving_deletes_what_a_killed_process_left(tmp_path):
+    for name, age in ((".upload-dead", 2 * uploads.ABANDONED_SECONDS), (".upload-alive", 60)):
+        (tmp_path / name).write_bytes(b"half")
+        at = time.time() - age
+        os.utime(tmp_path / name, (at, at))
+    with tempfile.TemporaryFile() as file:
+        await Upload("a", "text/plain", file, 0).save(tmp_path / "kept")
+    assert sorted(each.name for each in tmp_path.iterdir()) == [".upload-alive", "kept"]
 
 
 def test_the_api_document_describes_streams_and_files(app):

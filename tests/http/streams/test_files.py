@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
+import socket
 
 import pytest
 
@@ -12,6 +14,7 @@ from changemaker_core.http.bodies.multipart import clean_filename
 from changemaker_core.http.streams import disk
 from changemaker_core.http.streams.files import content_disposition
 from changemaker_core.server.uvicorn_bridge import HttpProtocol
+from changemaker_core.server.uvicorn_bridge.sendfile import send_file
 from tests.http.streams.conftest import CONTENT
 from tests.http.wire import answer_to, serving
 
@@ -39,6 +42,34 @@ async def test_headers_of_the_responder_stay(client):
     assert response.headers["cache-control"] == "public, max-age=60"
     assert response.headers["etag"] == '"v1"'
     assert response.cookies["seen"] == "1"
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOSYS])
+async def test_a_file_system_without_sendfile(tmp_path, monkeypatch, number):
+    """FUSE and some shares refuse it, and a sandbox may not have the call."""
+
+    def refuse(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "sendfile", refuse)
+    content = os.urandom(3_000_000)
+    (tmp_path / "film").write_bytes(content)
+    ours, theirs = socket.socketpair()
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_connection(asyncio.Protocol, sock=ours)
+    theirs.setblocking(False)
+
+    async def receive(count):
+        received = bytearray()
+        while len(received) < count:
+            received += await loop.sock_recv(theirs, 65536)
+        return bytes(received)
+
+    with theirs, (tmp_path / "film").open("rb") as file:
+        sending = send_file(transport, file.fileno(), 10, len(content) - 10, lambda: False)
+        received, _ = await asyncio.gather(receive(len(content) - 10), sending)
+        transport.close()
+    assert received == content[10:]
 
 
 @pytest.mark.parametrize("make", ["link", "pipe", "folder", "nothing"])
