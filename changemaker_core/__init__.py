@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from changemaker_core.config import Config as Config
     from changemaker_core.config import ConfigError as ConfigError
     from changemaker_core.config import Secret as Secret
+    from changemaker_core.config.characters import is_blank as is_blank
+    from changemaker_core.config.characters import without_invisible as without_invisible
     from changemaker_core.db import Database as Database
     from changemaker_core.db import DistinctWindow as DistinctWindow
     from changemaker_core.db import JSONField as JSONField
@@ -134,6 +136,7 @@ if TYPE_CHECKING:
 _ROOMS = {
     "app": "create_app",
     "config": "Config ConfigError Secret",
+    "config.characters": "is_blank without_invisible",
     "db": "Database DistinctWindow JSONField LimitReached Model Query RowNotFound SlidingWindow Tx"
     " UtcField UUIDField compiled dialect new_id search utcnow",
     "diagnostics": "Check Finding",

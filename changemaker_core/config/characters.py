@@ -18,12 +18,13 @@ _CONTROLS: Final = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f"
 #: annotations.
 _INVISIBLE: Final = (
     r"\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e"
-    r"\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb"
+    "\\u2060-\\u206f\\u3164\\ufeff\\uffa0\\ufff0-\\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
 )
 #: What is only visible by what it does to the character before it: joiners (in the scripts of
 #: Persian or Hindi, and in emoji), variation selectors, and the tags of the flags of regions.
 _JOINERS: Final = r"\u200c\u200d"
-_SELECTORS: Final = "\\ufe00-\\ufe0f\U000e0100-\U000e01ef"
+_SELECTORS: Final = "\\u180b-\\u180d\\u180f\\ufe00-\\ufe0f\U000e0100-\U000e01ef"
 _TAGS: Final = "\U000e0020-\U000e007f"
 #: Behind these they do something. Beyond U+FFFF the characters stand for themselves: Python and
 #: JSON Schema have different escapes for them.
@@ -39,7 +40,7 @@ _DEPENDENT: Final = (
     f"|(?<=[{_SELECTED}])[{_SELECTORS}]"
     f"|(?<=[{_TAGGED}])[{_TAGS}]"
 )
-_ANYWHERE: Final = f"[^{_LINE_ENDS}{_INVISIBLE}{_JOINERS}{_SELECTORS}{_TAGS}\U000e0000-\U000e001f]*"
+_ANYWHERE: Final = f"[^{_LINE_ENDS}{_INVISIBLE}{_JOINERS}{_SELECTORS}\U000e0000-\U000e0fff]*"
 # NOTE(schema): `$` would match before a final line end; the look-ahead does not, in Python and in
 # JSON Schema alike.
 _END: Final = r"(?![\s\S])"
@@ -49,9 +50,12 @@ LINE: Final = f"^{_ANYWHERE}(?:(?:{_DEPENDENT}){_ANYWHERE})*{_END}"
 #: Any lines, without controls.
 LINES: Final = f"^[^{_CONTROLS}]*{_END}"
 
+#: All of them, whatever they do: what Unicode calls Default_Ignorable_Code_Point, and annotations.
 _RUN: Final = re.compile(
-    f"[{_INVISIBLE}{_JOINERS}{_SELECTORS}{_TAGS}\U000e0000-\U000e001f]+",
+    f"[{_INVISIBLE}{_JOINERS}{_SELECTORS}\U000e0000-\U000e0fff]+",
 )
+#: It has a width, as a space has, and shows nothing.
+_BLANK: Final = "\u2800"
 #: A character, and one that does something behind it.
 _PAIR: Final = re.compile(
     f"[{_JOINING}][{_JOINERS}]|[{_SELECTED}][{_SELECTORS}]|[{_TAGGED}][{_TAGS}]"
@@ -97,3 +101,21 @@ def visible_lines(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return _CONTROL.sub("", _BREAKS.sub("\n", text))
+
+
+def without_invisible(text: str) -> str:
+    """Return ``text`` without all characters that take no space, for comparing.
+
+    >>> without_invisible("K1A\\u200b 0A6")
+    'K1A 0A6'
+    """
+    return text if text.isascii() else _RUN.sub("", text)
+
+
+def is_blank(text: str) -> bool:
+    """Return whether a reader would see nothing of ``text``.
+
+    >>> is_blank("\\u200b \\n"), is_blank("\\u2764")
+    (True, False)
+    """
+    return not without_invisible(text).replace(_BLANK, " ").strip()

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changemaker_core.config.characters import LINE, LINES, visible_line, visible_lines
+from changemaker_core.config.characters import (
+    LINE,
+    LINES,
+    is_blank,
+    visible_line,
+    visible_lines,
+    without_invisible,
+)
 
 #: Characters that change what is around them, and some that they may stand beside.
 _MIXED = st.text(
@@ -54,6 +61,24 @@ def test_what_nobody_sees_is_removed_from_a_line(written: str, seen: str) -> Non
 def test_what_a_script_needs_stays(text: str) -> None:
     assert visible_line(text) == text
     assert re.search(LINE, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " \n", "\u2800", "\u200b\u2800 \u3164", "\u180b", "\U0001d173"]
+)
+def test_what_a_reader_sees_nothing_of_is_blank(text: str) -> None:
+    assert is_blank(text)
+    assert not is_blank(f"{text}\u2764")
+
+
+def test_what_a_line_loses_everywhere_takes_no_space_either() -> None:
+    """One list: what is removed from a line that stands alone is what a comparison ignores."""
+    for number in [*range(0x80, 0xD800), *range(0xE000, 0xE1000)]:
+        alone = chr(number)
+        if not visible_line(f"a{alone}") == f"a{alone}":
+            assert without_invisible(alone) == ""
+        if without_invisible(alone) == "":
+            assert visible_line(f"\n{alone}") == "\n"
 
 
 @given(_MIXED)

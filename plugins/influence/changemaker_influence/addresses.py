@@ -5,8 +5,8 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
+from changemaker_core import without_invisible
 from changemaker_core.mail import Address, InvalidAddress
-from changemaker_influence.folding import without_invisible
 
 #: RFC 5321, section 4.5.3.1.3, less the angle brackets.
 MAX_ADDRESS: Final = 254

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import peewee
 
-from changemaker_core import Conflict, FieldError, Invalid, Text, new_id
+from changemaker_core import Conflict, FieldError, Invalid, Text, is_blank, new_id
 from changemaker_core.features.accounts.api import end_grants
 from changemaker_core.mail import HeaderInjection, InvalidAddress
 from changemaker_influence import states
@@ -18,7 +18,6 @@ from changemaker_influence.campaigns.models import Campaign, CustomRecipient, Em
 from changemaker_influence.campaigns.permissions import SCOPE
 from changemaker_influence.campaigns.schemas import CampaignOut
 from changemaker_influence.campaigns.slugs import free_slug, slug_of
-from changemaker_influence.folding import is_blank
 
 if TYPE_CHECKING:
     from collections.abc import Callable

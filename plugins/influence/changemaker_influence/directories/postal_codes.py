@@ -10,8 +10,7 @@ import re
 import unicodedata
 from typing import Final
 
-from changemaker_core import Text
-from changemaker_influence.folding import without_invisible
+from changemaker_core import Text, without_invisible
 
 _PLACES: Final = (
     "[ABCEGHJ-NPRSTVXY]",

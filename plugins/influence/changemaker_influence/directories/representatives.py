@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from changemaker_core import without_invisible
 from changemaker_core.mail import HeaderInjection, InvalidAddress
 from changemaker_influence.addresses import canonical
 from changemaker_influence.directories.levels import Level, level_of, office_title
-from changemaker_influence.folding import folded, without_invisible
+from changemaker_influence.folding import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

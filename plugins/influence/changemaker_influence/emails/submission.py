@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import UNSET
 
-from changemaker_core import FieldError, Invalid, Text
+from changemaker_core import FieldError, Invalid, Text, is_blank
 from changemaker_core.mail import Address, HeaderInjection, InvalidAddress, Message
 from changemaker_influence.addresses import canonical
 from changemaker_influence.campaigns import placeholders
@@ -16,7 +16,6 @@ from changemaker_influence.directories.errors import LOOKUP_ERRORS
 from changemaker_influence.directories.postal_codes import PostalCodeInvalid
 from changemaker_influence.emails import idempotency, services
 from changemaker_influence.emails.recipients import are_named, choose, count_guesses, reachable
-from changemaker_influence.folding import is_blank
 from changemaker_influence.networks.allowance import Allowance
 from changemaker_influence.settings import InfluenceSettings
 
