@@ -19,6 +19,7 @@ from changemaker_core.features.accounts.roles.rights import current_rights, righ
 from changemaker_core.features.accounts.roles.roles import SUPER_ADMIN, UnknownRole, roles_of
 from changemaker_core.features.accounts.roles.services import OPERATOR, check_assignable, end_grants
 from changemaker_core.features.accounts.signing_in import known_devices, second_step, verification
+from changemaker_core.features.accounts.signing_in.services import Verified
 from changemaker_core.features.accounts.signing_in.services import unlock as end_waits
 from changemaker_core.features.accounts.twofactor import challenge_cookie
 from changemaker_core.features.accounts.twofactor import services as two_factor
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from changemaker_core import Actor, Request, Site, Tx
-    from changemaker_core.features.accounts.signing_in.services import Verified
+    from changemaker_core.features.accounts.users.queries import Account
 
 __all__ = [
     "SUPER_ADMIN",
@@ -61,6 +62,7 @@ __all__ = [
     "roles_of",
     "set_password",
     "sign_in",
+    "sign_in_account",
     "sign_in_address",
     "sign_out",
     "signed_path",
@@ -203,11 +205,8 @@ async def sign_in(req: Request, email: str, password: str, *, return_to: str = "
     wrong, ``LimitReached``, or ``Unavailable`` where too many sign in at the moment.
     """
     verified = await verification.verify(req, email, password)
-    if verified.needs_code:
-        header = challenge_cookie.remember(req, second_step.challenge(req, verified, return_to))
-        return Redirect(challenge_cookie.PATH, headers=(header,))
     device = known_devices.cookie(req, verified.account.id, req.path)
-    return await _signed_in(req, verified, return_to, device)
+    return await _open_or_ask(req, verified, return_to, device)
 
 
 async def complete_sign_in(req: Request, challenge: str, code: str) -> Redirect:
@@ -220,6 +219,17 @@ async def complete_sign_in(req: Request, challenge: str, code: str) -> Redirect:
     device = known_devices.cookie(req, verified.account.id, held.path)
     forget = challenge_cookie.forget(req)
     return await _signed_in(req, verified, held.return_to, device, forget)
+
+
+async def sign_in_account(req: Request, account: Account, path: str = "") -> Redirect:
+    """Open a browser session for a user who has proved who they are in another way than by their
+    password; return the redirect to ``path`` or the first page of their menu.
+
+    Those who use two-factor sign-in are asked for their code first. Raise ``Unauthorized`` if the
+    account was changed meanwhile.
+    """
+    return_to = signed_path(req.site, path) if path else ""
+    return await _open_or_ask(req, Verified(account, None, req.visitor), return_to)
 
 
 async def change_password(req: Request, user_id: str, *, current: str, new: str) -> Redirect:
@@ -274,6 +284,16 @@ def page_after_sign_in(site: Site, user: Actor, return_to: str = "") -> str:
             e.path for e in site.navigation if e.permission and user.has_permission(e.permission)
         )
         return next(own, SESSIONS_PATH)
+
+
+async def _open_or_ask(
+    req: Request, verified: Verified, return_to: str, *headers: tuple[str, str]
+) -> Redirect:
+    """Open a session, or ask for the code that is missing."""
+    if verified.needs_code:
+        header = challenge_cookie.remember(req, second_step.challenge(req, verified, return_to))
+        return Redirect(challenge_cookie.PATH, headers=(header,))
+    return await _signed_in(req, verified, return_to, *headers)
 
 
 async def _signed_in(

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from changemaker_core.config.email_address import ascii_domain, is_email_address
+
 
 class AccountsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long a person stays signed in in a browser.
+    """Who gets an account by themselves, and how long a person stays signed in in a browser.
+
+    ``registration``: ``"open"`` lets everybody register who has an email address, and ``"closed"``
+    nobody: accounts are by invitation.
+    ``registration_domains``: where it is open, only for addresses of these domains.
+    ``magic_links``: people can have a link mailed that signs them in without their password.
 
     ``session_idle_minutes``: after so many minutes without a request, a session ends. They are
     counted to within a tenth.
     ``session_days``: after so many days, a session ends, however it is used.
     """
 
+    registration: Literal["closed", "open"] = "closed"
+    registration_domains: tuple[str, ...] = ()
+    magic_links: bool = True
     session_idle_minutes: Annotated[float, Meta(ge=1, le=366 * 1440)] = 720
     session_days: Annotated[float, Meta(gt=0, le=366)] = 7.0
+
+    def __post_init__(self) -> None:
+        for domain in self.registration_domains:
+            if not is_email_address(f"name@{domain}"):
+                raise ValueError(f"{domain!r} is no domain; write it such as example.org")
+
+    def ascii_domains(self) -> frozenset[str]:
+        """Return the domains that can register, as the DNS has them."""
+        return frozenset(ascii_domain(domain).lower() for domain in self.registration_domains)

@@ -16,6 +16,7 @@ from changemaker_core.features.accounts.browser.confirming import (
 from changemaker_core.features.accounts.browser.models import FlashRow
 from changemaker_core.features.accounts.browser.sessions import SESSIONS_PATH, sessions_of
 from changemaker_core.features.accounts.config import AccountsConfig
+from changemaker_core.features.accounts.joining import routes as joining
 from changemaker_core.features.accounts.keys.authenticator import HEADER, ApiKeys
 from changemaker_core.features.accounts.keys.models import ApiKey
 from changemaker_core.features.accounts.keys.pages import KEYS_PATH, KeysPage, RevokeKeyPage
@@ -75,6 +76,7 @@ class AccountsPlugin(Plugin):
         RecoveryCode,
         *PERMISSIONS,
         *ROLES,
+        *joining.CONTRIBUTES,
         Job("accounts.tidy", tidy, schedule=Interval(timedelta(days=1))),
         Check("accounts.roles", check_roles, requires=("migrations",)),
         Job("accounts.expire", expire, schedule=Interval(timedelta(minutes=10))),
@@ -111,6 +113,7 @@ class AccountsPlugin(Plugin):
             Route("/api/roles/{name}", roles.RoleResource(site)),
             Route("/api/permissions", roles.PermissionsResource(site)),
             Route("/api/scopes", roles.ScopesResource(site)),
+            *joining.routes(site, sessions),
             Route("/sign-in", pages.SignInPage()),
             Route(challenge_cookie.PATH, CodePage()),
             Route(TWO_FACTOR_PATH, TwoFactorPage(site)),

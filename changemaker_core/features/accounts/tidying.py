@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from changemaker_core.features.accounts.joining.models import Link
 from changemaker_core.features.accounts.roles import services as roles
 from changemaker_core.features.accounts.roles.roles import roles_of
 from changemaker_core.features.accounts.sessions.models import UserSession
@@ -15,9 +16,12 @@ from changemaker_core.features.accounts.users import management
 if TYPE_CHECKING:
     from changemaker_core import JobRun, Tx
 
+#: For so long after a link has expired, its page says so.
+_LINKS_KEPT: Final = timedelta(days=30)
+
 
 def tidy(run: JobRun) -> None:
-    """Delete tokens, sessions and delays that have expired, and grants for what is no more."""
+    """Delete what has expired: tokens, sessions, links, delays; and grants for what is no more."""
     run.write(_tidy)
     run.write(roles.tidy, roles_of(run.site))
 
@@ -31,4 +35,5 @@ def expire(run: JobRun) -> None:
 def _tidy(tx: Tx) -> None:
     UserSession.delete().where(UserSession.expires_at < tx.now).execute()
     RefreshToken.delete().where(RefreshToken.expires_at < tx.now).execute()
+    Link.delete().where(Link.expires_at < tx.now - _LINKS_KEPT).execute()
     LoginDelay.delete().where(LoginDelay.not_before < tx.now - timedelta(days=1)).execute()

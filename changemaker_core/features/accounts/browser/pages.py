@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from changemaker_core import (
     Form,
@@ -21,6 +22,7 @@ from changemaker_core.features.accounts.browser.schemas import (
     SignInForm,
     SignInQuery,
 )
+from changemaker_core.features.accounts.config import AccountsConfig
 from changemaker_core.features.accounts.own import session_of
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ class SignInPage:
         """Show the form; a visitor who is signed in goes on to where they wanted to be."""
         if req.session is not None and req.actor is not None:
             return Redirect(api.page_after_sign_in(req.site, req.actor, query.next))
-        return _form(Form.blank(next=query.next), query=query)
+        return _form(req.site, Form.blank(next=query.next), query=query)
 
     @endpoint(public=True, form=SignInForm)
     async def on_post(
@@ -48,19 +50,19 @@ class SignInPage:
     ) -> TemplateResponse | Redirect:
         """Sign in with an email address and a password."""
         if form.value is None:
-            return _form(form, status=422)
+            return _form(req.site, form, status=422)
         sent = form.value
         try:
             return await api.sign_in(req, sent.email, sent.password, return_to=sent.next)
         except Unauthorized as error:
             form.reject("", error.detail or error.title)
-            return _form(form, status=422)
+            return _form(req.site, form, status=422)
         except LimitReached as error:
             form.reject("", _TOO_MANY)
-            return _form(form, status=429, headers=_retry_after(error))
+            return _form(req.site, form, status=429, headers=_retry_after(error))
         except Unavailable as error:
             form.reject("", error.detail or error.title)
-            return _form(form, status=503, headers=error.headers)
+            return _form(req.site, form, status=503, headers=error.headers)
 
 
 def _retry_after(reached: LimitReached) -> tuple[tuple[str, str], ...]:
@@ -68,13 +70,22 @@ def _retry_after(reached: LimitReached) -> tuple[tuple[str, str], ...]:
 
 
 def _form(
+    site: Site,
     form: Form[SignInForm],
     *,
     status: int = 200,
     query: SignInQuery = _NO_QUERY,
     headers: tuple[tuple[str, str], ...] = (),
 ) -> TemplateResponse:
-    context = {"form": form, "signed_out": query.signed_out, "too_late": query.too_late}
+    config = site.config_of(AccountsConfig)
+    signed = form.data.get("next", "")
+    context = {
+        "form": form,
+        "query": query,
+        "registration": config.registration == "open",
+        "magic_links": config.magic_links,
+        "next": f"?{urlencode({'next': signed})}" if signed else "",
+    }
     return TemplateResponse("accounts/sign_in.html", context, status, headers)
 
 

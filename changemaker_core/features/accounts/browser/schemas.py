@@ -16,11 +16,12 @@ class SignInForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignInQuery(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a visitor came from: a page that needs a sign-in, a sign-out, a code that came too
-    late."""
+    """Where a visitor came from: a page that needs a sign-in, a sign-out, a new password, or a code
+    that came too late."""
 
     next: str = ""
     signed_out: bool = False
+    password_changed: bool = False
     too_late: bool = False
 
 

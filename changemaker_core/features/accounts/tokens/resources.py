@@ -52,7 +52,7 @@ class LoginCodeResource:
     async def on_post(self, req: Request, resp: Response, *, body: LoginCode) -> Session:
         """Complete a sign-in with a code of the authenticator, or a recovery code."""
         verified, held = await second_step.complete(req, body.challenge, body.code)
-        session = await self._sessions.open(req, verified)
+        session = await self._sessions.complete(req, verified)
         resp.append_header(*known_devices.cookie(req, session.user.id, held.path))
         return session
 

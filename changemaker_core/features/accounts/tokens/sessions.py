@@ -36,14 +36,17 @@ class Sessions:
 
     async def sign_in(self, req: Request, email: str, password: str) -> Session | CodeNeeded:
         """Open a session. Whatever is wrong, the response is the same and takes the same time."""
-        verified = await verify(req, email, password)
+        return await self.open(req, await verify(req, email, password))
+
+    async def open(self, req: Request, verified: Verified) -> Session | CodeNeeded:
+        """Open a session for a user who has proved who they are, or ask for a missing code."""
         if verified.needs_code:
             expires_in = int(second_step.CHALLENGE_LASTS.total_seconds())
             challenge = second_step.challenge(req, verified)
             return CodeNeeded(challenge=challenge, expires_in=expires_in)
-        return await self.open(req, verified)
+        return await self.complete(req, verified)
 
-    async def open(self, req: Request, verified: Verified) -> Session:
+    async def complete(self, req: Request, verified: Verified) -> Session:
         """Open a session for an account that has proved all that it must."""
         opened = await self._site.db.write(
             services.open_session, self._refresh, verified, device_of(req)

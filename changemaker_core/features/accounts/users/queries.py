@@ -9,7 +9,7 @@ import peewee
 
 from changemaker_core import Query, compiled, search
 from changemaker_core.features.accounts.twofactor.models import TwoFactor
-from changemaker_core.features.accounts.users.models import ACTIVE, User
+from changemaker_core.features.accounts.users.models import ACTIVE, INVITED, User
 from changemaker_core.features.accounts.users.schemas import TeamUser
 
 
@@ -18,6 +18,7 @@ class Account(msgspec.Struct, frozen=True):
 
     id: str
     email: str
+    email_verified_at: datetime | None
     name: str
     password_hash: str | None
     role: str
@@ -30,6 +31,10 @@ class Account(msgspec.Struct, frozen=True):
     def is_open(self, now: datetime) -> bool:
         """Return whether the user can sign in at ``now``."""
         return self.status == ACTIVE and (self.expires_at is None or now < self.expires_at)
+
+    def is_invited(self, now: datetime) -> bool:
+        """Return whether the user can accept an invitation at ``now``."""
+        return self.status == INVITED and (self.expires_at is None or now < self.expires_at)
 
 
 @compiled(Account)
@@ -77,6 +82,7 @@ def _accounts() -> Query:
     return User.select(
         User.id,
         User.email,
+        User.email_verified_at,
         User.name,
         User.password_hash,
         User.role,
