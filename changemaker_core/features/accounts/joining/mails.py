@@ -38,10 +38,10 @@ ALREADY_REGISTERED: Final = MailTemplate(
     "accounts.already_registered",
     category=_CATEGORY,
     title=Text("Registration with an address that has an account"),
-    description=Text("Sent to the owner of an account whose address somebody registers again."),
+    description=Text("Sent to the owner of an account whose address is registered again."),
     subject=Text("You already have an account at {{ organisation }}"),
     text=Text(
-        "Hello {{ name }},\n\nsomebody entered your email address to register, and you already "
+        "Hello {{ name }},\n\nsomeone entered your email address to register, and you already "
         "have an account. Sign in here:\n{{ link }}\n\nIf you do not remember your password, "
         "choose a new one:\n{{ reset_link }}\n\nIf this was not you, you need not do anything."
     ),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from changemaker_core.features.accounts.tokens.sessions import Sessions
 
 _ENDED = "The link has expired, was used, or a newer one has replaced it."
-_CLOSED = "Nobody registers themselves at this site."
+_CLOSED = "Registration is closed at this site."
 _OFF = "This site has no links to sign in."
 
 
@@ -32,7 +32,7 @@ class RegisterResource:
 
     @endpoint(public=True, body=Asking, status=202, responses={403: _CLOSED})
     async def on_post(self, req: Request, resp: Response, *, body: Asking) -> None:
-        """Have a link mailed to register with. Whoever has an account is told so by mail."""
+        """Have a link mailed to register with. Whoever has an account gets a mail that says so."""
         await requests.ask_to_register(req, body.email)
 
 
