@@ -104,6 +104,7 @@ if TYPE_CHECKING:
     from changemaker_core.sealing import BadSeal as BadSeal
     from changemaker_core.sealing import Sealer as Sealer
     from changemaker_core.sealing import SealKeyMissing as SealKeyMissing
+    from changemaker_core.settings import SealedValues as SealedValues
     from changemaker_core.settings import Setting as Setting
     from changemaker_core.settings import SettingRejected as SettingRejected
     from changemaker_core.settings import SettingsGroup as SettingsGroup
@@ -168,7 +169,7 @@ _ROOMS = {
     "plugin.contributions": "Claim Kind named",
     "plugin.loaded": "PluginInfo",
     "sealing": "BadSeal SealKeyMissing Sealer",
-    "settings": "Setting SettingRejected SettingsGroup",
+    "settings": "SealedValues Setting SettingRejected SettingsGroup",
     "signing": "BadSignature SignatureExpired Signer",
     "site": "Site",
     "spreadsheets": "CsvColumn CsvError CsvRow CsvTable read_csv",

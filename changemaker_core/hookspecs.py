@@ -15,7 +15,7 @@ from changemaker_core.identity.declarations import PERMISSIONS, ROLES, SCOPES
 from changemaker_core.jobs.declarations import JOBS, SUBSCRIPTIONS
 from changemaker_core.metrics.declarations import METRICS
 from changemaker_core.plugin.base import hookspec
-from changemaker_core.settings.contributed import SETTINGS
+from changemaker_core.settings.contributed import SEALED_VALUES, SETTINGS
 from changemaker_core.web.assets.service_workers import SERVICE_WORKERS
 from changemaker_core.web.declarations import HOME_PAGES, NAVIGATION
 from changemaker_core.web.images.declarations import IMAGE_USES
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from changemaker_core.jobs import Job, Subscription
     from changemaker_core.metrics import Metric
     from changemaker_core.plugin.contributions import Kind
-    from changemaker_core.settings import SettingsGroup
+    from changemaker_core.settings import SealedValues, SettingsGroup
     from changemaker_core.site import Site
     from changemaker_core.web.assets.service_workers import ServiceWorker
     from changemaker_core.web.declarations import HomePage, NavigationEntry
@@ -45,6 +45,7 @@ KINDS: tuple[Kind[Any], ...] = (
     ROLES,
     SCOPES,
     SETTINGS,
+    SEALED_VALUES,
     MODELS,
     METRICS,
     ROUTES,
@@ -155,6 +156,16 @@ class CoreHooks:
         >>> @hookimpl
         ... def cm_register_settings(self):
         ...     return [SettingsGroup("hello", Text("Greetings"), GreetingSettings)]
+        """
+
+    @hookspec
+    def cm_register_sealed_values(self, site: Site) -> list[SealedValues]:  # type: ignore[empty-body]  # a hookspec has no body
+        """What is encrypted in this plugin's tables: it is encrypted anew when ``secret_key`` was
+        replaced.
+
+        >>> @hookimpl
+        ... def cm_register_sealed_values(self):
+        ...     return [SealedValues("hello.tokens", reseal_tokens)]
         """
 
     @hookspec

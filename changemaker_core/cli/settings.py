@@ -135,7 +135,7 @@ def rollback(site: Site, group: str, version: int) -> None:
 @settings.command("rotate-secrets", short_help="Encrypt secrets with the new secret_key.")
 @pass_site
 def rotate_secrets(site: Site) -> None:
-    """Encrypt every secret with the present secret_key.
+    """Encrypt every secret in the database with the present secret_key, those of plugins too.
 
     After secret_key was replaced, with the former one in previous_secret_keys: once this is done,
     nothing in the database needs the former one any more.
@@ -144,10 +144,10 @@ def rotate_secrets(site: Site) -> None:
     from changemaker_core.features.settings.api import rotate_secrets as rotate
 
     try:
-        count = site.db.sync.write(rotate, site.settings)
+        count = site.db.sync.write(rotate, site)
     except BadSeal as error:
         raise CommandError(f"Nothing was changed. {error}.") from error
-    say(f"{count} secrets are encrypted with the present secret_key.")
+    say(f"{count} secrets in the database are encrypted with the present secret_key.")
 
 
 @settings.command("test-mail", short_help="Send a message as a test.")

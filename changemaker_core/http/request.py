@@ -300,6 +300,7 @@ class Visitors:
     def __init__(self, translations: Translations) -> None:
         self._translations = translations
         self.remembered = lru_cache(maxsize=4096)(self._read)
+        translations.on_new_default(self.remembered.cache_clear)
 
     def of(self, accept_language: bytes | None, cookie: bytes | None) -> Visitor:
         """Return what the two headers say."""

@@ -16,7 +16,7 @@ from changemaker_core.mail.errors import (
 from changemaker_core.mail.folder import FolderTransport, StoredMail
 from changemaker_core.mail.message import Address, Message
 from changemaker_core.mail.smtp import SmtpTransport
-from changemaker_core.mail.transports import Session, Transport, open_transport
+from changemaker_core.mail.transports import Session, Transport
 
 __all__ = [
     "Address",
@@ -31,5 +31,4 @@ __all__ = [
     "SmtpTransport",
     "StoredMail",
     "Transport",
-    "open_transport",
 ]

@@ -1,4 +1,4 @@
-"""The interface of mail transports, and the choice of the one that a site uses.
+"""The interface of mail transports.
 
 with transport.session() as session:
     session.send_envelope(message)  # Refused: the message was certainly not sent
@@ -10,16 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from changemaker_core.config.smtp_url import SmtpUrl
-from changemaker_core.mail.folder import FolderTransport
-from changemaker_core.mail.message import Address
-from changemaker_core.mail.smtp import SmtpTransport
-
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
-    from changemaker_core.mail.message import Message
+    from changemaker_core.mail.message import Address, Message
 
 
 class Session(Protocol):
@@ -48,14 +42,3 @@ class Transport(Protocol):
 
     def close(self) -> None:
         """Close the idle connections."""
-
-
-def open_transport(smtp_url: str | None, mail_from: str, folder: Path) -> Transport:
-    """Return an SMTP transport, or, without ``smtp_url``, one that writes files in ``folder``.
-
-    Connects to nothing yet. Raises ``ValueError`` for a URL or address that cannot be used.
-    """
-    sender = Address.parse(mail_from)
-    if smtp_url is None:
-        return FolderTransport(folder, sender)
-    return SmtpTransport(SmtpUrl.parse(smtp_url), sender)

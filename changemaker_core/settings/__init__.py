@@ -5,11 +5,19 @@ the site itself. ``stored`` has the tables, and ``reading`` the values that a pr
 the feature ``settings`` changes them.
 """
 
-from changemaker_core.settings.contributed import SETTINGS
+from changemaker_core.settings.contributed import SEALED_VALUES, SETTINGS
 from changemaker_core.settings.declarations import (
+    SealedValues,
     Setting,
     SettingRejected,
     SettingsGroup,
 )
 
-__all__ = ["SETTINGS", "Setting", "SettingRejected", "SettingsGroup"]
+__all__ = [
+    "SEALED_VALUES",
+    "SETTINGS",
+    "SealedValues",
+    "Setting",
+    "SettingRejected",
+    "SettingsGroup",
+]

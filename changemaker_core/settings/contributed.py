@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from changemaker_core.plugin.contributions import Claim, Kind
-from changemaker_core.settings.declarations import OWN, SettingsGroup
+from changemaker_core.plugin.contributions import Claim, Kind, named
+from changemaker_core.settings.declarations import OWN, SealedValues, SettingsGroup
 from changemaker_core.settings.fields import problems_of
 
 if TYPE_CHECKING:
@@ -20,3 +20,4 @@ def _claims(group: SettingsGroup, plugin: str) -> Iterator[Claim]:
 
 
 SETTINGS = Kind("cm_register_settings", SettingsGroup, _claims, problems_of)
+SEALED_VALUES = Kind("cm_register_sealed_values", SealedValues, named("sealed values", "."))

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from changemaker_core.db import Tx
+    from changemaker_core.site import Site
+
 #: How a field is entered, and what its values are; see :class:`Setting`.
 FieldKind = Literal[
     "switch",
@@ -75,6 +78,19 @@ class SettingRejected(ValueError):
         super().__init__(message)
         self.field = field
         self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class SealedValues:
+    """What a plugin has sealed in its own tables, by ``site.sealer``.
+
+    ``reseal(tx, site)`` seals each value again under the present key, by ``Sealer.reseal``, and
+    returns how many there are. It is called by ``changemaker settings rotate-secrets``, in one
+    transaction with all others. The name begins with the plugin's.
+    """
+
+    name: str
+    reseal: Callable[[Tx, Site], int]
 
 
 @dataclass(frozen=True, slots=True)

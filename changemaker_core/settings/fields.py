@@ -32,6 +32,9 @@ MOST_LINES: Final = 200
 _OF_STR: Final = frozenset(
     {"line", "text", "color", "email", "url", "locale", "time_zone", "image"}
 )
+#: Names of groups, which are a part of addresses, and those that would be another address.
+_NAME = re.compile(r"[a-z][a-z0-9_.]{0,79}")
+_RESERVED: Final = frozenset({"public", "images"})
 _COLOR = re.compile(r"#[0-9a-f]{6}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}")
 _IMAGE = re.compile(r"/images/[a-z0-9_]+/[A-Za-z0-9/._-]{1,200}")
@@ -77,6 +80,8 @@ class Field:
 
     def read_text(self, text: str) -> Any:
         """Return what a person has typed on a command line, as JSON has it. Raises ``Wrong``."""
+        if not _is_unicode(text):
+            raise Wrong(self.allowed)
         if self.kind in ("choices", "lines", "texts") or (self.optional and text == "null"):
             try:
                 return msgspec.json.decode(text)
@@ -142,7 +147,7 @@ class Field:
         elif self.kind == "lines":
             valid = len(value) <= MOST_LINES and all(map(_is_short_line, value))
         elif self.kind == "texts":
-            valid = all(
+            valid = len(value) <= MOST_LINES and all(
                 _LANGUAGE.fullmatch(name) and len(text) <= MOST_CHARACTERS
                 for name, text in value.items()
             )
@@ -150,6 +155,15 @@ class Field:
             valid = True
         if not valid:
             raise Wrong(self.allowed)
+
+
+def _is_unicode(text: str) -> bool:
+    """Return whether a text can be stored: a terminal may send bytes that are no text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_line(text: str) -> bool:
@@ -322,6 +336,10 @@ _OF_TYPE: Final[dict[type[inspect.Type], Literal["switch", "number", "line"]]] =
 
 def problems_of(group: SettingsGroup) -> Iterator[tuple[str, str]]:
     """Yield what is wrong with a group, each with its fix."""
+    if not _NAME.fullmatch(group.name) or group.name in _RESERVED:
+        problem = f"A group of settings cannot be called {group.name!r}."
+        yield problem, "Use small letters, digits, dots and _; public and images are taken."
+        return
     if not group.struct.__struct_config__.frozen:
         problem = f"The settings {group.struct.__name__} of {group.name!r} are not frozen."
         yield problem, "Add frozen=True: a process has one of them, which all its code shares."

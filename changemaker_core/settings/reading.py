@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,7 @@ class Settings:
         self._looked = self._retry_at = float("-inf")
         self._trouble = Trouble(log, "the settings cannot be read, and are used as they were")
         self._is_failing = False
+        self._taking = threading.RLock()
         #: How many changes were seen, and the last of them that the values contain.
         self.written = 1
         self.read = 0
@@ -254,28 +256,30 @@ class Settings:
 
     def _take(self, rows: list[StoredGroup], written: int) -> None:
         """Use what was read, unless something later was read already."""
-        if written < self.read:
-            return
-        recovered, self._is_failing = self._is_failing, False
-        self._trouble.passed()
-        if rows != self._rows:
-            stored = {row.name: row for row in rows}
-            readings = {
-                name: self.read_group(group, stored.get(name))
-                for name, group in self._groups.items()
-            }
-            self._rows = rows
-            self._readings = readings
-            self._values = {
-                self._groups[name].declared.struct: reading.values
-                for name, reading in readings.items()
-            }
-            for follower in self._followers:
-                follower()
-            if recovered:
-                # Pages were made meanwhile, with the values of before, and may be in the cache.
-                self._db.changes.notify(frozenset({TABLE}))
-        self.read = written
+        with self._taking:
+            if written < self.read:
+                return
+            recovered, self._is_failing = self._is_failing, False
+            self._trouble.passed()
+            if rows != self._rows:
+                self._use(rows)
+                if recovered:
+                    # Pages were made meanwhile, with the values of before, and may be in the cache.
+                    self._db.changes.notify(frozenset({TABLE}))
+            self.read = written
+
+    def _use(self, rows: list[StoredGroup]) -> None:
+        stored = {row.name: row for row in rows}
+        readings = {
+            name: self.read_group(group, stored.get(name)) for name, group in self._groups.items()
+        }
+        self._rows = rows
+        self._readings = readings
+        self._values = {
+            self._groups[name].declared.struct: reading.values for name, reading in readings.items()
+        }
+        for follower in self._followers:
+            follower()
 
     def _failed(self, error: Exception) -> None:
         self._retry_at = time.monotonic() + RETRY_SECONDS

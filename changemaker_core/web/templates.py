@@ -54,7 +54,8 @@ class SiteFacts:
 
     ``url(path)`` returns the absolute address of a path, for mails and previews; ``short_name``,
     ``logo``, ``footer_in(locale)`` and ``has_privacy_notice`` are what organisers set for every
-    page, and ``colors`` is the path of the style sheet with their colours, if they chose any.
+    page; ``colors`` is the path of the style sheet with their colours, if they chose any, and
+    ``brand`` the main one, for mail.
     """
 
     def __init__(self, site: Site) -> None:
@@ -74,7 +75,8 @@ class SiteFacts:
         }
         self._default_locale = self._settings.current(Regional).default_locale
         self.has_privacy_notice = bool(organisation.privacy)
-        self.colors = colors_path(self._settings.current(Appearance).stylesheet)
+        appearance = self._settings.current(Appearance)
+        self.colors, self.brand = colors_path(appearance.stylesheet), appearance.brand
         self.time_zone = self._settings.current(Regional).time_zone
 
     def url(self, path: str) -> str:

@@ -16,7 +16,7 @@ from changemaker_core.web.languages import is_language, negotiate, regional_loca
 from changemaker_core.web.sources.catalogues import read_catalogue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from babel import Locale
 
@@ -42,6 +42,7 @@ class Translations:
         self.locales: tuple[str, ...] = self._find_locales()
         #: The language of visitors whose own is unknown.
         self.default = SOURCE
+        self._on_new_default: list[Callable[[], None]] = []
         self._settings = site.settings
         site.settings.follow(self._use_default)
         offered = (plugin.instance.region for plugin in site.loaded.plugins)
@@ -51,6 +52,12 @@ class Translations:
     def _use_default(self) -> None:
         chosen = self._settings.current(Regional).default_locale
         self.default = chosen if chosen in self.locales else SOURCE
+        for callback in self._on_new_default:
+            callback()
+
+    def on_new_default(self, callback: Callable[[], None]) -> None:
+        """Call ``callback`` when ``default`` may have changed, on any thread."""
+        self._on_new_default.append(callback)
 
     def _find_locales(self) -> tuple[str, ...]:
         found = {

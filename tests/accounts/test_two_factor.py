@@ -13,13 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changemaker_core import SlidingWindow
+from changemaker_core import Site, SlidingWindow
 from changemaker_core.app import create_app
 from changemaker_core.features.accounts import api
 from changemaker_core.features.accounts.sessions.models import UserSession
 from changemaker_core.features.accounts.signing_in import services as waits
 from changemaker_core.features.accounts.twofactor import codes
 from changemaker_core.features.accounts.twofactor.models import RecoveryCode, TwoFactor
+from changemaker_core.features.settings.api import rotate_secrets
 from changemaker_core.testing import Clock, client_of
 from changemaker_core.testing.session_client import SessionClient
 
@@ -254,6 +255,19 @@ async def test_another_secret_key_keeps_the_authenticator_where_the_former_is_co
                     assert "previous_secret_keys" in caplog.text
                     response = await send(other, await challenge_of(other), recovery[0])
                     assert response.status_code == 200
+
+
+async def test_authenticators_are_encrypted_anew_with_the_secrets_of_the_site(enrolled, clock):
+    async with enrolled() as (app, _, phone, _, _):
+        new = {"secret_key": "another secret key of this site".ljust(48, ".")}
+        kept = new | {"previous_secret_keys": (app.site.config.secret_key,)}
+        other = Site(msgspec.structs.replace(app.site.config, **kept), [])
+        assert await other.db.write(rotate_secrets, other) == 1
+        other.close()
+        alone = create_app(msgspec.structs.replace(app.site.config, **new), [], clock=clock)
+        async with alone.lifespan(), client_of(alone) as client:
+            response = await send(client, await challenge_of(client), phone.next_code())
+            assert response.status_code == 200
 
 
 async def test_a_person_turns_it_on_and_signs_in_with_it(open_app, clock):

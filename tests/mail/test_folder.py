@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import threading
 from datetime import datetime, tzinfo
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,7 +12,6 @@ from changemaker_core.mail import (
     Refused,
     SmtpTransport,
     folder,
-    open_transport,
 )
 
 if TYPE_CHECKING:
@@ -107,8 +106,8 @@ def test_concurrent_writers(transport: FolderTransport, message: Callable[..., M
     assert not list(transport.folder.glob("*.part"))
 
 
-def test_which_transport_a_site_uses(tmp_path: Path) -> None:
-    assert isinstance(open_transport(None, "a@example.org", tmp_path), FolderTransport)
-    smtp = open_transport("smtp://mail.example.org", "Site <a@example.org>", tmp_path)
+def test_which_transport_a_site_uses(make_site: Any) -> None:
+    assert isinstance(make_site(mail_from="a@example.org").mail, FolderTransport)
+    smtp = make_site(smtp_url="smtp://mail.example.org", mail_from="Site <a@example.org>").mail
     assert isinstance(smtp, SmtpTransport)
     assert smtp.mail_from == Address("Site", "a@example.org")

@@ -109,6 +109,26 @@ async def test_a_logo_is_uploaded_and_shown(open_app: Any) -> None:
         assert text.status_code == 422
 
 
+async def test_visitors_of_other_languages_get_the_site_s_own(open_app: Any) -> None:
+    async with (
+        open_app(HomePlugin) as app,
+        signed_in(app, "SUPER_ADMIN") as client,
+        client_of(app) as visitor,
+    ):
+
+        async def language(path: str) -> str:
+            page = (await visitor.get(path, headers={"Accept-Language": "de"})).text
+            return page.partition('<html lang="')[2][:2]
+
+        assert await language("/home") == "en"
+        url = "/api/settings/regional"
+        wrong = await client.patch(url, json={"values": {"default_locale": "de"}})
+        assert wrong.status_code == 422
+        await client.patch(url, json={"values": {"default_locale": "fr"}})
+        assert await language("/home") == "fr"
+        assert app.site.default_locale == "fr"
+
+
 @given(COLORS)
 def test_a_proposed_colour_can_be_read(color: str) -> None:
     for background in (LIGHT, DARK):

@@ -8,7 +8,16 @@ import msgspec
 import pytest
 from msgspec import Meta
 
-from changemaker_core import BadSeal, Plugin, Secret, Setting, SettingsGroup, Site, Text
+from changemaker_core import (
+    BadSeal,
+    Plugin,
+    SealedValues,
+    Secret,
+    Setting,
+    SettingsGroup,
+    Site,
+    Text,
+)
 from changemaker_core.features.settings import api
 from changemaker_core.features.settings.checks import check_stored
 from changemaker_core.plugin.errors import BootFailed
@@ -30,10 +39,10 @@ class After(msgspec.Struct, frozen=True, kw_only=True):
     key: Annotated[Secret | None, Setting(Text("Key"))] = None
 
 
-def garden(struct: type[msgspec.Struct]) -> type[Plugin]:
+def garden(struct: type[msgspec.Struct], *more: object) -> type[Plugin]:
     class GardenPlugin(Plugin):
         name = "garden"
-        contributes = (SettingsGroup("garden", Text("Garden"), struct),)
+        contributes = (SettingsGroup("garden", Text("Garden"), struct), *more)
 
     return GardenPlugin
 
@@ -83,15 +92,16 @@ def test_a_secret_of_another_key_is_named_and_the_rest_works(
     (finding,) = findings(site)
     assert finding.startswith("garden.key cannot be decrypted: it was encrypted with another")
     with pytest.raises(BadSeal, match=r"garden\.key cannot be decrypted"):
-        site.db.sync.write(api.rotate_secrets, site.settings)
+        site.db.sync.write(api.rotate_secrets, site)
     site.close()
 
 
 def test_secrets_are_encrypted_with_a_new_key(upgraded: Callable[..., Site]) -> None:
     old, new = "for tests only ".ljust(48, "."), "n" * 40
-    both = upgraded(garden(Before), secret_key=new, previous_secret_keys=(old,))
+    of_plugin = SealedValues("garden.tokens", lambda _tx, _site: 2)
+    both = upgraded(garden(Before, of_plugin), secret_key=new, previous_secret_keys=(old,))
     stored = both.db.sync.read(_data)["key"]
-    assert both.db.sync.write(api.rotate_secrets, both.settings) == 1
+    assert both.db.sync.write(api.rotate_secrets, both) == 3
     assert both.db.sync.read(_data)["key"] != stored
     alone = upgraded(garden(Before), secret_key=new)
     assert alone.settings(Before).key == Secret("hush")

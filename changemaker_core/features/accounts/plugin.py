@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from changemaker_core import Authenticator, Check, Interval, Job, Plugin, Route, hookimpl
+from changemaker_core import (
+    Authenticator,
+    Check,
+    Interval,
+    Job,
+    Plugin,
+    Route,
+    SealedValues,
+    hookimpl,
+)
 from changemaker_core.features.accounts.api import sign_in_address
 from changemaker_core.features.accounts.browser import pages
 from changemaker_core.features.accounts.browser.confirming import (
@@ -50,6 +59,7 @@ from changemaker_core.features.accounts.twofactor.pages import (
     TurnOffPage,
     TwoFactorPage,
 )
+from changemaker_core.features.accounts.twofactor.services import reseal
 from changemaker_core.features.accounts.users import resources as users
 from changemaker_core.features.accounts.users.models import User
 from changemaker_core.http.sessions import cookie
@@ -74,6 +84,7 @@ class AccountsPlugin(Plugin):
         Grant,
         TwoFactor,
         RecoveryCode,
+        SealedValues("accounts.two_factor", reseal),
         *PERMISSIONS,
         *ROLES,
         *joining.CONTRIBUTES,

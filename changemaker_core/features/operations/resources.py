@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -117,17 +116,17 @@ class OpenApiResource:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._of, self._document = "", b""
 
     @endpoint(public=True)
     async def on_get(self, req: Request, resp: Response) -> bytes:
         """This API, as OpenAPI 3.1."""
         resp.content_type = "application/json"
-        return self._document
-
-    @cached_property
-    def _document(self) -> bytes:
         # Built at the first request: at boot, the routes of other plugins are not known yet.
-        return msgspec.json.encode(describe(self._site))
+        if self._of != (organisation := self._site.organisation):
+            self._document = msgspec.json.encode(describe(self._site))
+            self._of = organisation
+        return self._document
 
 
 class JobsResource:

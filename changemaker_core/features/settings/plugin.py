@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from changemaker_core import ImageUse, Permission, Plugin, Route, Text, hookimpl
-from changemaker_core.features.settings import checks, mailtest, pages, resources
+from changemaker_core import (
+    ImageUse,
+    Permission,
+    Plugin,
+    Route,
+    SealedValues,
+    Text,
+    hookimpl,
+)
+from changemaker_core.features.settings import checks, mailtest, pages, resources, services
 from changemaker_core.features.settings.queries import all_versions
 from changemaker_core.settings.own import OWN_GROUPS
 
@@ -31,6 +39,7 @@ class SettingsPlugin(Plugin):
         Permission(resources.READ, Text("See settings")),
         Permission(resources.WRITE, Text("Change settings")),
         mailtest.TEST_MAIL,
+        SealedValues("settings.secrets", services.reseal),
         ImageUse("settings.images", images_in_use),
         Route("/api/settings", resources.GroupsResource()),
         Route("/api/settings/public", resources.PublicResource()),

@@ -8,7 +8,10 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from changemaker_core import Body, ListQuery
+from changemaker_core import Body
+
+#: What the database's integers can hold.
+VersionNumber = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 
 class FieldOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,20 +67,21 @@ class ChangeSettings(Body, frozen=True, kw_only=True):
     """
 
     values: dict[str, Any]
-    version: Annotated[int, Meta(ge=0)] | None = None
+    version: VersionNumber | None = None
 
 
 class RollBack(Body, frozen=True, kw_only=True):
     """The version to return to; 0 stands for the defaults."""
 
-    to: Annotated[int, Meta(ge=0)]
-    version: Annotated[int, Meta(ge=0)] | None = None
+    to: VersionNumber
+    version: VersionNumber | None = None
 
 
-class HistoryQuery(ListQuery, frozen=True, kw_only=True):
-    """``before`` is the version to begin below."""
+class HistoryQuery(msgspec.Struct, frozen=True, kw_only=True):
+    """How many versions, and the one to begin below."""
 
-    before: Annotated[int, Meta(ge=1)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 50
+    before: VersionNumber | None = None
 
 
 class FieldChange(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from changemaker_core import SettingRejected, Text
 from changemaker_core.features.settings import queries
 from changemaker_core.jobs.held_queues.trials import try_now
+from changemaker_core.settings import SEALED_VALUES
 from changemaker_core.settings.fields import Wrong
 from changemaker_core.settings.stored import CoreSettings, CoreSettingsVersion, StoredGroup
 from changemaker_core.text import did_you_mean
@@ -14,7 +15,7 @@ from changemaker_core.text import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from changemaker_core import Tx
+    from changemaker_core import Site, Tx
     from changemaker_core.settings.reading import Group, Settings
 
 #: Versions of a group that are kept.
@@ -129,11 +130,20 @@ def roll_back(
     return _save(tx, group, current, data, restores=to)
 
 
-def rotate_secrets(tx: Tx, settings: Settings) -> int:
-    """Encrypt every secret with the current secret key; return how many there were.
+def rotate_secrets(tx: Tx, site: Site) -> int:
+    """Encrypt what is encrypted in the database with the present secret key, that of plugins too;
+    return how many values there are. Raises ``BadSeal`` for one whose key is not configured.
+    """
+    contributed = site.loaded.contributions(SEALED_VALUES)
+    return sum(contribution.item.reseal(tx, site) for contribution in contributed)
+
+
+def reseal(tx: Tx, site: Site) -> int:
+    """Encrypt the secrets among settings with the present secret key; return how many there are.
 
     Raises ``BadSeal``, with the name of the setting, for one whose key is not configured.
     """
+    settings = site.settings
     sealed: dict[tuple[str, str, str], Any] = {}
 
     def again(name: str, data: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from changemaker_core import BadSeal, Text
 from changemaker_core.features.accounts.twofactor import codes
 from changemaker_core.features.accounts.twofactor.models import RecoveryCode, TwoFactor
+from changemaker_core.features.accounts.twofactor.queries import authenticators
 from changemaker_core.features.accounts.users.models import User
 
 if TYPE_CHECKING:
-    from changemaker_core import Sealer, Tx
+    from changemaker_core import Sealer, Site, Tx
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +81,22 @@ def use_code(tx: Tx, sealer: Sealer, user_id: str, typed: str) -> bool:
     hashed = codes.hash_recovery_code(code)
     mine = (RecoveryCode.user == user_id) & (RecoveryCode.code_hash == hashed)
     return bool(RecoveryCode.delete().where(mine).execute())
+
+
+def reseal(tx: Tx, site: Site) -> int:
+    """Encrypt every authenticator's secret with the present secret key; return how many there are.
+
+    Raises ``BadSeal`` for one whose key is not configured.
+    """
+    sealer = site.sealer(PURPOSE)
+    rows = authenticators().all()
+    for row in rows:
+        try:
+            secret = sealer.reseal(row.secret, place=_place(row.user))
+        except BadSeal as error:
+            raise BadSeal(f"the authenticator of user {row.user}: {error}") from error
+        TwoFactor.update(secret=secret).where(TwoFactor.user == row.user).execute()
+    return len(rows)
 
 
 def _use_step(tx: Tx, sealer: Sealer, user_id: str, code: str) -> bool:
