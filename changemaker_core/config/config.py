@@ -89,6 +89,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     development: bool = False
     #: Other origins that pages may load images, media and data from, such as an object storage.
     content_origins: tuple[str, ...] = ()
+    #: Origins whose pages may read the API's responses, and those of them whose pages may send
+    #: the visitor's cookies, too.
+    cors_origins: tuple[str, ...] = ()
+    cors_credentials: tuple[str, ...] = ()
     #: Where browsers load static files from, such as a CDN that fetches them from the site.
     static_url: str | None = None
     #: Networks of the proxies whose ``X-Forwarded-For`` is trusted.
@@ -255,7 +259,19 @@ def _core_values(entries: Entries, problems: list[ConfigProblem]) -> dict[str, A
     for name, problem in (("redis_url", redis_url_problem), ("read_urls", read_urls_problem)):
         if values.get(name):
             _check_database(name, problem, entries, values, problems)
+    _check_credentials(entries, values, problems)
     return values
+
+
+def _check_credentials(
+    entries: Entries, values: dict[str, Any], problems: list[ConfigProblem]
+) -> None:
+    """Report an origin that may send cookies, and not read the responses to them."""
+    others = set(values.get("cors_credentials", ())) - set(values.get("cors_origins", ()))
+    if others and ("cors_origins" in values or ("cors_origins",) not in entries):
+        message = f"must be among cors_origins, which lacks {', '.join(sorted(others))}."
+        where = entries["cors_credentials",].where
+        problems.append(ConfigProblem("cors_credentials", where, message))
 
 
 def _check_database(

@@ -14,7 +14,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from changemaker_core.config import redis_url, smtp_url
 from changemaker_core.config.email_address import LINE_BREAKS, is_email_address
 from changemaker_core.config.smtp_url import SmtpUrl
-from changemaker_core.config.urls import CONTROL, is_public_host, parse_url, password_hint
+from changemaker_core.config.urls import (
+    CONTROL,
+    is_public_host,
+    origin_of,
+    parse_url,
+    password_hint,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -152,6 +158,19 @@ def _content_origins(values: tuple[str, ...]) -> str | None:
     return None if good else "must be origins without a path, such as https://files.example.org."
 
 
+def _cors_origins(values: tuple[str, ...]) -> str | None:
+    # NOTE(exact): they are compared with what browsers send, character by character.
+    wrong = [value for value in values if origin_of(value) != value]
+    if not wrong:
+        return None
+    meant = [origin for value in wrong if (origin := origin_of(value)) is not None]
+    hint = f" You may mean {', '.join(meant)}." if meant else ""
+    return (
+        "must be whole origins as browsers send them, such as https://www.example.org: no path, "
+        f"no *, no null.{hint}"
+    )
+
+
 def _plugin_names(values: tuple[str, ...]) -> str | None:
     good = all(PLUGIN_NAME.fullmatch(value) for value in values)
     return None if good else "must be names of plugins, such as petitions."
@@ -237,6 +256,8 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "base_url": _base_url,
     "static_url": _static_url,
     "content_origins": _content_origins,
+    "cors_origins": _cors_origins,
+    "cors_credentials": _cors_origins,
     "home_page": _home_page,
     "organisation": _organisation,
     "default_locale": _default_locale,

@@ -6,7 +6,10 @@ import ipaddress
 import re
 from urllib.parse import SplitResult, urlsplit
 
+import idna
+
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 #: What ends the part of a URL with user and password, if it is not percent-encoded.
 _ENDS = re.compile(r"[#/?]")
 #: Top-level domains of networks that are not the internet.
@@ -22,6 +25,27 @@ def parse_url(value: str) -> SplitResult | None:
     except ValueError:
         return None
     return None if CONTROL.search(value) or " " in value else parts
+
+
+def origin_of(value: str) -> str | None:
+    """Return the origin of an http address as browsers write it; ``None`` for anything else.
+
+    >>> origin_of("HTTPS://Www.Example.org:443/about")
+    'https://www.example.org'
+    """
+    parts = parse_url(value)
+    if parts is None or parts.scheme not in _DEFAULT_PORTS or not parts.hostname:
+        return None
+    host = parts.hostname
+    try:
+        host = f"[{ipaddress.IPv6Address(host)}]"
+    except ValueError:
+        try:
+            host = idna.encode(host, uts46=True).decode()
+        except idna.IDNAError:
+            return None
+    port = "" if parts.port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
 
 
 def password_hint(value: str) -> str:

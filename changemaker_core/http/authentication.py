@@ -129,7 +129,7 @@ def refuse_cross_site(req: Request) -> None:
     A request with a token in a header cannot be forged. Else the browser's Sec-Fetch-Site decides,
     or Origin where the browser is too old for that. Without either it is not a browser's.
     """
-    if _has_own_token(req):
+    if _has_own_token(req) or _is_from_named_origin(req):
         return
     site = req.get_header("Sec-Fetch-Site")
     if site is not None:
@@ -155,6 +155,12 @@ def _has_own_token(req: Request) -> bool:
     if scheme.lower() == "bearer":
         return True
     return not req.site.authentication.own_headers.isdisjoint(req.raw_headers)
+
+
+def _is_from_named_origin(req: Request) -> bool:
+    """Return whether the operator lets this page's origin send what the request has with it."""
+    config, cookies = req.site.config, b"cookie" in req.raw_headers
+    return req.get_header("Origin") in (config.cors_credentials if cookies else config.cors_origins)
 
 
 def _own_origins(req: Request) -> set[str]:

@@ -12,8 +12,9 @@ from changemaker_core.http import rendering
 from changemaker_core.http.access_log import AccessLog
 from changemaker_core.http.endpoint.guard import endpoint_of
 from changemaker_core.http.errors import BadRequest, ClientGone
-from changemaker_core.http.heads import head_problem
-from changemaker_core.http.proxies import OF_PROXIES, Proxies, forwarded_values
+from changemaker_core.http.heads.cors import Cors
+from changemaker_core.http.heads.framing import head_problem
+from changemaker_core.http.heads.proxies import OF_PROXIES, Proxies, forwarded_values
 from changemaker_core.http.request import (
     NO_ROUTE,
     REMEMBERED_BYTES,
@@ -78,6 +79,11 @@ class Edge:
         self.max_connections = site.config.max_connections
         self._changes = OncePerTurn(site.db.changes.check)
         self._settings = site.settings
+        self._cors = Cors(
+            site.config.cors_origins,
+            site.config.cors_credentials,
+            site.authentication.own_headers,
+        )
         self._proxies = Proxies(site.config.trusted_proxies)
         self._proxy_reported = False
         self._ids = RequestIds()
@@ -201,12 +207,16 @@ class Edge:
         )
         accepted = RequestIds.accept(headers.get(b"x-request-id")) if proxied else None
         req.id_bytes = accepted or self._ids.new()
+        origin = headers.get(b"origin")
+        req.cors = self._cors.headers(path, origin)
         req.cache_key = None
         readable = method in _READS and b"transfer-encoding" not in headers
         if self._caches and readable and not req.has_credentials:
             host = headers.get(b"host", b"")
             if len(host) + len(query) + len(path) <= REMEMBERED_BYTES:
-                req.cache_key = (path, query, locale, prefix, scope.get("scheme"), host)
+                # An origin that may read it has a response of its own, which names it.
+                names = (host, origin) if len(req.cors) > 1 else host
+                req.cache_key = (path, query, locale, prefix, scope.get("scheme"), names)
         return req
 
     def _cached(self, req: Request) -> CachedResponse | None:
@@ -237,6 +247,9 @@ class Edge:
             self._check_head(req)
         elif b"transfer-encoding" in raw:
             self._check_head(req)
+        if (preflight := self._cors.preflight(req)) is not None:
+            await sender.send(preflight)
+            return
         if req.method in _READS and (redirect := self._redirect(req)) is not None:
             await sender.send(rendering.redirection(req, redirect))
             return

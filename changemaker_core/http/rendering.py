@@ -32,7 +32,7 @@ from changemaker_core.http.errors import (
     Unavailable,
     UnsupportedMediaType,
 )
-from changemaker_core.http.proxies import OF_PROXIES
+from changemaker_core.http.heads.proxies import OF_PROXIES
 from changemaker_core.http.sessions import Flash, csrf
 from changemaker_core.http.streams.streamed import Streamed
 from changemaker_core.plugin.errors import exception_line

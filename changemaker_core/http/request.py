@@ -14,8 +14,8 @@ import falcon.asgi
 from changemaker_core.http.bodies import multipart
 from changemaker_core.http.bodies.multipart import MAX_PARTS
 from changemaker_core.http.bodies.reading import BodyReader, too_large
-from changemaker_core.http.cookies import cookies_of
 from changemaker_core.http.errors import BadRequest, TooManyRequests
+from changemaker_core.http.heads.cookies import cookies_of
 from changemaker_core.limits.windows import visitor_key
 from changemaker_core.web.languages import COOKIE
 
@@ -65,6 +65,7 @@ class Request(falcon.asgi.Request):
         "cache_key",
         "cache_seconds",
         "client_ip",
+        "cors",
         "extra_headers",
         "form_token",
         "has_credentials",
@@ -123,6 +124,8 @@ class Request(falcon.asgi.Request):
     raw_headers: dict[bytes, bytes]
     #: Headers to add to the response, an error too.
     extra_headers: list[tuple[bytes, bytes]]
+    #: Headers of the response that say which origin may read it.
+    cors: tuple[tuple[bytes, bytes], ...]
     #: The key of the cached response; ``None`` where the response is this visitor's alone.
     cache_key: tuple[Any, ...] | None
     #: Seconds for which the response may be cached at most; set by :meth:`cache_for`.

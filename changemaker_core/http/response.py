@@ -178,7 +178,7 @@ class Sender:
         if status == 405 or self.method == "OPTIONS":
             headers = [_with_head(each) for each in headers]
         req = self.req
-        return _head_of(status, tuple(headers), req.site.page_policy, req.is_secure)
+        return _head_of(status, (*headers, *req.cors), req.site.page_policy, req.is_secure)
 
     def _own(self) -> list[Header]:
         """Headers of this response alone. Their values are ours and need no check."""
@@ -215,6 +215,7 @@ def cacheable(response: CompleteResponse, req: Request, varies: Sequence[str]) -
         defaults = (NO_CACHE, *vary)
     headers = [*response.headers, *_length_of(response)]
     headers = _secured(headers, req.site.page_policy, secure=req.is_secure, defaults=defaults)
+    headers += req.cors
     return CompleteResponse(response.status, headers, response.body, response.route, seconds)
 
 

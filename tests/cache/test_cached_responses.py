@@ -119,7 +119,6 @@ async def test_head_uses_the_same_cached_response(app, client, notes):
     "headers",
     [
         {"Authorization": "Bearer x"},
-        {"X-Api-Key": "x"},
         {"Signature": "x"},
         {"Cookie": "session=1"},
         {"Cookie": "cm_lang=fr; session=1"},
@@ -131,6 +130,13 @@ async def test_requests_with_credentials_bypass_the_cache(app, client, notes, he
     response = await client.get("/api/notes/a", headers=headers)
     assert notes.runs == 2
     assert response.headers["cache-control"] == "no-store"
+
+
+async def test_a_bad_api_key_is_refused_though_the_response_is_cached(app, client):
+    await app.site.db.write(put, "a", "one")
+    assert (await client.get("/api/notes/a")).status_code == 200
+    response = await client.get("/api/notes/a", headers={"X-Api-Key": "x"})
+    assert response.status_code == 401
 
 
 async def test_responses_vary_by_language_host_and_prefix(client):

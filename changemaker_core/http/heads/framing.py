@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.http.errors import BadRequest, Problem
-from changemaker_core.http.proxies import all_values
+from changemaker_core.http.heads.proxies import all_values
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
