@@ -40,14 +40,14 @@ class Actor:
             return True
         return on is not None and (permission, on) in self.scoped
 
-    def objects(self, permission: str) -> frozenset[str] | None:
-        """Return the ids of the objects for which this actor holds ``permission``.
+    def objects(self, permission: str) -> list[str] | None:
+        """Return the ids of the objects for which this actor holds ``permission``, in their order.
 
-        ``None`` stands for everything, and an empty set for nothing.
+        ``None`` stands for everything, and an empty list for nothing.
         """
         if self.has_permission(permission):
             return None
-        return frozenset(id for held, id in self.scoped if held == permission)
+        return sorted(id for held, id in self.scoped if held == permission)
 
 
 #: The site acting on its own: jobs, the command line, seed data.

@@ -280,9 +280,7 @@ def page_after_sign_in(site: Site, user: Actor, return_to: str = "") -> str:
     try:
         return site.signer("accounts.next").read(return_to, str)
     except BadSignature:
-        own = (
-            e.path for e in site.navigation if e.permission and user.has_permission(e.permission)
-        )
+        own = (entry.path for entry in site.navigation if entry.is_for(user))
         return next(own, SESSIONS_PATH)
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from changemaker_core import (
+    NavigationEntry,
     NotFound,
+    PageMetadata,
     Permission,
     Plugin,
     Role,
     Route,
     Scope,
+    TemplateResponse,
     Text,
     endpoint,
     hookimpl,
@@ -26,10 +29,19 @@ TITLES = {"elm": "Elm Park", "oak": "Oak Park"}
 
 class Parks:
     @endpoint(permission=READ, on="*")
-    async def on_get(self, req: Request, resp: Response, *, objects: frozenset[str] | None) -> dict:
+    async def on_get(self, req: Request, resp: Response, *, objects: list[str] | None) -> dict:
         """List the parks."""
-        shown = TITLES if objects is None else objects & TITLES.keys()
+        shown = TITLES if objects is None else set(objects) & TITLES.keys()
         return {"data": sorted(shown)}
+
+
+class ParksPage:
+    @endpoint(permission=READ, on="*")
+    async def on_get(
+        self, req: Request, resp: Response, *, objects: list[str] | None
+    ) -> TemplateResponse:
+        """A page of those who see parks, with their menu."""
+        return TemplateResponse("frames/admin.html", metadata=PageMetadata("Parks"))
 
 
 class Park:
@@ -53,9 +65,15 @@ class ParksPlugin(Plugin):
         Permission(CLOSE, Text("Close parks")),
         Role("PARKS_ADMIN", Text("Runs the parks"), frozenset({READ, WRITE, CLOSE})),
         Role("PARKS_READER", Text("Sees the parks"), frozenset({READ})),
+        NavigationEntry(Text("All parks"), "/organise/parks", permission=READ, on="*"),
+        NavigationEntry(Text("Closing"), "/organise/parks", permission=CLOSE),
         Scope("parks.park", Text("Park"), frozenset({READ, WRITE}), TITLES.get),
     )
 
     @hookimpl
     def cm_register_routes(self) -> list[Route]:
-        return [Route("/api/parks", Parks()), Route("/api/parks/{id}", Park())]
+        return [
+            Route("/api/parks", Parks()),
+            Route("/api/parks/{id}", Park()),
+            Route("/organise/parks", ParksPage()),
+        ]

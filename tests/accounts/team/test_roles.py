@@ -13,7 +13,7 @@ from changemaker_core.features.accounts.roles import rights
 from changemaker_core.features.accounts.roles.checks import check_roles
 from changemaker_core.features.accounts.roles.models import Grant, StoredRole
 from changemaker_core.features.accounts.users.models import User
-from changemaker_core.testing import run_jobs
+from changemaker_core.testing import as_role, run_jobs
 from tests.accounts.team import parks
 from tests.accounts.team.parks import ParksPlugin
 
@@ -149,6 +149,19 @@ async def test_a_role_for_one_park_allows_what_it_does_in_that_park_alone(open_t
         assert await root.status("DELETE", f"{root.path}/grants/{made.json()['id']}") == 404
         assert await root.status("DELETE", f"{sam.path}/grants/{made.json()['id']}") == 204
         assert await sam.status("GET", "/api/parks/elm") == 404
+
+
+@pytest.mark.database("sqlite")
+async def test_the_menu_of_those_with_a_role_for_one_park(open_app):
+    async with open_app(ParksPlugin) as app:
+        elm = ("parks.park", "elm")
+        for role, on, shown in (("PARKS_ADMIN", elm, 1), ("PARKS_ADMIN", None, 2)):
+            async with as_role(app, role, on=on) as client:
+                page = (await client.get("/organise/parks")).text
+                assert "All parks" in page
+                assert page.count('href="/organise/parks"') == shown
+        async with as_role(app, "USER") as client:
+            assert (await client.get("/organise/parks")).status_code == 403
 
 
 async def test_grants_end_with_their_object(open_team, monkeypatch):

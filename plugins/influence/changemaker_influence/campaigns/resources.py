@@ -56,12 +56,12 @@ class CampaignsResource:
         resp: Response,
         *,
         query: CampaignQuery,
-        objects: frozenset[str] | None,
+        objects: list[str] | None,
     ) -> Paginated[CampaignOut]:
         """List the campaigns that the organiser may see, newest first."""
         after = self._cursors.after(query)
         filters: dict[str, Any] = {
-            "ids": None if objects is None else sorted(objects),
+            "ids": objects,
             "status": query.status,
             "text": query.search,
         }
