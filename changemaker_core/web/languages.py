@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -26,6 +27,9 @@ YEAR = 365 * 24 * 60 * 60
 #: as long.
 LONGEST_QUERY = 2_000
 
+#: A language, a script and a region: ``fr``, ``zh_Hans``, ``pt_BR``.
+_CODE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_([A-Z]{2}|[0-9]{3}))?", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True)
 class LanguageLink:
@@ -43,6 +47,8 @@ def is_language(code: str) -> bool:
     >>> is_language("fr"), is_language("french")
     (True, False)
     """
+    if _CODE.fullmatch(code) is None:
+        return False  # Babel would ignore what follows a dot or @, and most of a third part
     try:
         Locale.parse(code)
     except (UnknownLocaleError, ValueError):

@@ -136,7 +136,7 @@ async def test_a_preview_runs_nothing_and_a_test_goes_to_the_editor_alone(app, e
 @pytest.mark.database("sqlite")
 async def test_what_is_not_there_and_who_has_no_permission(app, editor):
     absent = ("parks.conform/en", "parks.confirm/xx-yy", "parks.confirm/..%2Fen", "a%00b/en")
-    for path in absent:
+    for path in (*absent, "parks.confirm/fr.%00", "parks.confirm/fr@x", "parks.confirm/root"):
         response = await editor.get(f"/api/mail-templates/{path}")
         assert response.status_code == 404, path
     for number in ("0", "9", "-1", "99999999999", "x"):

@@ -15,6 +15,8 @@ from changemaker_core.features.mailtemplates import services
 from changemaker_core.features.mailtemplates.declarations import Content, check, problems_of
 from changemaker_core.features.mailtemplates.rendering import LONGEST
 from changemaker_core.mail import Address, Message
+from changemaker_core.testing import check_mail_templates
+from changemaker_influence.plugin import InfluencePlugin
 from tests.mailtemplates.conftest import CONFIRM, ParksPlugin
 
 TO = Address("Ada", "ada@example.org")
@@ -45,6 +47,7 @@ def test_a_mail_says_in_html_what_it_says_in_text(site):
     assert f'<br>\n<a href="{link}">{link}</a></p>' in mail.html
     assert '<a href="https://example.org/help">https://example.org/help</a>.</p>' in mail.html
     assert "<script" not in mail.html
+    assert "2px solid #0d5f58" in mail.html
 
 
 def test_what_others_wrote_is_no_link(site):
@@ -207,3 +210,19 @@ def variable(name="name", sample="Ada", **options):
 def test_a_wrong_declaration_is_found_when_the_site_is_built(changes, problem):
     assert [each for each, _ in problems_of(declared(**changes)) if problem in each]
     assert list(problems_of(declared())) == []
+
+
+def test_a_change_holds_for_the_next_mail_of_another_process(make_site):
+    """Each site has connections and caches of its own, as processes have."""
+    one, other = make_site(ParksPlugin), make_site(ParksPlugin)
+    assert message(other).subject == "Please confirm, Ada"
+    for number in range(3):
+        store(one, Content(f"Number {number}", "{{ confirm_url }}"))
+        assert message(other).subject == f"Number {number}"
+    store(one, None)
+    assert message(other).subject == "Please confirm, Ada"
+
+
+@pytest.mark.database("sqlite")
+def test_every_mail_of_core_and_influence_can_be_made_in_each_language(make_site):
+    check_mail_templates(make_site(InfluencePlugin))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changemaker_core.web.languages import links, negotiate, shown_in, switch
+from changemaker_core.web.languages import is_language, links, negotiate, shown_in, switch
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,15 @@ def test_a_query_of_any_length_costs_a_page_nothing():
     assert shown_in(f"{query}hl=fr", ("en", "fr")) is None
     kept = links("fr", "a=" + "b" * 1_500, ("en", "fr"))
     assert kept[0].href == f"?a={'b' * 1_500}&lang=en"
+
+
+@pytest.mark.parametrize(
+    ("code", "known"),
+    [
+        *((code, True) for code in ("en", "fr_CA", "zh_Hans", "es_419", "haw")),
+        # Babel reads each of these as some language.
+        *((code, False) for code in ("fr.UTF-8", "fr@euro", "root", "fr_CA\0x", "fr-CA", "FR", "")),
+    ],
+)
+def test_a_language_is_a_code_and_nothing_beside_it(code: str, known: bool) -> None:
+    assert is_language(code) is known

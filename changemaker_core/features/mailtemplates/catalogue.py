@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from babel import Locale
+
 from changemaker_core.features.mailtemplates.declarations import SOURCE, Content, MailTemplate
 from changemaker_core.text import did_you_mean
 from changemaker_core.web.languages import is_language
@@ -37,12 +39,16 @@ def template_of(site: Site, name: str) -> MailTemplate:
 
 
 def language_of(code: str) -> str:
-    """Return a language as it is stored: ``fr``, ``fr-CA``. Raises ``UnknownLanguage``."""
-    primary, _, region = code.replace("_", "-").partition("-")
-    language = primary.lower() + (f"-{region.upper()}" if region else "")
-    if len(code) > 16 or not code.isascii() or not is_language(language.replace("-", "_")):
+    """Return a language as it is stored: ``fr``, ``fr-CA``. Raises ``UnknownLanguage``.
+
+    >>> language_of("FR_ca"), language_of("zh-hans")
+    ('fr-CA', 'zh-Hans')
+    """
+    primary, *others = code.replace("_", "-").split("-")
+    parts = [primary.lower(), *(each.title() if len(each) > 3 else each.upper() for each in others)]
+    if not is_language("_".join(parts)):
         raise UnknownLanguage(f"There is no language {code[:20]!r}. Write a code such as fr.")
-    return language
+    return str(Locale.parse("_".join(parts))).replace("_", "-")  # fra is fr
 
 
 def closest_shipped(site: Site, template: MailTemplate, language: str) -> Content:
