@@ -164,14 +164,9 @@ LAYERS = {
     ),
 }
 
-#: Tests that measure how long servers take to respond or to stop, or how many requests they serve:
-#: they run one at a time, since a test beside them would be measured too.
-ALONE = (
-    "tests/rq/test_trouble.py",
-    "tests/rq/test_workers.py",
-    "tests/scenarios/test_sigterm.py",
-    "tests/scenarios/test_split_processes.py",
-)
+#: Tests that measure how many requests a server responds to while it stops: they run one at a time,
+#: since a test beside them would be measured too.
+ALONE = ("tests/scenarios/test_sigterm.py",)
 
 
 def pytest_configure(config: pytest.Config) -> None:

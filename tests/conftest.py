@@ -11,6 +11,7 @@ from hypothesis import settings
 
 from changemaker_core.testing.left_out import leave_out
 from tests.bench import netns
+from tests.bench.made_sites import MadeSites
 from tests.bench.pgbouncer import PgBouncer
 from tests.bench.valkey import ValkeyServer
 
@@ -73,6 +74,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what this machine cannot run."""
     for each in REQUIREMENTS:
         leave_out(config, items, each.marker, each.why_absent, tolerated=each.tolerated)
+
+
+@pytest.fixture(scope="session")
+def made_sites(tmp_path_factory: pytest.TempPathFactory) -> MadeSites:
+    """``made_sites.make(site)``: what ``site.make()`` does, without running ``init`` each time."""
+    return MadeSites(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture

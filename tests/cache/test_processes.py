@@ -80,9 +80,12 @@ class Play:
         while self.tried < writes:
             reading = [asyncio.create_task(self.read()) for _ in range(6)]
             writers = await asyncio.gather(*[self.write() for _ in range(self.chance.choice(MANY))])
+            comparisons = []
             for process in self.processes:
-                alone = [process] == writers
-                await self.compare(process, eventually=not (self.at_once or alone))
+                eventually = not (self.at_once or [process] == writers)
+                for page in self.chance.sample(PAGES, 8):
+                    comparisons.append(self.compare(process, page, eventually=eventually))
+            await asyncio.gather(*comparisons)
             await asyncio.gather(*reading)
 
     async def write(self):
@@ -101,13 +104,12 @@ class Play:
         await asyncio.sleep(self.chance.choice((0, 0, 0.002)))
         await process.get(f"/cached/{page}")
 
-    async def compare(self, process, *, eventually):
-        for page in self.chance.sample(PAGES, 8):
-            fresh = await process.get(f"/fresh/{page}")
-            async with asyncio.timeout(NOTIFY_TIMEOUT):
-                while not await shows(process, page, fresh):
-                    assert eventually, f"{page} is old"
-                    await asyncio.sleep(0.005)
+    async def compare(self, process, page, *, eventually):
+        fresh = await process.get(f"/fresh/{page}")
+        async with asyncio.timeout(NOTIFY_TIMEOUT):
+            while not await shows(process, page, fresh):
+                assert eventually, f"{page} is old"
+                await asyncio.sleep(0.005)
 
 
 async def shows(process, page, fresh):

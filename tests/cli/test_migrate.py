@@ -16,49 +16,48 @@ def _change_history(site: Any, statement: str) -> None:
 
 
 @pytest.fixture
-def behind(cli: Any, site: Any) -> Any:
+def behind(site: Any) -> Any:
     """A site whose database has not seen any of core's migrations yet."""
     (site.folder / "site.db").unlink()
     return site
 
 
-def test_a_new_site_is_up_to_date(cli: Any, site: Any) -> None:
-    done = cli.run("migrate", "--site", site.folder)
-    assert (done.returncode, done.stdout) == (0, "The database is up to date.\n")
+def test_a_new_site_is_up_to_date(changemaker: Any) -> None:
+    done = changemaker("migrate")
+    assert (done.exit_code, done.stdout) == (0, "The database is up to date.\n")
 
 
-def test_the_plan_changes_nothing(cli: Any, behind: Any) -> None:
-    done = cli.run("--site", behind.folder, "migrate", "--plan", "--json")
+def test_the_plan_changes_nothing(changemaker: Any, behind: Any) -> None:
+    done = changemaker("migrate", "--plan", "--json")
     steps = json.loads(done.stdout)
     assert {"core", "accounts"} <= {step["plugin"] for step in steps}
-    assert cli.run("--site", behind.folder, "migrate", "--plan", "--json").stdout == done.stdout
+    assert changemaker("migrate", "--plan", "--json").stdout == done.stdout
 
 
-def test_migrate_applies_the_plan_once(cli: Any, behind: Any) -> None:
-    planned = json.loads(cli.run("migrate", "--plan", "--json", "--site", behind.folder).stdout)
-    applied = json.loads(cli.run("migrate", "--json", "--site", behind.folder).stdout)
+def test_migrate_applies_the_plan_once(changemaker: Any, behind: Any) -> None:
+    planned = json.loads(changemaker("migrate", "--plan", "--json").stdout)
+    applied = json.loads(changemaker("migrate", "--json").stdout)
     assert applied == planned != []
-    assert json.loads(cli.run("migrate", "--json", "--site", behind.folder).stdout) == []
+    assert json.loads(changemaker("migrate", "--json").stdout) == []
 
 
-def test_back_and_to_a_migration(cli: Any, site: Any) -> None:
-    site_ = ("--site", site.folder)
-    asked = cli.run("migrate", *site_, "--back", "accounts:0")
-    assert asked.returncode == 1
+def test_back_and_to_a_migration(changemaker: Any) -> None:
+    asked = changemaker("migrate", "--back", "accounts:0")
+    assert asked.exit_code == 1
     assert "Undo accounts 0" in asked.stderr
-    undone = cli.run("migrate", *site_, "--back", "accounts:0", "--yes")
+    undone = changemaker("migrate", "--back", "accounts:0", "--yes")
     assert "undid accounts 0001_initial\n" in undone.stdout
-    planned = cli.run("migrate", *site_, "--plan", "--to", "accounts:1")
+    planned = changemaker("migrate", "--plan", "--to", "accounts:1")
     assert planned.stdout == "would apply accounts 0001_initial\n"
-    wrong = cli.run("migrate", *site_, "--to", "accounts")
-    assert wrong.returncode == 2
+    wrong = changemaker("migrate", "--to", "accounts")
+    assert wrong.exit_code == 2
     assert "'accounts' is not PLUGIN:NUMBER, such as events:2" in wrong.stderr
 
 
-def test_migrate_refuses_a_database_that_is_ahead(cli: Any, site: Any) -> None:
+def test_migrate_refuses_a_database_that_is_ahead(changemaker: Any, site: Any) -> None:
     _change_history(site, "INSERT INTO core_migrations (name, applied) VALUES ('0999_later', '')")
-    done = cli.run("migrate", "--site", site.folder)
-    assert done.returncode == 1
+    done = changemaker("migrate")
+    assert done.exit_code == 1
     assert "The database is ahead of the installed code: core 0999_later." in done.stderr
 
 
@@ -95,12 +94,12 @@ def test_every_mistake_in_the_configuration_is_said_at_once(cli: Any, site: Any)
     assert "Traceback" not in done.stderr
 
 
-def test_migrations_make_and_check(cli: Any, site: Any) -> None:
-    checked = cli.run("migrations", "check", "--site", site.folder)
-    assert (checked.returncode, checked.stdout) == (0, "Migrations and models agree.\n")
-    made = cli.run("migrations", "make", "accounts", "--site", site.folder)
-    assert (made.returncode, made.stdout) == (0, "")
+def test_migrations_make_and_check(changemaker: Any) -> None:
+    checked = changemaker("migrations", "check")
+    assert (checked.exit_code, checked.stdout) == (0, "Migrations and models agree.\n")
+    made = changemaker("migrations", "make", "accounts")
+    assert (made.exit_code, made.stdout) == (0, "")
     assert "There is nothing to write" in made.stderr
-    unknown = cli.run("migrations", "make", "acounts", "--site", site.folder)
-    assert unknown.returncode == 1
+    unknown = changemaker("migrations", "make", "acounts")
+    assert unknown.exit_code == 1
     assert "No plugin called 'acounts' is loaded. Did you mean 'accounts'?" in unknown.stderr

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from changemaker_core.testing.smtp import SmtpServer
+    from tests.bench.made_sites import MadeSites
     from tests.bench.valkey import ValkeyServer
 
 #: What the jobs of ``worker_process.py`` write.
@@ -71,9 +72,13 @@ class Writing(Campaigner):
 
 @pytest.fixture
 def operated(
-    tmp_path: Path, postgresql_url: str, valkey: ValkeyServer, smtp_server: SmtpServer
+    tmp_path: Path,
+    postgresql_url: str,
+    valkey: ValkeyServer,
+    smtp_server: SmtpServer,
+    made_sites: MadeSites,
 ) -> OperatedSite:
-    """A site made by ``changemaker init`` whose jobs are left to workers."""
+    """A site whose jobs are left to workers."""
     site = OperatedSite(
         tmp_path / "site",
         {
@@ -85,7 +90,7 @@ def operated(
             "CHANGEMAKER_INFLUENCE__SEND_LIMIT_PER_HOUR": "10000",
         },
     )
-    site.make()
+    made_sites.make(site)
     return site
 
 

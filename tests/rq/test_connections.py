@@ -54,7 +54,7 @@ class Parts:
         text = str(self._number)
         note = {"number": self._number}
         self._site.db.sync.write(lambda tx: tx.enqueue("test.note", note))
-        wait_until(lambda: text in self._notes(), 30)
+        wait_until(lambda: text in self._notes())
 
     def _notes(self) -> list[str]:
         rows = self._site.db.sync.write(

@@ -17,7 +17,7 @@ from rq import Queue
 
 from changemaker_core.shared import tickets
 from changemaker_core.shared.tickets import TicketSender, count_workers, send_ticket
-from changemaker_core.shared.worker import OnceAMinute
+from changemaker_core.shared.worker import IDLE_STOP_TIMEOUT, STOP_TIMEOUT, OnceAMinute
 from changemaker_core.testing.smtp import Behaviour
 from tests.bench.processes import running, stop, wait_until
 
@@ -34,10 +34,15 @@ if TYPE_CHECKING:
 Fixture = Any
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "workers.md"
-#: Seconds in which a worker must have stopped.
-STOP = 10
+#: Seconds in which a worker has stopped: ``STOP_TIMEOUT`` at most, and more on a busy machine.
+STOP = 40
 #: Jobs that a work horse runs at once.
 THREADS = 4
+
+
+def test_a_stop_ends_before_init_systems_kill() -> None:
+    """systemd and Docker wait for ten seconds or more."""
+    assert max(STOP_TIMEOUT, IDLE_STOP_TIMEOUT) < 10
 
 
 def test_a_worker_has_a_lower_priority(working: Fixture) -> None:
@@ -49,21 +54,17 @@ def test_a_worker_has_a_lower_priority(working: Fixture) -> None:
 def test_sigterm_finishes_running_jobs_and_releases_the_others(
     serving: Fixture, working: Fixture, smtp_server: SmtpServer, senders: Fixture
 ) -> None:
-    smtp_server.always(Behaviour("message", delay=2, reply_delay=0.2))
+    smtp_server.always(Behaviour("message", reply_delay=2))
     writing = serving()
     written = [writing.write() for _ in range(2 * THREADS)]
     first = working()
-    wait_until(lambda: smtp_server.connections >= THREADS)
-    time.sleep(0.5)
-    began = time.monotonic()
+    wait_until(lambda: len(senders()) == THREADS)
     first.terminate()
     assert first.wait(STOP) == 0
-    assert time.monotonic() - began < STOP
-    done = senders()
-    assert 0 < len(done) <= THREADS
+    assert len(senders()) < len(written)
     smtp_server.always()
     working()
-    wait_until(lambda: len(senders()) == len(written), 20)
+    wait_until(lambda: len(senders()) == len(written))
     assert sorted(senders()) == sorted(written)
 
 
@@ -90,7 +91,7 @@ def test_a_job_before_its_point_of_no_return_is_released_at_the_stop(
     first.terminate()
     assert first.wait(STOP) == 0
     working()  # long before the lease has ended
-    wait_until(lambda: senders() == [written], 20)
+    wait_until(lambda: senders() == [written])
 
 
 def test_sigterm_while_idle(
@@ -115,7 +116,7 @@ def test_plain_rq_as_the_guide_says(
     writing = serving()
     written = [writing.write() for _ in range(3)]
     with running(command, ready=None, env=environment, cwd=Path(__file__).parent) as process:
-        wait_until(lambda: len(senders()) == 3, 30)
+        wait_until(lambda: len(senders()) == 3)
         assert stop(process, STOP) == 0
     assert sorted(senders()) == sorted(written)
 

@@ -18,8 +18,8 @@ def organiser_at():
 
 
 @pytest.fixture
-def operate(tmp_path):
-    """``operate(database_url)``: a site made by ``changemaker init``, with the file directory."""
+def operate(tmp_path, made_sites):
+    """``operate(database_url)``: a site, with the file directory."""
 
     def make(database_url):
         environment = {
@@ -27,7 +27,7 @@ def operate(tmp_path):
             "CHANGEMAKER_INFLUENCE__DIRECTORY": "file",
         }
         site = OperatedSite(tmp_path / "site", environment)
-        site.make()
+        made_sites.make(site)
         return site
 
     return make

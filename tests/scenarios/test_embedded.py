@@ -139,13 +139,11 @@ def test_pages_forms_sessions_and_static_files(
 ENTRIES = "JSON.stringify(performance.getEntriesByType('resource'))"
 
 
-def test_the_host_keeps_its_own_pages_and_the_site_its_prefix(host: Host) -> None:
+def test_prefix_streams_and_the_end(host: Host) -> None:
+    """The host keeps its own pages, and the site its prefix; streams flow, and the server stops."""
     assert "the host's own page" in host.get("/")[1]
     assert json.loads(host.get("/act/api/health")[1])["status"] in ("ok", "warning")
     assert "lifespan was not run" not in host.log.read_text()
-
-
-def test_streams_flow_and_the_server_stops(host: Host) -> None:
     with urllib.request.urlopen(f"{host.origin}/act/ticks", timeout=90) as stream:  # noqa: S310
         assert stream.headers["content-type"].startswith("text/event-stream")
         lines = [stream.readline() for _ in range(6)]

@@ -95,10 +95,15 @@ def _plain_environment():
 
 
 @pytest.fixture
-def place(tmp_path):
+def net():
+    with machines("web", "worker", "database") as net:
+        yield net
+
+
+@pytest.fixture
+def place(net, tmp_path):
     cluster = PostgresCluster(neighbours=True)
     with contextlib.ExitStack() as stack:
-        net = stack.enter_context(machines("web", "worker", "database"))
         with net.inside("database"):
             stack.callback(cluster.stop)
             cluster.start()
@@ -193,9 +198,9 @@ def test_work_goes_on_afterwards_where_nobody_else_does_it(place, organiser_at):
     judged(place, HANDS)
 
 
-def test_the_machines_reach_each_other_and_nothing_else(place):
+def test_the_machines_reach_each_other_and_nothing_else(net):
     for machine in ("web", "worker", "database"):
-        with place.net.inside(machine):
+        with net.inside(machine):
             routes = subprocess.run(["ip", "route"], capture_output=True, text=True).stdout
         assert len(routes.splitlines()) == 2  # a /30 to each of the others
         assert "default" not in routes

@@ -23,10 +23,10 @@ BEFORE, AFTER = 1.5, 2.5
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, made_sites):
     """A site that is only looked at."""
     site = OperatedSite(tmp_path_factory.mktemp("load") / "site")
-    site.make()
+    made_sites.make(site)
     return site
 
 

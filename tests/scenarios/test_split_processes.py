@@ -21,11 +21,11 @@ PLUGIN = "influence"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def made(tmp_path_factory, made_sites):
     """A site that is only looked at."""
     folder = tmp_path_factory.mktemp("split")
     site = OperatedSite(folder / "site", {"CHANGEMAKER_INFLUENCE__DIRECTORY": "file"})
-    site.make()
+    made_sites.make(site)
     return site
 
 

@@ -39,7 +39,7 @@ def ask_from_two(database, database_url, represent):
 
 
 def test_two_processes_send_55_requests_a_minute_and_no_more(ask_from_two, represent):
-    returned = ask_from_two(55, 60, 5, 8)
+    returned = ask_from_two(55, 60, 5, 5)
     assert sum(returned) == 55
     assert min(returned) > 0
     assert len(represent.requests) == 55
