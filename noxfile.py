@@ -132,7 +132,7 @@ def imports(session: nox.Session) -> None:
 def plugin(session: nox.Session, name: str) -> None:
     """Test one plugin as its users get it: from its wheel, with what it declares and no more."""
     scratch = Path(session.create_tmp()).resolve()
-    wheels = [_wheel(session, source, scratch) for source in (ROOT, ROOT / "plugins" / name)]
+    wheels = [_wheel(session, source) for source in (ROOT, ROOT / "plugins" / name)]
     own = nox.project.load_toml(ROOT / "plugins" / name / "pyproject.toml")
     tools = ["pytest-xdist", *own.get("dependency-groups", {}).get("tests", [])]
     session.install("--force-reinstall", f"{wheels[0]}[testing]", str(wheels[1]), *tools)
@@ -142,17 +142,23 @@ def plugin(session: nox.Session, name: str) -> None:
         session.run("pytest", *_options(), *alone, *session.posargs, str(ROOT / "plugins" / name))
 
 
-def _wheel(session: nox.Session, folder: Path, scratch: Path) -> Path:
-    """Build a distribution's wheel, outside of the environment under test."""
-    builder = scratch / "builder"
-    into = scratch / ("core" if folder == ROOT else folder.name)  # a checkout has any name
-    if not builder.exists():
-        session.run("python", "-m", "venv", str(builder), external=True)
-    shutil.rmtree(into, ignore_errors=True)
-    command = [str(builder / "bin" / "pip"), "wheel", "-q", "--no-deps", "-w", str(into)]
-    session.run(*command, str(folder), external=True)
-    (wheel,) = into.glob("*.whl")
-    return wheel
+#: The wheels of this run by their folders: each plugin is tested with the same wheel of the core.
+_WHEELS: dict[Path, Path] = {}
+
+
+def _wheel(session: nox.Session, folder: Path) -> Path:
+    """Build a distribution's wheel, outside of the environment under test, once."""
+    if folder not in _WHEELS:
+        scratch = Path(session.cache_dir).resolve()  # of all sessions
+        builder = scratch / "builder"
+        into = scratch / ("core" if folder == ROOT else folder.name)  # a checkout has any name
+        if not builder.exists():
+            session.run("python", "-m", "venv", str(builder), external=True)
+        shutil.rmtree(into, ignore_errors=True)
+        command = [str(builder / "bin" / "pip"), "wheel", "-q", "--no-deps", "-w", str(into)]
+        session.run(*command, str(folder), external=True)
+        (_WHEELS[folder],) = into.glob("*.whl")
+    return _WHEELS[folder]
 
 
 @nox.session(venv_backend="uv")
