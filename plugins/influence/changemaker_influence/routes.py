@@ -27,6 +27,7 @@ def routes(site: Site, lookups: Lookups) -> list[Route]:
         Route("/api/campaigns/{id}", resources.CampaignResource(site)),
         Route("/api/campaigns/{id}/cover-photo", resources.CoverPhotoResource(site)),
         Route("/api/campaigns/{id}/recipients", resources.RecipientsResource(site)),
+        Route("/api/campaigns/{id}/recipients/{recipient_id}", resources.RecipientResource(site)),
         Route("/api/campaigns/{id}/emails", messages),
         Route("/api/campaigns/{id}/emails.csv", messages, suffix="csv"),
         Route("/api/campaigns/{id}/emails.xlsx", messages, suffix="xlsx"),

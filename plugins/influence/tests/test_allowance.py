@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from changemaker_influence.networks import allowance
 from changemaker_influence.networks import services as networks
 from changemaker_influence.networks.models import RaisedLimit
 
@@ -32,6 +33,31 @@ async def test_forty_people_on_one_wifi_write_to_all_of_theirs(visit):
                 recipient_emails=[AVERY, JORDAN, WARD],
             )
             assert sent.status_code == 202, number
+
+
+async def test_more_letters_than_a_person_may_ever_send_at_once_are_an_error(visit):
+    """Not a limit with a time at which they could be sent."""
+    async with visit(send_limit_per_hour=2) as v:
+        campaign = await v.campaign()
+        refused = await v.send(campaign, recipient_emails=[AVERY, JORDAN, WARD])
+        assert refused.status_code == 422
+        (error,) = refused.json()["errors"]
+        assert "One person can send 2 messages in an hour." in error["message"]
+        assert (await v.send(campaign, recipient_emails=[AVERY, JORDAN])).status_code == 202
+
+
+async def test_a_network_has_a_limit_of_previews(visit, monkeypatch):
+    """Each renders its letters, and may ask the directory."""
+    monkeypatch.setattr(allowance, "PREVIEWS_EACH", 1)
+    async with visit(people_limit_per_hour=2) as v:
+        campaign = await v.campaign()
+        path, typed = f"/campaigns/{campaign['slug']}", {"sender_name": "Sam", "preview": "1"}
+        typed |= {"sender_email": "sam@example.org", "postal_code": "L5G4L3", "recipients": "x"}
+        for status in (422, 422, 429):
+            page = await v.client.post(path, data=typed)
+            assert page.status_code == status, page.text
+        assert "previewed from your internet connection" in page.text
+        assert int(page.headers["Retry-After"]) > 3500
 
 
 async def test_a_network_has_a_limit_of_people(visit):

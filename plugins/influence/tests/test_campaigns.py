@@ -26,6 +26,7 @@ PATHS = [
     ("DELETE", "/api/campaigns/{id}"),
     ("GET", "/api/campaigns/{id}/recipients"),
     ("POST", "/api/campaigns/{id}/recipients"),
+    ("DELETE", "/api/campaigns/{id}/recipients/{id}"),
     ("GET", "/api/campaigns/{id}/emails"),
 ]
 
@@ -171,6 +172,21 @@ async def test_a_published_campaign_has_recipients(visit):
         assert (await v.organise("PATCH", path, json={"status": "ACTIVE"})).status_code == 422
         both = {"status": "ACTIVE", "allow_custom_recipients": True}
         assert (await v.organise("PATCH", path, json=both)).status_code == 200
+
+
+async def test_a_recipient_of_a_campaign_is_removed(visit):
+    async with visit() as v:
+        one, other = await v.campaign(), await v.campaign(title="Trees")
+        path = f"/api/campaigns/{one['id']}/recipients"
+        clerk = {"name": "Robin Clerk", "email": "clerk@example.org"}
+        made = (await v.organise("POST", path, json=clerk)).json()
+        elsewhere = f"/api/campaigns/{other['id']}/recipients/{made['id']}"
+        for wrong in (elsewhere, f"{path}/{one['id']}", f"{path}/nothing"):
+            assert (await v.organise("DELETE", wrong)).status_code == 404
+        assert len((await v.organise("GET", path)).json()["data"]) == 1
+        assert (await v.organise("DELETE", f"{path}/{made['id']}")).status_code == 204
+        assert (await v.organise("GET", path)).json()["data"] == []
+        assert (await v.organise("POST", path, json=clerk)).status_code == 201
 
 
 async def test_a_status_follows_the_table(visit):

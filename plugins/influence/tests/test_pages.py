@@ -40,6 +40,8 @@ async def test_from_the_list_to_the_status_of_a_sent_message(visit):
         assert f'href="/campaigns/{campaign["slug"]}"' in listed.text
         page = await v.client.get(f"/campaigns/{campaign['slug']}")
         assert page.status_code == 200
+        found = (await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=L5G4L3")).text
+        assert ("Parliament <span" in found, "Legislature <span" in found) == (True, True)
         keys = await keys_of(v, campaign)
         assert keys.keys() == {"Avery Tremblay-Sample", "Jordan Okafor-Sample", "Casey Sample"}
         sent = await post(v, campaign, recipients=[keys["Avery Tremblay-Sample"]])

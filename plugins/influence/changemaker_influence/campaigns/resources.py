@@ -162,6 +162,18 @@ class RecipientsResource:
         return await self._db.write(services.add_recipient, id, body)
 
 
+class RecipientResource:
+    """``/api/campaigns/{id}/recipients/{recipient_id}``"""
+
+    def __init__(self, site: Site) -> None:
+        self._db = site.db
+
+    @endpoint(permission=permissions.WRITE, on="id", status=204)
+    async def on_delete(self, req: Request, resp: Response, *, id: str, recipient_id: str) -> None:
+        """Remove a recipient from a campaign. Messages to them stay, and are sent."""
+        await self._db.write(services.remove_recipient, id, recipient_id)
+
+
 class PublicCampaignsResource:
     """``/api/public/campaigns``"""
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import peewee
 
-from changemaker_core import Conflict, FieldError, Invalid, Text, is_blank, new_id
+from changemaker_core import Conflict, FieldError, Invalid, NotFound, Text, is_blank, new_id
 from changemaker_core.features.accounts.api import end_grants
 from changemaker_core.mail import HeaderInjection, InvalidAddress
 from changemaker_influence import states
@@ -124,6 +124,14 @@ def add_recipient(tx: Tx, campaign_id: str, new: NewRecipient) -> RecipientOut:
     ).execute()
     recipients = queries.custom_recipients(campaign_id=campaign_id).all()
     return next(recipient for recipient in recipients if recipient.id == id)
+
+
+def remove_recipient(tx: Tx, campaign_id: str, id: str) -> None:
+    """Remove a recipient. Raises ``RowNotFound`` or ``NotFound``."""
+    _lock(campaign_id)
+    own = (CustomRecipient.id == id) & (CustomRecipient.campaign == campaign_id)
+    if not CustomRecipient.delete().where(own).execute():
+        raise NotFound
 
 
 def find(id: str) -> CampaignOut:

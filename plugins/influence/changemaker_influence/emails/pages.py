@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
@@ -81,6 +82,19 @@ class PageQuery(msgspec.Struct, frozen=True):
     postal_code: Annotated[str, Meta(max_length=100)] = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What became of a form that was sent, as the page shows it."""
+
+    status: int = 422
+    headers: tuple[tuple[str, str], ...] = ()
+    letters: Sequence[Letter] = ()
+    #: When a limit allows the next message.
+    again_at: datetime | None = None
+    #: Why the directory found nobody.
+    lookup_error: Exception | None = None
+
+
 class CampaignPage:
     """``/campaigns/{slug}``"""
 
@@ -97,7 +111,7 @@ class CampaignPage:
         campaign = await self._campaign(slug)
         if not campaign.is_open(self._site.clock()):
             return self._closed(campaign)
-        return await self._page(req, campaign, query.postal_code.strip())
+        return await self._page(req, campaign, query.postal_code)
 
     @endpoint(public=True, form=SendForm)
     async def on_post(
@@ -110,60 +124,54 @@ class CampaignPage:
         if form.value is not None and form.value.website:
             form.reject("website", Text("Leave this field empty. It is there to stop robots."))
         if form.value is None:
-            # Beside what the schema found, so that every error is shown at once.
-            for name, message in _missing(campaign, form).items():
-                if not form.data.get(name):
-                    form.errors[name] = [message]
-            typed = form.data.get("postal_code", "")
-            typed = typed.strip() if isinstance(typed, str) else ""
-            return await self._page(req, campaign, typed, form, status=422)
-        value, editable = form.value, campaign.allow_email_editing
-        wanted = SendEmail(
-            sender_name=value.sender_name,
-            sender_email=value.sender_email,
-            postal_code=value.postal_code,
-            recipient_keys=value.recipients,
-            consent=value.consent,
-            subject=value.subject or "" if editable else UNSET,
-            body=value.body or "" if editable else UNSET,
-        )
-        if not editable and value.shown not in ("", digest_of(campaign)):
+            return await self._incomplete(req, campaign, form)
+        if not campaign.allow_email_editing and form.value.shown not in ("", digest_of(campaign)):
+            typed = form.value.postal_code
             form.reject("", CHANGED)
-            return await self._page(req, campaign, value.postal_code, form, status=422)
-        headers: tuple[tuple[str, str], ...] = ()
-        letters: list[Letter] = []
-        again_at = None
-        status = 422
+            return await self._page(req, campaign, typed, form)
+        return await self._submitted(req, campaign, form, form.value)
+
+    async def _incomplete(
+        self, req: Request, campaign: PublishedCampaign, form: Form[SendForm]
+    ) -> TemplateResponse:
+        """Show a form in which something is missing, beside what the schema found."""
+        for name, message in _missing(campaign, form).items():
+            if not form.data.get(name):
+                form.errors[name] = [message]
+        typed = form.data.get("postal_code", "")
+        return await self._page(req, campaign, typed if isinstance(typed, str) else "", form)
+
+    async def _submitted(
+        self, req: Request, campaign: PublishedCampaign, form: Form[SendForm], value: SendForm
+    ) -> TemplateResponse | Redirect:
+        """Submit a message, or show its letters; or show the form with what is wrong."""
+        wanted = _wanted(campaign, value)
+        shown = Shown()
         try:
             if not value.preview:
                 accepted = await self._submissions.submit(
                     campaign, wanted, visitor=req.visitor, locale=req.locale
                 )
                 return Redirect(f"/emails/{accepted[0].id}")
-            submission = await self._submissions.prepare(
-                campaign, wanted, visitor=req.visitor, locale=req.locale, consented=True
+            submission = await self._submissions.preview(
+                campaign, wanted, visitor=req.visitor, locale=req.locale
             )
             letters = await asyncio.to_thread(letters_of, self._site, campaign, submission)
-            status = 200
+            shown = Shown(status=200, letters=letters)
         except Invalid as invalid:
             _show_errors(form, invalid)
         except LimitReached as reached:
             form.reject("", allowance.reason_for(reached))
-            again_at = self._site.clock() + reached.retry_after
             seconds = max(1, math.ceil(reached.retry_after.total_seconds()))
-            status, headers = 429, (("Retry-After", str(seconds)),)
+            shown = Shown(
+                status=429,
+                headers=(("Retry-After", str(seconds)),),
+                again_at=self._site.clock() + reached.retry_after,
+            )
         except LOOKUP_ERRORS as error:
             form.reject("postal_code", reason_for(error))
-        return await self._page(
-            req,
-            campaign,
-            value.postal_code,
-            form,
-            status=status,
-            headers=headers,
-            letters=letters,
-            again_at=again_at,
-        )
+            shown = Shown(lookup_error=error)
+        return await self._page(req, campaign, value.postal_code, form, shown)
 
     async def _campaign(self, slug: str) -> PublishedCampaign:
         return await self._site.db.get(published_by_slug(slug=slug))
@@ -183,24 +191,57 @@ class CampaignPage:
         campaign: PublishedCampaign,
         typed: str,
         form: Form[SendForm] | None = None,
-        *,
-        status: int = 200,
-        headers: tuple[tuple[str, str], ...] = (),
-        letters: Sequence[Letter] = (),
-        again_at: datetime | None = None,
+        shown: Shown | None = None,
     ) -> TemplateResponse:
-        found, problem = None, None
-        # Only representatives are found by a postal code.
-        if typed and campaign.target_government_levels:
-            try:
-                found = await self._lookups.find(typed, visitor=req.visitor)
-            except LOOKUP_ERRORS as error:
-                # Who writes to the campaign's own recipients may live anywhere.
-                if form is None or "postal_code" in form.errors:
-                    problem = reason_for(error)
-                if isinstance(error, TooManyLookups):
-                    status = 429
-                    headers = (*headers, ("Retry-After", str(seconds_to_wait(error))))
+        """Show a campaign for a postal code as it was typed, and a form that was sent."""
+        typed, shown = typed.strip(), shown or Shown(status=200 if form is None else 422)
+        found, error = await self._found(req, campaign, typed, shown.lookup_error)
+        status, headers = shown.status, shown.headers
+        if isinstance(error, TooManyLookups):
+            status, headers = 429, (*headers, ("Retry-After", str(seconds_to_wait(error))))
+        if typed or form is not None:
+            headers = (*headers, NO_STORE)
+        # Who writes to the campaign's own recipients may live anywhere.
+        is_told = error is not None and (form is None or "postal_code" in form.errors)
+        context = {
+            **await self._message(campaign, typed, found),
+            "asks_postal_code": bool(campaign.target_government_levels),
+            # The House of Commons' page finds nobody else.
+            "search_page": self._lookups.directory.search_page
+            if "FEDERAL" in campaign.target_government_levels
+            else None,
+            "lookup_problem": reason_for(error) if error is not None and is_told else None,
+            "form": form,
+            "letters": shown.letters,
+            "again_at": shown.again_at,
+            "consent": CONSENT,
+        }
+        return TemplateResponse(
+            "influence/campaign.html",
+            context,
+            status=status,
+            headers=headers,
+            metadata=_metadata(campaign),
+        )
+
+    async def _found(
+        self, req: Request, campaign: PublishedCampaign, typed: str, error: Exception | None
+    ) -> tuple[LookupResult | None, Exception | None]:
+        """Return the representatives for a postal code, or why there are none.
+
+        ``error`` is why a lookup for the same form failed: the directory is not queried again.
+        """
+        if error is not None or not typed or not campaign.target_government_levels:
+            return None, error
+        try:
+            return await self._lookups.find(typed, visitor=req.visitor), None
+        except LOOKUP_ERRORS as failed:
+            return None, failed
+
+    async def _message(
+        self, campaign: PublishedCampaign, typed: str, found: LookupResult | None
+    ) -> dict[str, Any]:
+        """Return what the page shows of the message, and of those it can be sent to."""
         code = found.formatted_code if found else ""
         added = []
         if campaign.allow_custom_recipients:
@@ -208,7 +249,7 @@ class CampaignPage:
         people = reachable(campaign, found.entry.representatives if found else (), added)
         names = [each.name for each in people]
         preview = MessagePreview(campaign, code, names, self._site.translations.translate)
-        context = {
+        return {
             "campaign": {
                 **msgspec.structs.asdict(campaign),
                 "email_subject": preview.subject,
@@ -218,35 +259,16 @@ class CampaignPage:
             },
             "email_count": campaign.email_count,
             "postal_code": code or typed,
-            "asks_postal_code": bool(campaign.target_government_levels),
             "mentions_postal_code": mentions_postal_code(
                 campaign.email_subject, campaign.email_body
             ),
-            # The House of Commons' page finds nobody else.
-            "search_page": self._lookups.directory.search_page
-            if "FEDERAL" in campaign.target_government_levels
-            else None,
             "lookup": found and _lookup(campaign, found, preview),
-            "lookup_problem": problem,
             # Their addresses are not public, so there is no link to an email app.
             "custom_recipients": [
                 {"key": each.id, "name": each.name, "title": each.title, "mailto": None}
                 for each in added
             ],
-            "form": form,
-            "letters": letters,
-            "again_at": again_at,
-            "consent": CONSENT,
         }
-        if typed or form is not None:
-            headers = (*headers, NO_STORE)
-        return TemplateResponse(
-            "influence/campaign.html",
-            context,
-            status=status,
-            headers=headers,
-            metadata=_metadata(campaign),
-        )
 
 
 class EmailStatusPage:
@@ -284,6 +306,20 @@ def _metadata(campaign: PublishedCampaign, *, indexed: bool = True) -> PageMetad
         image=campaign.cover_photo or None,
         canonical=f"/campaigns/{campaign.slug}",
         indexed=indexed,
+    )
+
+
+def _wanted(campaign: PublishedCampaign, value: SendForm) -> SendEmail:
+    """Return the message of a form. What cannot be edited is left to the campaign."""
+    editable = campaign.allow_email_editing
+    return SendEmail(
+        sender_name=value.sender_name,
+        sender_email=value.sender_email,
+        postal_code=value.postal_code,
+        recipient_keys=value.recipients,
+        consent=value.consent,
+        subject=value.subject or "" if editable else UNSET,
+        body=value.body or "" if editable else UNSET,
     )
 
 

@@ -78,6 +78,16 @@ class Submissions:
 
         return await self._site.db.write(services.record, submission, [count], idempotent)
 
+    async def preview(
+        self, campaign: PublishedCampaign, wanted: SendEmail, *, visitor: str, locale: str
+    ) -> services.Submission:
+        """Return a message that is shown before it is sent, and needs no consent yet.
+
+        Raises what ``prepare`` raises, and ``LimitReached``: it is rendered for each recipient.
+        """
+        await self._site.db.write(self._allowance.take_preview, visitor)
+        return await self.prepare(campaign, wanted, visitor=visitor, locale=locale, consented=True)
+
     async def prepare(
         self,
         campaign: PublishedCampaign | None,

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core import DistinctWindow, LimitReached, SlidingWindow, Text, TooManyRequests
+from changemaker_core import (
+    DistinctWindow,
+    FieldError,
+    Invalid,
+    LimitReached,
+    SlidingWindow,
+    Text,
+    TooManyRequests,
+)
 from changemaker_influence.networks.services import raised_limit
 
 if TYPE_CHECKING:
@@ -21,11 +29,15 @@ FEWEST_PEOPLE: Final = 60
 PEOPLE: Final = "influence.people"
 LETTERS: Final = "influence.letters"
 GUESSES: Final = "influence.guesses"
+PREVIEWS: Final = "influence.previews"
+#: How often one person looks at their letters before they send them.
+PREVIEWS_EACH: Final = 10
 
 _REASONS: Final = {
     PEOPLE: Text("Many people have written from your internet connection in the last hour."),
     LETTERS: Text("You have sent many messages in the last hour."),
     GUESSES: Text("You have named many addresses in the last hour."),
+    PREVIEWS: Text("Many letters were previewed from your internet connection in the last hour."),
 }
 
 
@@ -45,12 +57,22 @@ class Allowance:
         self._settings = settings
 
     def take(self, tx: Tx, visitor: str, sender: str, letters: int) -> None:
-        """Count the letters of a sender. Raises ``LimitReached``."""
-        people = _narrowed(self._people, self._settings().people_limit_per_hour)
-        raised = raised_limit(network=visitor, now=tx.now).one()
-        limit = people if raised is None else max(raised.people, people)
-        DistinctWindow(PEOPLE, limit, HOUR).take(tx, visitor, sender)
-        self._window(LETTERS).take(tx, f"{visitor}\0{sender}", letters)
+        """Count the letters of a sender. Raises ``LimitReached``, and ``Invalid`` for more than
+        the limit."""
+        window = self._window(LETTERS)
+        if letters > window.limit:  # there is no time at which it could be sent
+            problem = Text(
+                "Choose fewer recipients. One person can send {count} messages in an hour.",
+                count=window.limit,
+            )
+            raise Invalid([FieldError("recipient_keys", problem)])
+        DistinctWindow(PEOPLE, self._most_people(tx, visitor), HOUR).take(tx, visitor, sender)
+        window.take(tx, f"{visitor}\0{sender}", letters)
+
+    def take_preview(self, tx: Tx, visitor: str) -> None:
+        """Count letters that are shown before they are sent. Raises ``LimitReached``."""
+        most = PREVIEWS_EACH * self._most_people(tx, visitor)
+        SlidingWindow(PREVIEWS, most, HOUR).take(tx, visitor)
 
     def take_guesses(self, tx: Tx, visitor: str, addresses: int) -> None:
         """Count addresses that may have been guessed. Raises ``LimitReached``.
@@ -58,6 +80,11 @@ class Allowance:
         The addresses of a campaign's own recipients are not shown, and nobody finds them by trying.
         """
         self._window(GUESSES).take(tx, visitor, addresses)
+
+    def _most_people(self, tx: Tx, visitor: str) -> int:
+        people = _narrowed(self._people, self._settings().people_limit_per_hour)
+        raised = raised_limit(network=visitor, now=tx.now).one()
+        return people if raised is None else max(raised.people, people)
 
     def _window(self, name: str) -> SlidingWindow:
         limit = _narrowed(self._letters, self._settings().send_limit_per_hour)

@@ -325,3 +325,15 @@ async def test_sending_needs_the_directory(ask, represent):
         assert (refused.status_code, refused.json()["code"]) == (503, "directory_unavailable")
         represent.behaviour = "good"
         assert (await v.send(campaign)).status_code == 202
+
+
+async def test_a_form_whose_lookup_failed_queries_the_directory_once(ask, represent):
+    async with ask() as (v, _):
+        campaign = await v.campaign()
+        represent.behaviour = "unavailable"
+        typed = {"sender_name": "Sam", "sender_email": "sam@example.org", "consent": "on"}
+        typed |= {"postal_code": "K1A0A1", "recipients": "x", "subject": "Park", "body": "Keep it."}
+        page = await v.client.post(f"/campaigns/{campaign['slug']}", data=typed)
+        assert page.status_code == 422
+        assert page.text.count("cannot look up representatives") > 0
+        assert len(represent.requests) == 1
