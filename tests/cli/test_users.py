@@ -47,6 +47,10 @@ def test_refusals_are_said_plainly(users: Any, site: Any, robin: str) -> None:
         ("create", "d@localhost"): "such as name@example.org",
         ("create", "d@example.org", "--name", "n" * 201): "at most 200",
         ("role", robin, "KING"): "SUPER_ADMIN",
+        ("invite", robin): "already has an account",
+        ("invite", robin, "--withdraw"): "no open invitation",
+        ("invite", "d@example.org", "--role", "KING"): "SUPER_ADMIN",
+        ("invite", "d@localhost"): "such as name@example.org",
         ("role", site.email, "USER"): "the last administrator",
         ("suspend", site.email): "the last administrator",
         ("delete", site.email, "--yes"): "the last administrator",
@@ -63,6 +67,18 @@ def test_refusals_are_said_plainly(users: Any, site: Any, robin: str) -> None:
         assert "Traceback" not in done.stderr
     weak = users("create", "d@example.org", "--password-stdin", stdin="short\n")
     assert weak.exit_code == 1
+
+
+def test_a_person_is_invited_again_and_not_at_all(users: Any) -> None:
+    invite = ("invite", "ida@example.org")
+    for words in ((*invite, "--name", "Ida", "--role", "TEMP", "--days", "14"), invite):
+        done = users(*words)
+        assert done.exit_code == 0, done.stderr
+    ida = json.loads(users("show", "ida@example.org", "--json").stdout)
+    assert (ida["status"], ida["role"], ida["name"]) == ("INVITED", "TEMP", "Ida")
+    assert ida["expires_at"] is not None
+    assert users(*invite, "--withdraw").exit_code == 0
+    assert users("show", "ida@example.org").exit_code == 1
 
 
 def test_users_are_listed_shown_and_managed(users: Any, site: Any, robin: str) -> None:

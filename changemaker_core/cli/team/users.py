@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -56,6 +57,37 @@ def create(
     click.echo(f"Created {email} with the role {role}.")
     if given is None:
         click.echo(f"Password (shown only once): {password}")
+
+
+@users.command(short_help="Invite a person by mail.")
+@pass_site
+@click.argument("email")
+@click.option("--name", help="The person's name [default: the email before the @].")
+@click.option("--role", default="USER", show_default=True, help="The person's role.")
+@click.option("--days", type=click.IntRange(min=1), help="Close the account after so many days.")
+@click.option("--withdraw", is_flag=True, help="Withdraw an invitation that was not accepted.")
+def invite(
+    site: Site, email: str, name: str | None, role: str, days: int | None, withdraw: bool
+) -> None:
+    """Invite EMAIL, who chooses a password by the link in the mail. Once more sends a new link."""
+    from changemaker_core.features.accounts import api
+    from changemaker_core.features.accounts.users.models import INVITED, User
+
+    if withdraw:
+        _manage(site, email, "withdraw")
+        click.echo(f"The invitation of {email} is withdrawn.")
+        return
+    mine = (User.email == email.casefold()) & (User.status == INVITED)
+    if site.db.sync.read(lambda: User.select().where(mine).exists()):
+        _manage(site, email, "invite")
+    else:
+        end = None if days is None else site.clock() + timedelta(days=days)
+        called = name or email.partition("@")[0]
+        with explained():
+            site.db.sync.write(
+                lambda tx: api.invite(tx, site, email=email, name=called, role=role, expires_at=end)
+            )
+    click.echo(f"{email} is invited: the mail is sent when the site runs.")
 
 
 @users.command("list")

@@ -16,7 +16,7 @@ from changemaker_core.features.accounts.keys.resources import permissions_of
 from changemaker_core.features.accounts.keys.services import KeyRefused, NewKey
 from changemaker_core.features.accounts.roles import services as role_services
 from changemaker_core.features.accounts.roles.rights import current_rights, rights_of
-from changemaker_core.features.accounts.roles.roles import SUPER_ADMIN, UnknownRole, roles_of
+from changemaker_core.features.accounts.roles.roles import SUPER_ADMIN, USER, UnknownRole, roles_of
 from changemaker_core.features.accounts.roles.services import OPERATOR, check_assignable, end_grants
 from changemaker_core.features.accounts.signing_in import known_devices, second_step, verification
 from changemaker_core.features.accounts.signing_in.services import Verified
@@ -25,6 +25,7 @@ from changemaker_core.features.accounts.twofactor import challenge_cookie
 from changemaker_core.features.accounts.twofactor import services as two_factor
 from changemaker_core.features.accounts.users import management, services
 from changemaker_core.features.accounts.users.queries import account_by_id
+from changemaker_core.features.accounts.users.schemas import NewUser
 from changemaker_core.features.accounts.users.services import (
     AccountRefused,
     DetailsRefused,
@@ -35,6 +36,7 @@ from changemaker_core.features.accounts.users.services import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from changemaker_core import Actor, Request, Site, Tx
     from changemaker_core.features.accounts.users.queries import Account
@@ -54,7 +56,9 @@ __all__ = [
     "create_key",
     "create_user",
     "end_grants",
+    "expire_user",
     "grant",
+    "invite",
     "keys",
     "page_after_sign_in",
     "reset_two_factor",
@@ -94,6 +98,33 @@ def create_user(
         return services.create_user(tx, email=email, name=name, role=role, password_hash=hashed)
 
     return site.db.sync.write(create), password
+
+
+def invite(
+    tx: Tx,
+    site: Site,
+    *,
+    email: str,
+    name: str,
+    role: str = USER,
+    expires_at: datetime | None = None,
+    locale: str | None = None,
+) -> str:
+    """Invite a person by mail, inside the caller's transaction, and return the id of their account.
+
+    From ``expires_at`` on, the account is closed. Whoever acts in the transaction must hold what
+    the role allows; where nobody does, as in a job, any role can be given. Raise
+    ``DetailsRefused``, ``Invalid``, ``Forbidden``, or ``Conflict`` for an email address that has an
+    account.
+    """
+    services.check_details(email, name)
+    new = NewUser(email=email, name=name, role=role, expires_at=expires_at, locale=locale)
+    return management.create(tx, roles_of(site), tx.actor or OPERATOR, new, None)
+
+
+def expire_user(tx: Tx, user_id: str) -> None:
+    """Close a temporary account now, inside the caller's transaction; its sessions end."""
+    management.close(tx, user_id)
 
 
 def set_password(site: Site, *, email: str, password: str) -> None:

@@ -114,6 +114,7 @@ class AccountsPlugin(Plugin):
             Route(f"{KEYS_PATH}/{{id}}/revoke", RevokeKeyPage(site)),
             Route("/api/users", users.UsersResource(site)),
             Route("/api/users/{id}", users.UserResource(site)),
+            Route("/api/users/{id}/invite", users.InviteResource(site)),
             Route("/api/users/{id}/suspend", users.SuspendResource(site)),
             Route("/api/users/{id}/reactivate", users.ReactivateResource(site)),
             Route("/api/users/{id}/unlock", users.UnlockResource(site)),

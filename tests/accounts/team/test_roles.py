@@ -28,6 +28,7 @@ async def test_roles_are_listed_made_copied_changed_and_deleted(open_team):
             "PARKS_ADMIN",
             "PARKS_READER",
             "SUPER_ADMIN",
+            "TEMP",
             "USER",
         ]
         assert all(each["built_in"] for each in listed)

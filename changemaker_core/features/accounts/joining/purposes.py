@@ -11,6 +11,8 @@ from changemaker_core import SlidingWindow, Text
 #: Mails that one visitor asks for, to whatever addresses: forty people may share a Wi-Fi.
 PER_VISITOR: Final = SlidingWindow("accounts.links.visitor", 60, timedelta(hours=1))
 _PER_ADDRESS: Final = 3
+#: Mails with which members of the team invite one person again.
+INVITATIONS: Final = SlidingWindow("accounts.invitations", 5, timedelta(days=1))
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,19 @@ def invite(tx: Tx, account: Account) -> str:
     return _issue(tx, INVITATION, account)
 
 
+def confirm_new_email(tx: Tx, account: Account, *, former: str) -> None:
+    """Have the owner of an address confirm it that somebody else has set for their account.
+
+    The former one is notified; who was invited gets the invitation at the new one.
+    """
+    if account.is_invited(tx.now):
+        invite(tx, account)
+    elif account.is_open(tx.now):
+        links.end(tx, user_id=account.id, purpose=EMAIL.name)
+        _issue(tx, EMAIL, account)
+        notify(tx, mails.EMAIL_CHANGED.name, account.id, former)
+
+
 def register(tx: Tx, link: LinkRow, *, name: str, password_hash: str) -> str:
     """Create the account of a registration's link, and return its id. Raise ``LinkEnded``."""
     links.use(tx, link)
@@ -126,7 +139,6 @@ def reset(tx: Tx, link: LinkRow, password_hash: str) -> str:
     """
     account = _used(tx, link)
     users.set_password(tx, account.id, password_hash)
-    links.end(tx, user_id=account.id)
     _note_verified(tx, account)
     notify(tx, mails.PASSWORD_CHANGED.name, account.id, account.email)
     return account.id

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 SUPER_ADMIN: Final = "SUPER_ADMIN"
 #: The role whose permissions everybody has who can sign in.
 USER: Final = "USER"
+#: The role of temporary accounts; plugins let it do more where they need to.
+TEMP: Final = "TEMP"
 EVERYTHING: Final = "*"
 
 READ_USERS: Final = "accounts.user.read"
@@ -37,6 +39,7 @@ PERMISSIONS: Final = [
 ]
 ROLES: Final = [
     Role(SUPER_ADMIN, Text("Can do everything"), frozenset({EVERYTHING})),
+    Role(TEMP, Text("Can sign in for a while"), frozenset()),
     Role(USER, Text("Can sign in"), frozenset({"accounts.me.read", "accounts.me.write"})),
 ]
 

@@ -14,6 +14,8 @@ import msgspec
 from msgspec import UNSET
 
 from changemaker_core import Conflict, FieldError, Invalid, NotFound, Text
+from changemaker_core.features.accounts.joining import services as joining
+from changemaker_core.features.accounts.joining.purposes import INVITATIONS
 from changemaker_core.features.accounts.roles.rights import rights_of
 from changemaker_core.features.accounts.roles.roles import SUPER_ADMIN, UnknownRole
 from changemaker_core.features.accounts.roles.rules import check_outranks
@@ -28,6 +30,7 @@ from changemaker_core.features.accounts.users.models import (
     SUSPENDED,
     User,
 )
+from changemaker_core.features.accounts.users.queries import account_by_id
 from changemaker_core.features.accounts.users.services import EmailTaken
 
 if TYPE_CHECKING:
@@ -44,7 +47,7 @@ _BATCH: Final = 500
 
 
 def create(tx: Tx, roles: Roles, by: Actor, new: NewUser, password_hash: str | None) -> str:
-    """Create a user and return the id. Without a password, they are invited.
+    """Create a user and return the id. Without a password, they are invited by mail.
 
     Raise ``Forbidden``, ``Invalid``, or ``Conflict`` for an email address that is in use.
     """
@@ -65,14 +68,38 @@ def create(tx: Tx, roles: Roles, by: Actor, new: NewUser, password_hash: str | N
         )
     except EmailTaken as taken:
         raise _email_taken(taken) from None
+    if password_hash is None:
+        joining.invite(tx, account_by_id(id).get())
     _log(tx, by, "created", id)
     return id
+
+
+def invite(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
+    """Send the invitation of a user once more; the former link ends.
+
+    Raise ``NotFound``, ``Forbidden``, ``LimitReached``, or ``Conflict`` where it was accepted.
+    """
+    _invited(tx, roles, by, id)
+    INVITATIONS.take(tx, id)
+    joining.invite(tx, account_by_id(id).get())
+    _log(tx, by, "invited", id)
+
+
+def withdraw(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
+    """Withdraw an invitation: its link ends, and the account that waits for it is deleted.
+
+    Raise ``NotFound``, ``Forbidden``, or ``Conflict`` where it was accepted.
+    """
+    _invited(tx, roles, by, id)
+    User.delete().where(User.id == id).execute()
+    _log(tx, by, "withdrew the invitation of", id)
 
 
 def change(tx: Tx, roles: Roles, by: Actor, id: str, wanted: UserChange) -> None:
     """Change the fields that ``wanted`` sets.
 
-    A new email address has to be verified again. A later end reopens a temporary account that has
+    A new email address has to be verified: its owner gets a link, and the former one a notice; who
+    was invited gets the invitation there. A later end reopens a temporary account that has
     expired. Raise ``NotFound``, ``Forbidden``, ``Invalid``, ``Conflict``.
     """
     user = _managed(tx, roles, by, id)
@@ -94,6 +121,8 @@ def change(tx: Tx, roles: Roles, by: Actor, id: str, wanted: UserChange) -> None
             _check_email_is_free(values["email"])
             values["email_verified_at"] = None
     User.update(**values, updated_at=tx.now).where(User.id == id).execute()
+    if values.get("email", user.email) != user.email:
+        joining.confirm_new_email(tx, account_by_id(id).get(), former=user.email)
     if role != user.role:
         _log(tx, by, f"gave the role {role}", id)
 
@@ -161,6 +190,15 @@ def delete(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
     _log(tx, by, "deleted", id)
 
 
+def close(tx: Tx, id: str) -> None:
+    """Close a temporary account now: its sessions and links end. The last administrator stays."""
+    user = User.get_or_none(User.id == id)
+    if user is not None and user.role == SUPER_ADMIN:
+        _keep_an_administrator(id)
+    User.update(status=EXPIRED, expires_at=tx.now, updated_at=tx.now).where(User.id == id).execute()
+    end_all_sessions(tx, id)
+
+
 def expire(tx: Tx) -> int:
     """Store the end of some temporary accounts whose time has passed; return how many."""
     due = (
@@ -189,6 +227,15 @@ def _managed(tx: Tx, roles: Roles, by: Actor, id: str) -> User:
     if user is None:
         raise NotFound(Text("There is no such user."))
     check_outranks(by, rights_of(roles, id))
+    return user
+
+
+def _invited(tx: Tx, roles: Roles, by: Actor, id: str) -> User:
+    """Return a user whom ``by`` may manage, and who has not accepted their invitation."""
+    user = _managed(tx, roles, by, id)
+    is_over = user.expires_at is not None and user.expires_at <= tx.now
+    if user.status != INVITED or is_over:
+        raise Conflict(Text("This person has no open invitation."), code="not_invited")
     return user
 
 

@@ -142,6 +142,23 @@ class UserResource(_Managing):
         await self._change(req, management.delete, id)
 
 
+class InviteResource(_Managing):
+    """``/api/users/{id}/invite``"""
+
+    #: What statuses mean that the rules of invitations lead to.
+    refused: ClassVar = {**_Managing.refusals, 409: "The person has no open invitation."}
+
+    @endpoint(permission=WRITE_USERS, status=202, responses=refused)
+    async def on_post(self, req: Request, resp: Response, *, id: str) -> None:
+        """Send an invitation once more. The link in the former mail ends."""
+        await self._change(req, management.invite, id)
+
+    @endpoint(permission=WRITE_USERS, status=204, responses=refused)
+    async def on_delete(self, req: Request, resp: Response, *, id: str) -> None:
+        """Withdraw an invitation that was not accepted: the account is deleted."""
+        await self._change(req, management.withdraw, id)
+
+
 class SuspendResource(_Managing):
     """``/api/users/{id}/suspend``"""
 

@@ -12,6 +12,7 @@ import peewee
 
 from changemaker_core import Email, Text
 from changemaker_core.features.accounts import passwords
+from changemaker_core.features.accounts.joining import links
 from changemaker_core.features.accounts.sessions.services import end_all_sessions
 from changemaker_core.features.accounts.users.models import ACTIVE, INVITED, User
 
@@ -112,10 +113,12 @@ def user_id_of(email: str) -> str:
 
 
 def set_password(tx: Tx, user_id: str, password_hash: str) -> None:
-    """Store a new password, and end every session that was opened with the former one.
+    """Store a new password, and end every session that was opened with the former one, and
+    every link that was mailed to the user.
 
     Who was invited can sign in from then on.
     """
     User.update(password_hash=password_hash, updated_at=tx.now).where(User.id == user_id).execute()
     User.update(status=ACTIVE).where(User.id == user_id, User.status == INVITED).execute()
     end_all_sessions(tx, user_id)
+    links.end(tx, user_id=user_id)
