@@ -112,6 +112,8 @@ async def authorise(
         raise Unauthorized
     if req.actor.has_permission(permission):
         return
+    if req.held_back is not None:
+        raise req.held_back
     if on is None or (on == ANY_OBJECT and not req.actor.objects(permission)):
         raise Forbidden(Text("This action requires the permission {name}.", name=permission))
     if on == ANY_OBJECT:

@@ -195,7 +195,7 @@ class Edge:
         req = object.__new__(Request)
         req.scope, req.raw_headers, req.site = scope, headers, self.site
         req.client_ip, req.proxied, req.locale, req.actor = client_ip, proxied, locale, None
-        req.session = req.form_token = req.sign_in = None
+        req.session = req.form_token = req.sign_in = req.held_back = None
         req.method = method = scope["method"]
         req.is_head = method == "HEAD"
         req.root_path, req.path = prefix, path = inner_path(scope)

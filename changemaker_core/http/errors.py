@@ -43,7 +43,11 @@ class Problem(Exception):
 
     ``code`` is stable and for programs; ``title`` and ``detail`` are for people and are translated
     where they are :class:`~changemaker_core.text.Text`. ``headers`` are added to the response.
+    ``remedy`` is the path of a page where a person can do what is missing: a browser that opens a
+    page is sent there instead.
     """
+
+    remedy: str | None = None
 
     def __init__(
         self,

@@ -193,6 +193,8 @@ def problem(req: Request, error: Problem) -> CompleteResponse:
     sign_in = _sign_in_address(req) if error.status == 401 else None
     if sign_in is not None and req.method == "GET":
         return redirection(req, Redirect(sign_in, headers=(("cache-control", "no-store"),)))
+    if error.remedy is not None and req.method == "GET" and _is_person(req):
+        return redirection(req, Redirect(error.remedy, headers=(("cache-control", "no-store"),)))
     headers = (("vary", "Accept, Accept-Language"), ("cache-control", "no-store"), *error.headers)
     if error.status == 401:
         headers += tuple(("www-authenticate", each) for each in req.site.authentication.challenges)
@@ -292,15 +294,19 @@ def _sign_in_address(req: Request) -> str | None:
 
     ``None`` for a program: it has sent a header, or calls the API.
     """
-    accept = req.raw_headers.get(b"accept", b"").decode("latin-1")
-    if req.path.startswith("/api/") or not wants_html(accept, req.path):
-        return None
-    if b"authorization" in req.raw_headers or b"x-api-key" in req.raw_headers:
+    if not _is_person(req):
         return None
     # The address of a form that was sent need not be a page: after sign-in, the first page follows.
     query = req.scope["query_string"].decode("latin-1")
     path = "" if req.method != "GET" else f"{req.path}?{query}" if query else req.path
     return req.site.authentication.sign_in_address(path)
+
+
+def _is_person(req: Request) -> bool:
+    accept = req.raw_headers.get(b"accept", b"").decode("latin-1")
+    if req.path.startswith("/api/") or not wants_html(accept, req.path):
+        return False
+    return b"authorization" not in req.raw_headers and b"x-api-key" not in req.raw_headers
 
 
 def _error_page(req: Request, error: Problem, sign_in: str | None) -> str | None:

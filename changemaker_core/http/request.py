@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from changemaker_core.http.bodies.multipart import Part
     from changemaker_core.http.bodies.uploads import Upload
+    from changemaker_core.http.errors import Problem
     from changemaker_core.http.sessions.session import Session, SignIn
     from changemaker_core.identity.actor import Actor
     from changemaker_core.limits.windows import MemoryWindow
@@ -69,6 +70,7 @@ class Request(falcon.asgi.Request):
         "extra_headers",
         "form_token",
         "has_credentials",
+        "held_back",
         "id_bytes",
         "is_head",
         "locale",
@@ -101,6 +103,9 @@ class Request(falcon.asgi.Request):
     #: The sign-in that ``actor`` has proved by a password or the like; ``None`` for programs that
     #: have a credential of their own, such as an API key.
     sign_in: SignIn | None
+    #: Why ``actor`` does not have all of their permissions, which they are told where one is
+    #: missing: they must do something first.
+    held_back: Problem | None
     #: The token of a form that was sent, before anybody has checked it.
     form_token: str | None
     #: Path template of the route: the only form of a path that is counted or logged.

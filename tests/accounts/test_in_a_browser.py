@@ -70,6 +70,8 @@ STATES = {
     "dialog": ("/account/sessions", open_dialog),
     "confirmation": ("/account/sessions/end-others", lambda page: None),
     "password": ("/account/password", lambda page: None),
+    "keys": ("/account/api-keys", lambda page: None),
+    "two factors": ("/account/two-factor", lambda page: None),
     "list": ("/gallery?offset=4&limit=4", lambda page: None),
     "form": ("/gallery/new", lambda page: None),
     "errors": ("/gallery/new", send_empty),

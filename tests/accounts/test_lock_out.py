@@ -98,6 +98,22 @@ async def test_a_stranger_makes_nobody_else_wait(app, clock, way):
             assert await way(unknown) in (200, 303)
 
 
+async def test_ten_minutes_of_guesses_from_changing_addresses_keep_the_owner_out_of_nothing(
+    app, clock
+):
+    """At a known device they are let in at once, and at a new one within a minute."""
+    async with client_at(app, OFFICE) as owner:
+        assert await login(owner) == 200
+        for n in range(40):
+            async with client_at(app, f"203.0.113.{n}") as guesser:
+                assert await login(guesser, WRONG) == 401
+            clock.ahead += timedelta(seconds=15)
+        assert await login(owner) == 200
+        clock.ahead += timedelta(seconds=59)
+        async with client_at(app, HOME) as new_device:
+            assert await login(new_device) == 200
+
+
 async def test_a_known_device_has_a_wait_of_its_own(app, clock):
     """It is no way around the wait for whoever has stolen it."""
     async with client_at(app, OFFICE) as owner:

@@ -154,7 +154,11 @@ async def test_processes_that_refresh_at_once_agree(signed_up):
             successors = {each.json()["refresh_token"] for each in responses}
             assert len(successors) == 1
             assert await app.site.db.read(lambda: RefreshToken.select().count()) == 2
-            assert (await refresh(other, successors.pop())).status_code == 200
+            last = (await refresh(other, successors.pop())).json()
+            assert (await me(other, last["access_token"])).status_code == 200
+            await client.post("/api/auth/logout", json={"refresh_token": last["refresh_token"]})
+            await asyncio.sleep(0.2)  # until PostgreSQL has notified the other process
+            assert (await me(other, last["access_token"])).status_code == 401
 
 
 async def test_another_secret_key_ends_the_tokens_of_the_one_before(signed_up):

@@ -18,13 +18,14 @@ from changemaker_core.app import create_app
 from changemaker_core.features.accounts import api
 from changemaker_core.features.accounts.sessions.models import UserSession
 from changemaker_core.features.accounts.signing_in import services as waits
-from changemaker_core.features.accounts.twofactor import codes
+from changemaker_core.features.accounts.twofactor import checks, codes
 from changemaker_core.features.accounts.twofactor.models import RecoveryCode, TwoFactor
 from changemaker_core.features.settings.api import rotate_secrets
-from changemaker_core.testing import Clock, client_of
+from changemaker_core.testing import Clock, as_role, client_of
 from changemaker_core.testing.session_client import SessionClient
 
 EMAIL, PASSWORD = "organiser@example.org", "wide river, slow boat"
+SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"  # "12345678901234567890", as in RFC 6238
 OWN = {"Sec-Fetch-Site": "same-origin", "Accept": "text/html"}
 
 
@@ -62,7 +63,7 @@ class Phone:
     """An authenticator app."""
 
     def __init__(self, secret, clock):
-        self.secret, self.clock = secret, clock
+        self.secret, self.clock = secret.replace(" ", ""), clock
 
     def code(self, ahead=0):
         return codes.code_of(self.secret, codes.step_of(self.clock()) + ahead)
@@ -332,9 +333,66 @@ async def test_a_code_that_comes_too_late_leads_back_to_the_password(enrolled, c
         assert "That took too long" in (await browser.get("/sign-in?too_late=1")).text
 
 
+async def test_a_role_that_needs_it_leads_there(open_app, clock):
+    """Until then its holder can do nothing but that, and neither can their keys."""
+    table = {"accounts": {"two_factor_roles": ["SUPER_ADMIN"]}}
+    async with (
+        open_app(plugin_tables=table, clock=clock) as app,
+        as_role(app, "SUPER_ADMIN") as browser,
+        client_of(app) as program,
+    ):
+        page = "/account/two-factor"
+        email = (await browser.get("/api/auth/me")).json()["email"]
+        credentials = {"email": email, "password": PASSWORD}
+        body = {"name": "Jobs", "permissions": ["accounts.me.read"]}
+        key = await browser.post("/api/api-keys", json=body, headers=OWN)
+        keyed = {"x-api-key": key.json()["key"]}
+        for path, headers in (("/api/users", {}), ("/api/jobs", {})):
+            refused = await browser.get(path, headers=headers | {"Accept": "application/json"})
+            assert (refused.status_code, refused.json()["code"]) == (403, "two_factor_required")
+        beyond = {**body, "permissions": ["accounts.user.read"]}
+        assert (await browser.post("/api/api-keys", json=beyond, headers=OWN)).status_code == 422
+        assert (await program.get("/api/users", headers=keyed)).status_code == 403
+        signed_in = await browser.post("/sign-in", data=credentials, headers=OWN)
+        assert signed_in.headers["location"] == page
+
+        shown = await browser.get(page)
+        assert "Your role needs two-factor sign-in." in shown.text
+        phone = Phone(re.search(r"<code>([A-Z2-7 ]+)</code>", shown.text)[1], clock)
+        setup = re.search(r'name="setup" value="([^"]+)"', shown.text)[1]
+        done = await browser.submit(page, {"code": phone.code(), "setup": setup})
+        assert done.status_code == 200, done.text
+        assert (await browser.get("/api/users")).status_code == 200
+        await browser.submit(f"{page}/off", page=page)
+        assert (await browser.get("/api/users")).status_code == 403
+
+
+@pytest.mark.database("sqlite")
+async def test_operators_are_told_what_cannot_be(enrolled, clock):
+    async with enrolled() as (app, _, _, _, _):
+        new = "another secret key of this site".ljust(48, ".")
+        table = {"accounts": {"two_factor_roles": ["SUPER_ADMIN", "EMPEROR"]}}
+
+        def findings(check, **changes):
+            site = Site(msgspec.structs.replace(app.site.config, **changes), [], clock=clock)
+            try:
+                return [(each.status, each.detail) for each in check(site)]
+            finally:
+                site.close()
+
+        def look():
+            assert findings(checks.check_roles, plugin_tables=table) == [
+                ("error", "There is no role EMPEROR: it needs no second factor.")
+            ]
+            assert findings(checks.check_secrets)[0][0] == "ok"
+            alone = findings(checks.check_secrets, secret_key=new)
+            assert alone == [("error", f"The codes of {EMAIL} cannot be checked.")]
+
+        await asyncio.to_thread(look)
+
+
 def test_codes_are_those_of_rfc_6238():
     """Appendix B, for SHA-1, with the last six of its eight digits."""
-    secret = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"  # "12345678901234567890"
     for seconds, code in {
         59: "287082",
         1111111109: "081804",
@@ -344,13 +402,13 @@ def test_codes_are_those_of_rfc_6238():
         20000000000: "353130",
     }.items():
         moment = datetime.fromtimestamp(seconds, UTC)
-        assert codes.code_of(secret, codes.step_of(moment)) == code
-        assert codes.matching_step(secret, code, moment) == codes.step_of(moment)
+        assert codes.code_of(SECRET, codes.step_of(moment)) == code
+        assert codes.matching_step(SECRET, code, moment) == codes.step_of(moment)
 
 
 @given(st.text(max_size=50))
 def test_no_text_breaks_the_check_of_a_code(typed):
     tidy = codes.tidy(typed)
     assert codes.tidy(tidy) == tidy
-    assert codes.matching_step(codes.new_secret(), typed, datetime.now(UTC)) is None
+    assert codes.matching_step(SECRET, typed, datetime(2026, 5, 1, tzinfo=UTC)) is None
     codes.hash_recovery_code(tidy)

@@ -23,6 +23,7 @@ from changemaker_core.features.accounts.signing_in.services import Verified
 from changemaker_core.features.accounts.signing_in.services import unlock as end_waits
 from changemaker_core.features.accounts.twofactor import challenge_cookie
 from changemaker_core.features.accounts.twofactor import services as two_factor
+from changemaker_core.features.accounts.twofactor.required import TWO_FACTOR_PATH
 from changemaker_core.features.accounts.users import management, services
 from changemaker_core.features.accounts.users.queries import account_by_id
 from changemaker_core.features.accounts.users.schemas import NewUser
@@ -330,5 +331,8 @@ async def _signed_in(
 ) -> Redirect:
     session = await sessions_of(req.site).open(req, verified)
     account = verified.account
-    user = (await current_rights(req.site, account.id)).actor()
-    return Redirect(page_after_sign_in(req.site, user, return_to), headers=(session, *headers))
+    rights = await current_rights(req.site, account.id)
+    page = TWO_FACTOR_PATH
+    if rights.basic is None:
+        page = page_after_sign_in(req.site, rights.actor(), return_to)
+    return Redirect(page, headers=(session, *headers))

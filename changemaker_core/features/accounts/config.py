@@ -11,7 +11,8 @@ from changemaker_core.config.email_address import ascii_domain, is_email_address
 
 
 class AccountsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Who gets an account by themselves, and how long a person stays signed in in a browser.
+    """Who gets an account by themselves, how long a person stays signed in in a browser, and who
+    needs a second factor.
 
     ``registration``: ``"open"`` lets everybody register who has an email address, and ``"closed"``
     nobody: accounts are by invitation.
@@ -21,6 +22,8 @@ class AccountsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ``session_idle_minutes``: after so many minutes without a request, a session ends. They are
     counted to within a tenth.
     ``session_days``: after so many days, a session ends, however it is used.
+    ``two_factor_roles``: whoever has one of these roles, for everything or for one object, can only
+    turn on two-factor sign-in until they have done that.
     """
 
     registration: Literal["closed", "open"] = "closed"
@@ -28,6 +31,7 @@ class AccountsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     magic_links: bool = True
     session_idle_minutes: Annotated[float, Meta(ge=1, le=366 * 1440)] = 720
     session_days: Annotated[float, Meta(gt=0, le=366)] = 7.0
+    two_factor_roles: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for domain in self.registration_domains:

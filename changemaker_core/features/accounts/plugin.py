@@ -51,14 +51,15 @@ from changemaker_core.features.accounts.tokens.models import RefreshToken
 from changemaker_core.features.accounts.tokens.sessions import Sessions
 from changemaker_core.features.accounts.twofactor import challenge_cookie
 from changemaker_core.features.accounts.twofactor import resources as totp
+from changemaker_core.features.accounts.twofactor.checks import CHECKS
 from changemaker_core.features.accounts.twofactor.models import RecoveryCode, TwoFactor
 from changemaker_core.features.accounts.twofactor.pages import (
-    TWO_FACTOR_PATH,
     CodePage,
     RecoveryCodesPage,
     TurnOffPage,
     TwoFactorPage,
 )
+from changemaker_core.features.accounts.twofactor.required import TWO_FACTOR_PATH
 from changemaker_core.features.accounts.twofactor.services import reseal
 from changemaker_core.features.accounts.users import resources as users
 from changemaker_core.features.accounts.users.models import User
@@ -90,6 +91,7 @@ class AccountsPlugin(Plugin):
         *joining.CONTRIBUTES,
         Job("accounts.tidy", tidy, schedule=Interval(timedelta(days=1))),
         Check("accounts.roles", check_roles, requires=("migrations",)),
+        *CHECKS,
         Job("accounts.expire", expire, schedule=Interval(timedelta(minutes=10))),
     )
 

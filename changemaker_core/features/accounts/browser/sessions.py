@@ -14,6 +14,7 @@ from changemaker_core.features.accounts.sessions import services as rules
 from changemaker_core.features.accounts.sessions.models import BROWSER
 from changemaker_core.features.accounts.sessions.requests import device_of, ended, session_of_cookie
 from changemaker_core.features.accounts.signing_in.verification import wrong
+from changemaker_core.features.accounts.twofactor.required import held_back
 from changemaker_core.http.sessions import FlashMessage, Session, SignIn, cookie
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class BrowserSessions:
         await self._note_use(session, now)
         req.session = Session(session.id, token, self)
         req.sign_in = SignIn(session.id, session.signed_in_at)
+        req.held_back = held_back(session.rights)
         return session.rights.actor()
 
     async def open(self, req: Request, verified: Verified) -> tuple[str, str]:

@@ -6,10 +6,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+import peewee
 
 from changemaker_core import Actor, NotFound, Query, Text, Unauthorized, compiled
 from changemaker_core.features.accounts.roles.queries import grants_of, stored_roles
 from changemaker_core.features.accounts.roles.roles import by_name, roles_of
+from changemaker_core.features.accounts.twofactor.models import TwoFactor
 from changemaker_core.features.accounts.users.models import ACTIVE, User
 
 if TYPE_CHECKING:
@@ -31,10 +33,15 @@ class Standing(msgspec.Struct, frozen=True):
     role: str
     status: str
     expires_at: datetime | None
+    has_two_factor: bool
 
 
 class Rights(msgspec.Struct, frozen=True):
-    """What a user may do, while their account ``is_open``."""
+    """What a user may do, while their account ``is_open``.
+
+    ``basic`` is all that they may do until they have turned on the two-factor sign-in that one of
+    their roles needs; ``None`` where nothing is held back.
+    """
 
     user_id: str
     name: str
@@ -43,6 +50,7 @@ class Rights(msgspec.Struct, frozen=True):
     expires_at: datetime | None
     permissions: frozenset[str]
     scoped: frozenset[tuple[str, str]]
+    basic: frozenset[str] | None = None
 
     def is_open(self, now: datetime) -> bool:
         """Return whether the user can be signed in at ``now``."""
@@ -50,13 +58,23 @@ class Rights(msgspec.Struct, frozen=True):
 
     def actor(self) -> Actor:
         """Return the user as who acts in a request."""
+        if self.basic is not None:
+            return Actor("user", self.user_id, self.name, self.basic)
         return Actor("user", self.user_id, self.name, self.permissions, self.scoped)
 
 
 @compiled(Standing)
 def standing_of(user_id: str) -> Query:
     """The user with this id."""
-    return User.select_for(Standing).where(User.id == user_id)
+    has_two_factor = peewee.fn.EXISTS(TwoFactor.select().where(TwoFactor.user == User.id))
+    return User.select(
+        User.id,
+        User.name,
+        User.role,
+        User.status,
+        User.expires_at,
+        has_two_factor.alias("has_two_factor"),
+    ).where(User.id == user_id)
 
 
 async def current_rights(site: Site, user_id: str) -> Rights:
@@ -89,6 +107,7 @@ def _rights(
     roles: Roles, user: Standing, grants: Sequence[GrantRow], made: Sequence[StoredRoleRow]
 ) -> Rights:
     stored = by_name(made)
+    held = {user.role, *(grant.role for grant in grants)}
     scoped = frozenset(
         (permission, grant.object_id)
         for grant in grants
@@ -102,4 +121,5 @@ def _rights(
         user.expires_at,
         roles.allowed(user.role, stored),
         scoped,
+        None if user.has_two_factor or held.isdisjoint(roles.two_factor) else roles.basic,
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from changemaker_core import Permission, Role, Scope, Text
 from changemaker_core.db import InvalidId
+from changemaker_core.features.accounts.config import AccountsConfig
 from changemaker_core.identity import PERMISSIONS as PERMISSION_KIND
 from changemaker_core.identity import ROLES as ROLE_KIND
 from changemaker_core.identity import SCOPES as SCOPE_KIND
@@ -62,10 +63,17 @@ class Roles:
     declared: Mapping[str, Role]
     permissions: Mapping[str, Permission]
     scopes: Mapping[str, Scope]
+    #: Roles that need two-factor sign-in.
+    two_factor: frozenset[str] = frozenset()
 
     def allowed(self, role: str, stored: Stored) -> frozenset[str]:
         """Return the permissions of a role; those of ``USER`` where there is no such role."""
-        return self._own(role, stored) | self.declared[USER].permissions
+        return self._own(role, stored) | self.basic
+
+    @property
+    def basic(self) -> frozenset[str]:
+        """The permissions of everybody who can sign in."""
+        return self.declared[USER].permissions
 
     def allowed_within(self, role: str, scope: str, stored: Stored) -> frozenset[str]:
         """Return the permissions of a role that is limited to one object of a scope."""
@@ -106,6 +114,7 @@ def roles_of(site: Site) -> Roles:
         {each.item.name: each.item for each in loaded.contributions(ROLE_KIND)},
         {each.item.name: each.item for each in loaded.contributions(PERMISSION_KIND)},
         {each.item.name: each.item for each in loaded.contributions(SCOPE_KIND)},
+        frozenset(site.config_of(AccountsConfig).two_factor_roles),
     )
 
 

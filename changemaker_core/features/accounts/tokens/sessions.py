@@ -18,6 +18,7 @@ from changemaker_core.features.accounts.tokens.access_tokens import (
 )
 from changemaker_core.features.accounts.tokens.refresh_tokens import RefreshTokens
 from changemaker_core.features.accounts.tokens.schemas import CodeNeeded, Session, UserOut
+from changemaker_core.features.accounts.twofactor.required import held_back
 from changemaker_core.http.sessions import SignIn
 
 if TYPE_CHECKING:
@@ -84,13 +85,14 @@ class Sessions:
         if not is_its or not session.is_open(now):
             raise ended()
         request.sign_in = SignIn(session.id, session.signed_in_at)
+        request.held_back = held_back(session.rights)
         return session.rights.actor()
 
     async def describe(self, account: Account) -> UserOut:
         """Return the account as its own user sees it."""
-        rights = await current_rights(self._site, account.id)
+        actor = (await current_rights(self._site, account.id)).actor()
         objects: dict[str, list[str]] = {}
-        for permission, object_id in sorted(rights.scoped):
+        for permission, object_id in sorted(actor.scoped):
             objects.setdefault(permission, []).append(object_id)
         return UserOut(
             id=account.id,
@@ -98,7 +100,7 @@ class Sessions:
             name=account.name,
             role=account.role,
             locale=account.locale,
-            permissions=sorted(rights.permissions),
+            permissions=sorted(actor.permissions),
             objects=objects,
         )
 

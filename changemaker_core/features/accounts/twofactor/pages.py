@@ -20,13 +20,13 @@ from changemaker_core.features.accounts.own import session_of
 from changemaker_core.features.accounts.signing_in.second_step import ChallengeOver
 from changemaker_core.features.accounts.twofactor import challenge_cookie, services, setup
 from changemaker_core.features.accounts.twofactor.queries import two_factor_of
+from changemaker_core.features.accounts.twofactor.required import TWO_FACTOR_PATH
 from changemaker_core.features.accounts.twofactor.schemas import CodeForm, NoFields, SetupForm
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site, Tx
     from changemaker_core.features.accounts.twofactor.schemas import Setup
 
-TWO_FACTOR_PATH: Final = "/account/two-factor"
 _TOO_MANY: Final = Text("Too many attempts. Wait a moment, then try again.")
 
 
@@ -146,7 +146,13 @@ def _setup_form(req: Request, new: Setup, form: Form[SetupForm]) -> TemplateResp
     form.data["setup"] = new.setup
     title = req.site.translations.translate(Text("QR code for your authenticator app"), req.locale)
     secret = " ".join(new.secret[n : n + 4] for n in range(0, len(new.secret), 4))
-    context = {"form": form, "secret": secret, "uri": new.uri, "qr": qr_svg(new.uri, title)}
+    context = {
+        "form": form,
+        "secret": secret,
+        "uri": new.uri,
+        "qr": qr_svg(new.uri, title),
+        "is_required": req.held_back is not None,
+    }
     return TemplateResponse("accounts/two_factor_setup.html", context)
 
 

@@ -43,7 +43,7 @@ def turn_on(tx: Tx, sealer: Sealer, user_id: str, *, secret: str, code: str) -> 
     step = codes.matching_step(secret, codes.tidy(code), tx.db.clock())
     if step is None:
         raise WrongCode(Text("This is not the code that the app shows. Is its clock right?"))
-    sealed = sealer.seal(secret, place=_place(user_id))
+    sealed = sealer.seal(secret, place=place_of(user_id))
     added = TwoFactor.insert(
         user=user_id, secret=sealed, last_step=step, enabled_at=tx.now
     ).on_conflict_ignore()
@@ -92,7 +92,7 @@ def reseal(tx: Tx, site: Site) -> int:
     rows = authenticators().all()
     for row in rows:
         try:
-            secret = sealer.reseal(row.secret, place=_place(row.user))
+            secret = sealer.reseal(row.secret, place=place_of(row.user))
         except BadSeal as error:
             raise BadSeal(f"the authenticator of user {row.user}: {error}") from error
         TwoFactor.update(secret=secret).where(TwoFactor.user == row.user).execute()
@@ -104,14 +104,14 @@ def _use_step(tx: Tx, sealer: Sealer, user_id: str, code: str) -> bool:
     if row is None:
         return False
     try:
-        secret = sealer.unseal(row.secret, place=_place(user_id))
+        secret = sealer.unseal(row.secret, place=place_of(user_id))
     except BadSeal as error:
         log.error("the authenticator of user %s cannot be checked: %s", user_id, error)
         return False
     step = codes.matching_step(secret, code, tx.db.clock())
     if step is None:
         return False
-    resealed = sealer.reseal(row.secret, place=_place(user_id))
+    resealed = sealer.reseal(row.secret, place=place_of(user_id))
     # Of two that send the same code at once, one finds the step unused.
     unused = (TwoFactor.user == user_id) & (TwoFactor.last_step < step)
     return bool(TwoFactor.update(last_step=step, secret=resealed).where(unused).execute())
@@ -131,5 +131,6 @@ def _note_change(tx: Tx, user_id: str) -> None:
     User.update(updated_at=tx.now).where(User.id == user_id).execute()
 
 
-def _place(user_id: str) -> str:
+def place_of(user_id: str) -> str:
+    """Return the place for which a user's secret is sealed."""
     return f"accounts.two_factor/{user_id}"
