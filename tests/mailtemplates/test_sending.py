@@ -107,7 +107,7 @@ _NAMES = ("name", "note", "until", "confirm_url", "organisation", "site_url")
 _TEMPLATES = st.lists(
     st.sampled_from(
         [
-            *(f"{{{{ {name} }}}}" for name in _NAMES),
+            *(f" {{{{ {name} }}}} " for name in _NAMES),
             *(f"{{% if {name} %}}" for name in _NAMES),
             *(
                 "{% else %}",
@@ -142,7 +142,7 @@ _LINES = st.text() | st.sampled_from(
 def test_what_is_accepted_is_sent_whatever_the_values_are(
     unconnected, subject, text, name, note, until, path
 ):
-    checked = check(CONFIRM, Content(subject, text + "{{ confirm_url }}"))
+    checked = check(CONFIRM, Content(subject, text + " {{ confirm_url }}"))
     if checked.mistakes:
         return
     url = f"https://x.example/{path}"
@@ -164,6 +164,35 @@ def unconnected(tmp_path_factory):
     )
     yield site
     site.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("{{ link }}", []),
+        ("Open\n{{ link }}\nnow", []),
+        ("Open ({{ link }}).", []),
+        ("Open “{{ link }}”, {{ name }}", []),
+        ("{% if name %}\nOpen {{ link }}{% else %}{{ link }}{% endif %}.\nNow", []),
+        ("https://evil.example/?{{ link }}", [1]),
+        ("\nhttps://evil.example/?u={% if name %}{{ link }}{% endif %}", [2]),
+        ("https://evil.example/?{% if name %} {% else %}{{ link }}{% endif %}", [1]),
+        ("https://evil.example/?{% if name %}\n{% endif %}{{ link }}", [2]),
+        ("https://evil.example/{{ name }}{{ link }}", [1]),
+        ("{{ link }}@evil.example", [1]),
+        ("{{ link }}.evil.example", [1]),
+        ("{{ link }}{% if name %}.{% endif %}evil.example", [1]),
+        ("{{ link }}{{ name }}", [1]),
+        ("evil.example:{{ link }}", [1]),
+    ],
+)
+def test_what_touches_a_link_is_refused(text, lines):
+    variables = (
+        MailVariable("name", Text("The name"), "Ada"),
+        MailVariable("link", Text("The link"), "https://act.example.org/x", kind="url"),
+    )
+    checked = check(declared(variables=variables), Content("Hello", text))
+    assert [each.line for each in checked.mistakes] == lines, checked.mistakes
 
 
 def declared(**changes):
@@ -190,6 +219,13 @@ def variable(name="name", sample="Ada", **options):
         ({"text": Text("x" * 5_001)}, "Write at most 5000 characters"),
         ({"subject": Text("one\ntwo")}, "Write the subject on one line."),
         ({"variables": variable(kind="lines"), "subject": Text("{{ name }}")}, "several lines"),
+        (
+            {
+                "variables": variable(sample="https://x.example", kind="url"),
+                "subject": Text("{{ name }}"),
+            },
+            "belongs into the text",
+        ),
         ({"text": Text("Hi"), "variables": variable(required=Text("Why."))}, "must be in the text"),
         (
             {

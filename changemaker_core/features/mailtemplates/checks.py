@@ -50,7 +50,7 @@ def check_changed(site: Site) -> Iterator[Finding]:
         if template is not None:
             yield from _findings(site, template, stored)
     if changed:
-        yield Finding("ok", f"{len(changed)} mail templates have a text of this site's own.")
+        yield Finding("ok", f"Texts of mail that are this site's own: {len(changed)}.")
 
 
 def _findings(site: Site, template: MailTemplate, stored: Stored) -> Iterator[Finding]:

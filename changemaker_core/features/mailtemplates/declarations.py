@@ -16,6 +16,7 @@ from changemaker_core.features.mailtemplates.language import (
     NAME,
     parse,
 )
+from changemaker_core.features.mailtemplates.links import crowded
 from changemaker_core.features.mailtemplates.queries import current_versions
 from changemaker_core.features.mailtemplates.rendering import render
 from changemaker_core.features.mailtemplates.variables import COMMON, KINDS
@@ -213,6 +214,7 @@ def check(template: MailTemplate, content: Content) -> Checked:
         *(ContentMistake("subject", 0, each.problem) for each in subject.mistakes),
         *(ContentMistake("text", *each) for each in text.mistakes),
         *_subject_mistakes(template, content.subject, subject.names()),
+        *_crowded_links(template, text.nodes),
         *_missing(template.variables, text.unconditional()),
     ]
     return Checked(subject.nodes, text.nodes, tuple(mistakes))
@@ -266,11 +268,24 @@ def _subject_mistakes(
     if len(source.splitlines()) > 1:
         yield ContentMistake("subject", 0, Text("Write the subject on one line."))
     for name in used:
-        if template.variables_by_name[name].kind == "lines":
-            problem = Text(
-                "{name} has several lines, and a subject is one.", name=f"{{{{ {name} }}}}"
-            )
+        kind, tag = template.variables_by_name[name].kind, f"{{{{ {name} }}}}"
+        if kind == "lines":
+            problem = Text("{name} has several lines, and a subject is one.", name=tag)
             yield ContentMistake("subject", 0, problem)
+        elif kind == "url":  # mail servers log subjects
+            problem = Text("{name} is an address, which belongs into the text.", name=tag)
+            yield ContentMistake("subject", 0, problem)
+
+
+def _crowded_links(template: MailTemplate, nodes: Nodes) -> Iterator[ContentMistake]:
+    links = {name for name, each in template.variables_by_name.items() if each.kind == "url"}
+    for variable in crowded(nodes, links):
+        problem = Text(
+            "Write a space or begin a new line before and after {name}: what touches a link changes"
+            " where it leads.",
+            name=f"{{{{ {variable.name} }}}}",
+        )
+        yield ContentMistake("text", variable.line, problem)
 
 
 def _missing(

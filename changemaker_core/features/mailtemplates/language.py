@@ -55,9 +55,10 @@ class Mistake(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """``{{ name }}``"""
+    """``{{ name }}``, in a line of the template."""
 
     name: str
+    line: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +212,7 @@ class _Parser:
             )
             self._mistake(at, problem)
         elif self._is_known(content, at):
-            self._open[-1].current.append(Variable(content))
+            self._open[-1].current.append(Variable(content, self._line(at)))
 
     def _block(self, content: str, at: int) -> None:
         if content == "else" and len(self._open) > 1 and self._open[-1].otherwise is None:
