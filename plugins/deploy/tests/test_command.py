@@ -17,7 +17,9 @@ def test_nginx_is_printed_for_this_site(run):
 
 def test_nginx_without_a_split_has_one_upstream(run):
     text = run("nginx", "--no-cache").stdout
-    assert re.findall(r"location ~ (.+) {", text) == ['"^/images(/|$)"']  # files, not a split
+    # Files and their uploads, and no split.
+    locations = re.findall(r"location ~ (.+) {", text)
+    assert locations == ['"^/api/settings/images/?$"', '"^/images(/|$)"']
     assert "proxy_cache" not in text
     assert set(re.findall(r"proxy_pass (.+);", text)) == {"http://changemaker_main"}
 
