@@ -153,6 +153,7 @@ async def test_metrics_are_in_prometheus_format(open_app):
         assert re.search(counted, answer.text, re.MULTILINE)
 
 
+@pytest.mark.database("sqlite")
 async def test_the_api_description_is_valid_and_lists_every_endpoint(open_app):
     async with open_app() as app, client_of(app) as client:
         document = (await client.get("/api/openapi.json")).json()
