@@ -128,7 +128,6 @@ def rollback(site: Site, group: str, version: int) -> None:
         ) from error
     except services.SettingsInvalid as error:
         raise CommandError(f"Version {version} of {group} cannot be used: {error}") from error
-    site.settings.look()
     say(f"{group} is as in version {version} (now {site.settings.reading(group).version}).")
 
 
@@ -173,7 +172,6 @@ def test_mail(site: Site, address: str) -> None:
 
 
 def _group(site: Site, name: str) -> Group:
-    site.settings.look()
     group = site.settings.group(name)
     if group is None:
         known = [each.name for each in site.settings.groups]
@@ -205,7 +203,6 @@ def _change(site: Site, group: str, values: dict[str, Any]) -> None:
     except SettingsInvalid as error:
         lines = (f"{group} {name}: {text}" for name, text in error.problems.items())
         raise CommandError("\n".join(lines)) from error
-    site.settings.look()
     say(f"The settings of {group} are changed (version {site.settings.reading(group).version}).")
 
 

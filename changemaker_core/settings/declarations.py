@@ -99,7 +99,9 @@ class SettingsGroup:
 
     ``name`` is the plugin's, or begins with it and a dot. ``site.settings(struct)`` returns the
     values. What depends on several fields is checked in ``__post_init__``, which raises
-    ``SettingRejected``. ``order`` is the group's place among all, lower first.
+    ``SettingRejected``. ``order`` is the group's place among all, lower first. With
+    ``recent_sign_in``, whoever changes it must have signed in within the last 15 minutes: for what
+    gives power, such as the server that links for new passwords go through.
     """
 
     name: str
@@ -107,3 +109,4 @@ class SettingsGroup:
     struct: type[msgspec.Struct]
     help: str = ""
     order: int = 100
+    recent_sign_in: bool = False

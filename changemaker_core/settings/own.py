@@ -319,5 +319,6 @@ OWN_GROUPS: Final = (
         MailSettings,
         Text("How mail leaves the site. A change counts from the next letter."),
         order=40,
+        recent_sign_in=True,
     ),
 )

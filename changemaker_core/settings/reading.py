@@ -156,12 +156,9 @@ class Settings:
 
     def reading(self, name: str) -> Reading:
         """Return what is in use of a group, as it was read."""
+        if not _on_event_loop():
+            self.look()
         return self._readings[name]
-
-    @property
-    def strangers(self) -> list[StoredGroup]:
-        """What is stored of groups that no loaded plugin has."""
-        return [row for row in self._rows or () if row.name not in self._groups]
 
     def follow(self, callback: Callable[[], None]) -> None:
         """Call ``callback`` now, and each time the values have changed, on any thread."""

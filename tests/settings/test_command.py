@@ -54,6 +54,7 @@ def test_settings_are_set_and_undone(settings: Callable[..., Result]) -> None:
     assert f"name: {name!r} -> 'Another'" in shown
     assert settings("rollback", "organisation", "1").exit_code == 0
     assert json.loads(settings("get", "organisation", "name").stdout) == name
+    assert f"organisation name = {json.dumps(name, ensure_ascii=False)}" in settings("list").stdout
     assert settings("reset", "organisation", "name").exit_code == 0
     assert json.loads(settings("get", "organisation", "name").stdout) == "Changemaker"
     listed = json.loads(settings("list", "--json").stdout)

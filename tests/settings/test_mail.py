@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from changemaker_core import Config, Job, JobRun, Plugin, Site
+from changemaker_core.features.accounts import api as accounts
 from changemaker_core.features.settings import api
 from changemaker_core.jobs import Executor, holds
 from changemaker_core.mail import Address, FolderTransport, Message
 from changemaker_core.settings import reading
-from changemaker_core.testing import SmtpServer, signed_in
+from changemaker_core.testing import Clock, SmtpServer, client_of, signed_in
 from changemaker_core.testing.smtp import Behaviour
 
 if TYPE_CHECKING:
@@ -92,6 +95,33 @@ def test_a_held_queue_tries_a_new_server_at_once(
     Executor(runner).run_due()
     assert len(smtp_server.received) == 1
     assert web.db.sync.all(holds()) == []
+
+
+@pytest.mark.database("sqlite")
+async def test_only_who_has_just_signed_in_changes_the_server(open_app: Any) -> None:
+    clock = Clock()
+    async with open_app(clock=clock) as app, client_of(app) as client:
+        who = {"email": "sam@example.org", "password": "wide river, slow boat"}
+        create = partial(accounts.create_user, app.site, name="Sam", role="SUPER_ADMIN", **who)
+        await asyncio.to_thread(create)
+        tokens = (await client.post("/api/auth/login", json=who)).json()
+        clock.forward(minutes=16)
+        refreshed = await client.post(
+            "/api/auth/refresh", json={"refresh_token": tokens["refresh_token"]}
+        )
+        client.headers["Authorization"] = f"Bearer {refreshed.json()['access_token']}"
+        change = {"values": {"from_name": "Our site"}}
+        for method, path, body in (
+            ("PATCH", "mail", change),
+            ("POST", "mail/rollback", {"to": 0}),
+        ):
+            late = await client.request(method, f"/api/settings/{path}", json=body)
+            assert (late.status_code, late.json()["code"]) == (401, "recent_sign_in_required")
+        other = {"values": {"short_name": "Us"}}
+        assert (await client.patch("/api/settings/organisation", json=other)).status_code == 200
+        confirmed = await client.post("/api/auth/confirm", json={"password": who["password"]})
+        assert confirmed.status_code in (200, 204), confirmed.text
+        assert (await client.patch("/api/settings/mail", json=change)).status_code == 200
 
 
 TEST = "/api/settings/mail/test"

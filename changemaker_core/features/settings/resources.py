@@ -19,6 +19,7 @@ from changemaker_core.features.settings.schemas import (
     RollBack,
 )
 from changemaker_core.features.settings.views import choices_of, group_out, history, public_values
+from changemaker_core.http.endpoint import recent_sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 READ = "settings.read"
 WRITE = "settings.write"
 CHANGED = {
+    401: "The group needs a recent sign-in.",
     409: "The settings have another version than the one in the body.",
     412: "The settings have another version than If-Match names.",
 }
@@ -135,6 +137,8 @@ async def _written(
 ) -> GroupOut:
     """Write, and respond with the group as it is then."""
     site = req.site
+    if group.declared.recent_sign_in:
+        await recent_sign_in.page_for(req, None)  # raises: only pages are led elsewhere
     matched = _version_of(req.get_header("If-Match"))
 
     def write(tx: Tx) -> None:
