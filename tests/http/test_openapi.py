@@ -36,6 +36,7 @@ def test_an_operation_says_all(document):
     assert delete["x-permission"] == "probe.thing.write"
     assert delete["security"] == [
         {"probe.token": []},
+        {"accounts.api_key": []},
         {"accounts.access_token": []},
         *({f"accounts.session.{prefix}cm_session": []} for prefix in ("", "__Host-", "__Secure-")),
     ]

@@ -56,6 +56,7 @@ def build_site(*plugins: tuple[str, Path], **config: Any) -> SimpleNamespace:
     site.settings = SimpleNamespace(
         current=lambda group: _settings(group, site.config), follow=lambda update: update()
     )
+    site.default_locale = site.config.default_locale
     site.routes = list
     site.navigation = [NavigationEntry(Text("Campaigns"), "/campaigns")]
     site.translations = Translations(site)
