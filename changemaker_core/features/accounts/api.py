@@ -20,11 +20,11 @@ from changemaker_core.features.accounts.roles.roles import SUPER_ADMIN, USER, Un
 from changemaker_core.features.accounts.roles.services import OPERATOR, check_assignable, end_grants
 from changemaker_core.features.accounts.signing_in import known_devices, second_step, verification
 from changemaker_core.features.accounts.signing_in.services import Verified
-from changemaker_core.features.accounts.signing_in.services import unlock as end_waits
 from changemaker_core.features.accounts.twofactor import challenge_cookie
 from changemaker_core.features.accounts.twofactor import services as two_factor
 from changemaker_core.features.accounts.twofactor.required import TWO_FACTOR_PATH
 from changemaker_core.features.accounts.users import management, services
+from changemaker_core.features.accounts.users.emails import canonical
 from changemaker_core.features.accounts.users.queries import account_by_id
 from changemaker_core.features.accounts.users.schemas import NewUser
 from changemaker_core.features.accounts.users.services import (
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from changemaker_core import Actor, Request, Site, Tx
-    from changemaker_core.features.accounts.users.queries import Account
+from changemaker_core.features.accounts.users.queries import Account
 
 __all__ = [
     "SUPER_ADMIN",
@@ -160,7 +160,7 @@ def keys(site: Site, *, email: str | None = None) -> list[OwnedKey]:
     """
     if email is not None:
         site.db.sync.read(services.user_id_of, email)
-    return site.db.sync.all(keys_with_owners(email=email and email.casefold()))
+    return site.db.sync.all(keys_with_owners(email=email and canonical(email)))
 
 
 def create_key(
@@ -220,11 +220,10 @@ def unlock(site: Site, *, email: str) -> None:
     Blocks for the database.
     """
 
-    def change(tx: Tx) -> None:
-        services.user_id_of(email)
-        end_waits(tx, email)
-
-    site.db.sync.write(change)
+    roles = roles_of(site)
+    site.db.sync.write(
+        lambda tx: management.unlock(tx, roles, OPERATOR, services.user_id_of(email))
+    )
 
 
 async def sign_in(req: Request, email: str, password: str, *, return_to: str = "") -> Redirect:

@@ -9,6 +9,10 @@ import pytest
 
 from changemaker_core import utcnow
 from changemaker_core.features.accounts import api
+from changemaker_core.features.accounts.joining import links
+from changemaker_core.features.accounts.joining.models import Link
+from changemaker_core.features.accounts.joining.purposes import EMAIL, RESET
+from changemaker_core.features.accounts.users.emails import canonical
 from changemaker_core.features.accounts.users.models import User
 from changemaker_core.testing import run_jobs
 from tests.accounts.team.conftest import PASSWORD
@@ -205,3 +209,58 @@ async def test_a_temporary_account_closes_by_itself_at_that_moment(open_team):
         reopened = await root.client.patch(path, json={"expires_at": later})
         assert reopened.json()["status"] == "ACTIVE"
         assert await sam.status("POST", "/api/auth/login", **browser) == 200
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("Zoe\u0301@EXÄMPLE.org", "zoé@xn--exmple-cua.org"),
+        ("SAM@Example.ORG", "sam@example.org"),
+        ("sam@XN--EXMPLE-CUA.org", "sam@xn--exmple-cua.org"),
+        # Other mailboxes, and another domain, than those with ss.
+        ("faß@example.org", "faß@example.org"),
+        ("sam@faß.example", "sam@xn--fa-hia.example"),
+        ("no address", "no address"),
+    ],
+)
+def test_addresses_are_folded_where_they_are_the_same_and_no_further(typed, stored):
+    assert canonical(typed) == stored
+    assert canonical(stored) == stored
+
+
+@pytest.mark.database("sqlite")
+async def test_a_person_signs_in_with_whatever_spelling_of_their_address(open_team):
+    async with open_team() as team:
+        root = await team.administrator()
+        new = {"name": "Zoé", "password": PASSWORD}
+        assert await root.status("POST", "/api/users", email="Zoé@exämple.org", **new) == 201
+        assert await root.status("POST", "/api/users", email="fass@example.org", **new) == 201
+        assert await root.status("POST", "/api/users", email="faß@example.org", **new) == 201
+        spelt = {"email": "zoe\u0301@XN--EXMPLE-CUA.org", "password": PASSWORD}
+        assert await root.status("POST", "/api/auth/login", **spelt) == 200
+
+
+@pytest.mark.parametrize("change", ["password", "address", "suspension"])
+async def test_links_in_mails_end_with_what_they_were_asked_for_with(open_team, change):
+    async with open_team() as team:
+        root, sam = await team.administrator(), await team.join()
+
+        def ask(tx):
+            links.issue(tx, EMAIL, email="thief@example.org", locale="en", user_id=sam.id)
+            links.issue(tx, RESET, email=sam.email, locale="en", user_id=sam.id)
+
+        await team.site.db.write(ask)
+        if change == "password":
+            await asyncio.to_thread(
+                lambda: api.set_password(team.site, email=sam.email, password=PASSWORD[::-1])
+            )
+        elif change == "address":
+            assert await root.status("PATCH", sam.path, email="sam@example.com") == 200
+        else:
+            assert await root.status("POST", f"{sam.path}/suspend") == 200
+            assert await root.status("POST", f"{sam.path}/reactivate") == 200
+        still_valid = await team.site.db.read(
+            lambda: {link.email for link in Link.select().where(Link.ended_at.is_null())}
+        )
+        # But for the one that asks the new address to confirm itself.
+        assert still_valid == ({"sam@example.com"} if change == "address" else set())

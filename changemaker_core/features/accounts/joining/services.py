@@ -21,13 +21,14 @@ from changemaker_core.features.accounts.joining.purposes import (
 )
 from changemaker_core.features.accounts.roles.roles import USER
 from changemaker_core.features.accounts.users import services as users
+from changemaker_core.features.accounts.users.emails import canonical
 from changemaker_core.features.accounts.users.models import ACTIVE, User
 from changemaker_core.features.accounts.users.queries import account_by_email, account_by_id
 
 if TYPE_CHECKING:
     from changemaker_core import Tx
     from changemaker_core.features.accounts.joining.queries import LinkRow
-    from changemaker_core.features.accounts.users.queries import Account
+from changemaker_core.features.accounts.users.queries import Account
 
 #: The job that finds out what to do with what a visitor asked for, and the one of notices.
 RESPOND: Final = "accounts.respond"
@@ -50,7 +51,7 @@ def ask(tx: Tx, asked: Asked, visitor: str) -> None:
     mails as there may be, the last is still valid: no further one is sent.
     """
     PER_VISITOR.take(tx, visitor)
-    email = asked.email.casefold()
+    email = canonical(asked.email)
     try:
         asked.purpose.per_address.take(tx, email)
     except LimitReached:
@@ -160,7 +161,7 @@ def change_email(tx: Tx, user_id: str, email: str, visitor: str) -> None:
     PER_VISITOR.take(tx, visitor)
     EMAIL.per_address.take(tx, user_id)
     account = account_by_id(user_id).get()
-    email = email.casefold()
+    email = canonical(email)
     owner = account_by_email(email).one()
     links.end(tx, user_id=user_id, purpose=EMAIL.name)
     if owner is None or owner.id == user_id:

@@ -128,7 +128,7 @@ def _delay_key(email: str, source: str) -> str:
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.casefold().encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _delay_after(failures: int) -> timedelta:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from changemaker_core import Conflict, FieldError, Invalid, NotFound, Text
+from changemaker_core.features.accounts.joining import links
 from changemaker_core.features.accounts.joining import services as joining
 from changemaker_core.features.accounts.joining.purposes import INVITATIONS
 from changemaker_core.features.accounts.roles.rights import rights_of
@@ -23,6 +24,7 @@ from changemaker_core.features.accounts.roles.services import check_assignable
 from changemaker_core.features.accounts.sessions.services import end_all_sessions
 from changemaker_core.features.accounts.signing_in.services import unlock as end_waits
 from changemaker_core.features.accounts.users import services
+from changemaker_core.features.accounts.users.emails import canonical
 from changemaker_core.features.accounts.users.models import (
     ACTIVE,
     EXPIRED,
@@ -116,10 +118,11 @@ def change(tx: Tx, roles: Roles, by: Actor, id: str, wanted: UserChange) -> None
     if "expires_at" in values and user.status == EXPIRED:
         values["status"] = ACTIVE if user.password_hash is not None else INVITED
     if "email" in values:
-        values["email"] = values["email"].casefold()
+        values["email"] = canonical(values["email"])
         if values["email"] != user.email:
             _check_email_is_free(values["email"])
             values["email_verified_at"] = None
+            links.end(tx, user_id=id)
     User.update(**values, updated_at=tx.now).where(User.id == id).execute()
     if values.get("email", user.email) != user.email:
         joining.confirm_new_email(tx, account_by_id(id).get(), former=user.email)
@@ -128,7 +131,7 @@ def change(tx: Tx, roles: Roles, by: Actor, id: str, wanted: UserChange) -> None
 
 
 def suspend(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
-    """Suspend a user: they cannot sign in, and their sessions end.
+    """Suspend a user: they cannot sign in, and their sessions and links in mails end.
 
     Raise ``NotFound``, ``Forbidden``, or ``Conflict`` for oneself and for the last administrator.
     """
@@ -138,6 +141,7 @@ def suspend(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
         _keep_an_administrator(id)
     _set_status(tx, id, SUSPENDED)
     end_all_sessions(tx, id)
+    links.end(tx, user_id=id)
     _log(tx, by, "suspended", id)
 
 

@@ -19,7 +19,7 @@ EXPIRED: Final = "EXPIRED"
 
 
 class User(Model):
-    """A person who can sign in. ``email`` is stored casefolded.
+    """A person who can sign in. ``email`` is canonical.
 
     Without a ``password_hash`` nobody signs in with a password. From ``expires_at`` on, a temporary
     account is closed, whether or not its ``status`` says so yet. ``created_by`` is the id of the

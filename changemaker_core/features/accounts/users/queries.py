@@ -45,7 +45,7 @@ def account_by_id(id: str) -> Query:
 
 @compiled(Account)
 def account_by_email(email: str) -> Query:
-    """The user with this email address, casefolded."""
+    """The user with this email address, which is canonical."""
     return _accounts().where(User.email == email)
 
 

@@ -14,6 +14,7 @@ from changemaker_core import Email, Text
 from changemaker_core.features.accounts import passwords
 from changemaker_core.features.accounts.joining import links
 from changemaker_core.features.accounts.sessions.services import end_all_sessions
+from changemaker_core.features.accounts.users.emails import canonical
 from changemaker_core.features.accounts.users.models import ACTIVE, INVITED, User
 
 if TYPE_CHECKING:
@@ -63,13 +64,14 @@ def create_user(
     It is for callers who have checked the role, the details and whether the actor may: ``create``
     checks all of them.
     """
-    if User.select().where(User.email == email.casefold()).exists():
+    address = canonical(email)
+    if User.select().where(User.email == address).exists():
         raise EmailTaken(Text("{email} already has an account.", email=email))
     values: dict[str, Any] = {} if locale is None else {"locale": locale}
     try:
         with tx.savepoint():
             user = User.create(
-                email=email.casefold(),
+                email=address,
                 email_verified_at=email_verified_at,
                 name=name,
                 phone=phone,
@@ -106,7 +108,7 @@ def check_password(password: str, email: str) -> None:
 
 def user_id_of(email: str) -> str:
     """Return the id of the user with this email address. Raise ``UnknownUser``."""
-    user = User.get_or_none(User.email == email.casefold())
+    user = User.get_or_none(User.email == canonical(email))
     if user is None:
         raise UnknownUser(Text("{email} has no account.", email=email))
     return str(user.id)
@@ -116,7 +118,8 @@ def set_password(tx: Tx, user_id: str, password_hash: str) -> None:
     """Store a new password, and end every session that was opened with the former one, and
     every link that was mailed to the user.
 
-    Who was invited can sign in from then on.
+    Links in mails end too: whoever knew the former password may have asked for one, such as for a
+    change of the email address. Who was invited can sign in from then on.
     """
     User.update(password_hash=password_hash, updated_at=tx.now).where(User.id == user_id).execute()
     User.update(status=ACTIVE).where(User.id == user_id, User.status == INVITED).execute()
