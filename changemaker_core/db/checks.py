@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from changemaker_core.db import migrations
 from changemaker_core.db.errors import DatabaseRefused, DatabaseUnavailable
+from changemaker_core.db.sqlite.errors import is_damage
 from changemaker_core.diagnostics import TIMEOUT, Check, Finding
 
 if TYPE_CHECKING:
@@ -58,14 +59,19 @@ def check_database(site: Site) -> Iterator[Finding]:
         detail, _, fix = str(error).partition("\n")
         yield Finding("error", detail, fix)
     except Exception as error:
+        if is_damage(error):  # in a page that was read before all of them were checked
+            yield _damaged(str(error))
+            return
         kind = "" if isinstance(error, DatabaseUnavailable) else f"{type(error).__name__}: "
         detail = f"It cannot be read: {kind}{' '.join(str(error).split()).rstrip('.')}."
         yield Finding("error", detail, FIXES[site.db.dialect])
     else:
-        if damage:
-            yield Finding("error", f"The file is damaged: {damage}.", "Restore a backup.")
-        else:
-            yield Finding("ok", f"{site.db.dialect} responds.")
+        ok = Finding("ok", f"{site.db.dialect} responds.")
+        yield _damaged(damage) if damage else ok
+
+
+def _damaged(how: str) -> Finding:
+    return Finding("error", f"The file is damaged: {how}.", "Restore a backup.")
 
 
 def _damage(site: Site) -> str | None:

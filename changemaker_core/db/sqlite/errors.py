@@ -69,6 +69,12 @@ def as_unavailable(error: BaseException, *, writes: bool) -> BaseException:
     return error
 
 
+def is_damage(error: BaseException) -> bool:
+    """Return whether ``error`` says that the file is damaged."""
+    causes = (error, error.__cause__)
+    return any(each and _code(each) == sqlite3.SQLITE_CORRUPT for each in causes)
+
+
 def cannot_open(path: Path, error: sqlite3.Error | OSError) -> DatabaseUnavailable:
     """Return the error for a file that a process cannot begin to use, with what can be done."""
     if isinstance(error, OSError):
