@@ -329,7 +329,7 @@ def test_an_address_has_one_account_in_any_case(make_site):
 
 
 def test_an_unknown_role_names_those_that_exist(make_site):
-    with pytest.raises(api.UnknownRole, match="SUPER_ADMIN, USER"):
+    with pytest.raises(api.UnknownRole, match="SUPER_ADMIN, TEMP, USER"):
         api.create_user(make_site(), email=EMAIL, name="O", role="EMPEROR")
 
 
