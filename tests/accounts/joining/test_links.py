@@ -312,3 +312,12 @@ async def test_a_copy_of_the_database_opens_no_link(opened):
         forged = app.site.signer("accounts.next").write(id)
         for token in (id, forged):
             assert (await browser.get(f"/reset-password/{token}")).status_code == 404
+
+
+async def test_of_two_who_use_a_link_at_once_one_does(opened):
+    async with opened() as (_, browser, mailbox):
+        await ask(browser, "/forgot-password")
+        path = f"/reset-password/{await mailbox.token('/reset-password')}"
+        both = [press(browser, path, password=password) for password in (NEW, NEW[::-1])]
+        assert sorted(each.status_code for each in await asyncio.gather(*both)) == [303, 404]
+        assert len(await mailbox.new()) == 1
