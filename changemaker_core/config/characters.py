@@ -50,6 +50,15 @@ LINE: Final = f"^{_ANYWHERE}(?:(?:{_DEPENDENT}){_ANYWHERE})*{_END}"
 #: Any lines, without controls.
 LINES: Final = f"^[^{_CONTROLS}]*{_END}"
 
+#: What is never seen.
+_UNSEEN: Final = re.compile(
+    f"[{_INVISIBLE}\U000e0000-\U000e001f\U000e0080-\U000e00ff\U000e01f0-\U000e0fff]+"
+)
+_SEEN_WITH: Final = f"[{_JOINERS}{_SELECTORS}{_TAGS}]"
+#: A run of what is only seen with something else; but not one character that is.
+_PERHAPS_SEEN: Final = re.compile(
+    f"(?<!{_SEEN_WITH})(?!(?:{_DEPENDENT})(?!{_SEEN_WITH})){_SEEN_WITH}+"
+)
 #: All of them, whatever they do: what Unicode calls Default_Ignorable_Code_Point, and annotations.
 _RUN: Final = re.compile(
     f"[{_INVISIBLE}{_JOINERS}{_SELECTORS}\U000e0000-\U000e0fff]+",
@@ -74,7 +83,7 @@ def visible_line(text: str) -> str:
     """
     if text.isascii():
         return text
-    return _RUN.sub(_seen, text)
+    return _PERHAPS_SEEN.sub(_seen, _UNSEEN.sub("", text))
 
 
 def _seen(run: re.Match[str]) -> str:

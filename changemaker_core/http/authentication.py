@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -140,7 +141,13 @@ def refuse_cross_site(req: Request) -> None:
         origin = req.get_header("Origin")
         foreign = origin is not None and origin not in _own_origins(req)
     if foreign:
-        raise Forbidden(Text("This form was sent from another site."), code="cross_site_request")
+        raise Forbidden(
+            Text(
+                "This form was sent from another site. Open {address} and send it there.",
+                address=req.site.config.base_url,
+            ),
+            code="cross_site_request",
+        )
 
 
 def is_same_origin(req: Request) -> bool:
@@ -166,5 +173,20 @@ def _is_from_named_origin(req: Request) -> bool:
 
 
 def _own_origins(req: Request) -> set[str]:
+    """Return the origin of ``base_url``; and the request's own, where its host is this machine or
+    an IP address. Any other name in ``Host`` may be somebody else's, whose DNS leads here."""
     base = urlsplit(req.site.config.base_url)
-    return {f"{req.scheme}://{req.netloc}", f"{base.scheme}://{base.netloc}"}
+    origins = {f"{base.scheme}://{base.netloc}"}
+    if not _is_rebindable(urlsplit(f"//{req.netloc}").hostname or ""):
+        origins.add(f"{req.scheme}://{req.netloc}")
+    return origins
+
+
+def _is_rebindable(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return False
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return True
+    return False

@@ -282,6 +282,11 @@ OWN = "http://127.0.0.1:4000"
         ({"Sec-Fetch-Site": "cross-site", "X-Api-Key": "k"}, True),
         ({"Sec-Fetch-Site": "cross-site", "Authorization": "Basic eDp5"}, False),
         ({"Origin": "https://evil.example", "Cookie": "session=1"}, False),
+        # A name that leads here by somebody else's DNS, and this machine's own.
+        ({"Origin": "http://evil.example:4000", "Host": "evil.example:4000"}, False),
+        ({"Origin": "http://localhost:4000", "Host": "localhost:4000"}, True),
+        ({"Origin": "http://[::1]:4000", "Host": "[::1]:4000"}, True),
+        ({"Origin": "http://192.168.1.7:4000", "Host": "192.168.1.7:4000"}, True),
     ],
 )
 async def test_other_sites_forms_are_refused(client, method, headers, allowed):

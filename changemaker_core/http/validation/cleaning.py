@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: The key of ``Meta.extra`` that says how a text is cleaned.
 CLEANED: Final = "cleaned"
+#: Characters of a text without a limit that is cleaned; a longer one is validated as it is.
+_MOST: Final = 100_000
 _CLEANERS: Final[dict[str, Clean]] = {
     "line": visible_line,
     "lines": visible_lines,
@@ -72,8 +74,12 @@ def _cleaned(known: inspect.Type, value: Any, clean: Clean | None) -> Any:
             value = _cleaned(each, value, clean)
         return value
     if isinstance(value, str):
-        return value if clean is None or not isinstance(known, inspect.StrType) else clean(value)
+        if clean is None or not isinstance(known, inspect.StrType) or _is_far_beyond(known, value):
+            return value
+        return clean(value)
     if isinstance(value, list) and isinstance(known, inspect.ListType):
+        if known.max_length is not None and len(value) > known.max_length:
+            return value  # that is its error
         return [_cleaned(known.item_type, each, None) for each in value]
     if isinstance(value, dict) and isinstance(known, inspect.DictType):
         return {name: _cleaned(known.value_type, each, None) for name, each in value.items()}
@@ -84,3 +90,10 @@ def _cleaned(known: inspect.Type, value: Any, clean: Clean | None) -> Any:
             for name, each in value.items()
         }
     return value
+
+
+def _is_far_beyond(known: inspect.StrType, value: str) -> bool:
+    """Return whether a text is so much longer than its limit that it is too long anyway: cleaning a
+    megabyte takes half a second, in which nobody else is served."""
+    most = _MOST if known.max_length is None else 2 * known.max_length + 100
+    return len(value) > most

@@ -29,6 +29,8 @@ class InfluenceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     ``send_limit_per_hour``: messages, not requests, from one sender.
     ``people_limit_per_hour``: different senders from one IP address; by default 60, or
     ``send_limit_per_hour`` where that is higher.
+    ``mailbox_limit_per_hour``: messages to one address from one IP address; by default 60, or
+    ``people_limit_per_hour`` where that is higher.
     """
 
     directory: str = "represent"
@@ -40,6 +42,7 @@ class InfluenceConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     directory_timeout_seconds: Annotated[float, Meta(gt=0, le=60)] = 8.0
     send_limit_per_hour: _Count = 30
     people_limit_per_hour: _Count | None = None
+    mailbox_limit_per_hour: _Count | None = None
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.represent_url)

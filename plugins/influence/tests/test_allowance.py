@@ -199,3 +199,41 @@ def test_an_operator_raises_lists_and_resets_a_limit(command, capsys):
     ):
         with pytest.raises(CommandError, match=problem):
             command("raise-limit", address, "--to", "9", "--until", end)
+
+
+async def test_people_who_are_invented_do_not_bury_a_mailbox(visit):
+    """Neither by the API nor on the page; others can be written to, and an event has more."""
+    async with visit(PROXY, mailbox_limit_per_hour=3) as v:
+        campaign = await v.campaign()
+
+        async def write(number, address="203.0.113.7", to=AVERY):
+            return await v.send(
+                campaign,
+                sender_email=f"p{number}@example.org",
+                recipient_emails=[to],
+                headers=from_(address),
+            )
+
+        sent = [await write(number) for number in range(4)]
+        assert [each.status_code for each in sent] == [202, 202, 202, 429]
+        assert "Many messages to this person" in sent[3].json()["detail"]
+        assert 3500 < int(sent[3].headers["Retry-After"]) <= 3600
+        assert (await write(5, to=JORDAN)).status_code == 202
+        assert (await write(5, "198.51.100.1")).status_code == 202
+        raised = networks.Raised(
+            network="203.0.113.7", people=5, until=v.clock() + timedelta(hours=1)
+        )
+        await v.site.db.write(networks.raise_limit, raised)
+        assert [(await write(number)).status_code for number in range(6, 9)] == [202, 202, 429]
+
+
+@pytest.mark.database("sqlite")
+async def test_a_network_full_of_invented_people_keeps_nobody_out_who_is_signed_in(visit):
+    async with visit(people_limit_per_hour=2, send_limit_per_hour=3) as v:
+        campaign = await v.campaign()
+        for number in range(2):
+            await v.send(campaign, sender_email=f"p{number}@example.org")
+        assert (await v.send(campaign)).status_code == 429
+        await v.sign_in()
+        sent = [await v.send(campaign, headers=v.headers) for _ in range(4)]
+        assert [each.status_code for each in sent] == [202, 202, 202, 429]

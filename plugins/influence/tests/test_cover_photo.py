@@ -67,3 +67,22 @@ async def test_a_cover_photo_belongs_to_a_campaign_that_exists(visit):
         assert (
             await v.client.request("PUT", path, content=photo(), headers=JPEG)
         ).status_code == 401
+
+
+@pytest.mark.database("sqlite")
+async def test_a_photo_is_received_once_there_is_room_for_it(visit, monkeypatch):
+    """As many as are sent at once would be in memory."""
+    monkeypatch.setattr("changemaker_core.web.images.store.WAITING", -2)
+    received = []
+
+    async def body():
+        for _ in range(3):
+            received.append(1)
+            yield photo()
+
+    async with visit() as v:
+        campaign = await v.campaign()
+        path = f"/api/campaigns/{campaign['id']}/cover-photo"
+        refused = await v.organise("PUT", path, content=body(), headers=JPEG)
+        assert refused.status_code == 503
+        assert len(received) < 3

@@ -7,6 +7,7 @@ from csv import DictReader
 from pathlib import Path
 from urllib.parse import unquote
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -95,3 +96,19 @@ def test_a_message_that_is_too_long_for_a_link_is_copied(letter):
     assert (link, to_copy) == (f"mailto:{address}?subject={subject}", body)
     link, to_copy = mailto_or_copy(address, "é" * 400, body)
     assert (link, to_copy) == (f"mailto:{address}", "é" * 400 + "\n\n" + body)
+
+
+def test_few_of_many_numbers_are_looked_at():
+    """A directory may have two hundred people whose fields are full of them."""
+    tried = []
+
+    class Matcher(phonenumbers.PhoneNumberMatcher):
+        def _parse_and_verify(self, *args):
+            tried.append(args)
+            return super()._parse_and_verify(*args)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(phonenumbers, "PhoneNumberMatcher", Matcher)
+        assert tel("(613) " * 33) is None
+        assert tel("1 23-4 " * 28) is None
+    assert 0 < len(tried) < 100

@@ -107,6 +107,17 @@ class CampaignResource:
         await self._db.write(services.delete, id)
 
 
+class _BodyOf:
+    """The body of a request, which is read once there is room for another image: else as many as
+    are sent at once would be in memory."""
+
+    def __init__(self, req: Request) -> None:
+        self._req = req
+
+    async def read(self) -> bytes:
+        return b"".join([chunk async for chunk in self._req.chunks()])
+
+
 class CoverPhotoResource:
     """``/api/campaigns/{id}/cover-photo``"""
 
@@ -123,8 +134,7 @@ class CoverPhotoResource:
     async def on_put(self, req: Request, resp: Response, *, id: str) -> CampaignOut:
         """Replace a campaign's cover photo. The body is a JPEG, PNG, WebP or GIF picture."""
         await self._site.db.read(services.find, id)
-        photo = b"".join([chunk async for chunk in req.chunks()])
-        path = await self._site.images.add("influence", photo)
+        path = await self._site.images.add("influence", _BodyOf(req))
         return await self._site.db.write(services.change, id, CampaignChange(cover_photo=path))
 
     @endpoint(permission=permissions.WRITE, on="id", response=CampaignOut)

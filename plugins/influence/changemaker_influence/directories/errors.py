@@ -38,6 +38,8 @@ class TooManyLookups(DirectoryUnavailable):
 #: Everything that a lookup raises.
 LOOKUP_ERRORS = (PostalCodeInvalid, DirectoryUnavailable)
 _RETRY_SECONDS = 30
+#: What a visitor is asked to wait at most, whatever the directory has said.
+_LONGEST_SECONDS = 600
 
 
 def reason_for(error: Exception) -> Text:
@@ -57,8 +59,10 @@ def reason_for(error: Exception) -> Text:
 
 def seconds_to_wait(error: Exception) -> int:
     """Return the whole seconds to wait before the next try."""
-    wait = getattr(error, "retry_after", None)
-    return max(1, math.ceil(wait.total_seconds())) if wait else _RETRY_SECONDS
+    wait: timedelta | None = getattr(error, "retry_after", None)
+    if not wait:
+        return _RETRY_SECONDS
+    return max(1, math.ceil(min(wait.total_seconds(), _LONGEST_SECONDS)))
 
 
 def problem_for(error: Exception, location: str = "body") -> Problem:

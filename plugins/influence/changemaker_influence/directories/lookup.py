@@ -6,7 +6,9 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import peewee
 
 from changemaker_core import LimitReached, SlidingWindow
 from changemaker_influence.config import SAMPLE, InfluenceConfig
@@ -16,7 +18,7 @@ from changemaker_influence.directories.queries import CachedEntry, cached_entry
 from changemaker_influence.networks.services import raised_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import datetime
 
     from changemaker_core import Site, Tx
@@ -145,7 +147,7 @@ class Lookups:
             if directory.cached and not isinstance(unavailable, TooManyLookups):
                 log.warning("no live result from %s: %s", directory.name, unavailable.reason)
             if cached is None:
-                await db.write(services.count_lookup, services.NO_SOURCE)
+                await self._record(services.count_lookup, services.NO_SOURCE)
                 raise
             return await self._counted(code, cached.entry, "cache_stale", cached.cached_at)
         self._log(entry.problems)
@@ -156,8 +158,18 @@ class Lookups:
             if cached is not None:
                 return await self._counted(code, cached.entry, "cache_stale", cached.cached_at)
             return await self._counted(code, entry, "live", None)
-        await db.write(services.cache_live_entry, directory.name, code, entry)
-        return self._result(code, entry, "live", self._site.clock())
+        stored = await self._record(services.cache_live_entry, directory.name, code, entry)
+        return self._result(code, entry, "live", self._site.clock() if stored else None)
+
+    async def _record(self, write: Callable[..., None], *args: Any) -> bool:
+        """Store what a lookup leaves behind; False where the database takes no writes: a full disk
+        is no reason to show nobody their representatives."""
+        try:
+            await self._site.db.write(write, *args)
+        except peewee.OperationalError as error:
+            log.warning("a lookup was not recorded: %s", error)
+            return False
+        return True
 
     def _log(self, problems: Iterable[str]) -> None:
         """Log each problem of the directory's data once; ``changemaker doctor`` lists them, too."""
@@ -182,7 +194,7 @@ class Lookups:
     async def _counted(
         self, code: str, entry: DirectoryEntry, source: Source, cached_at: datetime | None
     ) -> LookupResult:
-        await self._site.db.write(services.count_lookup, source)
+        await self._record(services.count_lookup, source)
         return self._result(code, entry, source, cached_at)
 
     def _result(

@@ -6,6 +6,7 @@ that for the whole site, in however many processes it runs.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -107,7 +108,9 @@ class Represent(Directory):
                 raise DirectoryUnavailable(
                     f"status {fetched.status}", retry_after=fetched.retry_after
                 )
-            return read_entry(fetched.expect("application/json"))
+            content = fetched.expect("application/json")
+            # Two megabytes of oddities take a second, in which the site must serve everybody else.
+            return await asyncio.to_thread(read_entry, content)
         except BreakerOpen as refused:  # since the request was counted
             raise _unavailable(refused) from None
         except (OutgoingError, NotRepresentFormat) as error:

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import codecs
 import json
+from itertools import islice
 from typing import Any, Final
 
 from changemaker_influence.directories.levels import level_named
 from changemaker_influence.directories.representatives import (
+    MAX_OFFICES,
     DirectoryEntry,
     Office,
     Representative,
@@ -28,7 +30,7 @@ _UTF16: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 #: A response that is larger is not read.
 MAX_BYTES: Final = 2_000_000
 #: More than any postal code has; what follows is left out.
-MAX_PEOPLE: Final = 200
+MAX_PEOPLE: Final = 100
 _MAX_PROBLEMS: Final = 20
 
 
@@ -61,14 +63,14 @@ class _Reader:
         raw = self._parse(content)
         if not isinstance(raw, dict) or not any(key in raw for key in _EXPECTED_KEYS):
             raise NotRepresentFormat("none of the expected keys")
-        records = [
-            (f"{key}[{index}]", record)
-            for key in _LISTS
-            for index, record in enumerate(self._list(raw.get(key), key))
-        ]
-        if len(records) > MAX_PEOPLE:
+        lists = {key: self._list(raw.get(key), key) for key in _LISTS}
+        if sum(map(len, lists.values())) > MAX_PEOPLE:
             self._report(f"more than {MAX_PEOPLE} people: the rest was left out")
-        people = [self._person(where, record) for where, record in records[:MAX_PEOPLE]]
+        records = ((key, *each) for key, people in lists.items() for each in enumerate(people))
+        people = [
+            self._person(f"{key}[{index}]", record)
+            for key, index, record in islice(records, MAX_PEOPLE)
+        ]
         return DirectoryEntry(
             city=single_line(self._text(raw.get("city"), "city")),
             province=single_line(self._text(raw.get("province"), "province")),
@@ -106,7 +108,8 @@ class _Reader:
             if key not in made:
                 made[key] = value
                 continue
-            self._report(f"the key {single_line(key)!r} twice in one object")
+            if len(self._problems) < _MAX_PROBLEMS:
+                self._report(f"the key {single_line(key)!r} twice in one object")
             known = made[key]
             if isinstance(known, list) and isinstance(value, list):
                 known.extend(value)
@@ -143,7 +146,7 @@ class _Reader:
 
     def _offices(self, value: Any, where: str) -> list[Office]:
         offices = []
-        for index, each in enumerate(self._list(value, where)):
+        for index, each in enumerate(islice(self._list(value, where), MAX_OFFICES)):
             at = f"{where}[{index}]"
             if not isinstance(each, dict):
                 self._report(f"{at} is no office: left out")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from changemaker_core import without_invisible
+from changemaker_core import Email, without_invisible
 from changemaker_core.mail import HeaderInjection, InvalidAddress
 from changemaker_influence.addresses import canonical
 from changemaker_influence.directories.levels import Level, level_of, office_title
@@ -25,7 +25,8 @@ _MAX_LINE: Final = 200
 _MAX_RAW: Final = 2_000
 _MAX_ADDRESS_LINES: Final = 10
 _MAX_URL: Final = 500
-_MAX_OFFICES: Final = 20
+#: Offices of one person; what follows is left out.
+MAX_OFFICES: Final = 10
 _BLANKS: Final = re.compile(r"\s+")
 #: The councillors of one district may have numbered seats: "Vancouver (seat 2)". Folded text.
 _SEAT: Final = re.compile(
@@ -136,7 +137,7 @@ def representative(
         party_name=single_line(party_name),
         photo_url=_web_address(photo_url),
         url=_web_address(url),
-        offices=tuple(map(_office, islice(offices, _MAX_OFFICES))),
+        offices=tuple(map(_office, islice(offices, MAX_OFFICES))),
         representative_set_name=body,
     )
 
@@ -173,12 +174,16 @@ def _merged(first: Representative, second: Representative) -> Representative:
 
 
 def clean_address(written: str) -> str | None:
-    """``" Mailto:A.B@Example.CA "`` → ``"a.b@example.ca"``; ``None`` for anything not plain."""
+    """``" Mailto:A.B@Example.CA "`` → ``"a.b@example.ca"``; ``None`` for anything not plain.
+
+    So is ``root@localhost``, which no request could name: one grammar says to whom to write.
+    """
     if len(written) > _MAX_RAW:
         return None
     try:
-        return canonical(written.strip().lower().removeprefix("mailto:").strip())
-    except (InvalidAddress, HeaderInjection):
+        address = canonical(written.strip().lower().removeprefix("mailto:").strip())
+        return msgspec.convert(address, Email)
+    except (InvalidAddress, HeaderInjection, msgspec.ValidationError):
         return None
 
 

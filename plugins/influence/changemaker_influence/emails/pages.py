@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from changemaker_influence.emails.letters import Letter
     from changemaker_influence.emails.submission import Submissions
 
+#: Representatives of a postal code, as most have.
+FEW: Final = 20
 #: For pages that show what one visitor typed.
 NO_STORE: Final = ("Cache-Control", "no-store")
 #: The organiser has replaced a message that people cannot edit while somebody read it.
@@ -150,7 +152,11 @@ class CampaignPage:
         try:
             if not value.preview:
                 accepted = await self._submissions.submit(
-                    campaign, wanted, visitor=req.visitor, locale=req.locale
+                    campaign,
+                    wanted,
+                    visitor=req.visitor,
+                    locale=req.locale,
+                    user=req.actor.id if req.actor else None,
                 )
                 return Redirect(f"/emails/{accepted[0].id}")
             submission = await self._submissions.preview(
@@ -262,7 +268,7 @@ class CampaignPage:
             "mentions_postal_code": mentions_postal_code(
                 campaign.email_subject, campaign.email_body
             ),
-            "lookup": found and _lookup(campaign, found, preview),
+            "lookup": found and await _looked_up(campaign, found, preview),
             # Their addresses are not public, so there is no link to an email app.
             "custom_recipients": [
                 {"key": each.id, "name": each.name, "title": each.title, "mailto": None}
@@ -340,6 +346,15 @@ def _show_errors(form: Form[SendForm], invalid: Invalid) -> None:
         name = "recipients" if field == "recipient_keys" else field
         if error.message not in form.errors.get(name, ()):
             form.reject(name, error.message)
+
+
+async def _looked_up(
+    campaign: PublishedCampaign, found: LookupResult, preview: MessagePreview
+) -> dict[str, Any]:
+    """Return ``_lookup``: of many people on a thread, as each of their numbers takes a moment."""
+    if len(found.entry.representatives) <= FEW:
+        return _lookup(campaign, found, preview)
+    return await asyncio.to_thread(_lookup, campaign, found, preview)
 
 
 def _lookup(

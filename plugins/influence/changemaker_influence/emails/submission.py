@@ -60,9 +60,12 @@ class Submissions:
         *,
         visitor: str,
         locale: str,
+        user: str | None = None,
         idempotent: IdempotentRequest | None = None,
     ) -> list[AcceptedEmail]:
         """Queue a message to the chosen recipients, all of whom the sender may write to.
+
+        ``user`` is the id of who is signed in.
 
         Raises the problems of ``services.record`` and those of ``prepare``.
         """
@@ -73,8 +76,8 @@ class Submissions:
         submission = await self.prepare(campaign, wanted, visitor=visitor, locale=locale)
 
         def count(tx: Tx) -> None:
-            letters = len(submission.recipients)
-            self._allowance.take(tx, visitor, submission.sender_email, letters)
+            mailboxes = [each.email for each in submission.recipients]
+            self._allowance.take(tx, visitor, submission.sender_email, mailboxes, user=user)
 
         return await self._site.db.write(services.record, submission, [count], idempotent)
 

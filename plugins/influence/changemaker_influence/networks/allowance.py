@@ -17,7 +17,7 @@ from changemaker_core import (
 from changemaker_influence.networks.services import raised_limit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from changemaker_core import Tx
     from changemaker_influence.config import InfluenceConfig
@@ -28,6 +28,7 @@ HOUR: Final = timedelta(hours=1)
 FEWEST_PEOPLE: Final = 60
 PEOPLE: Final = "influence.people"
 LETTERS: Final = "influence.letters"
+MAILBOX: Final = "influence.mailbox"
 GUESSES: Final = "influence.guesses"
 PREVIEWS: Final = "influence.previews"
 #: How often one person looks at their letters before they send them.
@@ -36,6 +37,9 @@ PREVIEWS_EACH: Final = 10
 _REASONS: Final = {
     PEOPLE: Text("Many people have written from your internet connection in the last hour."),
     LETTERS: Text("You have sent many messages in the last hour."),
+    MAILBOX: Text(
+        "Many messages to this person were sent from your internet connection in the last hour."
+    ),
     GUESSES: Text("You have named many addresses in the last hour."),
     PREVIEWS: Text("Many letters were previewed from your internet connection in the last hour."),
 }
@@ -46,7 +50,11 @@ class Allowance:
 
     Nobody has proven that an address is theirs, so what is sent with it counts for the network that
     sent it, and uses up nothing of the person whose address it is: an address has its letters in
-    each network. A network counts people, not letters: forty of them may share one Wi-Fi.
+    each network. A network counts people, not letters: forty of them may share one Wi-Fi. But
+    whoever invents people must not bury a mailbox, so its letters from one network are counted too.
+
+    Somebody who is signed in has proven who they are: they have their letters wherever they are,
+    and neither use up a network's nor find it used up.
     """
 
     def __init__(self, config: InfluenceConfig, settings: Callable[[], InfluenceSettings]) -> None:
@@ -54,24 +62,43 @@ class Allowance:
             FEWEST_PEOPLE, config.send_limit_per_hour
         )
         self._letters = config.send_limit_per_hour
+        self._mailbox = config.mailbox_limit_per_hour or max(FEWEST_PEOPLE, self._people)
         self._settings = settings
 
-    def take(self, tx: Tx, visitor: str, sender: str, letters: int) -> None:
-        """Count the letters of a sender. Raises ``LimitReached``, and ``Invalid`` for more than
-        the limit."""
-        window = self._window(LETTERS)
+    def take(
+        self,
+        tx: Tx,
+        visitor: str,
+        sender: str,
+        mailboxes: Collection[str],
+        *,
+        user: str | None = None,
+    ) -> None:
+        """Count a sender's letters, one to each mailbox. Raises ``LimitReached``, and ``Invalid``
+        for more than the limit.
+
+        ``user`` is who is signed in.
+        """
+        window, letters = self._window(LETTERS), len(mailboxes)
         if letters > window.limit:  # there is no time at which it could be sent
             problem = Text(
                 "Choose fewer recipients. One person can send {count} messages in an hour.",
                 count=window.limit,
             )
             raise Invalid([FieldError("recipient_keys", problem)])
-        DistinctWindow(PEOPLE, self._most_people(tx, visitor), HOUR).take(tx, visitor, sender)
+        if user is not None:
+            window.take(tx, f"user\0{user}", letters)
+            return
+        raised = _raised(tx, visitor)
+        DistinctWindow(PEOPLE, self._most_people(raised), HOUR).take(tx, visitor, sender)
         window.take(tx, f"{visitor}\0{sender}", letters)
+        in_mailbox = SlidingWindow(MAILBOX, max(self._mailbox, raised), HOUR)
+        for mailbox in sorted(mailboxes):  # each is locked: in one order
+            in_mailbox.take(tx, f"{visitor}\0{mailbox}")
 
     def take_preview(self, tx: Tx, visitor: str) -> None:
         """Count letters that are shown before they are sent. Raises ``LimitReached``."""
-        most = PREVIEWS_EACH * self._most_people(tx, visitor)
+        most = PREVIEWS_EACH * self._most_people(_raised(tx, visitor))
         SlidingWindow(PREVIEWS, most, HOUR).take(tx, visitor)
 
     def take_guesses(self, tx: Tx, visitor: str, addresses: int) -> None:
@@ -81,14 +108,18 @@ class Allowance:
         """
         self._window(GUESSES).take(tx, visitor, addresses)
 
-    def _most_people(self, tx: Tx, visitor: str) -> int:
-        people = _narrowed(self._people, self._settings().people_limit_per_hour)
-        raised = raised_limit(network=visitor, now=tx.now).one()
-        return people if raised is None else max(raised.people, people)
+    def _most_people(self, raised: int) -> int:
+        return max(raised, _narrowed(self._people, self._settings().people_limit_per_hour))
 
     def _window(self, name: str) -> SlidingWindow:
         limit = _narrowed(self._letters, self._settings().send_limit_per_hour)
         return SlidingWindow(name, limit, HOUR)
+
+
+def _raised(tx: Tx, visitor: str) -> int:
+    """Return the raised limit of a network; 0 where it has none."""
+    raised = raised_limit(network=visitor, now=tx.now).one()
+    return 0 if raised is None else raised.people
 
 
 def _narrowed(operators: int, organisers: int | None) -> int:

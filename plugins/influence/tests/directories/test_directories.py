@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import msgspec
+import peewee
 import pytest
 
 from changemaker_core import Plugin, hookimpl
 from changemaker_core.plugin.errors import BootFailed, PluginConfigError
 from changemaker_core.testing import client_of
 from changemaker_influence.api import Directory, DirectoryEntry, PostalCodeInvalid, representative
+from changemaker_influence.directories import services
 from changemaker_influence.directories.checks import check_data
+from changemaker_influence.directories.errors import DirectoryUnavailable, seconds_to_wait
+from changemaker_influence.directories.represent_format import MAX_PEOPLE, read_entry
+from changemaker_influence.directories.representatives import MAX_OFFICES
 from changemaker_influence.directories.services import cache_live_entry
 from changemaker_influence.plugin import InfluencePlugin
 
@@ -139,3 +147,51 @@ def test_doctor_looks_at_the_entries_that_were_fetched_last(make_site, tables):
     odd, unknown = check_data(site, Cached())
     assert "a number instead of text (2 times)" in odd.detail
     assert "Sheriff (2 times)" in unknown.detail
+
+
+@pytest.mark.database("sqlite")
+async def test_what_a_lookup_leaves_behind_is_no_reason_to_show_nobody(
+    visit, represent, monkeypatch, caplog
+):
+    """The disk is full: what is counted, or cached, is not."""
+
+    def full(*args):
+        raise peewee.OperationalError("database or disk is full")
+
+    async with visit(directory="represent", represent_url=represent.url) as v:
+        monkeypatch.setattr(services, "cache_live_entry", full)
+        monkeypatch.setattr(services, "count_lookup", full)
+        found = await v.client.get("/api/public/representatives?postal_code=L5G4L3")
+        assert (found.status_code, found.json()["cached_at"]) == (200, None)
+        assert "disk is full" in caplog.text
+
+
+def test_a_hostile_response_is_read_in_pieces():
+    """Nine hundred thousand entries: those that are left out cost nothing."""
+    content = msgspec.json.encode(
+        {
+            "representatives_centroid": [1] * 50_000,
+            "representatives_concordance": [{"name": "Late"}],
+        }
+    )
+    entry = read_entry(content)
+    assert entry.representatives == ()
+    assert entry.problems[0] == f"more than {MAX_PEOPLE} people: the rest was left out"
+    offices = [{"tel": str(number)} for number in range(50)]
+    (person,) = read_entry(
+        msgspec.json.encode({"representatives_centroid": [{"name": "A", "offices": offices}]})
+    ).representatives
+    assert [each.tel for each in person.offices] == [str(number) for number in range(MAX_OFFICES)]
+
+
+@pytest.mark.parametrize("address", ["root@localhost", '"a b"@x.example', "a@[127.0.0.1]", "a@b"])
+def test_who_can_be_written_to_is_whom_the_api_takes(address):
+    (person,) = read_entry(
+        msgspec.json.encode({"representatives_centroid": [{"name": "A", "email": address}]})
+    ).representatives
+    assert (person.email, person.can_email) == (None, False)
+
+
+def test_a_visitor_is_asked_to_come_back_today():
+    """Whatever a directory says."""
+    assert seconds_to_wait(DirectoryUnavailable("429", retry_after=timedelta(days=99))) == 600

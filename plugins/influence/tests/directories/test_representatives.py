@@ -194,8 +194,8 @@ def test_odd_data_is_repaired_or_left_out_and_reported(content, names, problem):
 def test_too_many_people_are_cut_and_reported():
     crowd = [{"name": f"Person {number}"} for number in range(500)]
     entry = read_entry(json.dumps({"representatives_centroid": crowd}).encode())
-    assert len(entry.representatives) == 200
-    assert "more than 200" in entry.problems[0]
+    assert len(entry.representatives) == 100
+    assert "more than 100" in entry.problems[0]
 
 
 def test_numbers_are_read_as_they_are_written():
