@@ -105,6 +105,14 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Hold the API to its own OpenAPI document, as each role."""
+    _install_everything(session)
+    session.install(*_group("fuzz"))
+    session.run("pytest", *_options(), *session.posargs, "tests/scenarios/fuzz_api.py")
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     session.install(*_group("lint"))

@@ -16,6 +16,7 @@ from changemaker_core.http.endpoint import declared
 from changemaker_core.http.endpoint.checks import responders_of
 from changemaker_core.http.endpoint.domain_errors import table_of
 from changemaker_core.http.errors import Problem
+from changemaker_core.http.validation.schema import PUBLISHED_PATTERNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from changemaker_core.site import Site
 
 API = "/api/"
+#: The end of a text in a pattern of ours: before a line end ``$`` would match in Python.
+_END = r"(?![\s\S])"
 _REFERENCE = "#/components/schemas/{name}"
 _DESCRIPTIONS = {
     "200": "Success.",
@@ -250,9 +253,9 @@ class _Schemas:
             types, schema_hook=_schema_of_upload, ref_template=_REFERENCE
         )
         self._of: dict[Any, dict[str, Any]] = dict(
-            zip(map(_hashable, types), described, strict=True)
+            zip(map(_hashable, types), _published(described), strict=True)
         )
-        self.components: dict[str, dict[str, Any]] = dict(components)
+        self.components: dict[str, dict[str, Any]] = _published(dict(components))
 
     def of(self, kind: Any) -> dict[str, Any]:
         """Return the schema of a type, or a reference to it."""
@@ -262,6 +265,18 @@ class _Schemas:
         """Return the whole schema of a Struct."""
         reference = self.of(struct).get("$ref")
         return self.components[reference.rpartition("/")[2]] if reference else self.of(struct)
+
+
+def _published(schema: Any) -> Any:
+    """Return a schema, or a part of one, with patterns that clients can read and use."""
+    if isinstance(schema, dict):
+        kept = {key: _published(each) for key, each in schema.items()}
+        if isinstance(pattern := kept.get("pattern"), str):
+            readable = PUBLISHED_PATTERNS.get(pattern, pattern.replace(_END, "$"))
+            kept = {key: each for key, each in kept.items() if key != "pattern"}
+            kept |= {} if readable is None else {"pattern": readable}
+        return kept
+    return [*map(_published, schema)] if isinstance(schema, list | tuple) else schema
 
 
 def _schema_of_upload(kind: type) -> dict[str, Any]:

@@ -69,6 +69,15 @@ MultiLine = Annotated[
     ),
 ]
 
+#: What clients are told instead of a pattern that is hard to read, by that pattern; or nothing.
+#: The invisible characters that ``SingleLine`` and ``MultiLine`` exclude are removed before, and
+#: ``Email`` has its format.
+PUBLISHED_PATTERNS: Mapping[str, str | None] = {
+    characters.LINE: r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$",
+    characters.LINES: None,
+    email_address.PATTERN: None,
+}
+
 #: A password, exactly as it was typed: a form leaves the spaces around it, and does not show it
 #: again.
 Password = Annotated[
