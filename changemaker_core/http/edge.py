@@ -299,6 +299,7 @@ class Edge:
         if isinstance(found, CachedResponse):
             await sender.send_cached(found)
         else:
+            req.cors = ()  # it has them already, from ``cacheable``
             await sender.send(found)
 
     def _check_head(self, req: Request) -> None:

@@ -258,7 +258,7 @@ def _secured(
     added: Iterable[Header] = (*security, *defaults)
     if not (_SECURITY_NAMES.isdisjoint(present) and present.keys().isdisjoint(dict(defaults))):
         added = [each for each in added if each[0] not in present]
-    return [*own, *added, HSTS] if secure else [*own, *added]
+    return [*own, *added, HSTS] if secure and HSTS[0] not in present else [*own, *added]
 
 
 async def _send_whole(

@@ -149,7 +149,7 @@ def _kinds(struct: type[msgspec.Struct]) -> dict[str, inspect.Type]:
 
 
 @cache
-def _passwords(struct: type[msgspec.Struct]) -> frozenset[str]:
+def password_fields(struct: type[msgspec.Struct]) -> frozenset[str]:
     """Return the fields whose value is what was typed, and is not shown again."""
     info = inspect.type_info(struct)
     fields = info.fields if isinstance(info, inspect.StructType) else ()
@@ -176,7 +176,7 @@ def _typed(
 ) -> dict[str, str | list[str]]:
     """Return the data to show in the form again, exactly as it was sent."""
     data: dict[str, str | list[str]] = {}
-    kinds, passwords = _kinds(struct), _passwords(struct)
+    kinds, passwords = _kinds(struct), password_fields(struct)
     for name, value in pairs:
         if not isinstance(value, str) or name in passwords:
             continue
@@ -189,7 +189,7 @@ def _typed(
 
 def _plain(struct: type[msgspec.Struct], pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Return the data as values that a schema can validate."""
-    kinds, passwords = _kinds(struct), _passwords(struct)
+    kinds, passwords = _kinds(struct), password_fields(struct)
     plain: dict[str, Any] = {
         name: [] if isinstance(kind, inspect.ListType) else False
         for name, kind in kinds.items()

@@ -14,6 +14,7 @@ import msgspec
 from changemaker_core.http.bodies.uploads import upload_fields
 from changemaker_core.identity.actor import ANY_OBJECT
 from changemaker_core.limits.windows import Rate
+from changemaker_core.web.forms import password_fields
 
 Responder = TypeVar("Responder", bound=Callable[..., Awaitable[Any]])
 V = TypeVar("V")
@@ -105,6 +106,9 @@ class Endpoint:
             "recent_sign_in cannot keep files while a person confirms who they are": (
                 self.recent_sign_in and self._structs() and self._takes_files()
             ),
+            "recent_sign_in cannot keep passwords while a person confirms who they are": (
+                self.recent_sign_in and self._structs() and self._takes_passwords()
+            ),
             f"varies names some of {', '.join(VARIES)}": not set(self.varies) <= set(VARIES),
             "responses maps statuses from 300 to 599 to what they mean": not all(
                 type(status) is int and 300 <= status < 600 for status in self.responses
@@ -124,6 +128,9 @@ class Endpoint:
 
     def _takes_files(self) -> bool:
         return self.form is not None and bool(upload_fields(self.form))
+
+    def _takes_passwords(self) -> bool:
+        return self.form is not None and bool(password_fields(self.form))
 
     def _structs(self) -> bool:
         declared = [each for each in (self.body, self.query, self.form) if each is not None]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Header = tuple[bytes, bytes]
 
 #: The part of a site that other origins may read.
-_API: Final = "/api/"
+API: Final = "/api/"
 #: Seconds for which a browser remembers a preflight; Chromium remembers none for longer.
 _REMEMBERED: Final = b"7200"
 #: Headers that a page may send, beside those that authenticators read.
@@ -65,7 +65,7 @@ class Cors:
     def headers(self, path: str, origin: bytes | None) -> tuple[Header, ...]:
         """Return the headers of every response to a request for ``path`` from a page of
         ``origin``."""
-        if not self._by_origin or not path.startswith(_API):
+        if not self._by_origin or not path.startswith(API):
             return ()
         of_origin = self._by_origin.get(origin) if origin is not None else None
         return (_VARY,) if of_origin is None else (*of_origin, _EXPOSED, _VARY)
@@ -79,7 +79,7 @@ class Cors:
         if req.method != "OPTIONS" or b"access-control-request-method" not in raw:
             return None
         of_origin = self._by_origin.get(raw.get(b"origin", b""))
-        if of_origin is None or req.matched is None or not req.path.startswith(_API):
+        if of_origin is None or req.matched is None or not req.path.startswith(API):
             return None
         headers = [
             *of_origin,
