@@ -164,9 +164,13 @@ LAYERS = {
     ),
 }
 
-#: Tests that measure how many requests a server responds to while it stops: they run one at a time,
-#: since a test beside them would be measured too.
-ALONE = ("tests/scenarios/test_sigterm.py",)
+#: Tests that measure how much is done in a while: they run one at a time, since a test beside them
+#: would be measured too.
+ALONE = (
+    "tests/performance/test_bulk.py",
+    "tests/rq/test_trouble.py",
+    "tests/scenarios/test_sigterm.py",
+)
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +75,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leave out what this machine cannot run."""
     for each in REQUIREMENTS:
         leave_out(config, items, each.marker, each.why_absent, tolerated=each.tolerated)
+
+
+@pytest.fixture(autouse=True)
+def umask() -> Iterator[None]:
+    """Set the umask back, which commands set where they open a site in the test's own process."""
+    before = os.umask(0o022)
+    os.umask(before)
+    yield
+    os.umask(before)
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ def petitions():
 @click.option("--loud", is_flag=True)
 def count(site, word, loud):
     """Count the petitions."""
-    click.echo(f"{word} {len(site.plugins())} {site.config.organisation} {loud}")
+    click.echo(f"{word} {len(site.plugins())} {site.organisation} {loud}")
     if loud:
         raise CommandError("too loud")
 '''
@@ -59,7 +59,7 @@ def test_a_group_of_a_plugin_gets_the_open_site(cli: Any, site: Any, packages: s
     ):
         done = cli.run(*arguments, PYTHONPATH=packages)
         assert done.returncode == 0, done.stderr
-        assert done.stdout == "all 3 My organisation False\n"
+        assert done.stdout == "all 5 My organisation False\n"
     shown = cli.run("petitions", "count", "--help", PYTHONPATH=packages).stdout
     assert "Count the petitions." in shown and "--site" in shown
 

@@ -63,6 +63,8 @@ def fill(tx):
             consent_text="Yes.",
             consent_version="1",
             consent_language="en",
+            campaign_title=campaign.title,
+            language=campaign.language,
         )
         services.record(tx, submission, (), None)
 
