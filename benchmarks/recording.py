@@ -40,6 +40,8 @@ def orders(campaigns: Iterable[str], senders: str) -> Iterator[Submission]:
             consent_text="I agree that this is sent.",
             consent_version="benchmark",
             consent_language="en",
+            campaign_title="Protect the wetland",
+            language="en",
         )
 
 

@@ -146,6 +146,8 @@ def _take(tx: Tx, campaign_id: str, number: int) -> None:
         consent_text="I agree.",
         consent_version="1",
         consent_language="en",
+        campaign_title=NEW["title"],
+        language="en",
     )
     services.record(tx, submission, (), None)
 

@@ -45,6 +45,8 @@ def submission(campaign_id):
         consent_text="Yes.",
         consent_version="1",
         consent_language="en",
+        campaign_title="Clean water",
+        language="en",
     )
 
 

@@ -200,11 +200,11 @@ async def test_what_was_emptied_is_never_the_organisers_text(visit):
 
 async def test_a_subject_may_grow_with_what_is_filled_in(visit):
     async with visit() as v:
-        campaign = await v.campaign(email_subject="{sender_name}" * 15)
+        campaign = await v.campaign(email_subject="{sender_name}" * 4)
         assert (await v.send(campaign, sender_name="N" * 200)).status_code == 202
         await v.run_jobs()
         (row,) = await ledger(v)
-        assert (row.status, len(row.subject)) == ("SENT", 3000)
+        assert (row.status, len(row.subject)) == ("SENT", 800)
 
 
 async def test_only_an_open_campaign_accepts_messages(visit):
