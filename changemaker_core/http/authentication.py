@@ -6,8 +6,8 @@ import ipaddress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from changemaker_core.http.declarations import API
 from changemaker_core.http.errors import Forbidden, NotFound, Unauthorized
-from changemaker_core.http.heads import cors
 from changemaker_core.identity.actor import ANY_OBJECT
 from changemaker_core.text import Text
 
@@ -169,7 +169,7 @@ def _has_own_token(req: Request) -> bool:
 
 def _is_from_named_origin(req: Request) -> bool:
     """Return whether the operator lets this page's origin send what the request has with it."""
-    if not req.path.startswith(cors.API):
+    if not req.path.startswith(API):
         return False
     config, cookies = req.site.config, b"cookie" in req.raw_headers
     return req.get_header("Origin") in (config.cors_credentials if cookies else config.cors_origins)

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from changemaker_core.plugin.contributions import Claim, Kind, named
 
+#: Below it are the routes that the OpenAPI document describes, and that other origins may use.
+API = "/api/"
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 

@@ -11,7 +11,7 @@ from apispec import APISpec
 from changemaker_core.http.bodies.decoding import FORM_TYPE
 from changemaker_core.http.bodies.multipart import MULTIPART
 from changemaker_core.http.bodies.uploads import Upload, upload_fields
-from changemaker_core.http.declarations import PARAMETER, ROUTES
+from changemaker_core.http.declarations import API, PARAMETER, ROUTES
 from changemaker_core.http.endpoint import declared
 from changemaker_core.http.endpoint.checks import responders_of
 from changemaker_core.http.endpoint.domain_errors import table_of
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from changemaker_core.plugin.contributions import Contribution
     from changemaker_core.site import Site
 
-API = "/api/"
 #: The end of a text in a pattern of ours: before a line end ``$`` would match in Python.
 _END = r"(?![\s\S])"
 _REFERENCE = "#/components/schemas/{name}"

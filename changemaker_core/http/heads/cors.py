@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from changemaker_core.cache import CompleteResponse
+from changemaker_core.http.declarations import API
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 Header = tuple[bytes, bytes]
 
-#: The part of a site that other origins may read.
-API: Final = "/api/"
 #: Seconds for which a browser remembers a preflight; Chromium remembers none for longer.
 _REMEMBERED: Final = b"7200"
 #: Headers that a page may send, beside those that authenticators read.

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from changemaker_core import MailTemplate, MailVariable, Text, utcnow
 
-from changemaker_core import MailTemplate, MailVariable, Text
-
-SAMPLE_TIME = datetime(2030, 6, 1, 18, 30, tzinfo=UTC)
 VARIABLES = (
     MailVariable("name", Text("The name of the person who signed up"), "Ada"),
     MailVariable("title", Text("The title of the event"), "Picnic in the park"),
     MailVariable("place", Text("Where the event is"), "Park Street 5"),
-    MailVariable("starts_at", Text("When the event begins"), SAMPLE_TIME, kind="time"),
+    MailVariable("starts_at", Text("When the event begins"), utcnow(), kind="time"),
     MailVariable(
         "url",
         Text("The address of the event’s page"),
@@ -25,7 +22,6 @@ CONFIRMATION = MailTemplate(
     "events.confirmation",
     category=Text("Events"),
     title=Text("Confirmation of a sign-up"),
-    description=Text("Sent to everyone who signs up for an event, at once."),
     subject=Text("You have signed up: {{ title }}"),
     text=Text(
         "Hello {{ name }},\n\nsee you there!\n\n"
@@ -38,7 +34,6 @@ REMINDER = MailTemplate(
     "events.reminder",
     category=Text("Events"),
     title=Text("Reminder of an event"),
-    description=Text("Sent on the day before the event to everyone who has signed up."),
     subject=Text("Reminder: {{ title }}"),
     text=Text(
         "Hello {{ name }},\n\nthis is soon.\n\n{{ title }}\n{{ starts_at }}\n{{ place }}\n{{ url }}"
