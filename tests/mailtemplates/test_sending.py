@@ -184,6 +184,16 @@ def unconnected(tmp_path_factory):
         ("{{ link }}{% if name %}.{% endif %}evil.example", [1]),
         ("{{ link }}{{ name }}", [1]),
         ("evil.example:{{ link }}", [1]),
+        ("https://evil.example/?u=({{ link }}", [1]),
+        ("https://evil.example/?u='{{ link }}'", [1]),
+        ("https://evil.example/?u=“«{{ link }}»", [1]),
+        ("https://evil.example/?u={% if name %}[{% endif %}<{{ link }}", [1]),
+        ("<https://evil.example/?u= {{ link }}>", [1]),
+        ('"https://evil.example/?u=\n{{ link }}"', [2]),
+        ('{% if name %}"{% endif %}https://evil.example/?u= {{ link }}"', [1]),
+        ('"Help": <https://example.org/help>, and "{{ link }}"', []),
+        ('It says "Go to: {{ link }}", 5" or <3\n\nhttps://example.org {{ link }}', []),
+        ("({{ link }})\n«\u00a0{{ link }}\u00a0»", []),
     ],
 )
 def test_what_touches_a_link_is_refused(text, lines):
@@ -193,6 +203,22 @@ def test_what_touches_a_link_is_refused(text, lines):
     )
     checked = check(declared(variables=variables), Content("Hello", text))
     assert [each.line for each in checked.mistakes] == lines, checked.mistakes
+
+
+@given(
+    st.text("\"'(<[«“„", min_size=0, max_size=4),
+    st.sampled_from(["u=", "/", "?", "&x", "@", "."]),
+    st.sampled_from(
+        ["{}", "{{% if name %}}{}{{% endif %}}", "{{% if name %}}{{% else %}}{}{{% endif %}}"]
+    ),
+)
+def test_no_bracket_or_quotation_mark_makes_a_link_stand_by_itself(marks, end, wrapped):
+    variables = (
+        MailVariable("name", Text("The name"), "Ada"),
+        MailVariable("link", Text("The link"), "https://act.example.org/x", kind="url"),
+    )
+    text = f"https://evil.example/{end}{wrapped.format(marks)}{{{{ link }}}}"
+    assert check(declared(variables=variables), Content("Hello", text)).mistakes
 
 
 def declared(**changes):
