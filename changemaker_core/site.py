@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import peewee
 
+from changemaker_core.config import ConfigError
 from changemaker_core.config.site_files import private_folder
 from changemaker_core.db import Database, PoolSettings, utcnow
 from changemaker_core.db.core_models import core_models
@@ -107,7 +108,9 @@ class Site:
         self.loaded: LoadedPlugins = manager.load(
             plugins, config, self, core=core(), safe_mode=safe_mode
         )
-        self.settings.offer(self.loaded.contributions(SETTINGS), self.loaded)
+        problems = self.settings.offer(self.loaded.contributions(SETTINGS), self.loaded)
+        if problems:
+            raise ConfigError(problems)
         self._jobs = {job.name: job for job in self._all_jobs()}
 
     def config_of(self, of: type[PluginConfig]) -> PluginConfig:

@@ -92,7 +92,13 @@ def reset(site: Site, group: str, fields: tuple[str, ...]) -> None:
 @settings.command()
 @pass_site
 @click.argument("group")
-@click.option("--limit", default=20, show_default=True, help="How many versions to print.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 200),
+    default=20,
+    show_default=True,
+    help="How many versions to print.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a list of objects.")
 def history(site: Site, group: str, limit: int, as_json: bool) -> None:
     """Print the versions of GROUP, the latest first: when, by whom, and what they changed."""
@@ -162,6 +168,8 @@ def test_mail(site: Site, address: str) -> None:
     except (InvalidAddress, HeaderInjection) as error:
         raise CommandError(f"ADDRESS: {error}.") from error
     chosen = site.mail_settings
+    if (doubt := site.mail_choice.doubt()) is not None:
+        raise CommandError(f"No mail is sent: {doubt.rstrip('.')}.")
     if chosen.server is None:
         raise CommandError("No mail server is set: neither smtp_url nor the settings name one.")
     trial = mailtest.try_settings(site, chosen, to)

@@ -40,7 +40,7 @@ def surveyed(folder: Path) -> Iterator[Surveyed]:
     site = Site(msgspec.structs.replace(config, plugin_tables={}), plugins=[])
     try:
         found = manager.survey(None, config, site, core=core())
-        site.settings.offer(site.loaded.contributions(SETTINGS), site.loaded)
-        yield Surveyed(config, problems, site, found)
+        locked = site.settings.offer(site.loaded.contributions(SETTINGS), site.loaded)
+        yield Surveyed(config, (*problems, *locked), site, found)
     finally:
         site.close()

@@ -17,7 +17,19 @@ Security = Literal["tls", "required", "offered", "never"]
 #: What an SMTP URL may look like.
 ALLOWED = "smtp://[user:password@]host:port[?starttls=required|offered|never] or smtps://…"
 _STARTTLS = re.compile(r"(?:starttls=(required|offered|never))?")
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}")
 _UNPRINTABLE = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]")
+
+
+def is_host(text: str) -> bool:
+    """Return whether ``text`` is the name or IP address of a server, without a port.
+
+    >>> is_host("smtp.example.org"), is_host("fe80::1%eth0"), is_host("smtp.example.org:587")
+    (True, True, False)
+    """
+    with contextlib.suppress(ValueError):  # a name and not an address
+        return bool(ipaddress.ip_address(text))
+    return _HOST.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +75,8 @@ class SmtpUrl:
             host = ascii_domain(parts.hostname)
         except UnicodeError:
             raise error from None
+        if not is_host(host):
+            raise error
         return cls(
             host=host,
             port=port or (465 if secure else 587 if parts.username else 25),

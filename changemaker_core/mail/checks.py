@@ -31,7 +31,10 @@ def checks() -> list[Check]:
 def check_mail(site: Site) -> Iterator[Finding]:
     """Report where mail goes, and whether the server takes this site's mail. Sends nothing."""
     chosen = site.mail_settings
-    if (server := chosen.server) is not None:
+    if (doubt := site.mail_choice.doubt()) is not None:
+        fix = "`changemaker settings set mail …` sets it again. Until then, letters wait."
+        yield Finding("error", f"No mail leaves the site: {doubt.rstrip('.')}.", fix)
+    elif (server := chosen.server) is not None:
         if chosen.from_address == "noreply@localhost":
             detail = "The sender is still noreply@localhost, which mail servers reject."
             yield Finding("warning", detail, "Set mail_from to an address of your organisation.")

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import inspect
 
 from changemaker_core.config import Secret
-from changemaker_core.config.characters import LINE, visible_line, visible_lines
+from changemaker_core.config.characters import LINE, is_blank, visible_line, visible_lines
 from changemaker_core.config.convert import convert
 from changemaker_core.config.email_address import is_email_address
 from changemaker_core.settings.declarations import Setting
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 #: Characters of a text that has no limit of its own, and entries of a list.
 MOST_CHARACTERS: Final = 10_000
 MOST_LINES: Final = 200
+#: Languages of one text.
+MOST_LANGUAGES: Final = 20
 #: Kinds of a ``str`` that an author can choose.
 _OF_STR: Final = frozenset(
     {"line", "text", "color", "email", "url", "locale", "time_zone", "image"}
@@ -36,8 +38,9 @@ _OF_STR: Final = frozenset(
 _NAME = re.compile(r"[a-z][a-z0-9_.]{0,79}")
 _RESERVED: Final = frozenset({"public", "images"})
 _COLOR = re.compile(r"#[0-9a-f]{6}")
-_LANGUAGE = re.compile(r"[a-z]{2,3}")
-_IMAGE = re.compile(r"/images/[a-z0-9_]+/[A-Za-z0-9/._-]{1,200}")
+#: As catalogues are named: ``fr``, ``pt_BR``, ``zh_Hant``.
+_LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z][a-z]{3})?(_([A-Z]{2}|[0-9]{3}))?", re.ASCII)
+_IMAGE = re.compile(r"/images/[a-z0-9_]+(?=.{1,200}\Z)(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
 _ONE_LINE = re.compile(LINE)
 
 
@@ -96,6 +99,8 @@ class Field:
 
     def written(self, value: Any) -> Any:
         """Return a value of the field as JSON has it. A secret is its text."""
+        if isinstance(value, tuple):
+            return list(value)  # as it is read from the database, so that equal values are equal
         return value.reveal() if isinstance(value, Secret) else msgspec.to_builtins(value)
 
     @property
@@ -128,11 +133,17 @@ class Field:
             return visible_lines(value.replace("\r\n", "\n"))
         if self.kind == "texts" and isinstance(value, dict):
             return {
-                name: visible_lines(text.replace("\r\n", "\n")) if isinstance(text, str) else text
+                _language(name): visible_lines(text.replace("\r\n", "\n"))
+                if isinstance(text, str)
+                else text
                 for name, text in value.items()
+                # A form sends a text for each language, and empty ones for those without.
+                if not (isinstance(text, str) and is_blank(text))
             }
         if isinstance(value, str) and self.kind not in ("secret", "choice"):
             value = visible_line(value).strip()
+            if self.kind == "locale":
+                return _language(value)
             return value.lower() if self.kind == "color" else value
         return value
 
@@ -147,7 +158,7 @@ class Field:
         elif self.kind == "lines":
             valid = len(value) <= MOST_LINES and all(map(_is_short_line, value))
         elif self.kind == "texts":
-            valid = len(value) <= MOST_LINES and all(
+            valid = len(value) <= MOST_LANGUAGES and all(
                 _LANGUAGE.fullmatch(name) and len(text) <= MOST_CHARACTERS
                 for name, text in value.items()
             )
@@ -164,6 +175,11 @@ def _is_unicode(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _language(code: str) -> str:
+    """``pt-BR`` is ``pt_BR``"""
+    return code.replace("-", "_")
 
 
 def _is_line(text: str) -> bool:

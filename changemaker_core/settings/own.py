@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
@@ -10,7 +9,7 @@ from msgspec import Meta
 
 from changemaker_core.config import Secret
 from changemaker_core.config.email_address import ascii_domain, is_email_address
-from changemaker_core.config.smtp_url import Security, SmtpUrl
+from changemaker_core.config.smtp_url import Security, SmtpUrl, is_host
 from changemaker_core.mail import Address
 from changemaker_core.settings.colors import DARK, ENOUGH, LIGHT, contrast, mixed, readable, text_on
 from changemaker_core.settings.declarations import Setting, SettingRejected, SettingsGroup
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_HOST = re.compile(r"[A-Za-z0-9.:_-]{1,253}")
 #: Ports by the way of encryption, where none is set.
 _PORTS: Final[dict[str, int]] = {"tls": 465, "required": 587, "offered": 25, "never": 25}
 
@@ -297,7 +295,7 @@ class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 def _is_host(text: str) -> bool:
     try:
-        return _HOST.fullmatch(ascii_domain(text)) is not None
+        return is_host(ascii_domain(text))
     except UnicodeError:
         return False
 

@@ -6,13 +6,15 @@ import asyncio
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
+from urllib.parse import unquote
 
 import msgspec
 import peewee
 
+from changemaker_core.config import ConfigProblem
 from changemaker_core.db import DatabaseUnavailable
 from changemaker_core.db.context import current_unit
 from changemaker_core.db.tracking.tags import tables_of
@@ -20,6 +22,7 @@ from changemaker_core.sealing import BadSeal
 from changemaker_core.settings.declarations import OWN, SettingRejected
 from changemaker_core.settings.fields import Field, Wrong, fields_of
 from changemaker_core.settings.stored import TABLE, StoredGroup, stored_groups
+from changemaker_core.text import Text
 from changemaker_core.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -46,12 +49,18 @@ RETRY_SECONDS: Final = 1.0
 PURPOSE: Final = "settings"
 
 
+def place_of(group: str, field: str) -> str:
+    """Return the place to which the secret of a field is sealed."""
+    return f"{group}.{field}"
+
+
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A field that the operator has set, with ``where``: ``changemaker.toml:3``."""
+    """A field that the operator has set by ``key``, with ``where``: ``changemaker.toml:3``."""
 
     value: Any
     where: str
+    key: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +77,22 @@ class Group:
 
     def place(self, field: str) -> str:
         """Return the place to which a secret is sealed."""
-        return f"{self.name}.{field}"
+        return place_of(self.name, field)
+
+    @property
+    def locked(self) -> dict[str, Any]:
+        """The values of the locked fields."""
+        return {name: lock.value for name, lock in self.locks.items()}
+
+    def contradiction(self) -> ConfigProblem | None:
+        """Return why the locked fields do not go with the defaults of the others, if so."""
+        try:
+            self.declared.struct(**self.locked)
+        except SettingRejected as error:
+            lock = self.locks.get(error.field) or next(iter(self.locks.values()))
+            text = f"does not go with the setting {self.name}.{error.field}: {error.message}"
+            return ConfigProblem(lock.key, lock.where, text)
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +158,34 @@ class Settings:
 
     def offer(
         self, contributions: Iterable[Contribution[SettingsGroup]], loaded: LoadedPlugins
-    ) -> None:
-        """Set the groups of the site, once its plugins are loaded."""
+    ) -> tuple[ConfigProblem, ...]:
+        """Set the groups of the site, once its plugins are loaded.
+
+        Returns what is wrong with the fields that the operator has locked. A group with such a
+        problem is as if nothing was locked in it.
+        """
         found = [
             Group(c.item, fields, dict(self._locks(fields, c, loaded)))
             for c in contributions
             if (fields := fields_of(c.item.struct))
         ]
         found.sort(key=lambda group: group.declared.order)
-        self._groups = {group.name: group for group in found}
-        self._take([], 0)
+        problems = {group.name: problem for group in found if (problem := group.contradiction())}
+        with self._taking:
+            self._groups = {
+                group.name: replace(group, locks={}) if group.name in problems else group
+                for group in found
+            }
+            self._use(self._rows or [])
+        return tuple(problems.values())
+
+    @property
+    def is_known(self) -> bool:
+        """Whether what is stored was read, or there is no database yet that could store anything.
+
+        Until then every value is the operator's or a default, whatever organisers have set.
+        """
+        return bool(self.read) or _is_missing(self._config.database_url)
 
     @property
     def groups(self) -> list[Group]:
@@ -200,14 +242,23 @@ class Settings:
             self._take(rows, written)
 
     def read_group(self, group: Group, stored: StoredGroup | None) -> Reading:
-        """Return the values of a group from what is stored: its own, the operator's, defaults."""
+        """Return the values of a group from what is stored: its own, the operator's, defaults.
+
+        Where the values do not go together, the field that the group names has its default; where
+        that is of no use, all stored fields have theirs.
+        """
         values, problems = self.values_of(group, {} if stored is None else stored.data)
-        try:
-            return Reading(group.declared.struct(**values), stored, problems)
-        except SettingRejected as error:
-            locked = {name: lock.value for name, lock in group.locks.items()}
-            problems[error.field] = error.message
-            return Reading(group.declared.struct(**locked), stored, problems)
+        while True:
+            try:
+                return Reading(group.declared.struct(**values), stored, problems)
+            except SettingRejected as error:
+                problems[error.field] = error.message
+                if error.field in values and error.field not in group.locks:
+                    del values[error.field]
+                    continue
+                for name in values.keys() - group.locks.keys():
+                    problems[name] = Text("It does not go with {field}.", field=error.field)
+                return Reading(group.declared.struct(**group.locked), stored, problems)
 
     def values_of(
         self, group: Group, data: Mapping[str, Any]
@@ -222,10 +273,12 @@ class Settings:
             elif name in data:
                 try:
                     values[name] = field.read(self._unsealed(group, field, data[name]))
-                except (Wrong, BadSeal) as error:
+                except Wrong as error:
+                    problems[name] = error.message
+                except BadSeal as error:
                     problems[name] = str(error)
         for name in data.keys() - group.fields.keys():
-            problems[name] = "no field of the group has this name"
+            problems[name] = Text("There is no setting of this name.{known}", known="")
         return values, problems
 
     def _unsealed(self, group: Group, field: Field, value: Any) -> Any:
@@ -242,14 +295,14 @@ class Settings:
             return value
         return {"sealed": self._sealer.seal(value, place=group.place(field.name))}
 
-    def resealed(self, group: Group, field: Field, value: Any) -> Any:
-        """Return a stored value under the current key. Raises ``BadSeal``."""
-        if not field.is_secret or value is None:
-            return value
+    def resealed(self, group: str, field: str, value: Mapping[str, str]) -> dict[str, str]:
+        """Return a stored secret under the current key, also of a group that no plugin has any
+        more. Raises ``BadSeal``."""
+        place = place_of(group, field)
         try:
-            return {"sealed": self._sealer.reseal(value["sealed"], place=group.place(field.name))}
+            return {"sealed": self._sealer.reseal(value["sealed"], place=place)}
         except BadSeal as error:
-            raise BadSeal(f"{group.place(field.name)} cannot be decrypted: {error}") from error
+            raise BadSeal(f"{place} cannot be decrypted: {error}") from error
 
     def _take(self, rows: list[StoredGroup], written: int) -> None:
         """Use what was read, unless something later was read already."""
@@ -308,13 +361,16 @@ class Settings:
                 continue
             convert = field.setting.from_config
             where = ".".join((*prefix, key)) if entry is None else entry.where
-            yield name, Lock(value if convert is None else convert(value), where)
+            yield (
+                name,
+                Lock(value if convert is None else convert(value), where, ".".join((*prefix, key))),
+            )
 
 
 def _is_missing(database_url: str) -> bool:
     """Return whether the database is a file that does not exist yet."""
     path = database_url.removeprefix("sqlite:///")
-    return path != database_url and not Path(path).exists()
+    return path != database_url and not Path(unquote(path)).exists()
 
 
 def _on_event_loop() -> bool:

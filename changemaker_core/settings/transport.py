@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING
 
-from changemaker_core.mail import FolderTransport, SmtpTransport
+from changemaker_core.mail import FolderTransport, Refused, SmtpTransport
 from changemaker_core.settings.own import MailSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from changemaker_core.mail import Transport
+    from changemaker_core.mail import Address, Message, Session, Transport
     from changemaker_core.settings.reading import Settings
 
 
@@ -33,8 +34,14 @@ class ChosenTransport:
         self._transport: Transport | None = None
 
     def current(self) -> Transport:
-        """Return the transport for a letter that begins now."""
+        """Return the transport for a letter that begins now.
+
+        While it is not known which one organisers have chosen, that is one which refuses the site,
+        so that letters wait: a folder that nobody looks into would be the end of them.
+        """
         chosen = self._settings(MailSettings)
+        if (doubt := self.doubt()) is not None:
+            return UncertainTransport(chosen.sender, doubt)
         with self._lock:
             if self._transport is None or chosen != self._of:
                 before, self._transport = self._transport, self.open(chosen)
@@ -42,6 +49,16 @@ class ChosenTransport:
                 if isinstance(before, SmtpTransport):
                     before.retire()
             return self._transport
+
+    def doubt(self) -> str | None:
+        """Return why it is not known how mail leaves the site; None where it is."""
+        if not self._settings.is_known:
+            return "the settings could not be read yet, so the mail server is not known"
+        group, reading = self._settings.group("mail"), self._settings.reading("mail")
+        for name, problem in reading.problems.items():
+            if group is not None and name in group.fields:
+                return f"the setting mail.{name} cannot be used: {problem}"
+        return None
 
     def open(self, chosen: MailSettings) -> Transport:
         """Return a transport of its own for settings that need not be saved yet."""
@@ -65,3 +82,27 @@ class ChosenTransport:
         with self._lock:
             if self._transport is not None:
                 self._transport.close()
+
+
+class UncertainTransport:
+    """Refuses the site for the time being, and says why. Nothing is sent, and nothing is lost."""
+
+    def __init__(self, mail_from: Address, doubt: str) -> None:
+        self.mail_from = mail_from
+        self._doubt = doubt
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[Session]:
+        """Open a session, which refuses every message."""
+        yield self
+
+    def send_envelope(self, message: Message) -> None:
+        """Raise ``Refused``."""
+        raise Refused(0, self._doubt, temporary=True, of_site=True)
+
+    def send_data(self) -> None:
+        """Raise ``Refused``: no message has begun."""
+        raise Refused(0, self._doubt, temporary=True, of_site=True)
+
+    def close(self) -> None:
+        """Do nothing: there is no connection."""

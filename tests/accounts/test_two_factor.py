@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import re
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import httpx
 import msgspec
@@ -18,7 +19,7 @@ from changemaker_core.app import create_app
 from changemaker_core.features.accounts import api
 from changemaker_core.features.accounts.sessions.models import UserSession
 from changemaker_core.features.accounts.signing_in import services as waits
-from changemaker_core.features.accounts.twofactor import checks, codes
+from changemaker_core.features.accounts.twofactor import checks, codes, queries, services
 from changemaker_core.features.accounts.twofactor.models import RecoveryCode, TwoFactor
 from changemaker_core.features.settings.api import rotate_secrets
 from changemaker_core.testing import Clock, as_role, client_of
@@ -269,6 +270,21 @@ async def test_authenticators_are_encrypted_anew_with_the_secrets_of_the_site(en
         async with alone.lifespan(), client_of(alone) as client:
             response = await send(client, await challenge_of(client), phone.next_code())
             assert response.status_code == 200
+
+
+async def test_who_enrols_again_while_secrets_are_encrypted_keeps_the_new_one(
+    enrolled, monkeypatch
+):
+    async with enrolled() as (app, *_):
+
+        def read_before_a_change():
+            rows = queries.authenticators().all()
+            TwoFactor.update(secret="another").execute()
+            return SimpleNamespace(all=lambda: rows)
+
+        monkeypatch.setattr(services, "authenticators", read_before_a_change)
+        await app.site.db.write(rotate_secrets, app.site)
+        assert await app.site.db.read(lambda: TwoFactor.get().secret) == "another"
 
 
 async def test_a_person_turns_it_on_and_signs_in_with_it(open_app, clock):

@@ -29,7 +29,7 @@ def found(tmp_path: Path, smtp_url: str, mail_from: str = "site@example.org") ->
     site = SimpleNamespace(
         config=config,
         mail_settings=MailSettings(**values),
-        mail_choice=SimpleNamespace(public_only=False),
+        mail_choice=SimpleNamespace(public_only=False, doubt=lambda: None),
     )
     (finding,) = checks.check_mail(cast("Any", site))
     return finding

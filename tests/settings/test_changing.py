@@ -10,7 +10,10 @@ import pytest
 from msgspec import Meta
 
 from changemaker_core import Plugin, Secret, Setting, SettingRejected, SettingsGroup, Text
-from changemaker_core.features.settings import api
+from changemaker_core.features.settings import api, services, views
+from changemaker_core.features.settings.queries import versions
+from changemaker_core.settings.fields import Wrong, fields_of
+from changemaker_core.settings.own import Organisation
 from changemaker_core.testing import client_of, signed_in
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ class GardenSettings(msgspec.Struct, frozen=True, kw_only=True):
     motto: Annotated[str, Meta(max_length=40), Setting(Text("Motto"), config="motto")] = "Dig"
     notes: Annotated[dict[str, str], Setting(Text("Notes"))] = {}
     open: Annotated[bool, Setting(Text("Open"))] = False
+    tools: Annotated[tuple[str, ...], Setting(Text("Tools"))] = ()
     key: Annotated[Secret | None, Setting(Text("Key of the weather service"))] = None
 
     def __post_init__(self) -> None:
@@ -65,6 +69,8 @@ async def test_what_is_changed_is_seen_by_the_next_request(open_app: Any) -> Non
         assert app.site.settings(GardenSettings).beds == 20
         # The same values again are no version; null is the default.
         assert (await patch(client, {"beds": 20})).json()["version"] == 1
+        for _ in range(2):
+            assert (await patch(client, {"tools": ["hoe"]})).json()["version"] == 2
         assert field((await patch(client, {"beds": None})).json(), "beds")["value"] == 12
 
 
@@ -82,6 +88,8 @@ async def test_every_wrong_value_is_reported_and_none_is_taken(open_app: Any) ->
             "values.open": "Choose yes or no (true or false).",
         }
         assert app.site.settings(GardenSettings) == GardenSettings()
+        many = await patch(client, {f"bed{n}": n for n in range(2_000)})
+        assert len(many.json()["errors"]) == services.MOST_PROBLEMS
         together = await patch(client, {"open": True, "beds": 2})
         assert together.json()["errors"] == [
             {
@@ -136,6 +144,42 @@ async def test_history_and_rollback(open_app: Any) -> None:
         assert app.site.settings(GardenSettings) == GardenSettings()
         gone = await client.post(f"{GARDEN}/rollback", json={"to": 77})
         assert gone.status_code == 422
+
+
+@pytest.mark.database("sqlite")
+def test_what_the_oldest_version_changed_is_not_known(
+    make_site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "MOST_VERSIONS", 2)
+    site = make_site(GardenPlugin)
+    for beds in (20, 21, 22):
+        api.change_settings(site, "garden", {"beds": beds})
+    rows = site.db.sync.all(versions("garden", services.LATEST))
+    shown = views.history(site.settings.group("garden"), rows, 50, str)
+    assert [(each.version, len(each.changes)) for each in shown] == [(3, 1), (2, 0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "stored"),
+    [
+        ("privacy", {"en": " \u200b\n", "fr": "Avis"}, {"fr": "Avis"}),
+        ("privacy", {"pt-BR": "Aviso", "zh_Hant": "x"}, {"pt_BR": "Aviso", "zh_Hant": "x"}),
+        ("privacy", {f"a{a}{b}": "x" for a in "abcdef" for b in "abcd"}, None),
+        ("privacy", {"pt_br": "Aviso"}, None),
+        ("logo", "/images/settings/ab/c1.webp", "/images/settings/ab/c1.webp"),
+        ("logo", "/images/settings/../../etc/passwd", None),
+        ("logo", "/images/settings/./x", None),
+        ("logo", "/images/settings//x", None),
+        ("logo", "/images/settings/" + "x" * 200, None),
+    ],
+)
+def test_texts_and_pictures(name: str, value: Any, stored: Any) -> None:
+    field = fields_of(Organisation)[name]
+    if stored is None:
+        with pytest.raises(Wrong):
+            field.read(value)
+    else:
+        assert field.read(value) == stored
 
 
 async def test_a_secret_is_stored_encrypted_and_shown_to_nobody(open_app: Any) -> None:

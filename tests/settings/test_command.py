@@ -49,6 +49,7 @@ def test_settings_are_set_and_undone(settings: Callable[..., Result]) -> None:
     assert (done.exit_code, "version 1" in done.stderr) == (0, True), done.output
     assert json.loads(settings("get", "organisation", "name").stdout) == name
     settings("set", "organisation", "name=Another")
+    assert settings("history", "organisation", "--limit", "-2").exit_code == 2
     shown = settings("history", "organisation").stdout
     assert "command line" in shown
     assert f"name: {name!r} -> 'Another'" in shown

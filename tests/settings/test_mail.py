@@ -9,16 +9,22 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from changemaker_core import Config, Job, JobRun, Plugin, Site
+from changemaker_core.db import DatabaseUnavailable
 from changemaker_core.features.accounts import api as accounts
 from changemaker_core.features.settings import api
 from changemaker_core.jobs import Executor, holds
+from changemaker_core.jobs.held_queues.trials import try_now
 from changemaker_core.mail import Address, FolderTransport, Message
+from changemaker_core.mail.checks import check_mail
 from changemaker_core.settings import reading
+from changemaker_core.settings.stored import CoreSettings
 from changemaker_core.testing import Clock, SmtpServer, client_of, signed_in
 from changemaker_core.testing.smtp import Behaviour
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from changemaker_core import Tx
 
 SENDER = {"from_address": "site@example.org"}
 
@@ -124,6 +130,45 @@ async def test_only_who_has_just_signed_in_changes_the_server(open_app: Any) -> 
         assert (await client.patch("/api/settings/mail", json=change)).status_code == 200
 
 
+def test_letters_wait_while_the_server_is_not_known(
+    two_processes: tuple[Site, Site], smtp_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They once went to a folder, and their jobs were done."""
+    web, runner = two_processes
+    api.change_settings(web, "mail", values_of(smtp_server))
+    for _ in range(2):
+        web.db.sync.write(lambda tx: tx.enqueue("letters.send", {}))
+
+    def fails() -> None:
+        raise DatabaseUnavailable("gone")
+
+    # The first read of a process fails.
+    assert runner.settings.read == 0
+    with monkeypatch.context() as patched:
+        patched.setattr(reading, "stored_groups", fails)
+        patched.setattr(reading, "RETRY_SECONDS", 0.0)
+        Executor(runner).run_due()
+        (hold,) = web.db.sync.all(holds())
+        assert (hold.reason, "could not be read yet" in hold.note) == ("refused", True)
+    # What was stored by an earlier version cannot be used.
+    web.db.sync.write(partial(_store, security="rot13"))
+    web.db.sync.write(try_now)
+    Executor(runner).run_due()
+    (hold,) = web.db.sync.all(holds())
+    assert "the setting mail.security cannot be used: Choose one" in hold.note
+    assert [each.status for each in check_mail(runner)] == ["error"]
+    assert smtp_server.received == []
+    assert not list((runner.folder("mail")).iterdir())
+    api.change_settings(web, "mail", {"security": "offered"})
+    Executor(runner).run_due()
+    assert len(smtp_server.received) == 2
+
+
+def _store(_: Tx, **values: str) -> None:
+    row = CoreSettings.get_by_id("mail")
+    CoreSettings.update(data={**row.data, **values}).where(CoreSettings.name == "mail").execute()
+
+
 TEST = "/api/settings/mail/test"
 
 
@@ -173,8 +218,22 @@ async def test_a_trial_finds_names_ports_tls_and_passwords_that_are_wrong(
         none = await client.post(TEST, json={})
         assert (none.status_code, none.json()["code"]) == (409, "no_mail_server")
         assert (await client.post("/api/settings/regional/test", json={})).status_code == 404
+        for host in ("smtp.example.org:587", "[::1]", "192.0.2.1:25"):
+            wrong = await client.post(TEST, json={"values": {"host": host}})
+            assert [each["field"] for each in wrong.json()["errors"]] == ["values.host"]
         wrong = await client.post(TEST, json={"values": {"port": 0, "host": "a b"}})
         assert [each["field"] for each in wrong.json()["errors"]] == ["values.port"]
+
+
+@pytest.mark.database("sqlite")
+async def test_a_person_tries_one_server_at_a_time(open_app: Any, smtp_server: SmtpServer) -> None:
+    smtp_server.always(Behaviour("mail", delay=0.5))
+    async with open_app(development=True) as app, signed_in(app, "SUPER_ADMIN") as client:
+        body = {"values": values_of(smtp_server), "send": False}
+        tries = await asyncio.gather(*(client.post(TEST, json=body) for _ in range(3)))
+        assert sorted(each.status_code for each in tries) == [200, 429, 429]
+        assert {each.json().get("code") for each in tries} == {None, "trial_under_way"}
+        assert (await client.post(TEST, json=body)).status_code == 200
 
 
 @pytest.mark.database("sqlite")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -10,21 +13,25 @@ from msgspec import Meta
 
 from changemaker_core import (
     BadSeal,
+    ConfigError,
     Plugin,
     SealedValues,
     Secret,
     Setting,
+    SettingRejected,
     SettingsGroup,
     Site,
     Text,
 )
-from changemaker_core.features.settings import api
+from changemaker_core.features.settings import api, services
 from changemaker_core.features.settings.checks import check_stored
 from changemaker_core.plugin.errors import BootFailed
-from changemaker_core.settings.stored import CoreSettings
+from changemaker_core.settings.stored import CoreSettings, StoredGroup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from changemaker_core import Tx
 
 
 class Before(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,12 +82,93 @@ def test_fields_that_changed_have_their_defaults_and_lose_nothing(
     api.change_settings(site, "garden", {"beds": 3})
     assert site.db.sync.read(_data)["motto"] == "Sow"
     assert len(findings(site)) == 1
+    site.db.sync.write(services.roll_back, site.settings, site.settings.group("garden"), 0)
+    assert site.db.sync.read(_data) == {"motto": "Sow"}
     site.close()
 
 
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    beds: Annotated[int, Setting(Text("Beds"))] = 2
+    motto: Annotated[str, Setting(Text("Motto"))] = "Dig"
+    is_open: Annotated[bool, Setting(Text("Open"), config="is_open")] = False
+
+    def __post_init__(self) -> None:
+        if self.motto == "Reap":
+            raise SettingRejected("motto", "Sow first.")
+        if self.is_open and self.beds < 3:
+            raise SettingRejected("beds", "An open garden has three beds or more.")
+
+
+class RulesConfig(msgspec.Struct, frozen=True):
+    is_open: bool = False
+
+
+class RulesPlugin(Plugin):
+    name = "garden"
+    config = RulesConfig
+    contributes = (SettingsGroup("garden", Text("Garden"), Rules),)
+
+
+@pytest.mark.parametrize(
+    ("stored", "values", "problems"),
+    [
+        ({"beds": 5, "motto": "Reap"}, Rules(beds=5), {"motto"}),
+        ({"is_open": True, "motto": "Reap"}, Rules(), {"motto", "beds", "is_open"}),
+        ({"is_open": True, "beds": 2, "motto": "Hoe"}, Rules(), {"beds", "motto", "is_open"}),
+    ],
+)
+@pytest.mark.database("sqlite")
+def test_of_values_that_do_not_go_together_as_few_as_possible_are_dropped(
+    make_site: Callable[..., Site], stored: dict[str, Any], values: Rules, problems: set[str]
+) -> None:
+    site = make_site(RulesPlugin)
+    row = StoredGroup("garden", 1, stored, datetime.now(UTC), "", "")
+    found = site.settings.read_group(site.settings.group("garden"), row)
+    assert (found.values, found.problems.keys()) == (values, problems)
+    # The groups of a site can be set again, as `doctor` does.
+    site.settings.offer((), site.loaded)
+    assert site.settings.groups == []
+
+
+@pytest.mark.database("sqlite")
+def test_a_lock_that_contradicts_a_default_is_a_mistake_of_the_configuration(
+    make_site: Callable[..., Site],
+) -> None:
+    with pytest.raises(
+        ConfigError, match=r"garden\.is_open does not go with .*garden\.beds: An op"
+    ):
+        make_site(RulesPlugin, plugin_tables={"garden": {"is_open": True}})
+
+
 def test_settings_of_a_plugin_that_is_gone_are_kept(upgraded: Callable[..., Site]) -> None:
-    site = upgraded()
+    old, new = "for tests only ".ljust(48, "."), "n" * 40
+    site = upgraded(secret_key=new, previous_secret_keys=(old,))
     assert findings(site) == ["The settings of 'garden' belong to no plugin that is loaded."]
+    # Its secrets are, too, and under the present key.
+    assert site.db.sync.write(api.rotate_secrets, site) == 1
+    back = upgraded(garden(Before), secret_key=new)
+    assert back.settings(Before) == Before(beds="many", motto="Sow", key=Secret("hush"))
+    for each in (site, back):
+        each.close()
+
+
+def test_a_change_while_secrets_are_encrypted_is_not_lost(upgraded: Callable[..., Site]) -> None:
+    site = upgraded(garden(Before))
+    changed = threading.Event()
+
+    def change(tx: Tx) -> None:
+        group = site.settings.group("garden")
+        assert group is not None
+        services.change(tx, site.settings, group, {"motto": "Reap"})
+        changed.set()
+        time.sleep(0.3)  # the other has begun by then
+
+    changing = threading.Thread(target=site.db.sync.write, args=(change,))
+    changing.start()
+    assert changed.wait(10)
+    site.db.sync.write(api.rotate_secrets, site)
+    changing.join()
+    assert site.db.sync.read(_data)["motto"] == "Reap"
     site.close()
 
 

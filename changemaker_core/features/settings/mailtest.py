@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +20,7 @@ from changemaker_core import (
     NotFound,
     SlidingWindow,
     Text,
+    TooManyRequests,
     endpoint,
 )
 from changemaker_core.features.accounts import api as accounts
@@ -25,14 +28,17 @@ from changemaker_core.features.settings import services
 from changemaker_core.features.settings.resources import WRITE, group_of, invalid
 from changemaker_core.features.settings.views import choices_of
 from changemaker_core.mail import Address
-from changemaker_core.mail.trying import STEPS, Trial, TrialStep, try_server
+from changemaker_core.mail.trying import DEADLINE, STEPS, Trial, TrialStep, try_server
 from changemaker_core.settings.own import MailSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from changemaker_core import Request, Response, Site
 
+#: Conversations at once in a process: each takes a thread for as long as a server likes, and other
+#: requests must not wait for one.
+AT_ONCE: Final = 2
 #: Conversations with servers that a person may name, in an hour.
 TRIALS: Final = SlidingWindow("settings.mail_trial", 20, timedelta(hours=1))
 TEST_MAIL: Final = MailTemplate(
@@ -76,12 +82,16 @@ class TrialOut(msgspec.Struct, frozen=True, kw_only=True):
 class MailTestResource:
     """``/api/settings/{slug}/test``"""
 
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="mail trials")
+        self._trying: set[str] = set()
+
     @endpoint(
         permission=WRITE,
         body=TryMail,
         response=TrialOut,
         rate_limit="20/minute",
-        responses={409: "No mail server is set."},
+        responses={409: "No mail server is set.", 429: "Your last trial is not over yet."},
     )
     async def on_post(self, req: Request, resp: Response, *, slug: str, body: TryMail) -> TrialOut:
         """Try the mail server; the group is ``mail``. Nothing is saved."""
@@ -94,9 +104,25 @@ class MailTestResource:
             raise invalid(error) from None
         translate = partial(site.translations.translate, locale=req.locale)
         to = await _own_address(req) if body.send else None
-        await site.db.write(TRIALS.take, req.actor.id)
-        trial = await asyncio.to_thread(try_settings, site, chosen, to, req.locale)
+        with self._one_at_a_time(req.actor.id):
+            await site.db.write(TRIALS.take, req.actor.id)
+            trial = await asyncio.get_running_loop().run_in_executor(
+                self._threads, try_settings, site, chosen, to, req.locale
+            )
         return _shown(trial, to, translate)
+
+    @contextlib.contextmanager
+    def _one_at_a_time(self, who: str) -> Iterator[None]:
+        """Raise ``TooManyRequests`` while another trial of this person goes on."""
+        if who in self._trying:
+            raise TooManyRequests(
+                DEADLINE, Text("Your last trial is not over yet."), code="trial_under_way"
+            )
+        self._trying.add(who)
+        try:
+            yield
+        finally:
+            self._trying.discard(who)
 
 
 def candidate(site: Site, values: Mapping[str, Any]) -> MailSettings:
@@ -129,7 +155,9 @@ async def _own_address(req: Request) -> Address:
     if actor is not None and actor.kind == "user":
         account = await req.site.db.one(accounts.account_by_id(actor.id))
     if actor is None or account is None:
-        text = Text("Sign in as a person to get a message, or try the server without one.")
+        text = Text(
+            "Sign in with an account of a person to get a message, or try the server without one."
+        )
         raise Invalid([FieldError("send", text)])
     return Address(account.name, account.email)
 

@@ -29,6 +29,18 @@ def stored_group(name: str) -> Query:
     return CoreSettings.select_for(StoredGroup).where(CoreSettings.name == name)
 
 
+class GroupName(msgspec.Struct, frozen=True):
+    """A group of which something is stored."""
+
+    name: str
+
+
+@compiled(GroupName)
+def group_names() -> Query:
+    """Return the groups of which something is stored, in the order of their names."""
+    return CoreSettings.select_for(GroupName).order_by(CoreSettings.name)
+
+
 @compiled(Version)
 def versions(name: str, before: int, limit: int = 50) -> Query:
     """Return the versions of a group before a number, the latest first."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Versions of a group that are kept.
 MOST_VERSIONS: Final = 200
+#: Problems of one change that are reported: a body may have any number of names.
+MOST_PROBLEMS: Final = 50
 #: The name of who changes settings on the command line.
 COMMAND_LINE: Final = "command line"
 #: Until the end of the numbers of versions.
@@ -74,13 +76,18 @@ def draft(
     values: Mapping[str, Any],
     choices: Mapping[str, Iterable[str]],
 ) -> dict[str, Any]:
-    """Return what would be stored of a group with these values. Raises ``SettingsInvalid``."""
+    """Return what would be stored of a group with these values.
+
+    Raises ``SettingsInvalid`` with what is wrong, the first ``MOST_PROBLEMS`` of it.
+    """
     data, problems = dict(stored), dict[str, str]()
     for name, value in values.items():
         try:
             _set(settings, group, data, name, value, choices)
         except Wrong as error:
             problems[name] = error.message
+            if len(problems) == MOST_PROBLEMS:
+                break
     problems = problems or _left_behind(group, stored, data, values)
     problems = problems or _combined(settings, group, data)
     if problems:
@@ -106,7 +113,8 @@ def roll_back(
 ) -> StoredGroup | None:
     """Set a group as it was in version ``to``; 0 stands for the defaults.
 
-    Fields that the operator has locked keep what is stored. Raises ``UnknownVersion``,
+    Fields that the operator has locked keep what is stored, and so do those that the group has no
+    more. Raises ``UnknownVersion``,
     ``SettingsChanged``, and ``SettingsInvalid`` where a value of then cannot be used any more.
     """
     current = _locked(tx, group, version)
@@ -114,7 +122,11 @@ def roll_back(
     if then is None and to != 0:
         raise UnknownVersion(f"{group.name} has no version {to}")
     before = {} if current is None else current.data
-    data = {name: value for name, value in before.items() if name in group.locks}
+    data = {
+        name: value
+        for name, value in before.items()
+        if name in group.locks or name not in group.fields
+    }
     data |= {
         name: value
         for name, value in ({} if then is None else then.data).items()
@@ -141,23 +153,24 @@ def rotate_secrets(tx: Tx, site: Site) -> int:
 def reseal(tx: Tx, site: Site) -> int:
     """Encrypt the secrets among settings with the present secret key; return how many there are.
 
-    Raises ``BadSeal``, with the name of the setting, for one whose key is not configured.
+    Those of plugins that are not loaded are among them: a secret is known by its shape. Raises
+    ``BadSeal``, with the name of the setting, for one whose key is not configured.
     """
     settings = site.settings
+    for group in queries.group_names().all():  # in one order, so that two never wait for each other
+        tx.lock(_lock_of(group.name))
     sealed: dict[tuple[str, str, str], Any] = {}
 
     def again(name: str, data: Mapping[str, Any]) -> dict[str, Any]:
-        group = settings.group(name)
         renewed = dict(data)
-        for field in group.fields.values() if group else ():
-            stored = data.get(field.name)
-            if group is None or not field.is_secret or not isinstance(stored, dict):
+        for field, stored in data.items():
+            if not _is_sealed(stored):
                 continue
             # What is the same in two versions stays the same: it was not changed.
-            place = name, field.name, stored["sealed"]
+            place = name, field, stored["sealed"]
             if place not in sealed:
-                sealed[place] = settings.resealed(group, field, stored)
-            renewed[field.name] = sealed[place]
+                sealed[place] = settings.resealed(name, field, stored)
+            renewed[field] = sealed[place]
         return renewed
 
     for row in queries.all_versions().all():
@@ -197,11 +210,15 @@ def _is_sealed(value: Any) -> bool:
 
 def _locked(tx: Tx, group: Group, version: int | None) -> StoredGroup | None:
     """Return what is set in a group, which nobody else changes until this transaction ends."""
-    tx.lock(f"core.settings:{group.name}")
+    tx.lock(_lock_of(group.name))
     current = queries.stored_group(group.name).one()
     if version is not None and version != (0 if current is None else current.version):
         raise SettingsChanged(current)
     return current
+
+
+def _lock_of(group: str) -> str:
+    return f"core.settings:{group}"
 
 
 def _set(

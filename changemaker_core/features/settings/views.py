@@ -68,7 +68,7 @@ def _field_out(
         public=field.setting.public,
         choices=offered or None,
         schema=field.schema,
-        problem=problems.get(field.name),
+        problem=translate(problems[field.name]) if field.name in problems else None,
     )
 
 
@@ -90,10 +90,13 @@ def public_values(site: Site) -> dict[str, dict[str, Any]]:
 def history(
     group: Group, rows: Sequence[Version], limit: int, translate: Translate
 ) -> list[VersionOut]:
-    """Return the first ``limit`` of consecutive versions, each with what it changed."""
+    """Return the first ``limit`` of consecutive versions, each with what it changed.
+
+    Of the oldest that is kept nobody knows what it changed, unless it is the first of all.
+    """
     shown = []
     for row, before in zip(rows, [*rows[1:], None], strict=True):
-        earlier = {} if before is None else before.data
+        earlier = before.data if before is not None else {} if row.version == 1 else row.data
         changes = [
             FieldChange(name, translate(_label(group, name)), one, other)
             for name, one, other in services.differences(group, earlier, row.data)

@@ -95,7 +95,9 @@ def reseal(tx: Tx, site: Site) -> int:
             secret = sealer.reseal(row.secret, place=place_of(row.user))
         except BadSeal as error:
             raise BadSeal(f"the authenticator of user {row.user}: {error}") from error
-        TwoFactor.update(secret=secret).where(TwoFactor.user == row.user).execute()
+        # Who has turned it off and on meanwhile has another secret, under the present key.
+        unchanged = (TwoFactor.user == row.user) & (TwoFactor.secret == row.secret)
+        TwoFactor.update(secret=secret).where(unchanged).execute()
     return len(rows)
 
 
