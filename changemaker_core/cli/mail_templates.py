@@ -232,10 +232,11 @@ def _written(content: Content) -> str:
 
 
 def _read(written: str) -> Content:
+    from changemaker_core.config.characters import visible_line, visible_lines
     from changemaker_core.features.mailtemplates.declarations import Content
 
     subject, _, text = written.replace("\r\n", "\n").lstrip("\ufeff").partition("\n")
-    return Content(subject.strip(), text.strip("\n"))
+    return Content(visible_line(subject).strip(), visible_lines(text).strip("\n"))
 
 
 def _change(change: Callable[[Tx], object], editing: Editing, edited: str = "") -> None:

@@ -10,6 +10,7 @@ import contextlib
 import ipaddress
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING
 
 from changemaker_core.outgoing.errors import NotPublic
@@ -128,16 +129,22 @@ def connect(host: str, port: int, seconds: float, *, public_only: bool) -> socke
     """Return a connection to the first address of a host that accepts one.
 
     For libraries that block. With ``public_only`` each address must be public, and those that were
-    checked are the ones connected to. Raises ``NotPublic`` and ``OSError``; where the name was not
-    found, ``socket.gaierror``.
+    checked are the ones connected to. All attempts together take ``seconds`` at most. Raises
+    ``NotPublic`` and ``OSError``; where the name was not found, ``socket.gaierror``.
     """
     addresses = _addresses(host, port)
     if public_only and (forbidden := not_public(addresses)):
         raise NotPublic(f"{host} has the address {forbidden}, which is not public")
     last: OSError | None = None
+    deadline = time.monotonic() + seconds
     for address in addresses:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            break
         try:
-            return socket.create_connection((address, port), seconds)
+            connection = socket.create_connection((address, port), left)
+            connection.settimeout(seconds)
+            return connection
         except OSError as error:
             last = last or error
     raise last or OSError(f"{host} has no address")

@@ -118,9 +118,9 @@ class Templates:
         self._loader = _loader(search_folders(site, "templates"))
         self._reload = config.development
         self._facts = SiteFacts(site)
-        # One environment for each language and mount prefix, so that macros need no context.
+        # One environment for each language, mount prefix and zone, so that macros need no context.
         self.environment = lru_cache(maxsize=16)(self._build_environment)
-        site.settings.follow(self._use_settings)
+        site.settings.follow(self._facts.update)
 
     def render(
         self,
@@ -139,7 +139,7 @@ class Templates:
         ``path`` and ``query`` are the request's, for the menu and the language switch;
         ``of_visitor`` are the names that differ between visitors, ``None`` where all get one text.
         """
-        template = self.environment(locale, root_path).get_template(name)
+        template = self.environment(locale, root_path, self._facts.time_zone).get_template(name)
         found = {
             "languages": languages.links(locale, query, self._translations.locales),
             "path": path,
@@ -163,13 +163,7 @@ class Templates:
             translate=partial(self._translations.translate, locale=locale),
         )
 
-    def _use_settings(self) -> None:
-        before = self._facts.time_zone
-        self._facts.update()
-        if self._facts.time_zone != before:
-            self.environment.cache_clear()  # its filters have the zone
-
-    def _build_environment(self, locale: str, root_path: str = "") -> Environment:
+    def _build_environment(self, locale: str, root_path: str, time_zone: str) -> Environment:
         environment = Environment(
             loader=self._loader,
             autoescape=select_autoescape(default=True, disabled_extensions=("txt",)),
@@ -181,7 +175,7 @@ class Templates:
         )
         environment.globals.update(self._globals(locale, root_path))
         environment.filters.update(
-            filters.for_locale(self._translations.formats(locale), self._facts.time_zone)
+            filters.for_locale(self._translations.formats(locale), time_zone)
         )
         return environment
 

@@ -177,7 +177,8 @@ def command(site, monkeypatch):
 def test_the_command_line_does_what_the_api_does(site, command, monkeypatch):
     shown = command("show", "parks.confirm")
     assert shown.startswith("Please confirm, {{ name }}\n\nHello {{ name }},\n")
-    command("set", "parks.confirm", "fr-ca", stdin=shown.replace("Please", "SVP"))
+    unseen = shown.replace("Please", "SV\u200bP").replace("Hello", "H\x1bello")
+    command("set", "parks.confirm", "fr-ca", stdin=unseen)  # cleaned as in a form
     assert "fr-CA*" in command("list")
     assert "+SVP confirm, {{ name }}" in command("history", "parks.confirm", "fr-CA")
     assert command("preview", "parks.confirm", "fr-CA").startswith("SVP confirm, Ada\n\nHello Ada")

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+import itertools
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from changemaker_core.outgoing import addresses
 from changemaker_core.outgoing.addresses import is_public
 
 PUBLIC = [
@@ -86,3 +88,18 @@ def test_an_address_is_no_more_public_inside_another(address):
 @given(st.ip_addresses())
 def test_a_public_address_is_global_to_the_standard_library_too(address):
     assert not is_public(str(address)) or address.is_global or address.ipv4_mapped is not None
+
+
+def test_all_addresses_of_a_host_together_take_the_time_of_one(monkeypatch):
+    ticks, given = itertools.count(), []
+
+    def times_out(_address, seconds):
+        given.append(seconds)
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(addresses.time, "monotonic", lambda: next(ticks))
+    monkeypatch.setattr(addresses.socket, "create_connection", times_out)
+    monkeypatch.setattr(addresses, "_addresses", lambda *_: [f"192.0.2.{n}" for n in range(9)])
+    with pytest.raises(TimeoutError):
+        addresses.connect("many.example", 25, 3.5, public_only=False)
+    assert given == [2.5, 1.5, 0.5]

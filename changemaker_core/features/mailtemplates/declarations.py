@@ -175,10 +175,11 @@ class MailTemplate:
         """Return the text that the plugin ships in a language; ``None`` where it has none."""
         if language == SOURCE:
             return Content(str(self.subject), str(self.text))
-        if language not in site.translations.locales:
+        catalogue = language.replace("-", "_")
+        if catalogue not in site.translations.locales:
             return None
         translate = site.translations.translate
-        subject, text = (str(translate(each, language)) for each in (self.subject, self.text))
+        subject, text = (str(translate(each, catalogue)) for each in (self.subject, self.text))
         return None if text == self.text else Content(subject, text)
 
     def candidates(
@@ -223,10 +224,10 @@ def check(template: MailTemplate, content: Content) -> Checked:
 def languages_of(locale: str | None, default: str) -> list[str]:
     """Return the languages to try for a reader, the best one first.
 
-    >>> languages_of("fr-CA", "de")
-    ['fr-CA', 'fr', 'de', 'en']
+    >>> languages_of("fr_CA", "pt_BR")
+    ['fr-CA', 'fr', 'pt-BR', 'en']
     """
-    wanted = (locale or default).replace("_", "-")
+    wanted, default = ((each or default).replace("_", "-") for each in (locale, default))
     return list(dict.fromkeys((wanted, wanted.partition("-")[0], default, SOURCE)))
 
 

@@ -34,7 +34,8 @@ def listed(site: Site, stored: Iterable[Stored], translate: Translate) -> list[L
     found = []
     for contribution in templates_of(site):
         template, own = contribution.item, by_name.get(contribution.item.name, {})
-        languages = dict.fromkeys((*site.translations.locales, *sorted(own)))
+        offered = (each.replace("_", "-") for each in site.translations.locales)
+        languages = dict.fromkeys((*offered, *sorted(own)))
         found.append(
             ListedTemplate(
                 name=template.name,

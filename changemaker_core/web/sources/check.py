@@ -45,7 +45,7 @@ def source_problems(site: Site) -> list[SourceProblem]:
     for _, file, _, name in named:
         by_template.setdefault(name, set()).add(file)
     fields = fields_of(by_template, forms_by_file(site))
-    sources = TemplateSources(Templates(site).environment("en"), static.url, fields)
+    sources = TemplateSources(Templates(site).environment("en", "", "UTC"), static.url, fields)
     return [
         *_worker_problems(site, static),
         *_template_problems(site, sources),
