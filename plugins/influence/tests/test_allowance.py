@@ -12,6 +12,13 @@ from changemaker_influence.networks import allowance
 from changemaker_influence.networks import services as networks
 from changemaker_influence.networks.models import RaisedLimit
 
+NEW = {
+    "title": "By a program",
+    "email_subject": "Clean water",
+    "email_body": "Please act.",
+    "target_government_levels": ["FEDERAL"],
+}
+
 AVERY = "avery.tremblay@parl.example.ca"
 JORDAN = "jordan.okafor@ola.example.ca"
 WARD = "ward1@mississauga.example.ca"
@@ -237,3 +244,25 @@ async def test_a_network_full_of_invented_people_keeps_nobody_out_who_is_signed_
         await v.sign_in()
         sent = [await v.send(campaign, headers=v.headers) for _ in range(4)]
         assert [each.status_code for each in sent] == [202, 202, 202, 429]
+
+
+@pytest.mark.database("sqlite")
+async def test_neither_accounts_nor_keys_are_further_senders(visit):
+    async with visit(send_limit_per_hour=3, mailbox_limit_per_hour=5) as v:
+        campaign = await v.campaign()
+        await v.sign_in()
+        holders = [v.headers]
+        for name in "ab":
+            wanted = {"name": name, "permissions": ["influence.campaign.write"]}
+            key = await v.client.post("/api/api-keys", json=wanted, headers=v.headers)
+            holders.append({"x-api-key": key.json()["key"]})
+        sent = [await v.send(campaign, headers=each) for each in (*holders, *holders)]
+        assert [each.status_code for each in sent] == [202] * 3 + [429] * 3
+        assert "You have sent many messages" in sent[-1].json()["detail"]
+        # Whoever is signed in buries no mailbox either.
+        strangers = [await v.send(campaign, sender_email=f"{n}@example.org") for n in range(3)]
+        assert [each.status_code for each in strangers] == [202, 202, 429]
+        assert "Many messages to this person" in strangers[2].json()["detail"]
+        me = (await v.client.get("/api/auth/me", headers=v.headers)).json()["id"]
+        made = await v.client.post("/api/campaigns", json=NEW, headers=holders[1])
+        assert made.json()["created_by"] == me  # and not the key

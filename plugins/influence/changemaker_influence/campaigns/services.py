@@ -52,7 +52,7 @@ def create(tx: Tx, new: NewCampaign) -> CampaignOut:
         "starts_at": _in_utc(new.starts_at),
         "ends_at": _in_utc(new.ends_at),
         "published_at": None,
-        "created_by": tx.actor.id if tx.actor else None,
+        "created_by": tx.actor.user_id if tx.actor else None,
         "created_at": tx.now,
         "updated_at": tx.now,
     }

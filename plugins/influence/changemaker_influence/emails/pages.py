@@ -156,7 +156,7 @@ class CampaignPage:
                     wanted,
                     visitor=req.visitor,
                     locale=req.locale,
-                    user=req.actor.id if req.actor else None,
+                    user=req.actor.user_id if req.actor else None,
                 )
                 return Redirect(f"/emails/{accepted[0].id}")
             submission = await self._submissions.preview(

@@ -68,7 +68,7 @@ class SendEmailResource:
             body,
             visitor=req.visitor,
             locale=req.locale,
-            user=req.actor.id if req.actor else None,
+            user=req.actor.user_id if req.actor else None,
             idempotent=self._idempotent(req, id, body),
         )
         return Queued(

@@ -53,8 +53,10 @@ class Allowance:
     each network. A network counts people, not letters: forty of them may share one Wi-Fi. But
     whoever invents people must not bury a mailbox, so its letters from one network are counted too.
 
-    Somebody who is signed in has proven who they are: they have their letters wherever they are,
-    and neither use up a network's nor find it used up.
+    Somebody who is signed in, or whose API key it is, has proven who they are: they have their
+    letters wherever they are, and are none of a network's people. Where everybody can register,
+    accounts are as easily invented as people, so their letters to a mailbox are counted with all
+    others of the network.
     """
 
     def __init__(self, config: InfluenceConfig, settings: Callable[[], InfluenceSettings]) -> None:
@@ -77,7 +79,7 @@ class Allowance:
         """Count a sender's letters, one to each mailbox. Raises ``LimitReached``, and ``Invalid``
         for more than the limit.
 
-        ``user`` is who is signed in.
+        ``user`` is the id of who is signed in, or has given the program its API key.
         """
         window, letters = self._window(LETTERS), len(mailboxes)
         if letters > window.limit:  # there is no time at which it could be sent
@@ -86,12 +88,12 @@ class Allowance:
                 count=window.limit,
             )
             raise Invalid([FieldError("recipient_keys", problem)])
+        raised = _raised(tx, visitor)
         if user is not None:
             window.take(tx, f"user\0{user}", letters)
-            return
-        raised = _raised(tx, visitor)
-        DistinctWindow(PEOPLE, self._most_people(raised), HOUR).take(tx, visitor, sender)
-        window.take(tx, f"{visitor}\0{sender}", letters)
+        else:
+            DistinctWindow(PEOPLE, self._most_people(raised), HOUR).take(tx, visitor, sender)
+            window.take(tx, f"{visitor}\0{sender}", letters)
         in_mailbox = SlidingWindow(MAILBOX, max(self._mailbox, raised), HOUR)
         for mailbox in sorted(mailboxes):  # each is locked: in one order
             in_mailbox.take(tx, f"{visitor}\0{mailbox}")

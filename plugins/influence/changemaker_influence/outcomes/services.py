@@ -128,7 +128,7 @@ def _settled(tx: Tx, row: CampaignEmail, outcome: Outcome) -> Any:
     """Return the update of one message, which changes nothing where its outcome is known."""
     values: dict[str, Any] = {
         "settled_at": tx.now,
-        "settled_by": tx.actor.id if tx.actor is not None else "",
+        "settled_by": (tx.actor.user_id if tx.actor else None) or "",
         "updated_at": tx.now,
     }
     if outcome == "sent":
