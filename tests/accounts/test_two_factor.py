@@ -47,13 +47,16 @@ def enrolled(open_app, clock):
                     app.site, email=EMAIL, name="Sam", role="USER", password=PASSWORD
                 )
             )
-            token = (await login(client)).json()["access_token"]
+            token, other = [(await login(client)).json()["access_token"] for _ in range(2)]
             owner = client_of(app, headers={"Authorization": f"Bearer {token}"})
             begun = (await owner.post("/api/auth/totp/enable")).json()
             phone = Phone(begun["secret"], clock)
             body = {"setup": begun["setup"], "code": phone.code()}
             verified = await owner.post("/api/auth/totp/verify", json=body)
             assert verified.status_code == 200, verified.text
+            # Sessions from before were opened without it.
+            former = await client.get("/api/auth/me", headers={"Authorization": f"Bearer {other}"})
+            assert former.status_code == 401
             yield app, client, phone, verified.json()["recovery_codes"], owner
             await owner.aclose()
 
@@ -315,6 +318,10 @@ async def test_a_person_turns_it_on_and_signs_in_with_it(open_app, clock):
             await browser.submit("/sign-out")
 
             assert (await browser.get("/sign-in/code")).headers["location"] == "/sign-in"
+            # From an address that is too long for a cookie, sign-in leads to the menu.
+            first = await browser.get("/account/sessions?x=" + "x" * 5_000)
+            after = await browser.submit("/sign-in", credentials, page=first.headers["location"])
+            assert len(after.headers["set-cookie"]) < 4_096
             first = await browser.get("/account/sessions")
             after = await browser.submit("/sign-in", credentials, page=first.headers["location"])
             assert after.headers["location"] == "/sign-in/code"

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 #: How long a person has for the code.
 CHALLENGE_LASTS: Final = timedelta(minutes=5)
+#: Of a path to return to, signed: browsers drop cookies of more than 4,096 bytes without a word.
+#: Whoever comes from a longer address sees the first page of their menu.
+_LONGEST_RETURN: Final = 1_500
 
 
 class Challenge(msgspec.Struct, frozen=True):
@@ -40,6 +43,8 @@ class ChallengeOver(Unauthorized):
 def challenge(req: Request, verified: Verified, return_to: str = "") -> str:
     """Return a token with which the code completes the sign-in within five minutes."""
     account = verified.account
+    if len(return_to) > _LONGEST_RETURN:
+        return_to = ""
     held = Challenge(account.id, account.updated_at, verified.source, req.path, return_to)
     return req.site.signer("accounts.challenge").write(held, lasts=CHALLENGE_LASTS)
 

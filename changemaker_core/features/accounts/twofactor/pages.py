@@ -93,7 +93,7 @@ class TwoFactorPage:
         token = str(form.data.get("setup", ""))
         if form.value is not None:
             try:
-                codes = await setup.finish(self._site, user.id, token, form.value.code)
+                codes = await setup.finish(req, token, form.value.code)
             except services.WrongCode as error:
                 form.reject("code", error.args[0])
             except services.AlreadyOn:

@@ -75,9 +75,9 @@ class VerifyResource:
     async def on_post(self, req: Request, resp: Response, *, body: VerifySetup) -> RecoveryCodes:
         """Turn two-factor sign-in on with the app's first code.
 
-        The recovery codes are shown in this response and never again.
+        The recovery codes are shown in this response and never again. All other sessions end.
         """
-        codes = await setup.finish(self._site, user_of(req).id, body.setup, body.code)
+        codes = await setup.finish(req, body.setup, body.code)
         return RecoveryCodes(recovery_codes=codes)
 
 

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from changemaker_core import BadSeal, Text
+from changemaker_core.features.accounts.sessions.services import end_all_sessions
 from changemaker_core.features.accounts.twofactor import codes
 from changemaker_core.features.accounts.twofactor.models import RecoveryCode, TwoFactor
 from changemaker_core.features.accounts.twofactor.queries import authenticators
@@ -35,10 +36,14 @@ class NotOn(TwoFactorRefused):
     """Two-factor sign-in is off."""
 
 
-def turn_on(tx: Tx, sealer: Sealer, user_id: str, *, secret: str, code: str) -> list[str]:
+def turn_on(
+    tx: Tx, sealer: Sealer, user_id: str, *, secret: str, code: str, session: str | None = None
+) -> list[str]:
     """Turn two-factor sign-in on and return the recovery codes.
 
-    ``code`` shows that the authenticator has ``secret``. Raise ``WrongCode`` or ``AlreadyOn``.
+    ``code`` shows that the authenticator has ``secret``. The user's sessions end but for the one
+    with the id ``session``: they were opened without the second factor. Raise ``WrongCode`` or
+    ``AlreadyOn``.
     """
     step = codes.matching_step(secret, codes.tidy(code), tx.db.clock())
     if step is None:
@@ -50,6 +55,7 @@ def turn_on(tx: Tx, sealer: Sealer, user_id: str, *, secret: str, code: str) -> 
     if not added.as_rowcount().execute():
         raise already_on()
     _note_change(tx, user_id)
+    end_all_sessions(tx, user_id, but=session)
     return _replace_recovery_codes(user_id)
 
 

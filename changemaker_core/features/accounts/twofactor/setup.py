@@ -6,12 +6,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from changemaker_core import BadSignature, Text
+from changemaker_core.features.accounts.own import user_of
 from changemaker_core.features.accounts.twofactor import codes, services
 from changemaker_core.features.accounts.twofactor.schemas import Setup
 from changemaker_core.features.accounts.users.queries import account_by_id
 
 if TYPE_CHECKING:
-    from changemaker_core import Site
+    from changemaker_core import Request, Site
 
 _LASTS: Final = timedelta(minutes=15)
 
@@ -35,17 +36,19 @@ async def again(site: Site, user_id: str, token: str) -> Setup:
     return Setup(secret=secret, uri=uri, setup=token)
 
 
-async def finish(site: Site, user_id: str, token: str, code: str) -> list[str]:
-    """Turn two-factor sign-in on, and return the recovery codes.
+async def finish(req: Request, token: str, code: str) -> list[str]:
+    """Turn two-factor sign-in on for the user of a request, and return the recovery codes.
 
-    Raise ``WrongCode`` or ``AlreadyOn``.
+    All of their other sessions end. Raise ``WrongCode`` or ``AlreadyOn``.
     """
+    site, user_id = req.site, user_of(req).id
     return await site.db.write(
         services.turn_on,
         site.sealer(services.PURPOSE),
         user_id,
         secret=_secret(site, user_id, token),
         code=code,
+        session=None if req.sign_in is None else req.sign_in.id,
     )
 
 
