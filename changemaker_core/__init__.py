@@ -77,6 +77,7 @@ if TYPE_CHECKING:
     from changemaker_core.http.validation import MultiLine as MultiLine
     from changemaker_core.http.validation import Password as Password
     from changemaker_core.http.validation import SingleLine as SingleLine
+    from changemaker_core.identity import SYSTEM as SYSTEM
     from changemaker_core.identity import Actor as Actor
     from changemaker_core.identity import Permission as Permission
     from changemaker_core.identity import Role as Role
@@ -160,7 +161,7 @@ _ROOMS = {
     "http.streams.csv_tables": "csv_stream",
     "http.streams.excel_tables": "xlsx_stream",
     "http.validation": "Email MultiLine Password SingleLine",
-    "identity": "Actor Permission Role Scope",
+    "identity": "SYSTEM Actor Permission Role Scope",
     "jobs": "ChildFailed Cron Interval Job JobFailed JobRun JobStopped LeaseLost RetryPolicy"
     " Subscription",
     "limits.windows": "visitor_key",

@@ -1,6 +1,6 @@
 """Who acts, and what they have permission to do."""
 
-from changemaker_core.identity.actor import Actor
+from changemaker_core.identity.actor import SYSTEM, Actor
 from changemaker_core.identity.declarations import (
     PERMISSIONS,
     ROLE_NAME,
@@ -11,4 +11,14 @@ from changemaker_core.identity.declarations import (
     Scope,
 )
 
-__all__ = ["PERMISSIONS", "ROLES", "ROLE_NAME", "SCOPES", "Actor", "Permission", "Role", "Scope"]
+__all__ = [
+    "PERMISSIONS",
+    "ROLES",
+    "ROLE_NAME",
+    "SCOPES",
+    "SYSTEM",
+    "Actor",
+    "Permission",
+    "Role",
+    "Scope",
+]

@@ -20,6 +20,7 @@ from changemaker_core.features.accounts.users.models import User
 from changemaker_core.http.sessions import FlashMessage
 from changemaker_core.testing import as_role, client_of
 from changemaker_core.testing.session_client import SessionClient
+from tests.accounts.joining.mailbox import Mailbox
 
 EMAIL, PASSWORD = "organiser@example.org", "wide river, slow boat"
 SAME_SITE = {"Sec-Fetch-Site": "same-origin"}
@@ -224,6 +225,8 @@ async def test_a_person_changes_their_password(open_app):
         assert browser.cookies["cm_session"] != before
         assert await is_signed_in(browser)
         assert not await is_signed_in(other)
+        ((to, subject, _),) = await Mailbox(app.site).new()
+        assert (to, subject) == (f"Sam Sample <{email}>", "Your password was changed")
         # Typed on another system: the accent is a character of its own, the space a hard one.
         other_way = unicodedata.normalize("NFD", new).replace(" ", "\u00a0", 1)
         assert (await sign_in(other, email, other_way)).status_code == 303
@@ -265,6 +268,29 @@ async def test_a_password_that_is_replaced_meanwhile_opens_no_session(signed_up,
         monkeypatch.setattr(passwords, "matches", meanwhile)
         assert (await sign_in(browser)).status_code == 422
         assert await app.site.db.read(lambda: UserSession.select().count()) == 0
+
+
+async def test_who_knows_the_former_password_does_not_win_against_its_owner(signed_up, monkeypatch):
+    """The owner gets a new one while that of a thief is hashed."""
+    from changemaker_core.features.accounts import passwords
+
+    async with signed_up() as (app, thief):
+        await sign_in(thief)
+        csrf = {"csrf_token": await token_of(thief)}
+        hash_password, owners = passwords.hash_password, "slow boat, wide river"
+
+        def meanwhile(password):
+            monkeypatch.setattr(passwords, "hash_password", hash_password)
+            api.set_password(app.site, email=EMAIL, password=owners)
+            return hash_password(password)
+
+        monkeypatch.setattr(passwords, "hash_password", meanwhile)
+        fields = {"current": PASSWORD, "new": "something else entirely", **csrf}
+        refused = await thief.post("/account/password", data=fields, headers=SAME_SITE)
+        assert (refused.status_code, "This is not your password." in refused.text) == (422, True)
+        assert await app.site.db.read(lambda: UserSession.select().count()) == 0
+        assert (await sign_in(thief, password=owners)).status_code == 303
+        assert await Mailbox(app.site).new() == []
 
 
 async def test_a_user_ends_sessions_one_by_one_or_all_at_once(open_app):

@@ -71,6 +71,7 @@ def invite(
 ) -> None:
     """Invite EMAIL, who chooses a password by the link in the mail. Once more sends a new link."""
     from changemaker_core.features.accounts import api
+    from changemaker_core.features.accounts.roles.services import OPERATOR
     from changemaker_core.features.accounts.users.emails import canonical
     from changemaker_core.features.accounts.users.models import INVITED, User
 
@@ -86,7 +87,9 @@ def invite(
         called = name or email.partition("@")[0]
         with explained():
             site.db.sync.write(
-                lambda tx: api.invite(tx, site, email=email, name=called, role=role, expires_at=end)
+                lambda tx: api.invite(
+                    tx, site, email=email, name=called, role=role, expires_at=end, by=OPERATOR
+                )
             )
     click.echo(f"{email} is invited: the mail is sent when the site runs.")
 

@@ -10,14 +10,21 @@ from changemaker_core import BadSignature, Redirect
 from changemaker_core.db import InvalidId
 from changemaker_core.features.accounts import passwords
 from changemaker_core.features.accounts.browser.sessions import SESSIONS_PATH, sessions_of
+from changemaker_core.features.accounts.joining import services as joining
 from changemaker_core.features.accounts.keys import services as key_services
 from changemaker_core.features.accounts.keys.queries import OwnedKey, keys_with_owners
 from changemaker_core.features.accounts.keys.resources import permissions_of
 from changemaker_core.features.accounts.keys.services import KeyRefused, NewKey
+from changemaker_core.features.accounts.passwords import hashing
 from changemaker_core.features.accounts.roles import services as role_services
 from changemaker_core.features.accounts.roles.rights import current_rights, rights_of
 from changemaker_core.features.accounts.roles.roles import SUPER_ADMIN, USER, UnknownRole, roles_of
-from changemaker_core.features.accounts.roles.services import OPERATOR, check_assignable, end_grants
+from changemaker_core.features.accounts.roles.services import (
+    OPERATOR,
+    check_assignable,
+    end_grants,
+    visitor,
+)
 from changemaker_core.features.accounts.signing_in import known_devices, second_step, verification
 from changemaker_core.features.accounts.signing_in.services import Verified
 from changemaker_core.features.accounts.twofactor import challenge_cookie
@@ -110,17 +117,20 @@ def invite(
     role: str = USER,
     expires_at: datetime | None = None,
     locale: str | None = None,
+    by: Actor | None = None,
 ) -> str:
     """Invite a person by mail, inside the caller's transaction, and return the id of their account.
 
-    From ``expires_at`` on, the account is closed. Whoever acts in the transaction must hold what
-    the role allows; where nobody does, as in a job, any role can be given. Raise
-    ``DetailsRefused``, ``Invalid``, ``Forbidden``, or ``Conflict`` for an email address that has an
-    account.
+    From ``expires_at`` on, the account is closed. ``by`` must hold what the role allows: without
+    it, whoever acts in the transaction, which in a job is the site. A visitor who has not signed in
+    can be the cause of accounts with the role ``USER``; a plugin that lets them be invited to more
+    says who answers for it, such as ``by=SYSTEM``. Raise ``DetailsRefused``, ``Invalid``,
+    ``Forbidden``, or ``Conflict`` for an email address that has an account.
     """
     services.check_details(email, name)
     new = NewUser(email=email, name=name, role=role, expires_at=expires_at, locale=locale)
-    return management.create(tx, roles_of(site), tx.actor or OPERATOR, new, None)
+    roles = roles_of(site)
+    return management.create(tx, roles, by or tx.actor or visitor(roles), new, None)
 
 
 def expire_user(tx: Tx, user_id: str) -> None:
@@ -266,7 +276,8 @@ async def sign_in_account(req: Request, account: Account, path: str = "") -> Red
 async def change_password(req: Request, user_id: str, *, current: str, new: str) -> Redirect:
     """Replace a user's password, and return the redirect that signs this browser in again.
 
-    All of the user's sessions end. Raise ``Unauthorized`` if ``current`` is not the password,
+    All of the user's sessions end, and they are told by mail. Raise ``Unauthorized`` if ``current``
+    is not the password,
     ``PasswordRefused``, ``LimitReached``, or ``Unavailable`` where too many sign in.
     """
     site = req.site
@@ -275,10 +286,10 @@ async def change_password(req: Request, user_id: str, *, current: str, new: str)
         raise verification.wrong()
     services.check_password(new, account.email)
     verified = await verification.verify(req, account.email, current)
-    new_hash = await verification.hashed(new)
-    await site.db.write(services.set_password, account.id, new_hash)
-    changed = await site.db.one(account_by_id(user_id))
-    if changed is None:
+    with hashing.queue.place(verified.source, is_known=verified.is_known):
+        new_hash = await verification.hashed(new)
+    changed = await site.db.write(joining.change_password, verified.account, new_hash)
+    if changed is None:  # by its owner, who has got a new password by mail meanwhile
         raise verification.wrong()
     # Whoever is signed in has shown the second factor, if they have one.
     return await _signed_in(req, verified._replace(account=changed, new_hash=None, has_code=True))

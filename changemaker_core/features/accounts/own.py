@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from changemaker_core import Forbidden, Text, Unauthorized
+from changemaker_core.http.endpoint import recent_sign_in
 
 if TYPE_CHECKING:
     from changemaker_core import Actor, Request
@@ -18,6 +19,15 @@ def user_of(req: Request) -> Actor:
     if req.actor.kind != "user":
         raise Forbidden(Text("Only a person who has signed in can do this."))
     return req.actor
+
+
+async def check_recent_sign_in(req: Request) -> None:
+    """Raise ``Unauthorized`` unless a person has proved in the last 15 minutes who they are.
+
+    API keys pass: they are given to programs for what these do by themselves.
+    """
+    if req.actor is not None and req.actor.kind == "user":
+        await recent_sign_in.page_for(req, None)  # only pages lead elsewhere
 
 
 def session_of(req: Request) -> tuple[Session, Actor]:

@@ -65,7 +65,7 @@ def save(
             restores=restores,
             changed_at=tx.now,
             changed_by=(by or (who.name if who else ""))[:200],
-            changed_by_id=who.id if who else "",
+            changed_by_id=(who.user_id if who else None) or "",
         ).execute()
     except peewee.IntegrityError:  # PostgreSQL: another process, since the look above
         raise ChangedMeanwhile(None) from None

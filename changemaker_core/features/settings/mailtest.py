@@ -104,8 +104,9 @@ class MailTestResource:
             raise invalid(error) from None
         translate = partial(site.translations.translate, locale=req.locale)
         to = await _own_address(req) if body.send else None
-        with self._one_at_a_time(req.actor.id):
-            await site.db.write(TRIALS.take, req.actor.id)
+        who = req.actor.user_id or req.actor.id
+        with self._one_at_a_time(who):
+            await site.db.write(TRIALS.take, who)
             trial = await asyncio.get_running_loop().run_in_executor(
                 self._threads, try_settings, site, chosen, to, req.locale
             )

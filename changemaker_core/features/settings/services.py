@@ -286,7 +286,7 @@ def _save(
         version=1 if current is None else current.version + 1,
         data=data,
         changed_at=tx.now,
-        changed_by=tx.actor.id if tx.actor is not None and is_person else "",
+        changed_by=(tx.actor.user_id if tx.actor is not None else None) or "",
         changed_by_name=tx.actor.name[:200] if tx.actor is not None and is_person else COMMAND_LINE,
     )
     if current is None:

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from changemaker_core import SYSTEM
 from changemaker_core.features.accounts import api
 from changemaker_core.jobs import Executor
 from tests.accounts.gallery.plugin import GalleryPlugin
@@ -44,7 +45,9 @@ def link(app, path):
 def test_from_an_invitation_to_a_session_and_back(open_page, site, scheme, locale, width):
     app, address = site
     app.site.db.sync.write(
-        lambda tx: api.invite(tx, app.site, email=EMAIL, name="Ada", role="CURATOR", locale=locale)
+        lambda tx: api.invite(
+            tx, app.site, email=EMAIL, name="Ada", role="CURATOR", locale=locale, by=SYSTEM
+        )
     )
     # axe is injected as a script, which the pages' own policy rightly refuses.
     how = {"color_scheme": scheme, "locale": locale, "bypass_csp": True}

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
+from changemaker_core import SYSTEM, Forbidden, new_id, utcnow
 from changemaker_core.features.accounts import api
 from changemaker_core.features.accounts.joining.models import Link
-from changemaker_core.features.accounts.joining.purposes import INVITATIONS
+from changemaker_core.features.accounts.joining.purposes import ASKED, INVITATIONS
 from changemaker_core.testing import Clock, client_of
 from tests.accounts.joining.mailbox import Mailbox
 from tests.accounts.team.conftest import PASSWORD
@@ -56,6 +59,28 @@ async def test_an_invitation_is_withdrawn_corrected_and_limited(open_team):
         assert await team.site.db.read(lambda: Link.select().count()) == 0
 
 
+@pytest.mark.database("sqlite")
+async def test_who_asks_in_the_name_of_the_invited_neither_ends_their_link_nor_floods_them(
+    open_team,
+):
+    clock = Clock()
+    async with open_team(clock=clock) as team, client_of(team.app) as anybody:
+        root, mailbox = await team.administrator(), Mailbox(team.site)
+        await root.client.post("/api/users", json=ROBIN)
+        token = await mailbox.token("/join")
+        for _ in range(ASKED.limit):
+            clock.forward(hours=1)
+            for path in ("forgot-password", "magic-link"):
+                asked = await anybody.post(f"/api/auth/{path}", json={"email": ROBIN["email"]})
+                assert asked.status_code == 202
+        further = await mailbox.new()
+        assert len(further) == ASKED.limit
+        body = {"token": token, "name": "Robin", "password": PASSWORD}
+        assert (await anybody.post("/api/auth/join", json=body)).status_code == 200
+        body["token"] = further[-1][2].split("/join/")[1].split()[0]
+        assert (await anybody.post("/api/auth/join", json=body)).status_code == 404
+
+
 async def test_nobody_invites_to_more_than_they_hold(open_team):
     async with open_team() as team:
         await team.role("MANAGER", *MANAGER)
@@ -85,6 +110,26 @@ async def test_a_plugin_invites_for_a_while_in_its_own_transaction(open_team):
         await team.site.db.write(api.expire_user, id)
         assert (await robin.get("/api/auth/me")).status_code == 401
         assert (await robin.post("/api/auth/login", json=login)).status_code == 401
+
+
+@pytest.mark.database("sqlite")
+async def test_a_plugins_public_page_invites_to_nothing_unless_somebody_answers_for_it(open_team):
+    async with open_team() as team:
+        end = utcnow() + timedelta(hours=8)
+
+        def invite(role, **more):
+            number = new_id()
+            return team.site.db.write(
+                lambda tx: api.invite(
+                    tx, team.site, email=f"{number}@example.org", name="R", role=role, **more
+                )
+            )
+
+        for role in ("PARKS_READER", "SUPER_ADMIN"):
+            with pytest.raises(Forbidden):
+                await invite(role)
+        assert await invite("TEMP", expires_at=end)
+        assert await invite("PARKS_READER", by=SYSTEM)
 
 
 async def test_who_changes_the_address_of_another_has_it_confirmed(open_team):

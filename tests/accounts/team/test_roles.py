@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
+from changemaker_core import RowNotFound, Scope, new_id
 from changemaker_core.app import create_app
 from changemaker_core.features.accounts import api
 from changemaker_core.features.accounts.roles import rights
 from changemaker_core.features.accounts.roles.checks import check_roles
 from changemaker_core.features.accounts.roles.models import Grant, StoredRole
+from changemaker_core.features.accounts.roles.roles import roles_of
 from changemaker_core.features.accounts.users.models import User
 from changemaker_core.testing import as_role, run_jobs
 from tests.accounts.team import parks
@@ -150,6 +153,29 @@ async def test_a_role_for_one_park_allows_what_it_does_in_that_park_alone(open_t
         assert await root.status("DELETE", f"{root.path}/grants/{made.json()['id']}") == 404
         assert await root.status("DELETE", f"{sam.path}/grants/{made.json()['id']}") == 204
         assert await sam.status("GET", "/api/parks/elm") == 404
+
+
+@pytest.mark.database("sqlite")
+async def test_an_object_has_one_id_however_it_is_typed(open_team, monkeypatch):
+    id = new_id()
+    monkeypatch.setitem(parks.TITLES, id, "Ash Park")
+    async with open_team() as team:
+        root, sam = await team.administrator(), await team.join()
+        grant = {"role": "PARKS_ADMIN", "scope": "parks.park"}
+        for typed in (f"{{{id.upper()}}}", id.replace("-", ""), id):
+            made = await root.client.post(f"{sam.path}/grants", json={**grant, "object_id": typed})
+            assert (made.status_code, made.json()["object_id"]) == (201, id)
+        assert len((await root.client.get(f"{sam.path}/grants")).json()["data"]) == 1
+        assert await sam.status("GET", f"/api/parks/{id}") == 200
+
+
+def test_an_object_that_is_no_more_has_no_title(make_site):
+    def find(id):
+        raise RowNotFound("parks_park")
+
+    scope = Scope("parks.park", "Park", frozenset(), find)
+    roles = replace(roles_of(make_site(ParksPlugin)), scopes={"parks.park": scope})
+    assert roles.title_of("parks.park", "elm") is None
 
 
 @pytest.mark.database("sqlite")

@@ -8,13 +8,16 @@ from datetime import timedelta
 import pytest
 
 from changemaker_core import utcnow
+from changemaker_core.db import migrations
 from changemaker_core.features.accounts import api
 from changemaker_core.features.accounts.joining import links
 from changemaker_core.features.accounts.joining.models import Link
 from changemaker_core.features.accounts.joining.purposes import EMAIL, RESET
+from changemaker_core.features.accounts.sessions.models import UserSession
+from changemaker_core.features.accounts.users import management
 from changemaker_core.features.accounts.users.emails import canonical
 from changemaker_core.features.accounts.users.models import User
-from changemaker_core.testing import run_jobs
+from changemaker_core.testing import client_of, run_jobs
 from tests.accounts.team.conftest import PASSWORD
 
 MANAGER = ("accounts.user.read", "accounts.user.write")
@@ -64,6 +67,9 @@ async def test_a_user_is_created_changed_found_and_deleted(open_team):
         changed = (await root.client.patch(path, json={"email": "robin@example.com"})).json()
         assert changed["email_verified_at"] is None  # it has to be verified again
         assert await root.status("PATCH", path, email=root.email) == 409
+        own = await root.client.patch(root.path, json={"email": "root@example.com"})
+        assert (own.status_code, own.json()["code"]) == (409, "own_account")
+        assert await root.status("PATCH", root.path, email=root.email.upper(), name="Root") == 200
         assert await root.status("PATCH", path, role="GARDENER") == 422
         assert await root.status("DELETE", path) == 204
         assert await root.status("GET", path) == 404
@@ -71,6 +77,19 @@ async def test_a_user_is_created_changed_found_and_deleted(open_team):
             method = "DELETE" if "grants" in nonsense else "GET"
             assert await root.status(method, nonsense) == 404
         assert await root.status("PATCH", path, name="Nobody") == 404
+
+
+def test_a_version_that_knows_no_temporary_accounts_opens_none_for_ever(make_site):
+    site = make_site()
+    for name in ("sam", "robin"):
+        api.create_user(site, email=f"{name}@example.org", name=name, role="USER")
+    temporary = User.update(expires_at=utcnow()).where(User.name == "sam")
+    site.db.sync.write(lambda tx: temporary.execute())
+    (folder,) = [each for each in site.migration_folders() if each.plugin == "accounts"]
+    migrations.revert(site.db, folder, 3)
+    with site.db.engine.shared() as raw:
+        found = raw.execute_sql("SELECT name, status FROM accounts_user").fetchall()
+    assert dict(found) == {"sam": "SUSPENDED", "robin": "ACTIVE"}
 
 
 async def test_without_a_password_a_user_is_invited_and_cannot_sign_in(open_team):
@@ -163,6 +182,10 @@ async def test_oneself_and_the_last_administrator_stay(open_team):
         assert await other.status("DELETE", root.path) == 409
         with pytest.raises(Exception, match="conflict"):
             await asyncio.to_thread(lambda: api.suspend(team.site, email=root.email))
+        # What else there is to change of a temporary one leaves as many administrators.
+        demoted = User.update(role="USER").where(User.id == root.id)
+        await team.site.db.write(lambda tx: demoted.execute())
+        assert await other.status("PATCH", other.path, name="Other", expires_at=later) == 200
 
 
 async def test_two_administrators_who_suspend_each_other_do_not_both_succeed(open_team):
@@ -211,6 +234,75 @@ async def test_a_temporary_account_closes_by_itself_at_that_moment(open_team):
         assert await sam.status("POST", "/api/auth/login", **browser) == 200
 
 
+@pytest.mark.database("sqlite")
+async def test_what_gives_access_away_needs_a_recent_sign_in(open_team):
+    """Of people: keys are made to do it by themselves."""
+    async with open_team() as team:
+        root, sam = await team.administrator(), await team.join()
+        role = await team.role("HELPER", "parks.park.read")
+        me = (await root.client.get(sam.path)).json()["permissions"]
+        held = [*me, *MANAGER, "accounts.role.write", "parks.park.read"]
+        wanted = {"name": "k", "permissions": held}
+        key = (await root.client.post("/api/api-keys", json=wanted)).json()["key"]
+        await team.site.db.write(
+            lambda tx: UserSession.update(signed_in_at=tx.now - timedelta(minutes=15)).execute()
+        )
+        robin = {"email": "robin@example.org", "name": "Robin"}
+        grant = {"role": role, "scope": "parks.park", "object_id": "elm"}
+        asked = (
+            ("POST", "/api/users", {**robin, "role": role}),
+            ("POST", "/api/users", {**robin, "email": "r@example.org", "password": PASSWORD}),
+            ("PATCH", sam.path, {"role": role}),
+            ("PATCH", sam.path, {"email": "sam@example.com"}),
+            ("POST", f"{sam.path}/grants", grant),
+            ("PATCH", f"/api/roles/{role}", {"permissions": []}),
+            ("DELETE", sam.path, None),
+        )
+        for method, path, json in asked:
+            late = await root.client.request(method, path, json=json)
+            assert (late.status_code, late.json()["code"]) == (401, "recent_sign_in_required"), path
+        assert await root.status("PATCH", sam.path, name="Sam") == 200
+        assert await root.status("PATCH", f"/api/roles/{role}", description="x") == 200
+        new = {"email": "u@example.org", "name": "U"}
+        assert await root.status("POST", "/api/users", **new) == 201
+        async with client_of(team.app, headers={"x-api-key": key}) as program:
+            for method, path, json in asked:
+                done = await program.request(method, path, json=json)
+                assert done.status_code in (200, 201, 204), done.text
+
+
+#: In the grammar of the type, and yet no addresses: no such domain, and too long as the DNS has it.
+UNUSABLE = ("a@☃.example", f"{'a' * 60}@{'é.' * 30}example")
+
+
+@pytest.mark.database("sqlite")
+@pytest.mark.parametrize("email", UNUSABLE)
+async def test_an_address_that_no_mail_reaches_is_an_error_wherever_it_is_typed(open_team, email):
+    tables = {"accounts": {"registration": "open", "registration_domains": ["example.org"]}}
+    async with open_team(plugin_tables=tables) as team:
+        root, sam = await team.administrator(), await team.join()
+        for method, path, more in (
+            ("POST", "/api/auth/register", {}),
+            ("POST", "/api/auth/forgot-password", {}),
+            ("POST", "/api/auth/magic-link", {}),
+            ("POST", "/api/auth/email", {}),
+            ("POST", "/api/users", {"name": "Robin"}),
+            ("PATCH", sam.path, {}),
+        ):
+            refused = await root.client.request(method, path, json={"email": email, **more})
+            assert refused.status_code == 422, path
+            assert refused.json()["errors"][0]["field"] == "email"
+        assert await root.status("POST", "/api/auth/login", email=email, password="x") == 401
+        html = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin"}
+        for path in ("/register", "/forgot-password", "/sign-in-link"):
+            page = await root.client.post(path, data={"email": email}, headers=html)
+            assert (page.status_code, "Enter an email address such as" in page.text) == (422, True)
+        with pytest.raises(api.DetailsRefused):
+            await asyncio.to_thread(
+                lambda: api.create_user(team.site, email=email, name="R", role="USER")
+            )
+
+
 @pytest.mark.parametrize(
     ("typed", "stored"),
     [
@@ -240,7 +332,38 @@ async def test_a_person_signs_in_with_whatever_spelling_of_their_address(open_te
         assert await root.status("POST", "/api/auth/login", **spelt) == 200
 
 
-@pytest.mark.parametrize("change", ["password", "address", "suspension"])
+async def test_an_address_that_another_process_takes_at_that_moment_is_taken(
+    open_team, monkeypatch
+):
+    monkeypatch.setattr(management, "_check_email_is_free", lambda email: None)
+    async with open_team() as team:
+        root, sam = await team.administrator(), await team.join()
+        refused = await root.client.patch(sam.path, json={"email": root.email})
+        assert (refused.status_code, refused.json()["code"]) == (409, "email_taken")
+
+
+async def test_who_uses_a_link_and_who_suspends_its_user_do_not_wait_for_each_other(open_team):
+    """Both change the user and the link: in one order, or PostgreSQL ends one of them."""
+    async with open_team() as team:
+        root = await team.administrator()
+        for _ in range(8):
+            sam = await team.join()
+            id = await team.site.db.write(
+                lambda tx, sam=sam: links.issue(
+                    tx, RESET, email=sam.email, locale="en", user_id=sam.id
+                )
+            )
+            token = links.address_of(team.site, RESET, id).rpartition("/")[2]
+            statuses = await asyncio.gather(
+                sam.status(
+                    "POST", "/api/auth/reset-password", token=token, password=PASSWORD[::-1]
+                ),
+                root.status("POST", f"{sam.path}/suspend"),
+            )
+            assert statuses in ([204, 200], [404, 200])
+
+
+@pytest.mark.parametrize("change", ["password", "address", "suspension", "end"])
 async def test_links_in_mails_end_with_what_they_were_asked_for_with(open_team, change):
     async with open_team() as team:
         root, sam = await team.administrator(), await team.join()
@@ -254,6 +377,8 @@ async def test_links_in_mails_end_with_what_they_were_asked_for_with(open_team, 
             await asyncio.to_thread(
                 lambda: api.set_password(team.site, email=sam.email, password=PASSWORD[::-1])
             )
+        elif change == "end":
+            await team.site.db.write(api.expire_user, sam.id)
         elif change == "address":
             assert await root.status("PATCH", sam.path, email="sam@example.com") == 200
         else:

@@ -12,7 +12,7 @@ from changemaker_core import BadSignature, NotFound, Text, new_id
 from changemaker_core.features.accounts.joining.models import Link
 from changemaker_core.features.accounts.joining.purposes import EMAIL, INVITATION, PURPOSES
 from changemaker_core.features.accounts.joining.queries import LinkRow, link_by_id
-from changemaker_core.features.accounts.users.queries import account_by_id
+from changemaker_core.features.accounts.users.queries import account_by_id, lock_user
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -91,6 +91,8 @@ def use(tx: Tx, link: LinkRow) -> Account | None:
     All other links of this purpose end with it. Raise ``LinkEnded``: of two who use a link at the
     same time, one does.
     """
+    if link.user_id is not None:
+        lock_user(tx, link.user_id)  # before the link, as whoever changes the user does
     unused = (Link.id == link.id) & Link.ended_at.is_null() & (Link.expires_at > tx.now)
     if not Link.update(ended_at=tx.now).where(unused).execute():
         raise LinkEnded(PURPOSES[link.purpose])

@@ -88,7 +88,7 @@ PASSWORD_CHANGED: Final = MailTemplate(
     "accounts.password_changed",
     category=_CATEGORY,
     title=Text("Password changed"),
-    description=Text("Sent after a new password was chosen by a link in a mail."),
+    description=Text("Sent to whoever has changed their password, or chosen a new one by a link."),
     subject=Text("Your password was changed"),
     text=Text(
         "Hello {{ name }},\n\nyour password was changed, and you were signed out everywhere.\n\n"

@@ -75,8 +75,7 @@ class _AskPage:
         try:
             await self.ask(req, form.value)
         except Invalid as invalid:
-            for error in invalid.errors:
-                form.reject(error.field, error.message)
+            _show_errors(form, invalid)
             return self._page(form, 422)
         except LimitReached as reached:
             form.reject("", _TOO_MANY)
@@ -239,6 +238,9 @@ class EmailPage:
             return await self._page(req, form, status=422)
         try:
             await requests.change_email(req, form.value.email)
+        except Invalid as invalid:
+            _show_errors(form, invalid)
+            return await self._page(req, form, status=422)
         except LimitReached as reached:
             form.reject("email", _TOO_MANY)
             return await self._page(req, form, status=429, headers=_retry_after(reached))
@@ -310,6 +312,11 @@ def _reject(
         return 429, _retry_after(error)
     form.reject("", error.detail or error.title)
     return 503, error.headers
+
+
+def _show_errors(form: Form[Any], invalid: Invalid) -> None:
+    for error in invalid.errors:
+        form.reject(error.field, error.message)
 
 
 def _with_query(path: str, **query: str) -> str:

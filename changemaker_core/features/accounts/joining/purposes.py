@@ -11,6 +11,8 @@ from changemaker_core import SlidingWindow, Text
 #: Mails that one visitor asks for, to whatever addresses: forty people may share a Wi-Fi.
 PER_VISITOR: Final = SlidingWindow("accounts.links.visitor", 60, timedelta(hours=1))
 _PER_ADDRESS: Final = 3
+#: Invitations that are sent once more because somebody asks, who may be anybody.
+ASKED: Final = SlidingWindow("accounts.invitations.asked", 5, timedelta(days=1))
 #: Mails with which members of the team invite one person again.
 INVITATIONS: Final = SlidingWindow("accounts.invitations", 5, timedelta(days=1))
 
@@ -33,7 +35,7 @@ class Purpose:
         """The mails to one address: as many as are valid at a time.
 
         So who asks for many in the name of somebody else keeps nobody out: while no further one
-        is sent, the last one in the mailbox is valid.
+        is sent, the last one in the mailbox is valid, unless its owner has used one.
         """
         return SlidingWindow(f"accounts.links.{self.name}", _PER_ADDRESS, self.lasts)
 

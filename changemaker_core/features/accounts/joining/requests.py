@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from changemaker_core import BadSignature, FieldError, Forbidden, Invalid, Text
-from changemaker_core.config.email_address import ascii_domain
 from changemaker_core.features.accounts.config import AccountsConfig
 from changemaker_core.features.accounts.joining import links, services
 from changemaker_core.features.accounts.joining.purposes import (
@@ -19,6 +18,7 @@ from changemaker_core.features.accounts.joining.services import Asked
 from changemaker_core.features.accounts.own import user_of
 from changemaker_core.features.accounts.passwords import hashing
 from changemaker_core.features.accounts.signing_in.verification import hashed
+from changemaker_core.features.accounts.users.emails import check_email
 from changemaker_core.features.accounts.users.services import PasswordRefused, check_password
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 async def ask(req: Request, purpose: Purpose, email: str, signed_next: str = "") -> None:
     """Have a link mailed to an address, if its account allows it; nothing tells whether it does.
 
-    Raise ``LimitReached``.
+    Raise ``Invalid`` or ``LimitReached``.
     """
     asked = Asked(purpose, email, req.locale, _return_to(req.site, signed_next))
     await req.site.db.write(services.ask, asked, req.visitor)
@@ -41,7 +41,7 @@ async def ask_to_register(req: Request, email: str, signed_next: str = "") -> No
     """Have the link to register mailed. Raise ``Forbidden``, ``Invalid`` or ``LimitReached``."""
     config = check_registration(req.site)
     domains = config.registration_domains
-    if domains and ascii_domain(email.rpartition("@")[2]).lower() not in config.ascii_domains():
+    if domains and check_email(email).rpartition("@")[2] not in config.ascii_domains():
         problem = Text("Use an address of {domains}.", domains=", ".join(domains))
         raise Invalid([FieldError("email", problem)])
     await ask(req, REGISTRATION, email, signed_next)
@@ -108,7 +108,10 @@ async def use_magic_link(req: Request, token: str) -> tuple[Account, str]:
 
 
 async def change_email(req: Request, email: str) -> None:
-    """Have a link mailed to a new address of the user. Raise ``LimitReached`` or ``Forbidden``."""
+    """Have a link mailed to a new address of the user.
+
+    Raise ``Invalid``, ``LimitReached`` or ``Forbidden``.
+    """
     user = user_of(req)
     await req.site.db.write(services.change_email, user.id, email, req.visitor)
 

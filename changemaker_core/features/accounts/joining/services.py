@@ -12,6 +12,7 @@ import peewee
 from changemaker_core import Conflict, LimitReached, Text
 from changemaker_core.features.accounts.joining import links, mails
 from changemaker_core.features.accounts.joining.purposes import (
+    ASKED,
     EMAIL,
     INVITATION,
     PER_VISITOR,
@@ -21,9 +22,13 @@ from changemaker_core.features.accounts.joining.purposes import (
 )
 from changemaker_core.features.accounts.roles.roles import USER
 from changemaker_core.features.accounts.users import services as users
-from changemaker_core.features.accounts.users.emails import canonical
+from changemaker_core.features.accounts.users.emails import check_email
 from changemaker_core.features.accounts.users.models import ACTIVE, User
-from changemaker_core.features.accounts.users.queries import account_by_email, account_by_id
+from changemaker_core.features.accounts.users.queries import (
+    account_by_email,
+    account_by_id,
+    lock_user,
+)
 
 if TYPE_CHECKING:
     from changemaker_core import Tx
@@ -47,11 +52,11 @@ class Asked(NamedTuple):
 def ask(tx: Tx, asked: Asked, visitor: str) -> None:
     """Enqueue what a visitor asked for. Nothing in here depends on whether there is an account.
 
-    Raise ``LimitReached`` for a visitor who asks too often. Of an address that was sent as many
-    mails as there may be, the last is still valid: no further one is sent.
+    Raise ``Invalid`` for an address that no mail can go to, and ``LimitReached`` for a visitor who
+    asks too often. An address that was sent as many mails as there may be gets no further one.
     """
+    email = check_email(asked.email)
     PER_VISITOR.take(tx, visitor)
-    email = canonical(asked.email)
     try:
         asked.purpose.per_address.take(tx, email)
     except LimitReached:
@@ -63,7 +68,8 @@ def ask(tx: Tx, asked: Asked, visitor: str) -> None:
 def respond(tx: Tx, asked: Asked) -> None:
     """Issue the link that was asked for, if the account allows it.
 
-    Who was invited gets the invitation once more, whatever they ask for.
+    Who was invited gets the invitation once more, whatever they ask for. Anybody can ask in their
+    name, so the links that they have stay valid, and only a few mails a day are sent.
     """
     account = account_by_email(asked.email).one()
     if account is None:
@@ -76,7 +82,7 @@ def respond(tx: Tx, asked: Asked) -> None:
                 return_to=asked.return_to,
             )
     elif account.is_invited(tx.now):
-        invite(tx, account)
+        _invite_again(tx, account)
     elif account.is_open(tx.now):
         if asked.purpose == REGISTRATION:
             notify(tx, mails.ALREADY_REGISTERED.name, account.id, account.email)
@@ -88,6 +94,14 @@ def invite(tx: Tx, account: Account) -> str:
     """Send an invitation, which replaces any former one; return the id of its link."""
     links.end(tx, user_id=account.id, purpose=INVITATION.name)
     return _issue(tx, INVITATION, account)
+
+
+def _invite_again(tx: Tx, account: Account) -> None:
+    try:
+        ASKED.take(tx, account.id)
+    except LimitReached:
+        return
+    _issue(tx, INVITATION, account)
 
 
 def confirm_new_email(tx: Tx, account: Account, *, former: str) -> None:
@@ -145,6 +159,22 @@ def reset(tx: Tx, link: LinkRow, password_hash: str) -> str:
     return account.id
 
 
+def change_password(tx: Tx, account: Account, password_hash: str) -> Account | None:
+    """Replace the password of ``account``, whose present one was right; every session and link of
+    the user ends, and they are told by mail.
+
+    Return the account as it is then, or ``None`` if it was changed since it was read: whoever knew
+    the former password must not win against its owner, who has replaced it meanwhile.
+    """
+    lock_user(tx, account.id)
+    now = account_by_id(account.id).one()
+    if now is None or now.updated_at != account.updated_at:
+        return None
+    users.set_password(tx, account.id, password_hash)
+    notify(tx, mails.PASSWORD_CHANGED.name, account.id, now.email)
+    return account_by_id(account.id).one()
+
+
 def sign_in(tx: Tx, link: LinkRow) -> Account:
     """Use a link to sign in, and return the account. Raise ``LinkEnded``."""
     account = _used(tx, link)
@@ -156,12 +186,13 @@ def change_email(tx: Tx, user_id: str, email: str, visitor: str) -> None:
     """Send a link to a user's new address, or to the present one to confirm it.
 
     The address of the account stays until it is used. Whether the new one has an account already
-    is not revealed: its owner is told instead. Raise ``LimitReached``.
+    is not revealed: its owner is told instead. Raise ``LimitReached`` or ``Invalid``.
     """
     PER_VISITOR.take(tx, visitor)
     EMAIL.per_address.take(tx, user_id)
+    lock_user(tx, user_id)
     account = account_by_id(user_id).get()
-    email = canonical(email)
+    email = check_email(email)
     owner = account_by_email(email).one()
     links.end(tx, user_id=user_id, purpose=EMAIL.name)
     if owner is None or owner.id == user_id:

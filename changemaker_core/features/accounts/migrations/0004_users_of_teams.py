@@ -33,6 +33,8 @@ def up(migrator: SchemaMigrator, db: peewee.Database) -> None:
 
 
 def down(migrator: SchemaMigrator, db: peewee.Database) -> None:
+    # Without their end, temporary accounts would be open for ever.
+    db.execute_sql("UPDATE accounts_user SET status = 'SUSPENDED' WHERE expires_at IS NOT NULL")
     migrator.migrate(
         migrator.drop_index("accounts_user", "accounts_user_status_id"),
         migrator.drop_index("accounts_user", "accounts_user_role_id"),

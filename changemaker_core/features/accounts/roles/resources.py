@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, structs
 
 from changemaker_core import FieldError, Invalid, NotFound, Text, Unauthorized, endpoint
+from changemaker_core.features.accounts.own import check_recent_sign_in
 from changemaker_core.features.accounts.roles import services
 from changemaker_core.features.accounts.roles.queries import stored_roles
 from changemaker_core.features.accounts.roles.roles import (
@@ -120,7 +121,12 @@ class RoleResource(_Roles):
     async def on_patch(
         self, req: Request, resp: Response, *, name: str, body: RoleChange
     ) -> RoleOut:
-        """Change a role that the site made. The rights of all who hold it change at once."""
+        """Change a role that the site made. The rights of all who hold it change at once.
+
+        To change what it allows needs a recent sign-in.
+        """
+        if body.permissions is not UNSET:
+            await check_recent_sign_in(req)
         if (by := req.actor) is None:
             raise Unauthorized
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from changemaker_core import Permission, Role, Scope, Text
+from changemaker_core import Permission, Role, RowNotFound, Scope, Text
 from changemaker_core.db import InvalidId
 from changemaker_core.features.accounts.config import AccountsConfig
 from changemaker_core.identity import PERMISSIONS as PERMISSION_KIND
@@ -89,8 +91,19 @@ class Roles:
             return None
         try:
             return self.scopes[scope].find(object_id)
-        except InvalidId:
+        except (InvalidId, RowNotFound):
             return None
+
+    def id_of(self, scope: str, typed: str) -> str | None:
+        """Return the id of an object as it is compared, inside a unit of work; ``None`` where there
+        is no such object.
+
+        A UUID can be typed in capitals, in braces or without dashes.
+        """
+        spellings = [typed]
+        with contextlib.suppress(ValueError):
+            spellings.insert(0, str(uuid.UUID(typed)))
+        return next((each for each in spellings if self.title_of(scope, each) is not None), None)
 
     def check(self, role: str, stored: Stored) -> None:
         """Raise ``UnknownRole``, which lists the known roles, if there is no such role."""

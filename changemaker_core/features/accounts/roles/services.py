@@ -17,7 +17,7 @@ from changemaker_core.features.accounts.roles.roles import (
     by_name,
 )
 from changemaker_core.features.accounts.roles.rules import check_holds, check_outranks
-from changemaker_core.features.accounts.users.models import User
+from changemaker_core.features.accounts.users.queries import lock_user
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 #: Who acts at the command line: whoever can read the site's secret may do everything.
 OPERATOR: Final = Actor("system", "", "operator", frozenset({EVERYTHING}))
 _NAMED = 3
+
+
+def visitor(roles: Roles) -> Actor:
+    """Return who acts where nobody has signed in: they give what everybody has, and no more."""
+    return Actor("system", "", "visitor", roles.basic)
 
 
 def create_role(
@@ -108,7 +113,7 @@ def grant(
 
     Raise ``NotFound``, ``Invalid``, ``Forbidden``, ``Conflict``.
     """
-    _lock_user(tx, user_id)
+    lock_user(tx, user_id)
     check_outranks(by, rights_of(roles, user_id))
     if scope not in roles.scopes:
         known = ", ".join(sorted(roles.scopes))
@@ -122,24 +127,25 @@ def grant(
     if not allowed:
         problem = Text("This role allows nothing that can be limited to one object of this kind.")
         raise Invalid([FieldError("role", problem)])
-    if roles.title_of(scope, object_id) is None:
+    id = roles.id_of(scope, object_id)
+    if id is None:
         raise Invalid([FieldError("object_id", Text("There is no such object."))])
-    check_holds(by, allowed, on=object_id)
+    check_holds(by, allowed, on=id)
     held = queries.grants_of(user_id).all()
     if len(held) >= queries.MOST_GRANTS:
         most = queries.MOST_GRANTS
         raise Conflict(Text("A user holds roles for at most {most} objects.", most=most))
-    values = {"user": user_id, "role": role, "scope": scope, "object_id": object_id}
+    values = {"user": user_id, "role": role, "scope": scope, "object_id": id}
     added = {"id": new_id(), "created_by": by.user_id, "created_at": tx.now}
     Grant.insert(**values, **added).on_conflict("NOTHING").execute()
     same = (Grant.user == user_id) & (Grant.role == role)
-    same &= (Grant.scope == scope) & (Grant.object_id == object_id)
+    same &= (Grant.scope == scope) & (Grant.object_id == id)
     return str(Grant.get(same).id)
 
 
 def end_grant(tx: Tx, roles: Roles, by: Actor, user_id: str, grant_id: str) -> None:
     """Take a role for one object from a user. Raise ``NotFound`` or ``Forbidden``."""
-    _lock_user(tx, user_id)
+    lock_user(tx, user_id)
     check_outranks(by, rights_of(roles, user_id))
     ended = Grant.delete().where(Grant.id == grant_id, Grant.user == user_id).execute()
     if not ended:
@@ -159,11 +165,6 @@ def tidy(tx: Tx, roles: Roles) -> None:
     for scope, object_id in pairs:
         if scope in roles.scopes and roles.title_of(scope, object_id) is None:
             end_grants(tx, scope, object_id)
-
-
-def _lock_user(tx: Tx, user_id: str) -> None:
-    if tx.dialect == "postgresql":
-        list(User.select(User.id).where(User.id == user_id).for_update())
 
 
 def _stored_with(tx: Tx, roles: Roles, role: str) -> Stored:

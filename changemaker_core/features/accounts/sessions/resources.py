@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 class SessionOut(msgspec.Struct, frozen=True, kw_only=True):
     """A session. ``kind`` is ``browser``, or ``api`` for one with tokens; ``device`` is for people.
 
-    ``last_used_at`` is exact to within an hour in a browser, and the last refresh of tokens.
+    ``last_used_at`` is exact to within a tenth of ``session_idle_minutes`` in a browser; of tokens,
+    it is the last refresh.
     ``current`` is the session of the request.
     """
 

@@ -37,6 +37,11 @@ class Verified(NamedTuple):
     has_code: bool = False
 
     @property
+    def is_known(self) -> bool:
+        """Whether the password came from a device or session that the account has."""
+        return self.source.startswith(KNOWN)
+
+    @property
     def needs_code(self) -> bool:
         """Whether the second factor is missing."""
         return self.account.has_two_factor and not self.has_code
@@ -62,7 +67,7 @@ def count_code(tx: Tx, verified: Verified) -> None:
     Raise ``LimitReached`` if the source of the password must wait.
     """
     source = verified.source
-    if not source.startswith(KNOWN):
+    if not verified.is_known:
         CODES_PER_ACCOUNT.take(tx, verified.account.id)
     _take_turn(tx, verified.account.email, _code_of(source))
 

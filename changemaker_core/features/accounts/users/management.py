@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+import peewee
 from msgspec import UNSET
 
 from changemaker_core import Conflict, FieldError, Invalid, NotFound, Text
@@ -24,7 +25,7 @@ from changemaker_core.features.accounts.roles.services import check_assignable
 from changemaker_core.features.accounts.sessions.services import end_all_sessions
 from changemaker_core.features.accounts.signing_in.services import unlock as end_waits
 from changemaker_core.features.accounts.users import services
-from changemaker_core.features.accounts.users.emails import canonical
+from changemaker_core.features.accounts.users.emails import check_email
 from changemaker_core.features.accounts.users.models import (
     ACTIVE,
     EXPIRED,
@@ -58,7 +59,7 @@ def create(tx: Tx, roles: Roles, by: Actor, new: NewUser, password_hash: str | N
     try:
         id = services.create_user(
             tx,
-            email=new.email,
+            email=check_email(new.email),
             name=new.name,
             role=new.role,
             password_hash=password_hash,
@@ -113,17 +114,23 @@ def change(tx: Tx, roles: Roles, by: Actor, id: str, wanted: UserChange) -> None
     expires_at = values.get("expires_at", user.expires_at)
     if "expires_at" in values:
         _check_end(tx, expires_at)
-    if user.role == SUPER_ADMIN and (role != SUPER_ADMIN or expires_at is not None):
+    is_to_end = expires_at is not None and expires_at != user.expires_at
+    if user.role == SUPER_ADMIN and (role != SUPER_ADMIN or is_to_end):
         _keep_an_administrator(id)
     if "expires_at" in values and user.status == EXPIRED:
         values["status"] = ACTIVE if user.password_hash is not None else INVITED
     if "email" in values:
-        values["email"] = canonical(values["email"])
+        values["email"] = check_email(values["email"])
         if values["email"] != user.email:
+            _not_oneself(by, id, Text("Change your own email address at /account/email."))
             _check_email_is_free(values["email"])
             values["email_verified_at"] = None
             links.end(tx, user_id=id)
-    User.update(**values, updated_at=tx.now).where(User.id == id).execute()
+    try:
+        with tx.savepoint():
+            User.update(**values, updated_at=tx.now).where(User.id == id).execute()
+    except peewee.IntegrityError:  # PostgreSQL: by another process, since the look above
+        raise _taken(values["email"]) from None
     if values.get("email", user.email) != user.email:
         joining.confirm_new_email(tx, account_by_id(id).get(), former=user.email)
     if role != user.role:
@@ -174,13 +181,6 @@ def end_sessions(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
     _log(tx, by, "signed out everywhere", id)
 
 
-def reset_password(tx: Tx, roles: Roles, by: Actor, id: str, password_hash: str) -> None:
-    """Replace a user's password, and end their sessions. Raise ``NotFound`` or ``Forbidden``."""
-    _managed(tx, roles, by, id)
-    services.set_password(tx, id, password_hash)
-    _log(tx, by, "set the password of", id)
-
-
 def delete(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
     """Delete a user, with their sessions and grants; what they made stays.
 
@@ -201,6 +201,7 @@ def close(tx: Tx, id: str) -> None:
         _keep_an_administrator(id)
     User.update(status=EXPIRED, expires_at=tx.now, updated_at=tx.now).where(User.id == id).execute()
     end_all_sessions(tx, id)
+    links.end(tx, user_id=id)
 
 
 def expire(tx: Tx) -> int:
@@ -217,6 +218,7 @@ def expire(tx: Tx) -> int:
         still &= User.status.in_([ACTIVE, INVITED])
         if User.update(status=EXPIRED, updated_at=tx.now).where(still).execute():
             end_all_sessions(tx, id)
+            links.end(tx, user_id=id)
     return len(ids)
 
 
@@ -272,7 +274,11 @@ def _check_end(tx: Tx, expires_at: datetime | None) -> None:
 
 def _check_email_is_free(email: str) -> None:
     if User.select().where(User.email == email).exists():
-        raise _email_taken(EmailTaken(Text("{email} already has an account.", email=email)))
+        raise _taken(email)
+
+
+def _taken(email: str) -> Conflict:
+    return _email_taken(EmailTaken(Text("{email} already has an account.", email=email)))
 
 
 def _email_taken(taken: EmailTaken) -> Conflict:

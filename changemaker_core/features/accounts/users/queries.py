@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import msgspec
 import peewee
@@ -11,6 +12,9 @@ from changemaker_core import Query, compiled, search
 from changemaker_core.features.accounts.twofactor.models import TwoFactor
 from changemaker_core.features.accounts.users.models import ACTIVE, INVITED, User
 from changemaker_core.features.accounts.users.schemas import TeamUser
+
+if TYPE_CHECKING:
+    from changemaker_core import Tx
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -76,6 +80,16 @@ def team_users(
     if before is not None:
         query = query.where(User.id < before)
     return query.order_by(User.id.desc()).limit(limit).offset(offset)
+
+
+def lock_user(tx: Tx, id: str) -> None:
+    """Have others who change the user wait until the transaction ends.
+
+    It comes before any change to what the user has, such as links and grants: who takes both in the
+    other order may wait for each other.
+    """
+    if tx.dialect == "postgresql":
+        list(User.select(User.id).where(User.id == id).for_update())
 
 
 def _accounts() -> Query:

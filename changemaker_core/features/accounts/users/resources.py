@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
+from msgspec import UNSET
 
 from changemaker_core import (
     Actor,
@@ -18,10 +19,12 @@ from changemaker_core import (
     endpoint,
     paginate,
 )
+from changemaker_core.features.accounts.own import check_recent_sign_in
+from changemaker_core.features.accounts.passwords import hashing
 from changemaker_core.features.accounts.roles import services as role_services
 from changemaker_core.features.accounts.roles.queries import grants_of
 from changemaker_core.features.accounts.roles.rights import rights_of
-from changemaker_core.features.accounts.roles.roles import READ_USERS, WRITE_USERS, roles_of
+from changemaker_core.features.accounts.roles.roles import READ_USERS, USER, WRITE_USERS, roles_of
 from changemaker_core.features.accounts.signing_in.verification import hashed
 from changemaker_core.features.accounts.users import management, queries, services
 from changemaker_core.features.accounts.users.models import ACTIVE, EXPIRED, INVITED
@@ -99,15 +102,20 @@ class UsersResource(_Managing):
         responses=_Managing.refusals,
     )
     async def on_post(self, req: Request, resp: Response, *, body: NewUser) -> UserDetail:
-        """Create a user. Without a password they are invited, and choose one themselves."""
-        password_hash = None
+        """Create a user. Without a password they are invited, and choose one themselves.
+
+        To give a password, or another role than `USER`, needs a recent sign-in.
+        """
+        if body.password is not None or body.role != USER:
+            await check_recent_sign_in(req)
+        by, password_hash = actor_of(req), None
         if body.password is not None:
             try:
                 services.check_password(body.password, body.email)
             except services.PasswordRefused as refused:
                 raise Invalid([FieldError("password", refused.args[0])]) from None
-            password_hash = await hashed(body.password)
-        by = actor_of(req)
+            with hashing.queue.place(f"user {by.user_id or by.id}", is_known=True):
+                password_hash = await hashed(body.password)
         id = await self._site.db.write(
             lambda tx: management.create(tx, self._roles, by, body, password_hash)
         )
@@ -132,13 +140,19 @@ class UserResource(_Managing):
     async def on_patch(
         self, req: Request, resp: Response, *, id: str, body: UserChange
     ) -> UserDetail:
-        """Change a user. A new email address has to be verified again."""
+        """Change a user. A new email address has to be verified again.
+
+        To change the role or the email address needs a recent sign-in.
+        """
+        if body.role is not UNSET or body.email is not UNSET:
+            await check_recent_sign_in(req)
         await self._change(req, management.change, id, body)
         return await self._detail(id)
 
     @endpoint(permission=WRITE_USERS, status=204, responses=_Managing.refusals)
     async def on_delete(self, req: Request, resp: Response, *, id: str) -> None:
-        """Delete a user, with their sessions; what they made stays."""
+        """Delete a user, with their sessions; what they made stays. Needs a recent sign-in."""
+        await check_recent_sign_in(req)
         await self._change(req, management.delete, id)
 
 
@@ -213,7 +227,8 @@ class GrantsResource(_Managing):
         responses=_Managing.refusals,
     )
     async def on_post(self, req: Request, resp: Response, *, id: str, body: NewGrant) -> GrantOut:
-        """Give a user a role for one object. Once more changes nothing."""
+        """Give a user a role for one object; once more changes nothing. Needs a recent sign-in."""
+        await check_recent_sign_in(req)
         by = actor_of(req)
         grant_id = await self._site.db.write(
             lambda tx: role_services.grant(tx, self._roles, by, id, **msgspec.structs.asdict(body))

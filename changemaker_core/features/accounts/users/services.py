@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import peewee
 
-from changemaker_core import Email, Text
+from changemaker_core import Email, Invalid, Text
 from changemaker_core.features.accounts import passwords
 from changemaker_core.features.accounts.joining import links
 from changemaker_core.features.accounts.sessions.services import end_all_sessions
-from changemaker_core.features.accounts.users.emails import canonical
+from changemaker_core.features.accounts.users.emails import canonical, check_email
 from changemaker_core.features.accounts.users.models import ACTIVE, INVITED, User
 
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ def create_user(
 def check_details(email: str, name: str) -> None:
     """Raise ``DetailsRefused`` for a malformed email address or a name that is too long."""
     try:
-        msgspec.convert(email, Email)
-    except msgspec.ValidationError:
+        check_email(msgspec.convert(email, Email))
+    except (msgspec.ValidationError, Invalid):
         problem = Text("Enter an email address such as name@example.org.")
         raise DetailsRefused(problem) from None
     if len(name) > LONGEST_NAME:
