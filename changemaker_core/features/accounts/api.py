@@ -124,7 +124,7 @@ def invite(
     From ``expires_at`` on, the account is closed. ``by`` must hold what the role allows: without
     it, whoever acts in the transaction, which in a job is the site. A visitor who has not signed in
     can be the cause of accounts with the role ``USER``; a plugin that lets them be invited to more
-    says who answers for it, such as ``by=SYSTEM``. Raise ``DetailsRefused``, ``Invalid``,
+    says in whose name, such as ``by=SYSTEM``. Raise ``DetailsRefused``, ``Invalid``,
     ``Forbidden``, or ``Conflict`` for an email address that has an account.
     """
     services.check_details(email, name)

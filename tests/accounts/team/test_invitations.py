@@ -113,7 +113,7 @@ async def test_a_plugin_invites_for_a_while_in_its_own_transaction(open_team):
 
 
 @pytest.mark.database("sqlite")
-async def test_a_plugins_public_page_invites_to_nothing_unless_somebody_answers_for_it(open_team):
+async def test_a_plugins_public_page_invites_to_nothing_unless_it_says_in_whose_name(open_team):
     async with open_team() as team:
         end = utcnow() + timedelta(hours=8)
 
