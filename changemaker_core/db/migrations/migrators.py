@@ -18,6 +18,7 @@ from changemaker_core.db.migrations.ddl import (
     tokens,
     unquoted,
 )
+from changemaker_core.db.migrations.dependents import faults, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,30 +67,38 @@ class SqliteMigrator(_Fill, migrate.SqliteMigrator):  # type: ignore[misc]  # no
     cuts definitions apart at nested parentheses, and drops triggers.
     """
 
-    def _rebuild(
-        self, table: str, change: Callable[[TableDefinition], None]
-    ) -> Iterator[peewee.SQL | None]:
+    def _rebuild(self, table: str, change: Callable[[TableDefinition], None]) -> Iterator[Any]:
         definition = self._definition(table)
-        before = list(definition.columns)
+        before, known = list(definition.columns), faults(self.database)
         change(definition)
         kept = [name for name in definition.columns if name in before]
         lost = set(before) - set(kept)
         dependents = self._dependents(table, lost)
         temporary = f"{table}__rebuilt"
-        columns = ", ".join(map(_quoted, kept))
+        columns = ", ".join(map(quoted, kept))
         yield peewee.SQL(definition.text(temporary))
         yield peewee.SQL(
-            f"INSERT INTO {_quoted(temporary)} ({columns})"  # noqa: S608  # quoted names
-            f" SELECT {columns} FROM {_quoted(table)}"
+            f"INSERT INTO {quoted(temporary)} ({columns})"  # noqa: S608  # quoted names
+            f" SELECT {columns} FROM {quoted(table)}"
         )
-        yield peewee.SQL(f"DROP TABLE {_quoted(table)}")
+        yield peewee.SQL(f"DROP TABLE {quoted(table)}")
         # Otherwise SQLite looks in each view and trigger for the table, which is not there yet.
         yield peewee.SQL("PRAGMA legacy_alter_table = ON")
-        yield peewee.SQL(f"ALTER TABLE {_quoted(temporary)} RENAME TO {_quoted(table)}")
+        yield peewee.SQL(f"ALTER TABLE {quoted(temporary)} RENAME TO {quoted(table)}")
         yield peewee.SQL("PRAGMA legacy_alter_table = OFF")
         yield from map(peewee.SQL, dependents)
-        for view in self._views(table):  # fails where a column is gone that the view shows
-            yield peewee.SQL(f"SELECT 1 FROM {_quoted(view)} LIMIT 0")  # noqa: S608  # quoted
+        yield self._check_dependents(table, known)
+
+    @operation
+    def _check_dependents(self, table: str, known: dict[str, str]) -> None:
+        """Raise where a view or a trigger, of any table, has a fault that is not ``known``."""
+        new = {name: text for name, text in faults(self.database).items() if name not in known}
+        if new:
+            raise ValueError(
+                f"{', '.join(new)} could not be used once {table} is changed:"
+                f" {'; '.join(dict.fromkeys(new.values()))}."
+                " Drop what names the column before, and create it again afterwards."
+            )
 
     def _definition(self, table: str) -> TableDefinition:
         found = self._get_create_table(table)
@@ -106,16 +115,6 @@ class SqliteMigrator(_Fill, migrate.SqliteMigrator):  # type: ignore[misc]  # no
             (table.lower(),),
         )
         return kept + [sql for (sql,) in triggers.fetchall()]
-
-    def _views(self, table: str) -> list[str]:
-        """Return the views that name the table."""
-        views = self.database.execute_sql("SELECT name, sql FROM sqlite_master WHERE type = 'view'")
-        wanted = table.lower()
-        return [
-            name
-            for name, sql in views.fetchall()
-            if wanted in {unquoted(token).lower() for token in tokens(sql)}
-        ]
 
     def _change_column(
         self, table: str, column: str, change: Callable[[TableDefinition], None]
@@ -183,7 +182,7 @@ class SqliteMigrator(_Fill, migrate.SqliteMigrator):  # type: ignore[misc]  # no
             raise ValueError(f"write the values of the constraint {name} as SQL")
         return list(
             self._rebuild(
-                table, lambda d: d.constraints.append(f"CONSTRAINT {_quoted(name)} {text}")
+                table, lambda d: d.constraints.append(f"CONSTRAINT {quoted(name)} {text}")
             )
         )
 
@@ -223,8 +222,8 @@ class SqliteMigrator(_Fill, migrate.SqliteMigrator):  # type: ignore[misc]  # no
         constraint_name: str | None = None,
     ) -> Any:
         """Let a column refer to another table. SQLite needs no name for that."""
-        text = f"FOREIGN KEY ({_quoted(column_name)})"
-        text += f" REFERENCES {_quoted(rel)} ({_quoted(rel_column)})"
+        text = f"FOREIGN KEY ({quoted(column_name)})"
+        text += f" REFERENCES {quoted(rel)} ({quoted(rel_column)})"
         text += f" ON DELETE {on_delete}" if on_delete else ""
         text += f" ON UPDATE {on_update}" if on_update else ""
         return self._change_column(
@@ -269,7 +268,3 @@ def _is_null(part: str) -> bool:
 
 def _is_default(part: str) -> bool:
     return begins(part, "DEFAULT")
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

@@ -320,28 +320,56 @@ def test_a_table_that_sqlite_rebuilds_keeps_its_triggers(make, folder, empty):
 
 @pytest.mark.database("sqlite")
 @pytest.mark.parametrize(
-    "other",
+    ("other", "named"),
     [
-        "CREATE VIEW park_names AS SELECT name FROM park_tree",
-        "CREATE TRIGGER park_seen AFTER INSERT ON park_log BEGIN DELETE FROM park_tree; END",
+        (["VIEW park_names AS SELECT name FROM park_tree"], "the view park_names "),
+        (
+            [
+                "VIEW park_all AS SELECT * FROM park_tree",
+                "VIEW park_names AS SELECT name FROM park_all",
+            ],
+            "the view park_names ",
+        ),
+        (["TRIGGER park_seen AFTER INSERT ON park_log BEGIN DELETE FROM park_tree; END"], None),
+        (
+            [
+                "TRIGGER park_seen AFTER UPDATE OF t ON park_log BEGIN "
+                "DELETE FROM park_tree WHERE name = new.t; END",
+                "TRIGGER park_new AFTER INSERT ON park_log BEGIN DELETE FROM park_tree; END",
+            ],
+            "the trigger park_seen of park_log ",
+        ),
+        (
+            [
+                "TRIGGER park_own AFTER INSERT ON park_tree BEGIN "
+                "INSERT INTO park_log (id, t) VALUES (new.id, new.name); END"
+            ],
+            "the trigger park_own of park_tree ",
+        ),
+        (["VIEW park_old AS SELECT gone FROM park_tree"], None),
     ],
-    ids=["view", "trigger"],
+    ids=["view", "view on a view", "trigger", "trigger on the column", "own trigger", "no longer"],
 )
-def test_a_table_that_sqlite_rebuilds_is_named_elsewhere(make, folder, empty, other):
+def test_a_table_that_sqlite_rebuilds_is_named_elsewhere(make, folder, empty, other, named):
+    """(!) SQLite finds out when these are used: it is the migration that has to fail."""
     key, log = UUIDField(primary_key=True), model("park_log", t=peewee.TextField())
     make(model("park_tree", id=key, name=peewee.TextField(null=True)), log)
     migrations.apply(empty, [folder])
-    empty.sync.write(lambda tx: tx.database.execute_sql(other))
-    named = model("park_tree", id=UUIDField(primary_key=True), name=peewee.TextField(default="x"))
-    make(named, log)
+    for sql in other:
+        empty.sync.write(lambda tx, sql=sql: tx.database.execute_sql(f"CREATE {sql}"))
+    tree = model("park_tree", id=UUIDField(primary_key=True), name=peewee.TextField(default="x"))
+    make(tree, log)
     migrations.apply(empty, [folder])
     empty.sync.write(lambda tx: log.insert(t="seen").execute())
     with empty.engine.shared() as raw:
         assert raw.execute_sql("PRAGMA legacy_alter_table").fetchone() == (0,)
-    if "VIEW" in other:  # without the column the view would fail at each query
-        with pytest.raises(MigrationFailed, match="no such column"):
-            make(model("park_tree", id=UUIDField(primary_key=True)), log)
-            migrations.apply(empty, [folder])
+    make(model("park_tree", id=UUIDField(primary_key=True)), log)
+    if named is None:
+        migrations.apply(empty, [folder])
+        return
+    with pytest.raises(MigrationFailed, match=f"{named}could not be used.*no such column"):
+        migrations.apply(empty, [folder])
+    assert empty.sync.read(lambda: tree.select(tree.name).count()) == 0  # the column is there
 
 
 @pytest.mark.database("sqlite")
