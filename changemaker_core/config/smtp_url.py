@@ -50,7 +50,7 @@ class SmtpUrl:
     def parse(cls, url: str) -> SmtpUrl:
         """Return the parts of a URL. Raises ``ValueError``, whose text never has the password.
 
-        The port is by default 465 for ``smtps``, 587 where there is a user, and 25 otherwise.
+        ``default_port`` is the port where there is none.
         """
         error = ValueError(f"An SMTP URL is {ALLOWED}.")
         try:
@@ -69,7 +69,7 @@ class SmtpUrl:
             or _UNPRINTABLE.search(url)
         ):
             raise error
-        secure = parts.scheme == "smtps"
+        security = "tls" if parts.scheme == "smtps" else cast("Security", starttls[1] or "offered")
         try:
             # NOTE(idna): sockets would use Python's codec, by which "faß" is "fass".
             host = ascii_domain(parts.hostname)
@@ -79,8 +79,8 @@ class SmtpUrl:
             raise error
         return cls(
             host=host,
-            port=port or (465 if secure else 587 if parts.username else 25),
-            security="tls" if secure else cast("Security", starttls[1] or "offered"),
+            port=port or default_port(security, parts.username),
+            security=security,
             user=unquote(parts.username) if parts.username else None,
             password=Secret(unquote(parts.password or "")),
         )
@@ -91,3 +91,10 @@ class SmtpUrl:
         with contextlib.suppress(ValueError):  # a name and not an address
             return ipaddress.ip_address(self.host).is_loopback
         return self.host == "localhost"
+
+
+def default_port(security: Security, user: str | None) -> int:
+    """Return 465 for TLS from the first byte, 587 where there is a user, and 25 otherwise."""
+    if security == "tls":
+        return 465
+    return 587 if user else 25

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from changemaker_core.config import Secret
 from changemaker_core.config.email_address import ascii_domain, is_email_address
-from changemaker_core.config.smtp_url import Security, SmtpUrl, is_host
+from changemaker_core.config.smtp_url import Security, SmtpUrl, default_port, is_host
 from changemaker_core.mail import Address
 from changemaker_core.settings.colors import DARK, ENOUGH, LIGHT, contrast, mixed, readable, text_on
 from changemaker_core.settings.declarations import Setting, SettingRejected, SettingsGroup
@@ -18,9 +18,6 @@ from changemaker_core.text import Text
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-#: Ports by the way of encryption, where none is set.
-_PORTS: Final[dict[str, int]] = {"tls": 465, "required": 587, "offered": 25, "never": 25}
 
 
 class Organisation(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,7 +193,7 @@ class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
         Annotated[int, Meta(ge=1, le=65_535)] | None,
         Setting(
             Text("Port"),
-            Text("Empty: 587, or 465 with TLS from the beginning."),
+            Text("Empty: 465 with TLS from the beginning, 587 with a user, and otherwise 25."),
             section=Text("Mail server"),
             config="smtp_url",
             from_config=_part("port"),
@@ -281,7 +278,7 @@ class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return SmtpUrl(
             host=ascii_domain(self.host),
-            port=self.port or _PORTS[self.security],
+            port=self.port or default_port(self.security, self.user),
             security=self.security,
             user=self.user or None,
             password=self.password or Secret(""),

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 from textwrap import dedent
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import pytest
@@ -268,6 +268,22 @@ def test_mail_can_be_sent_from_whatever_sender_is_accepted(mail_from: str) -> No
     if RULES["mail_from"](mail_from) is None:
         name, address = (_sender(part)(mail_from) for part in ("name", "email"))
         assert MailSettings(from_name=name, from_address=address).sender
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("smtps://mail.example.org", 465),
+        ("smtp://user:x@mail.example.org?starttls=never", 587),
+        ("smtp://mail.example.org?starttls=required", 25),
+    ],
+)
+def test_the_port_of_a_mail_server_is_the_same_wherever_it_is_set(url: str, port: int) -> None:
+    server = SmtpUrl.parse(url)
+    values: Any = {"host": server.host, "security": server.security, "user": server.user or ""}
+    chosen = MailSettings(**values).server
+    assert chosen is not None
+    assert (server.port, chosen.port) == (port, port)
 
 
 @pytest.mark.parametrize(
