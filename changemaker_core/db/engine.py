@@ -36,6 +36,10 @@ class Engine(Protocol):
     def write(self, work: Work) -> None:
         """Run ``work`` in one transaction; its caller gets the result after the commit."""
 
+    def is_unavailable(self, error: BaseException) -> bool:
+        """Return whether ``error``, caught in a unit of work that writes, is the database's, which
+        cannot be used now. ``DatabaseUnavailable`` is raised only outside of the unit."""
+
     def fetch_now(self, plan: Plan, values: list[Any]) -> list[Any] | None:
         """Return the plan's rows, read on the calling thread; None where that cannot be done."""
 

@@ -80,6 +80,8 @@ def _names_content(code: int, enhanced: str, text: str) -> bool:
 
 def _names_site(enhanced: str, text: str) -> bool:
     """Return whether a refusal is of the sender, by its enhanced code, ``7.60``, or its words."""
+    if enhanced in _OF_MESSAGE:  # "exceeds the sending limit": of the size of this one
+        return False
     return enhanced in _OF_SITE or _SAYS_SITE.search(text) is not None
 
 

@@ -118,13 +118,19 @@ def mailing(
         ),
     )
 
-    def send(run: JobRun, to: str = "mp@example.org", sender: str | None = None) -> None:
+    def send(
+        run: JobRun,
+        to: str = "mp@example.org",
+        sender: str | None = None,
+        automatic: bool = False,
+    ) -> None:
         run.mail(
             Message(
                 to=Address("", to),
                 reply_to=None if sender is None else Address("", sender),
                 subject="Park",
                 text="Please keep it.\n",
+                automatic=automatic,
             ),
             sending=lambda tx: note(tx, "sending"),
             sent=lambda tx: note(tx, "sent"),

@@ -154,6 +154,8 @@ def test_a_server_that_refuses_the_site_holds_the_queue_and_ends_no_message(
         (550, "5.7.1 sender rejected", "mail", "site"),
         (552, "too big", "mail", "never"),
         (552, "5.3.4 too big", "mail", "never"),
+        (552, "5.2.3 message size exceeds the sending limit", "data", "never"),
+        (552, "5.3.4 exceeds the sender quota", "mail", "never"),
         (553, "5.6.7 SMTPUTF8 needed", "mail", "never"),
         (550, "5.1.1 no such user", "rcpt", "never"),
         (550, "no such user", "rcpt", "never"),

@@ -338,6 +338,52 @@ def test_what_happened_outside_is_recorded_once_the_database_is_back(
     assert (rows(site)[0].state, rows(site)[0].error) == ("done", None)
 
 
+def test_an_on_dead_for_which_the_database_is_unavailable_is_called_again(
+    make_site: Fixture,
+    put: Fixture,
+    rows: Fixture,
+    notes: Fixture,
+    take_note: Fixture,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """(!) A lock that is not free, or a full disk, ends no job without its hook: what the plugin
+    says of it would wait for ever."""
+    calls = []
+
+    def on_dead(tx: Tx) -> None:
+        take_note(tx, "dead")
+        calls.append(1)
+        if len(calls) == 1:
+            make_unavailable(tx)
+
+    def job(run: JobRun) -> None:
+        raise ConnectionError("away")
+
+    retries = RetryPolicy(attempts=1)
+    site = make_site(Job("test.job", job, retries=retries, on_dead=on_dead))
+    put(site, "test.job")
+    Executor(site).run_due()
+    assert [row.state for row in rows(site)] != ["dead"]
+    assert (calls, notes(site)) == ([1], [])
+    assert "on_dead failed" not in caplog.text
+    clock.forward(minutes=5)
+    Executor(site).run_due()
+    assert [(row.state, row.error) for row in rows(site)] == [("dead", "ConnectionError: away")]
+    assert notes(site) == ["dead"]
+
+
+def make_unavailable(tx: Tx) -> None:
+    """Raise what the driver raises where a lock is not free, or on SQLite where a disk is full."""
+    if tx.dialect == "postgresql":
+        tx.database.execute_sql("DO $$BEGIN RAISE 'no' USING ERRCODE = '55P03'; END$$")
+    tx.database.execute_sql("PRAGMA max_page_count = 1")  # as many as there are
+    try:
+        tx.database.execute_sql("INSERT INTO test_note (text) VALUES (zeroblob(1000000))")
+    finally:
+        tx.database.execute_sql("PRAGMA max_page_count = 1000000")
+
+
 def test_an_on_dead_that_raises_ends_the_job_all_the_same(
     make_site: Fixture,
     put: Fixture,

@@ -14,7 +14,7 @@ from psycopg2.extensions import TRANSACTION_STATUS_INERROR
 
 from changemaker_core.db.context import Unit
 from changemaker_core.db.dialects import EXCLUSIVE_SECONDS, Postgresql, keep_as_text
-from changemaker_core.db.errors import DatabaseRefused, DatabaseUnavailable
+from changemaker_core.db.errors import DatabaseRefused, DatabaseUnavailable, chain
 from changemaker_core.db.postgresql.addresses import connect_seconds, session_options
 from changemaker_core.db.postgresql.async_reads import AsyncReads
 from changemaker_core.db.postgresql.connections import ThreadConnections
@@ -81,6 +81,12 @@ class PostgresqlEngine:
     def write(self, work: Work) -> None:
         """Run ``work`` on a free thread, once."""
         self._pool.submit(work)
+
+    def is_unavailable(self, error: BaseException) -> bool:
+        """Return whether the connection of the calling thread is lost, or the server cannot do now
+        what it was asked: a lock was not free, say."""
+        as_unavailable = self._connections.as_unavailable
+        return any(as_unavailable(each, writes=True) is not each for each in chain(error))
 
     def fetch_now(self, plan: Plan, values: list[Any]) -> list[Any] | None:
         """Return None: a response of PostgreSQL has to be awaited."""

@@ -14,7 +14,7 @@ import peewee
 
 from changemaker_core.db.context import Unit
 from changemaker_core.db.dialects import BUSY_SECONDS, EXCLUSIVE_SECONDS, Sqlite
-from changemaker_core.db.errors import DatabaseClosed, as_peewee_error
+from changemaker_core.db.errors import DatabaseClosed, as_peewee_error, chain
 from changemaker_core.db.sqlite.errors import as_unavailable
 from changemaker_core.db.sqlite.lock import FileLock
 from changemaker_core.db.sqlite.preparing import prepare_file
@@ -194,6 +194,11 @@ class SqliteEngine:
     def write(self, work: Work) -> None:
         """Queue ``work`` for the writer thread."""
         self._writer.submit(work)
+
+    def is_unavailable(self, error: BaseException) -> bool:
+        """Return whether the file cannot be used now. A full disk ends the whole transaction, so
+        that what is raised last may be that a savepoint is gone."""
+        return any(as_unavailable(each, writes=True) is not each for each in chain(error))
 
     def _prepare(self) -> None:
         """Switch the file to write-ahead logging, once in a process."""

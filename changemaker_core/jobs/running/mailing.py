@@ -35,6 +35,8 @@ class Mailing:
 
     def __init__(self, run: Run, message: Message, steps: MailSteps) -> None:
         self._run = run
+        #: Who has written it. The site's own address for replies is that of all of its mail.
+        self._writer = None if message.automatic else message.reply_to
         reply_to = run.site.mail_settings.reply_to
         if message.reply_to is None and reply_to:
             message = replace(message, reply_to=Address("", reply_to))
@@ -135,9 +137,9 @@ class Mailing:
         self._run.finish(state, error, hook, _with_error(step, error), always=count)
 
     def _count(self, error: str, tx: Tx) -> None:
-        """Count a failure: of the recipient, and of whoever wrote, whom replies go to."""
-        message, most = self._message, self._run.site.config.mail_failures_before_hold
-        whose = {"recipient": message.to, "sender": message.reply_to or message.to}
+        """Count a failure: of the recipient, and of whoever wrote, if anybody has."""
+        to, most = self._message.to, self._run.site.config.mail_failures_before_hold
+        whose = {"recipient": to, "sender": self._writer or to}
         traits = {kind: address.envelope for kind, address in whose.items()}
         self._failures.add(tx, self._queue, traits, most=most, note=error)
 

@@ -171,16 +171,17 @@ class Run:
 
     def _call_hook(self, tx: Tx, hook: Change, *, ends: bool) -> None:
         """Call ``on_dead`` or ``on_unknown``. With ``ends`` the job ends where it raises, too:
-        otherwise its function would run again and again, long after its deadline."""
+        otherwise its function would run again and again, long after its deadline. While the
+        database is unavailable (a lock is not free, say), the whole step is for later."""
         if not ends:
             hook(tx, **self.payload)
             return
         try:
             with tx.savepoint():
                 hook(tx, **self.payload)
-        except DatabaseUnavailable:
-            raise
-        except Exception:
+        except Exception as error:
+            if isinstance(error, DatabaseUnavailable) or tx.db.engine.is_unavailable(error):
+                raise
             log.exception(
                 "job %s (%s): on_dead failed; the job ends without it", self.name, self.id
             )
