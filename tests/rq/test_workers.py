@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psycopg2
 from redis.exceptions import RedisError
 from rq import Queue
 
@@ -52,7 +54,11 @@ def test_a_worker_has_a_lower_priority(working: Fixture) -> None:
 
 
 def test_sigterm_finishes_running_jobs_and_releases_the_others(
-    serving: Fixture, working: Fixture, smtp_server: SmtpServer, senders: Fixture
+    operated: OperatedSite,
+    serving: Fixture,
+    working: Fixture,
+    smtp_server: SmtpServer,
+    senders: Fixture,
 ) -> None:
     smtp_server.always(Behaviour("message", reply_delay=2))
     writing = serving()
@@ -61,11 +67,19 @@ def test_sigterm_finishes_running_jobs_and_releases_the_others(
     wait_until(lambda: len(senders()) == THREADS)
     first.terminate()
     assert first.wait(STOP) == 0
-    assert len(senders()) < len(written)
+    assert statuses(operated) == {"SENT": len(senders()), "QUEUED": len(written) - len(senders())}
     smtp_server.always()
     working()
     wait_until(lambda: len(senders()) == len(written))
     assert sorted(senders()) == sorted(written)
+
+
+def statuses(site: OperatedSite) -> dict[str, int]:
+    """How many messages have each status."""
+    url = site.environment["CHANGEMAKER_DATABASE_URL"]
+    with contextlib.closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT status, count(*) FROM influence_campaign_email GROUP BY status")
+        return dict(cursor.fetchall())
 
 
 def test_a_job_that_does_not_end_delays_no_stop(
