@@ -49,15 +49,26 @@ def mismatches(loaded: LoadedPlugins) -> list[PluginError]:
 def _unknown_permissions(
     loaded: LoadedPlugins, permissions: Collection[str]
 ) -> Iterator[PluginError]:
+    for contribution in loaded.contributions(NAVIGATION):
+        entry = contribution.item
+        if entry.permission is not None and entry.permission not in permissions:
+            problem = f"NavigationEntry({entry.path!r}) needs the permission {entry.permission!r}, "
+            yield _unregistered(contribution, problem, entry.permission, permissions)
     held: list[Contribution[Any]] = [*loaded.contributions(ROLES), *loaded.contributions(SCOPES)]
     for contribution in held:
         kind, item = type(contribution.item).__name__.lower(), contribution.item
         known = {EVERYTHING, *permissions} if kind == "role" else {*permissions}
         for name in sorted(item.permissions - known):
-            problem = f"The {kind} {item.name!r} has the permission {name!r}, which no plugin "
-            problem = located(f"{problem}registers.", contribution.place)
-            fix = f"Register it in cm_register_permissions.{did_you_mean(name, permissions)}"
-            yield contribution.plugin.error(PluginInvalid, problem, fix)
+            problem = f"The {kind} {item.name!r} has the permission {name!r}, "
+            yield _unregistered(contribution, problem, name, permissions)
+
+
+def _unregistered(
+    contribution: Contribution[Any], problem: str, name: str, permissions: Collection[str]
+) -> PluginError:
+    problem = located(f"{problem}which no plugin registers.", contribution.place)
+    fix = f"Add Permission({name!r}, …) to `contributes`.{did_you_mean(name, permissions)}"
+    return contribution.plugin.error(PluginInvalid, problem, fix)
 
 
 def _unknown_keys(loaded: LoadedPlugins) -> Iterator[PluginError]:

@@ -143,4 +143,5 @@ AUTHENTICATORS = Kind(
     Authenticator,
     named("authenticator", "."),
     _authenticator_problems,
+    ("await find(req)",),
 )

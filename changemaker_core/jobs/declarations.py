@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from changemaker_core.plugin.callables import call_problem
 from changemaker_core.plugin.contributions import Kind, named
 
 if TYPE_CHECKING:
@@ -133,10 +134,18 @@ def _problems(job: Job) -> Iterator[tuple[str, str]]:
     elif inspect.iscoroutinefunction(func):
         problem = f"The function of the job {job.name!r} is `async`; jobs run on threads."
         yield problem, "Write `def` instead of `async def`."
+    elif job.schedule is not None and (scheduled := call_problem(job, "func(run)")):
+        yield scheduled  # its runs have no payload
     if not _QUEUE.fullmatch(job.queue):
         problem = f"The queue {job.queue!r} of the job {job.name!r} is no name of a queue."
         yield problem, "Name it with a-z, 0-9 and -, a letter first: queue='mail'."
 
 
-JOBS = Kind("cm_register_jobs", Job, named("job", "."), _problems)
-SUBSCRIPTIONS = Kind("cm_register_subscriptions", Subscription)
+JOBS = Kind(
+    "cm_register_jobs",
+    Job,
+    named("job", "."),
+    _problems,
+    ("func(run, **payload)", "on_unknown(tx, **payload)", "on_dead(tx, **payload)"),
+)
+SUBSCRIPTIONS = Kind("cm_register_subscriptions", Subscription, calls=("func(run, **event)",))

@@ -34,6 +34,7 @@ class Outbox:
         self.guard = Guard(site)
         #: Holds queues in which nothing succeeds any more.
         self.failures = Failures()
+        self._parameters: dict[str, payloads.Parameters] = {}
 
     def enqueue(
         self,
@@ -49,13 +50,15 @@ class Outbox:
 
         Where a job with the same ``key`` waits, nothing is inserted and its id is returned. (Where
         it starts before this transaction ends, another one is inserted after all.) Raises
-        ``UnknownJob``, ``PayloadRefused``, and ``ValueError`` for a key or lane that cannot be.
+        ``UnknownJob``, ``PayloadRefused`` (also where the job's function does not take the
+        payload), and ``ValueError`` for a key or lane that cannot be.
         """
         name = job if isinstance(job, str) else job.name
         known = self._site.job(name)
         if known is None:
             raise UnknownJob(name, self._site.job_names())
         text = payloads.encode(payload)
+        self._parameters_of(known).check(payload)
         tx.after_commit(self.wake_up.notify)
         job_id, due = new_id(), due_at or tx.now
         if key is None and lane is None:
@@ -80,8 +83,18 @@ class Outbox:
 
     def emit(self, tx: Tx, event: str, payload: Mapping[str, Any]) -> None:
         """Insert one job for each subscriber of ``event``."""
-        for subscription in self._site.subscriptions(event):
-            self.enqueue(tx, subscription_job(subscription), payload)
+        subscriptions = self._site.subscriptions(event)
+        text = payloads.encode(payload) if subscriptions else ""
+        for subscription in subscriptions:
+            # The payload is not compared: no transaction fails because of another's subscriber.
+            job = subscription_job(subscription)
+            tx.after_commit(self.wake_up.notify)
+            statements.insert(tx, new_id(), job.name, job.queue, text, tx.now)
+
+    def _parameters_of(self, job: Job) -> payloads.Parameters:
+        if (found := self._parameters.get(job.name)) is None:
+            found = self._parameters[job.name] = payloads.Parameters(job)
+        return found
 
 
 def _lane_of(key: str | None, lane: str | None) -> str:

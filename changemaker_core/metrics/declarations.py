@@ -45,4 +45,4 @@ def _problems(metric: Metric) -> Iterator[tuple[str, str]]:
         yield problem, "Call it cm_, then the plugin's name, then what it counts."
 
 
-METRICS = Kind("cm_register_metrics", Metric, named("metric"), _problems)
+METRICS = Kind("cm_register_metrics", Metric, named("metric"), _problems, ("read()",))

@@ -19,6 +19,7 @@ from prometheus_client.core import Metric as Family
 from changemaker_core.metrics.declarations import METRICS
 from changemaker_core.metrics.process_metrics import BUCKETS, ProcessMetrics, RequestTimes, Snapshot
 from changemaker_core.metrics.snapshots import SnapshotFolder
+from changemaker_core.text import did_you_mean
 from changemaker_core.trouble import Trouble
 
 if TYPE_CHECKING:
@@ -118,7 +119,9 @@ class Metrics:
     def _process_metric(self, name: str, kind: str) -> Metric:
         metric = self._declared.get(name)
         if metric is None or metric.read is not None or metric.kind != kind:
-            raise LookupError(f"no plugin declares {name!r} as a {kind} of the process")
+            names = [m.name for m in self._declared.values() if m.read is None and m.kind == kind]
+            problem = f"No plugin declares {name!r} as a {kind} of the process."
+            raise LookupError(problem + did_you_mean(name, names))
         return metric
 
     def _mark_dirty(self) -> None:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from changemaker_core.plugin.callables import call_problem
 from changemaker_core.plugin.errors import PluginConflict, PluginInvalid
 from changemaker_core.plugin.places import located, place_of
 
@@ -42,6 +43,8 @@ class Kind(Generic[T]):
 
     ``claims(item, plugin)`` are the names that an item claims for the plugin of that name.
     ``problems(item)`` are what is wrong with an item by itself, each with its fix.
+    ``calls`` say how the functions of an item are called: ``("await check(site)",)``. One that
+    cannot be called so is reported.
     A plugin that offers a hook may declare its kind in ``hookspecs.py``, and its items are checked
     in the same way.
     """
@@ -50,6 +53,7 @@ class Kind(Generic[T]):
     item: type[T]
     claims: Callable[[T, str], Iterable[Claim]] = lambda _item, _plugin: ()
     problems: Callable[[T], Iterable[tuple[str, str]]] = lambda _item: ()
+    calls: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.item, type):
@@ -99,7 +103,11 @@ def problems_of(kind: Kind[T], contributions: Iterable[Contribution[T]]) -> list
     holders: dict[tuple[str, str], _Held[T]] = {}
     for contribution in contributions:
         item, plugin = contribution.item, contribution.plugin
-        found = list(kind.problems(item)) or _wrong_prefixes(kind, contribution)
+        found = (
+            list(kind.problems(item))
+            or list(filter(None, (call_problem(item, call) for call in kind.calls)))
+            or _wrong_prefixes(kind, contribution)
+        )
         for problem, fix in found:
             problem = located(problem, contribution.place)
             problems.append(plugin.error(PluginInvalid, problem, fix))

@@ -52,7 +52,10 @@ class SitemapSection:
 
 
 SITEMAP: Kind[SitemapSection] = Kind(
-    "cm_register_sitemap", SitemapSection, named("sitemap section", ".")
+    "cm_register_sitemap",
+    SitemapSection,
+    named("sitemap section", "."),
+    calls=("await pages(site, offset, limit)", "await count(site)"),
 )
 
 

@@ -7,7 +7,7 @@ import sqlite3
 import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import peewee
@@ -407,6 +407,45 @@ def test_looking_at_a_parameter_is_refused():
         @compiled(Short)
         def paging(page: int) -> Query:
             return Thing.select(Thing.name, Thing.size).paginate(page)
+
+
+ORDERS = {"name": Thing.name, "size": Thing.size}
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        lambda sort: ORDERS[sort],
+        lambda sort: ORDERS.get(sort, Thing.id),
+        lambda sort: Thing.name if sort in ORDERS else Thing.id,
+        lambda sort: Thing.name.desc() if sort.startswith("-") else Thing.name,
+        lambda sort: Thing.name if sort.lower() else Thing.id,
+    ],
+)
+def test_an_order_chosen_by_a_parameter_is_refused_and_not_ignored(order):
+    def things_by(sort: str = "name") -> Query:
+        return Thing.select(Thing.name, Thing.size).order_by(order(sort))
+
+    with refused(r"shape=\('sort',\)"):
+        compiled(Short)(things_by)
+
+
+@pytest.mark.parametrize("kind", [str, bool, Literal["open", "closed"]])
+def test_a_query_with_a_shape_is_tried_where_it_is_defined(kind):
+    def things_of(state, limit: int) -> Query:
+        return Thing.select(Thing.name, Thing.size).limit(max(limit, 10))
+
+    things_of.__annotations__["state"] = kind
+    with refused("'limit' has no value"):
+        compiled(Short, shape=("state",))(things_of)
+
+
+def test_a_value_that_is_made_up_for_the_shape_need_not_be_known():
+    @compiled(Short, shape=("sort",))
+    def sorted_by(sort: str) -> Query:
+        return Thing.select(Thing.name, Thing.size).order_by(ORDERS[sort])
+
+    assert sorted_by("size").prepare("sqlite")[0].sql.endswith('ORDER BY "t1"."size"')
 
 
 def test_a_list_may_be_excluded(database, table):

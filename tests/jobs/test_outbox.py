@@ -84,6 +84,30 @@ def test_an_unknown_job_is_rejected(make_site: Fixture, put: Fixture) -> None:
         site.db.sync.write(lambda tx: tx.enqueue(Job("other.job", nothing), {}))
 
 
+def send(run: JobRun, letter_id: str, *, again: bool = False) -> None:
+    """A job with parameters."""
+
+
+@pytest.mark.parametrize(
+    ("payload", "problem"),
+    [
+        ({"leter_id": "1"}, r"has no parameter 'leter_id'\. Did you mean 'letter_id'\?"),
+        ({"letter_id": "1", "x": 1}, r"has no parameter 'x'\. It has 'again', 'letter_id'\."),
+        ({"again": True}, "the payload of the job 'test.send' lacks 'letter_id'"),
+    ],
+)
+@pytest.mark.database("sqlite")
+def test_a_payload_that_the_function_does_not_take_is_rejected(
+    make_site: Fixture, put: Fixture, rows: Fixture, payload: dict[str, Any], problem: str
+) -> None:
+    site = make_site(Job("test.send", send))
+    with pytest.raises(PayloadRefused, match=problem):
+        put(site, "test.send", **payload)
+    assert rows(site) == []
+    put(site, "test.send", letter_id="1")
+    assert len(rows(site)) == 1
+
+
 def test_a_key_is_unique_among_unfinished_jobs(
     make_site: Fixture, put: Fixture, rows: Fixture
 ) -> None:

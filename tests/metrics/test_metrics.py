@@ -82,6 +82,11 @@ def test_only_declared_counters_are_counted(site, name):
         site.metrics.counter(name)
 
 
+def test_a_misspelt_counter_is_told_the_name_that_was_meant(site):
+    with pytest.raises(LookupError, match=r"Did you mean 'cm_visits_total'\?"):
+        site.metrics.counter("cm_visit_total")
+
+
 def test_a_resource_has_its_counter_from_the_start(make_site):
     class Visits:
         def __init__(self, site):

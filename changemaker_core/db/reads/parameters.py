@@ -8,6 +8,7 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from enum import Enum
 from types import SimpleNamespace, UnionType
 from typing import Any, NoReturn, Union
 from uuid import UUID
@@ -99,7 +100,13 @@ class Param(peewee.ColumnBase):
 
     __bool__ = __iter__ = __len__ = __index__ = __int__ = __float__ = __contains__ = _refuse
     __str__ = __format__ = __getitem__ = _refuse
-    __hash__ = object.__hash__
+    # Looked up in a dict or set it would never be found; as a text it has no beginning.
+    __hash__ = startswith = endswith = _refuse  # type: ignore[assignment]  # as above
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_") and hasattr(str, name):
+            self._refuse()
+        raise AttributeError(f"{self!r} has no attribute {name!r}", name=name, obj=self)
 
     def __repr__(self) -> str:
         return f"Param({self.name!r})"
@@ -168,6 +175,15 @@ def plain_type(annotation: Any) -> Any:
         kinds = list({type(value) for value in typing.get_args(annotation)})
         return kinds[0] if len(kinds) == 1 else None
     return annotation
+
+
+def value_of(annotation: Any) -> Any:
+    """Return a value of this type to try a query with: the first of its values, or an empty one."""
+    if typing.get_origin(annotation) is typing.Literal:
+        return typing.get_args(annotation)[0]
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return next(iter(annotation), None)
+    return annotation() if annotation in (bool, int, float, str, bytes) else None
 
 
 def annotations_of(function: Callable[..., Any]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ import peewee
 from changemaker_core.db.context import Unit, require_unit, running
 from changemaker_core.db.dialects import COMPILERS, Dialect
 from changemaker_core.db.errors import QueryRefused, RowNotFound
-from changemaker_core.db.reads.parameters import Param, QueryContext, annotations_of
+from changemaker_core.db.reads.parameters import Param, QueryContext, annotations_of, value_of
 from changemaker_core.db.reads.plans import Plan
 from changemaker_core.db.reads.rows import row_maker
 
@@ -163,13 +163,22 @@ class Compiled(Generic[P, R]):
     def _check_definition(self) -> None:
         """Refuse a bad query where it is written, not where it is first used."""
         parameters = self._signature.parameters
-        if any(parameters[name].default is Parameter.empty for name in self._shape):
-            return  # which variants there are is known at first use
         arguments: Any = {name: ... for name in parameters.keys() - self._shape}
+        tried: Any = {
+            name: value_of(self._annotations.get(name))
+            for name in self._shape
+            if parameters[name].default is Parameter.empty
+        }
         try:
-            self.plan(self._bind(**arguments), "sqlite")
+            self.plan(self._bind(**arguments, **tried), "sqlite")
         except NameError:
             return  # it uses something that its module defines further down
+        except QueryRefused:
+            raise
+        except Exception:
+            if not tried:
+                raise
+            # A value of the shape that was made up here: the function need not know it.
 
 
 def _caller(

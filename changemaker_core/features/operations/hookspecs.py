@@ -26,8 +26,10 @@ def _prefix(plugin: str) -> str:
     return "" if plugin == "operations" else f"{plugin}."
 
 
-HEALTH_CHECKS = Kind("operations_register_health_checks", HealthCheck, _health_check)
-CHECKS = Kind("operations_register_checks", Check, _check)
+HEALTH_CHECKS = Kind(
+    "operations_register_health_checks", HealthCheck, _health_check, calls=("await check(site)",)
+)
+CHECKS = Kind("operations_register_checks", Check, _check, calls=("run(site)",))
 
 
 class OperationsHooks:

@@ -145,7 +145,7 @@ class _Responder:
         if wanted is not None and wanted not in permissions:
             problem = f"{self} requires {wanted!r}, which no plugin registers{self.place}."
             like = did_you_mean(wanted, permissions)
-            yield problem, f"Return it from cm_register_permissions, or correct it.{like}"
+            yield problem, f"Add Permission({wanted!r}, …) to `contributes`, or correct it.{like}"
 
 
 _NOT_BY_NAME = (

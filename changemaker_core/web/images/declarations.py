@@ -26,4 +26,6 @@ class ImageUse:
     find: Callable[[Site], Iterable[str]]
 
 
-IMAGE_USES: Kind[ImageUse] = Kind("cm_register_image_uses", ImageUse, named("image use", "."))
+IMAGE_USES: Kind[ImageUse] = Kind(
+    "cm_register_image_uses", ImageUse, named("image use", "."), calls=("find(site)",)
+)

@@ -1,7 +1,7 @@
 """
 where = "boot"
 report = "requires 'parks.park.read', which no plugin registers"
-fix = 'Return it from cm_register_permissions'
+fix = "Add Permission('"
 """
 
 from changemaker_core import Plugin, Route, endpoint, hookimpl
