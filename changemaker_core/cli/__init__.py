@@ -38,6 +38,10 @@ COMMANDS = {
         "changemaker_core.cli.migrations:migrations",
         "Write and check the migrations of a plugin.",
     ),
+    "translations": (
+        "changemaker_core.cli.translations:translations",
+        "List a plugin's texts without translation, and add them to its catalogue.",
+    ),
     "serve": ("changemaker_core.cli.serve:serve", "Serve the site and run its jobs."),
     "worker": ("changemaker_core.cli.worker:worker", "Run the site's jobs through Redis."),
     "demo": ("changemaker_core.cli.creating.demo:demo", "Create and serve a demonstration site."),

@@ -77,6 +77,7 @@ def check_languages(site: Site) -> Iterator[Finding]:
         ]
         if lacking:
             detail = f"{name} is not translated into {', '.join(map(own_name, lacking))}."
-            fix = f"Add locale/{lacking[0]}/LC_MESSAGES/{name}.po; until then it is in English."
+            command = f"changemaker translations make {name} {lacking[0]}"
+            fix = f"`{command}` begins a catalogue; until then it is in English."
             yield Finding("warning", detail, fix)
     yield Finding("ok", f"The site is offered in {', '.join(map(own_name, offered))}.")

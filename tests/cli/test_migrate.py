@@ -94,6 +94,13 @@ def test_every_mistake_in_the_configuration_is_said_at_once(cli: Any, site: Any)
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize("command", ["list", "make"])
+def test_translations_are_of_a_plugin_and_a_language(changemaker: Any, command: str) -> None:
+    unknown = changemaker("translations", command, "influense", "fr")
+    assert unknown.exit_code == 1
+    assert "No plugin called 'influense' is loaded" in unknown.stderr
+
+
 def test_migrations_make_and_check(changemaker: Any) -> None:
     checked = changemaker("migrations", "check")
     assert (checked.exit_code, checked.stdout) == (0, "Migrations and models agree.\n")

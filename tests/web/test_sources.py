@@ -11,12 +11,17 @@ from changemaker_core import Config, Site, create_app
 from changemaker_core.plugin.errors import BootFailed
 from changemaker_core.web.checks import check_languages, check_sources
 from changemaker_core.web.sources import SourceProblem, source_problems
+from changemaker_core.web.sources.catalogues import parse
+from changemaker_core.web.sources.check import catalogue_of, missing_texts
+from changemaker_core.web.sources.making import add_entries
 from changemaker_influence.plugin import InfluencePlugin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from types import SimpleNamespace
+
+    from changemaker_core.web.sources.texts import SourceText
 
 PAGE = "templates/garden/page.html"
 MACROS = "{% macro input(name, label='x') %}{% endmacro %}{% set shown = 3 %}"
@@ -223,6 +228,65 @@ def test_a_catalogue_with_windows_line_ends_and_a_mark_is_read(
 def test_a_catalogue_in_a_wrong_place_is_reported(problems: Any, path: str, report: str) -> None:
     (found,) = problems(path, HEADER)
     assert report in found.problem
+
+
+@pytest.fixture
+def missing(
+    problems: Any, tmp_path: Path, site_of: Callable[..., SimpleNamespace]
+) -> Callable[[], list[SourceText]]:
+    problems(
+        PAGE,
+        '{{ _("Tree") }}\n{{ ngettext("{count} tree", "{count} trees", 2) }}{{ _("Language") }}',
+        "texts.py",
+        'from changemaker_core import Text\nT = Text("A \\\\ \\"wet\\"\\nday")\n',
+    )
+    site = site_of(("garden", tmp_path / "garden"))
+    return lambda: missing_texts(site, "garden", "fr")
+
+
+def test_missing_entries_are_added_to_a_catalogue_and_the_rest_stays(
+    missing: Any, tmp_path: Path
+) -> None:
+    file = catalogue_of(tmp_path / "garden", "garden", "fr")
+    file.parent.mkdir(parents=True)
+    before = HEADER + '# Of the garden.\nmsgid "Tree"\nmsgstr "Arbre"\n\nmsgid "Old"\nmsgstr ""'
+    file.write_text(before)
+    assert [each.place for each in missing()] == ["texts.py:2", "page.html:2"]
+    assert [each.text for each in add_entries(file, "garden", missing())] == [
+        'A \\ "wet"\nday',
+        "{count} tree",
+    ]
+    after = file.read_text()
+    assert after.startswith(before)
+    assert after.endswith(
+        '\n#: page.html:2\nmsgid "{count} tree"\nmsgid_plural "{count} trees"\n'
+        'msgstr[0] ""\nmsgstr[1] ""\n'
+    )
+    assert parse("garden", file)[1] == []
+    assert add_entries(file, "garden", missing()) == []
+    assert file.read_text() == after
+    file.write_text(after.replace('msgstr[0] ""\nmsgstr[1] ""', 'msgstr[0] "a"\nmsgstr[1] "b"'))
+    assert [each.place for each in missing()] == ["texts.py:2"]
+
+
+def test_a_catalogue_is_created_where_there_is_none(missing: Any, tmp_path: Path) -> None:
+    file = catalogue_of(tmp_path / "garden", "garden", "pl")
+    assert len(add_entries(file, "garden", missing())) == 3
+    catalog, wrong = parse("garden", file)
+    assert wrong == []
+    assert catalog is not None
+    assert (catalog.num_plurals, str(catalog.locale)) == (3, "pl")
+    assert {path.name for path in file.parent.iterdir()} == {"garden.po"}
+
+
+def test_nothing_is_added_to_a_catalogue_that_cannot_be_read(missing: Any, tmp_path: Path) -> None:
+    file = catalogue_of(tmp_path / "garden", "garden", "fr")
+    file.parent.mkdir(parents=True)
+    file.write_text(HEADER + 'msgid Tree\nmsgstr "Arbre"\n')
+    before = file.read_bytes()
+    with pytest.raises(ValueError, match=r"garden\.po:\d+: This line is not part of a catalogue"):
+        add_entries(file, "garden", missing())
+    assert file.read_bytes() == before
 
 
 def test_doctor_names_the_plugin_that_lacks_a_language(

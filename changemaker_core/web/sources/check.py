@@ -15,7 +15,7 @@ from changemaker_core.web.sources.code import named_templates
 from changemaker_core.web.sources.fields import fields_of, forms_by_file
 from changemaker_core.web.sources.problem import SourceProblem
 from changemaker_core.web.sources.templates import TemplateSources
-from changemaker_core.web.sources.texts import texts_of_code, translated, untranslated
+from changemaker_core.web.sources.texts import SourceText, texts_of_code, translated, untranslated
 from changemaker_core.web.templates import Templates
 
 if TYPE_CHECKING:
@@ -108,21 +108,45 @@ def _catalogue_problems(
         if sound and owner != CORE:  # core's own is complete: a test of this project
             texts = _texts(folder, sources)
             for file in sound:
-                below = file.relative_to(folder).with_name(f"{CORE}.po")
-                elsewhere = packages[CORE] / below
-                known = translated(CORE, elsewhere) if elsewhere.is_file() else None
-                yield from untranslated(owner, file, texts, known or frozenset())
+                known = _translated_by_core(packages, file.parent.parent.name)
+                yield from untranslated(owner, file, texts, known)
 
 
-def _texts(folder: Path, sources: TemplateSources) -> dict[str, str]:
-    """Return the texts of a package's code and templates, each with the place that comes first."""
-    found: dict[str, str] = {}
+def missing_texts(site: Site, owner: str, language: str) -> list[SourceText]:
+    """Return the texts of a plugin that neither its catalogue nor core's translates.
+
+    A catalogue that cannot be read translates nothing.
+    """
+    packages = package_folders(site)
+    static = StaticFiles(site)
+    sources = TemplateSources(Templates(site).environment("en"), static.url, {})
+    file = catalogue_of(packages[owner], owner, language)
+    known = _translated_by_core(packages, language)
+    if file.is_file():
+        known |= translated(owner, file) or frozenset()
+    texts = _texts(packages[owner], sources)
+    return [each for text, each in texts.items() if text and text not in known]
+
+
+def catalogue_of(folder: Path, owner: str, language: str) -> Path:
+    """Return where the catalogue of a package for a language is, or would be."""
+    return folder / "locale" / language / "LC_MESSAGES" / f"{owner}.po"
+
+
+def _translated_by_core(packages: Mapping[str, Path], language: str) -> frozenset[str]:
+    file = catalogue_of(packages[CORE], CORE, language)
+    return (translated(CORE, file) if file.is_file() else None) or frozenset()
+
+
+def _texts(folder: Path, sources: TemplateSources) -> dict[str, SourceText]:
+    """Return the texts of a package's code and templates, each at the place that comes first."""
+    found: dict[str, SourceText] = {}
     templates = folder / "templates"
     in_templates = (
         each for name in files_below(templates) for each in sources.texts(name, templates / name)
     )
-    for text, place in (*texts_of_code(folder), *in_templates):
-        found.setdefault(text, place)
+    for each in (*texts_of_code(folder), *in_templates):
+        found.setdefault(each.text, each)
     return found
 
 

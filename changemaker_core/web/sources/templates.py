@@ -14,7 +14,7 @@ from changemaker_core.text import did_you_mean
 from changemaker_core.web.sources.catalogues import placeholders
 from changemaker_core.web.sources.fields import MACROS, unknown_fields
 from changemaker_core.web.sources.problem import SourceProblem
-from changemaker_core.web.sources.texts import texts_of_template
+from changemaker_core.web.sources.texts import SourceText, texts_of_template
 from changemaker_core.web.sources.tree import Found, Tree
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ class TemplateSources:
         for line, problem, fix in found:
             yield SourceProblem("error", owner, file, line, problem, fix)
 
-    def texts(self, name: str, file: Path) -> Iterator[tuple[str, str]]:
-        """Yield each text of a template that is to be translated, and its place."""
+    def texts(self, name: str, file: Path) -> Iterator[SourceText]:
+        """Yield each text of a template that is to be translated."""
         tree = self._parsed_text(name, file.read_text(encoding="utf-8")).tree
         if tree is not None:
             yield from texts_of_template(tree, file)

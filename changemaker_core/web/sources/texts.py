@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from jinja2 import nodes
@@ -24,30 +25,43 @@ _IN_CODE: Final = frozenset({"Text", "ngettext"})
 _IN_TEMPLATES: Final = frozenset({"_", "ngettext"})
 
 
-def texts_of_code(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield each constant text in a package's code, and its place: ``pages.py:12``."""
+@dataclass(frozen=True, slots=True)
+class SourceText:
+    """A text to translate, its plural where it has one, and its place: ``pages.py:12``."""
+
+    text: str
+    plural: str | None
+    place: str
+
+
+def texts_of_code(folder: Path) -> Iterator[SourceText]:
+    """Yield each constant text in a package's code."""
     for file, call in calls_in(folder, *(f"{name}(" for name in _IN_CODE)):
-        text = call.args[0]
-        if _called(call.func) in _IN_CODE and isinstance(text, ast.Constant):
-            if isinstance(text.value, str):
-                yield text.value, f"{file.name}:{text.lineno}"
+        name, text = _called(call.func), call.args[0]
+        if name in _IN_CODE and isinstance(text, ast.Constant) and isinstance(text.value, str):
+            second = call.args[1] if name == "ngettext" and len(call.args) > 1 else None
+            plural = second.value if isinstance(second, ast.Constant) else None
+            place = f"{file.name}:{text.lineno}"
+            yield SourceText(text.value, plural if isinstance(plural, str) else None, place)
 
 
 def _called(function: ast.expr) -> str:
     return ast.unparse(function).rpartition(".")[2]
 
 
-def texts_of_template(tree: Tree, file: Path) -> Iterator[tuple[str, str]]:
-    """Yield each constant text in a template, and its place."""
+def texts_of_template(tree: Tree, file: Path) -> Iterator[SourceText]:
+    """Yield each constant text in a template."""
     for call in tree.all(nodes.Call):
         if isinstance(call.node, nodes.Name) and call.node.name in _IN_TEMPLATES and call.args:
             text = call.args[0]
             if isinstance(text, nodes.Const) and isinstance(text.value, str):
-                yield text.value, f"{file.name}:{text.lineno}"
+                second = call.args[1] if call.node.name == "ngettext" and call.args[1:] else None
+                plural = second.value if isinstance(second, nodes.Const) else None
+                yield SourceText(text.value, plural, f"{file.name}:{text.lineno}")
 
 
 def untranslated(
-    owner: str, file: Path, texts: Mapping[str, str], elsewhere: frozenset[str]
+    owner: str, file: Path, texts: Mapping[str, SourceText], elsewhere: frozenset[str]
 ) -> Iterator[SourceProblem]:
     """Yield one problem for the ``texts`` that a catalogue does not translate, each with its place.
 
@@ -56,12 +70,13 @@ def untranslated(
     known = translated(owner, file)
     if known is None:
         return
-    missing = [text for text in texts if text and text not in known | elsewhere]
+    missing = [each for text, each in texts.items() if text and text not in known | elsewhere]
     if missing:
-        named = ", ".join(f"{text!r} ({texts[text]})" for text in missing[:NAMED])
+        named = ", ".join(f"{each.text!r} ({each.place})" for each in missing[:NAMED])
         more = f" and {len(missing) - NAMED} more" if len(missing) > NAMED else ""
         problem = f"It does not translate {named}{more}."
-        fix = "Add a msgid and msgstr for each; until then readers see the source text."
+        command = f"changemaker translations make {owner} {file.parent.parent.name}"
+        fix = f"Write a msgstr for each, until when readers see the source: `{command}` adds them."
         yield SourceProblem("warning", owner, file, 0, problem, fix)
 
 

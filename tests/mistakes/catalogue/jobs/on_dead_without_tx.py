@@ -1,6 +1,6 @@
 """
 where = "boot"
-report = "dry is on_dead of Job('parks.water'), called as on_dead(tx, **payload): too many positional"
+report = "dry is on_dead of Job('parks.water'), called as on_dead(tx, **payload): too many"
 fix = "Write it for this call"
 """
 

@@ -1,7 +1,7 @@
 """
 where = "doctor"
 report = "It does not translate 'Every park' (park.html:3)"
-fix = "Add a msgid and msgstr for each"
+fix = "Write a msgstr for each"
 """
 
 from changemaker_core import Plugin, Route, TemplateResponse, endpoint
