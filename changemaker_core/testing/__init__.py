@@ -16,16 +16,21 @@ if TYPE_CHECKING:
     from changemaker_core.testing.fixtures.site import run_jobs as run_jobs
     from changemaker_core.testing.fixtures.site import signed_in as signed_in
     from changemaker_core.testing.mail_templates import check_mail_templates as check_mail_templates
+    from changemaker_core.testing.mails import SentMail as SentMail
+    from changemaker_core.testing.mails import sent_mail as sent_mail
     from changemaker_core.testing.migrations import check_migrations as check_migrations
     from changemaker_core.testing.postgres import PostgresCluster as PostgresCluster
     from changemaker_core.testing.session_client import SessionClient as SessionClient
     from changemaker_core.testing.session_client import as_role as as_role
+    from changemaker_core.testing.smtp import Behaviour as Behaviour
     from changemaker_core.testing.smtp import SmtpServer as SmtpServer
     from changemaker_core.testing.sources import source_problems as source_problems
 
 _NAMES = {
+    "Behaviour": "smtp",
     "Clock": "clock",
     "PostgresCluster": "postgres",
+    "SentMail": "mails",
     "SessionClient": "session_client",
     "SmtpServer": "smtp",
     "as_role": "session_client",
@@ -34,6 +39,7 @@ _NAMES = {
     "client_of": "fixtures.site",
     "migrate": "fixtures.site",
     "run_jobs": "fixtures.site",
+    "sent_mail": "mails",
     "signed_in": "fixtures.site",
     "source_problems": "sources",
 }

@@ -263,6 +263,7 @@ def test_missing_entries_are_added_to_a_catalogue_and_the_rest_stays(
         'msgstr[0] ""\nmsgstr[1] ""\n'
     )
     assert parse("garden", file)[1] == []
+    assert [each.place for each in missing()] == ["texts.py:2", "page.html:2"]
     assert add_entries(file, "garden", missing()) == []
     assert file.read_text() == after
     file.write_text(after.replace('msgstr[0] ""\nmsgstr[1] ""', 'msgstr[0] "a"\nmsgstr[1] "b"'))

@@ -92,5 +92,8 @@ def translated(owner: str, file: Path) -> frozenset[str] | None:
     return frozenset(
         message.id if isinstance(message.id, str) else message.id[0]
         for message in catalog
-        if message.id and not message.fuzzy and (message.string or message.lineno in unsound)
+        if message.id
+        and not message.fuzzy
+        # Of a plural, the string is a tuple of forms.
+        and (any(message.string or ()) or message.lineno in unsound)
     )

@@ -19,6 +19,7 @@ from changemaker_core.testing import (
     check_migrations,
     client_of,
     run_jobs,
+    sent_mail,
     source_problems,
 )
 from changemaker_events import queries, services
@@ -115,13 +116,13 @@ async def test_a_sign_up_is_confirmed_once_and_reminded_once(app, visitor, picni
         )
     assert "Merci!" in (await visitor.get(response.headers["Location"], headers=FRENCH)).text
     await run_jobs(app.site)
-    (mail,) = app.site.mail.messages()
+    (mail,) = sent_mail(app.site)
     assert mail.to == "Ada <ada@example.org>"
     assert mail.subject == "Votre inscription\N{NO-BREAK SPACE}: =Picnic, été"
     for _ in range(2):
         clock.forward(hours=25)
         await run_jobs(app.site)
-    reminder, _ = app.site.mail.messages()  # the last one first
+    reminder, _ = sent_mail(app.site)  # the last one first
     assert reminder.subject == "Rappel\N{NO-BREAK SPACE}: =Picnic, été"
 
 
@@ -223,7 +224,7 @@ async def test_the_confirmation_of_a_late_sign_up_is_its_reminder(app, visitor, 
     clock.forward(hours=15)
     await services.check_reminders(app.site)
     await run_jobs(app.site)
-    assert len(app.site.mail.messages()) == 1
+    assert len(sent_mail(app.site)) == 1
 
 
 async def test_late_reminders_are_a_warning(app, visitor, picnic, clock):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from changemaker_core.testing import client_of, run_jobs, signed_in, source_problems
+from changemaker_core.testing import client_of, run_jobs, sent_mail, signed_in, source_problems
 from changemaker_pledges.plugin import PledgesPlugin
 
 ADA = {"name": "Ada Sample", "email": "ada@example.org"}
@@ -31,8 +31,9 @@ async def test_a_pledge_is_counted_and_thanked_for(app, visitor):
     assert response.status_code == 303
     assert "1 person will come." in (await visitor.get(response.headers["Location"])).text
     assert await run_jobs(app.site) == 1
-    (mail,) = app.site.mail.messages()
+    (mail,) = sent_mail(app.site)
     assert mail.to == "Ada Sample <ada@example.org>"
+    assert "Ada Sample" in mail.text
 
 
 async def test_one_address_pledges_once(app, visitor):
