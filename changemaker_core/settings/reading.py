@@ -154,7 +154,10 @@ class Settings:
             if not self._values:
                 text = f"{of.__name__} is read while the site is built: read it where it is used"
                 raise RuntimeError(text) from None
-            raise LookupError(f"{of.__name__} is not the Struct of a group of settings") from None
+            raise LookupError(
+                f"{of.__name__} is not the Struct of a group of settings: put"
+                f" SettingsGroup(…, {of.__name__}) into `contributes`"
+            ) from None
 
     def offer(
         self, contributions: Iterable[Contribution[SettingsGroup]], loaded: LoadedPlugins

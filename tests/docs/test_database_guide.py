@@ -10,7 +10,9 @@ from types import ModuleType
 
 import pytest
 
+from changemaker_core import Plugin, Route
 from changemaker_core.db import migrations
+from changemaker_core.testing import client_of
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "database.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
@@ -66,6 +68,31 @@ async def test_many_rows_are_imported_found_and_exported(guide, database, club):
     exported = [line async for line in guide.lines_of_export(database)]
     assert len(exported) == 7000
     assert "Émile <m1@b.example>\n" in exported
+
+
+async def test_a_list_is_filtered_sorted_and_paged(guide, open_app):
+    class GuidePlugin(Plugin):
+        name = "guide"
+        contributes = (Route("/api/guide/groups/{id}/members", guide.Members()),)
+
+    def fill(tx):
+        tx.database.create_tables([guide.Group, guide.Member])
+        choir = guide.Group.create(name="Choir").id
+        for name, visits in (("Ann", 3), ("Émile", 1), ("Zoé", 2)):
+            guide.Member.create(group=choir, email=f"{name}@b.example", name=name, visits=visits)
+        return choir
+
+    async with open_app(GuidePlugin) as app, client_of(app) as client:
+        address = f"/api/guide/groups/{await app.site.db.write(fill)}/members"
+
+        async def names(**query):
+            page = (await client.get(address, params=query)).json()
+            return [row["name"] for row in page["data"]], page["pagination"]["total"]
+
+        assert await names(sort="-visits", limit=2) == (["Ann", "Zoé"], 3)
+        assert await names(sort="visits", offset=2) == (["Ann"], 3)
+        assert await names(text="emile") == (["Émile"], 1)
+        assert (await client.get(address, params={"sort": "email"})).status_code == 422
 
 
 async def test_what_differs_and_what_has_no_model(guide, database, club):
