@@ -10,6 +10,7 @@ import os
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 
@@ -108,6 +109,9 @@ def _announce(config: Config, address: str) -> None:
     from changemaker_core.features.operations.mailbox_link import mailbox_link
 
     click.echo(f"Serving {config.site_dir} at {address}")
+    if _leads_elsewhere(config.base_url, address):
+        wanted = f"write base_url = {address!r}, or use its port."
+        say(f"Links in mail lead to {config.base_url}: {wanted}")
     if (mailbox := mailbox_link(config, address)) is not None:
         click.echo(f"Mail that it sends: {mailbox}")
     if config.smtp_url is None and not config.development:
@@ -116,3 +120,9 @@ def _announce(config: Config, address: str) -> None:
             "No mail leaves this site, unless the settings name a mail server: smtp_url is not set."
         )
         say("Until then mail is saved to the folder data/mail.")
+
+
+def _leads_elsewhere(base_url: str, address: str) -> bool:
+    """Return whether a site for this machine alone has another port in its links."""
+    wanted, served = urlsplit(base_url), urlsplit(address)
+    return wanted.hostname in ("127.0.0.1", "localhost") and wanted.port != served.port

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,10 +10,14 @@ from changemaker_core.server.errors import CommandError
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from changemaker_core.app import App
     from changemaker_core.db.migrations import Step
     from changemaker_core.server.spec import ProcessSpec
     from changemaker_core.site import Site
+
+log = logging.getLogger(__name__)
 
 #: Migrations that an error lists by name; the others are counted.
 NAMED = 5
@@ -37,6 +42,8 @@ def load_site(spec: ProcessSpec) -> Site:
     site = Site(Config.load(Path(spec.site)), safe_mode=spec.safe_mode)
     check_plugin_names(site, spec)
     check_migrations(site)
+    if site.config.development and spec.kind == "web":
+        warn_of_models(site)
     return site
 
 
@@ -73,6 +80,24 @@ def check_migrations(site: Site) -> None:
             f"The database is behind the installed code: {_names(state.behind)}.\n"
             f"Make a backup, then run `changemaker --site {site.config.site_dir} migrate`."
         )
+
+
+def warn_of_models(site: Site) -> None:
+    """Log which columns of models are in no table, before a page fails because of one."""
+    for plugin, lacking in site.db.sync.read(lambda: list(_lacking(site))):
+        fix = f"`changemaker migrations make {plugin}`, then `changemaker migrate`"
+        log.warning("%s: %s has no migration: run %s", plugin, lacking, fix)
+
+
+def _lacking(site: Site) -> Iterator[tuple[str, str]]:
+    for plugin, models in site.models().items():
+        for model in models:
+            table = model._meta.table_name
+            there = {column.name for column in model._meta.database.get_columns(table)}
+            if not there:
+                yield plugin, f"the table {table}"
+            elif lacking := sorted(model._meta.columns.keys() - there):
+                yield plugin, f"{model.__name__}.{', '.join(lacking)} of the table {table}"
 
 
 def _names(steps: tuple[Step, ...]) -> str:

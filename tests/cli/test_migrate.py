@@ -6,7 +6,11 @@ import json
 import sqlite3
 from typing import Any
 
+import peewee
 import pytest
+
+from changemaker_core import Model, Plugin, UUIDField, new_id
+from changemaker_core.server.loading import warn_of_models
 
 
 def _change_history(site: Any, statement: str) -> None:
@@ -92,6 +96,30 @@ def test_every_mistake_in_the_configuration_is_said_at_once(cli: Any, site: Any)
     assert "base_ulr" in done.stderr
     assert "CHANGEMAKER_DEVELOPMENT" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+class Park(Model):
+    id = UUIDField(primary_key=True, default=new_id)
+    trees = peewee.IntegerField(default=0)
+
+    class Meta:
+        table_name = "parks_park"
+
+
+class ParksPlugin(Plugin):
+    name = "parks"
+    contributes = (Park,)
+
+
+@pytest.mark.database("sqlite")
+def test_a_column_without_a_migration_is_logged_in_development(make_site: Any, caplog: Any) -> None:
+    site = make_site(ParksPlugin)
+    warn_of_models(site)
+    site.db.sync.write(lambda tx: tx.database.execute_sql("CREATE TABLE parks_park (id TEXT)"))
+    warn_of_models(site)
+    table, column = (record.getMessage() for record in caplog.records)
+    assert table.startswith("parks: the table parks_park has no migration: run `changemaker migr")
+    assert column.startswith("parks: Park.trees of the table parks_park has no migration")
 
 
 @pytest.mark.parametrize("command", ["list", "make"])

@@ -38,6 +38,7 @@ def test_it_answers_once_it_prints_its_address(server: Any, site: Any) -> None:
     assert server.get("/api/health")[0] == 200
     assert str(site.folder) in server.printed()
     assert "No mail leaves this site" in server.printed()
+    assert "Links in mail lead to http://127.0.0.1:4000: write base_url" in server.printed()
 
 
 def test_sigterm_ends_it_and_its_processes(server: Any, wait_for: Any, alive: Any) -> None:
