@@ -143,5 +143,5 @@ AUTHENTICATORS = Kind(
     Authenticator,
     named("authenticator", "."),
     _authenticator_problems,
-    ("await find(req)",),
+    ("await find(req)", "sign_in(path)"),
 )

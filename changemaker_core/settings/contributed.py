@@ -20,4 +20,9 @@ def _claims(group: SettingsGroup, plugin: str) -> Iterator[Claim]:
 
 
 SETTINGS = Kind("cm_register_settings", SettingsGroup, _claims, problems_of)
-SEALED_VALUES = Kind("cm_register_sealed_values", SealedValues, named("sealed values", "."))
+SEALED_VALUES = Kind(
+    "cm_register_sealed_values",
+    SealedValues,
+    named("sealed values", "."),
+    calls=("reseal(tx, site)",),
+)

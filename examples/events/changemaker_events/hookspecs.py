@@ -5,7 +5,9 @@ from __future__ import annotations
 from changemaker_core import Kind, Site, hookspec, named
 from changemaker_events.api import EventLink
 
-LINKS = Kind("events_register_links", EventLink, named("link of events", "."))
+LINKS = Kind(
+    "events_register_links", EventLink, named("link of events", "."), calls=("address(event)",)
+)
 
 
 @hookspec
