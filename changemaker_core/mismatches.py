@@ -49,11 +49,11 @@ def mismatches(loaded: LoadedPlugins) -> list[PluginError]:
 def _unknown_permissions(
     loaded: LoadedPlugins, permissions: Collection[str]
 ) -> Iterator[PluginError]:
-    for contribution in loaded.contributions(NAVIGATION):
-        entry = contribution.item
+    for link in loaded.contributions(NAVIGATION):
+        entry = link.item
         if entry.permission is not None and entry.permission not in permissions:
             problem = f"NavigationEntry({entry.path!r}) needs the permission {entry.permission!r}, "
-            yield _unregistered(contribution, problem, entry.permission, permissions)
+            yield _unregistered(link, problem, entry.permission, permissions)
     held: list[Contribution[Any]] = [*loaded.contributions(ROLES), *loaded.contributions(SCOPES)]
     for contribution in held:
         kind, item = type(contribution.item).__name__.lower(), contribution.item
