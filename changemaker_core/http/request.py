@@ -15,7 +15,7 @@ from changemaker_core.http.bodies import multipart
 from changemaker_core.http.bodies.multipart import MAX_PARTS
 from changemaker_core.http.bodies.reading import BodyReader, too_large
 from changemaker_core.http.errors import BadRequest, TooManyRequests
-from changemaker_core.http.heads.cookies import cookies_of
+from changemaker_core.http.heads.cookies import LONGEST, cookies_of
 from changemaker_core.limits.windows import visitor_key
 from changemaker_core.web.languages import COOKIE
 
@@ -312,6 +312,8 @@ class Visitors:
 
     def of(self, accept_language: bytes | None, cookie: bytes | None) -> Visitor:
         """Return what the two headers say."""
+        if cookie is not None and len(cookie) > LONGEST:
+            return self.of(accept_language, None)._replace(identified=True)
         if len(accept_language or b"") + len(cookie or b"") > REMEMBERED_BYTES:
             return self._read(accept_language, cookie)
         return self.remembered(accept_language, cookie)

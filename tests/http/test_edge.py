@@ -12,6 +12,7 @@ import pytest
 
 from changemaker_core.app import create_app
 from changemaker_core.http import falcon_bridge
+from changemaker_core.http.heads.cookies import cookies_of
 from changemaker_core.testing.fixtures.site import client_of
 
 pytestmark = pytest.mark.database("sqlite")
@@ -357,6 +358,12 @@ async def test_slashes_at_the_beginning_are_no_way_around_a_limit(open_app, prob
             assert told[0]["status"] == 404
         assert (await exchange_with(app))[0]["status"] == 200
         assert (await exchange_with(app))[0]["status"] == 429
+
+
+@pytest.mark.parametrize("cookie", [";" * 60_000, "a=b;" * 15_000])
+def test_of_too_many_cookies_none_is_read(cookie):
+    assert cookies_of(f"cm_session=x; {cookie}") == {}
+    assert cookies_of("cm_session=x; " + cookie[:9_000])["cm_session"] == ["x"]
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,18 @@ the server's limit stopped the process for twenty seconds.
 from __future__ import annotations
 
 import re
+from typing import Final
 
 #: What no name of a cookie holds (RFC 6265, section 4.1.1). Falcon skips the same.
 _NOT_IN_NAMES = re.compile(r'[\x00-\x20\x7f-\xff()<>@,;:\\"/\[\]?={}]')
 #: How RFC 2109 wrote characters within quotes, and the standard library still does.
 _ESCAPED = re.compile(r"\\(?:([0-3][0-7][0-7])|(.))", re.DOTALL)
 _SHORTEST_QUOTED = 3
+
+
+#: Browsers keep cookies of 4 KB each, and sites have few. Of more, none is read: thousands of empty
+#: ones would take the event loop longer than the response.
+LONGEST: Final = 16_384
 
 
 def cookies_of(header: str) -> dict[str, list[str]]:
@@ -23,6 +29,8 @@ def cookies_of(header: str) -> dict[str, list[str]]:
     {'a': ['1', '2'], 'b': ['x ", y']}
     """
     found: dict[str, list[str]] = {}
+    if len(header) > LONGEST:
+        return found
     for pair in header.split(";"):
         name, _, value = pair.partition("=")
         name, value = name.strip(), value.strip()
