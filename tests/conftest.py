@@ -77,13 +77,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         leave_out(config, items, each.marker, each.why_absent, tolerated=each.tolerated)
 
 
+#: That of the process, before any command.
+UMASK = os.umask(0o022)
+os.umask(UMASK)
+
+
 @pytest.fixture(autouse=True)
 def umask() -> Iterator[None]:
-    """Set the umask back, which commands set where they open a site in the test's own process."""
-    before = os.umask(0o022)
-    os.umask(before)
+    """Set the umask back, which commands set where they open a site in the test's own process.
+
+    Before the test, too: a fixture of its module may have run one.
+    """
+    os.umask(UMASK)
     yield
-    os.umask(before)
+    os.umask(UMASK)
 
 
 @pytest.fixture(scope="session")
