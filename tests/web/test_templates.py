@@ -232,7 +232,9 @@ def test_a_qr_code_is_svg_without_style():
 def test_tabs_are_pairs_or_a_mapping(site: SimpleNamespace, tabs: str) -> None:
     source = "{% import 'macros/tables.html' as tables %}{{ tables.tabs('Views', TABS, '/b') }}"
     page = (
-        site.templates.environment("en").from_string(source.replace("TABS", tabs)).render(url=str)
+        site.templates.environment("en", "", "UTC")
+        .from_string(source.replace("TABS", tabs))
+        .render(url=str)
     )
     assert '<a href="/a">All</a>' in page
     assert '<a href="/b" aria-current="page">Past</a>' in page

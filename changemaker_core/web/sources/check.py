@@ -119,7 +119,7 @@ def missing_texts(site: Site, owner: str, language: str) -> list[SourceText]:
     """
     packages = package_folders(site)
     static = StaticFiles(site)
-    sources = TemplateSources(Templates(site).environment("en"), static.url, {})
+    sources = TemplateSources(Templates(site).environment("en", "", "UTC"), static.url, {})
     file = catalogue_of(packages[owner], owner, language)
     known = _translated_by_core(packages, language)
     if file.is_file():
