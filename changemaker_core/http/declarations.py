@@ -8,9 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from changemaker_core.plugin.contributions import Claim, Kind, named
 
-#: Below it are the routes that the OpenAPI document describes, and that other origins may use.
-API = "/api/"
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
 
@@ -24,6 +21,8 @@ if TYPE_CHECKING:
     #: What was typed into a form, by field.
     Typed = Mapping[str, str | list[str]]
 
+#: Below it are the routes that the OpenAPI document describes, and that other origins may use.
+API = "/api/"
 #: A parameter of a route's path, such as ``{id}`` or ``{path:path}``; the group is its name.
 PARAMETER = re.compile(r"\{([^{}:]*)(?::[^{}]*)?\}")
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")

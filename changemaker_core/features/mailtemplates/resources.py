@@ -121,6 +121,9 @@ class _Resource:
         mail = template.render(self._site, check(template, content), samples, editing.language)
         return Preview(subject=mail.subject, text=mail.text, html=mail.html)
 
+    def _detail(self, req: Request, editing: Editing, stored: Stored | None) -> TemplateOut:
+        return views.detail(self._site, editing.template, editing.language, stored, translator(req))
+
 
 class MailTemplatesResource(_Resource):
     """``/api/mail-templates``"""
@@ -174,9 +177,6 @@ class MailTemplateResource(_Resource):
         editing = self._editing(slug, language)
         stored = await self._site.db.write(editing.reset, query.version)
         return self._detail(req, editing, stored)
-
-    def _detail(self, req: Request, editing: Editing, stored: Stored | None) -> TemplateOut:
-        return views.detail(self._site, editing.template, editing.language, stored, translator(req))
 
 
 class VersionsResource(_Resource):
@@ -243,7 +243,7 @@ class RollbackResource(_Resource):
         """Restore an earlier version, as a new one."""
         editing = self._editing(slug, language)
         stored = await self._site.db.write(editing.roll_back, body.number, body.version)
-        return views.detail(self._site, editing.template, editing.language, stored, translator(req))
+        return self._detail(req, editing, stored)
 
 
 class PreviewResource(_Resource):
