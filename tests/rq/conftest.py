@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
 
+    from changemaker_core.jobs import JobRun
     from changemaker_core.testing.smtp import SmtpServer
     from tests.bench.made_sites import MadeSites
     from tests.bench.valkey import ValkeyServer
@@ -135,15 +136,20 @@ def senders(smtp_server: SmtpServer) -> Callable[[], list[str]]:
     return read
 
 
+def _run_by_a_worker(run: JobRun, **payload: object) -> None:
+    """Stand for a function of ``worker_process.py``, which takes the payload."""
+    raise AssertionError("it ran in the process of the test")
+
+
 @pytest.fixture
 def ledger(postgresql_url: str) -> Iterator[JobsOnlySite]:
     """A site of jobs alone, which knows those of ``worker_process.py`` and never runs them."""
     every = Interval(timedelta(seconds=0.5))
     jobs = [
-        Job("test.mail", print, queue="mail"),
-        Job("test.note", print, queue="notes"),
-        Job("test.lane", print, queue="notes"),
-        Job("test.tick", print, queue="notes", schedule=every),
+        Job("test.mail", _run_by_a_worker, queue="mail"),
+        Job("test.note", _run_by_a_worker, queue="notes"),
+        Job("test.lane", _run_by_a_worker, queue="notes"),
+        Job("test.tick", _run_by_a_worker, queue="notes", schedule=every),
     ]
     site = JobsOnlySite(postgresql_url, jobs)
     migrations.apply(site.db, [migrations.CORE])
