@@ -1,5 +1,6 @@
 """Requests to other servers, bounded in time and size. These names are public."""
 
+from changemaker_core.outgoing.allowed import AllowedServers
 from changemaker_core.outgoing.breaker import Breaker, BreakerOpen
 from changemaker_core.outgoing.client import (
     Outgoing,
@@ -18,6 +19,7 @@ from changemaker_core.outgoing.errors import (
 )
 
 __all__ = [
+    "AllowedServers",
     "Breaker",
     "BreakerOpen",
     "InvalidURL",

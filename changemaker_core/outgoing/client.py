@@ -21,6 +21,7 @@ import httpcore
 import httpx
 
 from changemaker_core.dates import http_date
+from changemaker_core.outgoing.allowed import AllowedServers
 from changemaker_core.outgoing.errors import (
     InvalidURL,
     ResponseTooLarge,
@@ -28,7 +29,7 @@ from changemaker_core.outgoing.errors import (
     Unreachable,
     WrongContentType,
 )
-from changemaker_core.outgoing.transport import Transport
+from changemaker_core.outgoing.transport import Network, Transport
 
 if TYPE_CHECKING:
     import ssl
@@ -44,6 +45,7 @@ _UNPACKED = {"Accept-Encoding": "identity"}
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _TOO_MANY_REQUESTS = 429
 _SERVER_ERROR = 500
+_PORTS = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,9 @@ class OutgoingLimits:
     #: For everything together, from the look-up of the name to the last byte.
     total: float = 10.0
     max_bytes: int = 1_000_000
+    #: Whether a longer body is cut at ``max_bytes``, and a compressed one left out, instead of
+    #: being an error: where the status is what counts.
+    cut_body: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +92,9 @@ class Outgoing:
     """Sends requests from the event loop. Open one for each service: it reuses connections.
 
     ``public_only`` refuses servers of which an address is not public, for URLs that a stranger
-    chose. The address that was checked is the one connected to. ``breaker`` fails at once while
-    the service is down. ``tls`` replaces the certificate authorities that are trusted.
+    chose. The address that was checked is the one connected to. ``allowed`` are hosts and networks
+    that are let through nevertheless, as the operator configured them. ``breaker`` fails at once
+    while the service is down. ``tls`` replaces the certificate authorities that are trusted.
 
     Redirects are returned, not followed; cookies are not kept; proxies and passwords of the
     environment (``HTTPS_PROXY``, ``.netrc``) are not used.
@@ -104,11 +110,14 @@ class Outgoing:
         limits: OutgoingLimits | None = None,
         headers: Mapping[str, str] | None = None,
         public_only: bool = False,
+        allowed: AllowedServers | None = None,
         breaker: Breaker | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.limits = limits or OutgoingLimits()
         self._breaker = breaker
+        guard = (allowed or AllowedServers()) if public_only else None
+        self._network = Network(guard)
         tls = tls or httpx.create_ssl_context(trust_env=False)
         self._client = httpx.AsyncClient(
             base_url=base_url,
@@ -116,8 +125,30 @@ class Outgoing:
             follow_redirects=False,
             trust_env=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
-            transport=Transport(tls, public_only=public_only),
+            transport=Transport(tls, self._network),
         )
+
+    async def check(self, url: str) -> None:
+        """Raise what a request to ``url`` would raise before it is sent: ``InvalidURL`` and
+        ``NotPublic``, ``Unreachable`` for a name without address, ``TimedOut`` for one whose
+        look-up takes longer than ``limits.connect``.
+
+        For a URL that is about to be stored. Each request checks again.
+        """
+        try:
+            target = self._client.base_url.join(url)
+        except httpx.InvalidURL as error:
+            raise InvalidURL(f"{error}") from error
+        if not target.host or target.scheme not in _PORTS:
+            raise InvalidURL(f"{url!r} is not http://… or https://…")
+        host = target.raw_host.decode()
+        try:
+            async with asyncio.timeout(self.limits.connect):
+                await self._network.addresses_of(host, target.port or _PORTS[target.scheme])
+        except TimeoutError as error:
+            raise TimedOut(f"the look-up of {host} took too long") from error
+        except OSError as error:
+            raise Unreachable(f"{host}: {error}") from error
 
     async def request(
         self, method: str, url: str, *, limits: OutgoingLimits | None = None, **options: Any
@@ -154,7 +185,7 @@ class Outgoing:
             async with asyncio.timeout(limits.total):
                 sending = self._client.stream(method, url, timeout=timeout, **options)
                 async with sending as response:
-                    body = await _read(response, limits.max_bytes)
+                    body = await _read(response, limits)
                     return OutgoingResponse(response.status_code, response.headers, body)
         except (httpx.InvalidURL, httpx.UnsupportedProtocol, httpcore.UnsupportedProtocol) as error:
             raise InvalidURL(f"{error}") from error
@@ -179,16 +210,20 @@ class Outgoing:
         await self.close()
 
 
-async def _read(response: httpx.Response, max_bytes: int) -> bytes:
+async def _read(response: httpx.Response, limits: OutgoingLimits) -> bytes:
     # A few packed kilobytes unpack to gigabytes at once: we requested none, and accept none.
     if response.headers.get("content-encoding", "identity") != "identity":
+        if limits.cut_body:
+            return b""
         raise WrongContentType("a compressed response, which was not requested")
     body = bytearray()
     async for chunk in response.aiter_raw():
         body += chunk
-        if len(body) > max_bytes:
-            raise ResponseTooLarge(f"more than {max_bytes} bytes")
-    return bytes(body)
+        if len(body) > limits.max_bytes:
+            if limits.cut_body:
+                break
+            raise ResponseTooLarge(f"more than {limits.max_bytes} bytes")
+    return bytes(body[: limits.max_bytes])
 
 
 class OutgoingSync:
@@ -205,6 +240,7 @@ class OutgoingSync:
         limits: OutgoingLimits | None = None,
         headers: Mapping[str, str] | None = None,
         public_only: bool = False,
+        allowed: AllowedServers | None = None,
         breaker: Breaker | None = None,
         tls: ssl.SSLContext | None = None,
     ) -> None:
@@ -215,6 +251,7 @@ class OutgoingSync:
             limits=self.limits,
             headers=headers,
             public_only=public_only,
+            allowed=allowed,
             breaker=breaker,
             tls=tls,
         )
@@ -227,6 +264,11 @@ class OutgoingSync:
         """Send a request and return the response; raises ``OutgoingError``."""
         client, loop = self._open()
         return _run(client.request(method, url, limits=limits, **options), loop)
+
+    def check(self, url: str) -> None:
+        """Raise what a request to ``url`` would raise before it is sent."""
+        client, loop = self._open()
+        _run(client.check(url), loop)
 
     def close(self) -> None:
         """Close its connections."""

@@ -13,22 +13,27 @@ from typing import TYPE_CHECKING
 import httpcore
 import httpx
 
-from changemaker_core.outgoing.addresses import not_public, resolve
+from changemaker_core.outgoing.addresses import resolve
 from changemaker_core.outgoing.errors import NotPublic
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterable, AsyncIterator, Iterable
 
+    from changemaker_core.outgoing.allowed import AllowedServers
+
 #: Seconds until the next address of a server is tried beside the last one (RFC 8305).
 NEXT_ADDRESS = 0.25
 
 
 class Network(httpcore.AsyncNetworkBackend):
-    """Dials the addresses of a host, of which with ``public_only`` each one must be public."""
+    """Dials the addresses of a host.
 
-    def __init__(self, *, public_only: bool) -> None:
-        self._public_only = public_only
+    With ``allowed``, each one must be public, or be allowed.
+    """
+
+    def __init__(self, allowed: AllowedServers | None) -> None:
+        self._allowed = allowed
         self._inner = httpcore.AnyIOBackend()
 
     async def connect_tcp(
@@ -41,14 +46,20 @@ class Network(httpcore.AsyncNetworkBackend):
     ) -> httpcore.AsyncNetworkStream:
         try:
             async with asyncio.timeout(timeout):
-                addresses = await resolve(host, port)
-                if self._public_only and (forbidden := not_public(addresses)):
-                    raise NotPublic(f"{host} has the address {forbidden}, which is not public")
+                addresses = await self.addresses_of(host, port)
                 return await self._first_of(addresses, port, local_address, socket_options)
         except TimeoutError as error:
             raise httpcore.ConnectTimeout(f"no connection to {host}") from error
         except OSError as error:
             raise httpcore.ConnectError(f"{host}: {error}") from error
+
+    async def addresses_of(self, host: str, port: int) -> list[str]:
+        """Return the addresses that a request to ``host`` would dial. Raises ``NotPublic``."""
+        addresses = await resolve(host, port)
+        forbidden = self._allowed.forbidden(host, addresses) if self._allowed else None
+        if forbidden is not None:
+            raise NotPublic(f"{host} has the address {forbidden}, which is not public")
+        return addresses
 
     async def _first_of(
         self,
@@ -98,10 +109,10 @@ async def _abandon(attempts: list[asyncio.Task[httpcore.AsyncNetworkStream]]) ->
 class Transport(httpx.AsyncBaseTransport):
     """httpx's requests through httpcore's pool. No proxy, whatever the environment says."""
 
-    def __init__(self, tls: ssl.SSLContext, *, public_only: bool) -> None:
+    def __init__(self, tls: ssl.SSLContext, network: Network) -> None:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,
-            network_backend=Network(public_only=public_only),
+            network_backend=network,
             max_connections=100,
             max_keepalive_connections=20,
             keepalive_expiry=5.0,
