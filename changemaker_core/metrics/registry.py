@@ -51,6 +51,14 @@ class Metrics:
         self._writer: threading.Thread | None = None
         self._dirty = False
 
+    @property
+    def declared(self) -> dict[str, tuple[Metric, ...]]:
+        """The metrics that are declared, by the name of the plugin that declares them."""
+        by_plugin: dict[str, tuple[Metric, ...]] = {}
+        for each in self._site.loaded.contributions(METRICS):
+            by_plugin[each.plugin.name] = (*by_plugin.get(each.plugin.name, ()), each.item)
+        return by_plugin
+
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request. ``route`` is a path template; on the event loop's thread only."""
         series = self._counted.requests.get((method, route, status))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import time
 
 import peewee
@@ -239,3 +240,7 @@ def test_doctor_and_health_tell_of_replicas(primary, replica, operated, person):
             return health["status"] == "ok" and found | wanted == found
 
         wait_until(is_as_expected)
+        metrics = client.get("/api/metrics").text
+        assert re.findall(r"^cm_replica_lag_seconds\{(.+)\} ", metrics, re.MULTILINE) == [
+            'replica="1"'
+        ]

@@ -19,6 +19,7 @@ from changemaker_core import (
     paginate,
 )
 from changemaker_core.features.operations.health import Health
+from changemaker_core.features.operations.machine import machine_metrics
 from changemaker_core.features.operations.metrics import health_metric
 from changemaker_core.http.openapi import describe
 from changemaker_core.jobs import (
@@ -105,7 +106,7 @@ class MetricsResource:
         resp.content_type = "text/plain; version=0.0.4; charset=utf-8"
         health = health_metric(await self._checks.run())
         try:
-            return await self._site.metrics.exposition(health)
+            return await self._site.metrics.exposition(health, *await machine_metrics(self._site))
         except TimeoutError as error:
             log.warning("the metrics of all processes cannot be added up: %s", error)
             raise Unavailable(code="metrics_locked") from error

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def deploy() -> None:
-    """Write configuration for nginx, systemd, docker compose or Prometheus.
+    """Write configuration for nginx, systemd, docker compose, Prometheus or Grafana.
 
     It is derived from the site's plugins and routes: run the command again when they change.
     Without --into it is printed.
@@ -197,14 +197,32 @@ def compose(
 @deploy.command()
 @_shared_options
 @_upstreams
+@click.option("--guides", help="Where you publish the guides: alerts and panels link to them.")
 def prometheus(
-    site: Site, splits: tuple[str, ...], upstreams: tuple[str, ...], into: Path | None, force: bool
+    site: Site,
+    splits: tuple[str, ...],
+    upstreams: tuple[str, ...],
+    guides: str | None,
+    into: Path | None,
+    force: bool,
 ) -> None:
-    """Write a Prometheus scrape configuration and alert rules."""
-    from changemaker_deploy import prometheus as target
+    """Write a Prometheus scrape configuration, alert rules, and a Grafana dashboard."""
+    from changemaker_deploy.monitoring import dashboard as grafana
+    from changemaker_deploy.monitoring import prometheus as target
+    from changemaker_deploy.monitoring.runbooks import Guides
 
-    topology, config = _topology(site, upstreams, splits), site.config
-    _output(target.prometheus(topology, site=_own_name(config)[0]), into, force)
+    topology, config, published = _topology(site, upstreams, splits), site.config, Guides(guides)
+    core = {plugin.name for plugin in site.plugins() if plugin.core}
+    metrics = {name: each for name, each in site.metrics.declared.items() if name not in core}
+    files = target.prometheus(
+        topology,
+        published,
+        site=_own_name(config)[0],
+        metrics={metric.name for each in metrics.values() for metric in each},
+        replicas=bool(config.read_urls),
+    )
+    board = grafana.dashboard(metrics, published, replicas=bool(config.read_urls))
+    _output([*files, board], into, force)
 
 
 def _topology(

@@ -21,9 +21,12 @@ class GeneratedFile:
     text: str
 
 
-def render(template: str, **context: Any) -> str:
-    """Render a template of this package. Raises ``UndefinedError`` for a name it is not given."""
-    return _environment().get_template(template).render(**context)
+def render(template: str, *, marks: tuple[str, str] = ("{{", "}}"), **context: Any) -> str:
+    """Render a template of this package. Raises ``UndefinedError`` for a name it is not given.
+
+    ``marks`` enclose its expressions: other ones where the file itself contains these.
+    """
+    return _environment(*marks).get_template(template).render(**context)
 
 
 def write(files: Iterable[GeneratedFile], folder: Path, *, force: bool) -> list[Path]:
@@ -44,12 +47,14 @@ def write(files: Iterable[GeneratedFile], folder: Path, *, force: bool) -> list[
 
 
 @cache
-def _environment() -> Environment:
+def _environment(begins: str, ends: str) -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(  # noqa: S701  # configuration files are not HTML
         loader=PackageLoader("changemaker_deploy"),
         undefined=StrictUndefined,
+        variable_start_string=begins,
+        variable_end_string=ends,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,

@@ -20,7 +20,7 @@ settings.load_profile("changemaker")
 PLUGIN = """
 import os
 
-from changemaker_core import Job, Plugin, Route, endpoint, hookimpl
+from changemaker_core import Job, Metric, Plugin, Route, endpoint, hookimpl
 
 
 def note_niceness(run):
@@ -51,6 +51,11 @@ class PetitionsPlugin(Plugin):
     @hookimpl
     def cm_register_jobs(self):
         return [Job("petitions.note", note_niceness)]
+
+    @hookimpl
+    def cm_register_metrics(self):
+        labels = ("language",)
+        return [Metric("cm_petitions_signed_total", "Signatures", labels=labels, read=list)]
 """
 
 

@@ -25,6 +25,10 @@ def _waiting() -> list[Sample]:
     return [Sample(_count("QUEUED", "SENDING"))]
 
 
+def _unknown() -> list[Sample]:
+    return [Sample(_count("UNKNOWN"))]
+
+
 def _count(*status: str) -> float:
     return float(CampaignEmail.select().where(CampaignEmail.status.in_(status)).count())
 
@@ -40,6 +44,12 @@ METRICS: Final = (
         "cm_emails_failed_total", "How often a message was given up as not delivered", read=_failed
     ),
     Metric("cm_email_queue_depth", "Messages waiting to be sent", kind="gauge", read=_waiting),
+    Metric(
+        "cm_emails_unknown",
+        "Messages that may have arrived, for a person to settle",
+        kind="gauge",
+        read=_unknown,
+    ),
     Metric(
         "cm_representative_lookups_total",
         "Lookups of representatives, by the source of the result",
