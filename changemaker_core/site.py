@@ -161,18 +161,14 @@ class Site:
 
         Begin it with the plugin's name and a dot.
         """
-        return Signer(self._secrets, purpose, self.clock)
+        return Signer(self.config.secret_keys, purpose, self.clock)
 
     def sealer(self, purpose: str) -> Sealer:
         """Return what encrypts texts for the database, for one ``purpose``: ``petitions``.
 
         Begin it with the plugin's name.
         """
-        return Sealer(self._secrets, purpose)
-
-    @property
-    def _secrets(self) -> tuple[str, ...]:
-        return (self.config.secret_key, *self.config.previous_secret_keys)
+        return Sealer(self.config.secret_keys, purpose)
 
     def folder(self, plugin: str) -> Path:
         """Return the plugin's own data folder, created if it is missing."""

@@ -134,6 +134,11 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         # NOTE(secrets): a configuration ends up in logs and tracebacks; its values must not.
         return f"Config(site_dir={str(self.site_dir)!r})"
 
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The secret key, and the earlier ones that are still accepted."""
+        return (self.secret_key, *self.previous_secret_keys)
+
     @classmethod
     def load(cls, site_dir: Path | None = None, environ: Mapping[str, str] | None = None) -> Config:
         """Read ``changemaker.toml``, ``.env`` and ``environ``; the later ones take precedence.

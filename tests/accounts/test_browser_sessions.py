@@ -8,12 +8,15 @@ import threading
 import unicodedata
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from changemaker_core import new_id, utcnow
+from changemaker_core.app import create_app
 from changemaker_core.features.accounts import api
 from changemaker_core.features.accounts.browser import services
 from changemaker_core.features.accounts.browser.models import FlashRow
+from changemaker_core.features.accounts.browser.tokens import SessionTokens
 from changemaker_core.features.accounts.sessions import services as sessions
 from changemaker_core.features.accounts.sessions.models import UserSession
 from changemaker_core.features.accounts.users.models import User
@@ -106,7 +109,20 @@ async def test_only_the_hash_of_the_token_is_stored(signed_up):
         rows = await app.site.db.read(lambda: list(UserSession.select().dicts()))
         assert len(rows) == 1
         assert token not in repr(rows)
-        assert rows[0]["token_hash"] == services.hash_token(token)
+        assert rows[0]["token_hash"] == SessionTokens(app.site.config.secret_keys).hash(token)
+
+
+async def test_another_secret_key_ends_sessions_unless_the_former_is_configured(signed_up):
+    async with signed_up() as (app, browser):
+        await sign_in(browser)
+        former = app.site.config.secret_key
+        new = {"secret_key": "another secret key of this site".ljust(48, ".")}
+        kept = new | {"previous_secret_keys": ("not this one".ljust(48, "."), former)}
+        for changes, signed_in in ((new, False), (kept, True)):
+            other_app = create_app(msgspec.structs.replace(app.site.config, **changes), [])
+            async with other_app.lifespan(), browser_of(other_app) as other:
+                other.cookies.set("cm_session", browser.cookies["cm_session"], domain="127.0.0.1")
+                assert await is_signed_in(other) == signed_in
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from changemaker_core.features.accounts.twofactor.models import RecoveryCode, Tw
 from changemaker_core.features.settings.api import rotate_secrets
 from changemaker_core.testing import Clock, as_role, client_of
 from changemaker_core.testing.session_client import SessionClient
+from tests.accounts.joining.mailbox import Mailbox
 
 EMAIL, PASSWORD = "organiser@example.org", "wide river, slow boat"
 SECRET = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"  # "12345678901234567890", as in RFC 6238
@@ -232,6 +233,8 @@ async def test_it_is_turned_on_once_and_by_its_owner(enrolled, clock):
         assert (again.status_code, again.json()["code"]) == (409, "two_factor_is_on")
         assert await asyncio.to_thread(lambda: api.reset_two_factor(app.site, email=EMAIL.upper()))
         assert not await asyncio.to_thread(lambda: api.reset_two_factor(app.site, email=EMAIL))
+        session = (await login(client)).json()  # the one before has ended
+        owner.headers["Authorization"] = f"Bearer {session['access_token']}"
         begun = (await owner.post("/api/auth/totp/enable")).json()
         assert begun["secret"] != phone.secret
         assert begun["uri"].startswith("otpauth://totp/Changemaker%3Aorganiser@example.org?secret=")
@@ -242,6 +245,32 @@ async def test_it_is_turned_on_once_and_by_its_owner(enrolled, clock):
             assert (refused.status_code, refused.json()["errors"][0]["field"]) == (422, "code")
         clock.forward(minutes=14)
         assert (await login(client)).json()["status"] == "signed_in"  # nothing has changed yet
+
+
+async def test_the_team_resets_it_for_whoever_has_lost_their_phone(enrolled):
+    """Who may: the route matrix, and the escalation table of the team's tests."""
+    async with enrolled() as (app, client, _, _, owner):
+        me = (await owner.get("/api/auth/me")).json()
+        path = f"/api/users/{me['id']}/reset-two-factor"
+        mailbox = Mailbox(app.site)
+        root = {"email": "root@example.org", "password": PASSWORD}
+        await asyncio.to_thread(
+            lambda: api.create_user(app.site, name="Root", role="SUPER_ADMIN", **root)
+        )
+        session = (await client.post("/api/auth/login", json=root)).json()
+        team = {"Authorization": f"Bearer {session['access_token']}"}
+        assert (await client.post(path, headers=team)).status_code == 204
+        assert (await owner.get("/api/auth/me")).status_code == 401
+        assert (await login(client)).json()["status"] == "signed_in"
+        ((to, subject, text),) = await mailbox.new()
+        assert (EMAIL in to, "turned off" in subject, "/account/two-factor" in text) == (True,) * 3
+        assert (await client.post(path, headers=team)).status_code == 204
+        assert await mailbox.new() == []  # there was nothing to turn off
+        await app.site.db.write(
+            lambda tx: UserSession.update(signed_in_at=tx.now - timedelta(minutes=16)).execute()
+        )
+        refused = await client.post(path, headers=team)
+        assert refused.json()["code"] == "recent_sign_in_required"
 
 
 async def test_another_secret_key_keeps_the_authenticator_where_the_former_is_configured(

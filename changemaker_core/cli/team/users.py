@@ -231,7 +231,10 @@ def reset_password(site: Site, email: str, password_stdin: bool) -> None:
 @pass_site
 @click.argument("email")
 def reset_two_factor(site: Site, email: str) -> None:
-    """Let EMAIL sign in with the password alone, after they lost their phone and recovery codes."""
+    """Let EMAIL sign in with the password alone, after they lost their phone and recovery codes.
+
+    They are signed out everywhere, and get a mail about it.
+    """
     from changemaker_core.features.accounts import api
 
     with explained():

@@ -28,7 +28,6 @@ from changemaker_core.features.accounts.roles.services import (
 from changemaker_core.features.accounts.signing_in import known_devices, second_step, verification
 from changemaker_core.features.accounts.signing_in.services import Verified
 from changemaker_core.features.accounts.twofactor import challenge_cookie
-from changemaker_core.features.accounts.twofactor import services as two_factor
 from changemaker_core.features.accounts.twofactor.required import TWO_FACTOR_PATH
 from changemaker_core.features.accounts.users import management, services
 from changemaker_core.features.accounts.users.emails import canonical
@@ -208,9 +207,13 @@ def revoke_key(site: Site, id: str) -> bool:
 def reset_two_factor(site: Site, *, email: str) -> bool:
     """Turn two-factor sign-in off for a user who has lost their authenticator and their codes.
 
-    Return whether it was on. Blocks for the database. Raise ``UnknownUser``.
+    Their sessions end, and they are notified by mail. Return whether it was on. Blocks for the
+    database. Raise ``UnknownUser``.
     """
-    return site.db.sync.write(lambda tx: two_factor.turn_off(tx, services.user_id_of(email)))
+    roles = roles_of(site)
+    return site.db.sync.write(
+        lambda tx: management.reset_two_factor(tx, roles, OPERATOR, services.user_id_of(email))
+    )
 
 
 def suspend(site: Site, *, email: str) -> None:

@@ -120,6 +120,7 @@ class AccountsPlugin(Plugin):
             Route("/api/users/{id}/suspend", users.SuspendResource(site)),
             Route("/api/users/{id}/reactivate", users.ReactivateResource(site)),
             Route("/api/users/{id}/unlock", users.UnlockResource(site)),
+            Route("/api/users/{id}/reset-two-factor", users.ResetTwoFactorResource(site)),
             Route("/api/users/{id}/sessions", users.UserSessionsResource(site)),
             Route("/api/users/{id}/grants", users.GrantsResource(site)),
             Route("/api/users/{id}/grants/{grant}", users.GrantResource(site)),

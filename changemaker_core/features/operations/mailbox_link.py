@@ -32,4 +32,4 @@ def is_key(config: Config, sent: str) -> bool:
 
 
 def _signer(config: Config) -> Signer:
-    return Signer((config.secret_key, *config.previous_secret_keys), "operations.mailbox", utcnow)
+    return Signer(config.secret_keys, "operations.mailbox", utcnow)

@@ -152,6 +152,7 @@ async def test_nobody_gives_what_they_do_not_hold_or_manages_those_who_hold_more
                 ("POST", "/suspend", {}),
                 ("POST", "/reactivate", {}),
                 ("POST", "/unlock", {}),
+                ("POST", "/reset-two-factor", {}),
                 ("DELETE", "/sessions", {}),
                 ("POST", "/grants", {"role": "PARKS_READER", **limited}),
                 ("DELETE", "", {}),
@@ -169,6 +170,7 @@ async def test_oneself_and_the_last_administrator_stay(open_team):
         root, other = await team.administrator(), await team.join("SUPER_ADMIN")
         assert await root.status("DELETE", root.path) == 409
         assert await root.status("POST", f"{root.path}/suspend") == 409
+        assert await root.status("POST", f"{root.path}/reset-two-factor") == 409
         assert await root.status("PATCH", other.path, role="USER") == 200
         later = (utcnow() + timedelta(days=1)).isoformat()
         for change in ({"role": "USER"}, {"expires_at": later}):

@@ -1,9 +1,7 @@
-"""The tokens of sessions in browsers, and messages that these show once."""
+"""Messages that sessions in browsers show once."""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
 from typing import TYPE_CHECKING, Final
 
 from peewee import Value
@@ -19,16 +17,6 @@ if TYPE_CHECKING:
 
 #: Beyond it, the oldest message of a session is dropped: nobody is there to see them.
 MESSAGES_PER_SESSION: Final = 20
-
-
-def new_token() -> str:
-    """Return the secret of a new session: 256 random bits."""
-    return secrets.token_urlsafe(32)
-
-
-def hash_token(token: str) -> str:
-    """Return the stored hash of a token. The token is random, so a fast hash suffices."""
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def add_message(tx: Tx, session_id: str, message: FlashMessage) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from changemaker_core import Unauthorized
 from changemaker_core.db import DatabaseUnavailable
 from changemaker_core.features.accounts.browser import services
 from changemaker_core.features.accounts.browser.queries import messages_of
+from changemaker_core.features.accounts.browser.tokens import SessionTokens
 from changemaker_core.features.accounts.config import AccountsConfig
 from changemaker_core.features.accounts.sessions import services as rules
 from changemaker_core.features.accounts.sessions.models import BROWSER
@@ -41,6 +44,7 @@ class BrowserSessions:
     def __init__(self, site: Site) -> None:
         config = site.config_of(AccountsConfig)
         self._site = site
+        self._tokens = SessionTokens(site.config.secret_keys)
         self._idle = timedelta(minutes=config.session_idle_minutes)
         self._lifetime = timedelta(days=config.session_days)
 
@@ -52,7 +56,7 @@ class BrowserSessions:
         if len(token) > _LONGEST_TOKEN:
             raise ended()
         now = self._site.clock()
-        session = await session_of_cookie(self._site, services.hash_token(token))
+        session = await self._session(token)
         if not self._is_open(session, now):
             raise ended()
         await self._note_use(session, now)
@@ -63,7 +67,7 @@ class BrowserSessions:
 
     async def open(self, req: Request, verified: Verified) -> tuple[str, str]:
         """Open a session with a token of its own; return the header that sets its cookie."""
-        token = services.new_token()
+        token = self._tokens.new()
         former = req.session.id if req.session is not None else None
         opened = await self._site.db.write(
             lambda tx: rules.open_session(
@@ -72,7 +76,7 @@ class BrowserSessions:
                 kind=BROWSER,
                 lasts=self._lifetime,
                 device=device_of(req),
-                token_hash=services.hash_token(token),
+                token_hash=self._tokens.hash(token),
                 replaces=former,
             )
         )
@@ -110,6 +114,13 @@ class BrowserSessions:
             await self._site.db.write(services.forget_messages, [each.id for each in messages])
         except DatabaseUnavailable as error:
             log.warning("messages that were shown could not be deleted: %s", error)
+
+    async def _session(self, token: str) -> OpenSession:
+        """Return the session with this token. Raise ``Unauthorized``."""
+        for hashed in self._tokens.hashes(token):
+            with contextlib.suppress(Unauthorized):
+                return await session_of_cookie(self._site, hashed)
+        raise ended()
 
     def _is_open(self, session: OpenSession, now: datetime) -> bool:
         return session.is_open(now) and self.idle_since(now) < session.seen_at

@@ -28,6 +28,7 @@ _NOTICES = {
         {"link": "/sign-in", "reset_link": "/forgot-password"},
     ),
     mails.PASSWORD_CHANGED.name: (mails.PASSWORD_CHANGED, {"link": "/forgot-password"}),
+    mails.TWO_FACTOR_RESET.name: (mails.TWO_FACTOR_RESET, {"link": "/account/two-factor"}),
     mails.EMAIL_CHANGED.name: (mails.EMAIL_CHANGED, {}),
 }
 

@@ -98,6 +98,21 @@ PASSWORD_CHANGED: Final = MailTemplate(
     variables=(_NAME, _link(Text("The page to get a new password"), "/forgot-password")),
 )
 
+TWO_FACTOR_RESET: Final = MailTemplate(
+    "accounts.two_factor_reset",
+    category=_CATEGORY,
+    title=Text("Two-factor sign-in turned off"),
+    description=Text("Sent to whose two-factor sign-in somebody of the team has turned off."),
+    subject=Text("Two-factor sign-in was turned off for your account"),
+    text=Text(
+        "Hello {{ name }},\n\nat {{ organisation }}, two-factor sign-in was turned off for your "
+        "account, and you were signed out everywhere. Your password is enough to sign in now. "
+        "Set up your authenticator app again:\n{{ link }}\n\n"
+        "If you did not ask for this, tell the people who run the site at once: {{ site_url }}"
+    ),
+    variables=(_NAME, _link(Text("The page to set it up again"), "/account/two-factor")),
+)
+
 SIGN_IN: Final = MailTemplate(
     "accounts.sign_in",
     category=_CATEGORY,
@@ -144,6 +159,7 @@ TEMPLATES: Final = (
     INVITATION,
     RESET,
     PASSWORD_CHANGED,
+    TWO_FACTOR_RESET,
     SIGN_IN,
     EMAIL,
     EMAIL_CHANGED,

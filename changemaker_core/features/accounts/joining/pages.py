@@ -91,7 +91,7 @@ class _AskPage:
         sent: bool = False,
     ) -> TemplateResponse:
         again = _with_query(self.path, next=str(form.data.get("next", "")))
-        context = {"form": form, "sent": sent, "again": again}
+        context = {"form": form, "sent": sent, "path": self.path, "again": again}
         return TemplateResponse(self.template, context, status, headers)
 
 

@@ -15,7 +15,7 @@ import peewee
 from msgspec import UNSET
 
 from changemaker_core import Conflict, FieldError, Invalid, NotFound, Text
-from changemaker_core.features.accounts.joining import links
+from changemaker_core.features.accounts.joining import links, mails
 from changemaker_core.features.accounts.joining import services as joining
 from changemaker_core.features.accounts.joining.purposes import INVITATIONS
 from changemaker_core.features.accounts.roles.rights import rights_of
@@ -24,6 +24,7 @@ from changemaker_core.features.accounts.roles.rules import check_outranks
 from changemaker_core.features.accounts.roles.services import check_assignable
 from changemaker_core.features.accounts.sessions.services import end_all_sessions
 from changemaker_core.features.accounts.signing_in.services import unlock as end_waits
+from changemaker_core.features.accounts.twofactor import services as two_factor
 from changemaker_core.features.accounts.users import services
 from changemaker_core.features.accounts.users.emails import check_email
 from changemaker_core.features.accounts.users.models import (
@@ -172,6 +173,22 @@ def reactivate(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
 def unlock(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
     """End every wait after wrong passwords for a user. Raise ``NotFound`` or ``Forbidden``."""
     end_waits(tx, _managed(tx, roles, by, id).email)
+
+
+def reset_two_factor(tx: Tx, roles: Roles, by: Actor, id: str) -> bool:
+    """Turn two-factor sign-in off for a user who has lost their authenticator and their codes.
+
+    Their sessions end, since the lost device may have some, and they are notified by mail. Return
+    whether it was on. Raise ``NotFound``, ``Forbidden``, or ``Conflict`` for oneself.
+    """
+    user = _managed(tx, roles, by, id)
+    _not_oneself(by, id, Text("Turn off your own two-factor sign-in at /account/two-factor."))
+    if not two_factor.turn_off(tx, id):
+        return False
+    end_all_sessions(tx, id)
+    joining.notify(tx, mails.TWO_FACTOR_RESET.name, id, user.email)
+    _log(tx, by, "reset the two-factor sign-in of", id)
+    return True
 
 
 def end_sessions(tx: Tx, roles: Roles, by: Actor, id: str) -> None:

@@ -202,6 +202,20 @@ class UnlockResource(_Managing):
         await self._change(req, management.unlock, id)
 
 
+class ResetTwoFactorResource(_Managing):
+    """``/api/users/{id}/reset-two-factor``"""
+
+    @endpoint(permission=WRITE_USERS, status=204, responses=_Managing.refusals)
+    async def on_post(self, req: Request, resp: Response, *, id: str) -> None:
+        """Turn two-factor sign-in off for a user who has lost phone and recovery codes.
+
+        Make sure that it is them who ask. Their sessions end, and they get a mail about it. Needs
+        a recent sign-in.
+        """
+        await check_recent_sign_in(req)
+        await self._change(req, management.reset_two_factor, id)
+
+
 class UserSessionsResource(_Managing):
     """``/api/users/{id}/sessions``"""
 
