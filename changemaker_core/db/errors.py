@@ -112,12 +112,22 @@ class MomentOutOfRange(ValueError):
 class LimitReached(Exception):
     """A sliding window is full.
 
-    ``retry_after`` is how long to wait until the refused amount fits again.
+    ``retry_after`` is how long to wait until the refused amount fits again; at most ``limit`` fit
+    in a ``period``, where the limit is such a window.
     """
 
-    def __init__(self, name: str, retry_after: timedelta) -> None:
+    def __init__(
+        self,
+        name: str,
+        retry_after: timedelta,
+        *,
+        limit: int | None = None,
+        period: timedelta | None = None,
+    ) -> None:
         self.name = name
         self.retry_after = retry_after
+        self.limit = limit
+        self.period = period
         super().__init__(f"the limit {name!r} is reached; retry after {retry_after}")
 
 

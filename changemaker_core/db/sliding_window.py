@@ -63,7 +63,8 @@ class SlidingWindow:
         key = tx.db.hash_who(self.name, who)
         now, taken = _open(tx, key, self.period)
         if sum(use.amount for use in taken) + count > self.limit:
-            raise LimitReached(self.name, _wait(taken, count, self.limit, self.period, now))
+            wait = _wait(taken, count, self.limit, self.period, now)
+            raise LimitReached(self.name, wait, limit=self.limit, period=self.period)
         Taken.insert(key=key, at=now, amount=count).execute()
 
 
@@ -96,7 +97,8 @@ class DistinctWindow:
             return
         allowed = self.limit if limit is None else limit
         if len(taken) + 1 > allowed:
-            raise LimitReached(self.name, _wait(taken, 1, allowed, self.period, now))
+            wait = _wait(taken, 1, allowed, self.period, now)
+            raise LimitReached(self.name, wait, limit=allowed, period=self.period)
         Taken.insert(id=id, key=key, at=now, amount=1).execute()
 
 

@@ -6,10 +6,13 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from changemaker_core.limits.windows import Rate, RateStatus
 from changemaker_core.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from changemaker_core.db import LimitReached
 
 
 class FieldError:
@@ -190,6 +193,20 @@ class TooManyRequests(_Known):
         self.retry_after = max(1, math.ceil(retry_after))
         wait = ("Retry-After", str(self.retry_after))
         super().__init__(detail, code=code, headers=(wait, *headers))
+
+    @classmethod
+    def of(cls, reached: LimitReached, detail: str | None = None) -> TooManyRequests:
+        """Return the problem to respond with where a limit is reached.
+
+        Its ``headers`` are for a page, too, that says so in a form: how long to wait, and which
+        limit it is.
+        """
+        seconds = reached.retry_after.total_seconds()
+        headers: list[tuple[str, str]] = []
+        if reached.limit is not None and reached.period is not None:
+            rate = Rate(reached.limit, int(reached.period.total_seconds()))
+            headers = RateStatus(rate, 0, max(1, seconds)).headers(reached.name)
+        return cls(seconds, detail, headers=headers)
 
 
 def _listed(errors: Mapping[str, Sequence[str]]) -> list[FieldError]:

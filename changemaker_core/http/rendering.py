@@ -235,7 +235,7 @@ def problem_of(error: Exception, req: Request) -> Problem:
     if isinstance(error, Problem):
         return error
     if isinstance(error, LimitReached):
-        return TooManyRequests(error.retry_after.total_seconds())
+        return TooManyRequests.of(error)
     if isinstance(error, ImageRejected):
         return Invalid([FieldError("", error.reason)], code="image_rejected")
     if isinstance(error, ImagesUnavailable):

@@ -270,7 +270,9 @@ class Request(falcon.asgi.Request):
         ``name`` is the limit's in the response's ``RateLimit`` headers.
         """
         standing = window.take(self.visitor)
-        self.extra_headers.extend(standing.headers(name))
+        self.extra_headers.extend(
+            (header.lower().encode(), value.encode()) for header, value in standing.headers(name)
+        )
         if standing.exceeded:
             raise TooManyRequests(standing.wait)
 

@@ -58,14 +58,14 @@ class RateStatus:
         """Whether this request is beyond the limit."""
         return self.remaining < 0
 
-    def headers(self, name: str) -> list[tuple[bytes, bytes]]:
+    def headers(self, name: str) -> list[tuple[str, str]]:
         """Return ``RateLimit`` and its policy, as in draft-ietf-httpapi-ratelimit-headers.
 
         ``name`` tells this limit from another one of the same response.
         """
         policy = f'"{name}";q={self.rate.limit};w={self.rate.seconds}'
         status = f'"{name}";r={max(0, self.remaining)};t={math.ceil(self.wait)}'
-        return [(b"ratelimit-policy", policy.encode()), (b"ratelimit", status.encode())]
+        return [("RateLimit-Policy", policy), ("RateLimit", status)]
 
 
 class MemoryWindow:

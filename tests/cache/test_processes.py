@@ -120,10 +120,35 @@ async def shows(process, page, fresh):
     return cached.status_code == 404 or cached.json() == fresh.json()
 
 
+async def sign_ins_are_counted_together(processes):
+    """Whatever address a visitor claims to come from, and whichever process they ask."""
+    sent = 0
+
+    async def sign_in(email):
+        nonlocal sent
+        sent += 1
+        return await processes[sent % len(processes)].post(
+            "/api/auth/login",
+            json={"email": email, "password": "a wrong password"},
+            headers={"X-Forwarded-For": f"203.0.113.{sent}", "Forwarded": f"for=192.0.2.{sent}"},
+        )
+
+    guesses = [await sign_in("sam@example.org") for _ in range(4)]
+    assert [each.status_code for each in guesses] == [401, 401, 401, 429]
+    assert int(guesses[-1].headers["retry-after"]) >= 1
+    others = [await sign_in(f"sam.{n}@example.org") for n in range(8)]
+    assert [each.status_code for each in others] == [401] * 7 + [429]
+    headers = others[-1].headers
+    assert '"accounts.login.ip";q=10;w=60' in headers["ratelimit-policy"]
+    assert f'"accounts.login.ip";r=0;t={headers["retry-after"]}' in headers["ratelimit"]
+
+
 async def test_no_process_shows_outdated_pages(start, database_url):
-    play = Play(await start(database_url), at_once=database_url.startswith("sqlite"))
+    processes = await start(database_url)
+    play = Play(processes, at_once=database_url.startswith("sqlite"))
     await play.run(WRITES)
     assert play.done > WRITES // 2
+    await sign_ins_are_counted_together(processes)
 
 
 async def test_nor_without_row_tags(start, sqlite_url):
@@ -135,6 +160,8 @@ async def test_nor_without_row_tags(start, sqlite_url):
 @pytest.mark.postgresql
 @pytest.mark.valkey
 async def test_nor_through_the_second_level(start, postgresql_url, valkey):
-    play = Play(await start(postgresql_url, valkey.url), at_once=False)
+    processes = await start(postgresql_url, valkey.url)
+    play = Play(processes, at_once=False)
     await play.run(WRITES)
     assert play.done > WRITES // 2
+    await sign_ins_are_counted_together(processes)

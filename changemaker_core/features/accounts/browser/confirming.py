@@ -16,6 +16,7 @@ from changemaker_core import (
     SignInConfirmation,
     TemplateResponse,
     Text,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
     endpoint,
@@ -100,8 +101,7 @@ async def _check(
         return await _page(req, action, form, typed, 422)
     except LimitReached as error:
         form.reject("", Text("Too many attempts. Wait a moment, then try again."))
-        wait = max(1, round(error.retry_after.total_seconds()))
-        return await _page(req, action, form, typed, 429, ("Retry-After", str(wait)))
+        return await _page(req, action, form, typed, 429, *TooManyRequests.of(error).headers)
     except Unavailable as error:
         form.reject("", error.detail or error.title)
         return await _page(req, action, form, typed, 503, *error.headers)

@@ -11,6 +11,7 @@ from changemaker_core import (
     Redirect,
     TemplateResponse,
     Text,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
     endpoint,
@@ -59,14 +60,10 @@ class SignInPage:
             return _form(req.site, form, status=422)
         except LimitReached as error:
             form.reject("", _TOO_MANY)
-            return _form(req.site, form, status=429, headers=_retry_after(error))
+            return _form(req.site, form, status=429, headers=TooManyRequests.of(error).headers)
         except Unavailable as error:
             form.reject("", error.detail or error.title)
             return _form(req.site, form, status=503, headers=error.headers)
-
-
-def _retry_after(reached: LimitReached) -> tuple[tuple[str, str], ...]:
-    return (("Retry-After", str(max(1, round(reached.retry_after.total_seconds())))),)
 
 
 def _form(
@@ -132,7 +129,7 @@ class PasswordPage:
                 form.reject("new", refused.args[0])
             except LimitReached as error:
                 form.reject("current", _TOO_MANY)
-                return _password(form, 429, _retry_after(error))
+                return _password(form, 429, TooManyRequests.of(error).headers)
             except Unavailable as error:
                 form.reject("", error.detail or error.title)
                 return _password(form, 503, error.headers)

@@ -102,7 +102,7 @@ TWO_FACTOR_RESET: Final = MailTemplate(
     "accounts.two_factor_reset",
     category=_CATEGORY,
     title=Text("Two-factor sign-in turned off"),
-    description=Text("Sent to whose two-factor sign-in somebody of the team has turned off."),
+    description=Text("Sent to a person whose two-factor sign-in the team has turned off."),
     subject=Text("Two-factor sign-in was turned off for your account"),
     text=Text(
         "Hello {{ name }},\n\nat {{ organisation }}, two-factor sign-in was turned off for your "

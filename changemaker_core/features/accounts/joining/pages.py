@@ -17,6 +17,7 @@ from changemaker_core import (
     Redirect,
     TemplateResponse,
     Text,
+    TooManyRequests,
     Unavailable,
     endpoint,
 )
@@ -79,7 +80,7 @@ class _AskPage:
             return self._page(form, 422)
         except LimitReached as reached:
             form.reject("", _TOO_MANY)
-            return self._page(form, 429, _retry_after(reached))
+            return self._page(form, 429, TooManyRequests.of(reached).headers)
         return Redirect(_with_query(self.path, sent="true", next=form.value.next))
 
     def _page(
@@ -243,7 +244,8 @@ class EmailPage:
             return await self._page(req, form, status=422)
         except LimitReached as reached:
             form.reject("email", _TOO_MANY)
-            return await self._page(req, form, status=429, headers=_retry_after(reached))
+            headers = TooManyRequests.of(reached).headers
+            return await self._page(req, form, status=429, headers=headers)
         return Redirect("/account/email?sent=true")
 
     async def _page(
@@ -309,7 +311,7 @@ def _reject(
         return 422, ()
     if isinstance(error, LimitReached):
         form.reject("", _TOO_MANY)
-        return 429, _retry_after(error)
+        return 429, TooManyRequests.of(error).headers
     form.reject("", error.detail or error.title)
     return 503, error.headers
 
@@ -322,10 +324,6 @@ def _show_errors(form: Form[Any], invalid: Invalid) -> None:
 def _with_query(path: str, **query: str) -> str:
     given = urlencode({name: value for name, value in query.items() if value})
     return f"{path}?{given}" if given else path
-
-
-def _retry_after(reached: LimitReached) -> _Headers:
-    return (("Retry-After", str(max(1, round(reached.retry_after.total_seconds())))),)
 
 
 async def _account(site: Site, user_id: str | None) -> Account | None:

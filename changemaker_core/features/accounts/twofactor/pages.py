@@ -10,6 +10,7 @@ from changemaker_core import (
     Redirect,
     TemplateResponse,
     Text,
+    TooManyRequests,
     Unauthorized,
     endpoint,
     flash,
@@ -56,8 +57,7 @@ class CodePage:
             return _code_form(form, 422)
         except LimitReached as error:
             form.reject("", _TOO_MANY)
-            wait = max(1, round(error.retry_after.total_seconds()))
-            return _code_form(form, 429, ("Retry-After", str(wait)))
+            return _code_form(form, 429, *TooManyRequests.of(error).headers)
 
 
 def _code_form(

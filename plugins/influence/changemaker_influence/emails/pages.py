@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -19,6 +18,7 @@ from changemaker_core import (
     Redirect,
     TemplateResponse,
     Text,
+    TooManyRequests,
     endpoint,
     qr_svg,
 )
@@ -168,10 +168,9 @@ class CampaignPage:
             _show_errors(form, invalid)
         except LimitReached as reached:
             form.reject("", allowance.reason_for(reached))
-            seconds = max(1, math.ceil(reached.retry_after.total_seconds()))
             shown = Shown(
                 status=429,
-                headers=(("Retry-After", str(seconds)),),
+                headers=TooManyRequests.of(reached).headers,
                 again_at=self._site.clock() + reached.retry_after,
             )
         except LOOKUP_ERRORS as error:

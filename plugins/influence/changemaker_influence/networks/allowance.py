@@ -135,4 +135,4 @@ def reason_for(reached: LimitReached) -> Text:
 
 def problem_for(reached: LimitReached) -> TooManyRequests:
     """Return the problem to respond with."""
-    return TooManyRequests(reached.retry_after.total_seconds(), reason_for(reached))
+    return TooManyRequests.of(reached, reason_for(reached))
