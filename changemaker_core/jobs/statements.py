@@ -57,12 +57,16 @@ _DUE = """
 SELECT {columns} FROM core_job
 WHERE queue = ? AND due_at <= ? AND state <> 'at_risk' AND name IN ({names})
   AND {held} (SELECT 1 FROM core_hold WHERE core_hold.queue = ?)
-ORDER BY due_at {order} LIMIT ?"""
+ORDER BY {order} LIMIT ?"""
+
+#: A trial is of a job that no server has refused yet, if there is one: of many letters that are
+#: refused again and again, each is tried once before the others have had their turn.
+_TRIAL_ORDER = "CASE WHEN error IS NULL THEN 0 ELSE 1 END, created_at"
 
 _TRIALS = "SELECT queue FROM core_hold WHERE retry_at <= ?"
 
 #: Of jobs with a limit no more than that, and among all the oldest.
-_DUE_OF_SHARES = "SELECT id FROM ({shares}) AS due ORDER BY due_at {order} LIMIT ?"
+_DUE_OF_SHARES = "SELECT id FROM ({shares}) AS due ORDER BY {order} LIMIT ?"
 _SHARE = "SELECT * FROM ({found}) AS share_{number}"
 
 _CLAIM = """
@@ -211,7 +215,7 @@ def is_due(queue: str, names: Collection[str], now: datetime, *, is_held: bool =
     """Return whether a claim would find a job, without any lock."""
     if not names:
         return False
-    sql = _DUE.format(columns="id", names=_placeholders(names), held=_held(is_held), order="")
+    sql = _DUE.format(columns="id", names=_placeholders(names), held=_held(is_held), order="due_at")
     return execute(sql, queue, utc_text(now), *names, queue, 1).fetchone() is not None
 
 
@@ -254,7 +258,7 @@ def claim(
     is_trial: bool = False,
 ) -> list[ClaimedJob]:
     """Lease up to ``limit`` due jobs, the longest waiting ones; none of a held queue, or, for a
-    trial, only of one that is held, and as likely the newest.
+    trial, only of one that is held, and as likely the newest (``_TRIAL_ORDER``).
 
     ``shares`` are names of jobs, each with how many of them to lease at most.
     """
@@ -262,7 +266,7 @@ def claim(
     if not shares:
         return []
     prefer_due_index()
-    found = _due_of(shares, _held(is_trial), is_trial and _tries_newest())
+    found = _due_of(shares, _held(is_trial), _trial_order() if is_trial else "due_at")
     # NOTE(planner): an array is computed once; IN (… LIMIT) may be planned as a join.
     chosen = f"= ANY(ARRAY({found}))" if is_postgresql() else f"IN ({found})"
     now = utc_text(tx.now)
@@ -286,16 +290,20 @@ def claim(
     ]
 
 
+def _trial_order() -> str:
+    """NOTE(fairness): by creation, as what was refused before is due later than all others."""
+    return f"{_TRIAL_ORDER} DESC" if _tries_newest() else _TRIAL_ORDER
+
+
 def _tries_newest() -> bool:
     """Return whether a trial is of the newest job, as of every other one: somebody may have
     enqueued hundreds that fail, before or after everybody else's."""
     return random.random() < 0.5  # noqa: S311  # nothing secret
 
 
-def _due_of(shares: Collection[tuple[Collection[str], int]], held: str, newest_first: bool) -> str:
+def _due_of(shares: Collection[tuple[Collection[str], int]], held: str, order: str) -> str:
     """Return the statement that finds the jobs to claim; several shares are limited together."""
-    columns = "id" if len(shares) == 1 else "id, due_at"
-    order = "DESC" if newest_first else ""
+    columns = "id" if len(shares) == 1 else "id, due_at, created_at, error"
     lock = " FOR UPDATE SKIP LOCKED" if is_postgresql() else ""
     found = [
         _DUE.format(columns=columns, names=_placeholders(names), held=held, order=order) + lock

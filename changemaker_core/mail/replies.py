@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 #: Authentication is required, its mechanism too weak, or encryption required for it.
 _AUTHENTICATE: Final = frozenset({530, 534, 535, 538})
-_ENHANCED: Final = re.compile(r"\s*5\.(\d{1,3}\.\d{1,3})\b")
+_ENHANCED: Final = re.compile(r"\s*[45]\.(\d{1,3}\.\d{1,3})\b")
 #: Of this message: it is too big, or the address needs what the server does not support.
 _OF_MESSAGE: Final = frozenset({"2.3", "3.4", "6.7"})
 #: Of the sender's address, account or quota, whatever it is that a server replies to with it.
@@ -54,12 +54,15 @@ _FULL: Final = "2.2"
 
 def refusal(code: int, text: str, stage: Stage) -> Refused:
     """Return the ``Refused`` for a reply that is not the expected one."""
+    found = _ENHANCED.match(text)
+    enhanced = found[1] if found else ""
     if not 500 <= code <= 599:
         # To sign in is every message's need. 421 may only mean too many connections at once.
         of_site = stage == "connect" and code != 421
-        return Refused(code, text, temporary=True, of_site=of_site, stage=stage)
-    found = _ENHANCED.match(text)
-    enhanced = found[1] if found else ""
+        of_content = stage == "data" and _delays_content(code, enhanced, text)
+        return Refused(
+            code, text, temporary=True, of_site=of_site, of_content=of_content, stage=stage
+        )
     if code in _AUTHENTICATE or stage == "connect" or _names_site(enhanced, text):
         return Refused(code, text, temporary=True, of_site=True, stage=stage)
     if stage == "mail" and code != 552 and enhanced not in _OF_MESSAGE:
@@ -76,6 +79,17 @@ def _names_content(code: int, enhanced: str, text: str) -> bool:
     if code == 552 or enhanced in _OF_MESSAGE or enhanced.startswith("6."):
         return True
     return _OF_CONTENT.search(text) is not None and _OF_SENDER.search(text) is None
+
+
+def _delays_content(code: int, enhanced: str, text: str) -> bool:
+    """Return whether a message must wait for what it says, or for who writes it to whom.
+
+    A filter that has read it defers by policy, 4.7.1 as a rule (greylisting, or a score that is
+    high and not high enough), and the next message may pass at once.
+    """
+    of_policy = enhanced.startswith("7.") and enhanced not in _OF_SITE
+    names_sender = _OF_SENDER.search(text) is not None
+    return (of_policy and not names_sender) or _names_content(code, enhanced, text)
 
 
 def _names_site(enhanced: str, text: str) -> bool:

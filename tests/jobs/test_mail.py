@@ -209,5 +209,27 @@ def test_what_is_refused_for_its_content(text: str, stage: Stage, expected: bool
     assert refusal(554, text, stage).of_content is expected
 
 
+@pytest.mark.parametrize(
+    ("code", "text", "stage", "expected"),
+    [
+        (451, "4.7.1 Greylisting in action, please come back later", "data", True),
+        (451, "4.7.1 Try again later", "data", True),
+        (450, "4.6.0 malformed for now", "data", True),
+        (452, "4.2.3 too long for now", "data", True),
+        (451, "looks like spam, try again later", "data", True),
+        (451, "4.7.1 too many messages from your IP address", "data", False),
+        (421, "4.7.0 rate limited", "data", False),
+        (451, "4.7.24 SPF: try again later", "data", False),
+        (451, "4.7.1 Try again later", "rcpt", False),
+        (451, "4.3.0 local error", "data", False),
+        (452, "4.3.1 insufficient system storage", "data", False),
+        (451, "later", "data", False),
+    ],
+)
+def test_what_waits_for_its_content(code: int, text: str, stage: Stage, expected: bool) -> None:
+    refused = refusal(code, text, stage)
+    assert (refused.temporary, refused.of_site, refused.of_content) == (True, False, expected)
+
+
 def test_errors_are_stored_without_addresses() -> None:
     assert without_addresses("550 <a@example.org> (b.c@d.ca): unknown") == "550 <…> (…): unknown"

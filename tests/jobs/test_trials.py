@@ -309,8 +309,12 @@ def test_letters_that_are_refused_for_their_own_sake_hold_others_for_minutes(
 SPAM = Behaviour("message", reply="554 5.7.1 message content rejected as spam")
 
 
+DEFERRED = Behaviour("message", reply="451 4.7.1 Try again later")
+
+
 @pytest.mark.parametrize(
-    ("refused", "senders", "recipients"), [(SPAM, 12, 12), (NO_SUCH_USER, 2, 12)]
+    ("refused", "senders", "recipients", "state"),
+    [(SPAM, 12, 12, "dead"), (DEFERRED, 12, 12, "queued"), (NO_SUCH_USER, 2, 12, "dead")],
 )
 def test_nobody_holds_the_mail_of_all_with_letters_that_no_server_takes(
     mailing: Fixture,
@@ -320,6 +324,7 @@ def test_nobody_holds_the_mail_of_all_with_letters_that_no_server_takes(
     refused: Behaviour,
     senders: int,
     recipients: int,
+    state: str,
 ) -> None:
     """What is refused for its content says nothing of others, and neither do a person's letters."""
     site = mailing(failures_before_hold=3)
@@ -329,7 +334,7 @@ def test_nobody_holds_the_mail_of_all_with_letters_that_no_server_takes(
     executor = Executor(site, concurrency={"mail": 1}, batch=1)
     executor.run_due()
     assert reasons(site) == []
-    assert {row.state for row in rows(site)} == {"dead"}
+    assert {row.state for row in rows(site)} == {state}
     smtp_server.always()
     put(site, "test.mail")
     executor.run_due()
@@ -383,6 +388,90 @@ def test_one_of_many_letters_that_fail_does_not_have_to_be_tried_before_the_othe
     assert len(smtp_server.received) == 1
 
 
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_letters_that_are_refused_again_and_again_do_not_have_their_turn_before_the_others(
+    mailing: Fixture,
+    put: Fixture,
+    clock: Clock,
+    smtp_server: SmtpServer,
+    monkeypatch: pytest.MonkeyPatch,
+    newest_first: bool,
+) -> None:
+    """(!) They came first, and after each attempt they are the newest that are due."""
+    site = mailing(failures_before_hold=3)
+    monkeypatch.setattr(statements, "_tries_newest", lambda: newest_first)
+    later = Behaviour("message", reply="451 4.3.0 local error")
+    for number in range(12):
+        to = f"odd{number}@example.org"
+        smtp_server.for_recipient(to, later)
+        put(site, "test.mail", to=to)
+        clock.forward(seconds=1)
+    executor = Executor(site, concurrency={"mail": 1}, batch=1)
+    executor.run_due()
+    assert reasons(site) == ["failures"]
+    for _ in range(9):  # each is tried once
+        clock.forward(seconds=FIRST.total_seconds())
+        executor.run_due()
+    clock.forward(hours=2)  # all are due again
+    put(site, "test.mail", to="mp@example.org")
+    executor.run_due()
+    assert len(smtp_server.received) == 1
+
+
+def test_once_the_server_works_again_what_it_left_waiting_waits_no_longer(
+    mailing: Fixture, put: Fixture, rows: Fixture, clock: Clock, smtp_server: SmtpServer
+) -> None:
+    """(!) It hung while it had several letters; those that were tried are not made to wait for
+    what is over, and one that is to start later starts then."""
+    site = mailing()
+    smtp_server.always(Behaviour("rcpt", delay=3))
+    executor = Executor(site, concurrency={"mail": 1}, batch=1)
+    for number in range(4):
+        put(site, "test.mail", to=f"mp{number}@example.org")
+    put(site, "test.mail", to="later@example.org", due_at=clock() + timedelta(hours=3))
+    clock.forward(hours=1)  # they have waited long, and are put aside for long
+    executor.run_due()
+    for _ in range(2):
+        (hold,) = site.db.sync.all(holds())
+        assert hold.retry_at is not None
+        clock.forward(seconds=(hold.retry_at - clock()).total_seconds())
+        assert executor.run_due() == 1
+    assert reasons(site) == ["unreachable"]
+    smtp_server.always()
+    clock.forward(minutes=4)
+    executor.run_due()
+    assert [row.state for row in rows(site)] == ["done"] * 4 + ["queued"]
+    assert reasons(site) == []
+
+
+def test_a_letter_that_met_a_brief_trouble_waits_briefly(
+    mailing: Fixture, put: Fixture, rows: Fixture, clock: Clock, smtp_server: SmtpServer
+) -> None:
+    site = mailing()
+    smtp_server.always(Behaviour("rcpt", delay=3))
+    put(site, "test.mail")
+    executor = Executor(site)
+    executor.run_due()
+    assert reasons(site) == ["unreachable"]
+    smtp_server.always()
+    clock.forward(minutes=1)
+    executor.run_due()
+    assert [row.state for row in rows(site)] == ["done"]
+
+
+def test_a_hold_for_another_reason_than_before_is_logged(
+    mailing: Fixture, caplog: pytest.LogCaptureFixture
+) -> None:
+    site = mailing()
+    for reason in ("unreachable", "unreachable", "refused"):
+        site.db.sync.write(hold_until_success, "mail", reason, reason)
+    held = [each.getMessage() for each in caplog.records if "held" in each.getMessage()]
+    assert held == [
+        "queue mail is held (unreachable): unreachable",
+        "queue mail is now held for another reason (refused): refused",
+    ]
+
+
 def test_a_server_that_hangs_on_the_way_to_the_message_holds_the_queue(
     mailing: Fixture, put: Fixture, rows: Fixture, clock: Clock, smtp_server: SmtpServer
 ) -> None:
@@ -412,9 +501,10 @@ def test_a_reply_to_a_recipient_releases_a_queue_whose_server_refused_the_site(
     smtp_server.always()
     smtp_server.for_recipient("gone@example.org", NO_SUCH_USER)
     clock.forward(seconds=FIRST.total_seconds())
-    put(site, "test.mail", to="mp@example.org")
     executor.run_due()
     assert reasons(site) == []
+    put(site, "test.mail", to="mp@example.org")
+    executor.run_due()
     assert [(row.state, row.attempts) for row in rows(site)] == [("queued", 0), ("done", 1)]
     clock.forward(seconds=LONGEST.total_seconds())
     executor.run_due()

@@ -35,6 +35,11 @@ _RESTART = "UPDATE core_job SET wanted_at = ? WHERE id {chosen}"
 _WAITING = """
 SELECT id FROM core_job
 WHERE queue = ? AND state = 'queued' AND due_at IS NOT NULL AND wanted_at < ?"""
+#: What was put aside, or is to be tried again later, since the queue is held.
+_PUT_ASIDE = """
+SELECT id FROM core_job
+WHERE queue = ? AND state = 'queued' AND due_at > ? AND wanted_at <= ? AND updated_at >= ?"""
+_NEED_NOT_WAIT = "UPDATE core_job SET due_at = ? WHERE id {chosen}"
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -120,12 +125,28 @@ def delete_hold(
     hold = CoreHold.get_or_none(held)
     if hold is None or not CoreHold.delete().where(held).execute():
         return False
-    if tried_only and tx.now - hold.since < BRIEF:
-        return True
-    # NOTE(deadlocks): what somebody else has locked is left, and so are jobs behind others of their
-    # lane, whose time begins when they are promoted.
-    found = f"{_WAITING} FOR UPDATE SKIP LOCKED" if is_postgresql() else _WAITING
-    chosen = f"= ANY(ARRAY({found}))" if is_postgresql() else f"IN ({found})"
-    now = utc_text(tx.now)
-    execute(_RESTART.format(chosen=chosen), now, queue, now)
+    # A success of the first trial leaves what was refused before it where it is: it may be refused
+    # for its own sake, and would hold the queue again and again.
+    if not tried_only or hold.trials > 1:
+        bring_forward(tx, queue, hold.since)
+    if not tried_only or tx.now - hold.since >= BRIEF:
+        now = utc_text(tx.now)
+        execute(_RESTART.format(chosen=_chosen(_WAITING)), now, queue, now)
     return True
+
+
+def bring_forward(tx: Tx, queue: str, since: datetime) -> None:
+    """Make due what the queue's server has not taken since ``since``; not what is to start later.
+    """
+    now = utc_text(tx.now)
+    execute(
+        _NEED_NOT_WAIT.format(chosen=_chosen(_PUT_ASIDE)), now, queue, now, now, utc_text(since)
+    )
+
+
+def _chosen(found: str) -> str:
+    """NOTE(deadlocks): what somebody else has locked is left, and so are jobs behind others of
+    their lane, whose time begins when they are promoted."""
+    if is_postgresql():
+        return f"= ANY(ARRAY({found} FOR UPDATE SKIP LOCKED))"
+    return f"IN ({found})"

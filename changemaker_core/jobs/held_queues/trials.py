@@ -12,7 +12,7 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core.jobs.held_queues.hold import delete_hold
+from changemaker_core.jobs.held_queues.hold import bring_forward, delete_hold
 from changemaker_core.jobs.models import CoreFailure, CoreHold
 
 if TYPE_CHECKING:
@@ -41,7 +41,10 @@ def hold_until_success(tx: Tx, queue: str, reason: str, note: str) -> None:
         return
     is_tried = (CoreHold.queue == queue) & CoreHold.retry_at.is_null(False)
     CoreHold.update(note=note).where(is_tried).execute()
-    CoreHold.update(reason=reason).where(is_tried & (CoreHold.reason != "failures")).execute()
+    is_another = is_tried & CoreHold.reason.not_in(("failures", reason))
+    if CoreHold.update(reason=reason).where(is_another).execute():
+        text = "queue %s is now held for another reason (%s): %s"
+        tx.after_commit(lambda: log.warning(text, queue, reason, note))
 
 
 def begin_trial(tx: Tx, queue: str) -> bool:
@@ -80,7 +83,10 @@ def try_another(tx: Tx, queue: str, *, reached: bool = False) -> None:
 def try_now(tx: Tx) -> None:
     """Have a job of each queue that is held because of a server tried at once: the server that it
     is held for may be another one now."""
-    CoreHold.update(retry_at=tx.now, trials=0).where(CoreHold.retry_at.is_null(False)).execute()
+    is_tried = CoreHold.retry_at.is_null(False)
+    for hold in CoreHold.select().where(is_tried):
+        bring_forward(tx, hold.queue, hold.since)
+    CoreHold.update(retry_at=tx.now, trials=0).where(is_tried).execute()
 
 
 def end_by_success(tx: Tx, queue: str) -> None:

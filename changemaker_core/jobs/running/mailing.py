@@ -7,12 +7,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from changemaker_core.jobs import statements
-from changemaker_core.jobs.held_queues.trials import LONGEST, hold_until_success, try_another
+from changemaker_core.jobs.held_queues.trials import (
+    FIRST,
+    LONGEST,
+    hold_until_success,
+    try_another,
+)
 from changemaker_core.mail import Address, AlreadySent, DeliveryUnknown, Refused
 from changemaker_core.mail.replies import without_addresses
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime, timedelta
 
     from changemaker_core.db import Tx
     from changemaker_core.jobs.running.run import Change, Run
@@ -81,13 +87,16 @@ class Mailing:
         retried = _with_error(self._steps.retried, error)
         if refused.of_site:
             self._hold(refused, error, retried)
-        elif self._run.claimed.is_trial and not self._run.is_cancelled:
+            return
+        if self._run.claimed.is_trial and not self._run.is_cancelled:
             self._put_aside(refused, error, retried)
-        elif refused.temporary:
-            self._run.requeue(error, retried, always=partial(self._count, error))
+            return
+        # Anybody can write what no server takes, and it says nothing of other messages.
+        counts = not refused.of_content
+        if refused.temporary:
+            count = partial(self._count, error) if counts else None
+            self._run.requeue(error, retried, always=count)
         else:
-            # Anybody can write what no server takes, and it says nothing of other messages.
-            counts = not refused.of_content
             self._end("dead", error, self._run.job.on_dead, self._steps.failed, counts=counts)
 
     def _hold(self, refused: Refused, error: str, fn: Change | None) -> None:
@@ -98,7 +107,8 @@ class Mailing:
         of_message = refused.stage in ("rcpt", "data")
 
         def step(tx: Tx) -> None:
-            statements.give_back(tx, run.fence, error, tx.now + LONGEST if of_message else None)
+            due_at = tx.now + self._pause(refused, tx.now) if of_message else None
+            statements.give_back(tx, run.fence, error, due_at)
             hold_until_success(tx, self._queue, reason, error)
             if fn is not None:
                 fn(tx)
@@ -113,7 +123,8 @@ class Mailing:
         server that is suspected says of a message ends none."""
 
         def step(tx: Tx) -> None:
-            statements.give_back(tx, self._run.fence, error, tx.now + LONGEST)
+            due_at = tx.now + self._pause(refused, tx.now)
+            statements.give_back(tx, self._run.fence, error, due_at)
             reached = refused.stage in ("rcpt", "data")
             if reached or not refused.temporary:
                 try_another(tx, self._queue, reached=reached)
@@ -121,6 +132,13 @@ class Mailing:
                 fn(tx)
 
         self._run.give_back(step)
+
+    def _pause(self, refused: Refused, now: datetime) -> timedelta:
+        """Return how long a message that is put aside waits behind others: where the server hung,
+        as long as it has waited already, so that a brief trouble delays it briefly."""
+        if not refused.is_unreachable:
+            return LONGEST
+        return min(max(now - self._run.claimed.wanted_at, 2 * FIRST), LONGEST)
 
     def _end(
         self,
