@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from changemaker_core.http.bodies.large import decoded
 from changemaker_core.http.bodies.multipart import MULTIPART
 from changemaker_core.http.bodies.uploads import store, upload_fields
 from changemaker_core.http.errors import (
@@ -31,6 +32,7 @@ from changemaker_core.web.forms import Form
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import tzinfo
 
     from changemaker_core.http.request import Request
 
@@ -60,6 +62,10 @@ async def body(req: Request, struct: type[T]) -> T:
     """
     _expect(req, _JSON_TYPE, "application/json")
     raw = await req.body_bytes()
+    return await decoded(len(raw), req.visitor, _body, struct, raw)
+
+
+def _body(struct: type[T], raw: bytes) -> T:
     try:
         value: T = _decoder(struct).decode(raw)
     except msgspec.ValidationError:
@@ -89,10 +95,12 @@ async def form(req: Request, struct: type[T]) -> Form[T]:
     that ``struct`` does not have are ignored. Raises ``Problem`` (400, 408, 413, 415).
     """
     uploads = upload_fields(struct)
+    zone = req.site.time_zone
     pairs: list[tuple[str, Any]] = []
     if not uploads:
         _expect(req, re.compile(re.escape(FORM_TYPE)), FORM_TYPE)
-        pairs.extend(_pairs(await req.body_bytes()))
+        raw = await req.body_bytes()
+        pairs, found = await decoded(len(raw), req.visitor, _urlencoded, struct, raw, zone)
     else:
         _expect(req, re.compile(re.escape(MULTIPART)), MULTIPART)
         async for part in req.parts(max_parts=MAX_FIELDS):
@@ -103,9 +111,19 @@ async def form(req: Request, struct: type[T]) -> Form[T]:
                     pairs.append((part.name, upload))
             elif part.filename is None:
                 pairs.append((part.name, _without_nul(await part.text())))
+        size = sum(len(value) for _, value in pairs if isinstance(value, str))
+        found = await decoded(size, req.visitor, _form, struct, pairs, zone)
     req.form_token = next((value for name, value in pairs if name == csrf.FIELD), None)
-    pairs = cleaned_pairs(struct, pairs)
-    return Form.parse(struct, pairs, errors_of, zone=req.site.time_zone)
+    return found
+
+
+def _urlencoded(struct: type[T], raw: bytes, zone: tzinfo) -> tuple[list[tuple[str, Any]], Form[T]]:
+    pairs: list[tuple[str, Any]] = list(_pairs(raw))
+    return pairs, _form(struct, pairs, zone)
+
+
+def _form(struct: type[T], pairs: Sequence[tuple[str, Any]], zone: tzinfo) -> Form[T]:
+    return Form.parse(struct, cleaned_pairs(struct, pairs), errors_of, zone=zone)
 
 
 def query(req: Request, struct: type[T]) -> T:
