@@ -136,7 +136,7 @@ def delete_hold(
 
 
 def bring_forward(tx: Tx, queue: str, since: datetime) -> None:
-    """Make due what the queue's server has not taken since ``since``; not what is to start later."""
+    """Make due what was not taken since ``since``; not what is to start later."""
     now = utc_text(tx.now)
     execute(
         _NEED_NOT_WAIT.format(chosen=_chosen(_PUT_ASIDE)), now, queue, now, now, utc_text(since)
