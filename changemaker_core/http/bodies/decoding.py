@@ -32,7 +32,6 @@ from changemaker_core.web.forms import Form
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import tzinfo
 
     from changemaker_core.http.request import Request
 
@@ -117,12 +116,12 @@ async def form(req: Request, struct: type[T]) -> Form[T]:
     return found
 
 
-def _urlencoded(struct: type[T], raw: bytes, zone: tzinfo) -> tuple[list[tuple[str, Any]], Form[T]]:
+def _urlencoded(struct: type[T], raw: bytes, zone: str) -> tuple[list[tuple[str, Any]], Form[T]]:
     pairs: list[tuple[str, Any]] = list(_pairs(raw))
     return pairs, _form(struct, pairs, zone)
 
 
-def _form(struct: type[T], pairs: Sequence[tuple[str, Any]], zone: tzinfo) -> Form[T]:
+def _form(struct: type[T], pairs: Sequence[tuple[str, Any]], zone: str) -> Form[T]:
     return Form.parse(struct, cleaned_pairs(struct, pairs), errors_of, zone=zone)
 
 

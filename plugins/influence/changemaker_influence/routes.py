@@ -32,6 +32,7 @@ def routes(site: Site, lookups: Lookups) -> list[Route]:
         Route("/api/campaigns/{id}/emails.csv", messages, suffix="csv"),
         Route("/api/campaigns/{id}/emails.xlsx", messages, suffix="xlsx"),
         Route("/api/campaigns/{id}/retry-failed", outcomes.RetryFailedResource()),
+        Route("/api/campaign-emails/{id}/cancel", outcomes.CancelResource()),
         Route("/api/campaign-emails/{id}/retry", outcomes.RetryResource()),
         Route("/api/campaign-emails/{id}/settle", outcomes.SettleResource()),
         Route("/api/campaigns/{id}/send-email", emails.SendEmailResource(site, submissions)),

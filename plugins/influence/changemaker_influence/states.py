@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 CampaignStatus = Literal["DRAFT", "ACTIVE", "PAUSED", "ARCHIVED"]
-EmailStatus = Literal["QUEUED", "SENDING", "SENT", "FAILED", "UNKNOWN"]
+EmailStatus = Literal["QUEUED", "SENDING", "SENT", "FAILED", "UNKNOWN", "CANCELLED"]
 
 #: A campaign that was once published is never a draft again.
 CAMPAIGN: Final[Mapping[CampaignStatus, frozenset[CampaignStatus]]] = {
@@ -22,14 +22,15 @@ CAMPAIGN: Final[Mapping[CampaignStatus, frozenset[CampaignStatus]]] = {
 #: returns to ``QUEUED`` only where the server certainly did not accept the message. ``UNKNOWN`` is
 #: final: a second try might be a second mail.
 EMAIL: Final[Mapping[EmailStatus, frozenset[EmailStatus]]] = {
-    "QUEUED": frozenset({"QUEUED", "SENDING", "FAILED"}),
+    "QUEUED": frozenset({"QUEUED", "SENDING", "FAILED", "CANCELLED"}),
     "SENDING": frozenset({"QUEUED", "SENT", "FAILED", "UNKNOWN"}),
     "SENT": frozenset(),
     "FAILED": frozenset(),
     "UNKNOWN": frozenset(),
+    "CANCELLED": frozenset(),
 }
 #: Statuses that do not change by themselves.
-FINAL: Final = frozenset({"SENT", "FAILED", "UNKNOWN"})
+FINAL: Final = frozenset({"SENT", "FAILED", "UNKNOWN", "CANCELLED"})
 
 
 class IllegalTransition(Exception):

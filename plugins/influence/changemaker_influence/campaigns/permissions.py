@@ -21,7 +21,10 @@ PERMISSIONS: Final = [
     Permission(WRITE, Text("Create, edit and publish campaigns")),
     Permission(DELETE, Text("Delete campaigns that have no messages")),
     Permission(READ_EMAILS, Text("See who wrote to whom in a campaign")),
-    Permission(WRITE_EMAILS, Text("Send failed messages again, and settle what became of others")),
+    Permission(
+        WRITE_EMAILS,
+        Text("Send failed messages again, cancel waiting ones, and settle what became of others"),
+    ),
 ]
 ROLES: Final = [
     Role(

@@ -28,6 +28,9 @@ def send_email(run: JobRun, email_id: str) -> None:
     repetition.
     """
     email = run.site.db.sync.one(email_to_send(id=email_id))
+    if email is not None and email.status == "CANCELLED":
+        run.cancelled()
+        return
     if email is None or email.status != "QUEUED":
         return
     message, key = compose(run.site, email), delivery_key(email)
@@ -53,6 +56,8 @@ def send_email(run: JobRun, email_id: str) -> None:
         )
     except services.BeingSent:
         run.retry("an equal message is being sent", after=SOON)
+    except services.Cancelled:
+        run.cancelled()
 
 
 def on_dead(tx: Tx, email_id: str) -> None:

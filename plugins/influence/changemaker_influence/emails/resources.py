@@ -37,8 +37,11 @@ from changemaker_influence.emails.schemas import (
 from changemaker_influence.networks import allowance
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from changemaker_core import Request, Response, Site, Streamed
     from changemaker_influence.emails.submission import Submissions
+    from changemaker_influence.states import EmailStatus
 
 MAX_IDEMPOTENCY_KEY = 255
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -111,20 +114,29 @@ class PublicEmailResource:
         return PublicEmail(id=state.id, status=state.status, sent_at=state.sent_at)
 
 
+_STATUSES: Final[Mapping[EmailStatus, Text]] = {
+    "QUEUED": Text("waiting"),
+    "SENDING": Text("being sent"),
+    "SENT": Text("sent"),
+    "FAILED": Text("failed"),
+    "UNKNOWN": Text("unknown"),
+    "CANCELLED": Text("cancelled"),
+}
 #: The columns of an export.
-_COLUMNS: Final = {
+_COLUMNS: Final[Mapping[Text, str | Callable[[EmailOut], Text]]] = {
     Text("Written on"): "created_at",
     Text("Sender"): "sender_name",
     Text("Email address of the sender"): "sender_email",
     Text("Postal code"): "postal_code",
     Text("Recipient"): "recipient_name",
     Text("Email address of the recipient"): "recipient_email",
-    Text("Office"): "recipient_office",
+    Text("Office of the recipient"): "recipient_office",
     Text("Subject"): "subject",
-    Text("Status"): "status",
+    Text("Status"): lambda email: _STATUSES[email.status],
     Text("Sent on"): "sent_at",
     Text("Error"): "error",
     Text("Repeats"): "repeats",
+    Text("Id of the message"): "id",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -183,6 +184,10 @@ def check_open(campaign: PublishedCampaign | None, now: datetime) -> PublishedCa
     return campaign
 
 
+class Cancelled(Exception):
+    """The message was cancelled while its job was about to send it."""
+
+
 class BeingSent(Exception):
     """An equal message is being handed over at this moment: what becomes of it is not known yet."""
 
@@ -193,7 +198,7 @@ def mark_sending(
     """Record that from now on the message may have been delivered.
 
     Return ``AlreadySent`` where an equal one was handed over before, which takes the place of this
-    one. Raises ``BeingSent``.
+    one. Raises ``BeingSent``, and ``Cancelled``.
     """
     sending: dict[str, Any] = {"sending_at": tx.now, "error": None}
     delivered = delivery_with(key=delivery_key).one()
@@ -240,16 +245,18 @@ def count_as_sent(tx: Tx, email_id: str, campaign_id: str, *, is_repeat: bool) -
 
 def requeue(tx: Tx, email_id: str, error: str) -> None:
     """Record that the message was certainly not delivered, and will be tried again."""
-    _set_status(tx, email_id, "QUEUED", error=error)
+    with suppress(Cancelled):  # which its job finds out
+        _set_status(tx, email_id, "QUEUED", error=error)
 
 
 def mark_failed(tx: Tx, email_id: str, error: str | None = None) -> None:
     """Record that the message was certainly not delivered and is not tried again.
 
-    Without ``error``, the last one stays.
+    Without ``error``, the last one stays. A cancelled message stays cancelled.
     """
-    _set_status(tx, email_id, "FAILED", **({} if error is None else {"error": error}))
-    count_as_failed(email_id)
+    with suppress(Cancelled):
+        _set_status(tx, email_id, "FAILED", **({} if error is None else {"error": error}))
+        count_as_failed(email_id)
 
 
 def count_as_failed(email_id: str) -> None:
@@ -286,4 +293,6 @@ def _set_status(tx: Tx, email_id: str, wanted: EmailStatus, **values: Any) -> No
     )
     if not changed:
         now = CampaignEmail.get_by_id(email_id).status
+        if now == "CANCELLED":
+            raise Cancelled
         raise states.IllegalTransition("the message", now, wanted)

@@ -1,4 +1,4 @@
-"""``changemaker influence retry|retry-failed|unsettled|settle``"""
+"""``changemaker influence retry|cancel|retry-failed|unsettled|settle``"""
 
 from __future__ import annotations
 
@@ -20,16 +20,53 @@ if TYPE_CHECKING:
 MOST = 1_000
 
 
+class MessageId(click.ParamType[str]):
+    """The id of a message."""
+
+    name = "message"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the id, in lower case."""
+        try:
+            return str(UUID(value))
+        except ValueError:
+            self.fail(
+                f"{value!r} is not the id of a message, such as"
+                " 01994d2e-7f0a-7c3b-9d51-2b8e6f0c4a17: the download of a campaign's messages and"
+                " `changemaker influence unsettled` have the ids.",
+                param,
+                ctx,
+            )
+
+
+MESSAGE = MessageId()
+
+
 @click.command()
 @pass_site
-@click.argument("message", type=click.UUID)
-def retry(site: Site, message: UUID) -> None:
+@click.argument("message", type=MESSAGE)
+def retry(site: Site, message: str) -> None:
     """Send the failed MESSAGE again, named by its id."""
     from changemaker_influence.outcomes import services
 
     with _problems_as_errors(f"message {message}"):
-        site.db.sync.write(services.retry, str(message))
+        site.db.sync.write(services.retry, message)
     say(f"{message} is sent again.")
+
+
+@click.command()
+@pass_site
+@click.argument("message", type=MESSAGE)
+def cancel(site: Site, message: str) -> None:
+    """Cancel the waiting MESSAGE, named by its id: it is not sent.
+
+    One that is being sent at this moment cannot be cancelled.
+    """
+    from changemaker_influence.outcomes import services
+
+    with _problems_as_errors(f"message {message}"):
+        site.db.sync.write(services.cancel, message)
+    say(f"{message} is cancelled.")
 
 
 @click.command("retry-failed")
@@ -60,9 +97,9 @@ def unsettled(site: Site) -> None:
 
 @click.command()
 @pass_site
-@click.argument("message", type=click.UUID)
+@click.argument("message", type=MESSAGE)
 @click.argument("outcome", type=click.Choice(["sent", "not-sent"]))
-def settle(site: Site, message: UUID, outcome: str) -> None:
+def settle(site: Site, message: str, outcome: str) -> None:
     """Record whether a MESSAGE of unknown outcome was sent.
 
     The mail server's log has the id of each message that it took. One that was not sent can be
@@ -72,11 +109,11 @@ def settle(site: Site, message: UUID, outcome: str) -> None:
 
     with _problems_as_errors(f"message {message}"):
         found: Outcome = "sent" if outcome == "sent" else "not_sent"
-        site.db.sync.write(services.settle, str(message), found)
+        site.db.sync.write(services.settle, message, found)
     say(f"{message} is settled as {outcome.replace('-', ' ')}.")
 
 
-COMMANDS = (retry, retry_failed, unsettled, settle)
+COMMANDS = (retry, cancel, retry_failed, unsettled, settle)
 
 
 def _uuid(text: str) -> str:

@@ -29,6 +29,15 @@ class RetryResource:
         return await req.site.db.write(services.retry, id)
 
 
+class CancelResource:
+    """``/api/campaign-emails/{id}/cancel``"""
+
+    @endpoint(permission=permissions.WRITE_EMAILS, on=campaign_of, response=EmailOut)
+    async def on_post(self, req: Request, resp: Response, *, id: str) -> EmailOut:
+        """Cancel a message that waits to be sent. One that is being sent cannot be cancelled."""
+        return await req.site.db.write(services.cancel, id)
+
+
 class RetryFailedResource:
     """``/api/campaigns/{id}/retry-failed``"""
 

@@ -1,4 +1,4 @@
-"""Sending failed messages again, and settling those of unknown outcome."""
+"""Sending failed messages again, cancelling those that wait, and settling unknown outcomes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,33 @@ from changemaker_influence.emails.services import SEND_EMAIL, count_as_failed, c
 from changemaker_influence.outcomes.queries import email_by_id
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from changemaker_core import Tx
     from changemaker_influence.emails.schemas import EmailOut
     from changemaker_influence.outcomes.schemas import Outcome
+    from changemaker_influence.states import EmailStatus
 
 log = logging.getLogger(__name__)
 
 RETRY_FAILED: Final = "influence.retry_failed"
 #: Messages that are queued again in one transaction: other writers wait meanwhile.
 BATCH: Final = 500
+_REASONS: Final[Mapping[EmailStatus, Text]] = {
+    "SENDING": Text("This message is being sent at this moment. Look again in a minute."),
+    "SENT": Text("This message was sent."),
+    "FAILED": Text("This message failed, and does not wait to be sent."),
+    "UNKNOWN": Text("This message may have been sent. Settle first whether it was."),
+    "CANCELLED": Text("This message was cancelled."),
+}
+_CODES: Final[Mapping[EmailStatus, str]] = {
+    "SENDING": "email_being_sent",
+    "SENT": "email_sent",
+    "FAILED": "email_failed",
+    "UNKNOWN": "email_unsettled",
+    "CANCELLED": "email_cancelled",
+}
 
 
 def retry(tx: Tx, email_id: str) -> EmailOut:
@@ -36,13 +52,25 @@ def retry(tx: Tx, email_id: str) -> EmailOut:
         tx.enqueue(SEND_EMAIL, {"email_id": email_id})
         _log(tx, "is sent again", email_id)
     email = find(email_id)
-    if email.status == "UNKNOWN":
-        raise Conflict(
-            Text("This message may have been sent. Settle first whether it was."),
-            code="email_unsettled",
-        )
-    if email.status == "SENT":
-        raise Conflict(Text("This message was sent."), code="email_sent")
+    if email.status in ("UNKNOWN", "SENT", "CANCELLED"):
+        raise _final(email.status)
+    return email
+
+
+def cancel(tx: Tx, email_id: str) -> EmailOut:
+    """Cancel a message that waits to be sent: its job ends without it. Twice is as once.
+
+    Raises ``NotFound``, and ``Conflict`` for a message that does not wait: one that is being handed
+    over at this moment may arrive whatever is recorded here.
+    """
+    find(email_id)
+    waits = (CampaignEmail.id == email_id) & (CampaignEmail.status == "QUEUED")
+    cancelled = CampaignEmail.update(status="CANCELLED", updated_at=tx.now)
+    if cancelled.where(waits).execute():
+        _log(tx, "is cancelled", email_id)
+    email = find(email_id)
+    if email.status != "CANCELLED":
+        raise _final(email.status)
     return email
 
 
@@ -116,6 +144,11 @@ def find(email_id: str) -> EmailOut:
     if email is None:
         raise NotFound
     return email
+
+
+def _final(status: EmailStatus) -> Conflict:
+    """Return the problem of a message that stays what it is: whatever is asked for is too late."""
+    return Conflict(_REASONS[status], code=_CODES[status])
 
 
 def _queue_again(tx: Tx) -> Any:

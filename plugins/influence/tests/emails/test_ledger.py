@@ -17,8 +17,9 @@ from changemaker_core.mail import Address, SmtpTransport
 from changemaker_core.mail.smtp_connection import SmtpOptions
 from changemaker_core.testing.smtp import Behaviour
 from changemaker_influence import states
-from changemaker_influence.emails import services
+from changemaker_influence.emails import jobs, services
 from changemaker_influence.emails.models import CampaignEmail
+from changemaker_influence.outcomes import services as outcomes
 
 AVERY = "avery.tremblay@parl.example.ca"
 REFUSAL = f"<{AVERY}> is refused"
@@ -334,3 +335,30 @@ async def test_a_letter_leaves_as_it_was_when_it_was_written(visit):
         assert "Clean water" in text
         assert "sent you this message through" in text
         assert "river" not in text
+
+
+@pytest.mark.parametrize("reply", [None, "550 no such user", "450 later"])
+async def test_a_message_that_is_cancelled_while_its_envelope_is_sent_is_not_sent(
+    mailing, smtp_server, monkeypatch, caplog, reply
+):
+    """(!) Its job has read it, and finds out before it hands it over; no failure brings it back."""
+    async with mailing() as v:
+        (email,) = (await v.send(await v.campaign())).json()["emails"]
+        compose = jobs.compose
+
+        def cancelled_meanwhile(site, letter):
+            site.db.sync.write(outcomes.cancel, email["id"])
+            return compose(site, letter)
+
+        monkeypatch.setattr(jobs, "compose", cancelled_meanwhile)
+        if reply is not None:
+            smtp_server.always(Behaviour("rcpt", reply=reply))
+        await v.run_jobs()
+        monkeypatch.undo()
+        v.clock.ahead += timedelta(days=1)
+        await v.run_jobs()
+        assert (await row_of(v)).status == "CANCELLED"
+        assert (await job_of(v)).state in ("cancelled", "dead")
+        assert await v.metric("cm_emails_failed_total") == 0
+        assert smtp_server.received == []
+        assert not [record for record in caplog.records if record.exc_info]

@@ -9,7 +9,9 @@ import uuid
 import pytest
 from click.testing import CliRunner
 
+from changemaker_core.jobs import CoreJob
 from changemaker_influence.emails.models import CampaignEmail
+from changemaker_influence.emails.services import SEND_EMAIL
 from changemaker_influence.outcomes import commands, services
 
 AVERY = "avery.tremblay@parl.example.ca"
@@ -125,6 +127,52 @@ async def test_a_message_of_unknown_outcome_is_settled(visit, outcome, status):
         assert await v.metric("cm_emails_failed_total") == (2 if outcome == "not_sent" else 0)
 
 
+async def test_a_message_that_waits_is_cancelled(visit):
+    """Its sender sees so, no number counts it, and an equal one can be sent."""
+    async with visit() as v:
+        campaign = await v.campaign()
+        (email,) = (await v.send(campaign)).json()["emails"]
+        path = f"/api/campaign-emails/{email['id']}"
+        assert (await v.client.post(f"{path}/cancel")).status_code == 401
+        for _ in range(2):
+            cancelled = await ask(v, f"{path}/cancel")
+            assert (cancelled.status_code, cancelled.json()["status"]) == (200, "CANCELLED")
+        page = await v.client.get(f"/emails/{email['id']}")
+        assert "the organisers have cancelled this message" in page.text
+        assert "data-pending" not in page.text
+        assert await v.metric("cm_email_queue_depth") == 0
+        again = await ask(v, f"{path}/retry")
+        assert (again.status_code, again.json()["code"]) == (409, "email_cancelled")
+        await v.send(campaign)
+        await v.run_jobs()
+        assert [row.status for row in await rows_of(v)] == ["CANCELLED", "SENT"]
+        assert await v.metric("cm_emails_sent_total") == 1
+        assert await v.metric("cm_emails_failed_total") == 0
+        jobs = await v.site.db.read(
+            lambda: {row.state for row in CoreJob.select().where(CoreJob.name == SEND_EMAIL)}
+        )
+        assert jobs == {"cancelled", "done"}
+        assert (await ask(v, f"/api/campaign-emails/{uuid.uuid4()}/cancel")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        ("SENDING", "email_being_sent"),
+        ("SENT", "email_sent"),
+        ("FAILED", "email_failed"),
+        ("UNKNOWN", "email_unsettled"),
+    ],
+)
+async def test_a_message_that_does_not_wait_is_not_cancelled(visit, status, code):
+    async with visit() as v:
+        (email,) = (await v.send(await v.campaign())).json()["emails"]
+        await put(v, status)
+        refused = await ask(v, f"/api/campaign-emails/{email['id']}/cancel")
+        assert (refused.status_code, refused.json()["code"]) == (409, code)
+        assert [row.status for row in await rows_of(v)] == [status]
+
+
 async def test_a_message_whose_outcome_is_known_is_not_settled(visit):
     async with visit() as v:
         (email,) = (await v.send(await v.campaign())).json()["emails"]
@@ -163,5 +211,8 @@ async def test_the_same_by_command(visit):
         assert (row.status, row.settled_by) == ("SENT", None)
         await put(v, "FAILED")
         assert (await run(commands.retry, email["id"])).exit_code == 0
+        assert "is cancelled." in (await run(commands.cancel, email["id"])).output
+        assert "was cancelled." in (await run(commands.retry, email["id"])).output
+        assert "'1' is not the id of a message" in (await run(commands.retry, "1")).output
         missing = await run(commands.retry_failed, "no-such-campaign")
         assert "no campaign no-such-campaign" in missing.output
