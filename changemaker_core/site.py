@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import peewee
 
-from changemaker_core.config import ConfigError
+from changemaker_core.config import Config, ConfigError
 from changemaker_core.config.site_files import private_folder
 from changemaker_core.db import Database, PoolSettings, utcnow
 from changemaker_core.db.core_models import core_models
@@ -23,6 +23,7 @@ from changemaker_core.http.routing import route_table
 from changemaker_core.jobs import JOBS, SUBSCRIPTIONS, Outbox, core_jobs, subscription_job
 from changemaker_core.mismatches import mismatches
 from changemaker_core.plugin import manager
+from changemaker_core.plugin.errors import BootFailed
 from changemaker_core.plugin.loaded import PluginInfo
 from changemaker_core.plugin.manager import Core
 from changemaker_core.sealing import Sealer
@@ -35,14 +36,13 @@ from changemaker_core.web.addresses import absolute_url
 from changemaker_core.web.declarations import HOME_PAGES, NAVIGATION
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
     import msgspec
 
     from changemaker_core.cache import ResponseCache
-    from changemaker_core.config import Config
     from changemaker_core.db import Model
     from changemaker_core.http.routing import RouteInfo
     from changemaker_core.http.streams.events import OpenStreams
@@ -112,6 +112,30 @@ class Site:
         if problems:
             raise ConfigError(problems)
         self._jobs = {job.name: job for job in self._all_jobs()}
+
+    @classmethod
+    def load(
+        cls,
+        site_dir: Path | None = None,
+        plugins: Sequence[type[Plugin]] | None = None,
+        *,
+        safe_mode: bool = False,
+        serving: bool = False,
+        environ: Mapping[str, str] | None = None,
+    ) -> Site:
+        """Build the site of a folder from its configuration: see :meth:`Config.load`.
+
+        Raise :class:`BootFailed` with every problem of core's keys and of the plugins' tables, in
+        the order of the files; ``serving`` includes what keeps a site from visitors alone.
+        """
+        config, problems = Config.read(site_dir, environ)
+        if serving:
+            problems += config.serving_problems()
+        if not problems:
+            return cls(config, plugins, safe_mode=safe_mode)
+        found = manager.survey(plugins, config, None, core=core(), safe_mode=safe_mode)
+        # What else is wrong with plugins may follow from a key that has its default now.
+        raise BootFailed([p for p in found.problems if p.in_configuration is not None], problems)
 
     def config_of(self, of: type[PluginConfig]) -> PluginConfig:
         """Return a plugin's configuration, by the Struct that it declared as ``config``."""

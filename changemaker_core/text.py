@@ -58,5 +58,6 @@ def _without_accents(text: str) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """Return `` Did you mean 'base_url'?``, with a leading space, or an empty string."""
-    close = difflib.get_close_matches(word, sorted(known), n=1)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    exact = {name.lower(): name for name in sorted(known)}
+    close = difflib.get_close_matches(word.lower(), exact, n=1)
+    return f" Did you mean {exact[close[0]]!r}?" if close else ""

@@ -100,7 +100,7 @@ def opened_site(config: Config | None = None) -> Iterator[Site]:
     from changemaker_core.site import Site
 
     keep_private()
-    site = Site(config or load_config())
+    site = Site(config) if config else Site.load(existing_site())
     try:
         yield site
     finally:

@@ -16,8 +16,9 @@ import click
 
 from changemaker_core.cli.common import contains_site, no_site, site_folder, site_option
 from changemaker_core.cli.survey import Surveyed, surveyed
+from changemaker_core.config.errors import UNREAD
 from changemaker_core.diagnostics import Check, Finding
-from changemaker_core.plugin.errors import PluginConfigError, described, exception_line
+from changemaker_core.plugin.errors import described, exception_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from changemaker_core.plugin.errors import PluginError
     from changemaker_core.site import Site
 
-#: The keys of problems with a whole file or line: any other key may have been in it.
-UNREAD = frozenset({"file", "line"})
 MARKS = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
 
 
@@ -138,12 +137,12 @@ def _configuration(found: Surveyed) -> Iterator[Finding]:
 
 
 def _own_problems(found: Surveyed) -> list[PluginError]:
-    """Return the problems of plugins, without those of tables in a file that cannot be read."""
+    """Return the problems of plugins, without keys that may be in a line that cannot be read."""
     unread = any(problem.key in UNREAD for problem in found.config_problems)
     return [
         problem
         for problem in found.plugins.problems
-        if not (unread and isinstance(problem, PluginConfigError))
+        if not (unread and problem.in_configuration and problem.in_configuration.is_missing)
     ]
 
 

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypeVar
 
 import msgspec
 
-from changemaker_core.config.convert import convert, describe, explain
-from changemaker_core.config.errors import ConfigError, ConfigProblem
+from changemaker_core.config.convert import convert, describe, explain, meant
+from changemaker_core.config.errors import UNREAD, ConfigError, ConfigProblem, in_order
 from changemaker_core.config.rules import (
     NEW_KEY_HINT,
     PLUGIN_NAME,
     RULES,
     absolute_sqlite,
     development_problem,
+    missing_folder,
     read_urls_problem,
     redis_url_problem,
 )
@@ -167,9 +168,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             message = "does not exist; `changemaker init` creates one."
             problems.append(ConfigProblem("site folder", str(folder), message))
         values = _core_values(entries, problems)
+        problems += _without_folder(folder, values, entries)
         tables = _plugin_tables(entries, problems)
         config = cls(site_dir=folder, plugin_tables=tables, origins=entries, **values)
-        return _normalised(config), tuple(problems)
+        return _normalised(config), in_order(problems)
 
     @classmethod
     def for_tests(cls, site_dir: Path, **overrides: Any) -> Config:
@@ -202,17 +204,25 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
         ``message`` says what is wrong and what is allowed.
         """
-        entry = self.origins.get((plugin, key))
-        where = entry.where if entry else f"[{plugin}]"
-        return ConfigError((ConfigProblem(f"{plugin}.{key}", where, message),))
+        return ConfigError((self.problem((plugin, key), message),))
+
+    def problem(self, key: KeyPath, message: str) -> ConfigProblem:
+        """Return a problem of a key or table, at the place where it or a part of it was set."""
+        parts = (e.where for path, e in self.origins.items() if path[: len(key)] == key)
+        fallback = f"[{key[0]}]" if len(key) > 1 or key[0] in self.plugin_tables else TOML
+        return ConfigProblem(".".join(key), next(parts, fallback), message)
 
     def check_serving(self) -> None:
         """Raise :class:`ConfigError` for a configuration that no visitor must meet."""
+        if problems := self.serving_problems():
+            raise ConfigError(problems)
+
+    def serving_problems(self) -> tuple[ConfigProblem, ...]:
+        """Return what is wrong with a configuration only where visitors are served."""
         message = development_problem(self.base_url) if self.development else None
-        if message is not None:
-            entry = self.origins.get(("development",))
-            where = entry.where if entry else TOML
-            raise ConfigError((ConfigProblem("development", where, message),))
+        if message is None:
+            return ()
+        return (self.problem(("development",), message),)
 
     def _plugin_entries(self, plugin: str) -> dict[str, Entry]:
         table = self.plugin_tables.get(plugin, {})
@@ -240,10 +250,11 @@ _TABLES = frozenset(place[0] for place in _PLACES)
 def _read_sources(folder: Path, environ: Mapping[str, str]) -> tuple[Entries, list[ConfigProblem]]:
     toml, toml_problems = read_toml(folder / TOML)
     dotenv, dotenv_problems = read_dotenv(folder / DOTENV)
-    entries = {**toml, **dotenv, **read_environment(environ)}
+    variables, variable_problems = read_environment(environ)
+    entries = {**toml, **dotenv, **variables}
     # NOTE(empty): compose files pass unset variables as empty ones, which mean "the default".
     present = {key: e for key, e in entries.items() if not (e.textual and e.value == "")}
-    return present, toml_problems + dotenv_problems
+    return present, toml_problems + dotenv_problems + variable_problems
 
 
 def _core_values(entries: Entries, problems: list[ConfigProblem]) -> dict[str, Any]:
@@ -253,11 +264,14 @@ def _core_values(entries: Entries, problems: list[ConfigProblem]) -> dict[str, A
         name = _PLACES.get(key) or (key[0] if len(key) == 1 else "")
         if name in _FIELDS:
             values |= _converted(key, entry, _FIELDS[name], problems, rename=name)
+        elif key[0] in _FIELDS:
+            message = f"must be {describe(_FIELDS[key[0]].type)}. It is a table."
+            problems.append(ConfigProblem(key[0], entry.where, message))
         elif not _may_be_plugins(key, entry):
-            problems.append(_unknown(key, entry.where, _known_keys(key)))
+            problems.append(_not_a_key(key, entry))
     if "secret_key" not in values:
         # A file that could not be read may contain it.
-        unread = any(problem.key in ("file", "line") for problem in problems)
+        unread = any(problem.key in UNREAD for problem in problems)
         if ("secret_key",) not in entries and not unread:
             problems.append(_missing(("secret_key",), _FIELDS["secret_key"]))
         values["secret_key"] = secrets.token_urlsafe(48)
@@ -265,7 +279,24 @@ def _core_values(entries: Entries, problems: list[ConfigProblem]) -> dict[str, A
         if values.get(name):
             _check_database(name, problem, entries, values, problems)
     _check_credentials(entries, values, problems)
+    both = set(values.get("plugins_allow") or ()).intersection(values.get("plugins_deny", ()))
+    if both:
+        key = ("plugins", "deny") if ("plugins", "deny") in entries else ("plugins_deny",)
+        message = f"names {', '.join(sorted(both))}, which plugins.allow names too. Choose one."
+        problems.append(ConfigProblem("plugins.deny", entries[key].where, message))
     return values
+
+
+def _without_folder(
+    folder: Path, values: Mapping[str, Any], entries: Entries
+) -> Iterator[ConfigProblem]:
+    """Yield the problem of a SQLite database in a folder that does not exist."""
+    url = values.get("database_url")
+    # `init` reads the configuration of a site before it creates its folder.
+    if url is None or not folder.is_dir():
+        return
+    if (reason := missing_folder(url, folder)) is not None:
+        yield ConfigProblem("database_url", entries["database_url",].where, reason)
 
 
 def _check_credentials(
@@ -302,10 +333,23 @@ def _may_be_plugins(key: KeyPath, entry: Entry) -> bool:
     return not reserved and (len(key) == 2 or entry.value == {})
 
 
-def _known_keys(key: KeyPath) -> Iterable[str]:
-    if key[0] in _TABLES:
-        return [place[-1] for place in _PLACES if place[0] == key[0]]
-    return _FIELDS
+def _not_a_key(key: KeyPath, entry: Entry) -> ConfigProblem:
+    """Return the problem of an unknown key of core, with what may be meant."""
+    if key[0] in _TABLES and len(key) == 2:
+        return _unknown(key, entry.where, [p[-1] for p in _PLACES if p[0] == key[0]])
+    name = key[0]
+    if name in _TABLES:
+        keys = " and ".join(place[-1] for place in _PLACES if place[0] == name)
+        message = f"is a table: write [{name}] on a line of its own, with {keys} below it."
+    elif isinstance(entry.value, list) and any(isinstance(each, dict) for each in entry.value):
+        message = f"is not a list of tables: write [{name}] with single brackets."
+    elif homes := [place[0] for place in _PLACES if place[-1] == name]:
+        message = f"is not a key here: it belongs below the line [{homes[0]}]."
+    elif entry.textual and "_" in name and not did_you_mean(name, _FIELDS):
+        message = "is not a known key. One of a plugin has two underscores after the plugin's name."
+    else:
+        return _unknown(key, entry.where, _FIELDS)
+    return ConfigProblem(name, entry.where, message)
 
 
 def _plugin_tables(entries: Entries, problems: list[ConfigProblem]) -> dict[str, dict[str, Any]]:
@@ -331,19 +375,25 @@ def _converted(
     try:
         value = convert(entry.value, field.type, textual=entry.textual)
     except msgspec.ValidationError as error:
-        message = f"must be {describe(field.type)}.{explain(error)}"
+        allowed = describe(field.type, textual=entry.textual)
+        message = f"must be {allowed}.{explain(error)}{meant(entry.value, field.type)}"
         problems.append(ConfigProblem(".".join(key), entry.where, message))
         return {}
     rule = RULES.get(name) if rename else None
     if problem := rule(value) if rule and value is not None else None:
+        if isinstance(value, str) and value.strip() != value:
+            problem += " It begins or ends with a space: remove it."
         problems.append(ConfigProblem(".".join(key), entry.where, problem))
         return {}
     return {name: value}
 
 
 def _unknown(key: KeyPath, where: str, known: Iterable[str]) -> ConfigProblem:
-    message = f"is not a known key.{did_you_mean(key[-1], known)}"
-    return ConfigProblem(".".join(key), where, message)
+    hint = did_you_mean(key[-1], known)
+    if not hint and len(key) == 2 and key[1] in _FIELDS:
+        # TOML: what stands below the header of a table is a part of it.
+        hint = f" {key[1]} is a key of the site: move it above the first line with [ ]."
+    return ConfigProblem(".".join(key), where, f"is not a known key.{hint}")
 
 
 def _missing(key: KeyPath, field: msgspec.structs.FieldInfo) -> ConfigProblem:
@@ -351,7 +401,7 @@ def _missing(key: KeyPath, field: msgspec.structs.FieldInfo) -> ConfigProblem:
     message = f"is missing. Set it to {kind}, here or by the variable {variable_of(key)}."
     if key == ("secret_key",):
         message += f" {NEW_KEY_HINT}"
-    return ConfigProblem(".".join(key), TOML, message)
+    return ConfigProblem(".".join(key), TOML, message, is_missing=True)
 
 
 def _built(
@@ -361,16 +411,30 @@ def _built(
     entries: Mapping[str, Entry],
     problems: list[ConfigProblem],
 ) -> S:
-    if not problems:
+    required = {field.name for field in msgspec.structs.fields(struct) if field.required}
+    if required <= values.keys():
         try:
-            return struct(**values)
+            built = struct(**values)
         except ValueError as error:  # raised by __post_init__
-            key, _, message = str(error).partition(" ")
-            if key in entries:
-                problems.append(ConfigProblem(f"{plugin}.{key}", entries[key].where, message))
-            else:
-                problems.append(ConfigProblem(plugin, TOML, f"is invalid: {error}"))
-    raise ConfigError(tuple(problems))
+            problems.append(_contradiction(str(error), plugin, values, entries))
+        else:
+            if not problems:
+                return built
+    raise ConfigError(in_order(problems))
+
+
+def _contradiction(
+    error: str, plugin: str, values: Mapping[str, Any], entries: Mapping[str, Entry]
+) -> ConfigProblem:
+    """Return the problem of a table whose ``__post_init__`` raised ``error``.
+
+    Its first word is the key, if it is about one.
+    """
+    key, _, message = error.partition(" ")
+    if key in values:
+        return ConfigProblem(f"{plugin}.{key}", entries[key].where, message)
+    where = next((entries[name].where for name in values), TOML)
+    return ConfigProblem(plugin, where, f"is invalid: {error}")
 
 
 def _normalised(config: Config) -> Config:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import inspect
 
 from changemaker_core.config.secret import Secret
+from changemaker_core.text import did_you_mean
 
 _LISTS = (inspect.CollectionType, inspect.TupleType)
 _TABLES = (inspect.DictType, inspect.StructType, inspect.DataclassType, inspect.TypedDictType)
@@ -25,6 +26,9 @@ _TOML_TYPES = {
     "array": "a list",
     "object": "a table",
     "null": "empty",
+    "date": "a date",
+    "datetime": "a date and time",
+    "time": "a time",
 }
 
 _PLAIN_NAMES: dict[type[inspect.Type], str] = {
@@ -92,14 +96,35 @@ def explain(error: msgspec.ValidationError) -> str:
     text = str(error)
     if found := _MISMATCH.fullmatch(text):
         kind, path = found["kind"], found["path"] or ""
-        what = f"The value at {path}" if path else "It"
+        what = "A value in it" if path == "[...]" else f"The value at {path}" if path else "It"
         return f" {what} is {_TOML_TYPES.get(kind, kind)}."
-    return "" if _NUMERIC_BOUND.match(text) else f" ({text})"
+    # NOTE(secrets): of the others, these contain the value.
+    return "" if _NUMERIC_BOUND.match(text) or text.startswith("Invalid enum") else f" ({text})"
 
 
-def describe(kind: Any) -> str:
-    """Describe the values of a type in words: ``a list of text``."""
-    return _describe(inspect.type_info(kind))
+def describe(kind: Any, *, textual: bool = False) -> str:
+    """Describe the values of a type in words: ``a list of text``.
+
+    ``textual``: as they are written in the environment.
+    """
+    info = inspect.type_info(kind)
+    choices = _without_none(info)
+    if textual and any(isinstance(choice, _TABLES) for choice in choices):
+        return f'{_describe(info)}, written as JSON: {{"name": …}}'
+    if textual and any(isinstance(choice, _LISTS) for choice in choices):
+        return "values separated by commas, or a list written as JSON"
+    return _describe(info)
+
+
+def meant(value: object, kind: Any) -> str:
+    """Return a suggestion for a value that is none of the choices of ``kind``, if there is one."""
+    choices = (
+        str(choice)
+        for info in _without_none(inspect.type_info(kind))
+        if isinstance(info, inspect.LiteralType)
+        for choice in info.values
+    )
+    return did_you_mean(value, choices) if isinstance(value, str) else ""
 
 
 def _describe(info: inspect.Type) -> str:

@@ -9,7 +9,7 @@ from email.utils import parseaddr
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from changemaker_core.config import redis_url, smtp_url
 from changemaker_core.config.email_address import LINE_BREAKS, is_email_address
@@ -21,6 +21,7 @@ from changemaker_core.config.urls import (
     parse_url,
     password_hint,
 )
+from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +30,8 @@ MINIMUM_SECRET_BYTES = 32
 NEW_KEY_HINT = "Generate one: `python -c 'import secrets; print(secrets.token_urlsafe(48))'`"
 #: The languages of core: that of the sources, and those that have a folder in ``locale/``.
 LOCALES = ("en", *sorted(path.name for path in (Path(__file__).parents[1] / "locale").iterdir()))
+#: What numbers of connections, requests and seconds may be, and numbers of bytes.
+_LARGEST, _LARGEST_BYTES = 2**31 - 1, 2**50
 _ORIGIN = re.compile(r"https?://(\*\.)?[A-Za-z0-9.-]+(:\d{1,5})?")
 #: Names of plugins' tables. Only core's own plugins have underscores in their names.
 PLUGIN_NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -43,6 +46,18 @@ def absolute_sqlite(url: str, site_dir: Path) -> str:
     return url if path == url else f"sqlite:///{site_dir.resolve() / path}"
 
 
+def missing_folder(url: str, site_dir: Path) -> str | None:
+    """Return why there can be no SQLite database at a URL; None for one on a server."""
+    path = Path(absolute_sqlite(url, site_dir).removeprefix("sqlite:///"))
+    if not url.startswith("sqlite:///"):
+        return None
+    if path.is_dir():
+        return f"must name a file: {path} is a folder."
+    if not path.parent.is_dir():
+        return f"names a file in {path.parent}, a folder that does not exist: create it first."
+    return None
+
+
 def _database_url(value: str) -> str | None:
     allowed = "must be sqlite:///file.db or postgresql://user:password@host:port/name."
     allowed += password_hint(value)
@@ -52,7 +67,8 @@ def _database_url(value: str) -> str | None:
     if value.startswith("sqlite:///"):
         in_memory = parts.path in ("", "/") or ":memory:" in value
         return "must name a file: in-memory databases are not supported." if in_memory else None
-    if parts.scheme in ("postgresql", "postgres") and parts.path.strip("/"):
+    named = parts.path.strip("/") and "#" not in value
+    if parts.scheme in ("postgresql", "postgres") and named:
         return None
     return allowed
 
@@ -99,6 +115,8 @@ def _base_url(value: str) -> str | None:
         parts is not None
         and parts.scheme in ("http", "https")
         and parts.hostname
+        # Names of containers may have underscores, which the DNS does not know.
+        and origin_of(value.replace("_", "-")) is not None
         and not (parts.query or parts.fragment or parts.username)
     )
     return None if good else "must be http://host or https://host, without query and fragment."
@@ -139,7 +157,8 @@ def _time_zone(value: str) -> str | None:
     try:
         ZoneInfo(value)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        return "must be a time zone, such as UTC or America/Edmonton."
+        hint = did_you_mean(value, available_timezones())
+        return f"must be a time zone, such as UTC or America/Edmonton.{hint}"
     return None
 
 
@@ -147,9 +166,19 @@ def _trusted_proxies(values: tuple[str, ...]) -> str | None:
     for value in values:
         try:
             ipaddress.ip_network(value)
-        except ValueError as error:
-            return f"must be networks, such as 10.0.0.0/8: {error}."
+        except ValueError:
+            hint = _network_meant(value)
+            return f"must be addresses or networks, such as 127.0.0.1 or 10.0.0.0/8.{hint}"
     return None
+
+
+def _network_meant(value: str) -> str:
+    """Return a suggestion for a network that names one of its addresses."""
+    try:
+        meant = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        return ""
+    return f" You may mean {meant}, or the address {value.partition('/')[0]} alone."
 
 
 def _content_origins(values: tuple[str, ...]) -> str | None:
@@ -176,12 +205,9 @@ def _plugin_names(values: tuple[str, ...]) -> str | None:
     return None if good else "must be names of plugins, such as petitions."
 
 
-def _positive(value: int) -> str | None:
-    return None if value > 0 else "must be greater than 0."
-
-
-def _not_negative(value: int) -> str | None:
-    return None if value >= 0 else "must be 0 or more."
+def _between(least: int, most: int = _LARGEST) -> Callable[[int], str | None]:
+    allowed = f"must be between {least} and {most}."
+    return lambda value: None if least <= value <= most else allowed
 
 
 def home_page_loop(path: str) -> str | None:
@@ -229,10 +255,6 @@ def redis_url_problem(database_url: str) -> str | None:
     return None
 
 
-def _niceness(value: int) -> str | None:
-    return None if 0 <= value <= 19 else "must be between 0 and 19."
-
-
 def _concurrency(value: Mapping[str, int]) -> str | None:
     wrong = [queue for queue, number in value.items() if number < 1]
     return (
@@ -243,16 +265,16 @@ def _concurrency(value: Mapping[str, int]) -> str | None:
 RULES: dict[str, Callable[[Any], str | None]] = {
     "database_url": _database_url,
     "read_urls": _read_urls,
-    "postgresql_threads": _positive,
-    "postgresql_read_connections": _positive,
-    "postgresql_idle_seconds": _positive,
-    "postgresql_read_seconds": _positive,
+    "postgresql_threads": _between(1),
+    "postgresql_read_connections": _between(1),
+    "postgresql_idle_seconds": _between(1),
+    "postgresql_read_seconds": _between(1),
     "redis_url": _redis_url,
     "secret_key": _secret_key,
     "previous_secret_keys": _previous_secret_keys,
     "smtp_url": _smtp_url,
     "mail_from": _mail_from,
-    "mail_failures_before_hold": _not_negative,
+    "mail_failures_before_hold": _between(0),
     "base_url": _base_url,
     "static_url": _static_url,
     "content_origins": _content_origins,
@@ -267,13 +289,13 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "trusted_proxies": _trusted_proxies,
     "plugins_allow": _plugin_names,
     "plugins_deny": _plugin_names,
-    "max_body_bytes": _positive,
-    "api_rate_limit": _positive,
-    "page_rate_limit": _positive,
-    "event_streams": _not_negative,
-    "event_streams_per_visitor": _not_negative,
-    "cache_bytes": _not_negative,
-    "max_connections": _positive,
-    "drain_seconds": _positive,
-    "jobs_niceness": _niceness,
+    "max_body_bytes": _between(1, _LARGEST_BYTES),
+    "api_rate_limit": _between(1),
+    "page_rate_limit": _between(1),
+    "event_streams": _between(0),
+    "event_streams_per_visitor": _between(0),
+    "cache_bytes": _between(0, _LARGEST_BYTES),
+    "max_connections": _between(1),
+    "drain_seconds": _between(1),
+    "jobs_niceness": _between(0, 19),
 }

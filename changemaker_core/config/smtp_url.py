@@ -66,6 +66,7 @@ class SmtpUrl:
             or parts.path not in ("", "/")
             or "#" in url
             or port == 0
+            or (parts.password and not parts.username)
             or _UNPRINTABLE.search(url)
         ):
             raise error

@@ -7,6 +7,7 @@ was written. ``("base_url",)`` is core's, ``("petitions", "open_days")`` a plugi
 from __future__ import annotations
 
 import re
+import stat
 import tomllib
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +28,7 @@ _NOT_KEYS = frozenset({"CHANGEMAKER_SITE"})
 # NOTE(kubernetes): a service called "changemaker" adds such variables to every pod.
 _FOREIGN = re.compile(r"CHANGEMAKER_(SERVICE_(HOST|PORT)|PORT)(_|$)")
 
-_HEADER = re.compile(r"\s*\[\s*([^\[\]]+?)\s*\]")
+_HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
 
@@ -54,15 +55,29 @@ Entries = dict[KeyPath, Entry]
 
 def read_toml(path: Path) -> tuple[Entries, list[ConfigProblem]]:
     """Return the entries of a ``changemaker.toml``, none if there is no such file."""
-    if not path.is_file():
-        return {}, []
-    try:
-        text = read_text(path)
-    except (UnicodeDecodeError, OSError) as error:
-        return {}, [ConfigProblem("file", path.name, f"cannot be read: {_reason(error)}.")]
+    text, problem = _content(path)
+    if problem is not None:
+        return {}, [problem]
     table, problems = _parse(text)
     lines = _key_lines(text)
     return {key: Entry(value, _locate(key, lines), False) for key, value in _flat(table)}, problems
+
+
+def _content(path: Path) -> tuple[str, ConfigProblem | None]:
+    """Return the text of a file, empty if there is none, and why it cannot be read."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):  # reading would wait for a writer
+            reason = "it is not a regular file"
+        else:
+            return read_text(path), None
+    except FileNotFoundError:
+        if not path.is_symlink():
+            return "", None
+        reason = "it is a link to a file that does not exist"
+    except (UnicodeDecodeError, OSError) as error:
+        reason = _reason(error)
+    return "", ConfigProblem("file", path.name, f"cannot be read: {reason}.")
 
 
 def read_text(path: Path) -> str:
@@ -92,9 +107,28 @@ def _parse(text: str) -> tuple[dict[str, Any], list[ConfigProblem]]:
             number = _error_line(error, len(lines))
             if problems and not lines[number - 1]:
                 break  # a string without an end: the first problem says so
+            if (opened := _opened(lines[:number], str(error))) is not None:
+                problems.append(ConfigProblem("line", f"{TOML}:{opened[0]}", opened[1]))
+                break  # all that follows would be a part of it
             problems.append(_syntax_problem(lines, number, error))
             _leave_out(lines, number - 1)
     return {}, problems
+
+
+def _opened(lines: list[str], error: str) -> tuple[int, str] | None:
+    """Return the line of a list or text that is not closed, and the problem; None for others."""
+    inside, began = None, 0
+    for number, line in enumerate(lines, start=1):
+        was_inside, inside = inside, _multiline_string(line, inside)
+        began = number if inside and not was_inside else began
+    if inside:
+        return began, f"opens a text that is not closed: {inside} is missing."
+    if not error.startswith("Unclosed array"):
+        return None
+    lists = [n for n, line in enumerate(lines, start=1) if re.search(r"=\s*\[", line)]
+    return (lists or [len(lines)])[
+        -1
+    ], "opens a list that is not closed: a ] or a comma is missing."
 
 
 def _leave_out(lines: list[str], index: int) -> None:
@@ -116,7 +150,7 @@ def _syntax_problem(lines: list[str], number: int, error: tomllib.TOMLDecodeErro
     where = f"{TOML}:{number}"
     message = str(error).partition(" (at ")[0]
     if not message.startswith(("Cannot overwrite", "Cannot declare")):
-        return ConfigProblem("line", where, f"is not valid TOML: {message}.")
+        return ConfigProblem("line", where, _meaning(message, lines[number - 1]))
     own, first = _key_lines("\n".join(lines[:number])), _key_lines("\n".join(lines[: number - 1]))
     header = _HEADER.match(lines[number - 1])
     key = _path(header[1]) if header else next((k for k, n in own.items() if n == number), None)
@@ -124,8 +158,44 @@ def _syntax_problem(lines: list[str], number: int, error: tomllib.TOMLDecodeErro
         assigned = _KEY.match(lines[number - 1])
         name = _path(assigned[1]) if assigned else ()
         key = next((k for k in reversed(first) if k[len(k) - len(name) :] == name), name)
-    before = f", first in line {first[key]}" if key in first else ""
+    return _set_twice(key, where, f", first in line {first[key]}" if key in first else "")
+
+
+def _set_twice(key: KeyPath, where: str, before: str) -> ConfigProblem:
     return ConfigProblem(".".join(key), where, f"is set twice{before}. Remove one of the two.")
+
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+#: What a wrong line looks like, of which the parser says less than a person wants to know.
+_SLIPS = (
+    (
+        r"<{7}|={7}|>{7}",
+        "is left over from a merge: keep one of the versions, and remove the line.",
+    ),
+    (
+        r"[^\"'#]*[\u201c\u201d\u201e\u2018\u2019\u00ab\u00bb]",
+        "has typographic quotation marks: write \" or '.",
+    ),
+    (r"[^=]*=\s*(#.*)?$", "has no value after =."),
+    (r"[^=]*=\s*(True|False|TRUE|FALSE)\b", "must have true or false in small letters."),
+    (r'[^=]*=\s*"[^"]*\\', "has a \\ between \" and \": write '…' around the text instead."),
+    (
+        r"""[^=]*=\s*(["'])(?!\1)((?!\1).)*$""",
+        "has a text whose closing quotation mark is missing.",
+    ),
+    (r"\s*[\w-]+\s*:", "has a : after the key: write = instead."),
+    (r"\s*[\w.-]+\s*=\s*[^\"'\[{\d]", 'has a text without quotation marks: write "…" around it.'),
+)
+
+
+def _meaning(message: str, line: str) -> str:
+    """Return what is wrong with a line that is not TOML, never a part of its value."""
+    if _CONTROL.search(line):
+        return "has a control character in it, such as U+0000: remove it."
+    for pattern, meaning in _SLIPS:
+        if re.match(pattern, line):
+            return meaning
+    return f"is not valid TOML: {message}."
 
 
 def _flat(table: Mapping[str, Any]) -> Iterator[tuple[KeyPath, Any]]:
@@ -177,36 +247,75 @@ def read_dotenv(path: Path) -> tuple[Entries, list[ConfigProblem]]:
     """Return the ``CHANGEMAKER_…`` entries of an ``.env`` file."""
     entries: Entries = {}
     problems: list[ConfigProblem] = []
-    if not path.is_file():
-        return entries, problems
-    try:
-        lines = read_text(path).splitlines()
-    except (UnicodeDecodeError, OSError) as error:
-        return entries, [ConfigProblem("file", path.name, f"cannot be read: {_reason(error)}.")]
-    for number, line in enumerate(lines, start=1):
-        if not (text := line.strip()) or text.startswith("#"):
+    text, problem = _content(path)
+    if problem is not None:
+        return entries, [problem]
+    lines: dict[KeyPath, int] = {}
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not (line := line.strip()) or line.startswith("#"):
             continue
-        if match := _ASSIGNMENT.fullmatch(text):
-            where = f"{DOTENV}:{number} ({match[1]})"
-            entries.update(_entry(match[1], _unquoted(match[2]), where))
-        else:
-            problems.append(ConfigProblem("line", f"{DOTENV}:{number}", "must be NAME=value."))
+        match = _ASSIGNMENT.fullmatch(line)
+        if match is None:
+            reason = "must be NAME=value, with a name of letters, digits and underscores."
+            problems.append(ConfigProblem("line", f"{DOTENV}:{number}", reason))
+            continue
+        variable, written = match.groups()
+        where = f"{DOTENV}:{number} ({variable})"
+        if (value := _unquoted(written)) is None:
+            problems.append(ConfigProblem("line", where, _QUOTES))
+            continue
+        for key, entry in _entry(variable, value, where).items():
+            if key in lines:
+                problems.append(_set_twice(key, where, f", first in line {lines[key]}"))
+            lines.setdefault(key, number)
+            entries[key] = entry
+        problems += _misnamed(variable, where)
     return entries, problems
 
 
-def _unquoted(value: str) -> str:
-    """Remove quotes, or else a comment (`` # …``) at the end."""
+_QUOTES = (
+    "has a quotation mark without its other one. A value in quotes ends with the same mark, on the "
+    "same line, and nothing but a # comment comes after it."
+)
+
+
+def _unquoted(value: str) -> str | None:
+    """Remove quotes, or else a comment (`` # …``) at the end. ``None`` for a quote that is open."""
     if match := re.fullmatch(r"""(["'])(.*?)\1\s*(?:#.*)?""", value):
         return match[2]
-    return re.split(r"\s#", value, maxsplit=1)[0].strip()
+    return None if value[:1] in ("'", '"') else re.split(r"\s#", value, maxsplit=1)[0].strip()
 
 
-def read_environment(environ: Mapping[str, str]) -> Entries:
+#: What is meant to begin with ``PREFIX``.
+_ALMOST = re.compile(r"changemakers?[_-]?(?=[a-z])", re.IGNORECASE)
+
+
+def _misnamed(variable: str, where: str) -> list[ConfigProblem]:
+    """Return the problem of a variable of ``.env`` that does not quite begin with ``PREFIX``.
+
+    Other programs' variables may be in the same file.
+    """
+    if variable.startswith(PREFIX) or not (found := _ALMOST.match(variable)):
+        return []
+    name = PREFIX + variable[found.end() :].upper()
+    return [ConfigProblem("name", where, f"is not one of Changemaker's: write {name}.")]
+
+
+def read_environment(environ: Mapping[str, str]) -> tuple[Entries, list[ConfigProblem]]:
     """Return the entries of an environment."""
     entries: Entries = {}
+    problems: list[ConfigProblem] = []
     for variable in sorted(environ):
-        entries.update(_entry(variable, environ[variable], variable))
-    return entries
+        for key, entry in _entry(variable, environ[variable], variable).items():
+            if re.fullmatch(r"""(["']).*\1""", entry.value, re.DOTALL):
+                # NOTE(docker): `--env-file` and `environment:` in quotes keep them.
+                message = (
+                    "has quotation marks around its value, which are a part of it: remove them."
+                )
+                problems.append(ConfigProblem(".".join(key), variable, message))
+                entry = Entry(entry.value[1:-1], variable, True)
+            entries[key] = entry
+    return entries, problems
 
 
 def _entry(variable: str, value: str, where: str) -> Entries:

@@ -141,33 +141,42 @@ def _misspelt(
     names = {candidate.name for candidate in everything} | features
     # Of a damaged plugin the damage is reported, and nothing that follows from it.
     names |= {damage.plugin for damage in damages}
-    problems = [_absent(n, "plugins.allow", names) for n in _new(config.plugins_allow, names)]
+    problems = [
+        _absent(n, ("plugins", "allow"), config, names) for n in _new(config.plugins_allow, names)
+    ]
     for name in sorted(set(config.plugins_deny)):
         if name in features:
             fix = "Take it off the list; what it offers cannot be left out."
             problem = "plugins.deny names it, and it is a part of core."
-            problems.append(PluginNotFound(name, CORE, core_version(), problem, fix))
+            part = PluginNotFound(name, CORE, core_version(), problem, fix)
+            detail = f"names {name!r}, which is a part of core. {fix}"
+            part.in_configuration = config.problem(("plugins", "deny"), detail)
+            problems.append(part)
         elif name not in names and did_you_mean(name, names):
             # NOTE(uninstalled): an absent plugin may stay denied, but a slip of the pen would
             # let in the plugin that was meant.
-            problems.append(_absent(name, "plugins.deny", names))
+            problems.append(_absent(name, ("plugins", "deny"), config, names))
     tables = _new(config.plugin_tables, names)
-    return problems + [_absent(name, _table(config, name), names) for name in tables]
+    return problems + [_absent(name, (name,), config, names) for name in tables]
 
 
 def _new(names: Iterable[str] | None, known: set[str]) -> list[str]:
     return sorted(set(names or ()) - known)
 
 
-def _table(config: Config, name: str) -> str:
-    where = next((e.where for key, e in config.origins.items() if key[0] == name), "[" + name + "]")
-    return f"The configuration ({where})"
-
-
-def _absent(name: str, who: str, names: Iterable[str]) -> PluginError:
-    problem = f"{who} names it, but no plugin of that name is installed.{did_you_mean(name, names)}"
+def _absent(name: str, key: tuple[str, ...], config: Config, names: Iterable[str]) -> PluginError:
+    """Return the error for a ``name`` at ``key`` that no installed plugin has."""
+    nobody = f"but no plugin of that name is installed.{did_you_mean(name, names)}"
     fix = "Correct the name, install the plugin, or remove the name from the configuration."
-    return PluginNotFound(name, None, None, problem, fix)
+    is_table = key == (name,)
+    detail = (
+        f"is a table of its own, {nobody} {fix}" if is_table else f"names {name!r}, {nobody} {fix}"
+    )
+    written = config.problem(key, detail)
+    who = f"The configuration ({written.where})" if is_table else ".".join(key)
+    error = PluginNotFound(name, None, None, f"{who} names it, {nobody}", fix)
+    error.in_configuration = written
+    return error
 
 
 def _same_names(candidates: Sequence[Candidate]) -> list[PluginError]:

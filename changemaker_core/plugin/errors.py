@@ -8,11 +8,14 @@ import sys
 import traceback
 from typing import TYPE_CHECKING, Any
 
+from changemaker_core.config.errors import in_order, report
 from changemaker_core.plugin.places import author_place
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from changemaker_core.config import ConfigProblem
 
 
 class PluginError(Exception):
@@ -20,8 +23,11 @@ class PluginError(Exception):
 
     ``problem`` says what is wrong and ``fix`` what to do about it, each in whole sentences.
     ``distribution`` and ``version`` are None for a class that no installed distribution offers.
-    ``others`` names the other plugins involved.
+    ``others`` names the other plugins involved. ``in_configuration`` is the problem as one of the
+    configuration, where the operator has written what is wrong.
     """
+
+    in_configuration: ConfigProblem | None = None
 
     def __init__(
         self,
@@ -95,16 +101,33 @@ class PluginTimeout(PluginError):
 
 
 class BootFailed(Exception):
-    """Everything that keeps a site from starting. Its text is the whole report."""
+    """Everything that keeps a site from starting. Its text is the whole report.
 
-    def __init__(self, problems: Sequence[PluginError]) -> None:
+    ``problems`` are those of plugins, ``configuration`` those of core's own keys. The report has
+    every problem of the configuration first, one on each line, in the order of the files.
+    """
+
+    def __init__(
+        self, problems: Sequence[PluginError], configuration: Sequence[ConfigProblem] = ()
+    ) -> None:
         self.problems = tuple(problems)
-        super().__init__(self.problems)
+        self.configuration = tuple(configuration)
+        super().__init__(self.problems, self.configuration)
 
     def __str__(self) -> str:
-        count = len(self.problems)
-        head = f"Changemaker cannot start: {count} problem{'' if count == 1 else 's'}."
-        return "\n".join([head, *(_paragraph(problem) for problem in self.problems)])
+        written = in_order((*self.configuration, *configuration_problems(self.problems)))
+        others = [problem for problem in self.problems if problem.in_configuration is None]
+        parts = [report(written)] if written else []
+        if others:
+            count = len(others)
+            head = f"Changemaker cannot start: {count} problem{'' if count == 1 else 's'}."
+            parts.append("\n".join([head, *(_paragraph(problem) for problem in others)]))
+        return "\n\n".join(parts)
+
+
+def configuration_problems(problems: Iterable[PluginError]) -> list[ConfigProblem]:
+    """Return those of the problems that the operator has written into the configuration."""
+    return [each.in_configuration for each in problems if each.in_configuration is not None]
 
 
 def _paragraph(error: PluginError) -> str:

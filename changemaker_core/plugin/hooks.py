@@ -200,7 +200,12 @@ class Hooks:
 def misconfigured(plugin: LoadedPlugin, error: ConfigError) -> list[PluginError]:
     """Return the errors of a plugin whose configuration is invalid."""
     fix = "Correct it in the configuration."
-    return [plugin.error(PluginConfigError, str(problem), fix) for problem in error.problems]
+    found = []
+    for problem in error.problems:
+        each = plugin.error(PluginConfigError, str(problem), fix)
+        each.in_configuration = problem
+        found.append(each)
+    return found
 
 
 def raised(plugin: LoadedPlugin, doing: str, error: BaseException) -> PluginError:

@@ -371,7 +371,10 @@ def _unused_table(plugin: LoadedPlugin, config: Config) -> list[PluginError]:
     if not config.plugin_tables.get(plugin.name):
         return []
     problem = f"The configuration has a table [{plugin.name}], but this plugin takes none."
-    return [plugin.error(PluginConfigError, problem, "Remove the table.")]
+    error = plugin.error(PluginConfigError, problem, "Remove the table.")
+    detail = "is a table for a plugin that takes none. Remove the table."
+    error.in_configuration = config.problem((plugin.name,), detail)
+    return [error]
 
 
 def _offer(plugin: LoadedPlugin, hooks: Hooks) -> list[PluginError]:

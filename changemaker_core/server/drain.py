@@ -9,11 +9,10 @@ def drain(queue: str) -> None:
     The site is that of ``CHANGEMAKER_SITE``, else of the working directory. This process opens it
     anew: threads and connections must not exist before RQ's worker forks.
     """
-    from changemaker_core.config import Config
     from changemaker_core.shared.work_horse import run_ticket
     from changemaker_core.site import Site
 
-    site = Site(Config.load())
+    site = Site.load()
     try:
         run_ticket(site, queue, concurrency=site.config.jobs_concurrency)
     finally:

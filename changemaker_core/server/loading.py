@@ -36,10 +36,9 @@ def load_site(spec: ProcessSpec) -> Site:
     Raise ``CommandError`` for an unknown plugin in ``--only`` or ``--except``, and for a database
     that does not match the installed code.
     """
-    from changemaker_core.config import Config
     from changemaker_core.site import Site
 
-    site = Site(Config.load(Path(spec.site)), safe_mode=spec.safe_mode)
+    site = Site.load(Path(spec.site), safe_mode=spec.safe_mode, serving=spec.kind == "web")
     check_plugin_names(site, spec)
     check_migrations(site)
     if site.config.development and spec.kind == "web":

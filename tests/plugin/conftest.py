@@ -134,7 +134,7 @@ class Shelf:
         (problem,) = report.problems
         assert type(problem) is kind
         assert problem.fix
-        if problem.distribution:
+        if problem.distribution and problem.in_configuration is None:
             assert f"({problem.distribution} {problem.version})" in str(report)
         return problem
 

@@ -586,10 +586,11 @@ def test_everything_that_is_wrong_is_in_one_report(shelf: Shelf) -> None:
     report = shelf.failure()
     assert [problem.plugin for problem in report.problems] == list("abcdfgi")
     text = str(report)
-    assert text.startswith("Changemaker cannot start: 7 problems.")
+    assert text.startswith("The configuration has 1 problem:\n  changemaker.toml:4: i is a table")
+    assert "Changemaker cannot start: 6 problems." in text
     for problem in report.problems:
-        assert problem.problem in text
         assert problem.fix in text
+        assert problem.in_configuration or problem.problem in text
 
 
 def test_the_report_is_the_same_every_time(shelf: Shelf) -> None:

@@ -36,7 +36,9 @@ class AccountsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     def __post_init__(self) -> None:
         for domain in self.registration_domains:
             if not is_email_address(f"name@{domain}"):
-                raise ValueError(f"{domain!r} is no domain; write it such as example.org")
+                raise ValueError(
+                    f"registration_domains must be domains such as example.org; {domain!r} is none."
+                )
 
     def ascii_domains(self) -> frozenset[str]:
         """Return the domains that can register, as the DNS has them."""
