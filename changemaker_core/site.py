@@ -21,6 +21,7 @@ from changemaker_core.http.declarations import AUTHENTICATORS
 from changemaker_core.http.response import security_policy
 from changemaker_core.http.routing import route_table
 from changemaker_core.jobs import JOBS, SUBSCRIPTIONS, Outbox, core_jobs, subscription_job
+from changemaker_core.mail.dkim import DkimSigner
 from changemaker_core.mismatches import mismatches
 from changemaker_core.plugin import manager
 from changemaker_core.plugin.errors import BootFailed
@@ -83,6 +84,8 @@ class Site:
     ) -> None:
         self.config = config
         self.clock = clock
+        # Read now, while a mistake is still one of the configuration and not of a letter.
+        self._mail_signer = DkimSigner.of(config)
         #: Set when the process begins to stop: what goes on and on ends then.
         self.closing = asyncio.Event()
         self.jobs = Outbox(self)
@@ -316,7 +319,10 @@ class Site:
         from changemaker_core.settings.transport import ChosenTransport
 
         return ChosenTransport(
-            self.settings, lambda: self.folder("mail"), development=self.config.development
+            self.settings,
+            lambda: self.folder("mail"),
+            development=self.config.development,
+            signer=self._mail_signer,
         )
 
     @property

@@ -59,6 +59,7 @@ COMMANDS = {
     ),
     "queues": ("changemaker_core.cli.queues:queues", "List, hold and release queues of jobs."),
     "jobs": ("changemaker_core.cli.jobs:jobs", "List and cancel jobs."),
+    "mail": ("changemaker_core.cli.mail:mail", "Make the key that signs the site's mail."),
     "mail-templates": (
         "changemaker_core.cli.mail_templates:mail_templates",
         "Show and change the texts of the site's mail.",

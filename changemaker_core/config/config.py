@@ -19,6 +19,7 @@ from changemaker_core.config.rules import (
     RULES,
     absolute_sqlite,
     development_problem,
+    dkim_key_problem,
     missing_folder,
     read_urls_problem,
     redis_url_problem,
@@ -71,6 +72,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     smtp_url: str | None = None
     #: The sender of the site's own mail.
     mail_from: str = "noreply@localhost"
+    #: The selector of the DKIM record that signatures of mail are verified with, and the file of
+    #: the key that signs, relative to the site folder; absent: the mail server signs, or no one.
+    dkim_selector: str | None = None
+    dkim_key_file: str | None = None
     #: After how many recipients in a row that no mail reached the queue is held; 0 is never.
     mail_failures_before_hold: int = 10
     #: The public address of the site, without a trailing slash.
@@ -171,6 +176,9 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         problems += _without_folder(folder, values, entries)
         tables = _plugin_tables(entries, problems)
         config = cls(site_dir=folder, plugin_tables=tables, origins=entries, **values)
+        if (problem := _dkim_problem(config)) is not None:
+            problems.append(problem)
+            config = msgspec.structs.replace(config, dkim_key_file=None)
         return _normalised(config), in_order(problems)
 
     @classmethod
@@ -325,6 +333,17 @@ def _check_database(
     if message is not None:
         problems.append(ConfigProblem(name, entries[name,].where, message))
         del values[name]
+
+
+def _dkim_problem(config: Config) -> ConfigProblem | None:
+    """Return why mail cannot be signed as configured, or None."""
+    if config.dkim_key_file is None:
+        return None
+    file = config.site_dir / config.dkim_key_file
+    message = dkim_key_problem(config.dkim_selector, file)
+    entry = config.origins.get(("dkim_key_file",))
+    where = entry.where if entry else TOML
+    return ConfigProblem("dkim_key_file", where, message) if message else None
 
 
 def _may_be_plugins(key: KeyPath, entry: Entry) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from changemaker_core.config import redis_url, smtp_url
+from changemaker_core.config import dkim_key, redis_url, smtp_url
 from changemaker_core.config.email_address import LINE_BREAKS, is_email_address
 from changemaker_core.config.smtp_url import SmtpUrl
 from changemaker_core.config.urls import (
@@ -107,6 +107,22 @@ def _smtp_url(value: str) -> str | None:
 def _mail_from(value: str) -> str | None:
     good = is_email_address(parseaddr(value)[1]) and not LINE_BREAKS.search(value)
     return None if good else "must be an email address, or Name <address>."
+
+
+def _dkim_selector(value: str | None) -> str | None:
+    good = value is None or dkim_key.SELECTOR.fullmatch(value)
+    return None if good else "must be the selector of a DKIM record, such as changemaker."
+
+
+def dkim_key_problem(selector: str | None, file: Path) -> str | None:
+    """Return why ``dkim_key_file`` cannot be used, or None."""
+    if selector is None:
+        return "needs dkim_selector, the name under which the DNS has the key."
+    try:
+        dkim_key.load_key(file)
+    except ValueError as error:
+        return f"{error}. `changemaker mail dkim-key` makes one."
+    return None
 
 
 def _base_url(value: str) -> str | None:
@@ -274,6 +290,7 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "previous_secret_keys": _previous_secret_keys,
     "smtp_url": _smtp_url,
     "mail_from": _mail_from,
+    "dkim_selector": _dkim_selector,
     "mail_failures_before_hold": _between(0),
     "base_url": _base_url,
     "static_url": _static_url,

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from changemaker_core.diagnostics import TIMEOUT, Check, Finding
+from changemaker_core.mail.deliverability import check_deliverability
 from changemaker_core.mail.errors import Refused
 from changemaker_core.mail.replies import without_addresses
 from changemaker_core.mail.smtp import SmtpTransport
@@ -25,7 +26,14 @@ DEADLINE: Final = 4 * TIMEOUT
 
 def checks() -> list[Check]:
     """Return the checks of this room."""
-    return [Check("mail", check_mail, keys=("smtp_url", "mail_from", "development"))]
+    return [
+        Check("mail", check_mail, keys=("smtp_url", "mail_from", "development")),
+        Check(
+            "deliverability",
+            check_deliverability,
+            keys=("smtp_url", "mail_from", "dkim_selector", "dkim_key_file"),
+        ),
+    ]
 
 
 def check_mail(site: Site) -> Iterator[Finding]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from changemaker_core.config.smtp_url import SmtpUrl
+    from changemaker_core.mail.dkim import DkimSigner
     from changemaker_core.mail.message import Address, Message
 
 
@@ -39,7 +40,8 @@ _AUTHENTICATED = (235, 503)
 class SmtpTransport:
     """Sends through one SMTP server. Connections are reused.
 
-    With ``public_only`` a server with an address that is not public refuses the site.
+    With ``public_only`` a server with an address that is not public refuses the site. ``signer``
+    signs each message as the domain of ``mail_from``.
     """
 
     def __init__(
@@ -50,8 +52,10 @@ class SmtpTransport:
         options: SmtpOptions | None = None,
         tls: ssl.SSLContext | None = None,
         public_only: bool = False,
+        signer: DkimSigner | None = None,
     ) -> None:
         self.server = server
+        self._signer = signer
         self._public_only = public_only
         self._is_retired = False
         self.mail_from = mail_from
@@ -131,7 +135,7 @@ class SmtpTransport:
                 smtp.close()
                 raise
             self._connected_at = time.monotonic()
-            return SmtpConnection(smtp, self.options)
+            return SmtpConnection(smtp, self.options, self._signer)
         except smtplib.SMTPResponseException as error:
             raise refusal(error.smtp_code, as_text(error.smtp_error), "connect") from error
         except smtplib.SMTPNotSupportedError as error:  # TLS or a password, as configured

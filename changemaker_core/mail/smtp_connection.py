@@ -23,6 +23,7 @@ from changemaker_core.mail.timed_smtp import is_hang
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from changemaker_core.mail.dkim import DkimSigner
     from changemaker_core.mail.errors import Stage
     from changemaker_core.mail.message import Address, Message
     from changemaker_core.mail.timed_smtp import TimedSMTP
@@ -63,8 +64,11 @@ class ConnectionLost(Exception):
 class SmtpConnection:
     """An open connection, after EHLO, TLS and login."""
 
-    def __init__(self, smtp: TimedSMTP, options: SmtpOptions) -> None:
+    def __init__(
+        self, smtp: TimedSMTP, options: SmtpOptions, signer: DkimSigner | None = None
+    ) -> None:
         self._smtp = smtp
+        self._signer = signer
         self._options = options
         self._pipelines = smtp.has_extn("pipelining")
         self._opened = time.monotonic()
@@ -88,6 +92,8 @@ class SmtpConnection:
         if not has_utf8 and message.reply_to is not None and message.reply_to.needs_utf8:
             message = replace(message, reply_to=None)
         body = message.as_bytes(sender)
+        if self._signer is not None:
+            body = self._signer.sign(body, sender.domain)
         parameters = f" SIZE={len(body)}" if self._smtp.has_extn("size") else ""
         if has_utf8 and (message.needs_utf8 or sender.needs_utf8):
             parameters += " BODY=8BITMIME SMTPUTF8"

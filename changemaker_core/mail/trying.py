@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from changemaker_core.config.smtp_url import SmtpUrl
+    from changemaker_core.mail.dkim import DkimSigner
     from changemaker_core.mail.message import Address, Message
 
 #: The steps of a conversation, in their order: the server's name is looked up, it is connected to,
@@ -54,6 +55,7 @@ def try_server(
     message: Message | None = None,
     *,
     public_only: bool,
+    signer: DkimSigner | None = None,
     seconds: float = DEADLINE,
 ) -> Trial:
     """Connect, sign in and name the sender, and send ``message`` if there is one. Blocks.
@@ -61,7 +63,9 @@ def try_server(
     Takes ``seconds`` at most.
     """
     options = SmtpOptions(command_timeout=timedelta(seconds=min(REPLY_SECONDS, seconds)))
-    transport = SmtpTransport(server, sender, options=options, public_only=public_only)
+    transport = SmtpTransport(
+        server, sender, options=options, public_only=public_only, signer=signer
+    )
 
     def converse() -> None:
         if message is None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from changemaker_core.mail import Address, Message, Session, Transport
+    from changemaker_core.mail.dkim import DkimSigner
     from changemaker_core.settings.reading import Settings
 
 
@@ -24,11 +25,18 @@ class ChosenTransport:
     """
 
     def __init__(
-        self, settings: Settings, folder: Callable[[], Path], *, development: bool
+        self,
+        settings: Settings,
+        folder: Callable[[], Path],
+        *,
+        development: bool,
+        signer: DkimSigner | None = None,
     ) -> None:
         self._settings = settings
         self._folder = folder
         self._development = development
+        #: Signs every letter that leaves through a mail server.
+        self.signer = signer
         self._lock = threading.Lock()
         self._of: MailSettings | None = None
         self._transport: Transport | None = None
@@ -65,7 +73,9 @@ class ChosenTransport:
         server = chosen.server
         if server is None:
             return FolderTransport(self._folder(), chosen.sender)
-        return SmtpTransport(server, chosen.sender, public_only=self.public_only)
+        return SmtpTransport(
+            server, chosen.sender, public_only=self.public_only, signer=self.signer
+        )
 
     @property
     def public_only(self) -> bool:

@@ -146,7 +146,8 @@ def try_settings(
         raise Conflict(Text("No mail server is set."), code="no_mail_server")
     message = None if to is None else TEST_MAIL.message(site, to=to, values={}, locale=locale)
     public_only = site.mail_choice.public_only
-    return try_server(chosen.server, chosen.sender, message, public_only=public_only)
+    signer = site.mail_choice.signer
+    return try_server(chosen.server, chosen.sender, message, public_only=public_only, signer=signer)
 
 
 async def _own_address(req: Request) -> Address:

@@ -8,9 +8,11 @@ from datetime import timedelta
 from typing import ClassVar
 from urllib.parse import unquote
 
+import dkim
 import pytest
 
 from changemaker_core import Plugin, Subscription, hookimpl
+from changemaker_core.config.dkim_key import load_key, new_key, record_value
 from changemaker_core.config.smtp_url import SmtpUrl
 from changemaker_core.jobs import CoreJob, holds
 from changemaker_core.mail import Address, SmtpTransport
@@ -45,6 +47,28 @@ def mailing(visit, smtp_server):
             v.site.mail.close()
 
     return open_
+
+
+async def test_a_letter_is_signed_as_the_site_whoever_wrote_it(visit, smtp_server, tmp_path):
+    (tmp_path / "dkim.key").write_bytes(new_key())
+    config = {
+        "smtp_url": smtp_server.url,
+        "mail_from": "Campaigns <campaigns@parks.ca>",
+        "dkim_selector": "cm",
+        "dkim_key_file": str(tmp_path / "dkim.key"),
+    }
+    async with visit(config) as v:
+        await v.send(await v.campaign())
+        await v.run_jobs()
+    (received,) = smtp_server.received
+    record = record_value(load_key(tmp_path / "dkim.key")).encode()
+    verifier = dkim.DKIM(received.content)
+    assert verifier.verify(dnsfunc=lambda name, **_: record)
+    assert (verifier.domain, verifier.selector) == (b"parks.ca", b"cm")
+    signed = [name.lower() for name in verifier.include_headers]
+    assert signed.count(b"reply-to") == 2  # the writer's, and no other one may be added
+    assert "campaigns@parks.ca" in received.email["From"]
+    assert received.email["Reply-To"] is not None
 
 
 async def row_of(v):

@@ -1,0 +1,137 @@
+"""What ``doctor`` says of a sender's domain, by look-ups at a name server of the test."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+
+from changemaker_core.config.dkim_key import record_value, zone_line
+from changemaker_core.mail.deliverability import findings
+from changemaker_core.mail.dkim import DkimSigner
+from changemaker_core.mail.dns_records import Dns
+from tests.mail.name_server import NameServer
+
+if TYPE_CHECKING:
+    from changemaker_core.diagnostics import Finding
+
+DOMAIN = "mail.parks.ca"
+#: It includes itself.
+CIRCLE = '"v=spf1 include:mail.parks.ca mx -all"'
+KEY = generate_private_key(public_exponent=65537, key_size=2048)
+SIGNER = DkimSigner("changemaker", KEY)
+SPF, DKIM, DMARC, MX = (
+    (DOMAIN, "TXT"),
+    (f"changemaker._domainkey.{DOMAIN}", "TXT"),
+    (f"_dmarc.{DOMAIN}", "TXT"),
+    (DOMAIN, "MX"),
+)
+
+
+def texts(value: str) -> str:
+    """A TXT record as a zone file has it."""
+    return zone_line("x", value).partition(" IN TXT ")[2]
+
+
+GOOD = {
+    SPF: ['"google-site-verification=abc"', '"v=spf1 a:mx.parks.ca ~all"'],
+    DKIM: [texts(record_value(KEY))],
+    DMARC: ['"v=DMARC1; p=quarantine; rua=mailto:d@parks.ca"'],
+    MX: ["10 mx.parks.ca."],
+}
+
+
+def found(server: NameServer, selector: str | None = "changemaker") -> dict[str, Finding]:
+    """The findings, by what they are about."""
+    made = list(findings(Dns(server.resolver()), DOMAIN, "smtp.parks.ca", selector, SIGNER))
+    assert len(made) == 4
+    return dict(zip(("spf", "dkim", "dmarc", "mx"), made, strict=True))
+
+
+def test_a_domain_with_all_records_has_no_warning() -> None:
+    with NameServer(GOOD) as server:
+        assert {each.status for each in found(server).values()} == {"ok"}
+
+
+def test_what_is_missing_is_printed_as_the_record_to_add() -> None:
+    with NameServer({}) as server:
+        first = found(server)
+    assert {each.status for each in first.values()} == {"warning"}
+    added = {}
+    for finding in first.values():
+        if line := re.search(r"(\S+)\. IN TXT ((?:\"[^\"]*\" ?)+)", finding.fix):
+            added[line[1], "TXT"] = [line[2]]
+    assert set(added) == {SPF, DKIM, DMARC}
+    assert added[SPF] == ['"v=spf1 a:smtp.parks.ca ~all"']
+    with NameServer(added | {MX: GOOD[MX]}) as server:  # as the operator does, word for word
+        assert {each.status for each in found(server).values()} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("about", "records", "status", "says"),
+    [
+        ("spf", {SPF: ['"v=spf1 -all"', '"v=spf1 ~all"']}, "warning", "2 SPF records"),
+        ("spf", {SPF: ['"v=spf1 +all"']}, "warning", "every server"),
+        ("spf", {SPF: ['"v=spf1 mx all"']}, "warning", "every server"),
+        ("spf", {SPF: ['"v=spf1 a" " mx -all"']}, "ok", "2 of 10"),  # texts are joined
+        ("spf", {SPF: ['"v=spf10 a"']}, "warning", "no SPF record"),
+        ("spf", {SPF: ['"v=spf1' + " mx" * 11 + ' -all"']}, "warning", "more than 10"),
+        (
+            "spf",
+            {
+                SPF: ['"v=spf1 include:a.ca -all"'],
+                ("a.ca", "TXT"): ['"v=spf1 include:a.ca mx -all"'],
+            },
+            "ok",
+            "3 of 10",
+        ),
+        ("dkim", {DKIM: ['"v=DKIM1; p="']}, "warning", "no DKIM key"),
+        ("dkim", {DKIM: ['"v=DKIM1; k=rsa; p=MIGf"']}, "warning", "another key"),
+        ("dmarc", {DMARC: ['"v=DMARC1; rua=mailto:x@parks.ca"']}, "warning", "no p="),
+        ("dmarc", {DMARC: ['"v=DMARC1; p=none"', '"v=DMARC1; p=reject"']}, "warning", "no DMARC"),
+        (
+            "dmarc",
+            {DMARC: [], ("_dmarc.parks.ca", "TXT"): ['"v=DMARC1; p=reject; sp=none"']},
+            "ok",
+            "p=none, by _dmarc.parks.ca",
+        ),
+        ("mx", {MX: ["0 ."]}, "warning", "takes no mail"),
+        ("mx", {MX: [], (DOMAIN, "A"): ["192.0.2.1"]}, "ok", "takes mail"),
+        ("mx", {MX: []}, "warning", "no mail server"),
+    ],
+)
+def test_records(about: str, records: dict, status: str, says: str) -> None:
+    with NameServer(GOOD | records) as server:
+        finding = found(server)[about]
+    assert (finding.status, says in finding.detail) == (status, True), finding
+
+
+def test_a_mail_server_that_signs_is_looked_up_by_its_selector() -> None:
+    with NameServer(GOOD) as server:
+        dns = Dns(server.resolver())
+        _, dkim, *_ = findings(dns, DOMAIN, "smtp.parks.ca", "changemaker", None)
+        assert dkim.status == "ok"
+        _, dkim, *_ = findings(dns, DOMAIN, "smtp.parks.ca", None, None)
+        assert "dkim_selector" in dkim.fix
+
+
+@pytest.mark.parametrize("trouble", ["fails", "hangs"])
+def test_without_a_name_server_doctor_could_not_look(trouble: str) -> None:
+    with NameServer({}, **{trouble: True}) as server:
+        began = time.monotonic()
+        dns = Dns(server.resolver(), seconds=0.3)
+        (finding,) = findings(dns, DOMAIN, "smtp.parks.ca", "changemaker", SIGNER)
+        took = time.monotonic() - began
+    assert finding.status == "warning"
+    assert "could not be looked up" in finding.detail
+    assert took < 10  # the bound, and a busy machine
+
+
+def test_what_a_stranger_wrote_is_one_line_of_the_terminal() -> None:
+    record = r'"v=spf1 mx -all \027[2J\010ERROR"'
+    with NameServer(GOOD | {SPF: [record]}) as server:
+        detail = found(server)["spf"].detail
+    assert "\x1b" not in detail and "\n" not in detail
