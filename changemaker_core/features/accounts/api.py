@@ -97,7 +97,7 @@ def create_user(
     services.check_details(email, name)
     if password is None:
         password = passwords.generate()
-    services.check_password(password, email)
+    services.check_password(site, password, email)
     hashed = passwords.hash_password(password)
 
     def create(tx: Tx) -> str:
@@ -143,7 +143,7 @@ def set_password(site: Site, *, email: str, password: str) -> None:
     Blocks for hashing and the database: never call it in the event loop. Raise ``UnknownUser`` or
     ``PasswordRefused``.
     """
-    services.check_password(password, email)
+    services.check_password(site, password, email)
     hashed = passwords.hash_password(password)
     site.db.sync.write(lambda tx: services.set_password(tx, services.user_id_of(email), hashed))
 
@@ -287,7 +287,7 @@ async def change_password(req: Request, user_id: str, *, current: str, new: str)
     account = await site.db.one(account_by_id(user_id))
     if account is None:
         raise verification.wrong()
-    services.check_password(new, account.email)
+    services.check_password(site, new, account.email)
     verified = await verification.verify(req, account.email, current)
     with hashing.queue.place(verified.source, is_known=verified.is_known):
         new_hash = await verification.hashed(new)

@@ -128,7 +128,7 @@ def refused(error: PasswordRefused) -> Invalid:
 
 
 async def _checked_hash(req: Request, password: str, email: str) -> str:
-    check_password(password, email)
+    check_password(req.site, password, email)
     with hashing.queue.place(req.visitor, is_known=False):
         return await hashed(password)
 

@@ -8,23 +8,35 @@ accented letter as one character or as two, and some have another space.
 from __future__ import annotations
 
 import functools
+import re
 import secrets
 import unicodedata
 from importlib import resources
+from typing import TYPE_CHECKING, Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from changemaker_core import Text
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 MIN_LENGTH = 12
 MAX_LENGTH = 256  # argon2 takes longer for longer input
+#: The shortest word that is looked for, and how many characters must be left beside those found.
+_KNOWN_WORD: Final = 4
+_LEFT: Final = 8
 
 _hasher = PasswordHasher()
 
 
-def problem_with(password: str, *, email: str = "") -> Text | None:
-    """Return why ``password`` is rejected, or ``None``."""
+def problem_with(password: str, *, known: Iterable[str] = ()) -> Text | None:
+    """Return why ``password`` is rejected, or ``None``.
+
+    ``known`` is what others try first: the names of the organisation and the site, and the email
+    address of the person.
+    """
     password = normal(password)
     if len(password) < MIN_LENGTH:
         return Text("Choose a password of at least {count} characters.", count=MIN_LENGTH)
@@ -32,8 +44,11 @@ def problem_with(password: str, *, email: str = "") -> Text | None:
         return Text("Choose a password of at most {count} characters.", count=MAX_LENGTH)
     if password.casefold() in _common() or len(set(password)) < 4:
         return Text("This password is too common. Choose another.")
-    if email and password.casefold() in (email.casefold(), email.casefold().partition("@")[0]):
-        return Text("The password must not be the email address.")
+    if _is_made_of(password.casefold(), known):
+        return Text(
+            "The password must not be made of the name of the organisation or site, or of your "
+            "email address."
+        )
     return None
 
 
@@ -70,6 +85,21 @@ def matches(password: str, password_hash: str | None) -> bool:
 def needs_rehash(password_hash: str) -> bool:
     """Return whether the hash was made with weaker parameters than the current ones."""
     return _hasher.check_needs_rehash(password_hash)
+
+
+def _is_made_of(password: str, known: Iterable[str]) -> bool:
+    """Return whether too little of a password is left without the words that are known.
+
+    >>> _is_made_of("changemaker-2026", ["Changemaker"]), _is_made_of("slow river make", ["Make"])
+    (True, False)
+    """
+    texts = [text.casefold() for text in known]
+    words = {word for text in texts for word in (text, *re.split(r"[\W_]+", text))}
+    rest = password
+    for word in sorted(words, key=len, reverse=True):
+        if len(word) >= _KNOWN_WORD:
+            rest = rest.replace(word, "")
+    return rest != password and len(rest) < _LEFT
 
 
 @functools.cache

@@ -6,6 +6,7 @@ Functions take and return plain values and know nothing of HTTP.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 import peewee
@@ -20,7 +21,7 @@ from changemaker_core.features.accounts.users.models import ACTIVE, INVITED, Use
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from changemaker_core import Tx
+    from changemaker_core import Site, Tx
 
 LONGEST_NAME: Final = 200
 
@@ -100,9 +101,10 @@ def check_details(email: str, name: str) -> None:
         raise DetailsRefused(Text("Write at most {most} characters.", most=LONGEST_NAME))
 
 
-def check_password(password: str, email: str) -> None:
+def check_password(site: Site, password: str, email: str) -> None:
     """Raise ``PasswordRefused`` for a password that breaks a rule."""
-    if problem := passwords.problem_with(password, email=email):
+    known = (email, site.organisation, urlsplit(site.config.base_url).hostname or "")
+    if problem := passwords.problem_with(password, known=known):
         raise PasswordRefused(problem)
 
 
