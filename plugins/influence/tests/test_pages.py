@@ -291,3 +291,44 @@ async def test_nothing_that_was_typed_becomes_markup(visit):
         assert [response.status_code for response in responses] == [200, 200, 422]
         for response in responses:
             assert "<script>alert" not in response.text
+
+
+def step_of(page):
+    """The number of the step that is on."""
+    steps = re.findall(r'<li class="(past|now|next)"', page.text)
+    return steps.index("now") + 1
+
+
+async def test_the_first_step_is_done_once_somebody_was_found(visit):
+    """(!) Also where the campaign has recipients of its own, whom everybody may write to."""
+    async with visit() as v:
+        campaign = await v.campaign(allow_custom_recipients=True)
+        chair = {"name": "The Chair", "email": "chair@company.example", "title": "CEO"}
+        await v.organise("POST", f"/api/campaigns/{campaign['id']}/recipients", json=chair)
+        path = f"/campaigns/{campaign['slug']}"
+        assert step_of(await v.client.get(path)) == 1
+        empty = await v.client.get(f"{path}?postal_code=")
+        assert step_of(empty) == 1
+        assert "Enter your postal code." in empty.text
+        assert 'aria-invalid="true"' in empty.text
+        assert "Check the code" not in empty.text
+        assert "Enter your postal code." not in (await v.client.get(path)).text
+        assert step_of(await v.client.get(f"{path}?postal_code=L5G4L3")) == 2
+
+
+async def test_what_is_left_to_fill_in_is_in_the_letters_language(visit):
+    async with visit() as v:
+        campaign = await v.campaign(
+            language="fr",
+            allow_email_editing=True,
+            email_body="Bonjour {recipient_name} de {{ code_postal }},\n\n{sender_name}",
+        )
+        page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=L5G4L3")
+        assert "Bonjour {nom_du_destinataire} de L5G 4L3,\n\n{votre_nom}" in page.text
+        assert "such as {nom_du_destinataire}, are filled in" in page.text
+        (jordan,) = [key for name, key in (await keys_of(v, campaign)).items() if "Jordan" in name]
+        body = re.search(r'<textarea id="body"[^>]*>\n?(.*?)</textarea>', page.text, re.DOTALL)[1]
+        sent = await post(v, campaign, recipients=[jordan], subject="Eau", body=html.unescape(body))
+        assert sent.status_code == 303
+        (row,) = await v.site.db.read(lambda: list(CampaignEmail.select()))
+        assert row.body == "Bonjour Jordan Okafor-Sample de L5G 4L3,\n\nSacha Supporter"

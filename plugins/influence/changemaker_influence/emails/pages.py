@@ -95,6 +95,8 @@ class Shown:
     again_at: datetime | None = None
     #: Why the directory found nobody.
     lookup_error: Exception | None = None
+    #: Whether the form that finds representatives was sent empty.
+    missing_code: bool = False
 
 
 class CampaignPage:
@@ -113,7 +115,10 @@ class CampaignPage:
         campaign = await self._campaign(slug)
         if not campaign.is_open(self._site.clock()):
             return self._closed(campaign)
-        return await self._page(req, campaign, query.postal_code)
+        # The query has nothing of a field that was sent empty.
+        is_empty = not query.postal_code.strip() and "postal_code=" in req.query_string
+        shown = Shown(status=200, missing_code=is_empty)
+        return await self._page(req, campaign, query.postal_code, shown=shown)
 
     @endpoint(public=True, form=SendForm)
     async def on_post(
@@ -208,6 +213,9 @@ class CampaignPage:
             headers = (*headers, NO_STORE)
         # Who writes to the campaign's own recipients may live anywhere.
         is_told = error is not None and (form is None or "postal_code" in form.errors)
+        problem = reason_for(error) if error is not None and is_told else None
+        if shown.missing_code:
+            problem = POSTAL_CODE_MISSING
         context = {
             **await self._message(campaign, typed, found),
             "asks_postal_code": bool(campaign.target_government_levels),
@@ -215,7 +223,7 @@ class CampaignPage:
             "search_page": self._lookups.directory.search_page
             if "FEDERAL" in campaign.target_government_levels
             else None,
-            "lookup_problem": reason_for(error) if error is not None and is_told else None,
+            "lookup_problem": problem,
             "form": form,
             "letters": shown.letters,
             "again_at": shown.again_at,
@@ -259,6 +267,7 @@ class CampaignPage:
                 **msgspec.structs.asdict(campaign),
                 "email_subject": preview.subject,
                 "email_body": preview.body,
+                "placeholder": preview.placeholder,
                 "is_open": True,
                 "shown": preview.digest,
             },

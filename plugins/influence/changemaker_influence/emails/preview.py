@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from changemaker_core import Text
-from changemaker_influence.campaigns.placeholders import fill
+from changemaker_influence.campaigns.placeholders import fill, first, translated
 from changemaker_influence.emails.links.mailto import mailto_or_copy
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ class MessagePreview:
     def subject(self) -> str:
         """The subject, with everything that is known filled in.
 
-        What is not known yet stays a placeholder where the visitor may edit the message.
+        What is not known yet stays a placeholder, in the campaign's language, where the visitor may
+        edit the message.
         """
         return self._text(self.campaign.email_subject)
 
@@ -46,6 +47,11 @@ class MessagePreview:
     def body(self) -> str:
         """The body, as the subject."""
         return self._text(self.campaign.email_body)
+
+    @property
+    def placeholder(self) -> str:
+        """A placeholder that is left in the body, as an example; ``""`` where there is none."""
+        return first(self.body)
 
     @property
     def digest(self) -> str:
@@ -62,7 +68,8 @@ class MessagePreview:
         only = self.recipients[0] if len(self.recipients) == 1 else None
         if self.campaign.allow_email_editing:
             known = {"recipient_name": only, "postal_code": self.postal_code}
-            return fill(text, {name: value for name, value in known.items() if value})
+            filled = fill(text, {name: value for name, value in known.items() if value})
+            return translated(filled, self.campaign.language)
         return self._filled(text, only or self.translate(_RECIPIENT, self.campaign.language))
 
     def _filled(self, text: str, recipient: str) -> str:
