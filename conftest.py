@@ -150,6 +150,7 @@ LAYERS = {
             "tests/limits/*",
             "tests/mail/*",
             "tests/mailtemplates/*",
+            "tests/privacy/*",
             "tests/metrics/*",
             "tests/mistakes/*",
             "tests/operations/*",

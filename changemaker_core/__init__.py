@@ -38,6 +38,12 @@ if TYPE_CHECKING:
     from changemaker_core.features.mailtemplates.declarations import MailTemplate as MailTemplate
     from changemaker_core.features.mailtemplates.variables import MailVariable as MailVariable
     from changemaker_core.features.operations.declarations import HealthCheck as HealthCheck
+    from changemaker_core.features.privacy.declarations import ERASED as ERASED
+    from changemaker_core.features.privacy.declarations import Person as Person
+    from changemaker_core.features.privacy.declarations import PersonalData as PersonalData
+    from changemaker_core.features.privacy.declarations import Retention as Retention
+    from changemaker_core.features.privacy.declarations import delete_rows as delete_rows
+    from changemaker_core.features.privacy.declarations import export_rows as export_rows
     from changemaker_core.http.bodies.multipart import Part as Part
     from changemaker_core.http.bodies.uploads import Upload as Upload
     from changemaker_core.http.declarations import Authenticator as Authenticator
@@ -145,6 +151,7 @@ _ROOMS = {
     "features.mailtemplates.declarations": "MailTemplate",
     "features.mailtemplates.variables": "MailVariable",
     "features.operations.declarations": "HealthCheck",
+    "features.privacy.declarations": "ERASED PersonalData Person Retention delete_rows export_rows",
     "http.bodies.multipart": "Part",
     "http.bodies.uploads": "Upload",
     "http.declarations": "Authenticator Route SignInConfirmation",

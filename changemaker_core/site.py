@@ -415,7 +415,14 @@ def core() -> Core:
     from changemaker_core.features.accounts.plugin import AccountsPlugin
     from changemaker_core.features.mailtemplates.plugin import MailTemplatesPlugin
     from changemaker_core.features.operations.plugin import OperationsPlugin
+    from changemaker_core.features.privacy.plugin import PrivacyPlugin
     from changemaker_core.features.settings.plugin import SettingsPlugin
 
-    features = (AccountsPlugin, MailTemplatesPlugin, OperationsPlugin, SettingsPlugin)
+    features = (
+        AccountsPlugin,
+        MailTemplatesPlugin,
+        OperationsPlugin,
+        SettingsPlugin,
+        PrivacyPlugin,
+    )
     return Core(CoreHooks, KINDS, features, mismatches)

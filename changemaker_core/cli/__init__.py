@@ -64,6 +64,10 @@ COMMANDS = {
         "changemaker_core.cli.mail_templates:mail_templates",
         "Show and change the texts of the site's mail.",
     ),
+    "privacy": (
+        "changemaker_core.cli.privacy:privacy",
+        "Export and erase what is stored about a person, and what is too old.",
+    ),
     "routes": (
         "changemaker_core.cli.routes:routes",
         "List every route and the permission it requires.",

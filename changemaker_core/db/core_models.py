@@ -16,6 +16,7 @@ class TableVersion(Model):
 
     class Meta:
         table_name = "core_table_version"
+        not_personal = ("name",)
 
 
 TableVersion.add_index(TableVersion.version, name="core_table_version_version")

@@ -82,7 +82,12 @@ class Sqlite(TrackedDatabase, peewee.SqliteDatabase):
         super().__init__(
             path,
             field_types={"TIMESTAMPTZ": "TEXT"},
-            pragmas={"synchronous": "FULL", "foreign_keys": 1, "temp_store": "MEMORY"},
+            pragmas={
+                "synchronous": "FULL",
+                "foreign_keys": 1,
+                "temp_store": "MEMORY",
+                "secure_delete": 1,  # what is erased is overwritten, also where it is not built in
+            },
             timeout=BUSY_SECONDS,
             lock_type="IMMEDIATE",
             autoconnect=False,

@@ -46,6 +46,7 @@ class CoreJob(Model):
 
     class Meta:
         table_name = "core_job"
+        not_personal = ("name",)
 
 
 CoreJob.add_index(
@@ -87,6 +88,7 @@ class CoreSchedule(Model):
 
     class Meta:
         table_name = "core_schedule"
+        not_personal = ("name",)
 
 
 class CoreHold(Model):

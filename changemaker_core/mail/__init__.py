@@ -6,6 +6,7 @@ commits "this may be sent now" between ``Session.send_envelope`` and ``Session.s
 
 from __future__ import annotations
 
+from changemaker_core.mail.canonical import canonical_email
 from changemaker_core.mail.errors import (
     AlreadySent,
     DeliveryUnknown,
@@ -31,4 +32,5 @@ __all__ = [
     "SmtpTransport",
     "StoredMail",
     "Transport",
+    "canonical_email",
 ]

@@ -28,6 +28,7 @@ class CoreSettings(Model):
 
     class Meta:
         table_name = "core_settings"
+        not_personal = ("name",)
 
 
 class CoreSettingsVersion(Model):
@@ -45,6 +46,7 @@ class CoreSettingsVersion(Model):
 
     class Meta:
         table_name = "core_settings_version"
+        not_personal = ("name",)
         indexes = ((("name", "version"), True),)
 
 

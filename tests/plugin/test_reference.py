@@ -104,6 +104,8 @@ def test_every_key_of_the_configuration_is_listed_with_its_default() -> None:
 def _default(field: msgspec.structs.FieldInfo) -> str:
     if field.required:
         return "none: must be set"
+    if field.default is msgspec.NODEFAULT:
+        return f"`{field.default_factory()}`"
     if field.default is None:
         return "none"
     if field.default == ():

@@ -72,14 +72,14 @@ def invite(
     """Invite EMAIL, who chooses a password by the link in the mail. Once more sends a new link."""
     from changemaker_core.features.accounts import api
     from changemaker_core.features.accounts.roles.services import OPERATOR
-    from changemaker_core.features.accounts.users.emails import canonical
     from changemaker_core.features.accounts.users.models import INVITED, User
+    from changemaker_core.mail import canonical_email
 
     if withdraw:
         _manage(site, email, "withdraw")
         click.echo(f"The invitation of {email} is withdrawn.")
         return
-    mine = (User.email == canonical(email)) & (User.status == INVITED)
+    mine = (User.email == canonical_email(email)) & (User.status == INVITED)
     if site.db.sync.read(lambda: User.select().where(mine).exists()):
         _manage(site, email, "invite")
     else:

@@ -19,6 +19,7 @@ from changemaker_core.features.accounts.passwords import hashing
 from changemaker_core.features.accounts.roles import services as role_services
 from changemaker_core.features.accounts.roles.rights import current_rights, rights_of
 from changemaker_core.features.accounts.roles.roles import SUPER_ADMIN, USER, UnknownRole, roles_of
+from changemaker_core.features.accounts.roles.rules import check_outranks
 from changemaker_core.features.accounts.roles.services import (
     OPERATOR,
     check_assignable,
@@ -30,8 +31,7 @@ from changemaker_core.features.accounts.signing_in.services import Verified
 from changemaker_core.features.accounts.twofactor import challenge_cookie
 from changemaker_core.features.accounts.twofactor.required import TWO_FACTOR_PATH
 from changemaker_core.features.accounts.users import management, services
-from changemaker_core.features.accounts.users.emails import canonical
-from changemaker_core.features.accounts.users.queries import account_by_id
+from changemaker_core.features.accounts.users.queries import account_by_email, account_by_id
 from changemaker_core.features.accounts.users.schemas import NewUser
 from changemaker_core.features.accounts.users.services import (
     AccountRefused,
@@ -40,6 +40,7 @@ from changemaker_core.features.accounts.users.services import (
     PasswordRefused,
     UnknownUser,
 )
+from changemaker_core.mail import canonical_email
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,8 +58,10 @@ __all__ = [
     "PasswordRefused",
     "UnknownRole",
     "UnknownUser",
+    "account_by_email",
     "account_by_id",
     "change_password",
+    "check_may_manage",
     "complete_sign_in",
     "create_key",
     "create_user",
@@ -132,6 +135,11 @@ def invite(
     return management.create(tx, roles, by or tx.actor or visitor(roles), new, None)
 
 
+def check_may_manage(site: Site, by: Actor, user_id: str) -> None:
+    """Raise ``Forbidden`` if a user may do something that ``by`` may not. Call it inside a read."""
+    check_outranks(by, rights_of(roles_of(site), user_id))
+
+
 def expire_user(tx: Tx, user_id: str) -> None:
     """Close a temporary account now, inside the caller's transaction; its sessions end."""
     management.close(tx, user_id)
@@ -169,7 +177,7 @@ def keys(site: Site, *, email: str | None = None) -> list[OwnedKey]:
     """
     if email is not None:
         site.db.sync.read(services.user_id_of, email)
-    return site.db.sync.all(keys_with_owners(email=email and canonical(email)))
+    return site.db.sync.all(keys_with_owners(email=email and canonical_email(email)))
 
 
 def create_key(

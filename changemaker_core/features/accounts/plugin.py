@@ -30,6 +30,7 @@ from changemaker_core.features.accounts.keys.authenticator import HEADER, ApiKey
 from changemaker_core.features.accounts.keys.models import ApiKey
 from changemaker_core.features.accounts.keys.pages import KEYS_PATH, KeysPage, RevokeKeyPage
 from changemaker_core.features.accounts.keys.resources import KeyResource, KeysResource
+from changemaker_core.features.accounts.personal import PERSONAL_DATA
 from changemaker_core.features.accounts.roles import resources as roles
 from changemaker_core.features.accounts.roles.checks import check_roles
 from changemaker_core.features.accounts.roles.models import Grant, StoredRole
@@ -92,6 +93,7 @@ class AccountsPlugin(Plugin):
         Job("accounts.tidy", tidy, schedule=Interval(timedelta(days=1))),
         Check("accounts.roles", check_roles, requires=("migrations",)),
         *CHECKS,
+        *PERSONAL_DATA,
         Job("accounts.expire", expire, schedule=Interval(timedelta(minutes=10))),
     )
 

@@ -31,4 +31,5 @@ class Version(Model):
 
     class Meta:
         table_name = "mailtemplates_version"
+        not_personal = ("name",)
         indexes = ((("name", "language", "number"), True),)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from changemaker_core import Permission, Plugin, Route, Text, hookimpl
 from changemaker_core.features.mailtemplates import checks, jobs, models, resources
+from changemaker_core.features.mailtemplates.personal import AUTHORS
 
 if TYPE_CHECKING:
     from changemaker_core import Check, Site
@@ -24,6 +25,7 @@ class MailTemplatesPlugin(Plugin):
         Permission(resources.READ, Text("See the texts of the site’s mail")),
         Permission(resources.WRITE, Text("Change the texts of the site’s mail")),
         *jobs.JOBS,
+        AUTHORS,
     )
 
     @hookimpl

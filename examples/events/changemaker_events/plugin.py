@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import changemaker_core as cm
-from changemaker_events import jobs, mails, pages, queries, services
+from changemaker_events import jobs, mails, pages, personal, queries, services
 from changemaker_events.config import WRITE, EventsConfig
 from changemaker_events.models import Event, SignUp
 
@@ -31,6 +31,7 @@ class EventsPlugin(cm.Plugin):
         mails.CONFIRMATION,
         mails.REMINDER,
         cm.Job("events.remind", jobs.remind, schedule=cm.Cron("0 9-20 * * *")),
+        personal.SIGN_UPS,
         cm.Metric("cm_events_full_total", "Sign-ups that found no place left"),
         cm.Metric("cm_events_sign_ups", "People signed up", "gauge", read=queries.count_sign_ups),
         cm.ImageUse("events.posters", lambda site: site.db.sync.all(queries.posters())),

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 import changemaker_core as cm
+from changemaker_core.mail import canonical_email
 from changemaker_events import queries
 from changemaker_events.models import Event, SignUp
 from changemaker_events.schemas import NewEvent, NewSignUp
@@ -44,7 +45,7 @@ def sign_up(tx: cm.Tx, slug: str, new: NewSignUp, locale: str, visitor: str) -> 
         new,
         id=id,
         event=event.id,
-        email=new.email.lower(),
+        email=canonical_email(new.email),
         locale=locale,
         created_at=tx.now,
         reminded_at=tx.now if event.starts_at - tx.now <= AHEAD else None,

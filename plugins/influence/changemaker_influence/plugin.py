@@ -28,6 +28,7 @@ from changemaker_influence.directories.lookup import Lookups, shipped_directorie
 from changemaker_influence.directories.models import LookupCount, PostalCode
 from changemaker_influence.emails.jobs import JOBS
 from changemaker_influence.emails.models import CampaignEmail, IdempotencyKey
+from changemaker_influence.emails.personal import PERSONAL_DATA
 from changemaker_influence.metrics import METRICS
 from changemaker_influence.networks.models import RaisedLimit
 from changemaker_influence.outcomes.jobs import JOBS as OUTCOME_JOBS
@@ -69,6 +70,7 @@ class InfluencePlugin(Plugin):
         *JOBS,
         *OUTCOME_JOBS,
         *METRICS,
+        *PERSONAL_DATA,
         Check("influence.directory", check_directory),
     )
 

@@ -15,8 +15,8 @@ from changemaker_core.features.accounts.joining.models import Link
 from changemaker_core.features.accounts.joining.purposes import EMAIL, RESET
 from changemaker_core.features.accounts.sessions.models import UserSession
 from changemaker_core.features.accounts.users import management
-from changemaker_core.features.accounts.users.emails import canonical
 from changemaker_core.features.accounts.users.models import User
+from changemaker_core.mail import canonical_email
 from changemaker_core.testing import client_of, run_jobs
 from tests.accounts.team.conftest import PASSWORD
 
@@ -318,8 +318,8 @@ async def test_an_address_that_no_mail_reaches_is_an_error_wherever_it_is_typed(
     ],
 )
 def test_addresses_are_folded_where_they_are_the_same_and_no_further(typed, stored):
-    assert canonical(typed) == stored
-    assert canonical(stored) == stored
+    assert canonical_email(typed) == stored
+    assert canonical_email(stored) == stored
 
 
 @pytest.mark.database("sqlite")

@@ -22,6 +22,7 @@ class StoredRole(Model):
 
     class Meta:
         table_name = "accounts_role"
+        not_personal = ("name",)
 
 
 class Grant(Model):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from changemaker_core import LimitReached, SlidingWindow
 from changemaker_core.features.accounts.signing_in.models import LoginDelay
@@ -100,7 +100,12 @@ def start_wait(tx: Tx, email: str, source: str) -> None:
 
 def unlock(tx: Tx, email: str) -> None:
     """End every wait after wrong passwords for this email address, wherever they came from."""
-    LoginDelay.delete().where(LoginDelay.account == _hash(email)).execute()
+    LoginDelay.delete().where(waits_of(email)).execute()
+
+
+def waits_of(*emails: str) -> Any:
+    """Return the condition of the waits for these email addresses, which are canonical."""
+    return LoginDelay.account.in_([_hash(each) for each in emails])
 
 
 def note_sign_in(tx: Tx, verified: Verified) -> bool:

@@ -9,8 +9,8 @@ from changemaker_core.features.accounts import passwords
 from changemaker_core.features.accounts.passwords import hashing
 from changemaker_core.features.accounts.signing_in import known_devices, services
 from changemaker_core.features.accounts.signing_in.services import Verified
-from changemaker_core.features.accounts.users.emails import canonical
 from changemaker_core.features.accounts.users.queries import Account, account_by_email
+from changemaker_core.mail import canonical_email
 
 if TYPE_CHECKING:
     from changemaker_core import Request
@@ -22,7 +22,7 @@ async def verify(req: Request, email: str, password: str) -> Verified:
     Raise ``Unauthorized``, the same and after the same time whatever is wrong, ``LimitReached``
     where the visitor must wait, or ``Unavailable`` where too many sign in at the moment.
     """
-    email, site = canonical(email), req.site
+    email, site = canonical_email(email), req.site
     account = await site.db.one(account_by_email(email))
     known = None if account is None else _known_source(req, account)
     source = known or req.visitor

@@ -38,6 +38,7 @@ from changemaker_core.features.accounts.users.queries import account_by_id
 from changemaker_core.features.accounts.users.services import EmailTaken
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from changemaker_core import Actor, Tx
@@ -264,17 +265,27 @@ def _invited(tx: Tx, roles: Roles, by: Actor, id: str) -> User:
 
 def _keep_an_administrator(id: str) -> None:
     """Raise ``Conflict`` unless another permanent administrator can sign in."""
+    if (reason := _no_administrator_beside([id])) is not None:
+        raise Conflict(reason, code="last_administrator")
+
+
+def last_administrator(ids: Collection[str]) -> Text | None:
+    """Return why these users cannot all be deleted: no administrator would be left."""
+    if User.select().where(User.id.in_(list(ids)), User.role == SUPER_ADMIN).exists():
+        return _no_administrator_beside(ids)
+    return None
+
+
+def _no_administrator_beside(ids: Collection[str]) -> Text | None:
     administrators = User.select(User.id).where(
         User.role == SUPER_ADMIN, User.status == ACTIVE, User.expires_at.is_null()
     )
-    if all(str(row.id) == id for row in administrators):
-        raise Conflict(
-            Text(
-                "This is the last administrator. Give another user the role {role} first.",
-                role=SUPER_ADMIN,
-            ),
-            code="last_administrator",
-        )
+    if any(str(row.id) not in ids for row in administrators):
+        return None
+    return Text(
+        "This is the last administrator. Give another user the role {role} first.",
+        role=SUPER_ADMIN,
+    )
 
 
 def _check_role(tx: Tx, roles: Roles, by: Actor, role: str) -> None:

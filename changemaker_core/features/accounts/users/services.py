@@ -15,8 +15,9 @@ from changemaker_core import Email, Invalid, Text
 from changemaker_core.features.accounts import passwords
 from changemaker_core.features.accounts.joining import links
 from changemaker_core.features.accounts.sessions.services import end_all_sessions
-from changemaker_core.features.accounts.users.emails import canonical, check_email
+from changemaker_core.features.accounts.users.emails import check_email
 from changemaker_core.features.accounts.users.models import ACTIVE, INVITED, User
+from changemaker_core.mail import canonical_email
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -65,7 +66,7 @@ def create_user(
     It is for callers who have checked the role, the details and whether the actor may: ``create``
     checks all of them.
     """
-    address = canonical(email)
+    address = canonical_email(email)
     if User.select().where(User.email == address).exists():
         raise EmailTaken(Text("{email} already has an account.", email=email))
     values: dict[str, Any] = {} if locale is None else {"locale": locale}
@@ -110,7 +111,7 @@ def check_password(site: Site, password: str, email: str) -> None:
 
 def user_id_of(email: str) -> str:
     """Return the id of the user with this email address. Raise ``UnknownUser``."""
-    user = User.get_or_none(User.email == canonical(email))
+    user = User.get_or_none(User.email == canonical_email(email))
     if user is None:
         raise UnknownUser(Text("{email} has no account.", email=email))
     return str(user.id)

@@ -47,13 +47,15 @@ def retry(tx: Tx, email_id: str) -> EmailOut:
     Raises ``NotFound``, and ``Conflict`` for a message that was sent or may have been.
     """
     find(email_id)
-    failed = (CampaignEmail.id == email_id) & (CampaignEmail.status == "FAILED")
+    failed = (CampaignEmail.id == email_id) & _can_be_retried()
     if _queue_again(tx).where(failed).execute():
         tx.enqueue(SEND_EMAIL, {"email_id": email_id})
         _log(tx, "is sent again", email_id)
     email = find(email_id)
     if email.status in ("UNKNOWN", "SENT", "CANCELLED"):
         raise _final(email.status)
+    if email.status == "FAILED":
+        raise Conflict(Text("The sender or the recipient was erased."), code="email_erased")
     return email
 
 
@@ -80,7 +82,7 @@ def retry_failed(tx: Tx, campaign_id: str) -> int:
     Raises ``RowNotFound``.
     """
     find_campaign(campaign_id)
-    failed = (CampaignEmail.campaign == campaign_id) & (CampaignEmail.status == "FAILED")
+    failed = (CampaignEmail.campaign == campaign_id) & _can_be_retried()
     count = int(CampaignEmail.select().where(failed).count())
     if count:
         payload = {"campaign_id": campaign_id, "before": tx.now.isoformat()}
@@ -96,7 +98,7 @@ def retry_batch(tx: Tx, campaign_id: str, before: datetime) -> int:
     """
     failed = (
         CampaignEmail.select(CampaignEmail.id)
-        .where(CampaignEmail.campaign == campaign_id, CampaignEmail.status == "FAILED")
+        .where(CampaignEmail.campaign == campaign_id, _can_be_retried())
         .where(CampaignEmail.updated_at <= before)
         .limit(BATCH)
     )
@@ -105,9 +107,7 @@ def retry_batch(tx: Tx, campaign_id: str, before: datetime) -> int:
     queued = [
         id
         for id in ids
-        if _queue_again(tx)
-        .where(CampaignEmail.id == id, CampaignEmail.status == "FAILED")
-        .execute()
+        if _queue_again(tx).where(CampaignEmail.id == id, _can_be_retried()).execute()
     ]
     for id in queued:
         tx.enqueue(SEND_EMAIL, {"email_id": id})
@@ -149,6 +149,12 @@ def find(email_id: str) -> EmailOut:
 def _final(status: EmailStatus) -> Conflict:
     """Return the problem of a message that stays what it is: whatever is asked for is too late."""
     return Conflict(_REASONS[status], code=_CODES[status])
+
+
+def _can_be_retried() -> Any:
+    """Return the condition of failed messages whose sender and recipient were not erased."""
+    known = (CampaignEmail.sender_email != "") & (CampaignEmail.recipient_email != "")
+    return (CampaignEmail.status == "FAILED") & known
 
 
 def _queue_again(tx: Tx) -> Any:

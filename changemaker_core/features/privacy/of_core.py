@@ -1,0 +1,213 @@
+"""What core's own rooms store about people: jobs, authors of settings, saved mail."""
+
+from __future__ import annotations
+
+import json
+import re
+from email import message_from_binary_file
+from email.policy import SMTPUTF8
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Any, Final
+
+from changemaker_core import Text
+from changemaker_core.features.privacy.declarations import (
+    BATCH,
+    ERASED,
+    PersonalData,
+    Retention,
+    export_rows,
+)
+from changemaker_core.jobs.models import CoreJob
+from changemaker_core.jobs.payload import decode
+from changemaker_core.settings.stored import CoreSettings, CoreSettingsVersion
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from email.message import EmailMessage
+    from pathlib import Path
+
+    from changemaker_core import Site, Tx
+    from changemaker_core.features.privacy.declarations import Person
+
+#: States of jobs in which an executor holds none.
+_AT_REST: Final = ("queued", "done", "dead", "unknown", "cancelled")
+
+
+def personal_data(site: Site) -> list[PersonalData]:
+    """Return the declarations of core's rooms."""
+    folder = site.config.site_dir / "data" / "mail"
+    return [
+        PersonalData(
+            "core.jobs",
+            Text("Jobs"),
+            (CoreJob.payload, CoreJob.error, CoreJob.progress_note),
+            export=_export_jobs,
+            erase=_erase_jobs,
+            keeps=Text("A job that runs at the moment is erased once it has finished."),
+        ),
+        *(_authors(model) for model in (CoreSettings, CoreSettingsVersion)),
+        PersonalData(
+            "core.saved_mail",
+            Text("Mail that was saved to a folder"),
+            (),
+            export=lambda person: _export_mail(folder, person),
+            erase=lambda _tx, person: _erase_mail(folder, person),
+            retention=Retention(
+                30,
+                lambda before: _count_mail(folder, before),
+                lambda _tx, before: _expire_mail(folder, before),
+            ),
+        ),
+    ]
+
+
+# Jobs
+
+
+def _jobs_of(person: Person) -> Iterator[CoreJob]:
+    """Yield the jobs whose payload or error names a person.
+
+    The text is searched for in the database, and then looked at: an address may be the end of
+    another one.
+    """
+    texts = (CoreJob.payload, CoreJob.error, CoreJob.progress_note)
+    wanted = [*person.emails, *person.user_ids]
+    spelt = [each for one in wanted for each in sorted(_spellings(one))]
+    condition = reduce(or_, [column.contains(each) for column in texts for each in spelt])
+    for job in CoreJob.select().where(condition).order_by(CoreJob.id):
+        values = [job.error or "", job.progress_note or "", *_texts(decode(job.payload))]
+        if any(names(text, each) for text in values for each in wanted):
+            yield job
+
+
+def _export_jobs(person: Person) -> Iterator[dict[str, Any]]:
+    for job in _jobs_of(person):
+        yield {
+            "id": job.id,
+            "name": job.name,
+            "state": job.state,
+            "created_at": job.created_at,
+            "finished_at": job.finished_at,
+            "payload": decode(job.payload),
+            "error": job.error,
+            "progress_note": job.progress_note,
+        }
+
+
+def _erase_jobs(tx: Tx, person: Person) -> int:
+    """Delete the jobs that are at rest, and cancel those of a lane: others wait behind them."""
+    erased = 0
+    for job in _jobs_of(person):
+        if job.lane_position is not None or job.state not in _AT_REST:
+            if job.state == "queued":
+                tx.cancel(str(job.id))
+            continue
+        at_rest = (CoreJob.id == job.id) & CoreJob.state.in_(_AT_REST)
+        erased += CoreJob.delete().where(at_rest).execute()
+        if erased == BATCH:
+            break
+    return erased
+
+
+def _spellings(wanted: str) -> set[str]:
+    """Return a text as it is, and as JSON escapes what is not ASCII."""
+    return {wanted, json.dumps(wanted)[1:-1]}
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for each in value.values():
+            yield from _texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _texts(each)
+
+
+def names(text: str, wanted: str) -> bool:
+    """Return whether a text has an email address or id, and not as a part of another one.
+
+    >>> names("550 <ann@example.org>.", "ann@example.org")
+    True
+    >>> names("joann@example.org, ann@example.org.uk", "ann@example.org")
+    False
+    """
+    pattern = rf"(?<![\w.+-]){re.escape(wanted)}(?![\w+@-]|\.\w)"
+    return re.search(pattern, text, re.IGNORECASE) is not None
+
+
+# Authors
+
+
+def _authors(model: type[CoreSettings] | type[CoreSettingsVersion]) -> PersonalData:
+    """Return the declaration of who has changed settings."""
+
+    def of(person: Person) -> Any:
+        return model.changed_by.in_(person.user_ids) & (model.changed_by_name != ERASED)
+
+    def erase(_tx: Tx, person: Person) -> int:
+        return int(model.update(changed_by_name=ERASED).where(of(person)).execute())
+
+    is_history = model is CoreSettingsVersion
+    return PersonalData(
+        "core.settings_history" if is_history else "core.settings",
+        Text("Former versions of settings") if is_history else Text("Settings"),
+        (model.changed_by_name,),
+        export=lambda person: export_rows(model, of(person)),
+        erase=erase,
+        keeps=Text("What was changed, and when, stays without the name of who changed it."),
+    )
+
+
+# Saved mail
+
+
+def _mails_of(folder: Path, person: Person) -> Iterator[tuple[Path, EmailMessage]]:
+    """Yield the saved messages that name a person in their headers or text."""
+    for path in sorted(folder.glob("*.eml")):
+        try:
+            with path.open("rb") as file:
+                message = message_from_binary_file(file, policy=SMTPUTF8)
+        except FileNotFoundError:  # deleted meanwhile
+            continue
+        texts = [str(value) for value in message.values()]
+        texts += [part.get_content() for part in message.walk() if _is_text(part)]
+        if any(names(text, each) for text in texts for each in person.emails):
+            yield path, message
+
+
+def _is_text(part: EmailMessage) -> bool:
+    return part.get_content_maintype() == "text"
+
+
+def _export_mail(folder: Path, person: Person) -> Iterator[dict[str, Any]]:
+    for path, message in _mails_of(folder, person):
+        yield {"file": path.name, "message": message.as_string()}
+
+
+def _erase_mail(folder: Path, person: Person) -> int:
+    """Delete files. An interruption leaves some, which the next call deletes."""
+    found = [path for path, _ in _mails_of(folder, person)]
+    for path in found:
+        path.unlink(missing_ok=True)
+    return len(found)
+
+
+def _count_mail(folder: Path, before: datetime) -> int:
+    return len(_older(folder, before))
+
+
+def _expire_mail(folder: Path, before: datetime) -> int:
+    found = _older(folder, before)
+    for path in found:
+        path.unlink(missing_ok=True)
+    return len(found)
+
+
+def _older(folder: Path, before: datetime) -> list[Path]:
+    """Return the messages that were saved before a time, which their names begin with."""
+    limit = f"{before:%Y%m%dT%H%M%S}"
+    return [path for path in sorted(folder.glob("*.eml")) if path.name < limit]

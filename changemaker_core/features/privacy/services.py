@@ -1,0 +1,127 @@
+"""Exporting and erasing what a site stores about a person.
+
+Functions block for the database: call them from commands and jobs, or on a thread.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from changemaker_core import Conflict, FieldError, Invalid, Text
+from changemaker_core.features.accounts.api import account_by_email
+from changemaker_core.features.privacy.declarations import Person, PersonalData
+from changemaker_core.mail import Address, HeaderInjection, InvalidAddress, canonical_email
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from changemaker_core import Site
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What is stored about a person of one kind of data."""
+
+    kind: PersonalData
+    rows: list[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """How many rows of one kind were erased, and how many remain for now."""
+
+    kind: PersonalData
+    erased: int
+    remaining: int
+
+
+def kinds_of(site: Site) -> list[PersonalData]:
+    """Return all kinds of personal data of a site, in load order of the plugins."""
+    return [each.item for each in site.call_hook("privacy_register_personal_data", site=site)]
+
+
+def find_person(site: Site, emails: Iterable[str]) -> Person:
+    """Return the person with these email addresses, each in any spelling.
+
+    Raise ``Invalid`` for what is no email address.
+    """
+    errors = [FieldError("emails", _not_an_address(each)) for each in emails if not _fits(each)]
+    if errors:
+        raise Invalid(errors)
+    folded = tuple(dict.fromkeys(canonical_email(each.strip()) for each in emails))
+    accounts = (site.db.sync.one(account_by_email(each)) for each in folded)
+    return Person(folded, tuple(each.id for each in accounts if each is not None))
+
+
+def held_about(site: Site, person: Person) -> list[Held]:
+    """Return everything that is stored about a person, by kind."""
+    return [Held(kind, site.db.sync.read(_rows, kind, person)) for kind in kinds_of(site)]
+
+
+def document(
+    site: Site, person: Person, held: Iterable[Held], translate: Callable[[str], str] = str
+) -> dict[str, Any]:
+    """Return an export as JSON has it."""
+    return {
+        "format": "changemaker.personal-data/1",
+        "site": site.config.base_url,
+        "organisation": site.organisation,
+        "exported_at": site.clock(),
+        "emails": person.emails,
+        "data": [
+            {"name": each.kind.name, "label": translate(each.kind.label), "rows": each.rows}
+            for each in held
+        ],
+    }
+
+
+def check_erasable(site: Site, person: Person) -> None:
+    """Raise ``Conflict`` where a kind of data cannot be erased at present."""
+    for kind in kinds_of(site):
+        reason = kind.obstacle and site.db.sync.read(kind.obstacle, person)
+        if reason:
+            raise Conflict(reason, code="cannot_be_erased")
+
+
+def erase(
+    site: Site, person: Person, report: Callable[[Erased], None] = lambda _: None
+) -> list[Erased]:
+    """Erase what is stored about a person, and return how much of each kind.
+
+    Each transaction erases a bounded number of rows. Data of plugins goes first and accounts last,
+    so that after an interruption the next call finds the same person, and finishes. ``report`` is
+    called after each kind. Raise ``Conflict`` where something keeps the person from being erased;
+    then nothing was.
+    """
+    check_erasable(site, person)
+    done = []
+    for kind in reversed(kinds_of(site)):
+        erased = _erase_kind(site, kind, person)
+        remaining = len(site.db.sync.read(_rows, kind, person))
+        done.append(Erased(kind, erased, remaining))
+        report(done[-1])
+    return done
+
+
+def _rows(kind: PersonalData, person: Person) -> list[Mapping[str, Any]]:
+    return list(kind.export(person))
+
+
+def _erase_kind(site: Site, kind: PersonalData, person: Person) -> int:
+    erased = 0
+    while count := site.db.sync.write(kind.erase, person):
+        erased += count
+    return erased
+
+
+def _fits(email: str) -> bool:
+    try:
+        Address("", email.strip()).envelope  # noqa: B018  # raises
+    except (InvalidAddress, HeaderInjection):
+        return False
+    return True
+
+
+def _not_an_address(email: str) -> Text:
+    return Text("{email} is no email address.", email=email)

@@ -1,0 +1,161 @@
+"""Letters as personal data: of those who write them, and of those whom they are written to.
+
+A letter that was delivered stays as a row of the ledger, without what was personal in it, so that
+the counts of a campaign stay true. One that was not is deleted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from changemaker_core import ERASED, PersonalData, Retention, Text, delete_rows, export_rows
+from changemaker_core.mail import HeaderInjection, InvalidAddress
+from changemaker_influence.addresses import canonical
+from changemaker_influence.campaigns.models import CustomRecipient
+from changemaker_influence.directories.models import PostalCode
+from changemaker_influence.emails.models import CampaignEmail
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from changemaker_core import Person, Tx
+
+#: Letters that are erased in one transaction: other writers wait meanwhile.
+BATCH: Final = 200
+#: Certainly not delivered, and by no runner being handed over at the moment.
+_UNDELIVERED: Final = ("QUEUED", "FAILED", "CANCELLED")
+_DELIVERED: Final = ("SENT", "UNKNOWN")
+#: What was personal in a letter, and what stands in its place.
+_WITHOUT_SENDER: Final = {
+    "sender_name": "",
+    "sender_email": "",
+    "postal_code": "",
+    "subject": "",
+    "body": "",
+    "error": None,
+    # A hash of what the letter said: who knows that could find it again.
+    "delivery_key": None,
+}
+_WITHOUT_RECIPIENT: Final = {"recipient_name": ERASED, "recipient_email": "", "error": None}
+
+
+def _written(person: Person) -> Any:
+    return CampaignEmail.sender_email.in_(_addresses(person))
+
+
+def _received(person: Person) -> Any:
+    return CampaignEmail.recipient_email.in_(_addresses(person))
+
+
+def _addresses(person: Person) -> list[str]:
+    """Return the addresses as letters have them, which fold more than accounts do."""
+    return sorted({*person.emails, *map(_as_in_letters, person.emails)})
+
+
+def _as_in_letters(email: str) -> str:
+    try:
+        return canonical(email)
+    except (InvalidAddress, HeaderInjection):  # such as no letter can have
+        return email
+
+
+def _erase_written(tx: Tx, person: Person) -> int:
+    return _erase(tx, _written(person))
+
+
+def _erase(tx: Tx, condition: Any) -> int:
+    """Erase some letters, and the directory's entries of their postal codes: who has none of the
+    letters can tell from these where somebody lives."""
+    letters = (
+        CampaignEmail.select(CampaignEmail.id, CampaignEmail.postal_code)
+        .where(condition, CampaignEmail.status.in_([*_UNDELIVERED, *_DELIVERED]))
+        .limit(BATCH)
+    )
+    rows = list(letters)
+    ids = CampaignEmail.id.in_([row.id for row in rows])
+    # One that a runner takes meanwhile is erased at the next call, or remains for now.
+    erased = CampaignEmail.delete().where(ids, CampaignEmail.status.in_(_UNDELIVERED)).execute()
+    delivered = ids & CampaignEmail.status.in_(_DELIVERED)
+    update = CampaignEmail.update(updated_at=tx.now, **_WITHOUT_SENDER)
+    erased += update.where(delivered).execute()
+    codes = {row.postal_code for row in rows if row.postal_code}
+    compact = {code.replace(" ", "") for code in codes}
+    PostalCode.delete().where(PostalCode.code.in_(sorted(codes | compact))).execute()
+    return int(erased)
+
+
+def _erase_received(tx: Tx, person: Person) -> int:
+    """Anonymise the recipient of some letters; those that wait are not sent."""
+    some = CampaignEmail.select(CampaignEmail.id).where(
+        _received(person), CampaignEmail.status != "SENDING"
+    )
+    ids = CampaignEmail.id.in_([row.id for row in some.limit(BATCH)])
+    values = {"updated_at": tx.now, **_WITHOUT_RECIPIENT}
+    waiting = ids & (CampaignEmail.status == "QUEUED")
+    erased = CampaignEmail.update(status="CANCELLED", **values).where(waiting).execute()
+    others = ids & CampaignEmail.status.in_(["FAILED", "CANCELLED", *_DELIVERED])
+    erased += CampaignEmail.update(**values).where(others & _received(person)).execute()
+    return int(erased)
+
+
+def _old(before: datetime) -> Any:
+    """Return the condition of letters of before a time, of which something is left to erase."""
+    final = CampaignEmail.status.in_(["FAILED", "CANCELLED", *_DELIVERED])
+    return (CampaignEmail.created_at < before) & final & (CampaignEmail.sender_email != "")
+
+
+def _own_recipients(person: Person) -> Any:
+    return CustomRecipient.email.in_(_addresses(person))
+
+
+PERSONAL_DATA: Final = (
+    PersonalData(
+        "influence.letters",
+        Text("Messages to representatives"),
+        (
+            CampaignEmail.sender_name,
+            CampaignEmail.sender_email,
+            CampaignEmail.postal_code,
+            CampaignEmail.subject,
+            CampaignEmail.body,
+            CampaignEmail.error,
+        ),
+        export=lambda person: export_rows(
+            CampaignEmail, _written(person), without=(CampaignEmail.delivery_key,)
+        ),
+        erase=_erase_written,
+        keeps=Text(
+            "That a message was sent in a campaign, when, to whom, and with which consent stays,"
+            " without its sender and its text: the campaign counts it."
+        ),
+        retention=Retention(
+            730,
+            count=lambda before: CampaignEmail.select().where(_old(before)).count(),
+            expire=lambda tx, before: _erase(tx, _old(before)),
+        ),
+    ),
+    PersonalData(
+        "influence.received_letters",
+        Text("Messages that the person was sent in a campaign"),
+        (CampaignEmail.recipient_name, CampaignEmail.recipient_email),
+        export=lambda person: export_rows(
+            CampaignEmail,
+            _received(person),
+            without=(
+                CampaignEmail.delivery_key,
+                CampaignEmail.sender_name,
+                CampaignEmail.sender_email,
+                CampaignEmail.postal_code,
+            ),
+        ),
+        erase=_erase_received,
+        keeps=Text("The text of a message stays: it is its sender's."),
+    ),
+    PersonalData(
+        "influence.own_recipients",
+        Text("Recipients that a campaign has added"),
+        (CustomRecipient.name, CustomRecipient.email),
+        export=lambda person: export_rows(CustomRecipient, _own_recipients(person)),
+        erase=lambda _tx, person: delete_rows(CustomRecipient, _own_recipients(person)),
+    ),
+)
