@@ -109,6 +109,7 @@ LAYERS = {
         (
             "tests/spreadsheets/*",
             "tests/accounts/test_tokens.py",
+            "tests/backups/test_archives.py",
             "tests/cache/test_response_cache.py",
             "tests/config/*",
             "tests/db/test_statements.py",
@@ -142,6 +143,7 @@ LAYERS = {
         8,
         (
             "tests/accounts/*",
+            "tests/backups/*",
             "tests/cache/*",
             "tests/db/*",
             "tests/docs/*",

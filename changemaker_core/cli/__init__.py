@@ -57,6 +57,15 @@ COMMANDS = {
         "changemaker_core.cli.doctor:doctor",
         "Report what is wrong with the site, and how to fix it.",
     ),
+    "backup": (
+        "changemaker_core.cli.backup.backup:backup",
+        "Copy the whole site into an archive while it runs.",
+    ),
+    "restore": ("changemaker_core.cli.backup.restore:restore", "Make a site of a backup."),
+    "restore-drill": (
+        "changemaker_core.cli.backup.drill:restore_drill",
+        "Prove that a backup can be restored.",
+    ),
     "queues": ("changemaker_core.cli.queues:queues", "List, hold and release queues of jobs."),
     "jobs": ("changemaker_core.cli.jobs:jobs", "List and cancel jobs."),
     "mail": ("changemaker_core.cli.mail:mail", "Make the key that signs the site's mail."),

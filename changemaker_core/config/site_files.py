@@ -102,14 +102,14 @@ def lock_file(handle: int, operation: int, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def scratch_folder(prefix: str) -> Iterator[Path]:
-    """Return a folder among the system's temporary files, which is deleted at the end.
+def scratch_folder(prefix: str, parent: Path | None = None) -> Iterator[Path]:
+    """Return a folder in ``parent``, which is deleted at the end.
 
-    It is locked meanwhile, so that the next process can tell what a killed one left behind, and
-    deletes it.
+    By default that is the folder of the system's temporary files. It is locked meanwhile, so that
+    the next process can tell what a killed one left behind, and deletes it.
     """
-    _delete_left(prefix)
-    with tempfile.TemporaryDirectory(prefix=prefix) as name:
+    _delete_left(prefix, parent or Path(tempfile.gettempdir()))
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=parent) as name:
         handle = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             fcntl.flock(handle, fcntl.LOCK_SH)
@@ -118,9 +118,9 @@ def scratch_folder(prefix: str) -> Iterator[Path]:
             os.close(handle)
 
 
-def _delete_left(prefix: str) -> None:
-    for path in Path(tempfile.gettempdir()).glob(f"{prefix}*"):
-        # Everybody may create files there: what is another's, or a link, is not ours to follow.
+def _delete_left(prefix: str, parent: Path) -> None:
+    for path in parent.glob(f"{prefix}*"):
+        # Everybody may create files in /tmp: what is another's, or a link, is not ours to follow.
         with contextlib.suppress(OSError):
             found = path.lstat()
             old = time.time() - found.st_mtime > _NEW

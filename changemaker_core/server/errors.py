@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 #: Errors that the operator can fix: module, class, and a prefix of the message.
 EXPECTED = (
+    ("changemaker_core.backups.errors", "BackupError", ""),
     ("changemaker_core.config", "ConfigError", ""),
     ("changemaker_core.plugin.errors", "BootFailed", ""),
     ("changemaker_core.plugin.errors", "PluginError", ""),

@@ -209,8 +209,8 @@ def changemaker(site: Any) -> Any:
     """``changemaker("queues", "list")`` in this process, which has loaded the commands already."""
     alone = {"CHANGEMAKER_PLUGINS__DENY": "influence"}
 
-    def run(*words: str, stdin: str = "") -> Result:
-        arguments = ["--site", str(site.folder), *words]
+    def run(*words: object, stdin: str = "") -> Result:
+        arguments = ["--site", str(site.folder), *map(str, words)]
         return CliRunner(env=alone).invoke(main, arguments, input=stdin)
 
     return run

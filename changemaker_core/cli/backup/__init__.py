@@ -1,0 +1,1 @@
+"""Back up a site, restore it, and prove that a backup can be restored."""

@@ -1,0 +1,234 @@
+"""An archive comes back as it was written, and one that was tampered with does nothing."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import tarfile
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from changemaker_core.backups import reading, targets
+from changemaker_core.backups.databases import postgresql
+from changemaker_core.backups.errors import BackupError
+from changemaker_core.backups.manifest import MANIFEST, SUMS, DatabaseFacts, Manifest, encode
+from changemaker_core.backups.reading import unpack
+from changemaker_core.backups.writing import ArchiveWriter
+from changemaker_core.config import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FACTS = DatabaseFacts(dialect="sqlite", version="3", rows={}, migrations={})
+MADE = Manifest(
+    format=1,
+    made_at=datetime(2026, 11, 29, tzinfo=UTC),
+    base_url="https://act.example.org",
+    folder="/srv/site",
+    core_version="0.1.0",
+    plugins=[],
+    database=FACTS,
+    elsewhere={},
+    entries=5,
+    bytes=10_000,
+)
+
+
+def ignore(*_: int) -> None:
+    """Report no progress."""
+
+
+# Names and contents
+
+_NAMES = (
+    st.binary(min_size=1, max_size=200)
+    .map(os.fsdecode)
+    .filter(lambda name: not {"/", "\0", "\n", "\r"} & set(name) and name not in (".", ".."))
+)
+
+
+@settings(deadline=None, max_examples=30, suppress_health_check=list(HealthCheck))
+@given(st.dictionaries(_NAMES, st.binary(max_size=3000), max_size=4), st.booleans())
+def test_files_come_back_whatever_they_are_called(files, compressed):
+    with tempfile.TemporaryDirectory() as scratch:
+        source, target = Path(scratch, "source"), Path(scratch, "target")
+        source.mkdir()
+        target.mkdir()
+        stream = io.BytesIO()
+        with ArchiveWriter(stream, compressed=compressed, on_bytes=ignore) as archive:
+            archive.add_bytes(MANIFEST, encode(msgspec.structs.replace(MADE, bytes=100_000)))
+            for name, content in files.items():
+                (source / name).write_bytes(content)
+                archive.add_file(f"site/{name}", source / name)
+        stream.seek(0)
+        unpack(stream, target, ignore)
+        found = {p.name: p.read_bytes() for p in target.glob("site/*")}
+    assert found == files
+
+
+# Archives that somebody changed
+
+
+def _archive(
+    *added: tuple[tarfile.TarInfo, bytes], manifest: Manifest = MADE, unlisted: str = ""
+) -> bytes:
+    """An archive whose hashes are right, with any entries; but one may be ``unlisted``."""
+    stream = io.BytesIO()
+    sums = []
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        first = (tarfile.TarInfo(MANIFEST), encode(manifest))
+        for info, content in (first, *added):
+            if info.isreg():
+                info.size = len(content)
+            if info.isreg() and info.name != unlisted:
+                sums.append(f"{hashlib.sha256(content).hexdigest()}  {info.name}\n")
+            tar.addfile(info, io.BytesIO(content))
+        listed = tarfile.TarInfo(SUMS)
+        listed.size = len("".join(sums))
+        tar.addfile(listed, io.BytesIO("".join(sums).encode()))
+    return stream.getvalue()
+
+
+def _file(name: str, content: bytes = b"x", **changes: Any) -> tuple[tarfile.TarInfo, bytes]:
+    info = tarfile.TarInfo(name)
+    for attribute, value in changes.items():
+        setattr(info, attribute, value)
+    return info, content
+
+
+def _link(name: str, to: str, kind: bytes) -> tuple[tarfile.TarInfo, bytes]:
+    return _file(name, b"", type=kind, linkname=to)
+
+
+def _bomb() -> bytes:
+    """An archive with a header of 200 MB, compressed."""
+    text = encode(MADE)
+    first, bomb = tarfile.TarInfo(MANIFEST), tarfile.TarInfo("site/a")
+    first.size, bomb.size, bomb.type = len(text), 200_000_000, tarfile.XHDTYPE
+    padding = bytes(-len(text) % tarfile.BLOCKSIZE)
+    return gzip.compress(first.tobuf() + text + padding + bomb.tobuf() + bytes(200_000_000))
+
+
+WHOLE = _archive(_file("site/a", b"one" * 500), _file("site/b", b"two"))
+HOSTILE: dict[str, tuple[bytes, str]] = {
+    "a name that leads out": (_archive(_file("site/../../out")), "which no backup has"),
+    "a whole path": (_archive(_file("/etc/out")), "which no backup has"),
+    "a whole path inside": (_archive(_file("site//etc/out")), "which no backup has"),
+    "a file beside the site": (_archive(_file("out")), "which no backup has"),
+    "one elsewhere that is not listed": (_archive(_file("elsewhere/etc/x")), "no backup has"),
+    "a symbolic link": (
+        _archive(_link("site/a", "/etc", tarfile.SYMTYPE), _file("site/a/out")),
+        "link or device",
+    ),
+    "a hard link": (_archive(_link("site/a", "/etc/passwd", tarfile.LNKTYPE)), "link or device"),
+    "a device": (_archive(_file("site/a", b"", type=tarfile.BLKTYPE)), "link or device"),
+    "a pipe": (_archive(_file("site/a", b"", type=tarfile.FIFOTYPE)), "link or device"),
+    "a file twice": (_archive(_file("site/a"), _file("site/a", b"y")), "twice"),
+    "more bytes than it says": (
+        _archive(_file("site/a", b"\0" * 3_000_000), manifest=MADE),
+        "is too large",
+    ),
+    "more entries than it says": (_archive(*(_file(f"site/{n}") for n in range(6))), "has more"),
+    "a header of 200 MB": (_bomb(), "a header that no backup has"),
+    "a byte changed": (WHOLE.replace(b"oneone", b"oneOne", 1), "1 of its files"),
+    "a name changed": (WHOLE.replace(b"site/b", b"site/c", 1), "not complete"),
+    "a file added": (
+        _archive(_file("site/a"), _file("site/b"), unlisted="site/b"),
+        "1 of its files are not those that were backed up, such as site/b",
+    ),
+    "cut off": (WHOLE[:2048], "not complete"),
+    "cut off and compressed": (gzip.compress(WHOLE)[:-100], "not complete"),
+    "no archive": (b"hello" * 1000, "damaged or not complete"),
+    "an archive of something else": (_archive()[1024:] + bytes(1024), "manifest.json"),
+    "nothing": (b"", "damaged or not complete"),
+    "a later format": (_archive(manifest=msgspec.structs.replace(MADE, format=2)), "Upgrade"),
+}
+
+
+@pytest.mark.parametrize(("archive", "said"), HOSTILE.values(), ids=HOSTILE)
+def test_an_archive_that_was_changed_is_refused_and_leads_nowhere(
+    archive, said, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(reading, "_GROWTH", 1_000_000)
+    into = tmp_path / "into"
+    into.mkdir()
+    with pytest.raises(BackupError, match=said):
+        unpack(io.BytesIO(archive), into, ignore)
+    assert [path.name for path in tmp_path.iterdir()] == ["into"]
+    for path in into.rglob("*"):
+        assert path.is_dir() or path.is_file()
+        assert not path.is_symlink()
+        assert path.stat().st_nlink == 1 or path.is_dir()
+
+
+def test_modes_are_kept_without_what_would_be_dangerous(tmp_path):
+    archive = _archive(_file("site/run.sh", mode=0o6777), _file("site/key", mode=0o000))
+    unpack(io.BytesIO(archive), tmp_path, ignore)
+    modes = {p.name: p.stat().st_mode & 0o7777 for p in (tmp_path / "site").iterdir()}
+    assert modes == {"run.sh": 0o755, "key": 0o600}
+
+
+# Names of backups
+
+
+def test_rotation_deletes_the_oldest_of_this_site_alone(tmp_path):
+    config = Config.for_tests(tmp_path, base_url="https://act.example.org")
+    other = Config.for_tests(tmp_path, base_url="https://act.example.org.au")
+    times = ["20261127T000000Z", "20261128T000000Z", "20261129T000000Z"]
+    own = [tmp_path / f"{targets.prefix_of(config)}{each}.tar.gz" for each in times]
+    kept = [
+        tmp_path / f"{targets.prefix_of(other)}{times[0]}.tar.gz",
+        tmp_path / f"{targets.prefix_of(config)}{times[0]}.tar.gz.gpg",
+        tmp_path / f"{targets.prefix_of(config)}by-hand.tar.gz",
+    ]
+    for path in (*own, *kept):
+        path.touch()
+    assert targets.rotate(tmp_path, config, 5) == []
+    assert targets.rotate(tmp_path, config, 2) == own[:1]
+    assert sorted(tmp_path.iterdir()) == sorted([*own[1:], *kept])
+    with pytest.raises(BackupError, match="several sites"):
+        targets.newest(tmp_path)
+    kept[0].unlink()
+    assert targets.newest(tmp_path) == own[-1]
+
+
+# PostgreSQL's programs
+
+
+def test_no_password_is_on_a_command_line():
+    url = "postgresql://me:s3cret@db.example.org/site?sslmode=require"
+    written = postgresql._without_password(url)
+    assert "s3cret" not in written
+    assert "sslmode=require" in written
+    assert postgresql._environment(url)["PGPASSWORD"] == "s3cret"
+    with pytest.raises(BackupError, match="sslpassword"):
+        postgresql._without_password(f"{url}&sslpassword=x")
+
+
+def test_a_program_older_than_the_server_is_not_used(tmp_path, monkeypatch):
+    def make(folder: str, version: int) -> None:
+        path = tmp_path / folder / "pg_dump"
+        path.parent.mkdir(parents=True)
+        path.write_text(f"#!/bin/sh\necho 'pg_dump (PostgreSQL) {version}.2 (Debian)'\n")
+        path.chmod(0o755)
+
+    find: Callable[[int], str] = lambda server: postgresql.find_program("pg_dump", server)  # noqa: E731
+    monkeypatch.setattr(postgresql, "_DEBIAN", tmp_path / "debian")
+    monkeypatch.setenv("PATH", str(tmp_path / "path"))
+    with pytest.raises(BackupError, match=r"not installed.*\n.*postgresql-client-17"):
+        find(17)
+    make("path", 15)
+    with pytest.raises(BackupError, match="is of version 15, and the server is PostgreSQL 17"):
+        find(17)
+    make("debian/17/bin", 17)
+    assert find(17) == str(tmp_path / "debian/17/bin/pg_dump")
+    assert find(15) == str(tmp_path / "path/pg_dump")

@@ -1,0 +1,213 @@
+"""A site is backed up while it is written to, restored to an empty place, and drilled."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import peewee
+import psycopg2
+import pytest
+
+from changemaker_core import Config, Model, Site
+from changemaker_core.backups.code import opened_site
+from changemaker_core.backups.databases import postgresql
+from changemaker_core.backups.drilling import drill
+from changemaker_core.backups.errors import BackupError
+from changemaker_core.backups.restoring import restore
+from changemaker_core.jobs import holds
+from tests.backups.kept import SECRET, no_progress
+
+if TYPE_CHECKING:
+    from changemaker_core.testing import PostgresCluster
+
+
+class Campaign(Model):
+    number = peewee.BigIntegerField(primary_key=True)
+
+    class Meta:
+        table_name = "kept_campaign"
+
+
+class Letter(Model):
+    number = peewee.BigIntegerField(primary_key=True)
+    campaign = peewee.ForeignKeyField(Campaign)
+
+    class Meta:
+        table_name = "kept_letter"
+
+
+@pytest.fixture
+def empty_url(database_url: str, request: pytest.FixtureRequest) -> Any:
+    """The address of another empty database; None for SQLite, where it is a file of the folder."""
+    if database_url.startswith("sqlite"):
+        yield None
+        return
+    cluster: PostgresCluster = request.getfixturevalue("postgres_cluster")
+    url = cluster.create_database()
+    yield url
+    cluster.drop(url)
+
+
+def _write_on(site: Site, done: list[int], stop: threading.Event) -> None:
+    """Write a campaign and its letter, 50 times a second; note what was acknowledged."""
+
+    def write(tx: Any, number: int) -> None:
+        Campaign.create(number=number)
+        Letter.create(number=number, campaign=number)
+
+    number = 0
+    while not stop.wait(0.02):
+        number += 1
+        site.db.sync.write(write, number)
+        done.append(number)
+
+
+def test_no_committed_row_is_lost_while_the_site_writes(kept, empty_url, tmp_path):
+    kept.site.db.sync.write(lambda tx: tx.database.create_tables([Campaign, Letter]))
+    acknowledged, stop = list[int](), threading.Event()
+    writer = threading.Thread(target=_write_on, args=(kept.site, acknowledged, stop))
+    writer.start()
+    try:
+        while len(acknowledged) < 10:
+            time.sleep(0.01)
+        before = acknowledged[-1]
+        made = kept.back_up()
+        during = acknowledged[-1]
+        while acknowledged[-1] < during + 5:  # it did not stop because of the backup
+            time.sleep(0.01)
+    finally:
+        stop.set()
+        writer.join()
+    restored = restore(made.path, tmp_path / "restored", empty_url, no_progress)
+    with contextlib.closing(Site(restored.config)) as site:
+        letters = site.db.sync.read(lambda: [row.campaign_id for row in Letter.select()])
+        campaigns = site.db.sync.read(lambda: [row.number for row in Campaign.select()])
+    assert set(letters) <= set(campaigns)
+    assert sorted(letters) == list(range(1, len(letters) + 1))  # one moment: none in between lacks
+    assert len(letters) >= before
+    assert made.manifest.database.rows["kept_letter"] == len(letters)
+
+
+def test_a_restored_site_is_the_whole_site_with_its_mail_held(kept, empty_url, tmp_path):
+    outside = tmp_path / "elsewhere.csv"
+    outside.write_text("a file that the configuration names")
+    with (kept.folder / "changemaker.toml").open("a") as file:
+        file.write(f'[relay]\nfile = "{outside}"\n')
+    big = tmp_path / "a disk of its own"
+    big.mkdir()
+    (big / "photo.jpg").write_bytes(b"\xff\xd8" * 50_000)
+    (kept.folder / "data" / "media").symlink_to(big)
+    (kept.folder / "data" / "nowhere").symlink_to(tmp_path / "missing")
+    (kept.folder / "data" / "again").symlink_to(kept.folder / "data")
+    (kept.folder / "run").mkdir(exist_ok=True)
+    (kept.folder / "run" / "state").write_text("of this machine")
+    venv = kept.folder / "venv"
+    venv.mkdir()
+    (venv / "pyvenv.cfg").touch()
+    (kept.folder / "templates").mkdir(mode=0o755)
+    (kept.folder / "templates" / "é.html").write_text("<p>")
+    os.mkfifo(kept.folder / "data" / "pipe")
+
+    made = kept.back_up()
+    assert {path.name for path in made.left_out} == {"nowhere", "again", "pipe"}
+    assert stat.S_IMODE(made.path.stat().st_mode) == 0o600
+
+    folder = tmp_path / "restored"
+    restored = restore(made.path, folder, empty_url, no_progress)
+    names = {str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file()}
+    names = {name for name in names if not name.startswith(("site.db", "elsewhere"))}
+    assert names == {
+        "changemaker.toml",
+        ".env",
+        "data/mail/1.eml",
+        "data/media/photo.jpg",
+        "templates/é.html",
+    }
+    assert (folder / "data/media/photo.jpg").read_bytes() == (big / "photo.jpg").read_bytes()
+    assert restored.elsewhere[str(outside)].read_text() == outside.read_text()
+    assert (restored.held, restored.migrated) == (["mail"], [])
+    assert stat.S_IMODE((folder / ".env").stat().st_mode) == 0o600
+    assert stat.S_IMODE((folder / "templates").stat().st_mode) == 0o755
+    assert restored.config.secret_key == SECRET
+    assert restored.config.database_url != kept.site.config.database_url  # never that of the other
+    again = Config.load(folder, {"CHANGEMAKER_PLUGINS__ALLOW": "[]"})
+    assert again.database_url == restored.config.database_url
+    with opened_site(restored.config) as (site, _):
+        (hold,) = site.db.sync.all(holds())
+    assert (hold.queue, hold.reason) == ("mail", "restore")
+
+
+def test_a_drill_proves_a_backup_and_leaves_nothing(kept, request, tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    made = kept.back_up()
+    is_postgresql = kept.site.db.dialect == "postgresql"
+    if is_postgresql:
+        cluster = request.getfixturevalue("postgres_cluster")
+        before = _databases(cluster)
+        # What a drill that was killed has left.
+        with postgresql.opened(kept.site.config.database_url) as connection:
+            with postgresql.scratch_database(kept.site.config.database_url) as url:
+                name = url.partition("///")[2].partition("?")[0]
+            connection.cursor().execute(f"CREATE DATABASE {name}")
+    done = drill(made.path, None, no_progress)
+    assert done.is_sound
+    assert done.rows == sum(made.manifest.database.rows.values()) > 0
+    assert {name for name, _ in done.findings} >= {"database", "migrations", "settings.stored"}
+    assert not list(tmp_path.glob("changemaker-drill-*"))
+    if is_postgresql:
+        assert _databases(cluster) == before
+
+
+def _databases(cluster: PostgresCluster) -> set[str]:
+    url = f"postgresql://postgres@127.0.0.1:{cluster.port}/postgres"
+    with contextlib.closing(psycopg2.connect(url)) as connection:
+        cursor = connection.cursor()
+        cursor.execute("SELECT datname FROM pg_database")
+        return {name for (name,) in cursor.fetchall()}
+
+
+def test_a_database_in_which_something_is_is_never_replaced(kept, tmp_path):
+    made = kept.back_up()
+    folder = tmp_path / "restored"
+    url = kept.site.config.database_url
+    with pytest.raises(BackupError, match=r"already exists|is not empty"):
+        restore(made.path, folder, url, no_progress)
+    assert list(folder.iterdir()) == []
+    with pytest.raises(BackupError, match="is not empty: it contains"):
+        restore(made.path, kept.folder, None, no_progress)
+    other = "postgresql://localhost/x" if url.startswith("sqlite") else "sqlite:///site.db"
+    with pytest.raises(BackupError, match="move-database"):
+        restore(made.path, folder, other, no_progress)
+
+
+@pytest.mark.database("sqlite")
+def test_a_damaged_database_is_no_backup_and_removes_none(kept):
+    kept.back_up()
+    kept.site.close()
+    with contextlib.closing(sqlite3.connect(kept.folder / "site.db")) as connection:
+        (page,) = connection.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'core_migrations'"
+        ).fetchone()
+    with (kept.folder / "site.db").open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    before = sorted(kept.backups.iterdir())
+    with pytest.raises(BackupError, match=r"damaged|cannot be copied"):
+        kept.back_up(keep=1)
+    assert sorted(kept.backups.iterdir()) == before
+
+
+@pytest.mark.database("sqlite")
+def test_a_backup_with_a_newer_schema_or_a_missing_plugin_is_refused(kept, tmp_path):
+    insert = "INSERT INTO core_migrations (name, applied) VALUES ('0999_later', '2026-01-01')"
+    kept.site.db.sync.write(lambda tx: tx.database.execute_sql(insert))
+    made = kept.back_up()
+    with pytest.raises(BackupError, match=r"ahead of the installed code: core 0999_later"):
+        restore(made.path, tmp_path / "restored", None, no_progress)
