@@ -1,52 +1,44 @@
-"""docs/guides/backup.md: its command copies the whole of a database that is being written."""
+"""docs/guides/backup.md: each of its commands does what it says, on the site of a test."""
 
 from __future__ import annotations
 
-import contextlib
 import re
 import shlex
-import sqlite3
 import subprocess
-import tarfile
 from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner
+
+from changemaker_core.cli import main
+from changemaker_core.testing.server import OperatedSite
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "backup.md").read_text()
-COUNT = "SELECT count(*) FROM letter"
+NAME = "changemaker-act.example.org-20261129T021500Z.tar.gz"
 
 
-def test_what_is_in_the_log_is_in_the_backup_too(tmp_path):
-    site, backup = tmp_path / "site.db", tmp_path / "backup.db"
-    (line,) = re.findall(r"^python3 .*$", GUIDE, re.MULTILINE)
-    *program, source, target = shlex.split(line)
-    assert (source, target) == ("/srv/site/site.db", "/srv/backups/site.db.new")
-    with contextlib.closing(sqlite3.connect(site, isolation_level=None)) as written:
-        written.execute("PRAGMA journal_mode = WAL")
-        written.execute("PRAGMA wal_autocheckpoint = 0")
-        written.execute("CREATE TABLE letter (body TEXT)")
-        written.executemany("INSERT INTO letter VALUES (?)", [("Please act.",)] * 1000)
-        (tmp_path / "copy.db").write_bytes(site.read_bytes())
-        written.execute("BEGIN IMMEDIATE")
-        written.execute("INSERT INTO letter VALUES ('not committed')")
-        subprocess.run([*program, site, backup], check=True, timeout=60)
-    with contextlib.closing(sqlite3.connect(backup)) as made:
-        assert made.execute(COUNT).fetchone() == (1000,)
-        assert made.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    with contextlib.closing(sqlite3.connect(tmp_path / "copy.db")) as copied:
-        assert copied.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
-
-
-def test_the_files_are_all_of_the_folder_but_the_database_and_the_state_of_the_machine(tmp_path):
-    site, archive = tmp_path / "site", tmp_path / "files.tar.gz"
-    kept = ["changemaker.toml", ".env", "people.csv", "data/mail/1.eml", "templates/base.html"]
-    left_out = ["site.db", "site.db-wal", "site.db.lock", "run/instance"]
-    for name in (*kept, *left_out):
-        (site / name).parent.mkdir(parents=True, exist_ok=True)
-        (site / name).write_text(name)
-    commands = set(re.findall(r"^tar --create .*$", GUIDE, re.MULTILINE))
-    (command,) = commands
-    words = shlex.split(command)
-    places = {"/srv/backups/files.tar.gz": str(archive), "/srv/site": str(site)}
-    subprocess.run([places.get(word, word) for word in words], check=True, timeout=60)
-    with tarfile.open(archive) as opened:
-        files = {each.name.removeprefix("./") for each in opened.getmembers() if each.isfile()}
-    assert files == set(kept)
+def test_the_commands_of_the_guide_in_their_order(made_sites: Any, tmp_path: Path) -> None:
+    site = OperatedSite(tmp_path / "site")
+    made_sites.make(site)
+    toml = site.folder / "changemaker.toml"
+    own = 'base_url = "https://act.example.org"'
+    toml.write_text(re.sub(r'^base_url = ".*"', own, toml.read_text(), flags=re.MULTILINE))
+    commands = re.findall(r"^ *(changemaker (?!.* \| ).*)$", GUIDE, re.MULTILINE)
+    for command in commands:
+        if "/srv/site" in command and " restore " in command:
+            site.folder.rename(tmp_path / "site.before")  # the guide's second step
+        words = shlex.split(command.replace("/srv", str(tmp_path)))[1:]
+        done = CliRunner().invoke(main, words, input="y\n")
+        assert done.exit_code == 0, (command, done.output)
+        if words[2:3] == ["backup"]:
+            (archive,) = (tmp_path / "backups").iterdir()
+            assert re.sub(r"\d{8}T\d{6}Z", "20261129T021500Z", archive.name) == NAME
+            archive.rename(archive.with_name(NAME))
+    assert len(commands) == 5
+    assert (tmp_path / "copy" / "site.db").exists()
+    listed = subprocess.run(
+        ["tar", "--extract", "--gzip", "--file", tmp_path / "backups" / NAME, "--to-stdout",
+         "SHA256SUMS"],
+        capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert "  site/.env\n" in listed

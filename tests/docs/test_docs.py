@@ -24,10 +24,10 @@ DECISIONS = DOCS / "explanation" / "decisions"
 
 
 def _shell_lines(page: Path) -> list[str]:
-    """The commands of a page's ``sh`` blocks, split where ``&&`` joins several."""
+    """The commands of a page's ``sh`` blocks, split where ``&&`` or a pipe joins several."""
     blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()]
-    return [part.strip() for line in lines for part in line.split("&&")]
+    return [part.strip() for line in lines for part in re.split(r"&&|\|", line)]
 
 
 def _changemaker_lines() -> list[tuple[str, str]]:
