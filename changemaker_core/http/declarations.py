@@ -75,7 +75,8 @@ class Authenticator:
     a 401, such as ``Bearer realm="petitions"``.
     ``sign_in(path)`` returns the address of the page where a person gets such a credential and then
     returns to ``path``: browsers that lack one are sent there. ``confirm`` says how they prove once
-    more who they are; ``find`` sets ``req.sign_in``.
+    more who they are. ``is_sign_in``: the credential is of a person who has signed in, so that
+    ``find`` sets ``req.sign_in``; only such a one is good for what needs a recent sign-in.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Authenticator:
     challenge: str | None = None
     sign_in: Callable[[str], str] | None = None
     confirm: SignInConfirmation | None = None
+    is_sign_in: bool = False
 
 
 def normal_path(path: str) -> str:

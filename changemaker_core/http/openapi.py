@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from apispec import APISpec
 
+from changemaker_core.http.authentication import SAFE_METHODS
 from changemaker_core.http.bodies.decoding import FORM_TYPE
 from changemaker_core.http.bodies.multipart import MULTIPART
 from changemaker_core.http.bodies.uploads import Upload, upload_fields
@@ -16,6 +17,7 @@ from changemaker_core.http.endpoint import declared
 from changemaker_core.http.endpoint.checks import responders_of
 from changemaker_core.http.endpoint.domain_errors import table_of
 from changemaker_core.http.errors import Problem
+from changemaker_core.http.sessions import cookie, csrf
 from changemaker_core.http.validation.schema import PUBLISHED_PATTERNS
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 #: The end of a text in a pattern of ours: before a line end ``$`` would match in Python.
 _END = r"(?![\s\S])"
+#: The proof that a request of a session comes from the site's own pages.
+_CSRF = "csrf"
 _REFERENCE = "#/components/schemas/{name}"
 _DESCRIPTIONS = {
     "200": "Success.",
@@ -78,36 +82,86 @@ def describe(site: Site) -> dict[str, Any]:
         openapi_version="3.1.0",
         servers=[{"url": site.config.base_url}],
     )
-    security = {
-        name: scheme
-        for each in site.authentication.authenticators
-        for name, scheme in _security_schemes(each)
-    }
-    for name, scheme in security.items():
-        document.components.security_scheme(name, scheme)
+    access = _Access(site)
     for name, schema in schemas.components.items():
         document.components.schema(name, schema)
     for contributed, (method, spec) in described:
         path = PARAMETER.sub(r"{\1}", contributed.item.path)
         operation = _operation(contributed, method, spec, schemas)
-        operation["security"] = [] if spec.public else [{name: []} for name in security]
+        operation["security"] = access.required(method, spec)
         document.path(path=path, operations={method: operation})
+    for name, scheme in access.schemes.items():
+        document.components.security_scheme(name, scheme)
     whole: dict[str, Any] = document.to_dict()
     return whole
 
 
-def _security_schemes(authenticator: Authenticator) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the name and description of each credential that an authenticator reads."""
-    name, names = authenticator.name, authenticator.headers
-    for header in names:
-        if header.lower() == "authorization":
-            scheme = (authenticator.challenge or "Bearer").partition(" ")[0].lower()
-            yield name, {"type": "http", "scheme": scheme}
-        else:
-            own = name if len(names) == 1 else f"{name}.{header.lower()}"
-            yield own, {"type": "apiKey", "in": "header", "name": header.lower()}
-    for cookie in authenticator.cookies:
-        yield f"{name}.{cookie}", {"type": "apiKey", "in": "cookie", "name": cookie}
+class _Access:
+    """The credentials of a site, and which of them an operation takes.
+
+    ``schemes`` describes each by its name.
+    """
+
+    def __init__(self, site: Site) -> None:
+        self.schemes: dict[str, dict[str, Any]] = {}
+        self._authenticators = site.authentication.authenticators
+        self._cookie = cookie.name_at(site.config.base_url)
+        for each in self._authenticators:
+            self.schemes |= {scheme: value for scheme, value, _ in self._read_by(each)}
+
+    def required(self, method: str, spec: Endpoint) -> list[dict[str, list[str]]]:
+        """Return the alternatives of an operation; what is in one of them is sent together."""
+        if spec.public:
+            return []
+        changes = method.upper() not in SAFE_METHODS
+        return [
+            alternative
+            for each in self._authenticators
+            if each.is_sign_in or not spec.recent_sign_in
+            for alternative in self._alternatives(each, changes=changes)
+        ]
+
+    def _alternatives(
+        self, authenticator: Authenticator, *, changes: bool
+    ) -> Iterator[dict[str, list[str]]]:
+        read = list(self._read_by(authenticator))
+        headers: dict[str, list[str]] = {name: [] for name, _, place in read if place == "header"}
+        if headers:
+            yield headers
+        for name, scheme, place in read:
+            if place == "cookie":
+                proof: dict[str, list[str]] = {}
+                if changes and scheme["name"] == self._cookie:
+                    self.schemes.setdefault(_CSRF, _csrf_scheme())
+                    proof = {_CSRF: []}
+                yield {name: [], **proof}
+
+    def _read_by(self, authenticator: Authenticator) -> Iterator[tuple[str, dict[str, Any], str]]:
+        """Yield name, description and place of each credential that an authenticator reads."""
+        name, headers = authenticator.name, authenticator.headers
+        for header in headers:
+            own = name if len(headers) == 1 else f"{name}.{header.lower()}"
+            if header.lower() == "authorization":
+                scheme = (authenticator.challenge or "Bearer").partition(" ")[0].lower()
+                yield own, {"type": "http", "scheme": scheme}, "header"
+            else:
+                described = {"type": "apiKey", "in": "header", "name": header.lower()}
+                yield own, described, "header"
+        for each in authenticator.cookies:
+            # Of a session's names, that at the public address.
+            if each == self._cookie or each not in cookie.NAMES:
+                own = name if each == self._cookie else f"{name}.{each}"
+                yield own, {"type": "apiKey", "in": "cookie", "name": each}, "cookie"
+
+
+def _csrf_scheme() -> dict[str, Any]:
+    return {
+        "type": "apiKey",
+        "in": "header",
+        "name": csrf.HEADER.lower(),
+        "description": "The token of the session's pages. A request that the browser marks as "
+        "``Sec-Fetch-Site: same-origin`` needs none.",
+    }
 
 
 def _version(site: Site) -> str:

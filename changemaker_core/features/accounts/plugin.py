@@ -154,6 +154,7 @@ class AccountsPlugin(Plugin):
                 Sessions(site).find,
                 headers=("Authorization",),
                 challenge='Bearer realm="changemaker"',
+                is_sign_in=True,
             ),
             # First, and strict: a key that is not valid never leaves the request anonymous.
             Authenticator(
@@ -171,5 +172,6 @@ class AccountsPlugin(Plugin):
                 cookies=cookie.NAMES,
                 sign_in=lambda path: sign_in_address(site, path),
                 confirm=confirmation_of(site),
+                is_sign_in=True,
             ),
         ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from changemaker_core.http.request import Request
@@ -21,9 +22,19 @@ def name_for(req: Request) -> str:
     or, with ``__Host-``, another host of the domain. ``__Host-`` demands the path ``/``, so that a
     site mounted under a prefix has ``__Secure-``.
     """
-    if not req.is_secure:
+    return _name(req.is_secure, req.root_path)
+
+
+def name_at(base_url: str) -> str:
+    """Return the cookie's name at the public address of a site."""
+    url = urlsplit(base_url)
+    return _name(url.scheme == "https", url.path)
+
+
+def _name(is_secure: bool, prefix: str) -> str:
+    if not is_secure:
         return NAME
-    return f"__Secure-{NAME}" if req.root_path else f"__Host-{NAME}"
+    return f"__Secure-{NAME}" if prefix else f"__Host-{NAME}"
 
 
 def read(req: Request) -> str | None:
