@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
 from dataclasses import replace
@@ -14,10 +15,12 @@ from urllib.parse import urlsplit
 
 import click
 
-from changemaker_core.cli.common import PORT, existing_site, say, site_option
+from changemaker_core.cli.common import PORT, existing_site, site_option
 
 if TYPE_CHECKING:
     from changemaker_core.config import Config
+
+log = logging.getLogger(__name__)
 
 
 def _names(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -70,12 +73,14 @@ def serve(
     """
     from changemaker_core.config import Config
     from changemaker_core.server.listening import address_of, listen
+    from changemaker_core.server.logs import start_log
     from changemaker_core.server.spec import DRAIN_SECONDS, ProcessSpec
     from changemaker_core.server.supervisor import Supervisor
 
     folder = existing_site()
     # A wrong configuration is reported by the first process that loads the site.
     config, _ = Config.read(folder)
+    start_log(config)
     if only and except_:
         raise click.UsageError("--only and --except cannot be used together.")
     listening = listen(host, port)
@@ -95,7 +100,7 @@ def serve(
         [*[web] * workers, *jobs],
         listening=listening,
         announce=lambda: _announce(config, address),
-        warn=say,
+        warn=log.warning,
     )
     status = asyncio.run(supervisor.run())
     # NOTE(exit): everything is closed. To take the interpreter apart would take as long as the rest
@@ -111,15 +116,15 @@ def _announce(config: Config, address: str) -> None:
     click.echo(f"Serving {config.site_dir} at {address}")
     if _leads_elsewhere(config.base_url, address):
         wanted = f"write base_url = {address!r}, or use its port."
-        say(f"Links in mail lead to {config.base_url}: {wanted}")
+        log.warning("links in mail lead to %s: %s", config.base_url, wanted)
     if (mailbox := mailbox_link(config, address)) is not None:
         click.echo(f"Mail that it sends: {mailbox}")
     if config.smtp_url is None and not config.development:
         # Supporters read that their message was sent; the operator must know that it was not.
-        say(
-            "No mail leaves this site, unless the settings name a mail server: smtp_url is not set."
+        log.warning(
+            "No mail leaves this site, unless the settings name a mail server: smtp_url is not "
+            "set. Until then mail is saved to the folder data/mail."
         )
-        say("Until then mail is saved to the folder data/mail.")
 
 
 def _leads_elsewhere(base_url: str, address: str) -> bool:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING
 
 import click
 
-from changemaker_core.cli.common import FOLDER_VARIABLE, existing_site, say, site_option
+from changemaker_core.cli.common import FOLDER_VARIABLE, existing_site, site_option
 from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -30,25 +33,27 @@ def worker(queues: str, burst: bool) -> None:
     from changemaker_core.server.priority import lower_priority
 
     folder = existing_site()
-    config = Config.load(folder)
+    keep_private()
+    config, problems = Config.read(folder)
+    logs.start_log(config)
+    if problems:
+        _chosen(folder, [])  # reports these and the plugins' together
     url = config.redis_url
     if url is None:
         raise CommandError(
             "redis_url is not set, so no jobs would reach this worker.\n"
             "Set it, or let `changemaker serve` run the jobs."
         )
-    keep_private()
-    logs.log_json()
     lower_priority(config.jobs_niceness)
     chosen = _chosen(folder, [name.strip() for name in queues.split(",") if name.strip()])
     os.environ[FOLDER_VARIABLE] = str(folder)  # read by the processes that run jobs
-    say(f"Running jobs of {folder}, queues: {', '.join(chosen)}")
+    log.info("running jobs of %s, queues: %s", folder, ", ".join(chosen))
 
     from changemaker_core.shared.worker import run_worker
 
     run_worker(url, chosen, burst=burst)
     if not burst:
-        say("Stopped.")
+        log.info("stopped")
 
 
 def _chosen(folder: Path, wanted: list[str]) -> list[str]:

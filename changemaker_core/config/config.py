@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -131,6 +131,14 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     #: How many jobs of each queue may run at once in a process; ``default`` is also for the queues
     #: that are not named.
     jobs_concurrency: Mapping[str, int] = MappingProxyType({"default": 4})
+    #: The least severe lines of the log; with ``warning``, no requests are logged.
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    #: The format of every line of the log; absent: text on a terminal, else JSON.
+    log_format: Literal["json", "text"] | None = None
+    #: What the log shows of a visitor's address: its network (/24 or /48), all of it, or nothing.
+    log_client: Literal["network", "address", "none"] = "network"
+    #: Seconds until its response begins after which a request is logged as slow; 0 is never.
+    log_slow_request_seconds: float = 5.0
     #: The table of each plugin as written; :meth:`plugin_config` converts it.
     plugin_tables: Mapping[str, Mapping[str, Any]] = {}
     #: Where each value was set.

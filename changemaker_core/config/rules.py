@@ -226,6 +226,10 @@ def _between(least: int, most: int = _LARGEST) -> Callable[[int], str | None]:
     return lambda value: None if least <= value <= most else allowed
 
 
+def _seconds(value: float) -> str | None:
+    return None if 0 <= value <= _LARGEST else "must be a number of seconds, or 0 for never."
+
+
 def home_page_loop(path: str) -> str | None:
     """Return what is wrong with a home page that leads to ``/`` again; None if it does not.
 
@@ -314,5 +318,6 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "cache_bytes": _between(0, _LARGEST_BYTES),
     "max_connections": _between(1),
     "drain_seconds": _between(1),
+    "log_slow_request_seconds": _seconds,
     "jobs_niceness": _between(0, 19),
 }

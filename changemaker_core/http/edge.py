@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -68,7 +69,8 @@ class Edge:
 
     def __init__(self, falcon_app: FalconApp, site: Site) -> None:
         self.site = site
-        self.access_log = AccessLog()
+        self.access_log = AccessLog(site.config)
+        self._slow_seconds = site.config.log_slow_request_seconds or math.inf
         #: Whether the lifespan has begun, or its absence was reported.
         self.started = False
         self._falcon = falcon_app
@@ -130,6 +132,8 @@ class Edge:
                 upload.close()
             if req.streamed is not None and req.streamed.is_endless and sender.started:
                 began += perf_counter() - sender.started
+            if (sender.started or perf_counter()) - began > self._slow_seconds:
+                self._report_slow(req, sender.started, began)
             req.streamed = None  # what it holds is not to wait for the request to be collected
             method = sender.method if sender.method in _METHODS else "other"
             self._record(req, method, req.route, sender.status or _CLIENT_CLOSED, began)
@@ -152,6 +156,14 @@ class Edge:
             'as unencrypted. Set trusted_proxies = ["127.0.0.1", "::1"], and let the proxy send '
             "Host, X-Forwarded-For and X-Forwarded-Proto."
         )
+
+    def _report_slow(self, req: Request, started: float, began: float) -> None:
+        """Log a request that was waited for long, unless the visitor's own upload took the time."""
+        spec = _declaration(req)
+        if spec is None or spec.streams is None:
+            seconds = (started or perf_counter()) - began
+            extra = {"request_id": req.request_id}
+            log.warning("a request took %.1f s: %s %s", seconds, req.method, req.route, extra=extra)
 
     def visitor_of(self, client: tuple[str, int] | None) -> str | None:
         """Return whom a connection counts for; ``None`` for a proxy, or this machine."""
@@ -344,7 +356,9 @@ class Edge:
         seconds = perf_counter() - began
         self.site.metrics.observe_request(method, route, status, seconds)
         user = None if req.actor is None else req.actor.id
-        self.access_log.add(method, route, status, seconds, req.id_bytes, user, cached)
+        self.access_log.add(
+            method, route, req.path, status, seconds, req.id_bytes, req.client_ip, user, cached
+        )
 
 
 def _is_from_proxy(req: Request) -> bool:

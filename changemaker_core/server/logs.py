@@ -1,22 +1,34 @@
-"""The log on standard error: one JSON object per line, or plain text for a person."""
+"""The log on standard error: every line JSON, or every line text for a person."""
 
 from __future__ import annotations
 
 import json
 import logging
 import sys
+from typing import TYPE_CHECKING, Literal
+
+from changemaker_core.http.access_log import AccessLines, iso_time
+
+if TYPE_CHECKING:
+    from changemaker_core.config import Config
+
+#: Libraries that have something to say about each request or statement, at INFO or DEBUG.
+#: NOTE(secrets): peewee logs the values of each statement.
+_CHATTY = ("asyncio", "httpx", "httpcore", "uvicorn", "peewee", "urllib3", "PIL")
 
 
 class JsonLines(logging.Formatter):
     """``{"time", "level", "logger", "message", "request_id"?, "exception"?}``.
 
-    ``time`` is Unix time in seconds.
+    ``time`` is as in ``2030-01-31T12:00:00.000Z``. Lines of requests have their own keys.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record on one line."""
+        if (lines := _access_lines(record)) is not None:
+            return str(lines)
         line: dict[str, object] = {
-            "time": round(record.created, 3),
+            "time": iso_time(record.created),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
@@ -28,28 +40,50 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def log_json() -> None:
-    """Log requests, and everything else from INFO up, as JSON.
+class TextLines(logging.Formatter):
+    """``2030-01-31T12:00:00.000Z WARNING changemaker_core.mail: …``, tracebacks below."""
 
-    A record of ``changemaker.access`` is several lines of JSON already and is written unchanged.
-    """
-    _log_to_stderr(logging.getLogger(), JsonLines(), logging.INFO)
-    access = logging.getLogger("changemaker.access")
-    _log_to_stderr(access, logging.Formatter("%(message)s"), logging.INFO)
-    access.propagate = False
-    for chatty in ("asyncio", "httpx", "httpcore", "uvicorn"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-
-
-def log_text() -> None:
-    """Log warnings and errors as text, and no requests."""
-    plain = logging.Formatter("%(levelname)s %(name)s: %(message)s")
-    _log_to_stderr(logging.getLogger(), plain, logging.WARNING)
-    logging.getLogger("changemaker.access").setLevel(logging.WARNING)
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record, on one line unless it has a traceback."""
+        if (lines := _access_lines(record)) is not None:
+            return lines.as_text()
+        message = record.getMessage().replace("\n", "\n    ")
+        text = f"{iso_time(record.created)} {record.levelname} {record.name}: {message}"
+        if request_id := getattr(record, "request_id", None):
+            text += f" request_id={request_id}"
+        if record.exc_info:
+            text += f"\n{self.formatException(record.exc_info)}"
+        return text
 
 
-def _log_to_stderr(logger: logging.Logger, formatter: logging.Formatter, level: int) -> None:
+def start_log(config: Config) -> None:
+    """Write the log of this process to standard error, as the configuration says."""
+    as_text = uses_text(config.log_format)
+    level: int = getattr(logging, config.log_level.upper())
+    _log_to_stderr(TextLines() if as_text else JsonLines(), level)
+
+
+def uses_text(log_format: Literal["json", "text"] | None) -> bool:
+    """Return whether lines are text: as configured, else where a terminal shows them."""
+    return sys.stderr.isatty() if log_format is None else log_format == "text"
+
+
+def log_warnings() -> None:
+    """Log warnings and errors as text, and no requests: for a demonstration."""
+    _log_to_stderr(TextLines(), logging.WARNING)
+
+
+def _log_to_stderr(formatter: logging.Formatter, level: int) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
-    logger.addHandler(handler)
-    logger.setLevel(level)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(level)
+    for chatty in _CHATTY:
+        logging.getLogger(chatty).setLevel(max(level, logging.WARNING))
+
+
+def _access_lines(record: logging.LogRecord) -> AccessLines | None:
+    """Return the lines of requests that a record of the access log is made of."""
+    first = record.args[0] if isinstance(record.args, tuple) and record.args else None
+    return first if isinstance(first, AccessLines) else None

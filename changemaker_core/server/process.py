@@ -28,9 +28,12 @@ def main(arguments: list[str]) -> int:
     spec = ProcessSpec.parse(arguments)
     keep_private()
     _stop_with_supervisor(spec)
-    logs.log_json()
     try:
         with expected_errors():
+            from changemaker_core.config import Config
+
+            # A wrong configuration is reported when the site is loaded.
+            logs.start_log(Config.read(Path(spec.site))[0])
             (_serve if spec.kind == "web" else _run_jobs)(spec)
     except click.ClickException as error:
         error.show()

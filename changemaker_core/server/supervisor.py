@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
     from changemaker_core.server.spec import ProcessSpec
+
+log = logging.getLogger(__name__)
 
 #: Seconds before a child that died is replaced: at first, and at most.
 FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
@@ -96,7 +99,7 @@ class Supervisor:
             os.close(self._alive)
             os.close(self._alive_writer)
         if self._signals:
-            self._warn("Stopped.")
+            log.info("Stopped.")
         return self._status
 
     def _on_stop_signal(self, number: signal.Signals) -> None:

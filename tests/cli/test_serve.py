@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import json
 import os
 import signal
 import socket
@@ -38,7 +39,7 @@ def test_it_answers_once_it_prints_its_address(server: Any, site: Any) -> None:
     assert server.get("/api/health")[0] == 200
     assert str(site.folder) in server.printed()
     assert "No mail leaves this site" in server.printed()
-    assert "Links in mail lead to http://127.0.0.1:4000: write base_url" in server.printed()
+    assert "links in mail lead to http://127.0.0.1:4000: write base_url" in server.printed()
 
 
 def test_sigterm_ends_it_and_its_processes(server: Any, wait_for: Any, alive: Any) -> None:
@@ -48,6 +49,11 @@ def test_sigterm_ends_it_and_its_processes(server: Any, wait_for: Any, alive: An
     assert server.end() == 0
     assert not [pid for pid in pids if alive(pid)]
     assert "Traceback" not in server.printed()
+    # All but the announcement is the log, whose every line is JSON where no terminal shows it.
+    announced, *logged = server.printed().splitlines()
+    assert announced.startswith("Serving ")
+    assert {json.loads(line)["level"] for line in logged} <= {"INFO", "WARNING"}
+    assert json.loads(logged[-1])["message"] == "Stopped."
 
 
 def test_a_signal_during_start_up_ends_it(cli: Any, site: Any, wait_for: Any) -> None:
@@ -316,7 +322,7 @@ async def test_the_operator_is_told_of_a_long_stop(
             warn=messages.append,
         )
         assert await asyncio.wait_for(supervised.run(), 60) == 0
-    assert messages == [message, "Stopped."]
+    assert messages == [message]
 
 
 class CannotFork(ProcessSpec):

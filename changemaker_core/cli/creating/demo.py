@@ -49,7 +49,7 @@ def demo(host: str, port: int, folder: Path) -> None:
             "Make a site for the public with `changemaker init`."
         )
     keep_private()
-    logs.log_text()
+    logs.log_warnings()
     listening = listen(host, port)
     address = address_of(listening)
     folder = folder.absolute()
