@@ -49,7 +49,7 @@ async def test_many_lines_are_one_record(records):
     }
 
 
-async def test_any_path_route_or_id_makes_a_line_of_json(records):
+async def test_any_route_or_id_makes_a_line_of_json(records):
     access = AccessLog()
     route = '/x/{a:regex("\\d+\n")}/{slug}'
     add(access, '/x/1/"\n\x00é', route, user='u"\n1', cached=True)
