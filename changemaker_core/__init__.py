@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from changemaker_core.db import JSONField as JSONField
     from changemaker_core.db import LimitReached as LimitReached
     from changemaker_core.db import Model as Model
+    from changemaker_core.db import Pace as Pace
     from changemaker_core.db import Query as Query
     from changemaker_core.db import RowNotFound as RowNotFound
     from changemaker_core.db import SlidingWindow as SlidingWindow
@@ -145,8 +146,8 @@ _ROOMS = {
     "app": "create_app",
     "config": "Config ConfigError Secret",
     "config.characters": "is_blank without_invisible",
-    "db": "Database DistinctWindow JSONField LimitReached Model Query RowNotFound SlidingWindow Tx"
-    " UtcField UUIDField compiled dialect new_id search utcnow",
+    "db": "Database DistinctWindow JSONField LimitReached Model Pace Query RowNotFound"
+    " SlidingWindow Tx UtcField UUIDField compiled dialect new_id search utcnow",
     "diagnostics": "Check Finding",
     "features.mailtemplates.declarations": "MailTemplate",
     "features.mailtemplates.variables": "MailVariable",

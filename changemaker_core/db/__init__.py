@@ -39,7 +39,7 @@ from changemaker_core.db.model import Model, check_models
 from changemaker_core.db.postgresql.settings import PoolSettings
 from changemaker_core.db.reads import Bound, Compiled, Query, compiled, dialect
 from changemaker_core.db.reads.search import search
-from changemaker_core.db.sliding_window import DistinctWindow, SlidingWindow
+from changemaker_core.db.sliding_window import DistinctWindow, Pace, SlidingWindow
 from changemaker_core.db.tracking import tables_of
 
 __all__ = [
@@ -61,6 +61,7 @@ __all__ = [
     "NaiveDatetime",
     "NestedUnitOfWork",
     "OutsideUnitOfWork",
+    "Pace",
     "PoolSettings",
     "Query",
     "QueryRefused",

@@ -102,6 +102,35 @@ class DistinctWindow:
         Taken.insert(id=id, key=key, at=now, amount=1).execute()
 
 
+class Pace:
+    """One use after another, an ``interval`` apart, for each ``who``; exact across processes.
+
+    For what is beyond a limit, and is delayed instead of refused: whoever fills a limit then makes
+    others wait, and keeps none of them out. No use is given a time later than ``longest``.
+
+    >>> SLOWLY = Pace("petitions.slowly", timedelta(minutes=1), longest=timedelta(hours=4))
+    >>> due_at = SLOWLY.take(tx, req.visitor)
+    """
+
+    def __init__(self, name: str, interval: timedelta, *, longest: timedelta) -> None:
+        self.name = name
+        self.interval = interval
+        self.longest = longest
+
+    def take(self, tx: Tx, who: str) -> datetime:
+        """Return the time of the next use, which is an ``interval`` after the last one's, in the
+        transaction. Raises :class:`LimitReached` where that is more than ``longest`` from now."""
+        key = tx.db.hash_who(self.name, who)
+        now, taken = _open(tx, key, self.interval)
+        at = max(now, taken[-1].at if taken else now) + self.interval
+        if at - now > self.longest:
+            most = int(self.longest / self.interval)
+            wait = at - now - self.longest
+            raise LimitReached(self.name, wait, limit=most, period=self.longest)
+        Taken.insert(key=key, at=at, amount=1).execute()
+        return at
+
+
 def _open(tx: Tx, key: str, period: timedelta) -> tuple[datetime, list[Use]]:
     """Lock a window, forget what has left it, and return the time and the uses that remain."""
     tx.lock(f"core.window:{key}")

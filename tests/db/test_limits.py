@@ -13,6 +13,7 @@ from changemaker_core.db import (
     Database,
     DistinctWindow,
     LimitReached,
+    Pace,
     SlidingWindow,
     migrations,
 )
@@ -177,3 +178,20 @@ def test_no_period_has_more_members_than_the_limit(tmp_path_factory, steps, limi
             assert allowed
             last_seen[member] = clock.now
     database.close()
+
+
+def test_what_is_beyond_a_limit_is_given_one_time_after_another(limited, clock):
+    pace = Pace("test.later", timedelta(minutes=10), longest=timedelta(minutes=30))
+
+    def take(who="ann"):
+        return (limited.sync.write(pace.take, who) - START).total_seconds() / 60
+
+    assert [take(), take(), take("bob"), take()] == [10, 20, 10, 30]
+    with pytest.raises(LimitReached) as caught:
+        take()
+    assert caught.value.retry_after == timedelta(minutes=10)
+    assert (caught.value.limit, caught.value.period) == (3, timedelta(minutes=30))
+    clock.now = START + timedelta(minutes=15)
+    assert take() == 40
+    clock.now = START + timedelta(hours=2)
+    assert take() == 130

@@ -49,6 +49,8 @@ class CampaignEmail(Model):
     consent_language = peewee.CharField(max_length=8)
     consented_at = UtcField()
     created_at = UtcField()
+    # When it may leave, where limits delay it.
+    send_after = UtcField(null=True)
     sending_at = UtcField(null=True)
     sent_at = UtcField(null=True)
     updated_at = UtcField()

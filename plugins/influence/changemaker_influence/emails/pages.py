@@ -304,6 +304,7 @@ class EmailStatusPage:
         )
         context = {
             "emails": emails,
+            "now": self._site.clock(),
             "final": all(each.status in FINAL for each in emails),
             "campaign": {"slug": state.campaign_slug, "title": state.campaign_title},
             "share_url": share_url,

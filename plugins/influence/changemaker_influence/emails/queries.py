@@ -22,6 +22,7 @@ class EmailState(msgspec.Struct, frozen=True, kw_only=True):
     action_id: str
     recipient_name: str
     status: EmailStatus
+    send_after: datetime | None
     sent_at: datetime | None
     campaign_slug: str
     campaign_title: str

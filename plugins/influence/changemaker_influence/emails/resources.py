@@ -81,6 +81,7 @@ class SendEmailResource:
                     recipient_name=email.recipient_name,
                     recipient_names=email.recipient_names or (email.recipient_name,),
                     status="QUEUED",
+                    send_after=email.send_after,
                     status_url=f"{req.root_path}/api/public/emails/{email.id}",
                 )
                 for email in accepted
@@ -111,7 +112,9 @@ class PublicEmailResource:
         state = await self._site.db.one(state_of_email(id=id))
         if state is None:
             raise NotFound
-        return PublicEmail(id=state.id, status=state.status, sent_at=state.sent_at)
+        return PublicEmail(
+            id=state.id, status=state.status, send_after=state.send_after, sent_at=state.sent_at
+        )
 
 
 _STATUSES: Final[Mapping[EmailStatus, Text]] = {

@@ -73,12 +73,16 @@ class EmailQuery(CursorQuery, frozen=True, kw_only=True):
 
 
 class QueuedEmail(msgspec.Struct, frozen=True, kw_only=True):
-    """A message that will be sent soon: to one address, and to all people behind it, by name."""
+    """A message that will be sent soon: to one address, and to all people behind it, by name.
+
+    ``send_after`` is when, where many people have written from the same network.
+    """
 
     id: str
     recipient_name: str
     recipient_names: tuple[str, ...]
     status: Literal["QUEUED"]
+    send_after: datetime | None
     status_url: str
 
 
@@ -93,6 +97,7 @@ class PublicEmail(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     status: EmailStatus
+    send_after: datetime | None
     sent_at: datetime | None
 
 
@@ -126,4 +131,5 @@ class EmailOut(msgspec.Struct, frozen=True, kw_only=True):
     settled_at: datetime | None
     settled_by: str | None
     created_at: datetime
+    send_after: datetime | None
     sent_at: datetime | None

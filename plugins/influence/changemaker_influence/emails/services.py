@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -27,8 +27,7 @@ from changemaker_influence.emails.models import CampaignEmail
 from changemaker_influence.emails.queries import delivery_instead_of, delivery_with
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
+    from collections.abc import Callable, Sequence
 
     from changemaker_core import Tx
     from changemaker_influence.emails.idempotency import IdempotentRequest
@@ -71,6 +70,8 @@ class AcceptedEmail(msgspec.Struct, frozen=True):
     id: str
     recipient_name: str
     recipient_names: tuple[str, ...] = ()
+    #: When it leaves, where it is delayed.
+    send_after: datetime | None = None
 
 
 def accepted_from(response: Any) -> list[AcceptedEmail]:
@@ -81,24 +82,29 @@ def accepted_from(response: Any) -> list[AcceptedEmail]:
 def record(
     tx: Tx,
     submission: Submission,
-    limits: Iterable[Callable[[Tx], None]],
+    count: Callable[[Tx], datetime | None],
     idempotent: IdempotentRequest | None,
 ) -> list[AcceptedEmail]:
     """Record the messages and the jobs that send them, in one transaction.
 
-    Each of ``limits`` counts them. Whether a message repeats another one is not looked at here, but
-    when it is handed over: until then the two cannot be told apart. Raises ``LimitReached``,
-    ``NotFound`` for a campaign that is not public, ``Conflict`` for one that does not accept
-    messages, ``Problem`` for an ``Idempotency-Key`` that was used for another request.
+    ``count`` counts them, and returns when they may leave, where that is later. Whether a message
+    repeats another one is not looked at here, but when it is handed over: until then the two cannot
+    be told apart. Raises ``LimitReached``, ``NotFound`` for a campaign that is not public,
+    ``Conflict`` for one that does not accept messages, ``Problem`` for an ``Idempotency-Key`` that
+    was used for another request.
     """
     if idempotent is not None and (stored := idempotency.claim(tx, idempotent)) is not None:
         return accepted_from(stored)
     check_open(published_by_id(id=submission.campaign_id).one(), tx.now)
-    for count in limits:
-        count(tx)
+    send_after = count(tx)
     action_id = new_id()
     accepted = [
-        AcceptedEmail(_record_one(tx, submission, each, action_id), each.name, each.names)
+        AcceptedEmail(
+            _record_one(tx, submission, each, action_id, send_after),
+            each.name,
+            each.names,
+            send_after,
+        )
         for each in submission.recipients
     ]
     if idempotent is not None:
@@ -106,7 +112,13 @@ def record(
     return accepted
 
 
-def _record_one(tx: Tx, submission: Submission, recipient: Recipient, action_id: str) -> str:
+def _record_one(
+    tx: Tx,
+    submission: Submission,
+    recipient: Recipient,
+    action_id: str,
+    send_after: datetime | None,
+) -> str:
     """Return the id of a new message, whose job is enqueued.
 
     Raises ``NotFound`` where the campaign was deleted at this moment.
@@ -133,13 +145,14 @@ def _record_one(tx: Tx, submission: Submission, recipient: Recipient, action_id:
         consent_language=submission.consent_language,
         consented_at=tx.now,
         created_at=tx.now,
+        send_after=send_after,
         updated_at=tx.now,
     )
     try:
         insert.execute()
     except peewee.IntegrityError:
         raise NotFound from None
-    tx.enqueue(SEND_EMAIL, {"email_id": id})
+    tx.enqueue(SEND_EMAIL, {"email_id": id}, due_at=send_after)
     return id
 
 

@@ -20,6 +20,8 @@ from changemaker_influence.networks.allowance import Allowance
 from changemaker_influence.settings import InfluenceSettings
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from changemaker_core import Site, Tx
     from changemaker_influence.directories.lookup import Lookups
     from changemaker_influence.emails.idempotency import IdempotentRequest
@@ -75,11 +77,11 @@ class Submissions:
                 return services.accepted_from(stored)
         submission = await self.prepare(campaign, wanted, visitor=visitor, locale=locale)
 
-        def count(tx: Tx) -> None:
+        def count(tx: Tx) -> datetime | None:
             mailboxes = [each.email for each in submission.recipients]
-            self._allowance.take(tx, visitor, submission.sender_email, mailboxes, user=user)
+            return self._allowance.take(tx, visitor, submission.sender_email, mailboxes, user=user)
 
-        return await self._site.db.write(services.record, submission, [count], idempotent)
+        return await self._site.db.write(services.record, submission, count, idempotent)
 
     async def preview(
         self, campaign: PublishedCampaign, wanted: SendEmail, *, visitor: str, locale: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from changemaker_core import (
@@ -10,6 +11,7 @@ from changemaker_core import (
     FieldError,
     Invalid,
     LimitReached,
+    Pace,
     SlidingWindow,
     Text,
     TooManyRequests,
@@ -18,12 +20,15 @@ from changemaker_influence.networks.services import raised_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
+    from datetime import datetime
 
     from changemaker_core import Tx
     from changemaker_influence.config import InfluenceConfig
     from changemaker_influence.settings import InfluenceSettings
 
 HOUR: Final = timedelta(hours=1)
+#: The longest that a message is delayed.
+LONGEST_DELAY: Final = timedelta(hours=4)
 #: More than a household, a class or a small meeting.
 FEWEST_PEOPLE: Final = 60
 PEOPLE: Final = "influence.people"
@@ -53,6 +58,9 @@ class Allowance:
     each network. A network counts people, not letters: forty of them may share one Wi-Fi. But
     whoever invents people must not bury a mailbox, so its letters from one network are counted too.
 
+    Beyond these two limits messages are delayed, and as many again leave in an hour, one after
+    another: whoever invents people makes others of their network wait, and keeps nobody out.
+
     Somebody who is signed in, or whose API key it is, has proven who they are: they have their
     letters wherever they are, and are none of a network's people. Where everybody can register,
     accounts are as easily invented as people, so their letters to a mailbox are counted with all
@@ -75,9 +83,9 @@ class Allowance:
         mailboxes: Collection[str],
         *,
         user: str | None = None,
-    ) -> None:
-        """Count a sender's letters, one to each mailbox. Raises ``LimitReached``, and ``Invalid``
-        for more than the limit.
+    ) -> datetime | None:
+        """Count a sender's letters, one to each mailbox. Return when they may leave, where that is
+        later than now. Raises ``LimitReached``, and ``Invalid`` for more than the limit.
 
         ``user`` is the id of who is signed in, or has given the program its API key.
         """
@@ -89,14 +97,19 @@ class Allowance:
             )
             raise Invalid([FieldError("recipient_keys", problem)])
         raised = _raised(tx, visitor)
+        times: list[datetime | None] = []
         if user is not None:
             window.take(tx, f"user\0{user}", letters)
         else:
-            DistinctWindow(PEOPLE, self._most_people(raised), HOUR).take(tx, visitor, sender)
+            people = DistinctWindow(PEOPLE, self._most_people(raised), HOUR)
+            take = partial(people.take, tx, visitor, sender)
+            times.append(_or_later(tx, people, visitor, take))
             window.take(tx, f"{visitor}\0{sender}", letters)
         in_mailbox = SlidingWindow(MAILBOX, max(self._mailbox, raised), HOUR)
         for mailbox in sorted(mailboxes):  # each is locked: in one order
-            in_mailbox.take(tx, f"{visitor}\0{mailbox}")
+            who = f"{visitor}\0{mailbox}"
+            times.append(_or_later(tx, in_mailbox, who, partial(in_mailbox.take, tx, who)))
+        return max((time for time in times if time is not None), default=None)
 
     def take_preview(self, tx: Tx, visitor: str) -> None:
         """Count letters that are shown before they are sent. Raises ``LimitReached``."""
@@ -116,6 +129,22 @@ class Allowance:
     def _window(self, name: str) -> SlidingWindow:
         limit = _narrowed(self._letters, self._settings().send_limit_per_hour)
         return SlidingWindow(name, limit, HOUR)
+
+
+def _or_later(
+    tx: Tx, window: SlidingWindow | DistinctWindow, who: str, take: Callable[[], None]
+) -> datetime | None:
+    """Use a window, or return the time at which what is beyond its limit may happen."""
+    try:
+        take()
+    except LimitReached as reached:
+        later = Pace(f"{window.name}.later", window.period / window.limit, longest=LONGEST_DELAY)
+        try:
+            return later.take(tx, who)
+        except LimitReached as full:
+            reached.retry_after = min(reached.retry_after, full.retry_after)
+            raise reached from None
+    return None
 
 
 def _raised(tx: Tx, visitor: str) -> int:

@@ -41,7 +41,12 @@ async def test_a_message_is_accepted_and_sent(visit):
         assert await v.metric("cm_email_queue_depth") == 1
         assert await v.run_jobs() == 1
         status = (await v.client.get(email["status_url"])).json()
-        assert status == {"id": email["id"], "status": "SENT", "sent_at": status["sent_at"]}
+        assert status == {
+            "id": email["id"],
+            "status": "SENT",
+            "send_after": None,
+            "sent_at": status["sent_at"],
+        }
         assert status["sent_at"] is not None
         assert await v.metric("cm_emails_sent_total") == 1
         assert await v.metric("cm_emails_failed_total") == 0
