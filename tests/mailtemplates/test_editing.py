@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from changemaker_core.cli import common, main
+from changemaker_core.features.mailtemplates import services
 from changemaker_core.features.mailtemplates.checks import check_changed
 from changemaker_core.features.mailtemplates.models import Version
 from changemaker_core.mail import Address
@@ -102,6 +103,18 @@ async def test_a_mistake_is_not_saved_sent_or_shown(app, editor, change, message
         assert message in response.text
     assert await run_jobs(app.site) == 0
     assert await app.site.db.read(lambda: Version.select().count()) == 0
+
+
+async def test_of_a_long_history_the_last_versions_are_kept(app, editor, monkeypatch):
+    monkeypatch.setattr(services, "MOST_VERSIONS", 2)
+    for number in range(4):
+        text = {**NEW, "subject": f"Number {number}", "version": number}
+        assert (await editor.put(f"{PATH}/en", json=text)).status_code == 200
+    listed = (await editor.get(f"{PATH}/en/versions")).json()["data"]
+    assert [each["number"] for each in listed] == [4, 3]
+    oldest = await editor.get(f"{PATH}/en/versions/3")
+    assert oldest.json()["subject"] == "Number 2"
+    assert (await editor.get(f"{PATH}/en/versions/2")).status_code == 404
 
 
 async def test_of_two_changes_at_once_one_is_refused(app, editor):

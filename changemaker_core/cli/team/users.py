@@ -242,6 +242,29 @@ def reset_two_factor(site: Site, email: str) -> None:
     click.echo(f"{email} signs in with the password alone." if was_on else "It was off already.")
 
 
+@users.command("respell-emails", short_help="Repair accounts that are not found by their address.")
+@pass_site
+def respell_emails(site: Site) -> None:
+    """Store email addresses in the spelling that sign-in looks for, such as without capitals.
+
+    Where two accounts have spellings of one address, both stay as they are and are listed: exit
+    status 1.
+    """
+    from changemaker_core.features.accounts import api
+
+    found = api.respell_emails(site)
+    double = [each for each in found if each.other is not None]
+    click.echo(f"Accounts whose email address was repaired: {len(found) - len(double)}.")
+    for each in double:
+        click.echo(
+            f"{each.email} ({each.user_id}) and {each.canonical} ({each.other}) are one mailbox:"
+            " delete one of the accounts.",
+            err=True,
+        )
+    if double:
+        sys.exit(1)
+
+
 @users.command(short_help="List or end the sessions of a user.")
 @pass_site
 @click.argument("email")

@@ -31,6 +31,7 @@ from changemaker_core.features.accounts.signing_in.services import Verified
 from changemaker_core.features.accounts.twofactor import challenge_cookie
 from changemaker_core.features.accounts.twofactor.required import TWO_FACTOR_PATH
 from changemaker_core.features.accounts.users import management, services
+from changemaker_core.features.accounts.users.emails import Spelling, respell
 from changemaker_core.features.accounts.users.queries import account_by_email, account_by_id
 from changemaker_core.features.accounts.users.schemas import NewUser
 from changemaker_core.features.accounts.users.services import (
@@ -72,6 +73,7 @@ __all__ = [
     "keys",
     "page_after_sign_in",
     "reset_two_factor",
+    "respell_emails",
     "revoke_key",
     "roles_of",
     "set_password",
@@ -222,6 +224,15 @@ def reset_two_factor(site: Site, *, email: str) -> bool:
     return site.db.sync.write(
         lambda tx: management.reset_two_factor(tx, roles, OPERATOR, services.user_id_of(email))
     )
+
+
+def respell_emails(site: Site) -> list[Spelling]:
+    """Store email addresses as sign-in looks for them, where no other account has that spelling.
+
+    Return all that were in another one; of those with an ``other`` account a person must decide.
+    Blocks for the database.
+    """
+    return site.db.sync.write(respell)
 
 
 def suspend(site: Site, *, email: str) -> None:

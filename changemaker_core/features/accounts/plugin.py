@@ -63,6 +63,7 @@ from changemaker_core.features.accounts.twofactor.pages import (
 from changemaker_core.features.accounts.twofactor.required import TWO_FACTOR_PATH
 from changemaker_core.features.accounts.twofactor.services import reseal
 from changemaker_core.features.accounts.users import resources as users
+from changemaker_core.features.accounts.users.emails import check_emails
 from changemaker_core.features.accounts.users.models import User
 from changemaker_core.http.sessions import cookie
 
@@ -92,6 +93,7 @@ class AccountsPlugin(Plugin):
         *joining.CONTRIBUTES,
         Job("accounts.tidy", tidy, schedule=Interval(timedelta(days=1))),
         Check("accounts.roles", check_roles, requires=("migrations",)),
+        Check("accounts.emails", check_emails, requires=("migrations",)),
         *CHECKS,
         *PERSONAL_DATA,
         Job("accounts.expire", expire, schedule=Interval(timedelta(minutes=10))),

@@ -8,8 +8,8 @@ from changemaker_core import Model, UtcField, UUIDField, new_id
 
 
 class Version(Model):
-    """One version of a mail's text in one language. Nothing is changed or deleted: each change adds
-    a version, so that the last one is in force and the others are the history.
+    """One version of a mail's text in one language. None is changed: each change adds one, so that
+    the last one is in force and the others are the history, of which the oldest end.
 
     ``subject`` and ``text`` are null where the change was to go back to the text that the plugin
     comes with. ``shipped_hash`` is that of the plugin's text at the time.
@@ -32,4 +32,4 @@ class Version(Model):
     class Meta:
         table_name = "mailtemplates_version"
         not_personal = ("name",)
-        indexes = ((("name", "language", "number"), True),)
+        indexes = ((("name", "language", "number"), True), (("is_current", "name"), False))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import peewee
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from changemaker_core import Tx
     from changemaker_core.features.mailtemplates.declarations import Content
     from changemaker_core.features.mailtemplates.queries import Stored
+
+#: Of a template in a language; of more, the oldest are deleted.
+MOST_VERSIONS: Final = 200
 
 
 class ChangedMeanwhile(Exception):
@@ -69,6 +72,11 @@ def save(
         ).execute()
     except peewee.IntegrityError:  # PostgreSQL: another process, since the look above
         raise ChangedMeanwhile(None) from None
+    Version.delete().where(
+        Version.name == name,
+        Version.language == language,
+        Version.number <= number + 1 - MOST_VERSIONS,
+    ).execute()
     return version(name=name, language=language, number=number + 1).get()
 
 

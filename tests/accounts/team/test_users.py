@@ -15,6 +15,7 @@ from changemaker_core.features.accounts.joining.models import Link
 from changemaker_core.features.accounts.joining.purposes import EMAIL, RESET
 from changemaker_core.features.accounts.sessions.models import UserSession
 from changemaker_core.features.accounts.users import management
+from changemaker_core.features.accounts.users.emails import check_emails
 from changemaker_core.features.accounts.users.models import User
 from changemaker_core.mail import canonical_email
 from changemaker_core.testing import client_of, run_jobs
@@ -332,6 +333,33 @@ async def test_a_person_signs_in_with_whatever_spelling_of_their_address(open_te
         assert await root.status("POST", "/api/users", email="faß@example.org", **new) == 201
         spelt = {"email": "zoe\u0301@XN--EXMPLE-CUA.org", "password": PASSWORD}
         assert await root.status("POST", "/api/auth/login", **spelt) == 200
+
+
+def test_accounts_that_are_stored_in_another_spelling_are_reported_and_repaired(make_site):
+    """As by a version that folded less, or by hand; accounts of one mailbox are never merged."""
+    site = make_site()
+    stored = ["Sam@example.org", "Zoé@exämple.org", "zoé@xn--exmple-cua.org", "SAM@example.org"]
+    now = {"created_at": utcnow(), "updated_at": utcnow()}
+    ids = site.db.sync.write(
+        lambda tx: [
+            str(User.create(email=each, name="S", role="USER", **now).id) for each in stored
+        ]
+    )
+    problems = [each.status for each in check_emails(site)]
+    assert problems == ["warning", "warning", "error"]
+    found = api.respell_emails(site)
+    assert [(each.user_id, each.other) for each in found] == [
+        (ids[0], None),
+        (ids[1], ids[2]),
+        (ids[3], ids[0]),
+    ]
+    kept = site.db.sync.read(lambda: [user.email for user in User.select().order_by(User.id)])
+    assert kept == ["sam@example.org", *stored[1:]]
+    doubles = [each.detail for each in check_emails(site)]
+    assert len(doubles) == 2
+    assert "Zoé@exämple.org and zoé@xn--exmple-cua.org are one mailbox" in doubles[0]
+    site.db.sync.write(lambda tx: User.delete().where(User.id.in_([ids[1], ids[3]])).execute())
+    assert [each.status for each in check_emails(site)] == ["ok"]
 
 
 async def test_an_address_that_another_process_takes_at_that_moment_is_taken(

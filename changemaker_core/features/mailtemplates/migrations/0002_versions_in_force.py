@@ -1,0 +1,18 @@
+"""The versions in force are found by an index, however long the history."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import peewee
+    from playhouse.migrate import SchemaMigrator
+
+
+def up(migrator: SchemaMigrator, db: peewee.Database) -> None:
+    migrator.migrate(migrator.add_index("mailtemplates_version", ("is_current", "name")))
+
+
+def down(migrator: SchemaMigrator, db: peewee.Database) -> None:
+    index = "mailtemplates_version_is_current_name"
+    migrator.migrate(migrator.drop_index("mailtemplates_version", index))
