@@ -144,6 +144,7 @@ LAYERS = {
         (
             "tests/accounts/*",
             "tests/backups/*",
+            "tests/audit/*",
             "tests/cache/*",
             "tests/db/*",
             "tests/docs/*",

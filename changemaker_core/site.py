@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import peewee
 
+from changemaker_core.audit import AuditLog
 from changemaker_core.config import Config, ConfigError
 from changemaker_core.config.site_files import private_folder
 from changemaker_core.db import Database, PoolSettings, utcnow
@@ -102,6 +103,7 @@ class Site:
             ),
             clock=clock,
             effects=self.jobs,
+            audit_log=AuditLog(),
             secret=config.secret_key,
             row_tags=config.row_tags,
         )
@@ -413,6 +415,7 @@ class Site:
 def core() -> Core:
     """Return what core brings to the loading of plugins: hooks, kinds and its own features."""
     from changemaker_core.features.accounts.plugin import AccountsPlugin
+    from changemaker_core.features.audit.plugin import AuditPlugin
     from changemaker_core.features.mailtemplates.plugin import MailTemplatesPlugin
     from changemaker_core.features.operations.plugin import OperationsPlugin
     from changemaker_core.features.privacy.plugin import PrivacyPlugin
@@ -420,6 +423,7 @@ def core() -> Core:
 
     features = (
         AccountsPlugin,
+        AuditPlugin,
         MailTemplatesPlugin,
         OperationsPlugin,
         SettingsPlugin,

@@ -52,6 +52,10 @@ COMMANDS = {
         "changemaker_core.cli.settings:settings",
         "Show and change settings, and encrypt secrets anew.",
     ),
+    "audit": (
+        "changemaker_core.cli.audit:audit",
+        "List what was changed and by whom, export it, and verify it.",
+    ),
     "plugins": ("changemaker_core.cli.plugins:plugins", "List and explain plugins."),
     "doctor": (
         "changemaker_core.cli.doctor:doctor",

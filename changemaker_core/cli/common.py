@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import getpass
 import os
 import shlex
 import shutil
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
+from changemaker_core.identity.origin import Origin, current_origin
 from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
@@ -101,10 +103,28 @@ def opened_site(config: Config | None = None) -> Iterator[Site]:
 
     keep_private()
     site = Site(config) if config else Site.load(existing_site())
+    cause = current_origin.set(CommandLine())
     try:
         yield site
     finally:
+        current_origin.reset(cause)
         site.close()
+
+
+class CommandLine:
+    """A command, as the cause of what it changes: the audit log names who called it."""
+
+    @property
+    def origin(self) -> Origin:
+        return Origin("command", name=user_name())
+
+
+def user_name() -> str:
+    """Return the name of the system's user who calls the command; of ``root`` by sudo, whose."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # a container whose user has no name
+        return ""
 
 
 @contextlib.contextmanager

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 import sys
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from changemaker_core.cli.common import pass_site, say
+from changemaker_core.cli.common import pass_site, say, user_name
 from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
@@ -208,10 +207,8 @@ def _editing(site: Site, name: str, language: str) -> Editing:
 
 
 def _who() -> str:
-    try:
-        return f"{getpass.getuser()} (command line)"
-    except (KeyError, OSError):  # a container whose user has no name
-        return "command line"
+    name = user_name()
+    return f"{name} (command line)" if name else "command line"
 
 
 def _stored(editing: Editing) -> Stored | None:

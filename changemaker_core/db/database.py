@@ -25,7 +25,15 @@ from changemaker_core.plugin.places import calling_place
 from changemaker_core.trouble import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import (
+        AsyncIterator,
+        Callable,
+        Collection,
+        Iterable,
+        Iterator,
+        Mapping,
+        Sequence,
+    )
     from datetime import datetime
 
     from changemaker_core.db.dialects import Dialect
@@ -76,8 +84,28 @@ class Effects(Protocol):
         """Do what was deferred to the end of the transaction."""
 
 
+class Recorder(Protocol):
+    """The audit log, in which a transaction records what it does."""
+
+    def record(
+        self,
+        tx: Tx,
+        action: str,
+        object_id: str,
+        *,
+        label: str,
+        before: Mapping[str, Any] | None,
+        after: Mapping[str, Any] | None,
+        person: str,
+        personal: Collection[str],
+        secret: Collection[str],
+    ) -> None:
+        """Insert an entry in the transaction."""
+
+
 class Tx:
-    """A running transaction: it enqueues jobs, emits events, and gives rows their time and actor.
+    """A running transaction: it enqueues jobs, emits events, records changes in the audit log, and
+    gives rows their time and actor.
 
     ``now`` is one aware UTC moment for the whole transaction; ``actor`` is who is acting.
     """
@@ -124,6 +152,49 @@ class Tx:
     def emit(self, event: str, payload: Mapping[str, Any]) -> None:
         """Enqueue a job for each subscriber of ``event``. The jobs exist once this commits."""
         self._effects().emit(self, event, payload)
+
+    def audit(
+        self,
+        action: str,
+        object_id: str = "",
+        *,
+        label: str = "",
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+        person: str = "",
+        personal: Collection[str] = (),
+        secret: Collection[str] = (),
+    ) -> None:
+        """Record in the audit log what this transaction does; the entry exists once this commits.
+
+        ``action`` is ``petitions.petition.changed``: the plugin, the kind of object, what was done.
+        ``object_id`` identifies the object, and ``label`` is its name, for a reader. Of ``before``
+        and ``after``, fields and their values, those that differ are recorded: give only ``after``
+        for what is created, only ``before`` for what is deleted, neither for what has no fields.
+        Where both are given and are the same, nothing is recorded.
+
+        ``person`` is whom it is about: the id of a user, or an email address. The label and the
+        fields that ``personal`` names are theirs then, and go when they are erased. Of the fields
+        that ``secret`` names, only that they were changed is recorded. Who acts, from which network
+        and in which request is recorded by itself.
+
+        >>> tx.audit("petitions.petition.changed", id, label=title, before=old, after=new)
+
+        Raises ``ValueError`` for an action of another form.
+        """
+        if self.db.audit_log is None:
+            raise RuntimeError("this database was opened without an audit log")
+        self.db.audit_log.record(
+            self,
+            action,
+            object_id,
+            label=label,
+            before=before,
+            after=after,
+            person=person,
+            personal=personal,
+            secret=secret,
+        )
 
     def apply_deferred(self) -> None:
         """Do what was deferred. Called once, after the function of the unit of work."""
@@ -238,6 +309,7 @@ class Database:
         self.changes = changes
         self.clock = clock
         self.effects: Effects | None = None
+        self.audit_log: Recorder | None = None
         #: Whether ``sync`` raises ``BlockingCall`` on an event loop, instead of a warning.
         self.refuses_blocking = False
         self.dialect: Dialect = engine.dialect
@@ -257,6 +329,7 @@ class Database:
         pools: PoolSettings | None = None,
         clock: Callable[[], datetime] = utcnow,
         effects: Effects | None = None,
+        audit_log: Recorder | None = None,
         secret: str = "",
         row_tags: bool = True,
     ) -> Database:
@@ -272,6 +345,7 @@ class Database:
         engine.row_tags = row_tags
         database = cls(engine, changes, clock, secret)
         database.effects = effects
+        database.audit_log = audit_log
         return database
 
     async def read(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:

@@ -16,6 +16,7 @@ from changemaker_core.http.bodies.multipart import MAX_PARTS
 from changemaker_core.http.bodies.reading import BodyReader, too_large
 from changemaker_core.http.errors import BadRequest, TooManyRequests
 from changemaker_core.http.heads.cookies import LONGEST, cookies_of
+from changemaker_core.identity.origin import Origin
 from changemaker_core.limits.windows import visitor_key
 from changemaker_core.web.languages import COOKIE
 
@@ -238,6 +239,11 @@ class Request(falcon.asgi.Request):
     def request_id(self) -> str:
         """The unique id in the response's ``X-Request-ID``, in logs and in problems."""
         return self.id_bytes.decode()
+
+    @property
+    def origin(self) -> Origin:
+        """Where the changes of this request come from, for the audit log."""
+        return Origin("request", id=self.request_id, address=self.client_ip)
 
     @property
     def visitor(self) -> str:

@@ -117,7 +117,10 @@ def _ahead(row: dict[str, Any], position: int | None) -> int | None:
 def cancel_job(tx: Tx, job_id: str) -> JobDetail | None:
     """Ask for a job to be cancelled, unless it has finished; return it as it then is, or None."""
     detail = job_detail(job_id)
-    return job_detail(job_id) if detail is not None and tx.cancel(detail.id) else detail
+    if detail is None or not tx.cancel(detail.id):
+        return detail
+    tx.audit("operations.job.cancelled", detail.id, label=detail.name)
+    return job_detail(job_id)
 
 
 def known_queues(site: Site, names: Iterable[str]) -> list[str]:

@@ -77,6 +77,13 @@ def save(
         Version.language == language,
         Version.number <= number + 1 - MOST_VERSIONS,
     ).execute()
+    what = "reset" if content is None else "changed" if restores is None else "restored"
+    tx.audit(
+        f"mailtemplates.text.{what}",
+        f"{name}/{language}",
+        before={"version": number, "subject": in_force[0], "text": in_force[1]},
+        after={"version": number + 1, "subject": subject, "text": text},
+    )
     return version(name=name, language=language, number=number + 1).get()
 
 

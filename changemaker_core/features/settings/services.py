@@ -147,7 +147,9 @@ def rotate_secrets(tx: Tx, site: Site) -> int:
     return how many values there are. Raises ``BadSeal`` for one whose key is not configured.
     """
     contributed = site.loaded.contributions(SEALED_VALUES)
-    return sum(contribution.item.reseal(tx, site) for contribution in contributed)
+    count = sum(contribution.item.reseal(tx, site) for contribution in contributed)
+    tx.audit("settings.secrets.rotated", after={"values": count})
+    return count
 
 
 def reseal(tx: Tx, site: Site) -> int:
@@ -304,6 +306,19 @@ def _save(
         CoreSettingsVersion.name == group.name,
         CoreSettingsVersion.version <= saved.version - MOST_VERSIONS,
     ).execute()
+    tx.audit(
+        "settings.group.changed" if restores is None else "settings.group.restored",
+        group.name,
+        before={} if current is None else current.data,
+        after=data,
+        secret=_secrets_among(group, data, {} if current is None else current.data),
+    )
     if group.name == "mail":
         try_now(tx)
     return saved
+
+
+def _secrets_among(group: Group, *sides: Mapping[str, Any]) -> set[str]:
+    declared = {name for name, field in group.fields.items() if field.is_secret}
+    # Of a field that is gone nobody knows whether it was a secret: the value says it.
+    return declared | {name for side in sides for name, v in side.items() if _is_sealed(v)}

@@ -14,6 +14,7 @@ from changemaker_core.http.endpoint.watching import Watching
 from changemaker_core.http.response import security_policy
 from changemaker_core.http.sessions import csrf
 from changemaker_core.identity.actor import ANY_OBJECT, current_actor
+from changemaker_core.identity.origin import current_origin
 from changemaker_core.shared.windows import window_for
 from changemaker_core.web.pages import TemplateResponse
 
@@ -136,6 +137,7 @@ def _guarded(
             # A public page may be cached, and then cannot hold a token for its form.
             csrf.require_proof(req, by_token=spec.form is not None and not spec.public)
         token = current_actor.set(req.actor)
+        cause = None if req.method in authentication.SAFE_METHODS else current_origin.set(req)
         try:
             value = await responder(req, resp, **params)
         except Exception as error:
@@ -145,6 +147,8 @@ def _guarded(
             raise problem from error
         finally:
             current_actor.reset(token)
+            if cause is not None:
+                current_origin.reset(cause)
         if isinstance(value, TemplateResponse):
             await rendering.page(req, resp, value, cached=spec.cache is not None)
         else:

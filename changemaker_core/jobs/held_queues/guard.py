@@ -130,7 +130,10 @@ class Guard:
             seen = self._file(queue).read()
             number = _lock_heartbeat(queue).number
             _save_heartbeat(queue, seen + LEAP if number < seen else number, tx.now)
-        return delete_hold(tx, queue)
+        if not delete_hold(tx, queue):
+            return False
+        tx.audit("operations.queue.released", queue)
+        return True
 
     def _is_fresh(self, queue: str) -> bool:
         """Return whether another executor has just made a heartbeat."""

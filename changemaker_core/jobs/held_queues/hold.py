@@ -103,7 +103,10 @@ def hold_queue(tx: Tx, queue: str, reason: str, note: str = "") -> bool:
     }
     is_tried = CoreHold.retry_at.is_null(False)
     upsert = insert.on_conflict(conflict_target=[CoreHold.queue], update=changed, where=is_tried)
-    return bool(upsert.as_rowcount().execute())
+    if not upsert.as_rowcount().execute():
+        return False
+    tx.audit("operations.queue.held", queue, after={"reason": reason, "note": note})
+    return True
 
 
 def delete_hold(

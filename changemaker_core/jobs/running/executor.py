@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from changemaker_core.db.errors import DatabaseUnavailable
 from changemaker_core.db.writes.locks import lock
 from changemaker_core.identity.actor import SYSTEM, current_actor
+from changemaker_core.identity.origin import current_origin
 from changemaker_core.jobs import statements
 from changemaker_core.jobs.errors import JobFailed, LeaseLost
 from changemaker_core.jobs.held_queues.trials import begin_trial
@@ -264,7 +265,7 @@ def _perform(run: JobRun, job: Job) -> None:
         run.cancelled()
         return
     try:
-        with _as_system():
+        with _as_system(run):
             job.func(run, **run.payload)
     except LeaseLost:
         raise
@@ -293,10 +294,11 @@ def _perform(run: JobRun, job: Job) -> None:
 
 
 @contextmanager
-def _as_system() -> Iterator[None]:
-    """Make the site itself the actor of what a job writes."""
-    token = current_actor.set(SYSTEM)
+def _as_system(run: JobRun) -> Iterator[None]:
+    """Make the site itself the actor of what a job writes, and the job its origin."""
+    token, cause = current_actor.set(SYSTEM), current_origin.set(run)
     try:
         yield
     finally:
+        current_origin.reset(cause)
         current_actor.reset(token)

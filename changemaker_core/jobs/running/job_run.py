@@ -7,6 +7,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
+from changemaker_core.identity.origin import Origin
 from changemaker_core.jobs import statements
 from changemaker_core.jobs.errors import JobStopped
 from changemaker_core.jobs.held_queues.trials import (
@@ -44,6 +45,11 @@ class JobRun(Run):
     """
 
     _progress_at = 0.0
+
+    @property
+    def origin(self) -> Origin:
+        """Where the changes of this run come from, for the audit log."""
+        return Origin("job", id=self.id, name=self.name)
 
     @property
     def created_at(self) -> datetime:

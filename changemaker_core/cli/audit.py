@@ -1,0 +1,152 @@
+"""``changemaker audit``: lists, exports and verifies the audit log."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from changemaker_core.cli.common import pass_site, say
+from changemaker_core.server.errors import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from changemaker_core.features.audit.schemas import EntryOut
+    from changemaker_core.site import Site
+
+_HASH = re.compile(r"[0-9a-f]{64}")
+#: Entries between two lines of progress.
+_STEP = 50_000
+
+
+def _filtered(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that choose entries."""
+    for option in (
+        click.option("--until", type=click.DateTime(), help="Only entries from before, in UTC."),
+        click.option("--since", type=click.DateTime(), help="Only entries from then on, in UTC."),
+        click.option("--object", help="Only entries about the object of this id."),
+        click.option("--action", help="Only entries of this action: accounts.user.changed."),
+        click.option("--actor", help="Only what the user of this id has done."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def audit() -> None:
+    """List what was changed and by whom, export it, and verify it."""
+
+
+@audit.command("list")
+@pass_site
+@_filtered
+@click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+def list_entries(site: Site, limit: int, as_json: bool, **filters: Any) -> None:
+    """List entries, the newest first."""
+    from changemaker_core.features.audit import queries
+    from changemaker_core.features.audit.reading import with_values_now
+
+    found = site.db.sync.read(
+        lambda: with_values_now(queries.entries(**_chosen(filters), limit=limit).all())
+    )
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode({"data": found})))
+    else:
+        click.echo("\n".join(map(_line, found)) or "There are no such entries.")
+
+
+@audit.command()
+@pass_site
+@click.option("--head", help="A hash that the chain must contain, as an earlier call printed it.")
+@click.option("--json", "as_json", is_flag=True, help="Print an object.")
+def verify(site: Site, head: str | None, as_json: bool) -> None:
+    """Verify that the log is as it was sealed.
+
+    Exit status 1 and the first entry that does not fit, if one was changed, removed, inserted or
+    moved. Note the hash that is printed, outside of this machine: with --head, it shows whether the
+    end was cut off since, or the log replaced by somebody who knows secret_key.
+    """
+    from changemaker_core.features.audit.verification import verify as verify_log
+
+    if head is not None and not _HASH.fullmatch(head):
+        raise click.BadParameter("it has 64 hexadecimal digits.", param_hint="--head")
+    done = 0
+
+    def progress(position: int) -> None:
+        nonlocal done
+        if position // _STEP > done // _STEP:
+            say(f"{position} entries …")
+        done = position
+
+    report = verify_log(site, head, progress)
+    if as_json:
+        import msgspec
+
+        click.echo(msgspec.json.format(msgspec.json.encode(report)))
+    if report.problem is not None:
+        raise CommandError(f"The audit log does not fit. {report.problem}")
+    if not as_json:
+        click.echo(f"{report.sealed} entries fit.")
+        if report.erased:
+            click.echo(f"{report.erased} values of persons were erased.")
+        if report.open:
+            click.echo(f"{report.open} entries are not sealed yet.")
+        click.echo(f"Head: {report.head or 'none'}")
+
+
+@audit.command()
+@pass_site
+@_filtered
+@click.option("--format", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
+@click.option(
+    "--out", type=click.File("wb", atomic=True), default="-", help="[default: standard output]"
+)
+def export(site: Site, format: str, out: Any, **filters: Any) -> None:
+    """Write entries to a file.
+
+    jsonl: the sealed entries in the order of the chain, with all that a program of yours needs to
+    verify it; without filters. csv: entries as people read them, the newest first.
+    """
+    from changemaker_core.features.audit.exporting import as_csv, as_jsonl
+
+    chosen = _chosen(filters)
+    if format == "csv":
+        lines = as_csv(site, chosen)
+    elif chosen:
+        raise click.UsageError("jsonl is the whole chain: a filter needs --format csv.")
+    else:
+        lines = as_jsonl(site)
+    for line in lines:
+        out.write(line)
+    sys.stdout.flush()
+
+
+def _chosen(filters: dict[str, Any]) -> dict[str, Any]:
+    """Return the filters that were given; times are in UTC."""
+    return {
+        name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
+        for name, value in filters.items()
+        if value is not None
+    }
+
+
+def _line(entry: EntryOut) -> str:
+    from changemaker_core.features.audit.resources import changes_as_text
+
+    who = entry.actor.name or entry.actor.id or ""
+    parts = [
+        f"{entry.at:%Y-%m-%d %H:%M:%S}",
+        f"{entry.action:36}",
+        f"{entry.actor.kind} {who}".rstrip(),
+        entry.label or entry.object_id,
+        changes_as_text(entry.changes),
+    ]
+    # A name may hold what moves the cursor of a terminal.
+    return "".join(c if c.isprintable() else "�" for c in "  ".join(filter(None, parts)))

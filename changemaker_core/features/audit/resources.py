@@ -1,0 +1,119 @@
+"""The audit log over HTTP."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from changemaker_core import (
+    Cursors,
+    Paginated,
+    Route,
+    Streamed,
+    Text,
+    csv_stream,
+    endpoint,
+    paginate,
+    xlsx_stream,
+)
+from changemaker_core.features.audit import queries
+from changemaker_core.features.audit.reading import all_entries, with_values
+from changemaker_core.features.audit.schemas import AuditQuery, EntryOut, ExportQuery
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from changemaker_core import Request, Response, Site
+    from changemaker_core.features.audit.schemas import FieldChange
+
+READ: Final = "audit.read"
+PATH: Final = "/api/audit-log"
+
+
+def routes(site: Site) -> list[Route]:
+    """Return the addresses of the audit log."""
+    return [
+        Route(PATH, AuditLogResource(site)),
+        Route(f"{PATH}/export", ExportResource(site)),
+    ]
+
+
+class AuditLogResource:
+    """``/api/audit-log``"""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._cursors = Cursors(site.signer("audit.entries"))
+
+    @endpoint(permission=READ, query=AuditQuery, response=Paginated[EntryOut])
+    async def on_get(
+        self, req: Request, resp: Response, *, query: AuditQuery
+    ) -> Paginated[EntryOut]:
+        """List what was changed, by whom, when and from where, the newest first."""
+        filters = _filters(query)
+        place: dict[str, Any] = {}
+        if (after := self._cursors.after(query)) is not None:
+            place = {"before_at": datetime.fromisoformat(after[0]), "before_id": after[1]}
+        db = self._site.db
+        rows = await db.all(
+            queries.entries(**filters, **place, limit=query.limit + 1, offset=query.offset)
+        )
+        total = await db.count(queries.entries(**filters))
+        page = paginate(rows, query, total, cursor=self._cursor)
+        return Paginated(await with_values(self._site, page.data), page.pagination)
+
+    def _cursor(self, last: queries.EntryRow) -> str:
+        return self._cursors.write(last.at.isoformat(), last.id)
+
+
+class ExportResource:
+    """``/api/audit-log/export``"""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @endpoint(permission=READ, query=ExportQuery)
+    async def on_get(self, req: Request, resp: Response, *, query: ExportQuery) -> Streamed:
+        """Download the log, or a part of it, as a CSV file or for Excel."""
+        rows = all_entries(self._site, **_filters(query))
+        stream = csv_stream if query.format == "csv" else xlsx_stream
+        return stream(rows, COLUMNS, download=f"audit-log.{query.format}")
+
+
+def _filters(query: AuditQuery | ExportQuery) -> dict[str, Any]:
+    names = ("actor", "action", "object", "since", "until")
+    return {name: value for name in names if (value := getattr(query, name)) is not None}
+
+
+def changes_as_text(changes: list[FieldChange]) -> str:
+    """Return what was changed, for a cell or a line: ``role: "USER" → "EDITOR"; password: …``."""
+    return "; ".join(map(_as_text, changes))
+
+
+def _as_text(change: FieldChange) -> str:
+    if change.secret:
+        return f"{change.field}: (secret)"
+    return f"{change.field}: {_value(change.before)} → {_value(change.after)}"
+
+
+def _value(value: Any) -> str:
+    return "" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+#: The columns of a download.
+COLUMNS: Final[dict[Text, str | Callable[[Any], Any]]] = {
+    Text("Time"): "at",
+    Text("Action"): "action",
+    Text("Object"): "object_id",
+    Text("Name of the object"): "label",
+    Text("Kind of actor"): "actor.kind",
+    Text("Actor"): "actor.id",
+    Text("Name of the actor"): "actor.name",
+    Text("Network"): "client",
+    Text("Request"): "request_id",
+    Text("Changes"): lambda entry: changes_as_text(entry.changes),
+    Text("Erased"): "erased",
+    Text("Position"): "position",
+    Text("Hash"): "hash",
+}

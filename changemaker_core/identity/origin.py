@@ -1,0 +1,34 @@
+"""Where a change comes from: a request, a job, or a command."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What caused a change, for the audit log.
+
+    ``id`` is that of the request or of the job; ``name`` is the job's, or that of the person at
+    the command line; ``address`` is the client's.
+    """
+
+    kind: Literal["request", "job", "command"]
+    id: str = ""
+    name: str = ""
+    address: str = ""
+
+
+class HasOrigin(Protocol):
+    """A request, a job that runs, or the command line."""
+
+    @property
+    def origin(self) -> Origin:
+        """Where its changes come from."""
+
+
+#: What causes the changes that are made: set for a request that may change something, for a job,
+#: and for a command. PERF: it holds the request itself, which makes its origin only when asked.
+current_origin: ContextVar[HasOrigin | None] = ContextVar("current_origin", default=None)
