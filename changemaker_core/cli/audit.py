@@ -71,7 +71,7 @@ def verify(site: Site, head: str | None, as_json: bool) -> None:
 
     Exit status 1 and the first entry that does not fit, if one was changed, removed, inserted or
     moved. Note the hash that is printed, outside of this machine: with --head, it shows whether the
-    end was cut off since, or the log replaced by somebody who knows secret_key.
+    end was cut off since, or the log replaced by an intruder who knows secret_key.
     """
     from changemaker_core.features.audit.verification import verify as verify_log
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from changemaker_core.audit import AuditLog
 from changemaker_core.config import Config
 from changemaker_core.db import Database, utcnow
 from changemaker_core.jobs import Outbox, subscription_job
@@ -35,7 +36,7 @@ class JobsOnlySite:
         self.time_zone, self.default_locale = "UTC", "en"
         self.mail_settings = MailSettings()
         self.jobs = Outbox(cast("Site", self))
-        self.db = Database.open(url, clock=clock, effects=self.jobs)
+        self.db = Database.open(url, clock=clock, effects=self.jobs, audit_log=AuditLog())
         self._subscriptions = list(subscriptions)
         self._jobs = {job.name: job for job in jobs}
         self._jobs.update((job.name, job) for job in map(subscription_job, self._subscriptions))
