@@ -78,3 +78,4 @@ class CoreAuditHead(Model):
 
     class Meta:
         table_name = "core_audit_head"
+        not_personal = ("name",)

@@ -6,7 +6,6 @@ import hashlib
 import ipaddress
 import re
 import secrets
-import unicodedata
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -15,6 +14,7 @@ from changemaker_core.audit.chain import commitment_of, to_json
 from changemaker_core.audit.models import CoreAuditEntry, CoreAuditPersonal
 from changemaker_core.db import new_id
 from changemaker_core.identity.origin import Origin, current_origin
+from changemaker_core.mail import canonical_email
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -157,7 +157,7 @@ class _Recording:
 
 def person_key(person: str) -> str:
     """Return what a person's data are found by: the id of a user, or an email address, folded."""
-    return unicodedata.normalize("NFC", person.strip()).casefold()
+    return canonical_email(person) if "@" in person else person.lower()
 
 
 def network_of(address: str) -> str:

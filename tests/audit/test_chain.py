@@ -12,12 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from changemaker_core import SYSTEM, Actor, new_id
+from changemaker_core import SYSTEM, Actor, Person, new_id
 from changemaker_core.audit import CoreAuditEntry
 from changemaker_core.audit.recording import LONGEST_VALUE
-from changemaker_core.features.audit import api, queries, sealing
+from changemaker_core.features.audit import queries, sealing
 from changemaker_core.features.audit.checks import check_chain
 from changemaker_core.features.audit.exporting import as_csv, as_jsonl
+from changemaker_core.features.audit.personal import VALUES
 from changemaker_core.features.audit.reading import with_values_now
 from changemaker_core.features.audit.verification import verify
 from changemaker_core.features.settings.api import rotate_secrets
@@ -296,14 +297,14 @@ def test_what_cannot_even_be_read_is_named(site, seal, intrude):
 def test_a_person_is_erased_and_the_chain_holds(site, seal):
     record_three(site)
     seal()
-    mentioned = site.db.sync.read(lambda: list(api.entries_of("ZOE@example.org")))
-    assert [entry.object_id for entry in mentioned] == ["v1"]
-    done = site.db.sync.read(lambda: list(api.entries_of(ADA.id)))
-    assert len(done) == 3
-    persons = ["zoe@Example.org", ADA.id]
-    count = site.db.sync.read(api.count_values, persons)
-    assert site.db.sync.write(api.erase_person, persons) == count == 6
-    assert site.db.sync.write(api.erase_person, persons) == 0
+    zoe, ada = Person(("zoe@example.org",)), Person((), (ADA.id,))
+    (mine,) = held(site, zoe)
+    assert (mine["object_id"], mine["label"]) == ("v1", "Zoé Zqxmarker")
+    assert mine["actor"]["name"] is None  # that of another person
+    assert [entry["actor"]["name"] for entry in held(site, ada)] == ["Ada Zqxmarker"] * 3
+    assert erased(site, zoe, ada) == 6
+    assert not held(site, zoe) + held(site, ada)
+    record(site, "parks.park.opened", "p1", actor=SYSTEM)
     seal()
     report = verify(site)
     assert (report.sealed, report.erased, report.problem) == (4, 6, None)
@@ -315,13 +316,25 @@ def test_a_person_is_erased_and_the_chain_holds(site, seal):
     assert (changed.label, changed.actor.name, changed.actor.id) == (None, None, ADA.id)
 
 
+def held(site, person):
+    return site.db.sync.read(lambda: list(VALUES.export(person)))
+
+
+def erased(site, *persons):
+    return sum(
+        count
+        for person in persons
+        for count in iter(lambda: site.db.sync.write(VALUES.erase, person), 0)  # noqa: B023
+    )
+
+
 def test_values_are_erased_after_their_time(make_site):
     now = datetime(2030, 1, 1, tzinfo=UTC)
     site = make_site(clock=lambda: now)
     record_three(site)
-    assert site.db.sync.write(api.erase_before, now) == 0
-    assert site.db.sync.write(api.erase_before, now + timedelta(seconds=1), 4) == 4
-    assert site.db.sync.write(api.erase_before, now + timedelta(seconds=1)) == 2
+    for before, count in ((now, 0), (now + timedelta(seconds=1), 6)):
+        assert site.db.sync.read(VALUES.retention.count, before) == count
+        assert site.db.sync.write(VALUES.retention.expire, before) == count
 
 
 def test_a_new_secret_key_breaks_nothing(make_site, make_config):
@@ -362,7 +375,7 @@ def test_doctor_says_that_nobody_seals(make_site):
     assert [finding.status for finding in check_chain(site)] == ["ok"]
 
 
-VALUES = st.recursive(
+ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text() | st.floats(-1e9, 1e9),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
@@ -372,7 +385,7 @@ VALUES = st.recursive(
 @pytest.mark.database("sqlite")
 def test_whatever_is_recorded_verifies_and_is_read_as_it_was(site, seal):
     @settings(max_examples=25, deadline=None)
-    @given(st.text(max_size=20), VALUES, VALUES)
+    @given(st.text(max_size=20), ANYTHING, ANYTHING)
     def check(label, before, after):
         record(
             site,

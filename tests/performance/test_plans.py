@@ -33,7 +33,6 @@ ACCEPTED = {
     "changemaker_core.features.accounts.browser.queries.messages_of": "sorts 20 at most",
     "changemaker_core.features.accounts.keys.queries.keys_of_user": "sorts 50 at most",
     "changemaker_core.features.accounts.sessions.queries.sessions_of_user": "sorts 100 at most",
-    "changemaker_core.features.audit.queries.entries_of_person": "sorts what one person has done",
     "changemaker_core.features.audit.queries.orphans": "a verification reads the whole log",
     "changemaker_core.jobs.held_queues.hold.waiting_jobs": "groups what waits in a held queue",
     "changemaker_core.jobs.queries.jobs": "operators ask it; each job would pay for an index",

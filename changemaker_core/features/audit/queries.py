@@ -127,28 +127,21 @@ def open_entries(limit: int) -> Query:
 
 
 @compiled(EntryRow)
-def entries_of_person(person: str, after: str, limit: int) -> Query:
-    """Entries in which a person's data stand, or in which they act or are acted upon, by id."""
-    named = CoreAuditPersonal.select(CoreAuditPersonal.entry).where(
-        CoreAuditPersonal.person == person
-    )
-    theirs = (
-        (CoreAuditEntry.actor_id == person)
-        | (CoreAuditEntry.object_id == person)
-        | CoreAuditEntry.id.in_(named)
-    )
-    return (
-        CoreAuditEntry.select_for(EntryRow)
-        .where(theirs, CoreAuditEntry.id > after)
-        .order_by(CoreAuditEntry.id)
-        .limit(limit)
-    )
+def entries_by_id(ids: list[str]) -> Query:
+    """Some entries."""
+    return CoreAuditEntry.select_for(EntryRow).where(CoreAuditEntry.id.in_(ids))
 
 
 @compiled(PersonalRow)
 def personal_of(entries: list[str]) -> Query:
     """The persons' values in some entries."""
     return CoreAuditPersonal.select_for(PersonalRow).where(CoreAuditPersonal.entry.in_(entries))
+
+
+@compiled(PersonalRow)
+def values_of(persons: list[str]) -> Query:
+    """The values of persons, in whichever entries they are."""
+    return CoreAuditPersonal.select_for(PersonalRow).where(CoreAuditPersonal.person.in_(persons))
 
 
 @compiled(Commitment)

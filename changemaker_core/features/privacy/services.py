@@ -16,7 +16,7 @@ from changemaker_core.mail import Address, HeaderInjection, InvalidAddress, cano
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from changemaker_core import Site
+    from changemaker_core import Site, Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,8 @@ def erase(
     then nothing was.
     """
     check_erasable(site, person)
+    # First, since whoever erases themself has a name in this entry too.
+    site.db.sync.write(_record, person)
     done = []
     for kind in reversed(kinds_of(site)):
         erased = _erase_kind(site, kind, person)
@@ -102,6 +104,11 @@ def erase(
         done.append(Erased(kind, erased, remaining))
         report(done[-1])
     return done
+
+
+def _record(tx: Tx, person: Person) -> None:
+    """Record that a person was erased, by the ids of accounts that are gone then."""
+    tx.audit("privacy.person.erased", next(iter(person.user_ids), ""))
 
 
 def _rows(kind: PersonalData, person: Person) -> list[Mapping[str, Any]]:
