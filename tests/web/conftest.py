@@ -15,8 +15,9 @@ from changemaker_core.settings.fields import fields_of
 from changemaker_core.text import Text
 from changemaker_core.web import Form, StaticFiles, Templates, Translations
 from changemaker_influence.directories import postal_codes
+from changemaker_influence.emails.consent import consent_to
 from changemaker_influence.emails.links.telephone import tel
-from changemaker_influence.emails.submission import CONSENT, CONSENT_MISSING
+from changemaker_influence.emails.submission import CONSENT_MISSING
 
 ROOT = Path(__file__).parents[2]
 INFLUENCE = ROOT / "plugins/influence/changemaker_influence"
@@ -191,11 +192,12 @@ def campaign_context(**changes: Any) -> dict[str, Any]:
         "custom_recipients": [],
         "asks_postal_code": True,
         "mentions_postal_code": False,
+        "ask_here": False,
         "search_page": postal_codes.search_page,
         "letters": [],
         "again_at": None,
         "form": None,
-        "consent": CONSENT,
+        "consent": consent_to(postal_code=True).text,
         **changes,
     }
 
@@ -287,6 +289,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
         campaign_context(
             asks_postal_code=False,
             mentions_postal_code=True,
+            ask_here=True,
             custom_recipients=[{"key": "z", "name": "Transit Board", "title": "", "mailto": None}],
         ),
     ),

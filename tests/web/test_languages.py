@@ -41,18 +41,18 @@ def test_the_default_is_the_site_s_own() -> None:
 
 
 def test_links_keep_the_query_and_mark_the_current_language() -> None:
-    english, french = links("fr", "postal_code=K1A+0A1&lang=en", ("en", "fr"))
-    assert parse_qs(english.href[1:]) == {"postal_code": ["K1A 0A1"], "lang": ["en"]}
+    english, french = links("fr", "from=the+leaflet&lang=en", ("en", "fr"))
+    assert parse_qs(english.href[1:]) == {"from": ["the leaflet"], "lang": ["en"]}
     assert (english.name, french.name) == ("English", "Français")
     assert (english.current, french.current) == (False, True)
 
 
 def test_switching_sets_the_cookie_and_drops_the_parameter() -> None:
     redirect = switch(
-        "/campaigns/parks", "postal_code=K1A&lang=fr&x=", available=("en", "fr"), root_path="/act"
+        "/campaigns/parks", "from=leaflet&lang=fr&x=", available=("en", "fr"), root_path="/act"
     )
     assert redirect is not None
-    assert (redirect.status, redirect.location) == (303, "/campaigns/parks?postal_code=K1A&x=")
+    assert (redirect.status, redirect.location) == (303, "/campaigns/parks?from=leaflet&x=")
     ((name, cookie),) = redirect.headers
     assert name == "set-cookie"
     assert cookie.split("; ")[:2] == ["cm_lang=fr", "Path=/act"]

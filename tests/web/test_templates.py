@@ -114,9 +114,9 @@ def test_what_people_typed_is_escaped(render: Render, pages: dict[str, Any]) -> 
     assert "&lt;script&gt;alert" in html
 
 
-def test_the_language_switch_keeps_the_postal_code(render: Render, pages: dict[str, Any]) -> None:
-    html = render(*pages["campaign-chosen"], query="postal_code=L5G+4L3")
-    assert 'href="?postal_code=L5G+4L3&amp;lang=fr"' in html
+def test_the_language_switch_keeps_the_query(render: Render, pages: dict[str, Any]) -> None:
+    html = render(*pages["campaign-chosen"], query="from=the+leaflet")
+    assert 'href="?from=the+leaflet&amp;lang=fr"' in html
 
 
 def test_the_first_who_can_be_emailed_is_chosen_and_who_cannot_is_no_choice(

@@ -101,6 +101,16 @@ class Visit:
         path = f"/api/campaigns/{campaign['id']}/send-email"
         return await self.client.post(path, json=body, headers=headers)
 
+    async def look_up(self, campaign, code, **options):
+        """The page of a campaign for a postal code."""
+        data = {"find": "1", "postal_code": code}
+        return await self.client.post(f"/campaigns/{campaign['slug']}", data=data, **options)
+
+    async def representatives(self, code, client=None, **options):
+        """The response of the API for a postal code."""
+        path, body = "/api/public/representatives", {"postal_code": code}
+        return await (client or self.client).post(path, json=body, **options)
+
     async def emails(self, campaign):
         """The ledger of a campaign, newest first."""
         response = await self.organise("GET", f"/api/campaigns/{campaign['id']}/emails")

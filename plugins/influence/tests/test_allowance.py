@@ -228,7 +228,7 @@ async def test_the_page_says_when_to_come_back(visit):
     async with visit({"time_zone": "America/Toronto"}, people_limit_per_hour=1) as v:
         campaign = await v.campaign()
         assert (await v.send(campaign, sender_email="a@example.org")).status_code == 202
-        page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=l5g+4l3")
+        page = await v.look_up(campaign, "l5g 4l3")
         key = re.search(r'name="recipients"[^>]*value="([^"]+)"', page.text)[1]
         typed = {
             "sender_name": "Sacha <S>",

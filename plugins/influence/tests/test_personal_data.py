@@ -65,7 +65,7 @@ async def write(v, campaign, client, **changes):
 
 async def live(v, client, campaign):
     """All that a person does on a site."""
-    found = await client.get("/api/public/representatives", params={"postal_code": "L5G 4L3"})
+    found = await v.representatives("L5G 4L3", client)
     people = [each["email"] for each in found.json()["data"] if each["can_email"]]
     assert len(people) >= 2
     entry = {"directory": "file", "code": "L5G4L3", "entry": {"city": "x"}}

@@ -65,13 +65,10 @@ def seconds_to_wait(error: Exception) -> int:
     return max(1, math.ceil(min(wait.total_seconds(), _LONGEST_SECONDS)))
 
 
-def problem_for(error: Exception, location: str = "body") -> Problem:
-    """Return the problem to respond with after a failed lookup of ``postal_code``.
-
-    ``location`` is the part of the request that holds the code: ``body`` or ``query``.
-    """
+def problem_for(error: Exception) -> Problem:
+    """Return the problem to respond with after a failed lookup of ``postal_code``."""
     if isinstance(error, PostalCodeInvalid):
-        return Invalid([FieldError("postal_code", error.reason, location)])
+        return Invalid([FieldError("postal_code", error.reason)])
     wait = seconds_to_wait(error)
     if isinstance(error, TooManyLookups):
         return TooManyRequests(wait, reason_for(error))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import msgspec
 from msgspec import Meta
 
-from changemaker_core import endpoint
+from changemaker_core import Body, endpoint
 from changemaker_influence.directories.errors import LOOKUP_ERRORS, problem_for
 from changemaker_influence.directories.representatives import Representative
 from changemaker_influence.directories.services import Source
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from changemaker_influence.directories.lookup import Lookups
 
 
-class RepresentativeQuery(msgspec.Struct, frozen=True, kw_only=True):
+class PostalCodeTyped(Body, frozen=True, kw_only=True):
     """A postal code in any case and spacing."""
 
     postal_code: Annotated[str, Meta(min_length=1, max_length=100)]
@@ -44,19 +43,18 @@ class Representatives(msgspec.Struct, frozen=True, kw_only=True):
 class RepresentativesResource:
     """``/api/public/representatives``"""
 
-    errors: ClassVar = dict.fromkeys(LOOKUP_ERRORS, partial(problem_for, location="query"))
+    errors: ClassVar = dict.fromkeys(LOOKUP_ERRORS, problem_for)
 
     def __init__(self, lookups: Lookups) -> None:
         self._lookups = lookups
 
-    @endpoint(
-        public=True, query=RepresentativeQuery, response=Representatives, rate_limit="120/minute"
-    )
-    async def on_get(
-        self, req: Request, resp: Response, *, query: RepresentativeQuery
+    @endpoint(public=True, body=PostalCodeTyped, response=Representatives, rate_limit="120/minute")
+    async def on_post(
+        self, req: Request, resp: Response, *, body: PostalCodeTyped
     ) -> Representatives:
-        """Return the representatives of a postal code."""
-        found = await self._lookups.find(query.postal_code, visitor=req.visitor)
+        """Return the representatives of a postal code, which is in the body: addresses are logged
+        by whatever is between."""
+        found = await self._lookups.find(body.postal_code, visitor=req.visitor)
         return Representatives(
             data=found.entry.representatives,
             postal_code=found.code,

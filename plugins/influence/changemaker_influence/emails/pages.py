@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
-from msgspec import UNSET, Meta
+from msgspec import UNSET
 
 from changemaker_core import (
     Form,
@@ -33,6 +33,7 @@ from changemaker_influence.directories.errors import (
     reason_for,
     seconds_to_wait,
 )
+from changemaker_influence.emails.consent import consent_to
 from changemaker_influence.emails.letters import letters_of
 from changemaker_influence.emails.links.telephone import tel
 from changemaker_influence.emails.preview import MessagePreview, digest_of
@@ -40,7 +41,6 @@ from changemaker_influence.emails.queries import state_of_email, states_of_actio
 from changemaker_influence.emails.recipients import NO_RECIPIENT, joined, reachable, targeted
 from changemaker_influence.emails.schemas import SendEmail, SendForm
 from changemaker_influence.emails.submission import (
-    CONSENT,
     CONSENT_MISSING,
     POSTAL_CODE_MISSING,
     UNNAMED,
@@ -65,6 +65,9 @@ if TYPE_CHECKING:
 FEW: Final = 20
 #: For pages that show what one visitor typed.
 NO_STORE: Final = ("Cache-Control", "no-store")
+#: For the page of a postal code: a browser shows it again when its visitor goes back to it, and
+#: does not ask whether to send the form once more.
+KEEP_FOR_BACK: Final = ("Cache-Control", "private, no-cache")
 #: The organiser has replaced a message that people cannot edit while somebody read it.
 CHANGED: Final = Text(
     "This message was changed after you opened the page. Please read it again before you send it."
@@ -78,12 +81,6 @@ MISSING: Final = {
 }
 
 
-class PageQuery(msgspec.Struct, frozen=True):
-    """The query of a campaign's page: a postal code as typed."""
-
-    postal_code: Annotated[str, Meta(max_length=100)] = ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
     """What became of a form that was sent, as the page shows it."""
@@ -95,8 +92,8 @@ class Shown:
     again_at: datetime | None = None
     #: Why the directory found nobody.
     lookup_error: Exception | None = None
-    #: Whether the form that finds representatives was sent empty.
-    missing_code: bool = False
+    #: What is wrong with the postal code in the form that finds representatives.
+    code_problem: str | None = None
 
 
 class CampaignPage:
@@ -107,27 +104,29 @@ class CampaignPage:
         self._lookups = lookups
         self._submissions = submissions
 
-    @endpoint(public=True, query=PageQuery, cache=CACHE_SECONDS)
-    async def on_get(
-        self, req: Request, resp: Response, *, slug: str, query: PageQuery
-    ) -> TemplateResponse:
-        """Show a campaign: find representatives, choose, read the message, send it."""
+    @endpoint(public=True, cache=CACHE_SECONDS)
+    async def on_get(self, req: Request, resp: Response, *, slug: str) -> TemplateResponse:
+        """Show a campaign, with the form that finds representatives."""
         campaign = await self._campaign(slug)
         if not campaign.is_open(self._site.clock()):
             return self._closed(campaign)
-        # The query has nothing of a field that was sent empty.
-        is_empty = not query.postal_code.strip() and "postal_code=" in req.query_string
-        shown = Shown(status=200, missing_code=is_empty)
-        return await self._page(req, campaign, query.postal_code, shown=shown)
+        return await self._page(req, campaign, "")
 
     @endpoint(public=True, form=SendForm)
     async def on_post(
         self, req: Request, resp: Response, *, slug: str, form: Form[SendForm]
     ) -> TemplateResponse | Redirect:
-        """Submit the message and redirect to the page of its status."""
+        """Submit the message and redirect to the page of its status; or find representatives, and
+        show the page with them.
+
+        Both are sent here: a postal code is in no address, so in no log or history, and the
+        address that the visitor sees is the campaign's, to be shared.
+        """
         campaign = await self._campaign(slug)
         if not campaign.is_open(self._site.clock()):
             return self._closed(campaign, status=409)
+        if form.data.get("find"):
+            return await self._looked_up(req, campaign, form)
         if form.value is not None and form.value.website:
             form.reject("website", Text("Leave this field empty. It is there to stop robots."))
         if form.value is None:
@@ -137,6 +136,21 @@ class CampaignPage:
             form.reject("", CHANGED)
             return await self._page(req, campaign, typed, form)
         return await self._submitted(req, campaign, form, form.value)
+
+    async def _looked_up(
+        self, req: Request, campaign: PublishedCampaign, form: Form[SendForm]
+    ) -> TemplateResponse:
+        """Show the representatives of a postal code."""
+        typed = form.data.get("postal_code", "")
+        typed = typed.strip() if isinstance(typed, str) else ""
+        if not typed:
+            shown = Shown(code_problem=POSTAL_CODE_MISSING, headers=(KEEP_FOR_BACK,))
+        elif "postal_code" in form.errors:  # much too long to be looked up
+            shown = Shown(code_problem=form.errors["postal_code"][0], headers=(NO_STORE,))
+            typed = ""
+        else:
+            shown = Shown(status=200, headers=(KEEP_FOR_BACK,))
+        return await self._page(req, campaign, typed, shown=shown)
 
     async def _incomplete(
         self, req: Request, campaign: PublishedCampaign, form: Form[SendForm]
@@ -209,15 +223,17 @@ class CampaignPage:
         status, headers = shown.status, shown.headers
         if isinstance(error, TooManyLookups):
             status, headers = 429, (*headers, ("Retry-After", str(seconds_to_wait(error))))
-        if typed or form is not None:
+        if form is not None:
             headers = (*headers, NO_STORE)
         # Who writes to the campaign's own recipients may live anywhere.
         is_told = error is not None and (form is None or "postal_code" in form.errors)
-        problem = reason_for(error) if error is not None and is_told else None
-        if shown.missing_code:
-            problem = POSTAL_CODE_MISSING
+        problem: str | None = reason_for(error) if error is not None and is_told else None
+        problem = shown.code_problem or problem
+        message = await self._message(campaign, typed, found)
+        asks_here = message["mentions_postal_code"] and found is None
         context = {
-            **await self._message(campaign, typed, found),
+            **message,
+            "ask_here": asks_here,
             "asks_postal_code": bool(campaign.target_government_levels),
             # The House of Commons' page finds nobody else.
             "search_page": self._lookups.directory.search_page
@@ -227,7 +243,7 @@ class CampaignPage:
             "form": form,
             "letters": shown.letters,
             "again_at": shown.again_at,
-            "consent": CONSENT,
+            "consent": consent_to(postal_code=bool(message["postal_code"]) or asks_here).text,
         }
         return TemplateResponse(
             "influence/campaign.html",
@@ -276,7 +292,7 @@ class CampaignPage:
             "mentions_postal_code": mentions_postal_code(
                 campaign.email_subject, campaign.email_body
             ),
-            "lookup": found and await _looked_up(campaign, found, preview),
+            "lookup": found and await _lookup_in_time(campaign, found, preview),
             # Their addresses are not public, so there is no link to an email app.
             "custom_recipients": [
                 {"key": each.id, "name": each.name, "title": each.title, "mailto": None}
@@ -357,7 +373,7 @@ def _show_errors(form: Form[SendForm], invalid: Invalid) -> None:
             form.reject(name, error.message)
 
 
-async def _looked_up(
+async def _lookup_in_time(
     campaign: PublishedCampaign, found: LookupResult, preview: MessagePreview
 ) -> dict[str, Any]:
     """Return ``_lookup``: of many people on a thread, as each of their numbers takes a moment."""

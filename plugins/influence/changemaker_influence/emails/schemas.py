@@ -48,6 +48,7 @@ class SendEmail(Body, frozen=True):
 class SendForm(msgspec.Struct, frozen=True, kw_only=True):
     """The same message as the form of the campaign page.
 
+    ``find`` looks the postal code up, and sends nothing, whatever else is in the form;
     ``preview`` shows the message instead of sending it; ``shown`` is the digest of a text that
     cannot be changed, as the person read it; ``website`` is a honeypot.
     """
@@ -61,6 +62,7 @@ class SendForm(msgspec.Struct, frozen=True, kw_only=True):
     consent: bool = False
     subject: _Subject | None = None
     body: _MessageBody | None = None
+    find: bool = False
     preview: bool = False
     shown: str = ""
     website: str = ""

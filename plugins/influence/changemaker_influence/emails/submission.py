@@ -15,6 +15,7 @@ from changemaker_influence.config import InfluenceConfig
 from changemaker_influence.directories.errors import LOOKUP_ERRORS
 from changemaker_influence.directories.postal_codes import PostalCodeInvalid
 from changemaker_influence.emails import idempotency, services
+from changemaker_influence.emails.consent import consent_to
 from changemaker_influence.emails.recipients import are_named, choose, count_guesses, reachable
 from changemaker_influence.networks.allowance import Allowance
 from changemaker_influence.settings import InfluenceSettings
@@ -29,12 +30,6 @@ if TYPE_CHECKING:
     from changemaker_influence.emails.schemas import SendEmail
     from changemaker_influence.emails.services import AcceptedEmail
 
-#: The text that a sender consents to. A change of the wording is a new version.
-CONSENT_VERSION: Final = "1"
-CONSENT: Final = Text(
-    "I agree that my name, email address and postal code are sent with my message to the people I "
-    "chose, and stored so that the message can be delivered."
-)
 POSTAL_CODE_MISSING: Final = Text("Enter your postal code.")
 CONSENT_MISSING: Final = Text("Please check this box so that we can send your message.")
 UNNAMED: Final = Text("Enter your name.")
@@ -111,6 +106,7 @@ class Submissions:
         campaign = services.check_open(campaign, self._site.clock())
         _check(campaign, wanted, consented or wanted.consent)
         recipients = await self._recipients(campaign, wanted, visitor)
+        consent = consent_to(postal_code=not is_blank(wanted.postal_code))
         submission = services.Submission(
             campaign_id=campaign.id,
             campaign_title=campaign.title,
@@ -121,8 +117,8 @@ class Submissions:
             recipients=recipients,
             subject=wanted.subject or campaign.email_subject,
             body=wanted.body or campaign.email_body,
-            consent_text=self._site.translations.translate(CONSENT, locale),
-            consent_version=CONSENT_VERSION,
+            consent_text=self._site.translations.translate(consent.text, locale),
+            consent_version=consent.version,
             consent_language=locale,
         )
         services.check_filled(submission)

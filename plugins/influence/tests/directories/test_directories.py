@@ -84,10 +84,10 @@ async def test_another_plugins_directory_is_used(open_app, tables):
         client_of(app) as client,
     ):
         path = "/api/public/representatives"
-        response = await client.get(path, params={"postal_code": "Riverside"})
+        response = await client.post(path, json={"postal_code": "Riverside"})
         assert response.json()["postal_code"] == "riverside"
         assert response.json()["data"][0]["level"] == "MUNICIPAL"
-        refused = await client.get(path, params={"postal_code": "L5G 4L3"})
+        refused = await client.post(path, json={"postal_code": "L5G 4L3"})
         assert refused.status_code == 422
         assert "village" in refused.text
 
@@ -120,7 +120,7 @@ async def test_a_directory_file_is_relative_to_the_site(open_app, tables, tmp_pa
     settings = tables("file", directory_file="people.csv")
     async with open_app(InfluencePlugin, plugin_tables=settings) as app, client_of(app) as client:
         path = "/api/public/representatives"
-        response = await client.get(path, params={"postal_code": "L5G 4L3"})
+        response = await client.post(path, json={"postal_code": "L5G 4L3"})
         assert [each["name"] for each in response.json()["data"]] == ["Ada"]
 
 
@@ -161,7 +161,7 @@ async def test_what_a_lookup_leaves_behind_is_no_reason_to_show_nobody(
     async with visit(directory="represent", represent_url=represent.url) as v:
         monkeypatch.setattr(services, "cache_live_entry", full)
         monkeypatch.setattr(services, "count_lookup", full)
-        found = await v.client.get("/api/public/representatives?postal_code=L5G4L3")
+        found = await v.representatives("L5G4L3")
         assert (found.status_code, found.json()["cached_at"]) == (200, None)
         assert "disk is full" in caplog.text
 

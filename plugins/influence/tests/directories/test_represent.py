@@ -14,7 +14,6 @@ from changemaker_influence.directories.models import PostalCode
 
 pytestmark = pytest.mark.database("sqlite")
 
-PATH = "/api/public/representatives"
 BAD = [
     "too_many",
     "too_many_for_ages",
@@ -52,7 +51,7 @@ def ask(visit, represent):
         async with visit(directory="represent", represent_url=represent.url, **quick) as v:
 
             async def look_up(code="L5G 4L3"):
-                return await v.client.get(PATH, params={"postal_code": code})
+                return await v.representatives(code)
 
             yield v, look_up
 
@@ -152,7 +151,7 @@ async def test_404_means_an_unknown_code_or_the_stale_cache(ask, represent):
 
 async def test_no_connection_is_unavailable(visit):
     async with visit(directory="represent", represent_url="http://127.0.0.1:9") as v:
-        refused = await v.client.get(PATH, params={"postal_code": "L5G 4L3"})
+        refused = await v.representatives("L5G 4L3")
         assert refused.json()["code"] == "directory_unavailable"
 
 
@@ -309,11 +308,11 @@ async def test_the_page_shows_the_error(ask, represent):
     async with ask() as (v, _):
         campaign = await v.campaign()
         represent.behaviour = "unavailable"
-        page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=K1A0A1")
+        page = await v.look_up(campaign, "K1A0A1")
         assert page.status_code == 200
         assert "cannot look up representatives" in page.text
         represent.behaviour = "good"
-        page = await v.client.get(f"/campaigns/{campaign['slug']}?postal_code=K1A0A1")
+        page = await v.look_up(campaign, "K1A0A1")
         assert "Sam Sample" in page.text
 
 

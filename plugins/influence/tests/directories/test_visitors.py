@@ -14,7 +14,9 @@ PROXY = {"trusted_proxies": ("127.0.0.1/32",)}
 
 async def look_up(v, code, address="203.0.113.7", path=PATH):
     headers = {"X-Forwarded-For": address}
-    return await v.client.get(path, params={"postal_code": code}, headers=headers)
+    if path != PATH:
+        return await v.client.post(path, data={"find": "1", "postal_code": code}, headers=headers)
+    return await v.representatives(code, headers=headers)
 
 
 async def test_one_visitor_leaves_the_directory_to_the_others(visit, represent):

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import hashlib
 import io
+import re
 import zipfile
 from datetime import timedelta
 
 import pytest
 
-from changemaker_influence.emails import idempotency, submission
+from changemaker_influence.emails import consent, idempotency
 from changemaker_influence.emails.models import CampaignEmail
 
 AVERY = "avery.tremblay@parl.example.ca"
@@ -63,14 +65,57 @@ async def test_several_recipients_are_several_messages(visit):
         assert len(v.site.mail.messages()) == 3
 
 
+#: A wording that was used stays as it is, in each language: rows name it by its version.
+WORDINGS = {
+    ("1", "en"): "5819b176c3882c3a",
+    ("1", "fr"): "170a94361998dbcb",
+    ("2", "en"): "b1a18aecbb17fc24",
+    ("2", "fr"): "590f10f285762e95",
+}
+
+
+async def test_a_wording_that_was_agreed_to_is_never_changed(visit):
+    """(!) A changed wording fails here: give it a new version, and add its line."""
+    async with visit() as v:
+        translate = v.site.translations.translate
+        now = {
+            (version, language): hashlib.sha256(translate(text, language).encode()).hexdigest()[:16]
+            for version, text in consent.WORDINGS.items()
+            for language in ("en", "fr")
+        }
+    assert now == WORDINGS
+
+
+async def test_the_consent_names_a_postal_code_only_where_one_is_given(visit):
+    """(!) What the page shows is what the row stores."""
+    async with visit() as v:
+        levels = {"target_government_levels": [], "allow_custom_recipients": True}
+        campaign = await v.campaign(**levels, email_body="Dear {recipient_name}")
+        chair = {"name": "The Chair", "email": "chair@company.example"}
+        await v.organise("POST", f"/api/campaigns/{campaign['id']}/recipients", json=chair)
+        page = (await v.client.get(f"/campaigns/{campaign['slug']}")).text
+        assert "my name and email address are sent" in page
+        assert "postal code are sent" not in page
+        key = re.search(r'name="recipients"[^>]*value="([^"]+)"', page)[1]
+        sent = await v.send(campaign, postal_code="", recipient_emails=[], recipient_keys=[key])
+        assert sent.status_code == 202, sent.text
+        (row,) = await ledger(v)
+        assert (row.consent_version, row.postal_code) == ("2", "")
+        assert "postal code" not in row.consent_text
+        mentioned = await v.campaign(**levels, email_body="I live in {postal_code}")
+        await v.organise("POST", f"/api/campaigns/{mentioned['id']}/recipients", json=chair)
+        page = (await v.client.get(f"/campaigns/{mentioned['slug']}")).text
+        assert "email address and postal code are sent" in page
+
+
 async def test_the_row_stores_the_consent(visit):
     async with visit() as v:
         campaign = await v.campaign()
         await v.send(campaign, headers={"Accept-Language": "fr"})
         (row,) = await ledger(v)
-        assert row.consent_version == submission.CONSENT_VERSION
+        assert row.consent_version == "1"
         assert row.consent_language == "fr"
-        assert row.consent_text == v.site.translations.translate(submission.CONSENT, "fr")
+        assert row.consent_text == v.site.translations.translate(consent.WORDINGS["1"], "fr")
         assert abs(row.consented_at - v.clock()) < timedelta(minutes=1)
         assert row.subject == "Clean water"
         assert row.body == (
