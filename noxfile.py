@@ -191,6 +191,16 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+def guide(session: nox.Session) -> None:
+    """Follow the operator's guide word for word in an empty Debian, upgrade included.
+
+    Not part of CI: it needs root, debootstrap, Debian's mirror, and ten minutes.
+    """
+    session.install("build")
+    session.run("python", "-m", "tests.bench.guide", *session.posargs)
+
+
+@nox.session
 def screenshots(session: nox.Session) -> None:
     """Take the documentation's pictures of the demonstration site with Chromium."""
     _install_everything(session)

@@ -137,7 +137,7 @@ def _holds_password(key: tuple[str, ...], entry: Entry) -> bool:
 
 
 def _is_secret(path: Path) -> bool:
-    return path.name == TOML or path.name.startswith(DOTENV)
+    return path.name == TOML or path.name.startswith(DOTENV) or path.suffix == ".key"
 
 
 def _named(paths: list[Path], folder: Path) -> str:

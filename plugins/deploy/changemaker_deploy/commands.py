@@ -128,6 +128,17 @@ def nginx(
 @_processes
 @_drains
 @click.option("--user", default="changemaker", show_default=True, help="The account to run as.")
+@click.option(
+    "--memory",
+    default="60%",
+    show_default=True,
+    help="The most memory that each service may use, such as 2G, or a share of the machine's.",
+)
+@click.option(
+    "--backups",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The folder of the nightly backups [backups, beside the site's folder].",
+)
 def systemd(
     site: Site,
     splits: tuple[str, ...],
@@ -135,12 +146,15 @@ def systemd(
     workers: int,
     drains: tuple[str, ...],
     user: str,
+    memory: str,
+    backups: Path | None,
     into: Path | None,
     force: bool,
 ) -> None:
     """Write systemd services.
 
-    changemaker.service, one more for each split, and a worker's where redis_url is set.
+    changemaker.service, one more for each split, a worker's where redis_url is set, and a backup
+    each night.
     """
     from changemaker_deploy import systemd as target
 
@@ -154,6 +168,8 @@ def systemd(
             writable=_database_folder(config),
             worker=config.redis_url is not None,
             drain=config.drain_seconds,
+            memory=memory,
+            backups=backups and backups.absolute(),
         )
         files = target.systemd(topology, installation)
     except ValueError as error:

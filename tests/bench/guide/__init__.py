@@ -1,0 +1,1 @@
+"""The operator's guide, followed word for word in an empty Debian: ``nox -s guide``."""

@@ -1,0 +1,132 @@
+"""Follow docs/guides/install.md in an empty Debian, and then an upgrade from an earlier commit.
+
+``python -m tests.bench.guide [--from COMMIT]``. Takes some minutes and the network, as root.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.bench.guide.blocks import Block, blocks
+from tests.bench.guide.machine import Machine, make_base
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "guides" / "install.md"
+DISTRIBUTIONS = (".", "plugins/influence", "plugins/deploy")
+#: Services that a Debian machine starts when they are installed.
+STARTED = {"postgresql": "service postgresql start", "nginx": "service nginx start"}
+USERS = "runuser -u changemaker -- /srv/venv/bin/changemaker --site /srv/changemaker/site users"
+CURL = (
+    "curl --fail --silent --show-error --cacert /etc/changemaker/certificate.pem"
+    " --resolve campaigns.example.org:443:127.0.0.1 https://campaigns.example.org"
+)
+
+
+def main() -> None:
+    """Follow the guide; then, with ``--from``, install that commit by it, and upgrade."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--from", dest="commit", help="upgrade from this commit, too")
+    parser.add_argument("--base", type=Path, default=Path("/var/tmp/changemaker-debian"))  # noqa: S108
+    options = parser.parse_args()
+    make_base(options.base)
+    with tempfile.TemporaryDirectory(dir=options.base.parent) as folder:
+        new = build(ROOT, Path(folder) / "new")
+        follow(options.base, Path(folder) / "machine", first=new)
+        if options.commit:
+            checkout = Path(folder) / "checkout"
+            git("worktree", "add", "--detach", str(checkout), options.commit)
+            try:
+                old = build(checkout, Path(folder) / "old")
+            finally:
+                git("worktree", "remove", "--force", str(checkout))
+            follow(options.base, Path(folder) / "upgraded", first=old, then=new)
+
+
+def follow(base: Path, folder: Path, *, first: Path, then: Path | None = None) -> None:
+    """Follow the guide on a new machine. With ``then``, what is about backups and monitoring comes
+    after the upgrade: the earlier code need not have it."""
+    tried = [block for block in blocks(PAGE) if block.is_tried]
+    upgrade = [block for block in tried if block.section == "Upgrade"]
+    later = [block for block in tried if block.section in ("Backups", "Monitoring")]
+    begin = [block for block in tried if block not in (*upgrade, *later)]
+    with Machine(base, folder) as machine:
+        machine.install_shim()
+        machine.put(first, "/root/wheels")
+        follow_blocks(machine, begin)
+        machine.run(f"{USERS} create kept@example.org --name Kept --role INFLUENCE_ADMIN")
+        if then is None:
+            follow_blocks(machine, later)
+            follow_blocks(machine, upgrade)
+        else:
+            machine.put(then, "/root/wheels")
+            follow_blocks(machine, [without_what_comes_later(block) for block in upgrade])
+            follow_blocks(machine, later)
+        check(machine)
+
+
+def without_what_comes_later(block: Block) -> Block:
+    """The upgrade of a machine that has no backups and no monitoring yet."""
+    lines = block.commands.splitlines()
+    left = [line for line in lines if "changemaker-backup" not in line and "prometheus" not in line]
+    return Block(block.section, "\n".join(left), True)
+
+
+def follow_blocks(machine: Machine, chosen: list[Block]) -> None:
+    """Run blocks, and start what their packages would have started."""
+    for block in chosen:
+        say(f"## {block.section}\n{block.commands.rstrip()}")
+        began = time.monotonic()
+        try:
+            printed = machine.run(block.commands, network=block.needs_network)
+            for name, command in STARTED.items():
+                if "apt-get install" in block.commands and f" {name}" in block.commands:
+                    machine.run(command)
+        except subprocess.CalledProcessError as error:
+            sys.exit(f"{error.output[-4000:]}\nFAILED: {block.section}")
+        tail = "\n".join(line for line in printed.splitlines()[-12:] if line[:1] != "+")
+        say(f"{tail}\n({time.monotonic() - began:.0f} s)")
+
+
+def check(machine: Machine) -> None:
+    """Check that the site is there, that its data is, and that Prometheus reads it."""
+    assert "kept@example.org" in machine.run(f"{USERS} list")
+    assert '"status":"ok"' in machine.run(f"{CURL}/api/health").replace(" ", "")
+    assert "<html" in machine.run(f"{CURL}/login")
+    query = "curl --fail --silent 'http://127.0.0.1:9090/api/v1/query?query={}'"
+    deadline = time.monotonic() + 90
+    while '"value"' not in (result := machine.run(query.format("cm_backup_timestamp_seconds"))):
+        if time.monotonic() > deadline:
+            sys.exit(f"Prometheus has no metrics: {result}")
+        time.sleep(3)
+    up = machine.run(query.format("up"))
+    assert '"1"' in up, up
+    rules = machine.run("curl --fail --silent http://127.0.0.1:9090/api/v1/rules")
+    assert "ChangemakerDown" in rules and '"health":"err"' not in rules, rules
+    say("The site responds, its data is there, and Prometheus reads its metrics.")
+
+
+def build(checkout: Path, target: Path) -> Path:
+    """Build the wheels of a checkout."""
+    for distribution in DISTRIBUTIONS:
+        command = [sys.executable, "-m", "build", "--wheel", "--outdir", str(target), distribution]
+        subprocess.run(command, cwd=checkout, check=True, stdout=subprocess.DEVNULL)
+    return target
+
+
+def git(*arguments: str) -> None:
+    """Run git in this checkout."""
+    subprocess.run(["git", *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def say(text: str) -> None:
+    """Print at once."""
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    main()
