@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 SUITE = "trixie"
 #: What every Debian machine has, and a root of debootstrap lacks.
 BASE_PACKAGES = ("systemd", "procps", "iproute2")
+_CERTIFICATES = "/root/certificates.pem"
 _SHIM = Path(__file__).with_name("systemctl")
 _INIT = """
 mount --make-rprivate /
@@ -58,6 +59,10 @@ class Machine:
         self._directory = "/root"  # where a shell of root begins, and other accounts cannot look
         self._outer = subprocess.Popen([*namespaces, "sh", "-euc", script])
         self._init = self._wait_for_init()
+        # Where a proxy stands before the package index, this machine knows its certificate.
+        self._has_certificates = "PIP_CERT" in os.environ
+        if self._has_certificates:
+            self.put(Path(os.environ["PIP_CERT"]), _CERTIFICATES)
 
     def __enter__(self) -> Machine:
         return self
@@ -89,12 +94,12 @@ class Machine:
         """
         enter = ["nsenter", f"--target={self._init}", "--mount", "--pid", "--root"]
         enter += [] if network else ["--net"]
-        kept = {name: value for name, value in os.environ.items() if name.endswith("_CERT")}
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         variables = {"PATH": path, "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive"}
         done = subprocess.run(
             [*enter, "/bin/bash", "-euxo", "pipefail", "-c", f"cd {self._directory}\n{commands}"],
-            env={**variables, **kept} if network else variables,
+            env=variables | ({"PIP_CERT": _CERTIFICATES} if self._has_certificates else {}),
+            cwd=f"/proc/{self._init}/root",
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
