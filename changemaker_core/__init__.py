@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from changemaker_core.config.characters import is_blank as is_blank
     from changemaker_core.config.characters import without_invisible as without_invisible
     from changemaker_core.db import Database as Database
+    from changemaker_core.db import DatabaseUnavailable as DatabaseUnavailable
     from changemaker_core.db import DistinctWindow as DistinctWindow
+    from changemaker_core.db import InvalidId as InvalidId
     from changemaker_core.db import JSONField as JSONField
     from changemaker_core.db import LimitReached as LimitReached
     from changemaker_core.db import Model as Model
@@ -52,6 +54,9 @@ if TYPE_CHECKING:
     from changemaker_core.http.declarations import SignInConfirmation as SignInConfirmation
     from changemaker_core.http.endpoint import Body as Body
     from changemaker_core.http.endpoint import endpoint as endpoint
+    from changemaker_core.http.endpoint.recent_sign_in import (
+        check_recent_sign_in as check_recent_sign_in,
+    )
     from changemaker_core.http.errors import BadRequest as BadRequest
     from changemaker_core.http.errors import ClientGone as ClientGone
     from changemaker_core.http.errors import Conflict as Conflict
@@ -126,6 +131,7 @@ if TYPE_CHECKING:
     from changemaker_core.spreadsheets import CsvTable as CsvTable
     from changemaker_core.spreadsheets import read_csv as read_csv
     from changemaker_core.text import Text as Text
+    from changemaker_core.text import did_you_mean as did_you_mean
     from changemaker_core.text import slugify as slugify
     from changemaker_core.web import Form as Form
     from changemaker_core.web import PageMetadata as PageMetadata
@@ -146,8 +152,8 @@ _ROOMS = {
     "app": "create_app",
     "config": "Config ConfigError Secret",
     "config.characters": "is_blank without_invisible",
-    "db": "Database DistinctWindow JSONField LimitReached Model Pace Query RowNotFound"
-    " SlidingWindow Tx UtcField UUIDField compiled dialect new_id search utcnow",
+    "db": "Database DatabaseUnavailable DistinctWindow InvalidId JSONField LimitReached Model Pace"
+    " Query RowNotFound SlidingWindow Tx UtcField UUIDField compiled dialect new_id search utcnow",
     "diagnostics": "Check Finding",
     "features.mailtemplates.declarations": "MailTemplate",
     "features.mailtemplates.variables": "MailVariable",
@@ -157,6 +163,7 @@ _ROOMS = {
     "http.bodies.uploads": "Upload",
     "http.declarations": "Authenticator Route SignInConfirmation",
     "http.endpoint": "Body endpoint",
+    "http.endpoint.recent_sign_in": "check_recent_sign_in",
     "http.errors": "BadRequest ClientGone Conflict FieldError Forbidden Invalid NotFound Problem"
     " TooManyRequests Unauthorized Unavailable",
     "http.lists": "CursorQuery Cursors ListQuery Paginated Pagination paginate",
@@ -182,7 +189,7 @@ _ROOMS = {
     "signing": "BadSignature SignatureExpired Signer",
     "site": "Site",
     "spreadsheets": "CsvColumn CsvError CsvRow CsvTable read_csv",
-    "text": "Text slugify",
+    "text": "Text did_you_mean slugify",
     "web": "Form PageMetadata Redirect TemplateResponse",
     "web.declarations": "HomePage NavigationEntry",
     "web.images.declarations": "ImageUse",

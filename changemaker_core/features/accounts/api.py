@@ -6,8 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlencode
 
-from changemaker_core import BadSignature, Redirect
-from changemaker_core.db import InvalidId
+from changemaker_core import BadSignature, InvalidId, Redirect
 from changemaker_core.features.accounts import passwords
 from changemaker_core.features.accounts.browser.sessions import SESSIONS_PATH, sessions_of
 from changemaker_core.features.accounts.joining import services as joining

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from changemaker_core import Forbidden, Text, Unauthorized
-from changemaker_core.http.endpoint import recent_sign_in
+from changemaker_core import Forbidden, Text, Unauthorized, check_recent_sign_in
 
 if TYPE_CHECKING:
     from changemaker_core import Actor, Request
@@ -21,13 +20,13 @@ def user_of(req: Request) -> Actor:
     return req.actor
 
 
-async def check_recent_sign_in(req: Request) -> None:
+async def check_recent_sign_in_unless_key(req: Request) -> None:
     """Raise ``Unauthorized`` unless a person has proved in the last 15 minutes who they are.
 
     API keys pass: they are given to programs for what these do by themselves.
     """
     if req.actor is not None and req.actor.kind == "user":
-        await recent_sign_in.page_for(req, None)  # only pages lead elsewhere
+        await check_recent_sign_in(req)
 
 
 def session_of(req: Request) -> tuple[Session, Actor]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from babel import Locale
 
+from changemaker_core import did_you_mean
 from changemaker_core.features.mailtemplates.declarations import SOURCE, Content, MailTemplate
-from changemaker_core.text import did_you_mean
 from changemaker_core.web.languages import is_language
 
 if TYPE_CHECKING:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core import utcnow
-from changemaker_core.signing import BadSignature, Signer
+from changemaker_core import BadSignature, Signer, utcnow
 
 if TYPE_CHECKING:
     from changemaker_core import Config

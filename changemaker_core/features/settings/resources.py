@@ -5,7 +5,16 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core import Conflict, FieldError, Invalid, NotFound, Problem, Text, endpoint
+from changemaker_core import (
+    Conflict,
+    FieldError,
+    Invalid,
+    NotFound,
+    Problem,
+    Text,
+    check_recent_sign_in,
+    endpoint,
+)
 from changemaker_core.features.settings import services
 from changemaker_core.features.settings.queries import versions
 from changemaker_core.features.settings.schemas import (
@@ -19,7 +28,6 @@ from changemaker_core.features.settings.schemas import (
     RollBack,
 )
 from changemaker_core.features.settings.views import choices_of, group_out, history, public_values
-from changemaker_core.http.endpoint import recent_sign_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,7 +146,7 @@ async def _written(
     """Write, and respond with the group as it is then."""
     site = req.site
     if group.declared.recent_sign_in:
-        await recent_sign_in.page_for(req, None)  # raises: only pages are led elsewhere
+        await check_recent_sign_in(req)
     matched = _version_of(req.get_header("If-Match"))
 
     def write(tx: Tx) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from changemaker_core import SettingRejected, Text
+from changemaker_core import SettingRejected, Text, did_you_mean
 from changemaker_core.features.settings import queries
 from changemaker_core.jobs.held_queues.trials import try_now
 from changemaker_core.settings import SEALED_VALUES
 from changemaker_core.settings.fields import Wrong
 from changemaker_core.settings.stored import CoreSettings, CoreSettingsVersion, StoredGroup
-from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -51,5 +51,14 @@ async def page_for(req: Request, form: Form[Any] | None) -> TemplateResponse | R
     )
 
 
+async def check_recent_sign_in(req: Request) -> None:
+    """Raise ``Unauthorized`` or ``Forbidden`` unless a person has signed in within 15 minutes.
+
+    ``recent_sign_in=True`` of ``endpoint`` is for what always needs that; this is for a responder
+    of the API that finds out from its body.
+    """
+    await page_for(req, None)  # only pages are led elsewhere
+
+
 def _address(req: Request) -> str:
     return f"{req.path}?{req.query_string}" if req.query_string else req.path

@@ -7,8 +7,7 @@ import logging
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from changemaker_core import Unauthorized
-from changemaker_core.db import DatabaseUnavailable
+from changemaker_core import DatabaseUnavailable, SignIn, Unauthorized
 from changemaker_core.features.accounts.browser import services
 from changemaker_core.features.accounts.browser.queries import messages_of
 from changemaker_core.features.accounts.browser.tokens import SessionTokens
@@ -18,7 +17,7 @@ from changemaker_core.features.accounts.sessions.models import BROWSER
 from changemaker_core.features.accounts.sessions.requests import device_of, ended, session_of_cookie
 from changemaker_core.features.accounts.signing_in.verification import wrong
 from changemaker_core.features.accounts.twofactor.required import held_back
-from changemaker_core.http.sessions import FlashMessage, Session, SignIn, cookie
+from changemaker_core.http.sessions import FlashMessage, Session, cookie
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

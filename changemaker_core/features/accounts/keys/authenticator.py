@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from changemaker_core import Actor, Text, Unauthorized
-from changemaker_core.db import DatabaseUnavailable
+from changemaker_core import Actor, DatabaseUnavailable, Text, Unauthorized
 from changemaker_core.features.accounts.keys import services, text
 from changemaker_core.features.accounts.keys.queries import KeyRow, key_by_hash
 from changemaker_core.features.accounts.roles.rights import Rights, current_rights

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET, structs
 
 from changemaker_core import FieldError, Invalid, NotFound, Text, Unauthorized, endpoint
-from changemaker_core.features.accounts.own import check_recent_sign_in
+from changemaker_core.features.accounts.own import check_recent_sign_in_unless_key
 from changemaker_core.features.accounts.roles import services
 from changemaker_core.features.accounts.roles.queries import stored_roles
 from changemaker_core.features.accounts.roles.roles import (
@@ -126,7 +126,7 @@ class RoleResource(_Roles):
         To change what it allows needs a recent sign-in.
         """
         if body.permissions is not UNSET:
-            await check_recent_sign_in(req)
+            await check_recent_sign_in_unless_key(req)
         if (by := req.actor) is None:
             raise Unauthorized
 

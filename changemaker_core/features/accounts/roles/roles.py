@@ -7,8 +7,7 @@ import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from changemaker_core import Permission, Role, RowNotFound, Scope, Text
-from changemaker_core.db import InvalidId
+from changemaker_core import InvalidId, Permission, Role, RowNotFound, Scope, Text
 from changemaker_core.features.accounts.config import AccountsConfig
 from changemaker_core.identity import PERMISSIONS as PERMISSION_KIND
 from changemaker_core.identity import ROLES as ROLE_KIND

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from changemaker_core import Text, Unauthorized
-from changemaker_core.db import InvalidId
+from changemaker_core import InvalidId, Text, Unauthorized
 from changemaker_core.features.accounts.roles.rights import Rights, current_rights
 from changemaker_core.features.accounts.sessions.queries import (
     SessionRow,

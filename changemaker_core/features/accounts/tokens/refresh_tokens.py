@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from changemaker_core.signing import to_base64url
-
 LIFETIME: Final = timedelta(days=7)
 #: How long an exchanged token gets the same successor: a phone may have lost the response.
 REPEATED: Final = timedelta(seconds=60)
@@ -39,7 +37,7 @@ class RefreshTokens:
     def successor(self, token: str) -> str:
         """Return the token that ``token`` is exchanged for: always the same, though only hashes are
         stored."""
-        return to_base64url(hmac.digest(self.successor_key, token.encode(), "sha256"))
+        return hmac.digest(self.successor_key, token.encode(), "sha256").hex()
 
     def hash(self, token: str) -> str:
         """Return the stored hash of a token."""

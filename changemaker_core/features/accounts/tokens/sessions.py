@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from changemaker_core import Text, Unauthorized
+from changemaker_core import SignIn, Text, Unauthorized
 from changemaker_core.features.accounts.roles.rights import current_rights
 from changemaker_core.features.accounts.sessions.models import API
 from changemaker_core.features.accounts.sessions.requests import device_of, ended, session_of_token
@@ -19,7 +19,6 @@ from changemaker_core.features.accounts.tokens.access_tokens import (
 from changemaker_core.features.accounts.tokens.refresh_tokens import RefreshTokens
 from changemaker_core.features.accounts.tokens.schemas import CodeNeeded, Session, UserOut
 from changemaker_core.features.accounts.twofactor.required import held_back
-from changemaker_core.http.sessions import SignIn
 
 if TYPE_CHECKING:
     from changemaker_core import Actor, Request, Site

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from changemaker_core import FieldError, Finding, Invalid, Text
 from changemaker_core.features.accounts.users.models import User
 from changemaker_core.mail import HeaderInjection, InvalidAddress, canonical_email
-from changemaker_core.mail.canonical import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +24,7 @@ def check_email(email: str) -> str:
     long it is as the DNS has it.
     """
     try:
-        address = folded(email)
+        address = canonical_email(email, strict=True)
     except (InvalidAddress, HeaderInjection):
         address = ""
     if not 0 < len(address) <= _LONGEST:

@@ -19,7 +19,7 @@ from changemaker_core import (
     endpoint,
     paginate,
 )
-from changemaker_core.features.accounts.own import check_recent_sign_in
+from changemaker_core.features.accounts.own import check_recent_sign_in_unless_key
 from changemaker_core.features.accounts.passwords import hashing
 from changemaker_core.features.accounts.roles import services as role_services
 from changemaker_core.features.accounts.roles.queries import grants_of
@@ -107,7 +107,7 @@ class UsersResource(_Managing):
         To give a password, or another role than `USER`, needs a recent sign-in.
         """
         if body.password is not None or body.role != USER:
-            await check_recent_sign_in(req)
+            await check_recent_sign_in_unless_key(req)
         by, password_hash = actor_of(req), None
         if body.password is not None:
             try:
@@ -145,14 +145,14 @@ class UserResource(_Managing):
         To change the role or the email address needs a recent sign-in.
         """
         if body.role is not UNSET or body.email is not UNSET:
-            await check_recent_sign_in(req)
+            await check_recent_sign_in_unless_key(req)
         await self._change(req, management.change, id, body)
         return await self._detail(id)
 
     @endpoint(permission=WRITE_USERS, status=204, responses=_Managing.refusals)
     async def on_delete(self, req: Request, resp: Response, *, id: str) -> None:
         """Delete a user, with their sessions; what they made stays. Needs a recent sign-in."""
-        await check_recent_sign_in(req)
+        await check_recent_sign_in_unless_key(req)
         await self._change(req, management.delete, id)
 
 
@@ -212,7 +212,7 @@ class ResetTwoFactorResource(_Managing):
         Make sure that it is them who ask. Their sessions end, and they get a mail about it. Needs
         a recent sign-in.
         """
-        await check_recent_sign_in(req)
+        await check_recent_sign_in_unless_key(req)
         await self._change(req, management.reset_two_factor, id)
 
 
@@ -242,7 +242,7 @@ class GrantsResource(_Managing):
     )
     async def on_post(self, req: Request, resp: Response, *, id: str, body: NewGrant) -> GrantOut:
         """Give a user a role for one object; once more changes nothing. Needs a recent sign-in."""
-        await check_recent_sign_in(req)
+        await check_recent_sign_in_unless_key(req)
         by = actor_of(req)
         grant_id = await self._site.db.write(
             lambda tx: role_services.grant(tx, self._roles, by, id, **msgspec.structs.asdict(body))
