@@ -56,13 +56,13 @@ def findings(
         lambda: _dmarc(dns, domain),
         lambda: _bounces(dns, domain),
     ]
-    for check in checks:
-        try:
+    try:
+        dns.require_public(domain)
+        for check in checks:
             yield check()
-        except CouldNotLook as error:
-            detail = f"The records of {domain} could not be looked up: {error}."
-            yield Finding("warning", detail, "Run doctor again where the DNS can be reached.")
-            return
+    except CouldNotLook as error:
+        detail = f"The records of {domain} could not be looked up: {error}."
+        yield Finding("warning", detail, "Run doctor again where the DNS can be reached.")
 
 
 def _spf(dns: Dns, domain: str, sends: str) -> Finding:

@@ -46,6 +46,13 @@ class Dns:
         """Return whether ``name`` has records of this kind. Raises ``CouldNotLook``."""
         return bool(self._look_up(name, kind))
 
+    def require_public(self, domain: str) -> None:
+        """Raise ``CouldNotLook`` where the name server knows nothing of the public DNS, as those of
+        closed networks do: for them no name exists."""
+        top = domain.rpartition(".")[2]
+        if not self.has(top, "NS"):
+            raise CouldNotLook(f"this machine's name server does not know .{top}")
+
     def refuses_mail(self, name: str) -> bool:
         """Return whether ``name`` takes no mail (RFC 7505). Raises ``CouldNotLook``."""
         return [str(record.exchange) for record in self._look_up(name, "MX")] == ["."]

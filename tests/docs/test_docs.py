@@ -24,10 +24,12 @@ DECISIONS = DOCS / "explanation" / "decisions"
 
 
 def _shell_lines(page: Path) -> list[str]:
-    """The commands of a page's ``sh`` blocks, split where ``&&`` or a pipe joins several."""
+    """The commands of a page's ``sh`` blocks, split where ``&&`` or a pipe joins several, and
+    without the account that they run as."""
     blocks = re.findall(r"^```sh\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()]
-    return [part.strip() for line in lines for part in re.split(r"&&|\|", line)]
+    parts = [part.strip() for line in lines for part in re.split(r"&&|\|", line)]
+    return [re.sub(r"^runuser -u \w+ -- ", "", part) for part in parts]
 
 
 def _changemaker_lines() -> list[tuple[str, str]]:

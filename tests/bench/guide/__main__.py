@@ -17,6 +17,8 @@ from tests.bench.guide.machine import Machine, make_base
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "guides" / "install.md"
+#: Followed after it, on the same machine.
+STAGING = ROOT / "docs" / "guides" / "staging.md"
 DISTRIBUTIONS = (".", "plugins/influence", "plugins/deploy")
 #: Services that a Debian machine starts when they are installed.
 STARTED = {"postgresql": "service postgresql start", "nginx": "service nginx start"}
@@ -61,12 +63,25 @@ def follow(base: Path, folder: Path, *, first: Path, then: Path | None = None) -
         machine.run(f"{USERS} create kept@example.org --name Kept --role INFLUENCE_ADMIN")
         if then is None:
             follow_blocks(machine, later)
+            follow_staging(machine)
             follow_blocks(machine, upgrade)
         else:
             machine.put(then, "/root/wheels")
             follow_blocks(machine, [without_what_comes_later(block) for block in upgrade])
             follow_blocks(machine, later)
         check(machine)
+
+
+def follow_staging(machine: Machine) -> None:
+    """Make a staging copy, and find its mail held; then remove it."""
+    *made, removed = [block for block in blocks(STAGING) if block.is_tried]
+    follow_blocks(machine, made)
+    command = "runuser -u changemaker -- /srv/venv/bin/changemaker --site /srv/changemaker/staging"
+    held = machine.run(f"{command} queues list")
+    assert "mail" in held and "restore" in held, held
+    assert "Nothing was sent" not in machine.run(f"{command} doctor || true")
+    assert "kept@example.org" in machine.run(f"{command} users list")
+    follow_blocks(machine, [removed])
 
 
 def without_what_comes_later(block: Block) -> Block:
