@@ -155,6 +155,7 @@ LAYERS = {
             "tests/mailtemplates/*",
             "tests/privacy/*",
             "tests/metrics/*",
+            "tests/moving/*",
             "tests/mistakes/*",
             "tests/operations/*",
             "tests/settings/*",

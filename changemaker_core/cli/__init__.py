@@ -70,6 +70,10 @@ COMMANDS = {
         "changemaker_core.cli.backup.drill:restore_drill",
         "Prove that a backup can be restored.",
     ),
+    "move-database": (
+        "changemaker_core.cli.backup.move_database:move_database",
+        "Move the site from one database to another.",
+    ),
     "queues": ("changemaker_core.cli.queues:queues", "List, hold and release queues of jobs."),
     "jobs": ("changemaker_core.cli.jobs:jobs", "List and cancel jobs."),
     "mail": ("changemaker_core.cli.mail:mail", "Make the key that signs the site's mail."),

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 EXPECTED = (
     ("changemaker_core.backups.errors", "BackupError", ""),
     ("changemaker_core.config", "ConfigError", ""),
+    ("changemaker_core.moving.errors", "MoveError", ""),
     ("changemaker_core.plugin.errors", "BootFailed", ""),
     ("changemaker_core.plugin.errors", "PluginError", ""),
     ("changemaker_core.db.errors", "DatabaseAhead", ""),

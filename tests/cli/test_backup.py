@@ -64,6 +64,21 @@ def test_a_backup_that_cannot_be_finished_leaves_nothing(
     assert "Choose another folder" in changemaker("backup", site.folder).stderr
 
 
+def test_move_database(changemaker: Any, site: Any) -> None:
+    checked = changemaker("move-database", "--check", "sqlite:///moved.db")
+    assert (checked.exit_code, "can be moved." in checked.stdout) == (0, True), checked.stderr
+    assert not (site.folder / "moved.db").exists()
+    moved = changemaker("move-database", "-", stdin="sqlite:///moved.db\n")
+    assert moved.exit_code == 0, moved.stderr
+    assert 'to: database_url = "sqlite:///moved.db"' in moved.stdout
+    toml = site.folder / "changemaker.toml"
+    toml.write_text(toml.read_text().replace("sqlite:///site.db", "sqlite:///moved.db"))
+    (site.folder / "site.db").unlink()
+    assert changemaker("users", "list").stdout.count(site.email) == 1
+    wrong = changemaker("move-database", "mysql://localhost")
+    assert (wrong.exit_code, "URL must be sqlite:///" in wrong.stderr) == (1, True)
+
+
 @contextlib.contextmanager
 def _files_of_at_most(size: int) -> Iterator[None]:
     """Stand in for a full disk: what is written beyond fails, as on one with a quota."""
