@@ -24,6 +24,7 @@ from changemaker_core.config.rules import (
     read_urls_problem,
     redis_url_problem,
 )
+from changemaker_core.config.secret import Secret
 from changemaker_core.config.sources import (
     DOTENV,
     TOML,
@@ -131,6 +132,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     #: How many jobs of each queue may run at once in a process; ``default`` is also for the queues
     #: that are not named.
     jobs_concurrency: Mapping[str, int] = MappingProxyType({"default": 4})
+    #: Networks whose requests may read the metrics, and the site's health in detail.
+    metrics_access: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
+    #: With this as a bearer token they may be read from anywhere. At least 16 characters.
+    metrics_token: Secret | None = None
     #: The least severe lines of the log; with ``warning``, no requests are logged.
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     #: The format of every line of the log; absent: text on a terminal, else JSON.

@@ -26,6 +26,8 @@ from changemaker_core.text import did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from changemaker_core.config.secret import Secret
+
 MINIMUM_SECRET_BYTES = 32
 NEW_KEY_HINT = "Generate one: `python -c 'import secrets; print(secrets.token_urlsafe(48))'`"
 #: The languages of core: that of the sources, and those that have a folder in ``locale/``.
@@ -178,7 +180,7 @@ def _time_zone(value: str) -> str | None:
     return None
 
 
-def _trusted_proxies(values: tuple[str, ...]) -> str | None:
+def _networks(values: tuple[str, ...]) -> str | None:
     for value in values:
         try:
             ipaddress.ip_network(value)
@@ -186,6 +188,11 @@ def _trusted_proxies(values: tuple[str, ...]) -> str | None:
             hint = _network_meant(value)
             return f"must be addresses or networks, such as 127.0.0.1 or 10.0.0.0/8.{hint}"
     return None
+
+
+def _metrics_token(value: Secret) -> str | None:
+    good = re.fullmatch(r"[!-~]{16,}", value.reveal())
+    return None if good else "must be at least 16 characters: letters, digits, punctuation."
 
 
 def _network_meant(value: str) -> str:
@@ -307,7 +314,9 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "region": _region,
     "time_zone": _time_zone,
     "jobs_concurrency": _concurrency,
-    "trusted_proxies": _trusted_proxies,
+    "trusted_proxies": _networks,
+    "metrics_access": _networks,
+    "metrics_token": _metrics_token,
     "plugins_allow": _plugin_names,
     "plugins_deny": _plugin_names,
     "max_body_bytes": _between(1, _LARGEST_BYTES),

@@ -114,6 +114,8 @@ async def test_a_failing_check_is_503_and_tells_strangers_nothing(open_app):
         assert checks.pop("unwell.broken") == "failed"
         assert checks == {"database": "ok", "disk": "ok", "queues": "ok"}
         assert "secret" not in answer.text
+        proxied = await client.get("/api/health", headers={"X-Forwarded-For": "203.0.113.5"})
+        assert (proxied.status_code, proxied.json()) == (503, {"status": "failed"})
         assert (await client.get("/api/health/live")).status_code == 200
 
 

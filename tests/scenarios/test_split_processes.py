@@ -17,6 +17,7 @@ from tests.bench.processes import wait_until
 
 pytestmark = pytest.mark.nginx
 
+METRICS_TOKEN = "0123456789abcdef"
 PLUGIN = "influence"
 
 
@@ -45,7 +46,11 @@ def front(made, split, tmp_path_factory):
 
 @contextlib.contextmanager
 def both(site):
-    site.environment["CHANGEMAKER_TRUSTED_PROXIES"] = "127.0.0.1/32"
+    site.environment |= {
+        "CHANGEMAKER_TRUSTED_PROXIES": "127.0.0.1/32",
+        "CHANGEMAKER_METRICS_ACCESS": "127.0.0.1",
+        "CHANGEMAKER_METRICS_TOKEN": METRICS_TOKEN,
+    }
     with site.serve("--only", PLUGIN) as only, site.serve("--except", PLUGIN) as rest:
         yield {"only": only, "except": rest}
 
@@ -140,6 +145,18 @@ def test_a_visitor_is_known_by_their_own_address(front, made):
         ]
     # nginx adds who really asked, which is the same each time, whatever the visitor wrote.
     assert answers[-1].status_code == 429
+
+
+def test_metrics_are_for_the_machine_and_for_who_has_the_token(front, split):
+    """(!) To the site, whoever comes through nginx comes from this machine."""
+    assert httpx.get(f"{split['only']}/api/metrics").status_code == 200
+    visitor = httpx.HTTPTransport(local_address="127.0.0.2")
+    with httpx.Client(base_url=front, transport=visitor, timeout=60) as client:
+        pretending = {"X-Forwarded-For": "127.0.0.1"}
+        assert client.get("/api/metrics", headers=pretending).status_code == 403
+        assert client.get("/api/health", headers=pretending).json() == {"status": "ok"}
+        holding = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+        assert "cm_jobs" in client.get("/api/metrics", headers=holding).text
 
 
 def test_what_is_enqueued_anywhere_is_done(operated, organiser_at, smtp_server, tmp_path):

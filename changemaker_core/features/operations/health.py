@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from changemaker_core.features.operations.access import without_credentials
 from changemaker_core.jobs import holds
 from changemaker_core.trouble import Trouble
 
@@ -34,11 +35,12 @@ CheckStatus = Literal["ok", "warning", "failed"]
 
 
 class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of one check. ``ms`` is its duration in milliseconds."""
+    """The result of one check. ``ms`` is its duration in milliseconds, ``detail`` why it failed."""
 
     name: str
     status: CheckStatus
     ms: float
+    detail: str | None = None
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +48,17 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Literal["ok", "failed"]
     checks: list[CheckResult]
+
+
+class ShownHealth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whether the site is healthy, and for operators the version of core, for how many seconds the
+    process that responds has run, the bytes of its memory, and the result of each check."""
+
+    status: Literal["ok", "failed"]
+    version: str | None = None
+    uptime_seconds: int | None = None
+    memory_bytes: int | None = None
+    checks: list[CheckResult] | None = None
 
 
 class HealthChecks:
@@ -72,17 +85,43 @@ class HealthChecks:
     async def _run_one(self, check: HealthCheck) -> CheckResult:
         began = time.perf_counter()
         status: CheckStatus = "ok"
+        detail = None
         try:
             async with asyncio.timeout(TIMEOUT):
                 await check.check(self._site)
-        # Any exception is a failure. Its text goes to the operator's log, not into the response.
+        # Any exception is a failure. Its text is for operators alone.
         except Exception as error:
             self._troubles[check.name].failed(error, traceback=check.critical)
             status = "failed" if check.critical else "warning"
+            detail = without_credentials(f"{type(error).__name__}: {error}")
         else:
             self._troubles[check.name].passed()
         ms = round((time.perf_counter() - began) * 1000, 3)
-        return CheckResult(name=check.name, status=status, ms=ms)
+        return CheckResult(name=check.name, status=status, ms=ms, detail=detail)
+
+
+#: When this process began, as far as it matters to operators.
+_STARTED: Final = time.monotonic()
+
+
+def shown_to_operators(health: Health, version: str) -> ShownHealth:
+    """Return the health of the site, with what operators see beside it."""
+    return ShownHealth(
+        status=health.status,
+        version=version,
+        uptime_seconds=int(time.monotonic() - _STARTED),
+        memory_bytes=_memory(),
+        checks=health.checks,
+    )
+
+
+def _memory() -> int | None:
+    """Return the bytes of memory that this process occupies; ``None`` outside of Linux."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return None
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 async def check_database(site: Site) -> None:

@@ -40,6 +40,7 @@ class OperationsPlugin(Plugin):
     contributes = (
         Permission("operations.jobs.read", Text("See jobs and queues")),
         Permission("operations.jobs.manage", Text("Cancel jobs")),
+        Permission("operations.health.read", Text("See metrics and the site's health in detail")),
         Job(
             "operations.delete_unused_images",
             images.delete_unused_images,
@@ -65,9 +66,9 @@ class OperationsPlugin(Plugin):
             Route("/robots.txt", crawlers.Robots(site)),
             Route("/sitemap.xml", crawlers.SitemapIndex(site)),
             Route("/sitemaps/{slug}", crawlers.SitemapFile(site)),
-            Route("/api/health", resources.HealthResource(checks)),
+            Route("/api/health", resources.HealthResource(site, checks)),
             Route("/api/health/live", resources.LiveResource()),
-            Route("/api/health/ready", resources.HealthResource(checks)),
+            Route("/api/health/ready", resources.HealthResource(site, checks)),
             Route("/api/metrics", resources.MetricsResource(site, checks)),
             Route("/api/openapi.json", resources.OpenApiResource(site)),
             Route("/api/jobs", resources.JobsResource(site)),

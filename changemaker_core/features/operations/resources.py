@@ -18,7 +18,8 @@ from changemaker_core import (
     endpoint,
     paginate,
 )
-from changemaker_core.features.operations.health import Health
+from changemaker_core.features.operations.access import OperatorAccess
+from changemaker_core.features.operations.health import ShownHealth, shown_to_operators
 from changemaker_core.features.operations.machine import machine_metrics
 from changemaker_core.features.operations.metrics import health_metric
 from changemaker_core.http.openapi import describe
@@ -72,16 +73,24 @@ class JobQuery(CursorQuery, frozen=True, kw_only=True):
 class HealthResource:
     """``/api/health`` and ``/api/health/ready``"""
 
-    def __init__(self, checks: HealthChecks) -> None:
+    def __init__(self, site: Site, checks: HealthChecks) -> None:
         self._checks = checks
+        self._access = OperatorAccess(site)
+        self._version = next(plugin.version for plugin in site.plugins() if plugin.core) or ""
 
-    @endpoint(public=True, response=Health)
-    async def on_get(self, req: Request, resp: Response) -> Health:
-        """Run the health checks. The status is 503 if a critical one fails."""
+    @endpoint(public=True, response=ShownHealth)
+    async def on_get(self, req: Request, resp: Response) -> ShownHealth:
+        """Run the health checks. The status is 503 if a critical one fails.
+
+        Operators see the version, uptime, memory and each check: from the networks of
+        `metrics_access`, with `metrics_token`, or with the permission `operations.health.read`.
+        """
         health = await self._checks.run()
         if health.status != "ok":
             resp.status = 503
-        return health
+        if self._access.allows(req):
+            return shown_to_operators(health, self._version)
+        return ShownHealth(status=health.status)
 
 
 class LiveResource:
@@ -99,10 +108,16 @@ class MetricsResource:
     def __init__(self, site: Site, checks: HealthChecks) -> None:
         self._site = site
         self._checks = checks
+        self._access = OperatorAccess(site)
 
     @endpoint(public=True)
     async def on_get(self, req: Request, resp: Response) -> bytes:
-        """Metrics for Prometheus, merged over all processes."""
+        """Metrics for Prometheus, merged over all processes.
+
+        Open to the networks of `metrics_access`, and with `metrics_token` as a bearer token or the
+        permission `operations.health.read`; 403 for others.
+        """
+        self._access.require(req)
         resp.content_type = "text/plain; version=0.0.4; charset=utf-8"
         health = health_metric(await self._checks.run())
         try:

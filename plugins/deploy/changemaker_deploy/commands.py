@@ -116,7 +116,14 @@ def nginx(
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     folder = config.site_dir / "data" if config.nginx_files else None
-    files = target.nginx(topology, locations, server, max_body=config.max_body_bytes, files=folder)
+    files = target.nginx(
+        topology,
+        locations,
+        server,
+        max_body=config.max_body_bytes,
+        files=folder,
+        metrics=config.metrics_token is not None,
+    )
     _output(files, into, force)
     if not config.trusted_proxies:
         say("Set trusted_proxies to nginx's address: without it, all visitors share that address.")
@@ -236,6 +243,7 @@ def prometheus(
         site=_own_name(config)[0],
         metrics={metric.name for each in metrics.values() for metric in each},
         replicas=bool(config.read_urls),
+        token=config.metrics_token is not None,
     )
     board = grafana.dashboard(metrics, published, replicas=bool(config.read_urls))
     _output([*files, board], into, force)

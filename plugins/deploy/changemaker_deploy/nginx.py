@@ -58,11 +58,13 @@ def nginx(
     *,
     max_body: int,
     files: Path | None = None,
+    metrics: bool = False,
 ) -> list[GeneratedFile]:
     """Return ``changemaker.conf``: the upstreams, and a server that sends each path to its own.
 
     ``max_body`` is the site's own limit of a request's body, in bytes. ``files`` is the folder of
-    the files that nginx sends in place of the site.
+    the files that nginx sends in place of the site. ``metrics``: visitors who have a token may read
+    the metrics through nginx.
     """
     text = render(
         "nginx.conf.j2",
@@ -70,6 +72,7 @@ def nginx(
         server=server,
         locations=[_rendered(location) for location in locations],
         max_body=_size(max_body),
+        metrics=metrics,
         files=None if files is None else _quoted(str(files)),
     )
     return [GeneratedFile("changemaker.conf", text)]

@@ -30,6 +30,13 @@ def test_the_process_of_this_site_is_scraped(generated):
     ]
 
 
+def test_with_a_token_prometheus_reads_it_from_a_file():
+    topology = Topology(Upstream("main", ("10.0.0.7:4000",)))
+    scrape, _ = prometheus(topology, Guides(), site="site.example", token=True)
+    (job,) = yaml.safe_load(scrape.text)["scrape_configs"]
+    assert job["authorization"] == {"credentials_file": "/etc/prometheus/changemaker-metrics-token"}
+
+
 def test_one_process_of_each_host_is_scraped():
     main = Upstream("main", ("10.0.0.7:4000", "10.0.0.8:4000", "10.0.0.7:4001"))
     split = Upstream("media", ("10.0.0.8:4100", "[::1]:4100"), ("media",))
