@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -108,8 +109,8 @@ def _default(field: msgspec.structs.FieldInfo) -> str:
         return f"`{field.default_factory()}`"
     if field.default is None:
         return "none"
-    if field.default == ():
-        return "`[]`"
+    if isinstance(field.default, tuple):
+        return f"`{json.dumps(field.default)}`"
     if isinstance(field.default, Mapping):
         return f"`{{{', '.join(f'{key} = {value}' for key, value in field.default.items())}}}`"
     return f"`{str(field.default).lower() if isinstance(field.default, bool) else field.default}`"
