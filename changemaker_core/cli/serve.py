@@ -28,12 +28,49 @@ def _names(_ctx: click.Context, _param: click.Parameter, value: tuple[str, ...])
     return tuple(name.strip() for names in value for name in names.split(",") if name.strip())
 
 
+def _workers(_ctx: click.Context, _param: click.Parameter, value: str) -> int:
+    from changemaker_core.server.capacity import MOST_WORKERS, usable_processors
+
+    if value == "auto":
+        return usable_processors()
+    if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= MOST_WORKERS:
+        raise click.BadParameter(f"{value!r} is neither auto nor a number from 1 to {MOST_WORKERS}")
+    return int(value)
+
+
+def _size(_ctx: click.Context, _param: click.Parameter, value: str | None) -> int | None:
+    from changemaker_core.server.capacity import parse_size, resident_memory
+
+    if value is None:
+        return None
+    if resident_memory(os.getpid()) is None:
+        raise click.BadParameter("this system does not say how much memory a process uses")
+    try:
+        return parse_size(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 @click.command()
 @site_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=PORT, default=4000, show_default=True, help="0 chooses a free one.")
 @click.option(
-    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Web processes."
+    "--workers",
+    metavar="N|auto",
+    callback=_workers,
+    default="1",
+    show_default=True,
+    help="Web processes; auto: one for each processor.",
+)
+@click.option(
+    "--max-memory",
+    metavar="SIZE",
+    callback=_size,
+    help="Replace a web process that uses more memory, such as 512M, after its requests.",
+)
+@click.option(
+    "--reload", is_flag=True, help="Replace the processes when code or a template changes."
 )
 @click.option("--only", multiple=True, callback=_names, help="Mount only these plugins (and core).")
 @click.option(
@@ -55,6 +92,8 @@ def serve(
     host: str,
     port: int,
     workers: int,
+    max_memory: int | None,
+    reload: bool,
     only: tuple[str, ...],
     except_: tuple[str, ...],
     runner: bool | None,
@@ -66,7 +105,8 @@ def serve(
     After a signal, requests and the current job get 8 seconds to finish, or requests those of
     --drain; a second signal stops at once. A process that dies is replaced. SIGHUP replaces every
     process, one after another and without refusing a connection; the new ones read the
-    configuration again.
+    configuration again. --reload does so whenever a file of the site changes, or of a plugin that
+    is not installed.
 
     With redis_url, `changemaker worker` runs the jobs, and this command notifies the workers. With
     --runner it runs jobs as well, even while Redis is down.
@@ -83,6 +123,8 @@ def serve(
     start_log(config)
     if only and except_:
         raise click.UsageError("--only and --except cannot be used together.")
+    if reload and workers > 1:
+        raise click.UsageError("--reload is for one web process: leave --workers out.")
     listening = listen(host, port)
     web = ProcessSpec(
         kind="web",
@@ -91,16 +133,19 @@ def serve(
         except_=except_,
         safe_mode=safe_mode,
         drain=config.drain_seconds if drain is None else drain,
+        reload=reload,
         socket=listening.fileno(),
     )
     runs_jobs = config.redis_url is None if runner is None else runner
-    jobs = [replace(web, kind="jobs", socket=-1, drain=DRAIN_SECONDS)] if runs_jobs else []
+    runner_spec = replace(web, kind="jobs", socket=-1, drain=DRAIN_SECONDS, reload=False)
+    jobs = [runner_spec] if runs_jobs else []
     address = address_of(listening)
     supervisor = Supervisor(
         [*[web] * workers, *jobs],
         listening=listening,
         announce=lambda: _announce(config, address),
         warn=log.warning,
+        max_memory=max_memory,
     )
     status = asyncio.run(supervisor.run())
     # NOTE(exit): everything is closed. To take the interpreter apart would take as long as the rest

@@ -7,6 +7,8 @@ import os
 import signal
 from typing import TYPE_CHECKING
 
+from changemaker_core.server.capacity import resident_memory
+
 if TYPE_CHECKING:
     from changemaker_core.server.spec import ProcessSpec
 
@@ -54,6 +56,11 @@ class Child:
         """Whether the child has become ready and has not ended since."""
         became_ready = self._ready.done() and self._ready.result()
         return became_ready and self._process.returncode is None
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes of memory that the child has in use; ``None`` where that is not known."""
+        return resident_memory(self._process.pid)
 
     async def exit_status(self) -> int:
         """Wait for the end of the child. Return its exit status, -N after signal N."""

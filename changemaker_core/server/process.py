@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from pathlib import Path
 
 import click
@@ -62,7 +63,12 @@ def _serve(spec: ProcessSpec) -> None:
     from changemaker_core.server.loading import load_app
     from changemaker_core.server.web import serve_app
 
+    loaded_at = time.time_ns()
     app = load_app(spec)
+    if spec.reload:
+        from changemaker_core.server.reload import reload_on_change
+
+        reload_on_change(app.site, loaded_at)
     collector.collect_rarely()
     listening = socket.socket(fileno=spec.socket)
     serve_app(app, listening, started=lambda: _report_ready(spec), drain=spec.drain)

@@ -25,7 +25,8 @@ class ProcessSpec:
 
     ``socket`` is the descriptor of the listening socket (web processes only). The child writes a
     byte to ``ready`` once it works, and stops when ``alive`` reads end-of-file: its supervisor is
-    gone. ``drain`` is for how many seconds requests in progress may go on after a signal.
+    gone. ``drain`` is for how many seconds requests in progress may go on after a signal. With
+    ``reload`` the child has the supervisor replace it when code changes.
     """
 
     kind: Literal["web", "jobs"]
@@ -34,6 +35,7 @@ class ProcessSpec:
     except_: tuple[str, ...] = ()
     safe_mode: bool = False
     drain: float = DRAIN_SECONDS
+    reload: bool = False
     socket: int = -1
     ready: int = -1
     alive: int = -1

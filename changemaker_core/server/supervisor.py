@@ -32,6 +32,9 @@ FIRST_DELAY, LONGEST_DELAY = 0.5, 30.0
 STEADY = 60.0
 #: Seconds of a stop after which the operator is told what it waits for.
 SILENT_SECONDS = 12.0
+#: Seconds between two looks at the memory of web processes, and how long each of them runs at
+#: least: where the limit is less than a new one needs, they are replaced once a minute.
+MEMORY_SECONDS, LEAST_SECONDS = 5.0, 60.0
 
 
 class Slot:
@@ -43,6 +46,13 @@ class Slot:
         self.child: Child | None = None
         self._delay = FIRST_DELAY
         self._started = 0.0
+
+    def memory_beyond(self, most: int, now: float) -> int:
+        """Return the bytes that a web process uses where they are more than ``most``; else 0."""
+        if self.spec.kind != "web" or self.child is None or not self.child.is_working:
+            return 0
+        used = self.child.memory or 0
+        return used if used > most and now - self._started >= LEAST_SECONDS else 0
 
     def take(self, child: Child, now: float) -> None:
         """Have ``child`` do the work from now on."""
@@ -60,7 +70,8 @@ class Supervisor:
     """Runs one child for each of ``specs``; the first must be ready before the others start.
 
     ``announce()`` is called when it is; ``warn(message)`` tells the operator what went wrong.
-    ``listening`` is closed at a stop.
+    ``listening`` is closed at a stop. A web process that uses more than ``max_memory`` bytes is
+    replaced once its successor is ready.
     """
 
     def __init__(
@@ -70,11 +81,13 @@ class Supervisor:
         listening: socket.socket,
         announce: Callable[[], None],
         warn: Callable[[str], None],
+        max_memory: int | None = None,
     ) -> None:
         self._slots = [Slot(f"{spec.kind} process {n}", spec) for n, spec in enumerate(specs, 1)]
         self._listening = listening
         self._announce = announce
         self._warn = warn
+        self._max_memory = max_memory
         self._children: set[Child] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._signals = 0
@@ -131,6 +144,8 @@ class Supervisor:
         self._spawn(self._watch(first, child))
         for slot in others:
             self._put(slot, await self._start_child(slot))
+        if self._max_memory is not None:
+            self._spawn(self._watch_memory(self._max_memory))
 
     def _put(self, slot: Slot, child: Child) -> None:
         slot.take(child, _now())
@@ -190,24 +205,40 @@ class Supervisor:
         """Replace the children one after another, each once its successor is ready."""
         async with self._rolling:
             for slot in self._slots:
-                if self._stopping.is_set():
+                if self._stopping.is_set() or not await self._replace(slot):
                     return
-                try:
-                    new = await self._start_child(slot)
-                except OSError as error:
-                    self._warn(
-                        f"The new {slot.name} could not be started ({error}); "
-                        "the old ones continue."
-                    )
-                    return
-                if not await self._becomes_ready(new):
-                    self._children.discard(new)
-                    self._warn(f"The new {slot.name} could not start; the old ones continue.")
-                    return
-                old = slot.child
-                self._put(slot, new)
-                if old is not None:
-                    self._spawn(self._end(old))
+
+    async def _replace(self, slot: Slot) -> bool:
+        """Replace a child once its successor is ready; return False where that could not start."""
+        try:
+            new = await self._start_child(slot)
+        except OSError as error:
+            self._warn(
+                f"The new {slot.name} could not be started ({error}); the old ones continue."
+            )
+            return False
+        if not await self._becomes_ready(new):
+            self._children.discard(new)
+            self._warn(f"The new {slot.name} could not start; the old ones continue.")
+            return False
+        old = slot.child
+        self._put(slot, new)
+        if old is not None:
+            self._spawn(self._end(old))
+        return True
+
+    async def _watch_memory(self, most: int) -> None:
+        """Replace each web process that uses too much memory."""
+        while True:
+            await asyncio.sleep(MEMORY_SECONDS)
+            for slot in self._slots:
+                async with self._rolling:
+                    if used := slot.memory_beyond(most, _now()):
+                        self._warn(
+                            f"The {slot.name} uses {used / 2**20:.0f} MB of memory, more than"
+                            f" {most / 2**20:.0f} MB: replacing it."
+                        )
+                        await self._replace(slot)
 
     async def _end(self, child: Child) -> None:
         """Let a child finish, and kill it when its grace is over."""
