@@ -139,7 +139,6 @@ def test_reload_takes_over_changes_and_survives_mistakes(
     (info / "direct_url.json").write_text('{"url": "", "dir_info": {"editable": true}}')
     options = ("--port", 0, "--no-runner", "--reload")
     server = cli.start("serve", "--site", site.folder, *options, PYTHONPATH=str(source.parent))
-    )
 
     def says(word: str) -> bool:
         status, body = server.get("/api/hello")[:2]
