@@ -154,6 +154,7 @@ LAYERS = {
             "tests/mail/*",
             "tests/mailtemplates/*",
             "tests/privacy/*",
+            "tests/webhooks/*",
             "tests/metrics/*",
             "tests/moving/*",
             "tests/mistakes/*",

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from changemaker_core.features.privacy.declarations import Retention as Retention
     from changemaker_core.features.privacy.declarations import delete_rows as delete_rows
     from changemaker_core.features.privacy.declarations import export_rows as export_rows
+    from changemaker_core.features.webhooks.declarations import WebhookEvent as WebhookEvent
     from changemaker_core.http.bodies.multipart import Part as Part
     from changemaker_core.http.bodies.uploads import Upload as Upload
     from changemaker_core.http.declarations import Authenticator as Authenticator
@@ -159,6 +160,7 @@ _ROOMS = {
     "features.mailtemplates.variables": "MailVariable",
     "features.operations.declarations": "HealthCheck",
     "features.privacy.declarations": "ERASED PersonalData Person Retention delete_rows export_rows",
+    "features.webhooks.declarations": "WebhookEvent",
     "http.bodies.multipart": "Part",
     "http.bodies.uploads": "Upload",
     "http.declarations": "Authenticator Route SignInConfirmation",

@@ -420,6 +420,7 @@ def core() -> Core:
     from changemaker_core.features.operations.plugin import OperationsPlugin
     from changemaker_core.features.privacy.plugin import PrivacyPlugin
     from changemaker_core.features.settings.plugin import SettingsPlugin
+    from changemaker_core.features.webhooks.plugin import WebhooksPlugin
 
     features = (
         AccountsPlugin,
@@ -428,5 +429,6 @@ def core() -> Core:
         OperationsPlugin,
         SettingsPlugin,
         PrivacyPlugin,
+        WebhooksPlugin,
     )
     return Core(CoreHooks, KINDS, features, mismatches)

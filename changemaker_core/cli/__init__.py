@@ -85,6 +85,10 @@ COMMANDS = {
         "changemaker_core.cli.privacy:privacy",
         "Export and erase what is stored about a person, and what is too old.",
     ),
+    "webhooks": (
+        "changemaker_core.cli.webhooks:webhooks",
+        "Notify other programs of what happens.",
+    ),
     "routes": (
         "changemaker_core.cli.routes:routes",
         "List every route and the permission it requires.",

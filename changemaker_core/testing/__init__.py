@@ -25,14 +25,18 @@ if TYPE_CHECKING:
     from changemaker_core.testing.smtp import Behaviour as Behaviour
     from changemaker_core.testing.smtp import SmtpServer as SmtpServer
     from changemaker_core.testing.sources import source_problems as source_problems
+    from changemaker_core.testing.webhooks import EmittedEvent as EmittedEvent
+    from changemaker_core.testing.webhooks import WebhookInbox as WebhookInbox
 
 _NAMES = {
     "Behaviour": "smtp",
     "Clock": "clock",
+    "EmittedEvent": "webhooks",
     "PostgresCluster": "postgres",
     "SentMail": "mails",
     "SessionClient": "session_client",
     "SmtpServer": "smtp",
+    "WebhookInbox": "webhooks",
     "as_role": "session_client",
     "check_mail_templates": "mail_templates",
     "check_migrations": "migrations",

@@ -65,6 +65,7 @@ from changemaker_core.features.accounts.twofactor.services import reseal
 from changemaker_core.features.accounts.users import resources as users
 from changemaker_core.features.accounts.users.emails import check_emails
 from changemaker_core.features.accounts.users.models import User
+from changemaker_core.features.accounts.users.webhooks import USER_CREATED
 from changemaker_core.http.sessions import cookie
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class AccountsPlugin(Plugin):
         TwoFactor,
         RecoveryCode,
         SealedValues("accounts.two_factor", reseal),
+        USER_CREATED,
         *PERMISSIONS,
         *ROLES,
         *joining.CONTRIBUTES,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import changemaker_core as cm
-from changemaker_events import jobs, mails, pages, personal, queries, services
+from changemaker_events import jobs, mails, pages, personal, queries, services, webhooks
 from changemaker_events.config import WRITE, EventsConfig
 from changemaker_events.models import Event, SignUp
 
@@ -30,6 +30,8 @@ class EventsPlugin(cm.Plugin):
         cm.Job("events.remind_one", jobs.remind_one, queue="mail"),
         mails.CONFIRMATION,
         mails.REMINDER,
+        webhooks.PUBLISHED,
+        webhooks.SIGNED_UP,
         cm.Job("events.remind", jobs.remind, schedule=cm.Cron("0 9-20 * * *")),
         personal.SIGN_UPS,
         cm.Metric("cm_events_full_total", "Sign-ups that found no place left"),

@@ -7,7 +7,7 @@ from typing import Final
 
 import changemaker_core as cm
 from changemaker_core.mail import canonical_email
-from changemaker_events import queries
+from changemaker_events import queries, webhooks
 from changemaker_events.models import Event, SignUp
 from changemaker_events.schemas import NewEvent, NewSignUp
 
@@ -27,6 +27,7 @@ def create(tx: cm.Tx, req: cm.Request, new: NewEvent, poster: str) -> str:
     slug = f"{cm.slugify(new.title, 'event')}-{id[-6:]}"
     Event.insert(new, id=id, slug=slug, poster=poster, created_at=tx.now).execute()
     cm.flash(tx, req, cm.Text("The event is published."))
+    webhooks.PUBLISHED.emit(tx, webhooks.Published(id, slug, new.title, new.starts_at))
     return id
 
 
@@ -56,6 +57,7 @@ def sign_up(tx: cm.Tx, slug: str, new: NewSignUp, locale: str, visitor: str) -> 
     if not Event.update(taken=Event.taken + 1).where(free).execute():
         raise EventFull
     tx.enqueue("events.confirm", {"sign_up": id})
+    webhooks.SIGNED_UP.emit(tx, webhooks.SignedUp(event.id, event.slug))
 
 
 def remind(tx: cm.Tx, limit: int = 500) -> int:

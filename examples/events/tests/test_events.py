@@ -14,6 +14,7 @@ from PIL import Image
 from changemaker_core import Plugin, Text, hookimpl
 from changemaker_core.testing import (
     Clock,
+    WebhookInbox,
     as_role,
     check_mail_templates,
     check_migrations,
@@ -22,7 +23,7 @@ from changemaker_core.testing import (
     sent_mail,
     source_problems,
 )
-from changemaker_events import queries, services
+from changemaker_events import queries, services, webhooks
 from changemaker_events.models import Event
 from changemaker_events.plugin import EventsPlugin
 
@@ -124,6 +125,19 @@ async def test_a_sign_up_is_confirmed_once_and_reminded_once(app, visitor, picni
         await run_jobs(app.site)
     reminder, _ = sent_mail(app.site)  # the last one first
     assert reminder.subject == "Rappel\N{NO-BREAK SPACE}: =Picnic, été"
+
+
+async def test_other_programs_are_notified(app, visitor, organiser, clock):
+    events = (webhooks.PUBLISHED, webhooks.SIGNED_UP)
+    inbox = await asyncio.to_thread(WebhookInbox, app.site, *events)
+    await publish(organiser, clock)
+    (picnic,) = await app.site.db.all(queries.events(since=clock()))
+    for _ in range(2):
+        await sign_up(visitor, f"/events/{picnic.slug}")
+    published, signed_up = await asyncio.to_thread(inbox.take)
+    assert published.name == "events.event.published" and published.data["title"] == "=Picnic, été"
+    event = {name: published.data[name] for name in ("event_id", "slug")}
+    assert signed_up == ("events.person.signed_up", event)
 
 
 async def test_no_more_people_sign_up_than_there_are_places(app, visitor, picnic):

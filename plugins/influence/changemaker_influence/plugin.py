@@ -34,6 +34,7 @@ from changemaker_influence.networks.models import RaisedLimit
 from changemaker_influence.outcomes.jobs import JOBS as OUTCOME_JOBS
 from changemaker_influence.routes import routes
 from changemaker_influence.settings import GROUP
+from changemaker_influence.webhooks import EVENTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -71,6 +72,7 @@ class InfluencePlugin(Plugin):
         *OUTCOME_JOBS,
         *METRICS,
         *PERSONAL_DATA,
+        *EVENTS,
         Check("influence.directory", check_directory),
     )
 

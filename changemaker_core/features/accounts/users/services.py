@@ -17,6 +17,7 @@ from changemaker_core.features.accounts.joining import links
 from changemaker_core.features.accounts.sessions.services import end_all_sessions
 from changemaker_core.features.accounts.users.emails import check_email
 from changemaker_core.features.accounts.users.models import ACTIVE, INVITED, User
+from changemaker_core.features.accounts.users.webhooks import USER_CREATED, UserCreated
 from changemaker_core.mail import canonical_email
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def create_user(
             )
     except peewee.IntegrityError:  # PostgreSQL: by another process, since the look above
         raise EmailTaken(Text("{email} already has an account.", email=email)) from None
+    USER_CREATED.emit(tx, UserCreated(user_id=str(user.id)))
     return str(user.id)
 
 

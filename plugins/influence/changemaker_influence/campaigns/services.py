@@ -11,7 +11,7 @@ import peewee
 from changemaker_core import Conflict, FieldError, Invalid, NotFound, Text, is_blank, new_id
 from changemaker_core.features.accounts.api import end_grants
 from changemaker_core.mail import HeaderInjection, InvalidAddress
-from changemaker_influence import states
+from changemaker_influence import states, webhooks
 from changemaker_influence.addresses import canonical
 from changemaker_influence.campaigns import placeholders, queries
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient, EmailTally
@@ -81,7 +81,9 @@ def change(tx: Tx, id: str, wanted: CampaignChange) -> CampaignOut:
             values["published_at"] = tx.now
             EmailTally.insert(campaign=id, sent=0).on_conflict("NOTHING").execute()
     _update(id, **values, updated_at=tx.now)
-    return find(id)
+    changed = find(id)
+    webhooks.campaign_changed(tx, now, changed)
+    return changed
 
 
 def delete(tx: Tx, id: str) -> None:

@@ -37,6 +37,12 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     sent_at: datetime | None
 
 
+class OfCampaign(msgspec.Struct, frozen=True):
+    """The campaign that a message belongs to."""
+
+    campaign_id: str
+
+
 class EmailToSend(msgspec.Struct, frozen=True, kw_only=True):
     """A message, with everything that its mail contains."""
 
@@ -71,6 +77,13 @@ def email_to_send(id: str) -> Query:
         .join(Campaign)
         .where(CampaignEmail.id == id)
     )
+
+
+@compiled(OfCampaign)
+def campaign_of(id: str) -> Query:
+    """Return the campaign of the message with this id."""
+    selected = CampaignEmail.select_for(OfCampaign, campaign_id=CampaignEmail.campaign)
+    return selected.where(CampaignEmail.id == id)
 
 
 @compiled(EmailState)

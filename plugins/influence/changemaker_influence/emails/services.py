@@ -13,7 +13,7 @@ import peewee
 
 from changemaker_core import Conflict, FieldError, Invalid, NotFound, Text, new_id
 from changemaker_core.mail import AlreadySent
-from changemaker_influence import states
+from changemaker_influence import states, webhooks
 from changemaker_influence.campaigns.models import EmailTally
 from changemaker_influence.campaigns.placeholders import (
     LONGEST_FILLED,
@@ -24,7 +24,7 @@ from changemaker_influence.campaigns.placeholders import (
 from changemaker_influence.campaigns.queries import PublishedCampaign, published_by_id
 from changemaker_influence.emails import idempotency
 from changemaker_influence.emails.models import CampaignEmail
-from changemaker_influence.emails.queries import delivery_instead_of, delivery_with
+from changemaker_influence.emails.queries import campaign_of, delivery_instead_of, delivery_with
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -250,10 +250,14 @@ def mark_repeated(tx: Tx, email_id: str, campaign_id: str) -> None:
 
 
 def count_as_sent(tx: Tx, email_id: str, campaign_id: str, *, is_repeat: bool) -> None:
-    """Count a sent message for its campaign, and emit ``EMAIL_SENT`` unless it is a repetition."""
+    """Count a sent message for its campaign.
+
+    Unless it is a repetition, subscribers and other programs are notified of it.
+    """
     EmailTally.update(sent=EmailTally.sent + 1).where(EmailTally.campaign == campaign_id).execute()
     if not is_repeat:
         tx.emit(EMAIL_SENT, {"campaign_id": campaign_id, "email_id": email_id})
+        webhooks.SENT.emit(tx, webhooks.EmailPayload(email_id=email_id, campaign_id=campaign_id))
 
 
 def requeue(tx: Tx, email_id: str, error: str) -> None:
@@ -269,14 +273,14 @@ def mark_failed(tx: Tx, email_id: str, error: str | None = None) -> None:
     """
     with suppress(Cancelled):
         _set_status(tx, email_id, "FAILED", **({} if error is None else {"error": error}))
-        count_as_failed(email_id)
+        count_as_failed(tx, email_id, campaign_of(id=email_id).get().campaign_id)
 
 
-def count_as_failed(email_id: str) -> None:
-    """Count a failed message for its campaign."""
-    campaign = CampaignEmail.select(CampaignEmail.campaign).where(CampaignEmail.id == email_id)
+def count_as_failed(tx: Tx, email_id: str, campaign_id: str) -> None:
+    """Count a failed message for its campaign, and notify other programs of it."""
     more = EmailTally.update(failed=EmailTally.failed + 1)
-    more.where(EmailTally.campaign.in_(campaign)).execute()
+    more.where(EmailTally.campaign == campaign_id).execute()
+    webhooks.FAILED.emit(tx, webhooks.EmailPayload(email_id=email_id, campaign_id=campaign_id))
 
 
 def mark_unknown(tx: Tx, email_id: str) -> None:

@@ -130,7 +130,7 @@ def settle(tx: Tx, email_id: str, outcome: Outcome) -> EmailOut:
             if outcome == "sent":
                 count_as_sent(tx, str(row.id), str(row.campaign), is_repeat=bool(row.repeats))
             else:
-                count_as_failed(str(row.id))
+                count_as_failed(tx, str(row.id), str(row.campaign))
             _log(tx, f"is settled as {outcome}", str(row.id))
     email = find(email_id)
     if email.settled_at is None or (email.status == "SENT") != (outcome == "sent"):

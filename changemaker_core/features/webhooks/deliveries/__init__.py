@@ -1,0 +1,1 @@
+"""Deliveries: an event becomes a row for each endpoint, which one job for each endpoint sends."""

@@ -1,0 +1,175 @@
+"""Queries of endpoints and deliveries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from peewee import fn
+
+from changemaker_core import Query, compiled
+from changemaker_core.features.webhooks.models import (
+    Delivery,
+    DeliveryState,
+    Endpoint,
+    EndpointStatus,
+)
+
+
+class StoredEndpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """An endpoint, without its secrets."""
+
+    id: str
+    url: str
+    description: str
+    events: list[str]
+    status: EndpointStatus
+    status_reason: str
+    failing_since: datetime | None
+    failures: int
+    previous_until: datetime | None
+    created_at: datetime
+    owner_id: str | None
+
+
+class Secrets(msgspec.Struct, frozen=True, kw_only=True):
+    """The sealed secrets of an endpoint."""
+
+    id: str
+    secret: str
+    previous_secret: str | None
+    previous_until: datetime | None
+
+
+class Subscribed(msgspec.Struct, frozen=True):
+    """An endpoint for which events are stored."""
+
+    id: str
+    events: list[str]
+
+
+class Waiting(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery that is to be sent, and where to."""
+
+    id: str
+    endpoint_id: str
+    message_id: str
+    event: str
+    body: str
+    position: int | None
+    attempts: int
+    url: str
+    status: EndpointStatus
+
+
+class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A delivery as its list shows it."""
+
+    id: str
+    message_id: str
+    event: str
+    state: DeliveryState
+    created_at: datetime
+    attempts: int
+    attempted_at: datetime | None
+    status_code: int | None
+    milliseconds: int | None
+    error: str
+    response: str
+    body: str
+
+
+class Backlog(msgspec.Struct, frozen=True):
+    """How many deliveries wait for an endpoint, and since when the oldest of them does."""
+
+    endpoint_id: str
+    deliveries: int
+    oldest: datetime
+
+
+@compiled(StoredEndpoint)
+def endpoints(id: str | None = None) -> Query:
+    """All endpoints, or one; the oldest first."""
+    query = Endpoint.select_for(StoredEndpoint)
+    if id is not None:
+        query = query.where(Endpoint.id == id)
+    return query.order_by(Endpoint.id)
+
+
+@compiled(Secrets)
+def secrets(id: str | None = None) -> Query:
+    """The secrets of all endpoints, or of one."""
+    query = Endpoint.select_for(Secrets)
+    if id is not None:
+        query = query.where(Endpoint.id == id)
+    return query
+
+
+@compiled(Subscribed)
+def subscribed() -> Query:
+    """The endpoints for which events are stored."""
+    wanted = Endpoint.status.in_(["active", "suspended"])
+    return Endpoint.select_for(Subscribed).where(wanted).order_by(Endpoint.id)
+
+
+@compiled(Waiting)
+def next_waiting(endpoint_id: str) -> Query:
+    """The delivery of an endpoint that is next to be sent."""
+    first = _to_send().where(Delivery.endpoint == endpoint_id, Delivery.state == "waiting")
+    return (
+        first.where(Delivery.position.is_null(False))
+        .order_by(Delivery.position, Delivery.id)
+        .limit(1)
+    )
+
+
+@compiled(Waiting)
+def delivery_to_send(id: str) -> Query:
+    """A delivery, while it waits."""
+    return _to_send().where(Delivery.id == id, Delivery.state == "waiting")
+
+
+@compiled(DeliveryRow)
+def deliveries(
+    endpoint_id: str, state: str | None = None, limit: int = 50, offset: int = 0
+) -> Query:
+    """The deliveries of an endpoint, the newest first."""
+    query = Delivery.select_for(DeliveryRow).where(Delivery.endpoint == endpoint_id)
+    if state is not None:
+        query = query.where(Delivery.state == state)
+    return query.order_by(Delivery.id.desc()).limit(limit).offset(offset)
+
+
+@compiled(DeliveryRow)
+def delivery(id: str, endpoint_id: str) -> Query:
+    """A delivery, if it is this endpoint's."""
+    own = (Delivery.id == id) & (Delivery.endpoint == endpoint_id)
+    return Delivery.select_for(DeliveryRow).where(own)
+
+
+@compiled(Backlog)
+def backlogs() -> Query:
+    """The endpoints for which deliveries wait."""
+    return (
+        Delivery.select(
+            Delivery.endpoint.alias("endpoint_id"),
+            fn.COUNT(Delivery.id).alias("deliveries"),
+            fn.MIN(Delivery.created_at).alias("oldest"),
+        )
+        .where(Delivery.state == "waiting")
+        .group_by(Delivery.endpoint)
+    )
+
+
+def _to_send() -> Query:
+    return Delivery.select(
+        Delivery.id,
+        Delivery.endpoint.alias("endpoint_id"),
+        Delivery.message_id,
+        Delivery.event,
+        Delivery.body,
+        Delivery.position,
+        Delivery.attempts,
+        Endpoint.url,
+        Endpoint.status,
+    ).join(Endpoint)

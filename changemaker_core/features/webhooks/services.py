@@ -1,0 +1,173 @@
+"""Rules of endpoints: creating, changing and removing them, and delivering again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from changemaker_core import Text, new_id
+from changemaker_core.features.webhooks.deliveries.recording import (
+    DELIVER_ONE,
+    enqueue,
+    next_position,
+    record_test,
+)
+from changemaker_core.features.webhooks.deliveries.secrets import PURPOSE, place_of
+from changemaker_core.features.webhooks.deliveries.signatures import new_secret
+from changemaker_core.features.webhooks.models import Delivery, Endpoint
+from changemaker_core.features.webhooks.own import TEST, TestSent
+from changemaker_core.features.webhooks.queries import delivery, endpoints, secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from changemaker_core import Sealer, Site, Tx
+    from changemaker_core.features.webhooks.declarations import WebhookEvent
+    from changemaker_core.features.webhooks.queries import StoredEndpoint
+    from changemaker_core.plugin.contributions import Contribution
+
+#: Each event is stored once for each of them.
+MOST_ENDPOINTS: Final = 50
+
+
+class WebhookRefused(ValueError):
+    """An endpoint cannot be stored so; the text tells a person why."""
+
+
+class EventsRefused(WebhookRefused):
+    """An endpoint is to receive events that no plugin declares, or none."""
+
+
+class TooManyWebhooks(WebhookRefused):
+    """The site has as many endpoints as it can have."""
+
+
+class StillWaiting(WebhookRefused):
+    """A delivery is to be repeated that has not ended yet."""
+
+
+class NewEndpoint(NamedTuple):
+    """An endpoint that was just created; ``secret`` is stored sealed, and shown this once."""
+
+    endpoint: StoredEndpoint
+    secret: str
+
+
+def events_of(site: Site) -> list[Contribution[WebhookEvent]]:
+    """Return the events that plugins of a site declare."""
+    return site.call_hook("webhooks_register_events", site=site)
+
+
+def check_events(wanted: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return the names of events in order, each once. Raises ``EventsRefused``."""
+    names = sorted(set(wanted))
+    if not names:
+        raise EventsRefused(Text("Choose at least one event."))
+    if unknown := sorted(set(names) - set(known)):
+        raise EventsRefused(Text("There are no such events: {names}.", names=", ".join(unknown)))
+    return names
+
+
+def create(
+    tx: Tx,
+    sealer: Sealer,
+    *,
+    url: str,
+    events: list[str],
+    description: str = "",
+    owner_id: str | None = None,
+) -> NewEndpoint:
+    """Create an endpoint. Raises ``TooManyWebhooks``.
+
+    ``url`` and ``events`` were checked. ``owner_id`` is the user who gets a mail when it is
+    suspended; without it, the user who acts.
+    """
+    tx.lock("webhooks.endpoints")
+    if Endpoint.select().count() >= MOST_ENDPOINTS:
+        problem = Text("The site has {count} webhooks. Delete one first.", count=MOST_ENDPOINTS)
+        raise TooManyWebhooks(problem)
+    id, secret = new_id(), new_secret()
+    Endpoint.insert(
+        id=id,
+        url=url,
+        description=description,
+        events=events,
+        secret=sealer.seal(secret, place=place_of(id)),
+        created_at=tx.now,
+        owner_id=owner_id or (tx.actor.user_id if tx.actor else None),
+    ).execute()
+    return NewEndpoint(endpoints(id=id).get(), secret)
+
+
+def change(tx: Tx, id: str, wanted: Mapping[str, Any]) -> StoredEndpoint:
+    """Change ``url``, ``events``, ``description`` or ``status``. Raises ``RowNotFound``.
+
+    What waits for an endpoint is tried at once where it is active then.
+    """
+    endpoints(id=id).get()
+    values = dict(wanted)
+    if "status" in values:
+        values |= {"status_reason": "", "failing_since": None, "failures": 0}
+    if values:
+        Endpoint.update(**values).where(Endpoint.id == id).execute()
+    changed = endpoints(id=id).get()
+    if changed.status == "active" and values.keys() & {"url", "status"}:
+        retry_now(tx, id)
+    return changed
+
+
+def retry_now(tx: Tx, id: str) -> None:
+    """Have what waits for an endpoint sent now, also where it waits for its next attempt."""
+    # A job that waits is cancelled, and enqueues the next one as it ends.
+    tx.cancel(enqueue(tx, id))
+
+
+def delete(tx: Tx, id: str) -> bool:
+    """Delete an endpoint with its deliveries. Return whether there was one."""
+    return bool(Endpoint.delete().where(Endpoint.id == id).execute())
+
+
+def rotate_secret(tx: Tx, sealer: Sealer, id: str, overlap: timedelta) -> NewEndpoint:
+    """Replace the secret of an endpoint; for ``overlap``, both sign. Raises ``RowNotFound``.
+
+    Of secrets that are replaced during that time, the last one signs with the new one.
+    """
+    now, secret = secrets(id=id).get(), new_secret()
+    keeps = overlap > timedelta(0)
+    Endpoint.update(
+        secret=sealer.seal(secret, place=place_of(id)),
+        previous_secret=now.secret if keeps else None,
+        previous_until=tx.now + overlap if keeps else None,
+    ).where(Endpoint.id == id).execute()
+    return NewEndpoint(endpoints(id=id).get(), secret)
+
+
+def send_test(tx: Tx, id: str) -> str:
+    """Enqueue a test, and return the id of its delivery. Raises ``RowNotFound``."""
+    delivery_id = store_test(tx, id)
+    tx.enqueue(DELIVER_ONE, {"delivery_id": delivery_id})
+    return delivery_id
+
+
+def store_test(tx: Tx, id: str) -> str:
+    """Store a test that the caller sends, and return its id. Raises ``RowNotFound``."""
+    endpoints(id=id).get()
+    return record_test(tx, id, TEST.name, TestSent(webhook_id=id))
+
+
+def redeliver(tx: Tx, endpoint_id: str, id: str) -> None:
+    """Deliver a message again, behind those that wait. Raises ``RowNotFound``, ``StillWaiting``."""
+    delivery(id=id, endpoint_id=endpoint_id).get()
+    changed = (
+        Delivery.update(state="waiting", attempts=0, position=next_position(endpoint_id))
+        .where(Delivery.id == id, Delivery.state != "waiting")
+        .execute()
+    )
+    if not changed:
+        raise StillWaiting(Text("This delivery is still waiting to be sent."))
+    enqueue(tx, endpoint_id)
+
+
+def sealer_of(site: Site) -> Sealer:
+    """Return what seals the secrets of endpoints."""
+    return site.sealer(PURPOSE)
