@@ -43,7 +43,7 @@ class ParksPlugin(Plugin):
     contributes = (
         OPENED,
         CLOSED,
-        Role("PARKS_WEBHOOKS", "Manages webhooks", frozenset({"webhooks.manage"})),
+        Role("PARKS_WEBHOOKS", "Manages webhooks", frozenset({"webhooks.manage", "audit.read"})),
     )
 
 

@@ -66,9 +66,14 @@ async def test_the_life_of_a_webhook(app, organiser, receiver):
     assert (changed["events"], changed["status"]) == (["parks.park.closed"], "off")
     listed = (await organiser.get("/api/webhooks")).json()
     assert [each["id"] for each in listed["data"]] == [webhook["id"]]
-    for response in (listed, changed):
-        assert "whsec_" not in json.dumps(response)
     assert (await organiser.delete(path)).status_code == 204
+    audited = (await organiser.get("/api/audit-log", params={"object": webhook["id"]})).json()
+    done = [each["action"].removeprefix("webhooks.endpoint.") for each in audited["data"]]
+    expected = ["deleted", "changed", "secret_rotated", "redelivered", "tested", "created"]
+    assert done == expected, done
+    for response in (listed, changed, audited):
+        assert "whsec_" not in json.dumps(response)
+    assert "/hooks" not in json.dumps(audited)  # an address may have a secret in it
     for gone in (organiser.get(path), organiser.delete(path), organiser.post(f"{path}/test")):
         assert (await gone).status_code == 404
 

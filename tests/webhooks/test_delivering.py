@@ -242,7 +242,8 @@ async def test_an_endpoint_that_fails_for_days_is_suspended_and_loses_nothing(
         await check_health(site)
     await _run_jobs(site)
     (mail,) = sent_mail(site)
-    assert "ada@example.org" in str(mail.to) and receiver.url in mail.text and "500" in mail.text
+    assert "ada@example.org" in str(mail.to) and "127.0.0.1" in mail.text and "500" in mail.text
+    assert "/hooks" not in mail.text  # an address may have a secret in it
     before = len(receiver.received)
     emit("b")
     await _run_jobs(site)

@@ -8,6 +8,7 @@ from changemaker_core import BadSeal, Check, Finding, HealthCheck, Metric, Sampl
 from changemaker_core.features.webhooks.deliveries.secrets import secrets_in_force
 from changemaker_core.features.webhooks.queries import backlogs, endpoints, secrets
 from changemaker_core.features.webhooks.services import events_of
+from changemaker_core.features.webhooks.urls import server_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ def check_endpoints(site: Site) -> Iterator[Finding]:
 
 
 def _findings(endpoint: StoredEndpoint, known: set[str]) -> Iterator[Finding]:
-    name = f"The webhook {endpoint.id} to {endpoint.url}"
+    name = f"The webhook {endpoint.id} to {server_of(endpoint.url)}"
     if endpoint.status == "suspended":
         yield Finding(
             "warning",

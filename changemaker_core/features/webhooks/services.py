@@ -17,6 +17,7 @@ from changemaker_core.features.webhooks.deliveries.signatures import new_secret
 from changemaker_core.features.webhooks.models import Delivery, Endpoint
 from changemaker_core.features.webhooks.own import TEST, TestSent
 from changemaker_core.features.webhooks.queries import delivery, endpoints, secrets
+from changemaker_core.features.webhooks.urls import server_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -96,7 +97,9 @@ def create(
         created_at=tx.now,
         owner_id=owner_id or (tx.actor.user_id if tx.actor else None),
     ).execute()
-    return NewEndpoint(endpoints(id=id).get(), secret)
+    created = endpoints(id=id).get()
+    _audit(tx, "created", created, after=_recorded(created))
+    return NewEndpoint(created, secret)
 
 
 def change(tx: Tx, id: str, wanted: Mapping[str, Any]) -> StoredEndpoint:
@@ -104,13 +107,13 @@ def change(tx: Tx, id: str, wanted: Mapping[str, Any]) -> StoredEndpoint:
 
     What waits for an endpoint is tried at once where it is active then.
     """
-    endpoints(id=id).get()
-    values = dict(wanted)
+    before, values = endpoints(id=id).get(), dict(wanted)
     if "status" in values:
         values |= {"status_reason": "", "failing_since": None, "failures": 0}
     if values:
         Endpoint.update(**values).where(Endpoint.id == id).execute()
     changed = endpoints(id=id).get()
+    _audit(tx, "changed", changed, before=_recorded(before), after=_recorded(changed))
     if changed.status == "active" and values.keys() & {"url", "status"}:
         retry_now(tx, id)
     return changed
@@ -124,7 +127,11 @@ def retry_now(tx: Tx, id: str) -> None:
 
 def delete(tx: Tx, id: str) -> bool:
     """Delete an endpoint with its deliveries. Return whether there was one."""
-    return bool(Endpoint.delete().where(Endpoint.id == id).execute())
+    found = endpoints(id=id).one()
+    if found is None or not Endpoint.delete().where(Endpoint.id == id).execute():
+        return False
+    _audit(tx, "deleted", found, before=_recorded(found))
+    return True
 
 
 def rotate_secret(tx: Tx, sealer: Sealer, id: str, overlap: timedelta) -> NewEndpoint:
@@ -139,7 +146,9 @@ def rotate_secret(tx: Tx, sealer: Sealer, id: str, overlap: timedelta) -> NewEnd
         previous_secret=now.secret if keeps else None,
         previous_until=tx.now + overlap if keeps else None,
     ).where(Endpoint.id == id).execute()
-    return NewEndpoint(endpoints(id=id).get(), secret)
+    rotated = endpoints(id=id).get()
+    _audit(tx, "secret_rotated", rotated, after={"previous_until": rotated.previous_until})
+    return NewEndpoint(rotated, secret)
 
 
 def send_test(tx: Tx, id: str) -> str:
@@ -151,13 +160,13 @@ def send_test(tx: Tx, id: str) -> str:
 
 def store_test(tx: Tx, id: str) -> str:
     """Store a test that the caller sends, and return its id. Raises ``RowNotFound``."""
-    endpoints(id=id).get()
+    _audit(tx, "tested", endpoints(id=id).get())
     return record_test(tx, id, TEST.name, TestSent(webhook_id=id))
 
 
 def redeliver(tx: Tx, endpoint_id: str, id: str) -> None:
     """Deliver a message again, behind those that wait. Raises ``RowNotFound``, ``StillWaiting``."""
-    delivery(id=id, endpoint_id=endpoint_id).get()
+    found = delivery(id=id, endpoint_id=endpoint_id).get()
     changed = (
         Delivery.update(state="waiting", attempts=0, position=next_position(endpoint_id))
         .where(Delivery.id == id, Delivery.state != "waiting")
@@ -166,8 +175,33 @@ def redeliver(tx: Tx, endpoint_id: str, id: str) -> None:
     if not changed:
         raise StillWaiting(Text("This delivery is still waiting to be sent."))
     enqueue(tx, endpoint_id)
+    endpoint, message = endpoints(id=endpoint_id).get(), {"message_id": found.message_id}
+    _audit(tx, "redelivered", endpoint, after=message)
 
 
 def sealer_of(site: Site) -> Sealer:
     """Return what seals the secrets of endpoints."""
     return site.sealer(PURPOSE)
+
+
+def _recorded(endpoint: StoredEndpoint) -> dict[str, Any]:
+    fields = ("url", "description", "events", "status")
+    return {name: getattr(endpoint, name) for name in fields}
+
+
+def _audit(
+    tx: Tx,
+    what: str,
+    endpoint: StoredEndpoint,
+    *,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> None:
+    tx.audit(
+        f"webhooks.endpoint.{what}",
+        endpoint.id,
+        label=server_of(endpoint.url),
+        before=before,
+        after=after,
+        secret=("url",),
+    )

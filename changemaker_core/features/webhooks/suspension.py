@@ -10,6 +10,7 @@ from changemaker_core import Job, MailTemplate, MailVariable, Text
 from changemaker_core.features.accounts.api import account_by_id
 from changemaker_core.features.webhooks.models import Endpoint
 from changemaker_core.features.webhooks.queries import endpoints
+from changemaker_core.features.webhooks.urls import server_of
 from changemaker_core.mail import Address
 
 if TYPE_CHECKING:
@@ -33,15 +34,17 @@ SUSPENDED: Final = MailTemplate(
     subject=Text("A webhook of {{ organisation }} is suspended"),
     text=Text(
         "Hello {{ name }},\n\n"
-        "the address {{ address }} has not accepted a webhook for days, so that no more are sent"
+        "the server {{ address }} has not accepted a webhook for days, so that no more are sent"
         " there.\n\n"
         "The last attempt ended with: {{ reason }}\n\n"
-        "What happens meanwhile is kept for some time. Once the address works again, activate the"
+        "What happens meanwhile is kept for some time. Once it works again, activate the"
         " webhook, and everything is delivered in order."
     ),
     variables=(
         MailVariable("name", Text("The person's name"), "Ada"),
-        MailVariable("address", Text("Where the webhook is sent"), "https://example.org/hooks"),
+        MailVariable(
+            "address", Text("The server that the webhook is sent to"), "https://example.org"
+        ),
         MailVariable(
             "reason",
             Text("How the last attempt ended"),
@@ -59,16 +62,16 @@ def is_over(endpoint: StoredEndpoint, now: datetime, longest: timedelta) -> bool
 
 def suspend(tx: Tx, endpoint: StoredEndpoint, reason: str) -> None:
     """Send nothing to an endpoint until a person activates it again, and tell its owner why."""
-    _end(endpoint.id, "suspended", reason)
+    _end(tx, endpoint, "suspended", reason)
     log.warning("the webhook %s is suspended: %s", endpoint.id, reason)
     if endpoint.owner_id is not None:
         tx.enqueue(TELL_OWNER, {"endpoint_id": endpoint.id})
 
 
-def mark_gone(tx: Tx, endpoint_id: str) -> None:
+def mark_gone(tx: Tx, endpoint: StoredEndpoint) -> None:
     """Send nothing any more to an endpoint that has said so."""
-    _end(endpoint_id, "gone", "the receiver responded with 410 (Gone)")
-    log.info("the webhook %s is off: its receiver responded with 410", endpoint_id)
+    _end(tx, endpoint, "gone", "the receiver responded with 410 (Gone)")
+    log.info("the webhook %s is off: its receiver responded with 410", endpoint.id)
 
 
 def tell_owner(run: JobRun, endpoint_id: str) -> None:
@@ -80,7 +83,11 @@ def tell_owner(run: JobRun, endpoint_id: str) -> None:
     user = site.db.sync.one(account_by_id(endpoint.owner_id))
     if user is None:
         return
-    values = {"name": user.name, "address": endpoint.url, "reason": endpoint.status_reason}
+    values = {
+        "name": user.name,
+        "address": server_of(endpoint.url),
+        "reason": endpoint.status_reason,
+    }
     to = Address(user.name, user.email)
     run.mail(SUSPENDED.message(site, to=to, locale=user.locale, values=values))
 
@@ -88,7 +95,12 @@ def tell_owner(run: JobRun, endpoint_id: str) -> None:
 JOBS: Final = (Job(TELL_OWNER, tell_owner, queue="mail", hold_after=timedelta(days=1)),)
 
 
-def _end(endpoint_id: str, status: str, reason: str) -> None:
-    Endpoint.update(status=status, status_reason=reason).where(
-        Endpoint.id == endpoint_id, Endpoint.status == "active"
-    ).execute()
+def _end(tx: Tx, endpoint: StoredEndpoint, status: str, reason: str) -> None:
+    active = (Endpoint.id == endpoint.id) & (Endpoint.status == "active")
+    if Endpoint.update(status=status, status_reason=reason).where(active).execute():
+        tx.audit(
+            f"webhooks.endpoint.{status}",
+            endpoint.id,
+            label=server_of(endpoint.url),
+            after={"reason": reason},
+        )

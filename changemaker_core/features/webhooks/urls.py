@@ -53,6 +53,17 @@ def check_url(url: str, allowed: AllowedServers) -> None:
         raise URLRefused(Text("Use port 443, or one from 1024 on."))
 
 
+def server_of(url: str) -> str:
+    """Return the server of a URL, for mails, logs and lists: the rest may be a secret of its
+    receiver's, as it is with chat programs.
+
+    >>> server_of("https://chat.example.org/hooks/T0/B0/XyZ")
+    'https://chat.example.org'
+    """
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
 def _parts(url: str) -> SplitResult:
     malformed = URLRefused(Text("Enter an address such as https://example.org/webhooks."))
     if len(url) > LONGEST:

@@ -90,10 +90,10 @@ class Deliveries:
         left_out = outcome.kind == "refused" and attempts >= ATTEMPTS_OF_REFUSED
         _note_attempt(tx, waiting, outcome, ends=left_out)
         _count_failure(tx, waiting.endpoint_id)
-        if outcome.kind == "gone":
-            suspension.mark_gone(tx, waiting.endpoint_id)
-            return
         endpoint = endpoints(id=waiting.endpoint_id).get()
+        if outcome.kind == "gone":
+            suspension.mark_gone(tx, endpoint)
+            return
         if suspension.is_over(endpoint, tx.now, timedelta(days=self._config.suspend_after_days)):
             suspension.suspend(tx, endpoint, outcome.error)
             return
