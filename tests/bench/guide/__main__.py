@@ -111,7 +111,7 @@ def check(machine: Machine) -> None:
     """Check that the site is there, that its data is, and that Prometheus reads it."""
     assert "kept@example.org" in machine.run(f"{USERS} list")
     assert '"status":"ok"' in machine.run(f"{CURL}/api/health").replace(" ", "")
-    assert "<html" in machine.run(f"{CURL}/login")
+    assert "<html" in machine.run(f"{CURL}/sign-in")
     query = "curl --fail --silent 'http://127.0.0.1:9090/api/v1/query?query={}'"
     deadline = time.monotonic() + 90
     while '"value"' not in (result := machine.run(query.format("cm_backup_timestamp_seconds"))):

@@ -92,14 +92,13 @@ class Machine:
 
         Raises ``CalledProcessError`` at the first one that fails.
         """
-        enter = ["nsenter", f"--target={self._init}", "--mount", "--pid", "--root"]
+        enter = ["nsenter", f"--target={self._init}", "--mount", "--pid", "--root", "--wdns=/"]
         enter += [] if network else ["--net"]
         path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
         variables = {"PATH": path, "HOME": "/root", "DEBIAN_FRONTEND": "noninteractive"}
         done = subprocess.run(
             [*enter, "/bin/bash", "-euxo", "pipefail", "-c", f"cd {self._directory}\n{commands}"],
             env=variables | ({"PIP_CERT": _CERTIFICATES} if self._has_certificates else {}),
-            cwd=f"/proc/{self._init}/root",
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
