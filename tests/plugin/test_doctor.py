@@ -54,7 +54,8 @@ def test_doctor_of_a_site_in_order(site: Path) -> None:
     names = {finding["name"] for finding in json.loads(finished.stdout)}
     checks = {"configuration", "plugins", "database", "migrations", "queues", "mail", "secret"}
     checks |= {"files", "base url", "proxies", "disk", "home page", "page sources", "languages"}
-    checks |= {"accounts.authenticators", "accounts.two_factor_roles"}
+    checks |= {"accounts.authenticators", "accounts.emails", "accounts.two_factor_roles"}
+    checks |= {"audit.chain", "privacy.declared"}
     assert names == checks | {"settings.stored", "influence.directory"}
 
 
