@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 def privacy() -> None:
     """Export and erase what is stored about a person, and what is too old.
 
-    A person is found by their email address, in any spelling. Name all that they have proven to be
-    theirs.
+    A person is found by their email address, in any spelling, or the id of their account. Name all
+    addresses that they have proven to be theirs.
     """
 
 
@@ -53,11 +53,11 @@ def kinds(site: Site, as_json: bool) -> None:
 )
 def export(site: Site, emails: tuple[str, ...], out: Path | None) -> None:
     """Write everything that is stored about a person, as JSON."""
-    from changemaker_core.features.privacy.services import document, held_about
+    from changemaker_core.features.privacy.services import export as collected
 
     person = _person(site, emails)
-    held = held_about(site, person)
-    text = _json(document(site, person, held))
+    held, found = collected(site, person)
+    text = _json(found)
     if out is None:
         click.echo(text)
     else:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from changemaker_core.testing.mails import SentMail as SentMail
     from changemaker_core.testing.mails import sent_mail as sent_mail
     from changemaker_core.testing.migrations import check_migrations as check_migrations
+    from changemaker_core.testing.personal_data import check_personal_data as check_personal_data
     from changemaker_core.testing.postgres import PostgresCluster as PostgresCluster
     from changemaker_core.testing.session_client import SessionClient as SessionClient
     from changemaker_core.testing.session_client import as_role as as_role
@@ -40,6 +41,7 @@ _NAMES = {
     "as_role": "session_client",
     "check_mail_templates": "mail_templates",
     "check_migrations": "migrations",
+    "check_personal_data": "personal_data",
     "client_of": "fixtures.site",
     "migrate": "fixtures.site",
     "run_jobs": "fixtures.site",

@@ -76,8 +76,7 @@ class ExportResource(_Resource):
 
     def _export(self, by: Actor | None, body: WhoseData, translate: Translate) -> Export:
         person = self._person(by, body.emails)
-        held = services.held_about(self._site, person)
-        found = services.document(self._site, person, held, translate)
+        _, found = services.export(self._site, person, translate)
         return msgspec.convert(found, Export)
 
 

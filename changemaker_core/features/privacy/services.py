@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core import Conflict, FieldError, Invalid, Text
-from changemaker_core.features.accounts.api import account_by_email
+from changemaker_core.db import InvalidId
+from changemaker_core.features.accounts.api import account_by_email, account_by_id
 from changemaker_core.features.privacy.declarations import Person, PersonalData
 from changemaker_core.mail import Address, HeaderInjection, InvalidAddress, canonical_email
 
@@ -41,15 +42,16 @@ def kinds_of(site: Site) -> list[PersonalData]:
     return [each.item for each in site.call_hook("privacy_register_personal_data", site=site)]
 
 
-def find_person(site: Site, emails: Iterable[str]) -> Person:
-    """Return the person with these email addresses, each in any spelling.
+def find_person(site: Site, named: Iterable[str]) -> Person:
+    """Return the person with these email addresses, each in any spelling, or ids of accounts.
 
-    Raise ``Invalid`` for what is no email address.
+    Raise ``Invalid`` for what is neither.
     """
+    emails = [_email_of(site, each.strip()) for each in named]
     errors = [FieldError("emails", _not_an_address(each)) for each in emails if not _fits(each)]
     if errors:
         raise Invalid(errors)
-    folded = tuple(dict.fromkeys(canonical_email(each.strip()) for each in emails))
+    folded = tuple(dict.fromkeys(canonical_email(each) for each in emails))
     accounts = (site.db.sync.one(account_by_email(each)) for each in folded)
     return Person(folded, tuple(each.id for each in accounts if each is not None))
 
@@ -59,10 +61,21 @@ def held_about(site: Site, person: Person) -> list[Held]:
     return [Held(kind, site.db.sync.read(_rows, kind, person)) for kind in kinds_of(site)]
 
 
-def document(
-    site: Site, person: Person, held: Iterable[Held], translate: Callable[[str], str] = str
+def export(
+    site: Site, person: Person, translate: Callable[[str], str] = str
+) -> tuple[list[Held], dict[str, Any]]:
+    """Return what is stored about a person, and the document that JSON is made of.
+
+    The audit log has who exported whose data.
+    """
+    site.db.sync.write(_record_export, person)
+    held = held_about(site, person)
+    return held, _document(site, person, held, translate)
+
+
+def _document(
+    site: Site, person: Person, held: Iterable[Held], translate: Callable[[str], str]
 ) -> dict[str, Any]:
-    """Return an export as JSON has it."""
     return {
         "format": "changemaker.personal-data/1",
         "site": site.config.base_url,
@@ -96,7 +109,7 @@ def erase(
     """
     check_erasable(site, person)
     # First, since whoever erases themself has a name in this entry too.
-    site.db.sync.write(_record, person)
+    site.db.sync.write(_record_erasure, person)
     done = []
     for kind in reversed(kinds_of(site)):
         erased = _erase_kind(site, kind, person)
@@ -106,9 +119,15 @@ def erase(
     return done
 
 
-def _record(tx: Tx, person: Person) -> None:
+def _record_erasure(tx: Tx, person: Person) -> None:
     """Record that a person was erased, by the ids of accounts that are gone then."""
     tx.audit("privacy.person.erased", next(iter(person.user_ids), ""))
+
+
+def _record_export(tx: Tx, person: Person) -> None:
+    """Record whose data was exported; the address goes when the person is erased."""
+    email, id = person.emails[0], next(iter(person.user_ids), "")
+    tx.audit("privacy.person.exported", id, label=email, person=id or email)
 
 
 def _rows(kind: PersonalData, person: Person) -> list[Mapping[str, Any]]:
@@ -122,9 +141,20 @@ def _erase_kind(site: Site, kind: PersonalData, person: Person) -> int:
     return erased
 
 
+def _email_of(site: Site, named: str) -> str:
+    """Return the address of the account whose id is given; anything else as it is."""
+    if "@" in named:
+        return named
+    try:
+        account = site.db.sync.one(account_by_id(named))
+    except InvalidId:
+        return named
+    return named if account is None else account.email
+
+
 def _fits(email: str) -> bool:
     try:
-        Address("", email.strip()).envelope  # noqa: B018  # raises
+        Address("", email).envelope  # noqa: B018  # raises
     except (InvalidAddress, HeaderInjection):
         return False
     return True

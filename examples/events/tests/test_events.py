@@ -11,19 +11,21 @@ import icalendar
 import pytest
 from PIL import Image
 
-from changemaker_core import Plugin, Text, hookimpl
+from changemaker_core import Person, Plugin, Text, hookimpl
+from changemaker_core.mail import canonical_email
 from changemaker_core.testing import (
     Clock,
     WebhookInbox,
     as_role,
     check_mail_templates,
     check_migrations,
+    check_personal_data,
     client_of,
     run_jobs,
     sent_mail,
     source_problems,
 )
-from changemaker_events import queries, services, webhooks
+from changemaker_events import personal, queries, services, webhooks
 from changemaker_events.models import Event
 from changemaker_events.plugin import EventsPlugin
 
@@ -106,6 +108,25 @@ def test_the_mail_templates_are_sound(make_site):
 
 def test_the_migrations_make_what_the_models_are(make_site):
     check_migrations(make_site(EventsPlugin))
+
+
+async def test_a_person_is_exported_and_erased_and_their_place_is_free(app, visitor, picnic):
+    """The addresses are one, however they are typed, and nobody else's sign-up is touched."""
+    for email in ("zoé@example.org", "noe@example.org"):
+        await visitor.post(picnic, data={"name": "Zoé", "email": email})
+    person = Person((canonical_email("ZOE\u0301@example.org"),))
+    read, write = app.site.db.read, app.site.db.write
+    rows = await read(lambda: list(personal.SIGN_UPS.export(person)))
+    assert [each["email"] for each in rows] == ["zoé@example.org"]
+    assert await write(personal.SIGN_UPS.erase, person) == 1
+    assert await write(personal.SIGN_UPS.erase, person) == 0
+    assert await read(lambda: [each.taken for each in Event.select()]) == [1]
+    await run_jobs(app.site)
+    assert [mail.to.partition("<")[2] for mail in sent_mail(app.site)] == ["noe@example.org>"]
+
+
+def test_personal_data_is_declared(make_site):
+    check_personal_data(make_site(EventsPlugin))
 
 
 async def test_a_sign_up_is_confirmed_once_and_reminded_once(app, visitor, picnic, clock):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from changemaker_core import Job, Metric, NavigationEntry, Plugin, Route, Text
-from changemaker_pledges import jobs, pages, permissions, queries, resources
+from changemaker_pledges import jobs, pages, permissions, personal, queries, resources
 from changemaker_pledges.config import PledgesConfig
 from changemaker_pledges.models import Pledge
 
@@ -22,5 +22,6 @@ class PledgesPlugin(Plugin):
         NavigationEntry(Text("Pledges"), "/pledges"),
         Job("pledges.thank", jobs.thank, queue="mail"),
         jobs.THANKS,
+        personal.PLEDGES,
         Metric("cm_pledges", "People who have pledged", "gauge", read=queries.count_pledges),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from changemaker_core import SlidingWindow, Tx, new_id
+from changemaker_core.mail import canonical_email
 from changemaker_pledges import queries
 from changemaker_pledges.models import Pledge
 from changemaker_pledges.schemas import NewPledge, PledgeOut
@@ -20,7 +21,7 @@ def pledge(tx: Tx, new: NewPledge, locale: str, visitor: str | None = None) -> P
     """
     if visitor is not None:
         PER_VISITOR.take(tx, visitor)
-    email, id = new.email.lower(), new_id()
+    email, id = canonical_email(new.email), new_id()
     Pledge.insert(new, id=id, email=email, created_at=tx.now).on_conflict_ignore().execute()
     stored = queries.pledge_by_email(email=email).get()
     if stored.id == id:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from changemaker_core.testing import client_of, run_jobs, sent_mail, signed_in, source_problems
+from changemaker_core.testing import (
+    check_personal_data,
+    client_of,
+    run_jobs,
+    sent_mail,
+    signed_in,
+    source_problems,
+)
 from changemaker_pledges.plugin import PledgesPlugin
 
 ADA = {"name": "Ada Sample", "email": "ada@example.org"}
@@ -24,6 +31,10 @@ async def visitor(app):
 
 def test_templates_and_catalogues_are_sound(make_site):
     assert source_problems(make_site(PledgesPlugin)) == []
+
+
+def test_personal_data_is_declared(make_site):
+    check_personal_data(make_site(PledgesPlugin))
 
 
 async def test_a_pledge_is_counted_and_thanked_for(app, visitor):

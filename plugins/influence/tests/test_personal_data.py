@@ -13,6 +13,8 @@ import pytest
 
 from changemaker_core import Conflict
 from changemaker_core.features.accounts import api as accounts
+from changemaker_core.features.audit.sealing import seal
+from changemaker_core.features.audit.verification import verify
 from changemaker_core.features.privacy import services
 from changemaker_influence.directories.models import PostalCode
 from changemaker_influence.emails.models import CampaignEmail
@@ -163,8 +165,9 @@ async def test_a_person_is_exported_whole_and_erased_whole(visit, person, caplog
 
         found = await asyncio.to_thread(services.find_person, v.site, [EMAIL.upper()])
         assert found.user_ids == (user_id,)
-        held = await asyncio.to_thread(services.held_about, v.site, found)
-        text = msgspec.json.encode(services.document(v.site, found, held)).decode()
+        assert found == await asyncio.to_thread(services.find_person, v.site, [user_id])
+        held, document = await asyncio.to_thread(services.export, v.site, found)
+        text = msgspec.json.encode(document).decode()
         missing = {name for name, marker in MARKERS.items() if marker.lower() not in text.lower()}
         assert missing == set()
         assert "$argon2" not in text
@@ -172,6 +175,7 @@ async def test_a_person_is_exported_whole_and_erased_whole(visit, person, caplog
         assert {each["status"] for each in letters} >= {"SENT", "FAILED", "UNKNOWN", "QUEUED"}
         assert all(each["consent_text"] for each in letters)
 
+        await v.site.db.write(seal, v.site)
         # One letter is being sent: everything else goes, and it remains for now.
         with pytest.raises(Conflict) as refused:
             await asyncio.to_thread(services.erase, v.site, found)
@@ -192,6 +196,8 @@ async def test_a_person_is_exported_whole_and_erased_whole(visit, person, caplog
         assert left_in(await asyncio.to_thread(in_tables, v.site)) == []
         assert left_in(files_of(v.site)) == []
         assert left_in(("log", each.getMessage()) for each in caplog.records) == []
+        report = await asyncio.to_thread(verify, v.site)
+        assert (report.problem, report.erased > 0, report.sealed > 0) == (None, True, True)
         counted = await v.site.db.read(lambda: CampaignEmail.select().count())
         assert counted == 3, "what was delivered, or may have been, is still counted"
         await v.run_jobs()
