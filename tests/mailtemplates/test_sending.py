@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
@@ -10,13 +11,17 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from changemaker_core import Config, MailTemplate, MailVariable, Site, Text
+from changemaker_core import Config, MailTemplate, MailVariable, Plugin, Site, Text
+from changemaker_core.features.accounts.api import create_user
+from changemaker_core.features.accounts.users.models import User
+from changemaker_core.features.accounts.users.queries import account_by_id
 from changemaker_core.features.mailtemplates import services
 from changemaker_core.features.mailtemplates.declarations import Content, check, problems_of
 from changemaker_core.features.mailtemplates.rendering import LONGEST
 from changemaker_core.mail import Address, Message
 from changemaker_core.testing import check_mail_templates
 from changemaker_influence.plugin import InfluencePlugin
+from tests.accounts.joining.mailbox import Mailbox
 from tests.mailtemplates.conftest import CONFIRM, ParksPlugin
 
 TO = Address("Ada", "ada@example.org")
@@ -81,7 +86,7 @@ def test_the_closest_language_is_sent(site, locale, first):
     [
         ({"until": "tomorrow"}, TypeError),
         ({"until": datetime(2030, 1, 1)}, ValueError),
-        ({"confirm_url": "/confirm"}, ValueError),
+        ({"confirm_url": "parks/confirm"}, ValueError),
         ({"confirm_url": "javascript:alert(1)"}, ValueError),
         ({"confirm_url": "https://a.example/\nBcc: b"}, ValueError),
         ({"nmae": "Ada"}, TypeError),
@@ -267,11 +272,59 @@ def variable(name="name", sample="Ada", **options):
         ({"variables": variable(kind="html")}, "kind 'html'"),
         ({"variables": variable(sample="/x", kind="url")}, "wrong sample"),
         ({"variables": variable(kind="time")}, "wrong sample"),
+        (
+            {"variables": variable("place"), "reader": account_by_id, "text": Text("{{ place }}")},
+            "lack 'place'",
+        ),
     ],
 )
 def test_a_wrong_declaration_is_found_when_the_site_is_built(changes, problem):
     assert [each for each, _ in problems_of(declared(**changes)) if problem in each]
     assert list(problems_of(declared())) == []
+
+
+class WelcomePlugin(Plugin):
+    """A plugin whose mail is sent to a row that its query finds."""
+
+    name = "welcome"
+    contributes = (
+        MailTemplate(
+            "welcome.mail",
+            category=Text("Welcome"),
+            title=Text("Welcome"),
+            subject=Text("Welcome"),
+            text=Text("Hello {{ name }}"),
+            variables=variable(),
+            reader=account_by_id,
+        ),
+    )
+
+
+async def test_a_mail_is_sent_to_whom_its_query_finds_by_then(open_app):
+    async with open_app(WelcomePlugin) as app:
+        (template,) = WelcomePlugin.contributes
+        mailbox = Mailbox(app.site)
+        ids = [
+            (await asyncio.to_thread(create_user, app.site, email=email, name="S", role="USER"))[0]
+            for email in ("stays@example.org", "goes@example.org")
+        ]
+
+        def change(tx):
+            for id in ids:
+                template.send(tx, id)
+            User.update(name="Sam").where(User.id == ids[0]).execute()
+            User.delete().where(User.id == ids[1]).execute()
+
+        await app.site.db.write(change)
+        ((to, _, text),) = await mailbox.new()
+        assert (to, "Hello Sam" in text) == ("Sam <stays@example.org>", True)
+        with pytest.raises(TypeError, match="reader=query"):
+            await app.site.db.write(CONFIRM.send, ids[0])
+
+
+def test_a_path_of_the_site_is_a_link(site):
+    mail = message(site, confirm_url="/parks/confirm/1")
+    assert site.url("/parks/confirm/1") in mail.text
 
 
 def test_a_change_holds_for_the_next_mail_of_another_process(make_site):

@@ -20,22 +20,25 @@ from changemaker_core.features.mailtemplates.links import crowded
 from changemaker_core.features.mailtemplates.queries import current_versions
 from changemaker_core.features.mailtemplates.rendering import render
 from changemaker_core.features.mailtemplates.variables import COMMON, KINDS
-from changemaker_core.mail import Message
+from changemaker_core.mail import Address, Message
 from changemaker_core.trouble import Trouble
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
     from pathlib import Path
 
-    from changemaker_core import Site
+    from changemaker_core import Site, Tx
+    from changemaker_core.db import Bound
     from changemaker_core.features.mailtemplates.language import Nodes
     from changemaker_core.features.mailtemplates.queries import Stored
     from changemaker_core.features.mailtemplates.rendering import Rendered
     from changemaker_core.features.mailtemplates.variables import MailVariable
-    from changemaker_core.mail import Address
 
 log = logging.getLogger(__name__)
 
+#: The job that sends a template to a reader.
+SEND: Final = "mailtemplates.send"
 #: The language that the texts of plugins are written in; others are in their catalogues.
 SOURCE: Final = "en"
 
@@ -93,7 +96,9 @@ class MailTemplate:
     ``name`` begins with the plugin's name and a dot. ``category``, ``title`` and ``description``
     tell organisers which mail it is, and when it is sent. ``subject`` and ``text`` are what the
     plugin ships, in English, with ``{{ variable }}`` and ``{% if variable %}…{% endif %}``; its
-    catalogues translate them as a whole.
+    catalogues translate them as a whole. ``reader`` is a compiled query that finds by an id whom
+    :meth:`send` writes to: a row with ``name`` and ``email``, where known ``locale``, and the value
+    of each variable.
 
     >>> THANKS = MailTemplate(
     ...     "petitions.thanks",
@@ -112,6 +117,29 @@ class MailTemplate:
     text: str
     variables: tuple[MailVariable, ...] = ()
     description: str = ""
+    reader: Callable[[str], Bound[Any]] | None = None
+
+    def send(
+        self, tx: Tx, id: str, *, locale: str | None = None, due_at: datetime | None = None
+    ) -> str:
+        """Enqueue the mail to the reader with this id, and return the id of the job.
+
+        The row is read when the mail is sent, not before ``due_at``; where there is none any more,
+        no mail is sent. ``locale`` is for rows that have none.
+        """
+        if self.reader is None:
+            raise TypeError(f"{self.name} has no reader: declare MailTemplate(…, reader=query)")
+        payload = {"template": self.name, "id": id, "locale": locale}
+        return tx.enqueue(SEND, payload, due_at=due_at)
+
+    def message_to(self, site: Site, row: Any, locale: str | None) -> Message:
+        """Return the mail to the reader of a row of ``reader``, as :meth:`message` does."""
+        return self.message(
+            site,
+            to=Address(row.name, row.email),
+            locale=getattr(row, "locale", None) or locale,
+            values={each.name: getattr(row, each.name) for each in self.variables},
+        )
 
     def message(
         self,
@@ -165,7 +193,14 @@ class MailTemplate:
             names = ", ".join(sorted(wrong))
             raise TypeError(f"{self.name} has the variables {sorted(declared)}; wrong are: {names}")
         common = {"organisation": site.organisation, "site_url": site.url("/")}
-        return {**common, **values}
+        paths = {
+            variable.name: site.url(value)
+            for variable in self.variables
+            if variable.kind == "url"
+            and isinstance(value := values[variable.name], str)
+            and value.startswith("/")
+        }
+        return {**common, **values, **paths}
 
     def samples(self, site: Site) -> dict[str, Any]:
         """Return values for a preview."""
@@ -249,6 +284,11 @@ def problems_of(template: MailTemplate) -> Iterator[tuple[str, str]]:
             variable.shown(variable.sample, str)
         except (TypeError, ValueError) as error:
             yield f"{named} has a wrong sample: {error}.", "Give a sample of the variable's kind."
+    row = getattr(template.reader, "row", None)
+    missing = [each for each in ("name", "email", *names) if row and not hasattr(row, each)]
+    if missing:
+        problem = f"{named} has a reader whose rows lack {', '.join(map(repr, missing))}."
+        yield problem, "Add them to the row of its query, as fields or properties."
     if not all(isinstance(each, Text) for each in (template.subject, template.text)):
         yield f"{named} cannot be translated.", 'Write subject=Text("…") and text=Text("…").'
         return

@@ -32,10 +32,10 @@ _SPACES: Final = re.compile(" {2,}")
 class MailVariable:
     """Something that a mail can say: ``{{ name }}`` in its template.
 
-    ``kind`` is ``text`` (one line), ``lines``, ``url`` (an absolute address, a link in the HTML) or
-    ``time`` (an aware datetime, shown in the reader's language and the site's time zone).
-    ``sample`` is shown in previews. ``required`` says why the text must contain the variable; one
-    that lacks it is not saved then.
+    ``kind`` is ``text`` (one line), ``lines``, ``url`` (an absolute address or a path of the site,
+    a link in the HTML) or ``time`` (an aware datetime, shown in the reader's language and the
+    site's time zone). ``sample`` is shown in previews. ``required`` says why the text must contain
+    the variable; one that lacks it is not saved then.
     """
 
     name: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from changemaker_core import MailTemplate, MailVariable, Text, utcnow
+from changemaker_events import queries
 
 VARIABLES = (
     MailVariable("name", Text("The name of the person who signed up"), "Ada"),
@@ -28,6 +29,7 @@ CONFIRMATION = MailTemplate(
         "{{ title }}\n{{ starts_at }}\n{{ place }}\n{{ url }}"
     ),
     variables=VARIABLES,
+    reader=queries.recipient,
 )
 
 REMINDER = MailTemplate(
@@ -39,4 +41,5 @@ REMINDER = MailTemplate(
         "Hello {{ name }},\n\nthis is soon.\n\n{{ title }}\n{{ starts_at }}\n{{ place }}\n{{ url }}"
     ),
     variables=VARIABLES,
+    reader=queries.recipient,
 )

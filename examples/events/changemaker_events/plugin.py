@@ -26,8 +26,6 @@ class EventsPlugin(cm.Plugin):
         cm.Route("/organise/events/{slug}/people.csv", pages.PeopleFile()),
         cm.NavigationEntry(cm.Text("Events"), "/events"),
         cm.NavigationEntry(cm.Text("Events"), "/organise/events", permission=WRITE),
-        cm.Job("events.confirm", jobs.confirm, queue="mail"),
-        cm.Job("events.remind_one", jobs.remind_one, queue="mail"),
         mails.CONFIRMATION,
         mails.REMINDER,
         webhooks.PUBLISHED,

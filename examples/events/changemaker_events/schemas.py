@@ -80,3 +80,8 @@ class Recipient(msgspec.Struct, frozen=True):
     title: str
     place: str
     starts_at: datetime
+
+    @property
+    def url(self) -> str:
+        """The path of the event's page."""
+        return f"/events/{self.slug}"

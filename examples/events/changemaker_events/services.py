@@ -7,7 +7,7 @@ from typing import Final
 
 import changemaker_core as cm
 from changemaker_core.mail import canonical_email
-from changemaker_events import queries, webhooks
+from changemaker_events import mails, queries, webhooks
 from changemaker_events.models import Event, SignUp
 from changemaker_events.schemas import NewEvent, NewSignUp
 
@@ -56,7 +56,7 @@ def sign_up(tx: cm.Tx, slug: str, new: NewSignUp, locale: str, visitor: str) -> 
     free = (Event.id == event.id) & (Event.taken < Event.capacity)
     if not Event.update(taken=Event.taken + 1).where(free).execute():
         raise EventFull
-    tx.enqueue("events.confirm", {"sign_up": id})
+    mails.CONFIRMATION.send(tx, id)
     webhooks.SIGNED_UP.emit(tx, webhooks.SignedUp(event.id, event.slug))
 
 
@@ -65,7 +65,7 @@ def remind(tx: cm.Tx, limit: int = 500) -> int:
     ids = queries.to_remind(now=tx.now, until=tx.now + AHEAD, limit=limit).all()
     for id in ids:
         SignUp.update(reminded_at=tx.now).where(SignUp.id == id).execute()
-        tx.enqueue("events.remind_one", {"sign_up": id})
+        mails.REMINDER.send(tx, id)
     return len(ids)
 
 
