@@ -22,7 +22,13 @@ from changemaker_core.backups.manifest import (
 )
 from changemaker_core.backups.selecting import SCRATCH, Selection, select_files
 from changemaker_core.backups.writing import ArchiveWriter
-from changemaker_core.config.site_files import is_full, open_private, private_folder, scratch_folder
+from changemaker_core.config.site_files import (
+    flush,
+    is_full,
+    open_private,
+    private_folder,
+    scratch_folder,
+)
 from changemaker_core.db import utcnow
 from changemaker_core.features.operations.machine import LAST_BACKUP
 
@@ -91,11 +97,11 @@ class _Making:
             return self._write(stream, scratch, None, compressed=True)
 
     def file(self, target: Path, keep: int | None) -> Made:
-        folder = target.parent if targets.is_archive(target) else target
+        folder = (target.parent if targets.is_archive(target) else target).resolve()
         if folder == self._config.site_dir:
             raise BackupError("Choose another folder: each backup would contain those before it.")
         private_folder(folder)
-        if folder == target:
+        if not targets.is_archive(target):
             path = targets.new_name(folder, self._config, utcnow)
         elif (path := target).exists():
             raise BackupError(f"{path} already exists. A backup never replaces one.")
@@ -108,7 +114,7 @@ class _Making:
                 stream.flush()
                 os.fsync(stream.fileno())
             unfinished.rename(path)
-        _flush(folder)
+        flush(folder)
         removed = targets.rotate(folder, self._config, keep) if keep is not None else []
         return Made(
             made.manifest,
@@ -176,15 +182,6 @@ class _Counting:
     def __call__(self, count: int) -> None:
         self.done += count
         self._progress(self._stage, self.done, self._total)
-
-
-def _flush(folder: Path) -> None:
-    """Have the names of files in a folder survive a power cut."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _explained(error: OSError, target: Path | IO[bytes]) -> BackupError:

@@ -7,6 +7,7 @@ import re
 import shutil
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -23,14 +24,12 @@ from changemaker_core.backups.manifest import ELSEWHERE
 from changemaker_core.backups.reading import Unpacked, opened_archive, unpack
 from changemaker_core.backups.selecting import BESIDE, SCRATCH
 from changemaker_core.config import Config, ConfigError
-from changemaker_core.config.site_files import private_folder, scratch_folder
+from changemaker_core.config.site_files import flush, private_folder, scratch_folder
 from changemaker_core.config.sources import DOTENV, TOML
 from changemaker_core.db import migrations
 from changemaker_core.jobs import JOBS, core_jobs, hold_queue
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from changemaker_core.backups.making import Progress
     from changemaker_core.backups.manifest import DatabaseFacts, Manifest
     from changemaker_core.db.migrations import Step
@@ -90,16 +89,17 @@ def restore(
             if database_url is not None:
                 _write_database_url(unpacked.site / DOTENV, database_url)
             config = config_of(unpacked, database_url)
-            path = _refuse_database(unpacked.manifest, config)
+            path = _refuse_database(unpacked, config, is_named=database_url is not None)
             loaded = load(unpacked, config, progress)
             if path is not None:
                 _place(unpacked.database, path)
             elsewhere = _move_elsewhere(unpacked, folder)
+            _flush_all(unpacked.site)
             _move_site(unpacked.site, folder)
+            flush(folder)
     except OSError as error:
         where = error.filename or folder
         raise BackupError(f"Cannot restore to {where}: {error.strerror}.") from error
-    os.sync()
     return Restored(
         unpacked.manifest,
         folder,
@@ -195,26 +195,35 @@ def _refuse_used(folder: Path) -> None:
         )
 
 
-def _refuse_database(manifest: Manifest, config: Config) -> Path | None:
+def _refuse_database(unpacked: Unpacked, config: Config, *, is_named: bool) -> Path | None:
     """Return where a SQLite database belongs; None for PostgreSQL.
 
-    Raises ``BackupError`` for a database of the other kind, and a file that exists.
+    Raises ``BackupError`` for a database of the other kind, a file that exists, and one outside of
+    the folder, unless the operator has named it: a backup alone must not choose where it writes.
     """
     path = sqlite_path(config.database_url)
-    if (path is None) == (manifest.database.dialect == "sqlite"):
+    if (path is None) == (unpacked.manifest.database.dialect == "sqlite"):
         here = "PostgreSQL" if path is None else "SQLite"
         there = "SQLite" if path is None else "PostgreSQL"
         raise BackupError(
             f"The backup has a database of {there}, and database_url is one of {here}.\n"
             f"Restore it to {there} with --database-url; `changemaker move-database` then moves it."
         )
-    if path is not None:
-        for used in (path.with_name(path.name + each) for each in BESIDE):
-            if used.exists() and used.suffix != ".lock":
-                raise BackupError(
-                    f"The database {used} already exists, and is not replaced.\n"
-                    "Move it away, or name another file with --database-url."
-                )
+    if path is None:
+        return None
+    path = Path(os.path.normpath(path))
+    if not (is_named or path.is_relative_to(unpacked.site)):
+        raise BackupError(
+            f"The backup's database belongs outside of the folder, at {path}.\n"
+            f"If it is to be there: --database-url sqlite:///{path}. Within the folder: "
+            "--database-url sqlite:///site.db"
+        )
+    for used in (path.with_name(path.name + each) for each in BESIDE):
+        if used.exists() and used.suffix != ".lock":
+            raise BackupError(
+                f"The database {used} already exists, and is not replaced.\n"
+                "Move it away, or name another file with --database-url."
+            )
     return path
 
 
@@ -236,7 +245,9 @@ def _place(database: Path, path: Path) -> None:
     private_folder(path.parent)
     unfinished = path.with_name(f"{SCRATCH}{path.name}")
     shutil.move(database, unfinished)
+    flush(unfinished)
     unfinished.rename(path)
+    flush(path.parent)
 
 
 def _move_elsewhere(unpacked: Unpacked, folder: Path) -> dict[str, Path]:
@@ -246,8 +257,18 @@ def _move_elsewhere(unpacked: Unpacked, folder: Path) -> dict[str, Path]:
         if (unpacked.folder / name).is_file()
     }
     if moved:
+        _flush_all(unpacked.folder / ELSEWHERE)
         (unpacked.folder / ELSEWHERE).rename(folder / ELSEWHERE)
     return moved
+
+
+def _flush_all(folder: Path) -> None:
+    """Have all files in a folder survive a power cut before they make a site."""
+    # Not `os.sync()`: it waits for what every program has written to any disk.
+    for inner, _, names in os.walk(folder):
+        for name in names:
+            flush(Path(inner, name))
+        flush(Path(inner))
 
 
 def _move_site(site: Path, folder: Path) -> None:

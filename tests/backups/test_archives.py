@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import os
+import shutil
 import tarfile
 import tempfile
 from datetime import UTC, datetime
@@ -168,6 +169,13 @@ def test_an_archive_that_was_changed_is_refused_and_leads_nowhere(
         assert path.is_dir() or path.is_file()
         assert not path.is_symlink()
         assert path.stat().st_nlink == 1 or path.is_dir()
+
+
+def test_no_more_is_unpacked_than_the_disk_has_room_for(tmp_path, monkeypatch):
+    few = shutil._ntuple_diskusage(2**40, 2**40, reading._RESERVE + 1000)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: few)
+    with pytest.raises(BackupError, match=r"no space left .* has 1,500 bytes, and"):
+        unpack(io.BytesIO(WHOLE), tmp_path, ignore)
 
 
 def test_modes_are_kept_without_what_would_be_dangerous(tmp_path):

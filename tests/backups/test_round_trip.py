@@ -6,6 +6,7 @@ import contextlib
 import os
 import sqlite3
 import stat
+import tarfile
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,14 @@ import pytest
 
 from changemaker_core import Config, Model, Site
 from changemaker_core.backups.code import opened_site
-from changemaker_core.backups.databases import postgresql
+from changemaker_core.backups.databases import postgresql, sqlite
 from changemaker_core.backups.drilling import drill
 from changemaker_core.backups.errors import BackupError
+from changemaker_core.backups.manifest import MANIFEST
 from changemaker_core.backups.restoring import restore
+from changemaker_core.backups.writing import ArchiveWriter
+from changemaker_core.features.audit.sealing import seal
+from changemaker_core.features.audit.verification import verify
 from changemaker_core.jobs import holds
 from tests.backups.kept import SECRET, no_progress
 
@@ -113,6 +118,8 @@ def test_a_restored_site_is_the_whole_site_with_its_mail_held(kept, empty_url, t
     (kept.folder / "templates").mkdir(mode=0o755)
     (kept.folder / "templates" / "é.html").write_text("<p>")
     os.mkfifo(kept.folder / "data" / "pipe")
+    kept.site.db.sync.write(lambda tx: tx.audit("kept.site.made", after={"by": "é"}))
+    kept.site.db.sync.write(seal, kept.site)
 
     made = kept.back_up()
     assert {path.name for path in made.left_out} == {"nowhere", "again", "pipe"}
@@ -140,7 +147,10 @@ def test_a_restored_site_is_the_whole_site_with_its_mail_held(kept, empty_url, t
     assert again.database_url == restored.config.database_url
     with opened_site(restored.config) as (site, _):
         (hold,) = site.db.sync.all(holds())
+        audited = verify(site)
     assert (hold.queue, hold.reason) == ("mail", "restore")
+    assert (audited.fits, audited.sealed) == (True, 1)
+    assert audited.open >= 1  # that the queue is held
 
 
 def test_a_drill_proves_a_backup_and_leaves_nothing(kept, request, tmp_path, monkeypatch):
@@ -188,6 +198,30 @@ def test_a_database_in_which_something_is_is_never_replaced(kept, tmp_path):
 
 
 @pytest.mark.database("sqlite")
+@pytest.mark.parametrize("away", ["/{tmp}/out.db", "../out.db"])
+def test_a_backup_does_not_choose_a_place_outside_of_the_folder(kept, tmp_path, away):
+    made = kept.back_up()
+    toml = kept.folder / "changemaker.toml"
+    own = toml.read_text().replace("site.db", away.format(tmp=str(tmp_path).lstrip("/")))
+    with tarfile.open(made.path) as archive:
+        archive.extractall(tmp_path / "changed", filter="data")
+    (tmp_path / "changed" / "site" / "changemaker.toml").write_text(own)
+    changed = tmp_path / "changed.tar"
+    with (
+        changed.open("wb") as file,
+        ArchiveWriter(file, compressed=False, on_bytes=lambda _: None) as written,
+    ):
+        for name in (MANIFEST, "database/site.sqlite", "site/changemaker.toml", "site/.env"):
+            written.add_file(name, tmp_path / "changed" / name)
+    with pytest.raises(BackupError, match="belongs outside of the folder"):
+        restore(changed, tmp_path / "restored", None, no_progress)
+    assert not list(tmp_path.rglob("out.db*"))
+    named = f"sqlite:///{tmp_path / 'named.db'}"
+    assert restore(changed, tmp_path / "restored", named, no_progress).held == ["mail"]
+    assert (tmp_path / "named.db").is_file()
+
+
+@pytest.mark.database("sqlite")
 def test_a_damaged_database_is_no_backup_and_removes_none(kept):
     kept.back_up()
     kept.site.close()
@@ -211,3 +245,22 @@ def test_a_backup_with_a_newer_schema_or_a_missing_plugin_is_refused(kept, tmp_p
     made = kept.back_up()
     with pytest.raises(BackupError, match=r"ahead of the installed code: core 0999_later"):
         restore(made.path, tmp_path / "restored", None, no_progress)
+
+
+@pytest.mark.database("sqlite")
+def test_a_write_does_not_have_the_copy_begin_again(kept, tmp_path, monkeypatch):
+    monkeypatch.setattr(sqlite, "_PAGES", 1)
+    kept.site.db.sync.write(lambda tx: tx.database.create_tables([Campaign]))
+    steps = 0
+
+    def write(done: int, total: int) -> None:
+        nonlocal steps
+        steps += 1
+        assert steps <= total, "it began again"
+        kept.site.db.sync.write(lambda tx: Campaign.create(number=steps))
+
+    path = kept.folder / "site.db"
+    facts = sqlite.copy_sqlite(path, tmp_path / "copy.db", write)
+    assert steps > 50
+    assert facts.rows["kept_campaign"] == 0
+    assert kept.site.db.sync.read(lambda: Campaign.select().count()) == steps

@@ -64,6 +64,25 @@ def test_a_backup_that_cannot_be_finished_leaves_nothing(
     assert "Choose another folder" in changemaker("backup", site.folder).stderr
 
 
+def test_a_backup_that_is_killed_leaves_no_archive(
+    cli: Any, changemaker: Any, site: Any, wait_for: Any, tmp_path: Any
+) -> None:
+    backups, film = tmp_path / "backups", site.folder / "data" / "film"
+    film.parent.mkdir(exist_ok=True)
+    film.touch()
+    os.truncate(film, 2**33)  # takes no space, and some ten seconds
+    server = cli.start("--site", site.folder, "backup", backups)
+    wait_for(lambda: "Writing the archive." in server.printed())
+    server.process.kill()
+    server.end()
+    (left,) = backups.iterdir()
+    assert left.name.startswith(".changemaker-backup-")
+    os.truncate(film, 0)
+    os.utime(left, (0, 0))  # for a minute it might be of a backup that has just begun
+    made = json.loads(changemaker("backup", backups, "--json").stdout)
+    assert [str(path) for path in backups.iterdir()] == [made["path"]]
+
+
 def test_move_database(changemaker: Any, site: Any) -> None:
     checked = changemaker("move-database", "--check", "sqlite:///moved.db")
     assert (checked.exit_code, "can be moved." in checked.stdout) == (0, True), checked.stderr

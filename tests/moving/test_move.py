@@ -16,6 +16,8 @@ from hypothesis import strategies as st
 from changemaker_core import JSONField, Model, Site, UtcField, UUIDField, new_id
 from changemaker_core.backups.databases import sqlite_path
 from changemaker_core.features.accounts.api import create_user
+from changemaker_core.features.audit.sealing import seal
+from changemaker_core.features.audit.verification import verify
 from changemaker_core.moving import moving
 from changemaker_core.moving.errors import MoveError
 from changemaker_core.moving.moving import move
@@ -128,6 +130,8 @@ def _kinds(site: Site) -> list[dict[str, Any]]:
 def test_there_and_back_every_value_is_the_same(open_site, sqlite_url, postgresql_url, tmp_path):
     first = open_site(sqlite_url)
     _make(first)
+    first.db.sync.write(lambda tx: tx.audit("moving.kind.made", after={"price": 1.5, "é": None}))
+    first.db.sync.write(seal, first)
     expected = _kinds(first)
     there = _move(first, postgresql_url)
     assert there.tables["moving_kind"].count == len(ROWS)
@@ -135,6 +139,8 @@ def test_there_and_back_every_value_is_the_same(open_site, sqlite_url, postgresq
 
     second = open_site(postgresql_url)
     assert _kinds(second) == expected
+    assert verify(second).fits
+    assert verify(second).sealed >= 1
     number = second.db.sync.write(lambda tx: Kind.create().number)
     assert number == expected[-1]["number"] + 1  # after those that were copied
     with pytest.raises(peewee.IntegrityError):  # references are checked at once, as before
