@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
+from msgspec.structs import asdict
+
 import changemaker_core as cm
 from changemaker_core.mail import canonical_email
 from changemaker_events import mails, queries, webhooks
@@ -26,6 +28,7 @@ def create(tx: cm.Tx, req: cm.Request, new: NewEvent, poster: str) -> str:
     id = cm.new_id()
     slug = f"{cm.slugify(new.title, 'event')}-{id[-6:]}"
     Event.insert(new, id=id, slug=slug, poster=poster, created_at=tx.now).execute()
+    tx.audit("events.event.created", id, label=new.title, after=asdict(new))
     cm.flash(tx, req, cm.Text("The event is published."))
     webhooks.PUBLISHED.emit(tx, webhooks.Published(id, slug, new.title, new.starts_at))
     return id

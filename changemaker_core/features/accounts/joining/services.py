@@ -144,6 +144,8 @@ def accept(tx: Tx, link: LinkRow, *, name: str, password_hash: str) -> str:
         email_verified_at=tx.now,
         updated_at=tx.now,
     ).where(User.id == account.id).execute()
+    user = User.get(User.id == account.id)
+    users.audit_user(tx, "joined", user, before={"name": account.name}, after={"name": name})
     return account.id
 
 
@@ -221,6 +223,13 @@ def verify_email(tx: Tx, link: LinkRow) -> str:
         raise taken from None
     links.end(tx, user_id=account.id)
     notify(tx, mails.EMAIL_CHANGED.name, account.id, account.email)
+    users.audit_user(
+        tx,
+        "email_changed",
+        User.get(User.id == account.id),
+        before={"email": account.email},
+        after={"email": link.email},
+    )
     return account.id
 
 
@@ -249,6 +258,6 @@ def _used(tx: Tx, link: LinkRow) -> Account:
 
 def _note_verified(tx: Tx, account: Account) -> None:
     """Store that the user has opened a link in a mail to their address."""
-    User.update(email_verified_at=tx.now).where(
-        User.id == account.id, User.email_verified_at.is_null()
-    ).execute()
+    unverified = (User.id == account.id) & User.email_verified_at.is_null()
+    if User.update(email_verified_at=tx.now).where(unverified).execute():
+        users.audit_user(tx, "email_verified", User.get(User.id == account.id))

@@ -74,6 +74,8 @@ def create_key(
         created_at=tx.now,
         expires_at=expires_at,
     ).execute()
+    fields = {"permissions": permissions, "expires_at": expires_at, "user": owner.id}
+    tx.audit("accounts.key.created", id, label=name, person=owner.id, after=fields)
     return NewKey(id, key)
 
 
@@ -82,7 +84,13 @@ def revoke_key(tx: Tx, id: str, user_id: str | None = None) -> bool:
     condition = ApiKey.id == id
     if user_id is not None:
         condition &= ApiKey.user == user_id
-    return bool(ApiKey.delete().where(condition).execute())
+    key = ApiKey.get_or_none(condition)
+    if key is None or not ApiKey.delete().where(condition).execute():
+        return False
+    owner = str(key.user)  # `lazy_load=False`: the key itself
+    fields = {"permissions": key.permissions, "expires_at": key.expires_at, "user": owner}
+    tx.audit("accounts.key.revoked", id, label=key.name, person=owner, before=fields)
+    return True
 
 
 def note_use(tx: Tx, id: str) -> None:

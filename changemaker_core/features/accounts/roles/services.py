@@ -51,6 +51,7 @@ def create_role(
     added = StoredRole.insert(**values, created_at=tx.now, updated_at=tx.now)
     if not added.on_conflict("NOTHING").as_rowcount().execute():
         raise _role_exists(name)  # PostgreSQL: by another process, since the look above
+    tx.audit("accounts.role.created", name, label=name, after=values)
 
 
 def change_role(
@@ -78,6 +79,9 @@ def change_role(
         check_holds(by, before | frozenset(permissions))
         values["permissions"] = sorted(permissions)
     StoredRole.update(**values).where(StoredRole.name == name).execute()
+    former = {"description": role.description, "permissions": sorted(role.permissions)}
+    del values["updated_at"]
+    tx.audit("accounts.role.changed", name, label=name, before=former, after=former | values)
 
 
 def delete_role(tx: Tx, roles: Roles, by: Actor, name: str) -> None:
@@ -96,6 +100,8 @@ def delete_role(tx: Tx, roles: Roles, by: Actor, name: str) -> None:
             code="role_in_use",
         )
     StoredRole.delete().where(StoredRole.name == name).execute()
+    former = {"description": role.description, "permissions": sorted(role.permissions)}
+    tx.audit("accounts.role.deleted", name, label=name, before=former)
 
 
 def check_assignable(tx: Tx, roles: Roles, by: Actor, role: str) -> None:
@@ -137,7 +143,10 @@ def grant(
         raise Conflict(Text("A user holds roles for at most {most} objects.", most=most))
     values = {"user": user_id, "role": role, "scope": scope, "object_id": id}
     added = {"id": new_id(), "created_by": by.user_id, "created_at": tx.now}
-    Grant.insert(**values, **added).on_conflict("NOTHING").execute()
+    insert = Grant.insert(**values, **added).on_conflict("NOTHING")
+    if insert.as_rowcount().execute():
+        fields = {"role": role, "scope": scope, "object": id}
+        tx.audit("accounts.user.granted", user_id, person=user_id, after=fields)
     same = (Grant.user == user_id) & (Grant.role == role)
     same &= (Grant.scope == scope) & (Grant.object_id == id)
     return str(Grant.get(same).id)
@@ -147,14 +156,18 @@ def end_grant(tx: Tx, roles: Roles, by: Actor, user_id: str, grant_id: str) -> N
     """Take a role for one object from a user. Raise ``NotFound`` or ``Forbidden``."""
     lock_user(tx, user_id)
     check_outranks(by, rights_of(roles, user_id))
-    ended = Grant.delete().where(Grant.id == grant_id, Grant.user == user_id).execute()
-    if not ended:
+    held = Grant.get_or_none(Grant.id == grant_id, Grant.user == user_id)
+    if held is None or not Grant.delete().where(Grant.id == held.id).execute():
         raise NotFound(Text("This user does not hold such a role."))
+    fields = {"role": held.role, "scope": held.scope, "object": held.object_id}
+    tx.audit("accounts.user.grant_ended", user_id, person=user_id, before=fields)
 
 
 def end_grants(tx: Tx, scope: str, object_id: str) -> None:
     """End all grants for an object, which is being deleted."""
-    Grant.delete().where(Grant.scope == scope, Grant.object_id == object_id).execute()
+    ended = Grant.delete().where(Grant.scope == scope, Grant.object_id == object_id).execute()
+    if ended:
+        tx.audit("accounts.grants.ended", object_id, before={"scope": scope, "grants": ended})
 
 
 def tidy(tx: Tx, roles: Roles) -> None:

@@ -86,7 +86,7 @@ class EndOtherSessionsPage:
         session, user = session_of(req)
 
         def end(tx: Tx) -> None:
-            services.end_all_sessions(tx, user.id, but=session.id)
+            services.sign_out_everywhere(tx, user.id, but=session.id)
             flash(tx, req, Text("All other devices are signed out."))
 
         await self._site.db.write(end)

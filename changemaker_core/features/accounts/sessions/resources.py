@@ -67,7 +67,7 @@ class SessionsResource:
     async def on_delete(self, req: Request, resp: Response, *, query: EndQuery) -> None:
         """Sign out everywhere: end all of your sessions, or all others."""
         current = req.sign_in.id if query.others and req.sign_in is not None else None
-        await self._site.db.write(services.end_all_sessions, user_of(req).id, but=current)
+        await self._site.db.write(services.sign_out_everywhere, user_of(req).id, but=current)
 
 
 class SessionResource:

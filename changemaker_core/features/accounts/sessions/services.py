@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from changemaker_core import new_id
 from changemaker_core.features.accounts.sessions.models import UserSession
@@ -59,6 +59,7 @@ def open_session(
         user_agent=device.user_agent[:300],
     ).execute()
     _end_surplus(account.id, kind)
+    _record(tx, "signed_in", account.id, account.email, after={"session": id, "kind": kind})
     return id
 
 
@@ -91,7 +92,18 @@ def end_session(tx: Tx, session_id: str, user_id: str | None = None) -> bool:
     condition = UserSession.id == session_id
     if user_id is not None:
         condition &= UserSession.user == user_id
-    return bool(UserSession.delete().where(condition).execute())
+    session = UserSession.get_or_none(condition)
+    if session is None or not UserSession.delete().where(condition).execute():
+        return False
+    _record(tx, "signed_out", str(session.user), before={"session": session_id})
+    return True
+
+
+def sign_out_everywhere(tx: Tx, user_id: str, *, but: str | None = None) -> int:
+    """End the sessions that a user wants to be ended, as ``end_all_sessions`` does."""
+    ended = end_all_sessions(tx, user_id, but=but)
+    _record(tx, "signed_out_everywhere", user_id, after={"sessions": ended})
+    return ended
 
 
 def end_all_sessions(tx: Tx, user_id: str, *, but: str | None = None) -> int:
@@ -103,6 +115,10 @@ def end_all_sessions(tx: Tx, user_id: str, *, but: str | None = None) -> int:
     if but is not None:
         ended &= UserSession.id != but
     return int(UserSession.delete().where(ended).execute())
+
+
+def _record(tx: Tx, what: str, user_id: str, email: str = "", **fields: Any) -> None:
+    tx.audit(f"accounts.user.{what}", user_id, label=email, person=user_id, **fields)
 
 
 def _end_surplus(user_id: str, kind: str) -> None:

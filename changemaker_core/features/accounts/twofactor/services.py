@@ -55,6 +55,7 @@ def turn_on(
     if not added.as_rowcount().execute():
         raise already_on()
     _note_change(tx, user_id)
+    tx.audit("accounts.user.two_factor_turned_on", user_id, person=user_id)
     end_all_sessions(tx, user_id, but=session)
     return _replace_recovery_codes(user_id)
 
@@ -69,6 +70,8 @@ def turn_off(tx: Tx, user_id: str) -> bool:
     RecoveryCode.delete().where(RecoveryCode.user == user_id).execute()
     was_on = bool(TwoFactor.delete().where(TwoFactor.user == user_id).execute())
     _note_change(tx, user_id)
+    if was_on:
+        tx.audit("accounts.user.two_factor_turned_off", user_id, person=user_id)
     return was_on
 
 
@@ -76,6 +79,7 @@ def regenerate(tx: Tx, user_id: str) -> list[str]:
     """Return new recovery codes; the former ones are not valid any more. Raise ``NotOn``."""
     if not TwoFactor.select().where(TwoFactor.user == user_id).exists():
         raise NotOn(Text("Two-factor sign-in is off."))
+    tx.audit("accounts.user.recovery_codes_replaced", user_id, person=user_id)
     return _replace_recovery_codes(user_id)
 
 
@@ -86,7 +90,10 @@ def use_code(tx: Tx, sealer: Sealer, user_id: str, typed: str) -> bool:
         return _use_step(tx, sealer, user_id, code)
     hashed = codes.hash_recovery_code(code)
     mine = (RecoveryCode.user == user_id) & (RecoveryCode.code_hash == hashed)
-    return bool(RecoveryCode.delete().where(mine).execute())
+    if not RecoveryCode.delete().where(mine).execute():
+        return False
+    tx.audit("accounts.user.recovery_code_used", user_id, person=user_id)
+    return True
 
 
 def reseal(tx: Tx, site: Site) -> int:

@@ -78,7 +78,15 @@ def respell(tx: Tx) -> list[Spelling]:
     for each in found:
         if each.other is None:
             changed = User.update(email=each.canonical, updated_at=tx.now)
-            changed.where(User.id == each.user_id, User.email == each.email).execute()
+            if changed.where(User.id == each.user_id, User.email == each.email).execute():
+                tx.audit(
+                    "accounts.user.email_respelt",
+                    each.user_id,
+                    person=each.user_id,
+                    before={"email": each.email},
+                    after={"email": each.canonical},
+                    personal=("email",),
+                )
     return found
 
 

@@ -7,7 +7,6 @@ permanent administrator who can sign in is always left.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -45,8 +44,6 @@ if TYPE_CHECKING:
     from changemaker_core.features.accounts.roles.roles import Roles
     from changemaker_core.features.accounts.users.schemas import NewUser, UserChange
 
-log = logging.getLogger(__name__)
-
 #: Temporary accounts whose end is stored in one transaction: other writers wait meanwhile.
 _BATCH: Final = 500
 
@@ -75,7 +72,6 @@ def create(tx: Tx, roles: Roles, by: Actor, new: NewUser, password_hash: str | N
         raise _email_taken(taken) from None
     if password_hash is None:
         joining.invite(tx, account_by_id(id).get())
-    _log(tx, by, "created", id)
     return id
 
 
@@ -84,10 +80,10 @@ def invite(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
 
     Raise ``NotFound``, ``Forbidden``, ``LimitReached``, or ``Conflict`` where it was accepted.
     """
-    _invited(tx, roles, by, id)
+    user = _invited(tx, roles, by, id)
     INVITATIONS.take(tx, id)
     joining.invite(tx, account_by_id(id).get())
-    _log(tx, by, "invited", id)
+    services.audit_user(tx, "invited", user)
 
 
 def withdraw(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
@@ -95,9 +91,9 @@ def withdraw(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
 
     Raise ``NotFound``, ``Forbidden``, or ``Conflict`` where it was accepted.
     """
-    _invited(tx, roles, by, id)
+    user = _invited(tx, roles, by, id)
     User.delete().where(User.id == id).execute()
-    _log(tx, by, "withdrew the invitation of", id)
+    services.audit_user(tx, "invitation_withdrawn", user, before=services.recorded(user))
 
 
 def change(tx: Tx, roles: Roles, by: Actor, id: str, wanted: UserChange) -> None:
@@ -108,6 +104,7 @@ def change(tx: Tx, roles: Roles, by: Actor, id: str, wanted: UserChange) -> None
     expired. Raise ``NotFound``, ``Forbidden``, ``Invalid``, ``Conflict``.
     """
     user = _managed(tx, roles, by, id)
+    before = services.recorded(user)
     set_fields = msgspec.structs.asdict(wanted).items()
     values: dict[str, Any] = {name: value for name, value in set_fields if value is not UNSET}
     role = values.get("role", user.role)
@@ -135,8 +132,7 @@ def change(tx: Tx, roles: Roles, by: Actor, id: str, wanted: UserChange) -> None
         raise _taken(values["email"]) from None
     if values.get("email", user.email) != user.email:
         joining.confirm_new_email(tx, account_by_id(id).get(), former=user.email)
-    if role != user.role:
-        _log(tx, by, f"gave the role {role}", id)
+    services.audit_user(tx, "changed", user, before=before, after=services.recorded(_user(id)))
 
 
 def suspend(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
@@ -151,7 +147,7 @@ def suspend(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
     _set_status(tx, id, SUSPENDED)
     end_all_sessions(tx, id)
     links.end(tx, user_id=id)
-    _log(tx, by, "suspended", id)
+    services.audit_user(tx, "suspended", user)
 
 
 def reactivate(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
@@ -168,12 +164,14 @@ def reactivate(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
     if user.status == SUSPENDED:
         is_new = user.password_hash is None and user.last_login_at is None
         _set_status(tx, id, INVITED if is_new else ACTIVE)
-        _log(tx, by, "reactivated", id)
+        services.audit_user(tx, "reactivated", user)
 
 
 def unlock(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
     """End every wait after wrong passwords for a user. Raise ``NotFound`` or ``Forbidden``."""
-    end_waits(tx, _managed(tx, roles, by, id).email)
+    user = _managed(tx, roles, by, id)
+    end_waits(tx, user.email)
+    services.audit_user(tx, "unlocked", user)
 
 
 def reset_two_factor(tx: Tx, roles: Roles, by: Actor, id: str) -> bool:
@@ -188,15 +186,14 @@ def reset_two_factor(tx: Tx, roles: Roles, by: Actor, id: str) -> bool:
         return False
     end_all_sessions(tx, id)
     joining.notify(tx, mails.TWO_FACTOR_RESET.name, id, user.email)
-    _log(tx, by, "reset the two-factor sign-in of", id)
     return True
 
 
 def end_sessions(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
     """Sign a user out everywhere. Raise ``NotFound`` or ``Forbidden``."""
-    _managed(tx, roles, by, id)
-    end_all_sessions(tx, id)
-    _log(tx, by, "signed out everywhere", id)
+    user = _managed(tx, roles, by, id)
+    ended = end_all_sessions(tx, id)
+    services.audit_user(tx, "signed_out_everywhere", user, after={"sessions": ended})
 
 
 def delete(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
@@ -209,7 +206,7 @@ def delete(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
     if user.role == SUPER_ADMIN:
         _keep_an_administrator(id)
     User.delete().where(User.id == id).execute()
-    _log(tx, by, "deleted", id)
+    services.audit_user(tx, "deleted", user, before=services.recorded(user))
 
 
 def close(tx: Tx, id: str) -> None:
@@ -220,6 +217,8 @@ def close(tx: Tx, id: str) -> None:
     User.update(status=EXPIRED, expires_at=tx.now, updated_at=tx.now).where(User.id == id).execute()
     end_all_sessions(tx, id)
     links.end(tx, user_id=id)
+    if user is not None:
+        services.audit_user(tx, "expired", user)
 
 
 def expire(tx: Tx) -> int:
@@ -237,6 +236,7 @@ def expire(tx: Tx) -> int:
         if User.update(status=EXPIRED, updated_at=tx.now).where(still).execute():
             end_all_sessions(tx, id)
             links.end(tx, user_id=id)
+            services.audit_user(tx, "expired", _user(id))
     return len(ids)
 
 
@@ -322,7 +322,5 @@ def _set_status(tx: Tx, id: str, status: str) -> None:
     User.update(status=status, updated_at=tx.now).where(User.id == id).execute()
 
 
-def _log(tx: Tx, by: Actor, what: str, id: str) -> None:
-    """Log who did what: by ids, since names are personal."""
-    who = f"{by.kind} {by.id}".strip()
-    tx.after_commit(lambda: log.info("%s %s user %s", who, what, id))
+def _user(id: str) -> User:
+    return User.get(User.id == id)

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from changemaker_core import Site, Tx
 
 LONGEST_NAME: Final = 200
+#: The fields of a user that the audit log records, and those among them that are a person's.
+_RECORDED: Final = ("email", "name", "phone", "role", "status", "locale", "expires_at")
+_PERSONAL: Final = ("email", "name", "phone")
 
 
 class UnknownUser(LookupError):
@@ -90,7 +93,33 @@ def create_user(
     except peewee.IntegrityError:  # PostgreSQL: by another process, since the look above
         raise EmailTaken(Text("{email} already has an account.", email=email)) from None
     USER_CREATED.emit(tx, UserCreated(user_id=str(user.id)))
+    audit_user(tx, "created", user, after=recorded(user))
     return str(user.id)
+
+
+def recorded(user: User) -> dict[str, Any]:
+    """Return the fields of a user that the audit log records."""
+    return {name: getattr(user, name) for name in _RECORDED}
+
+
+def audit_user(
+    tx: Tx,
+    what: str,
+    user: User,
+    *,
+    before: dict[str, Any] | None = None,
+    after: dict[str, Any] | None = None,
+) -> None:
+    """Record in the audit log what was done to a user."""
+    tx.audit(
+        f"accounts.user.{what}",
+        str(user.id),
+        label=user.email,
+        person=str(user.id),
+        before=before,
+        after=after,
+        personal=_PERSONAL,
+    )
 
 
 def check_details(email: str, name: str) -> None:
@@ -127,6 +156,7 @@ def set_password(tx: Tx, user_id: str, password_hash: str) -> None:
     change of the email address. Who was invited can sign in from then on.
     """
     User.update(password_hash=password_hash, updated_at=tx.now).where(User.id == user_id).execute()
+    audit_user(tx, "password_changed", User.get(User.id == user_id))
     User.update(status=ACTIVE).where(User.id == user_id, User.status == INVITED).execute()
     end_all_sessions(tx, user_id)
     links.end(tx, user_id=user_id)

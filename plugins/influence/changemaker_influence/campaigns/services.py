@@ -57,7 +57,9 @@ def create(tx: Tx, new: NewCampaign) -> CampaignOut:
         "updated_at": tx.now,
     }
     slug = _with_free_slug(new.title, lambda slug: _insert(slug=slug, **values))
-    return CampaignOut(slug=slug, **values)
+    created = CampaignOut(slug=slug, **values)
+    _audit(tx, "created", after=created)
+    return created
 
 
 def change(tx: Tx, id: str, wanted: CampaignChange) -> CampaignOut:
@@ -83,14 +85,16 @@ def change(tx: Tx, id: str, wanted: CampaignChange) -> CampaignOut:
     _update(id, **values, updated_at=tx.now)
     changed = find(id)
     webhooks.campaign_changed(tx, now, changed)
+    _audit(tx, "changed", before=now, after=changed)
     return changed
 
 
 def delete(tx: Tx, id: str) -> None:
     """Delete a campaign that has no messages. Raises ``Conflict`` for others: archive them."""
-    _lock(id)
+    campaign = _lock(id)
     try:
         Campaign.delete().where(Campaign.id == id).execute()
+        _audit(tx, "deleted", before=campaign)
         end_grants(tx, SCOPE, id)
     except peewee.IntegrityError:
         # The foreign key decides, because it also sees messages that are being written now.
@@ -125,20 +129,63 @@ def add_recipient(tx: Tx, campaign_id: str, new: NewRecipient) -> RecipientOut:
         new, id=id, campaign=campaign_id, email=email, created_at=tx.now
     ).execute()
     recipients = queries.custom_recipients(campaign_id=campaign_id).all()
-    return next(recipient for recipient in recipients if recipient.id == id)
+    added = next(recipient for recipient in recipients if recipient.id == id)
+    _audit_recipient(tx, "added", campaign_id, added, "after")
+    return added
 
 
 def remove_recipient(tx: Tx, campaign_id: str, id: str) -> None:
     """Remove a recipient. Raises ``RowNotFound`` or ``NotFound``."""
     _lock(campaign_id)
+    recipients = queries.custom_recipients(campaign_id=campaign_id).all()
+    removed = next((each for each in recipients if each.id == id), None)
     own = (CustomRecipient.id == id) & (CustomRecipient.campaign == campaign_id)
-    if not CustomRecipient.delete().where(own).execute():
+    if not CustomRecipient.delete().where(own).execute() or removed is None:
         raise NotFound
+    _audit_recipient(tx, "removed", campaign_id, removed, "before")
 
 
 def find(id: str) -> CampaignOut:
     """Return the campaign, inside a unit of work. Raises ``RowNotFound``."""
     return queries.campaign_by_id(id=id).get()
+
+
+def _audit(
+    tx: Tx, what: str, *, before: CampaignOut | None = None, after: CampaignOut | None = None
+) -> None:
+    campaign = after or before
+    if campaign is not None:
+        tx.audit(
+            f"influence.campaign.{what}",
+            campaign.id,
+            label=campaign.title,
+            before=_recorded(before),
+            after=_recorded(after),
+        )
+
+
+def _recorded(campaign: CampaignOut | None) -> dict[str, Any] | None:
+    """Return the fields that the audit log records: not those that follow from the entry."""
+    if campaign is None:
+        return None
+    fields = msgspec.structs.asdict(campaign)
+    for name in ("id", "created_by", "created_at", "updated_at"):
+        del fields[name]
+    return fields
+
+
+def _audit_recipient(tx: Tx, what: str, campaign_id: str, one: RecipientOut, side: str) -> None:
+    """Record a campaign's own recipient, who is a person with a name and an address."""
+    fields = {side: msgspec.structs.asdict(one)}
+    tx.audit(
+        f"influence.campaign.recipient_{what}",
+        campaign_id,
+        label=one.name,
+        person=one.email,
+        personal=("name", "title", "email"),
+        before=fields.get("before"),
+        after=fields.get("after"),
+    )
 
 
 def _lock(id: str) -> CampaignOut:

@@ -46,8 +46,13 @@ def raise_limit(tx: Tx, raised: Raised) -> None:
     RaisedLimit.insert({RaisedLimit.network: raised.network, **values}).on_conflict(
         conflict_target=[RaisedLimit.network], update=values
     ).execute()
+    fields = {"people": raised.people, "until": raised.until}
+    tx.audit("influence.limit.raised", raised.network, after=fields)
 
 
 def reset_limit(tx: Tx, network: str) -> bool:
     """Return whether the limit of a network was raised, and is not any more."""
-    return bool(RaisedLimit.delete().where(RaisedLimit.network == network).execute())
+    if not RaisedLimit.delete().where(RaisedLimit.network == network).execute():
+        return False
+    tx.audit("influence.limit.reset", network)
+    return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from changemaker_core import Conflict, NotFound, Text
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
     from changemaker_influence.emails.schemas import EmailOut
     from changemaker_influence.outcomes.schemas import Outcome
     from changemaker_influence.states import EmailStatus
-
-log = logging.getLogger(__name__)
 
 RETRY_FAILED: Final = "influence.retry_failed"
 #: Messages that are queued again in one transaction: other writers wait meanwhile.
@@ -50,7 +47,7 @@ def retry(tx: Tx, email_id: str) -> EmailOut:
     failed = (CampaignEmail.id == email_id) & _can_be_retried()
     if _queue_again(tx).where(failed).execute():
         tx.enqueue(SEND_EMAIL, {"email_id": email_id})
-        _log(tx, "is sent again", email_id)
+        tx.audit("influence.message.retried", email_id)
     email = find(email_id)
     if email.status in ("UNKNOWN", "SENT", "CANCELLED"):
         raise _final(email.status)
@@ -69,7 +66,7 @@ def cancel(tx: Tx, email_id: str) -> EmailOut:
     waits = (CampaignEmail.id == email_id) & (CampaignEmail.status == "QUEUED")
     cancelled = CampaignEmail.update(status="CANCELLED", updated_at=tx.now)
     if cancelled.where(waits).execute():
-        _log(tx, "is cancelled", email_id)
+        tx.audit("influence.message.cancelled", email_id)
     email = find(email_id)
     if email.status != "CANCELLED":
         raise _final(email.status)
@@ -87,7 +84,7 @@ def retry_failed(tx: Tx, campaign_id: str) -> int:
     if count:
         payload = {"campaign_id": campaign_id, "before": tx.now.isoformat()}
         tx.enqueue(RETRY_FAILED, payload, key=f"{RETRY_FAILED}:{campaign_id}")
-        _log(tx, f"has {count} failed messages, which are sent again", campaign_id)
+        tx.audit("influence.campaign.retried", campaign_id, after={"messages": count})
     return count
 
 
@@ -131,7 +128,7 @@ def settle(tx: Tx, email_id: str, outcome: Outcome) -> EmailOut:
                 count_as_sent(tx, str(row.id), str(row.campaign), is_repeat=bool(row.repeats))
             else:
                 count_as_failed(tx, str(row.id), str(row.campaign))
-            _log(tx, f"is settled as {outcome}", str(row.id))
+            tx.audit("influence.message.settled", str(row.id), after={"outcome": outcome})
     email = find(email_id)
     if email.settled_at is None or (email.status == "SENT") != (outcome == "sent"):
         raise Conflict(Text("The outcome of this message is known."), code="email_settled")
@@ -176,9 +173,3 @@ def _settled(tx: Tx, row: CampaignEmail, outcome: Outcome) -> Any:
         values |= {"status": "FAILED", "delivery_key": None, "repeats": None}
     is_unknown = (CampaignEmail.id == row.id) & (CampaignEmail.status == "UNKNOWN")
     return CampaignEmail.update(**values).where(is_unknown)
-
-
-def _log(tx: Tx, what: str, id: str) -> None:
-    """Log who decided what: by their id, since names are personal."""
-    who = f"{tx.actor.kind} {tx.actor.id}" if tx.actor is not None else "the command line"
-    tx.after_commit(lambda: log.info("%s %s: decided by %s", id, what, who))

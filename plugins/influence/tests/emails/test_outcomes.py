@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import uuid
 
 import pytest
 from click.testing import CliRunner
 
+from changemaker_core.audit import CoreAuditEntry
 from changemaker_core.jobs import CoreJob
 from changemaker_influence.emails.models import CampaignEmail
 from changemaker_influence.emails.services import SEND_EMAIL
@@ -32,7 +32,7 @@ async def ask(v, path, **options):
     return await v.organise("POST", path, **options)
 
 
-async def test_a_failed_message_is_sent_again_once(visit, caplog):
+async def test_a_failed_message_is_sent_again_once(visit):
     async with visit() as v:
         campaign = await v.campaign()
         (email,) = (await v.send(campaign)).json()["emails"]
@@ -40,14 +40,12 @@ async def test_a_failed_message_is_sent_again_once(visit, caplog):
         path = f"/api/campaign-emails/{email['id']}/retry"
         assert (await v.client.post(path)).status_code == 401
         await v.sign_in()
-        with caplog.at_level(logging.INFO):
-            answers = await asyncio.gather(*(ask(v, path) for _ in range(3)))
+        answers = await asyncio.gather(*(ask(v, path) for _ in range(3)))
         assert [each.status_code for each in answers] == [202] * 3
         assert {each.json()["status"] for each in answers} == {"QUEUED"}
-        decided = [record.getMessage() for record in caplog.records if "decided by" in record.msg]
-        assert len(decided) == 1
-        assert email["id"] in decided[0]
-        assert "user " in decided[0]
+        decided = CoreAuditEntry.action == "influence.message.retried"
+        (entry,) = await v.site.db.read(lambda: list(CoreAuditEntry.select().where(decided)))
+        assert (entry.object_id, entry.actor_kind) == (email["id"], "user")
         await v.run_jobs()
         (row,) = await rows_of(v)
         assert (row.status, row.error) == ("SENT", None)
