@@ -22,6 +22,7 @@ from changemaker_core.features.accounts.joining.models import Link
 from changemaker_core.features.accounts.joining.purposes import EMAIL, RESET, SIGN_IN
 from changemaker_core.features.accounts.twofactor import codes
 from changemaker_core.features.audit.verification import verify
+from changemaker_core.features.webhooks.models import Delivery
 from changemaker_core.testing import Clock, client_of
 from changemaker_influence.emails.models import CampaignEmail
 
@@ -59,6 +60,7 @@ WITHOUT = {
     "POST /sign-out": PAGE,
     "POST /verify-email/{token}": PAGE,
     "POST /api/campaigns/{id}/send-email": "what supporters write is no decision of the team",
+    "POST /api/public/representatives": "looks up representatives; the postal code is in the body",
     "POST /campaigns/{slug}": "what supporters write is no decision of the team",
     "POST /api/mail-templates/{slug}/{language}/preview": "shows a text",
     "POST /api/mail-templates/{slug}/{language}/test": "sends a mail to whoever asks for it",
@@ -157,6 +159,7 @@ async def test_each_change_leaves_an_entry(walk):
     await team(walk, user)
     await site_wide(walk)
     await campaigns(walk, user)
+    await webhooks(walk)
     await privacy(walk, user)
     unsafe = {
         f"{route.method} {route.path}"
@@ -342,6 +345,24 @@ async def letter(walk, campaign, status):
     }
     await walk.site.db.write(lambda tx: CampaignEmail.insert(**values).execute())
     return id
+
+
+async def webhooks(walk):
+    """Other programs that are notified."""
+    new = {"url": "https://1.1.1.1/hook", "events": ["accounts.user_created"]}
+    known = (await walk.admin.get("/api/webhook-events")).json()["data"]
+    new["events"] = [known[0]["name"]]
+    id = (await walk("webhooks.endpoint.created", "POST /api/webhooks", new))["id"]
+    change = {"description": "Members"}
+    await walk("webhooks.endpoint.changed", "PATCH /api/webhooks/{id}", change, id=id)
+    route = "POST /api/webhooks/{id}/rotate-secret"
+    await walk("webhooks.endpoint.secret_rotated", route, {}, id=id)
+    sent = await walk("webhooks.endpoint.tested", "POST /api/webhooks/{id}/test", id=id)
+    done = Delivery.update(state="delivered")
+    await walk.site.db.write(lambda tx: done.execute())
+    route = "POST /api/webhooks/{id}/deliveries/{delivery}/redeliver"
+    await walk("webhooks.endpoint.redelivered", route, id=id, delivery=sent["delivery_id"])
+    await walk("webhooks.endpoint.deleted", "DELETE /api/webhooks/{id}", id=id)
 
 
 async def privacy(walk, user):
