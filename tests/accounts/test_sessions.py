@@ -48,8 +48,8 @@ def signed_up(open_app, clock):
     """An open app with one user, and a client."""
 
     @contextlib.asynccontextmanager
-    async def open_(role="USER"):
-        async with open_app(clock=clock) as app:
+    async def open_(role="USER", **config):
+        async with open_app(clock=clock, **config) as app:
             await asyncio.to_thread(
                 lambda: api.create_user(
                     app.site, email=EMAIL, name="Organiser", role=role, password=PASSWORD
@@ -216,6 +216,17 @@ async def test_tokens_expire(signed_up, clock):
         assert (await me(client, session["access_token"])).status_code == 401
         clock.ahead = timedelta(days=8)
         assert (await refresh(client, session["refresh_token"])).status_code == 401
+
+
+async def test_a_program_signs_in_again_however_often_it_refreshes(signed_up, clock):
+    async with signed_up(plugin_tables={"accounts": {"api_session_days": 10}}) as (_, client):
+        session = (await login(client)).json()
+        for days, status in ((6, 200), (9.995, 200), (10, 401)):
+            clock.ahead = timedelta(days=days)
+            refreshed = await refresh(client, session["refresh_token"])
+            assert refreshed.status_code == status
+            session = refreshed.json() if status == 200 else session
+        assert (await me(client, session["access_token"])).status_code == 401
 
 
 def forgeries(token, secret_key):

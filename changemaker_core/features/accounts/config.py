@@ -21,7 +21,8 @@ class AccountsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     ``session_idle_minutes``: after so many minutes without a request, a session ends. They are
     counted to within a tenth.
-    ``session_days``: after so many days, a session ends, however it is used.
+    ``session_days``: after so many days, a session in a browser ends, however it is used.
+    ``api_session_days``: the same for one of a program, which refreshes its tokens meanwhile.
     ``two_factor_roles``: whoever has one of these roles, for everything or for one object, can only
     turn on two-factor sign-in until they have done that.
     """
@@ -31,6 +32,7 @@ class AccountsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     magic_links: bool = True
     session_idle_minutes: Annotated[float, Meta(ge=1, le=366 * 1440)] = 720
     session_days: Annotated[float, Meta(gt=0, le=366)] = 7.0
+    api_session_days: Annotated[float, Meta(gt=0, le=366)] = 90.0
     two_factor_roles: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -78,13 +78,21 @@ def note_use(tx: Tx, session_id: str, before: datetime) -> None:
     ).execute()
 
 
-def prolong(tx: Tx, session_id: str, lasts: timedelta) -> bool:
-    """Store that a session is used now and lasts from now on. Return whether it is there.
+def prolong(tx: Tx, session_id: str, lasts: timedelta, longest: timedelta) -> bool:
+    """Store that a session is used now and lasts from now on, but ends ``longest`` after its begin.
 
-    Until the transaction ends, others that would end or prolong the session wait for it.
+    Return whether it goes on. Until the transaction ends, others that would end or prolong the
+    session wait for it.
     """
-    changes = {"seen_at": tx.now, "expires_at": tx.now + lasts}
-    return bool(UserSession.update(**changes).where(UserSession.id == session_id).execute())
+    mine = UserSession.id == session_id
+    if not UserSession.update(seen_at=tx.now).where(mine).execute():
+        return False
+    end = UserSession.get(mine).created_at + longest
+    if end <= tx.now:
+        end_session(tx, session_id)
+        return False
+    UserSession.update(expires_at=min(tx.now + lasts, end)).where(mine).execute()
+    return True
 
 
 def end_session(tx: Tx, session_id: str, user_id: str | None = None) -> bool:

@@ -11,7 +11,7 @@ from changemaker_core.features.accounts.tokens.refresh_tokens import LIFETIME, R
 from changemaker_core.features.accounts.users.queries import Account, account_by_id
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from changemaker_core import Tx
     from changemaker_core.features.accounts.sessions.services import Device
@@ -42,11 +42,12 @@ def open_session(
     return Issued(verified.account, id, token)
 
 
-def rotate(tx: Tx, tokens: RefreshTokens, sent: str) -> Issued | None:
+def rotate(tx: Tx, tokens: RefreshTokens, longest: timedelta, sent: str) -> Issued | None:
     """Exchange a refresh token for the next one; return ``None`` if it is not valid.
 
     For a minute an exchanged token gets the same successor again. After that its session ends:
-    either its owner or a thief has the newer one, and only a new sign-in tells which.
+    either its owner or a thief has the newer one, and only a new sign-in tells which. It ends
+    ``longest`` after its sign-in, too.
     """
     mine = RefreshToken.token_hash == tokens.hash(sent)
     token = RefreshToken.get_or_none(mine)
@@ -54,7 +55,7 @@ def rotate(tx: Tx, tokens: RefreshTokens, sent: str) -> Issued | None:
         return None
     session_id = str(token.session)  # `lazy_load=False`: the key itself
     # First, so that of two who exchange the token at once, one waits and then sees the other's.
-    if not sessions.prolong(tx, session_id, LIFETIME):
+    if not sessions.prolong(tx, session_id, LIFETIME, longest):
         return None
     account = _account_of(session_id)
     if account is None or not account.is_open(tx.now):

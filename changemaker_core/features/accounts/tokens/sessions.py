@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from changemaker_core import SignIn, Text, Unauthorized
+from changemaker_core.features.accounts.config import AccountsConfig
 from changemaker_core.features.accounts.roles.rights import current_rights
 from changemaker_core.features.accounts.sessions.models import API
 from changemaker_core.features.accounts.sessions.requests import device_of, ended, session_of_token
@@ -33,6 +35,7 @@ class Sessions:
         self._site = site
         self._access = AccessTokens.of(site.config.secret_key)
         self._refresh = RefreshTokens.of(site.config.secret_key)
+        self._longest = timedelta(days=site.config_of(AccountsConfig).api_session_days)
 
     async def sign_in(self, req: Request, email: str, password: str) -> Session | CodeNeeded:
         """Open a session. Whatever is wrong, the response is the same and takes the same time."""
@@ -57,7 +60,9 @@ class Sessions:
 
     async def refresh(self, refresh_token: str) -> Session:
         """Exchange a refresh token for a new pair of tokens."""
-        issued = await self._site.db.write(services.rotate, self._refresh, refresh_token)
+        issued = await self._site.db.write(
+            services.rotate, self._refresh, self._longest, refresh_token
+        )
         if issued is None:
             raise ended()
         return await self._session(issued)
