@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -29,6 +33,19 @@ class Person:
 
     emails: tuple[str, ...]
     user_ids: tuple[str, ...] = ()
+
+    def is_named_in(self, *texts: str | None) -> bool:
+        """Return whether one of the texts has an address or id of the person, and not as a part of
+        another one: ``ann@example.org`` is not named in ``joann@example.org``."""
+        return any(
+            _names(text, each) for text in texts if text for each in (*self.emails, *self.user_ids)
+        )
+
+    def may_be_in(self, *columns: peewee.Field[Any]) -> Any:
+        """Return the condition of rows in whose text columns the person may be named, in plain text
+        or in JSON: look at each with ``is_named_in``."""
+        wanted = [each for one in (*self.emails, *self.user_ids) for each in _spellings(one)]
+        return reduce(or_, [column.contains(each) for column in columns for each in wanted])
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +93,16 @@ class PersonalData:
     keeps: str = ""
     retention: Retention | None = None
     obstacle: Callable[[Person], str | None] | None = None
+
+
+def _spellings(wanted: str) -> list[str]:
+    """Return a text as it is, and as JSON escapes what is not ASCII."""
+    return sorted({wanted, json.dumps(wanted)[1:-1]})
+
+
+def _names(text: str, wanted: str) -> bool:
+    pattern = rf"(?<![\w.+-]){re.escape(wanted)}(?![\w+@-]|\.\w)"
+    return re.search(pattern, text, re.IGNORECASE) is not None
 
 
 def export_rows(

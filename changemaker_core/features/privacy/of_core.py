@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import re
 from email import message_from_binary_file
 from email.policy import SMTPUTF8
-from functools import reduce
-from operator import or_
 from typing import TYPE_CHECKING, Any, Final
 
 from changemaker_core import Text
@@ -67,18 +63,10 @@ def personal_data(site: Site) -> list[PersonalData]:
 
 
 def _jobs_of(person: Person) -> Iterator[CoreJob]:
-    """Yield the jobs whose payload or error names a person.
-
-    The text is searched for in the database, and then looked at: an address may be the end of
-    another one.
-    """
-    texts = (CoreJob.payload, CoreJob.error, CoreJob.progress_note)
-    wanted = [*person.emails, *person.user_ids]
-    spelt = [each for one in wanted for each in sorted(_spellings(one))]
-    condition = reduce(or_, [column.contains(each) for column in texts for each in spelt])
-    for job in CoreJob.select().where(condition).order_by(CoreJob.id):
-        values = [job.error or "", job.progress_note or "", *_texts(decode(job.payload))]
-        if any(names(text, each) for text in values for each in wanted):
+    """Yield the jobs whose payload or error names a person."""
+    maybe = person.may_be_in(CoreJob.payload, CoreJob.error, CoreJob.progress_note)
+    for job in CoreJob.select().where(maybe).order_by(CoreJob.id):
+        if person.is_named_in(job.error, job.progress_note, *_texts(decode(job.payload))):
             yield job
 
 
@@ -111,11 +99,6 @@ def _erase_jobs(tx: Tx, person: Person) -> int:
     return erased
 
 
-def _spellings(wanted: str) -> set[str]:
-    """Return a text as it is, and as JSON escapes what is not ASCII."""
-    return {wanted, json.dumps(wanted)[1:-1]}
-
-
 def _texts(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         yield value
@@ -125,18 +108,6 @@ def _texts(value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for each in value:
             yield from _texts(each)
-
-
-def names(text: str, wanted: str) -> bool:
-    """Return whether a text has an email address or id, and not as a part of another one.
-
-    >>> names("550 <ann@example.org>.", "ann@example.org")
-    True
-    >>> names("joann@example.org, ann@example.org.uk", "ann@example.org")
-    False
-    """
-    pattern = rf"(?<![\w.+-]){re.escape(wanted)}(?![\w+@-]|\.\w)"
-    return re.search(pattern, text, re.IGNORECASE) is not None
 
 
 # Authors
@@ -175,7 +146,7 @@ def _mails_of(folder: Path, person: Person) -> Iterator[tuple[Path, EmailMessage
             continue
         texts = [str(value) for value in message.values()]
         texts += [part.get_content() for part in message.walk() if _is_text(part)]
-        if any(names(text, each) for text in texts for each in person.emails):
+        if person.is_named_in(*texts):
             yield path, message
 
 

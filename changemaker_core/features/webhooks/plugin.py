@@ -23,6 +23,7 @@ from changemaker_core.features.webhooks.deliveries.attempts import Attempts
 from changemaker_core.features.webhooks.deliveries.delivering import Deliveries
 from changemaker_core.features.webhooks.deliveries.secrets import reseal
 from changemaker_core.features.webhooks.deliveries.tidying import tidy
+from changemaker_core.features.webhooks.personal import DELIVERIES
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -48,6 +49,7 @@ class WebhooksPlugin(Plugin):
         suspension.SUSPENDED,
         *suspension.JOBS,
         *checks.CONTRIBUTES,
+        DELIVERIES,
     )
 
     def __init__(self) -> None:

@@ -1,0 +1,55 @@
+"""Deliveries that name a person: what plugins put into their events is theirs to decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from changemaker_core import PersonalData, Text
+from changemaker_core.features.webhooks.models import Delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from changemaker_core import Person, Tx
+
+#: Deliveries that are erased in one transaction.
+_BATCH: Final = 200
+_TEXTS: Final = (Delivery.body, Delivery.error, Delivery.response)
+
+
+def _naming(person: Person) -> Iterator[Delivery]:
+    maybe = Delivery.select().where(person.may_be_in(*_TEXTS)).order_by(Delivery.id)
+    for each in maybe:
+        if person.is_named_in(each.body, each.error, each.response):
+            yield each
+
+
+def _export(person: Person) -> Iterator[dict[str, Any]]:
+    for each in _naming(person):
+        yield {
+            "id": each.id,
+            "event": each.event,
+            "body": each.body,
+            "state": each.state,
+            "created_at": each.created_at,
+            "error": each.error,
+            "response": each.response,
+        }
+
+
+def _erase(tx: Tx, person: Person) -> int:
+    """Delete deliveries that are over. One that waits is in the order of its endpoint: it remains
+    until it was delivered or has failed."""
+    over = [each.id for each in _naming(person) if each.state != "waiting"][:_BATCH]
+    still = Delivery.id.in_(over) & (Delivery.state != "waiting")
+    return int(Delivery.delete().where(still).execute())
+
+
+DELIVERIES: Final = PersonalData(
+    "webhooks.deliveries",
+    Text("Webhooks that name the person"),
+    _TEXTS,
+    export=_export,
+    erase=_erase,
+    keeps=Text("What another program was sent, it has; ask its operator."),
+)
