@@ -41,7 +41,7 @@ class Person:
             _names(text, each) for text in texts if text for each in (*self.emails, *self.user_ids)
         )
 
-    def may_be_in(self, *columns: peewee.Field[Any]) -> Any:
+    def candidates(self, *columns: peewee.Field[Any]) -> Any:
         """Return the condition of rows in whose text columns the person may be named, in plain text
         or in JSON: look at each with ``is_named_in``."""
         wanted = [each for one in (*self.emails, *self.user_ids) for each in _spellings(one)]

@@ -64,7 +64,7 @@ def personal_data(site: Site) -> list[PersonalData]:
 
 def _jobs_of(person: Person) -> Iterator[CoreJob]:
     """Yield the jobs whose payload or error names a person."""
-    maybe = person.may_be_in(CoreJob.payload, CoreJob.error, CoreJob.progress_note)
+    maybe = person.candidates(CoreJob.payload, CoreJob.error, CoreJob.progress_note)
     for job in CoreJob.select().where(maybe).order_by(CoreJob.id):
         if person.is_named_in(job.error, job.progress_note, *_texts(decode(job.payload))):
             yield job

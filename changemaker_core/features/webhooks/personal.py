@@ -18,7 +18,7 @@ _TEXTS: Final = (Delivery.body, Delivery.error, Delivery.response)
 
 
 def _naming(person: Person) -> Iterator[Delivery]:
-    maybe = Delivery.select().where(person.may_be_in(*_TEXTS)).order_by(Delivery.id)
+    maybe = Delivery.select().where(person.candidates(*_TEXTS)).order_by(Delivery.id)
     for each in maybe:
         if person.is_named_in(each.body, each.error, each.response):
             yield each
