@@ -11,7 +11,7 @@ import pytest
 from hypothesis import settings
 
 from changemaker_core.testing.left_out import leave_out
-from tests.bench import netns
+from tests.bench import netns, small_disk
 from tests.bench.made_sites import MadeSites
 from tests.bench.pgbouncer import PgBouncer
 from tests.bench.valkey import ValkeyServer
@@ -60,6 +60,7 @@ REQUIREMENTS = (
     Requirement("valkey", "needs a Valkey server, which stands for Redis too", _no_valkey),
     Requirement("pgbouncer", "needs PgBouncer, and a PostgreSQL server", _no_pgbouncer),
     Requirement("netns", "needs network namespaces, so Linux and root", netns.why_not),
+    Requirement("mount", "needs to mount a small disk, so root", small_disk.why_not),
     Requirement("autogroup", "needs a kernel that weighs sessions", _no_session_weights, True),
     Requirement("proc", "finds the children of processes through /proc", _no_proc, True),
 )

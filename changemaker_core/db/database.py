@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -13,7 +14,7 @@ import peewee
 
 from changemaker_core.db.context import Unit, current_unit
 from changemaker_core.db.engine import open_engine
-from changemaker_core.db.errors import BlockingCall, NestedUnitOfWork
+from changemaker_core.db.errors import BlockingCall, DatabaseDiskFailed, NestedUnitOfWork
 from changemaker_core.db.ids import utcnow
 from changemaker_core.db.reads.streams import Streams
 from changemaker_core.db.tracking import NOTHING, Changes
@@ -315,6 +316,8 @@ class Database:
         self.dialect: Dialect = engine.dialect
         self.sync = SyncDatabase(self)
         self.streams = Streams(engine)
+        #: When a write last found no room on the disk, or a disk that fails, as ``time.monotonic``.
+        self.disk_failed_at: float | None = None
         #: For those who meet an unavailable database, and log it.
         self.trouble = Trouble(logger, "the database is unavailable")
         self._key = hashlib.blake2b(secret.encode(), person=b"cm-db-who").digest()
@@ -368,7 +371,11 @@ class Database:
             partial(_transact, self, fn, args, kwargs), asyncio.get_running_loop(), writes=True
         )
         self.engine.write(work)
-        value: T = await work.future
+        try:
+            value: T = await work.future
+        except DatabaseDiskFailed:
+            self.disk_failed_at = time.monotonic()
+            raise
         return value
 
     async def one(self, bound: Bound[R]) -> R | None:

@@ -70,6 +70,10 @@ class DatabaseUnavailable(peewee.OperationalError):
     """
 
 
+class DatabaseDiskFailed(DatabaseUnavailable):
+    """The database had no room for what was written, or its disk fails. Smaller writes may work."""
+
+
 class DatabaseRefused(Exception):
     """The database can be reached, and cannot be a site's. Nothing was changed.
 

@@ -213,8 +213,15 @@ def _roll(server: Any, wait_for: Any) -> None:
     wait_for(replaced)
 
 
-def test_sighup_replaces_every_process_without_refusing(server: Any, wait_for: Any) -> None:
+def test_sighup_replaces_every_process_without_refusing(
+    server: Any, site: Any, wait_for: Any
+) -> None:
+    """And the new ones have the configuration as it is now."""
+    with (site.folder / ".env").open("a") as file:
+        file.write("CHANGEMAKER_BASE_URL=http://127.0.0.1:4999\n")
+    assert "127.0.0.1:4999" not in server.get("/robots.txt")[1]
     _roll(server, wait_for)
+    assert "http://127.0.0.1:4999/sitemap.xml" in server.get("/robots.txt")[1]
     assert "Traceback" not in server.printed()
 
 

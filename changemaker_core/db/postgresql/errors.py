@@ -5,13 +5,15 @@ from __future__ import annotations
 import peewee
 import psycopg2
 
-from changemaker_core.db.errors import DatabaseUnavailable
+from changemaker_core.db.errors import DatabaseDiskFailed, DatabaseUnavailable
 
 #: A server that responds, and cannot do what is wanted now: it starts or stops (57P0x), its disk
 #: fails (58030), another transaction keeps a lock (55P03) or waits for one of ours (40P01).
 _UNAVAILABLE = frozenset({"57P01", "57P02", "57P03", "58030", "55P03", "40P01"})
 #: It has no room, memory or connection left.
 _RESOURCES = "53"
+#: Its disk is full, or fails.
+_OF_DISK = frozenset({"53100", "58030"})
 #: It was made a replica by a failover. Where a read tries to write, the code is wrong.
 _READ_ONLY = "25006"
 #: The last: of a server that refuses a session in another encoding.
@@ -29,7 +31,8 @@ def as_unavailable(error: BaseException, is_lost: bool, *, writes: bool) -> Base
     cannot = state in _UNAVAILABLE or state.startswith(_RESOURCES)
     if not (is_lost or cannot or (writes and state == _READ_ONLY)):
         return error
-    unavailable = DatabaseUnavailable(message_of(error))
+    kind = DatabaseDiskFailed if state in _OF_DISK else DatabaseUnavailable
+    unavailable = kind(message_of(error))
     unavailable.__cause__ = error
     return unavailable
 

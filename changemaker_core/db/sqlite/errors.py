@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import peewee
 
-from changemaker_core.db.errors import DatabaseUnavailable
+from changemaker_core.db.errors import DatabaseDiskFailed, DatabaseUnavailable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +30,8 @@ _UNAVAILABLE = frozenset(
         sqlite3.SQLITE_NOTADB,
     }
 )
+#: Its disk is full, or fails.
+_OF_DISK = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR})
 #: For files that may not be opened.
 _AS_OWNER = "Run this as the user who owns the site's folder, and look at its modes."
 _FREE_SPACE = "Free some space on its disk."
@@ -63,7 +65,8 @@ def as_unavailable(error: BaseException, *, writes: bool) -> BaseException:
         return error
     code = _code(error)
     if code in _UNAVAILABLE or (writes and code == sqlite3.SQLITE_READONLY):
-        unavailable = DatabaseUnavailable(str(error))
+        kind = DatabaseDiskFailed if code in _OF_DISK else DatabaseUnavailable
+        unavailable = kind(str(error))
         unavailable.__cause__ = error
         return unavailable
     return error

@@ -28,6 +28,9 @@ TIMEOUT: Final = 5.0
 MAX_AGE: Final = 1.0
 #: Bytes that the disk of a SQLite database, or a quota on it, must have room for.
 ROOM: Final = 1 << 20
+#: Seconds for which the disk is taken for full after a write has found it so: the next one that is
+#: as large would, and what is small may find a place for hours.
+FULL_SECONDS: Final = 15.0
 #: Bytes of free space below which the disk is reported.
 LEAST_FREE: Final = 256 << 20
 
@@ -127,6 +130,9 @@ def _memory() -> int | None:
 async def check_database(site: Site) -> None:
     """Write a row, and look for room for more: a database whose disk is full still reads well."""
     await site.db.write(_write_row)
+    failed_at = site.db.disk_failed_at
+    if failed_at is not None and time.monotonic() - failed_at < FULL_SECONDS:
+        raise RuntimeError("a write has just found no room on the database's disk")
     if site.db.dialect == "sqlite":
         path = Path(site.config.database_url.removeprefix("sqlite:///"))
         await asyncio.to_thread(_reserve, path.resolve().parent)
