@@ -226,7 +226,7 @@ def test_doctor_and_health_tell_of_replicas(primary, replica, operated, person):
     nowhere = "postgresql://postgres:hidden@127.0.0.1:1/nowhere"
     site = operated(url, CHANGEMAKER_READ_URLS=f"{replica.url_of(url)},{nowhere}")
     found = {each["name"]: each for each in json.loads(site.run("doctor", "--json").stdout)}
-    assert found["replica 1"]["status"] == "ok"
+    assert found["replica 1"]["status"] == "ok", found["replica 1"]
     assert found["replica 2"]["status"] == "warning"
     assert "127.0.0.1:1" in found["replica 2"]["detail"]
     assert "hidden" not in str(found)
