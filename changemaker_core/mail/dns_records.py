@@ -85,6 +85,8 @@ def spf_lookups(dns: Dns, record: str, *, seen: frozenset[str] = frozenset()) ->
     """Return how many look-ups a receiver makes for ``record``, those of others that it includes
     among them; it stops beyond ``SPF_LOOKUPS``. Raises ``CouldNotLook``."""
     count = 0
+    if len(seen) > SPF_LOOKUPS:  # a chain of names, each of which includes the next
+        return count
     for term in filter(_LOOKS_UP.fullmatch, record.lower().split()[1:]):
         count += 1
         if count > SPF_LOOKUPS:
