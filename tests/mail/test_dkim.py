@@ -153,6 +153,7 @@ def test_the_command_makes_a_key_and_prints_what_to_add(tmp_path: Path) -> None:
     made = run("--selector", "s1")
     assert made.exit_code == 0, made.output
     file = tmp_path / "dkim-s1.key"
+    assert file.stat().st_uid == tmp_path.stat().st_uid
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     texts = re.search(r"^s1\._domainkey\.parks\.ca\. IN TXT (.+)$", made.stdout, re.MULTILINE)
     assert texts is not None
