@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from changemaker_core.config import Secret as Secret
     from changemaker_core.config.characters import is_blank as is_blank
     from changemaker_core.config.characters import without_invisible as without_invisible
+    from changemaker_core.db import Bound as Bound
     from changemaker_core.db import Database as Database
     from changemaker_core.db import DatabaseUnavailable as DatabaseUnavailable
     from changemaker_core.db import DistinctWindow as DistinctWindow
@@ -112,6 +113,7 @@ if TYPE_CHECKING:
     from changemaker_core.plugin.base import hookimpl as hookimpl
     from changemaker_core.plugin.base import hookspec as hookspec
     from changemaker_core.plugin.contributions import Claim as Claim
+    from changemaker_core.plugin.contributions import Contribution as Contribution
     from changemaker_core.plugin.contributions import Kind as Kind
     from changemaker_core.plugin.contributions import named as named
     from changemaker_core.plugin.loaded import PluginInfo as PluginInfo
@@ -153,8 +155,9 @@ _ROOMS = {
     "app": "create_app",
     "config": "Config ConfigError Secret",
     "config.characters": "is_blank without_invisible",
-    "db": "Database DatabaseUnavailable DistinctWindow InvalidId JSONField LimitReached Model Pace"
-    " Query RowNotFound SlidingWindow Tx UtcField UUIDField compiled dialect new_id search utcnow",
+    "db": "Bound Database DatabaseUnavailable DistinctWindow InvalidId JSONField LimitReached Model"
+    " Pace Query RowNotFound SlidingWindow Tx UtcField UUIDField compiled dialect new_id search"
+    " utcnow",
     "diagnostics": "Check Finding",
     "features.mailtemplates.declarations": "MailTemplate",
     "features.mailtemplates.variables": "MailVariable",
@@ -184,7 +187,7 @@ _ROOMS = {
     "limits.windows": "visitor_key",
     "metrics": "Metric Sample",
     "plugin.base": "Plugin hookimpl hookspec",
-    "plugin.contributions": "Claim Kind named",
+    "plugin.contributions": "Claim Contribution Kind named",
     "plugin.loaded": "PluginInfo",
     "sealing": "BadSeal SealKeyMissing Sealer",
     "settings": "SealedValues Setting SettingRejected SettingsGroup",

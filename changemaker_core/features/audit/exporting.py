@@ -19,8 +19,7 @@ from changemaker_core.http.streams.csv_tables import harmless
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from changemaker_core import Site
-    from changemaker_core.db import Bound
+    from changemaker_core import Bound, Site
     from changemaker_core.features.audit.schemas import EntryOut
 
 _BATCH: Final = 500

@@ -11,8 +11,7 @@ from changemaker_core.features.mailtemplates.declarations import SOURCE, Content
 from changemaker_core.web.languages import is_language
 
 if TYPE_CHECKING:
-    from changemaker_core import Site
-    from changemaker_core.plugin.contributions import Contribution
+    from changemaker_core import Contribution, Site
 
 
 class UnknownTemplate(LookupError):

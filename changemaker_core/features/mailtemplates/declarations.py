@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from changemaker_core import Site, Tx
-    from changemaker_core.db import Bound
+    from changemaker_core import Bound, Site, Tx
     from changemaker_core.features.mailtemplates.language import Nodes
     from changemaker_core.features.mailtemplates.queries import Stored
     from changemaker_core.features.mailtemplates.rendering import Rendered

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from changemaker_core import Conflict, FieldError, Invalid, Text
-from changemaker_core.db import InvalidId
+from changemaker_core import Conflict, FieldError, Invalid, InvalidId, Text
 from changemaker_core.features.accounts.api import account_by_email, account_by_id
 from changemaker_core.features.privacy.declarations import Person, PersonalData
 from changemaker_core.mail import Address, HeaderInjection, InvalidAddress, canonical_email

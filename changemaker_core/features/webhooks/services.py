@@ -22,10 +22,9 @@ from changemaker_core.features.webhooks.urls import server_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from changemaker_core import Sealer, Site, Tx
+    from changemaker_core import Contribution, Sealer, Site, Tx
     from changemaker_core.features.webhooks.declarations import WebhookEvent
     from changemaker_core.features.webhooks.queries import StoredEndpoint
-    from changemaker_core.plugin.contributions import Contribution
 
 #: Each event is stored once for each of them.
 MOST_ENDPOINTS: Final = 50

@@ -17,8 +17,7 @@ from changemaker_core.features.accounts.sessions.queries import (
 from changemaker_core.features.accounts.sessions.services import Device
 
 if TYPE_CHECKING:
-    from changemaker_core import Request, Site
-    from changemaker_core.db import Bound
+    from changemaker_core import Bound, Request, Site
 
 #: Seconds after which a session is read again, though no change to it was notified.
 _CACHED: Final = 5
