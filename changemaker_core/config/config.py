@@ -132,6 +132,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     #: How many jobs of each queue may run at once in a process; ``default`` is also for the queues
     #: that are not named.
     jobs_concurrency: Mapping[str, int] = MappingProxyType({"default": 4})
+    #: Who may read the description of the API: everybody, those who have signed in, or nobody.
+    api_docs: Literal["public", "signed-in", "off"] = "public"
     #: Networks whose requests may read the metrics, and the site's health in detail.
     metrics_access: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     #: With this as a bearer token they may be read from anywhere. At least 16 characters.

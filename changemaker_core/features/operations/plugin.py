@@ -19,6 +19,7 @@ from changemaker_core import (
 from changemaker_core.config import checks as config
 from changemaker_core.db import checks as database
 from changemaker_core.features.operations import crawlers, health, images, mailbox, pages, resources
+from changemaker_core.features.operations.api import resources as api
 from changemaker_core.features.operations.metrics import METRICS
 from changemaker_core.jobs import checks as jobs
 from changemaker_core.mail import Address, FolderTransport
@@ -70,7 +71,7 @@ class OperationsPlugin(Plugin):
             Route("/api/health/live", resources.LiveResource()),
             Route("/api/health/ready", resources.HealthResource(site, checks)),
             Route("/api/metrics", resources.MetricsResource(site, checks)),
-            Route("/api/openapi.json", resources.OpenApiResource(site)),
+            *api.routes(site),
             Route("/api/jobs", resources.JobsResource(site)),
             Route("/api/jobs/{id}", resources.JobResource(site)),
             Route("/api/jobs/{id}/cancel", resources.CancelledJobResource(site)),

@@ -1,4 +1,4 @@
-"""Health, metrics, queues and the API description over HTTP."""
+"""Health, metrics and queues over HTTP."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from changemaker_core.features.operations.access import OperatorAccess
 from changemaker_core.features.operations.health import ShownHealth, shown_to_operators
 from changemaker_core.features.operations.machine import machine_metrics
 from changemaker_core.features.operations.metrics import health_metric
-from changemaker_core.http.openapi import describe
 from changemaker_core.jobs import (
     REASONS,
     Hold,
@@ -125,24 +124,6 @@ class MetricsResource:
         except TimeoutError as error:
             log.warning("the metrics of all processes cannot be added up: %s", error)
             raise Unavailable(code="metrics_locked") from error
-
-
-class OpenApiResource:
-    """``/api/openapi.json``"""
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._of, self._document = "", b""
-
-    @endpoint(public=True)
-    async def on_get(self, req: Request, resp: Response) -> bytes:
-        """This API, as OpenAPI 3.1."""
-        resp.content_type = "application/json"
-        # Built at the first request: at boot, the routes of other plugins are not known yet.
-        if self._of != (organisation := self._site.organisation):
-            self._document = msgspec.json.encode(describe(self._site))
-            self._of = organisation
-        return self._document
 
 
 class JobsResource:
