@@ -99,12 +99,12 @@ def _check(
             rows = Rows(fields, target)
             found = sums[model._meta.table_name] = Sum()
             for row in source.rows(model):
-                wrong = [*rows.problems(row)]
+                values, wrong = rows.checked(row)
                 problems += [_described(model, fields, row, *each) for each in wrong]
                 if len(problems) >= _NAMED:
                     raise _cannot_move(problems, and_more=True)
                 if not wrong:
-                    found.add(rows.values(row))
+                    found.add(values)
                 done += 1
                 if done % _REPORT == 0:
                     progress("check", done, 0)

@@ -240,3 +240,18 @@ def test_a_program_older_than_the_server_is_not_used(tmp_path, monkeypatch):
     make("debian/17/bin", 17)
     assert find(17) == str(tmp_path / "debian/17/bin/pg_dump")
     assert find(15) == str(tmp_path / "path/pg_dump")
+
+
+def test_a_server_that_hangs_ends_the_backup(monkeypatch):
+    monkeypatch.setattr(postgresql, "SILENT_SECONDS", 0.05)
+    url = "postgresql://localhost/site"
+    with (
+        pytest.raises(BackupError, match="has sent nothing for"),
+        postgresql._running(["sh", "-c", "sleep 60"], url, out=False) as dump,
+    ):
+        postgresql._read(dump)
+    with (
+        pytest.raises(BackupError, match="sh ended with status 3: no such table"),
+        postgresql._running(["sh", "-c", "echo no such table >&2; exit 3"], url),
+    ):
+        pass

@@ -34,7 +34,7 @@ def test_the_commands_of_the_guide_in_their_order(made_sites: Any, tmp_path: Pat
             (archive,) = (tmp_path / "backups").iterdir()
             assert re.sub(r"\d{8}T\d{6}Z", "20261129T021500Z", archive.name) == NAME
             archive.rename(archive.with_name(NAME))
-    assert len(commands) == 5
+    assert len(commands) == 6
     assert (tmp_path / "copy" / "site.db").exists()
     listed = subprocess.run(
         ["tar", "--extract", "--gzip", "--file", tmp_path / "backups" / NAME, "--to-stdout",

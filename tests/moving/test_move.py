@@ -121,7 +121,10 @@ def _tables(site: Site) -> list[str]:
 def _kinds(site: Site) -> list[dict[str, Any]]:
     def read() -> list[dict[str, Any]]:
         rows = Kind.select().order_by(Kind.number).dicts()
-        return [{k: bytes(v) if k == "blob" and v else v for k, v in row.items()} for row in rows]
+        return [
+            {**row, "blob": row["blob"] and bytes(row["blob"]), "id": row["id"].lower()}
+            for row in rows
+        ]
 
     return site.db.sync.read(read)
 
@@ -132,6 +135,8 @@ def test_there_and_back_every_value_is_the_same(open_site, sqlite_url, postgresq
     _make(first)
     first.db.sync.write(lambda tx: tx.audit("moving.kind.made", after={"price": 1.5, "é": None}))
     first.db.sync.write(seal, first)
+    upper = "UPDATE moving_kind SET id = upper(id) WHERE number = 7"
+    first.db.sync.write(lambda tx: tx.database.execute_sql(upper))
     expected = _kinds(first)
     there = _move(first, postgresql_url)
     assert there.tables["moving_kind"].count == len(ROWS)
@@ -193,6 +198,7 @@ def test_what_postgresql_cannot_store_is_named_before_anything_is_copied(
     others = {
         "text": ("CAST(x'ff41' AS TEXT)", "is not valid UTF-8"),
         "data": ("'[NaN]'", "contains nan, which is not JSON"),
+        "id": ("'an id'", "cannot be read"),
         "is_on": ("'maybe'", "is 'maybe', which is no value"),
     }
     with contextlib.closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as direct:

@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import secrets
+import select
 import shutil
 import subprocess
 import tempfile
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 _DEBIAN = Path("/usr/lib/postgresql")
 #: How long ``pg_dump`` waits for a table that a migration has locked, in seconds.
 LOCK_SECONDS = 60
+#: How long the server may be silent while it is dumped: longer than it waits for a lock.
+SILENT_SECONDS = 600.0
 _CHUNK = 1 << 20
 #: The end of what a program says on standard error, in characters.
 _SAID = 2000
@@ -64,10 +67,20 @@ def copy_postgresql(url: str, into: Path, on_bytes: Callable[[int], None]) -> Da
         ]
         with into.open("xb") as file, _running([program, *options], url, out=True) as dump:
             # Through a pipe, so that it ends where this process is killed.
-            while data := dump.read(_CHUNK):
+            while data := _read(dump):
                 file.write(data)
                 on_bytes(len(data))
         return postgresql_facts(connection)
+
+
+def _read(dump: IO[bytes]) -> bytes:
+    """Return what comes next. Raises ``BackupError`` where nothing does for long."""
+    if not select.select([dump], [], [], SILENT_SECONDS)[0]:
+        raise BackupError(
+            f"The server of the database has sent nothing for {SILENT_SECONDS:g} s. Look at its "
+            "log, and make the backup again."
+        )
+    return os.read(dump.fileno(), _CHUNK)
 
 
 def load_postgresql(url: str, dump: Path) -> None:
@@ -191,6 +204,7 @@ def _running(command: list[str], url: str, *, out: bool = False) -> Iterator[IO[
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+            bufsize=0,
             stderr=errors,
             env=_environment(url),
         )

@@ -32,8 +32,8 @@ _VARIABLE = "CHANGEMAKER_DATABASE_URL"
 def restore(backup: Path, folder: Path, database_url: str | None, as_json: bool) -> None:
     """Make a site of BACKUP (- for standard input) in the new or empty FOLDER.
 
-    Nothing is replaced: neither files nor a database in which something is. Queues of mail are held
-    afterwards, since what waits may have been sent after the backup was made.
+    Nothing is replaced: neither files nor a database in which something is. Queues of mail and
+    webhooks are held afterwards, since what waits may have been sent after the backup was made.
     """
     from changemaker_core.backups.restoring import restore as restore_backup
     from changemaker_core.config.rules import RULES
