@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from changemaker_core.app import create_app
 from changemaker_core.db import SlidingWindow, utcnow
 from changemaker_core.features.accounts import api
+from changemaker_core.features.accounts.passwords import problem_with
 from changemaker_core.features.accounts.signing_in import services
 from changemaker_core.features.accounts.tokens.access_tokens import AccessTokens
 from changemaker_core.features.accounts.tokens.models import RefreshToken
@@ -327,12 +328,21 @@ async def test_wrong_passwords_make_the_account_wait_longer(signed_up, clock):
 
 @pytest.mark.parametrize(
     "password",
-    ["short", "password1234", "aaaaaaaaaaaaaaaa", EMAIL, "Changemaker2026!", "organiser.127.0.0.1"],
+    [
+        *("short", "password1234", "aaaaaaaaaaaaaaaa", EMAIL, "Changemaker2026!"),
+        *("organiser.127.0.0.1", "Password2026!", "qwerty-azerty-1", "Winter!Canada!26"),
+    ],
 )
 def test_weak_passwords_are_refused(make_site, password):
     site = make_site()
     with pytest.raises(api.PasswordRefused):
         api.create_user(site, email=EMAIL, name="O", role="USER", password=password)
+
+
+def test_a_common_word_in_a_long_password_does_no_harm():
+    known = ["Changemaker", "act.example.org"]
+    assert problem_with("my football team wins", known=known) is None
+    assert problem_with("changemaker of the red river", known=known) is None
 
 
 def test_an_address_has_one_account_in_any_case(make_site):

@@ -28,6 +28,14 @@ MAX_LENGTH = 256  # argon2 takes longer for longer input
 _KNOWN_WORD: Final = 4
 _LEFT: Final = 8
 
+#: What the most common passwords are made of: with few characters beside, each is guessed early.
+_COMMON_WORDS: Final = (
+    *("password", "passw0rd", "passwort", "motdepasse", "welcome", "bienvenue", "letmein"),
+    *("changeme", "iloveyou", "administrator", "qwerty", "qwertz", "azerty", "asdfgh", "zxcvbn"),
+    *("abcdef", "monkey", "dragon", "football", "baseball", "superman", "sunshine", "princess"),
+    *("secret", "summer", "winter", "canada", "quebec", "12345", "67890", "54321", "98765"),
+)
+
 _hasher = PasswordHasher()
 
 
@@ -42,9 +50,10 @@ def problem_with(password: str, *, known: Iterable[str] = ()) -> Text | None:
         return Text("Choose a password of at least {count} characters.", count=MIN_LENGTH)
     if len(password) > MAX_LENGTH:
         return Text("Choose a password of at most {count} characters.", count=MAX_LENGTH)
-    if password.casefold() in _common() or len(set(password)) < 4:
+    folded = password.casefold()
+    if folded in _common() or len(set(password)) < 4 or _is_made_of(folded, _COMMON_WORDS):
         return Text("This password is too common. Choose another.")
-    if _is_made_of(password.casefold(), known):
+    if _is_made_of(folded, known):
         return Text(
             "The password must not be made of the name of the organisation or site, or of your "
             "email address."
