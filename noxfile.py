@@ -192,7 +192,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def guide(session: nox.Session) -> None:
-    """Follow the operator's guide word for word in an empty Debian, upgrade included.
+    """Follow the operator's guide word for word in an empty Debian; --from COMMIT: an upgrade.
 
     Not part of CI: it needs root, debootstrap, Debian's mirror, and ten minutes.
     """

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from changemaker_core.site import Site
 
+_EXISTS = "{file} exists already: choose another --selector, or move it away."
+
 
 @click.group()
 def mail() -> None:
@@ -43,6 +45,8 @@ def dkim_key(site: Site, selector: str, as_json: bool) -> None:
     if domain == "localhost":
         raise CommandError("Set mail_from first: the key is published in the DNS of its domain.")
     file = site.config.site_dir / f"dkim-{selector}.key"
+    if file.exists():
+        raise CommandError(_EXISTS.format(file=file))
     _write_new(file, keys.new_key())
     name = keys.record_name(selector, domain)
     value = keys.record_value(keys.load_key(file))
@@ -72,8 +76,7 @@ def _write_new(file: Path, content: bytes) -> None:
             os.fsync(opened.fileno())
         os.link(new, file)
     except FileExistsError as error:
-        text = f"{file} exists already: choose another --selector, or move it away."
-        raise CommandError(text) from error
+        raise CommandError(_EXISTS.format(file=file)) from error
     except OSError as error:
         raise CommandError(f"{file} cannot be written: {error.strerror}") from error
     finally:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import re
 import time
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
+from changemaker_core.config import Config
 from changemaker_core.config.dkim_key import record_value, zone_line
+from changemaker_core.config.smtp_url import SmtpUrl
+from changemaker_core.mail import Address, deliverability
 from changemaker_core.mail.deliverability import findings
 from changemaker_core.mail.dkim import DkimSigner
 from changemaker_core.mail.dns_records import Dns
 from tests.mail.name_server import NameServer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from changemaker_core.diagnostics import Finding
 
 DOMAIN = "mail.parks.ca"
@@ -133,3 +139,34 @@ def test_what_a_stranger_wrote_is_one_line_of_the_terminal() -> None:
     with NameServer(GOOD | {SPF: [record]}) as server:
         detail = found(server)["spf"].detail
     assert "\x1b" not in detail and "\n" not in detail
+
+
+@pytest.mark.parametrize(
+    ("smtp_url", "mail_from", "sends"),
+    [
+        ("smtp://smtp.provider.ca:587", f"site@{DOMAIN}", "smtp.provider.ca"),
+        ("smtp://localhost:25", f"Parks <site@{DOMAIN}>", "act.parks.ca"),
+        ("smtp://localhost:25", "site@example.org", None),
+        ("smtp://localhost:25", "site@intranet", None),
+        (None, f"site@{DOMAIN}", None),
+    ],
+)
+def test_the_sender_and_its_server_are_those_of_the_site(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    smtp_url: str | None,
+    mail_from: str,
+    sends: str | None,
+) -> None:
+    config = Config.for_tests(tmp_path, base_url="https://act.parks.ca")
+    server = None if smtp_url is None else SmtpUrl.parse(smtp_url)
+    chosen = SimpleNamespace(sender=Address.parse(mail_from), server=server)
+    choice = SimpleNamespace(signer=None)
+    site = SimpleNamespace(config=config, mail_settings=chosen, mail_choice=choice)
+    with NameServer(PUBLIC) as names:
+        monkeypatch.setattr(deliverability, "Dns", lambda: Dns(names.resolver()))
+        made = list(deliverability.check_deliverability(cast("Any", site)))
+    if sends is None:
+        assert (made, names.asked) == ([], [])
+    else:
+        assert f'"v=spf1 a:{sends} ~all"' in made[0].fix

@@ -141,29 +141,41 @@ def test_a_key_that_cannot_sign_is_a_mistake_of_the_configuration(tmp_path: Path
         Config.load(tmp_path, {"CHANGEMAKER_DKIM_SELECTOR": "a b"})
 
 
-def test_the_command_makes_a_key_and_prints_what_to_add(tmp_path: Path) -> None:
+@pytest.fixture
+def dkim_key_command(tmp_path: Path) -> Callable[..., Result]:
+    """``changemaker mail dkim-key …`` for a site in ``tmp_path``."""
     (tmp_path / "changemaker.toml").write_text(f'secret_key = "{"k" * 40}"\n')
 
     def run(*arguments: str, mail_from: str = "Parks <mail@parks.ca>") -> Result:
-        variables = {"CHANGEMAKER_MAIL_FROM": mail_from}
         command = ["--site", str(tmp_path), "mail", "dkim-key", *arguments]
-        return CliRunner(env=variables).invoke(main, command)
+        return CliRunner(env={"CHANGEMAKER_MAIL_FROM": mail_from}).invoke(main, command)
 
-    assert "Set mail_from first" in run(mail_from="noreply@localhost").output
-    made = run("--selector", "s1")
+    return run
+
+
+def test_the_command_makes_a_key_and_prints_what_to_add(
+    tmp_path: Path, dkim_key_command: Callable[..., Result]
+) -> None:
+    made = dkim_key_command("--selector", "s1")
     assert made.exit_code == 0, made.output
     file = tmp_path / "dkim-s1.key"
     assert file.stat().st_uid == tmp_path.stat().st_uid
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    texts = re.search(r"^s1\._domainkey\.parks\.ca\. IN TXT (.+)$", made.stdout, re.MULTILINE)
-    assert texts is not None
-    value = "".join(re.findall(r'"([^"]*)"', texts[1]))
-    assert value == record_value(load_key(file))
-    assert all(len(text) <= 255 for text in re.findall(r'"([^"]*)"', texts[1]))
+    found = re.search(r"^s1\._domainkey\.parks\.ca\. IN TXT (.+)$", made.stdout, re.MULTILINE)
+    assert found is not None
+    texts = re.findall(r'"([^"]*)"', found[1])
+    assert "".join(texts) == record_value(load_key(file))
+    assert all(len(text) <= 255 for text in texts)
     before = file.read_bytes()
-    again = run("--selector", "s1")
+    again = dkim_key_command("--selector", "s1")
     assert again.exit_code == 1 and "exists already" in again.output
     assert (file.read_bytes(), len(list(tmp_path.glob("dkim-*")))) == (before, 1)
-    assert "is not a selector" in run("--selector", "../evil").output
-    object = json.loads(run("--selector", "s2", "--json").stdout)
-    assert object["name"] == "s2._domainkey.parks.ca"
+
+
+def test_the_command_is_for_programs_too_and_refuses_what_is_no_name(
+    dkim_key_command: Callable[..., Result],
+) -> None:
+    assert "Set mail_from first" in dkim_key_command(mail_from="noreply@localhost").output
+    assert "is not a selector" in dkim_key_command("--selector", "../evil").output
+    made = json.loads(dkim_key_command("--selector", "s2", "--json").stdout)
+    assert made["name"] == "s2._domainkey.parks.ca"

@@ -1,6 +1,7 @@
-"""Follow docs/guides/install.md in an empty Debian, and then an upgrade from an earlier commit.
+"""Follow docs/guides/install.md and staging.md in an empty Debian.
 
-``python -m tests.bench.guide [--from COMMIT]``. Takes some minutes and the network, as root.
+``python -m tests.bench.guide``; with ``--from COMMIT``, install that commit by the guide, and
+upgrade it. Each takes ten minutes and the network, as root.
 """
 
 from __future__ import annotations
@@ -30,23 +31,20 @@ CURL = (
 
 
 def main() -> None:
-    """Follow the guide; then, with ``--from``, install that commit by it, and upgrade."""
+    """Follow the guides, or an upgrade."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--from", dest="commit", help="upgrade from this commit, too")
+    parser.add_argument("--from", dest="commit", help="install this commit, and upgrade")
     parser.add_argument("--base", type=Path, default=Path("/var/tmp/changemaker-debian"))  # noqa: S108
     options = parser.parse_args()
     make_base(options.base)
     with tempfile.TemporaryDirectory(dir=options.base.parent) as folder:
         new = build(ROOT, Path(folder) / "new")
-        follow(options.base, Path(folder) / "machine", first=new)
-        if options.commit:
-            checkout = Path(folder) / "checkout"
-            git("worktree", "add", "--detach", str(checkout), options.commit)
-            try:
-                old = build(checkout, Path(folder) / "old")
-            finally:
-                git("worktree", "remove", "--force", str(checkout))
-            follow(options.base, Path(folder) / "upgraded", first=old, then=new)
+        machine = Path(folder) / "machine"
+        if options.commit is None:
+            follow(options.base, machine, first=new)
+        else:
+            checkout = check_out(options.commit, Path(folder) / "checkout")
+            follow(options.base, machine, first=build(checkout, Path(folder) / "old"), then=new)
 
 
 def follow(base: Path, folder: Path, *, first: Path, then: Path | None = None) -> None:
@@ -133,9 +131,14 @@ def build(checkout: Path, target: Path) -> Path:
     return target
 
 
-def git(*arguments: str) -> None:
-    """Run git in this checkout."""
-    subprocess.run(["git", *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+def check_out(commit: str, folder: Path) -> Path:
+    """Write the files of a commit into a new folder."""
+    folder.mkdir()
+    archive = subprocess.run(
+        ["git", "archive", commit], cwd=ROOT, check=True, stdout=subprocess.PIPE
+    )
+    subprocess.run(["tar", "--extract"], cwd=folder, check=True, input=archive.stdout)
+    return folder
 
 
 def say(text: str) -> None:

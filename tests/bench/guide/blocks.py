@@ -28,7 +28,7 @@ class Block:
 
 def blocks(page: Path) -> list[Block]:
     """Return every block of a page."""
-    found, section = [], ""
+    found, section = [], page.stem
     for part in re.split(r"^(?=## )", page.read_text(), flags=re.MULTILINE):
         if heading := re.match(r"## (.+)", part):
             section = heading[1]
