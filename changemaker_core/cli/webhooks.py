@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from changemaker_core.features.webhooks.queries import DeliveryRow, StoredEndpoint
+    from changemaker_core.features.webhooks.schemas import WebhookOut
     from changemaker_core.site import Site
 
     Result = TypeVar("Result")
@@ -42,11 +43,7 @@ def list_webhooks(site: Site, as_json: bool) -> None:
         _print(found)
         return
     for each in found:
-        wait = f", {each.waiting} waiting" if each.waiting else ""
-        since = f", failing since {each.failing_since:%Y-%m-%d %H:%M} UTC"
-        click.echo(
-            f"{each.id}  {each.status}{wait}{since if each.failing_since else ''}  {each.url}"
-        )
+        click.echo(f"{each.id}  {_state(each)}  {each.url}")
         click.echo(f"  {', '.join(each.events)}")
         if each.status_reason:
             click.echo(f"  {each.status_reason}")
@@ -171,11 +168,13 @@ def rotate_secret(site: Site, webhook_id: str, overlap: float) -> None:
 @click.option("--yes", is_flag=True, help="Ask no question.")
 def remove(site: Site, webhook_id: str, yes: bool) -> None:
     """Delete a webhook with its deliveries, also those that wait."""
-    from changemaker_core.features.webhooks.services import delete
+    from changemaker_core.features.webhooks.services import delete, delete_deliveries
 
     endpoint = _find(site, webhook_id)
     if not yes:
         click.confirm(f"Delete the webhook to {endpoint.url}?", abort=True, err=True)
+    while site.db.sync.write(delete_deliveries, webhook_id):
+        pass
     site.db.sync.write(delete, webhook_id)
     say("It is deleted.")
 
@@ -219,6 +218,14 @@ def redeliver(site: Site, webhook_id: str, delivery_id: str) -> None:
             " lists them."
         ) from error
     say("It is delivered again by the running site.")
+
+
+def _state(webhook: WebhookOut) -> str:
+    wait = f", {webhook.waiting} waiting" if webhook.waiting else ""
+    since = webhook.failing_since
+    return f"{webhook.status}{wait}" + (
+        f", failing since {since:%Y-%m-%d %H:%M} UTC" if since else ""
+    )
 
 
 def _line(row: DeliveryRow) -> str:

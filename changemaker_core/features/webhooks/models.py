@@ -46,13 +46,13 @@ class Delivery(Model):
     """One event for one endpoint, and how its last attempt ended.
 
     ``position`` orders the deliveries of an endpoint: what began after another had been committed
-    is behind it. A test has none, and waits for nobody. ``body`` is what is signed and sent, to the
-    byte; ``message_id`` is the same at each attempt, and for each endpoint.
+    is behind it. That of a test is 0: it waits for nobody. ``body`` is what is signed and sent, to
+    the byte; ``message_id`` is the same at each attempt, and for each endpoint.
     """
 
     id = UUIDField(primary_key=True, default=new_id)
     endpoint = peewee.ForeignKeyField(Endpoint, lazy_load=False, on_delete="CASCADE", index=False)
-    position = peewee.BigIntegerField(null=True)
+    position = peewee.BigIntegerField(default=0)
     message_id = peewee.CharField(max_length=64)
     event = peewee.CharField(max_length=100)
     body = peewee.TextField()
@@ -70,10 +70,9 @@ class Delivery(Model):
 
 
 Delivery.add_index(Delivery.endpoint, Delivery.position, name="webhooks_delivery_position")
+# Not partial: SQLite knows of no bound value that it is the one of the index.
 Delivery.add_index(
-    Delivery.endpoint,
-    Delivery.position,
-    where=peewee.SQL("state = 'waiting'"),
-    name="webhooks_delivery_waiting",
+    Delivery.state, Delivery.endpoint, Delivery.position, name="webhooks_delivery_state"
 )
+Delivery.add_index(Delivery.endpoint, Delivery.id, name="webhooks_delivery_listed")
 Delivery.add_index(Delivery.created_at, name="webhooks_delivery_created_at")

@@ -56,7 +56,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     message_id: str
     event: str
     body: str
-    position: int | None
+    position: int
     attempts: int
     url: str
     status: EndpointStatus
@@ -77,6 +77,12 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     error: str
     response: str
     body: str
+
+
+class Position(msgspec.Struct, frozen=True):
+    """The place of a delivery among those of its endpoint."""
+
+    position: int
 
 
 class Backlog(msgspec.Struct, frozen=True):
@@ -115,9 +121,9 @@ def subscribed() -> Query:
 @compiled(Waiting)
 def next_waiting(endpoint_id: str) -> Query:
     """The delivery of an endpoint that is next to be sent."""
-    first = _to_send().where(Delivery.endpoint == endpoint_id, Delivery.state == "waiting")
     return (
-        first.where(Delivery.position.is_null(False))
+        _to_send()
+        .where(Delivery.endpoint == endpoint_id, Delivery.state == "waiting", Delivery.position > 0)
         .order_by(Delivery.position, Delivery.id)
         .limit(1)
     )
@@ -133,11 +139,15 @@ def delivery_to_send(id: str) -> Query:
 def deliveries(
     endpoint_id: str, state: str | None = None, limit: int = 50, offset: int = 0
 ) -> Query:
-    """The deliveries of an endpoint, the newest first."""
+    """The deliveries of an endpoint, the newest first; those in one state by their order, the last
+    one first."""
     query = Delivery.select_for(DeliveryRow).where(Delivery.endpoint == endpoint_id)
-    if state is not None:
+    if state is None:
+        query = query.order_by(Delivery.id.desc())
+    else:  # as the index has them
         query = query.where(Delivery.state == state)
-    return query.order_by(Delivery.id.desc()).limit(limit).offset(offset)
+        query = query.order_by(Delivery.position.desc(), Delivery.id.desc())
+    return query.limit(limit).offset(offset)
 
 
 @compiled(DeliveryRow)
@@ -149,16 +159,39 @@ def delivery(id: str, endpoint_id: str) -> Query:
 
 @compiled(Backlog)
 def backlogs() -> Query:
-    """The endpoints for which deliveries wait."""
+    """The endpoints for which deliveries wait. Only the oldest delivery of each is looked at."""
+    waiting = Delivery.alias()
+    first = (
+        waiting.select(
+            waiting.endpoint.alias("endpoint_id"),
+            fn.COUNT(waiting.endpoint).alias("deliveries"),
+            fn.MIN(waiting.position).alias("position"),
+        )
+        .where(waiting.state == "waiting")
+        .group_by(waiting.endpoint)
+        .alias("first")
+    )
+    is_first = (
+        (Delivery.endpoint == first.c.endpoint_id)
+        & (Delivery.position == first.c.position)
+        & (Delivery.state == "waiting")
+    )
     return (
         Delivery.select(
             Delivery.endpoint.alias("endpoint_id"),
-            fn.COUNT(Delivery.id).alias("deliveries"),
+            fn.MAX(first.c.deliveries).alias("deliveries"),
             fn.MIN(Delivery.created_at).alias("oldest"),
         )
-        .where(Delivery.state == "waiting")
+        .join(first, on=is_first)
         .group_by(Delivery.endpoint)
     )
+
+
+@compiled(Position)
+def last_position(endpoint_id: str) -> Query:
+    """The position of the last delivery of an endpoint; 0 where there is none."""
+    last = fn.COALESCE(fn.MAX(Delivery.position), 0).alias("position")
+    return Delivery.select(last).where(Delivery.endpoint == endpoint_id)
 
 
 def _to_send() -> Query:

@@ -177,6 +177,8 @@ class WebhookResource(_Resource):
     @endpoint(permission=MANAGE, status=204)
     async def on_delete(self, req: Request, resp: Response, *, id: str) -> None:
         """Delete a webhook with its deliveries."""
+        while await self._site.db.write(services.delete_deliveries, id):
+            pass
         if not await self._site.db.write(services.delete, id):
             raise NotFound
 

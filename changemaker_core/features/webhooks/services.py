@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Each event is stored once for each of them.
 MOST_ENDPOINTS: Final = 50
+#: Deliveries that one transaction deletes.
+CHUNK: Final = 1_000
 
 
 class WebhookRefused(ValueError):
@@ -125,12 +127,21 @@ def retry_now(tx: Tx, id: str) -> None:
 
 
 def delete(tx: Tx, id: str) -> bool:
-    """Delete an endpoint with its deliveries. Return whether there was one."""
+    """Delete an endpoint with its deliveries. Return whether there was one.
+
+    Other writes wait meanwhile: have ``delete_deliveries`` delete most of them before.
+    """
     found = endpoints(id=id).one()
     if found is None or not Endpoint.delete().where(Endpoint.id == id).execute():
         return False
     _audit(tx, "deleted", found, before=_recorded(found))
     return True
+
+
+def delete_deliveries(tx: Tx, id: str) -> bool:
+    """Delete some deliveries of an endpoint. Return whether more may be left."""
+    some = Delivery.select(Delivery.id).where(Delivery.endpoint == id).limit(CHUNK)
+    return int(Delivery.delete().where(Delivery.id.in_(some)).execute()) == CHUNK
 
 
 def rotate_secret(tx: Tx, sealer: Sealer, id: str, overlap: timedelta) -> NewEndpoint:

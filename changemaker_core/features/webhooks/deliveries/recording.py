@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
-from peewee import fn
 
 from changemaker_core import new_id
 from changemaker_core.features.webhooks.models import Delivery
-from changemaker_core.features.webhooks.queries import subscribed
+from changemaker_core.features.webhooks.queries import last_position, subscribed
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,7 +39,7 @@ def record(tx: Tx, event: str, data: msgspec.Struct) -> int:
 def record_test(tx: Tx, endpoint_id: str, event: str, data: msgspec.Struct) -> str:
     """Store a test for one endpoint, and return the id of the delivery. It waits for no other."""
     body = encode(event, tx.now, data)
-    return _insert(tx, endpoint_id, new_message_id(), event, body, position=None)
+    return _insert(tx, endpoint_id, new_message_id(), event, body, position=0)
 
 
 def enqueue(tx: Tx, endpoint_id: str, due_at: datetime | None = None) -> str:
@@ -63,21 +62,18 @@ def new_message_id() -> str:
     return f"msg_{new_id()}"
 
 
-def next_position(endpoint_id: str) -> Any:
-    """Return the position behind all deliveries of an endpoint, as a part of a query.
+def next_position(endpoint_id: str) -> int:
+    """Return the position behind all deliveries of an endpoint, inside a transaction.
 
-    NOTE(order): it is that of the statement which inserts. So what begins after another delivery
-    was committed is behind it, whatever the clocks of two machines say; and transactions that run
-    at the same time, in which nothing is before or after, need not wait for each other.
+    NOTE(order): what begins after another delivery was committed is behind it, whatever the clocks
+    of two machines say. Transactions that run at the same time may have the same position: nothing
+    is before or after in them, and they need not wait for each other.
     """
-    last = Delivery.alias()
-    return last.select(fn.COALESCE(fn.MAX(last.position), 0) + 1).where(
-        last.endpoint == endpoint_id
-    )
+    return last_position(endpoint_id=endpoint_id).get().position + 1
 
 
 def _insert(
-    tx: Tx, endpoint_id: str, message_id: str, event: str, body: str, *, position: Any
+    tx: Tx, endpoint_id: str, message_id: str, event: str, body: str, *, position: int
 ) -> str:
     id = new_id()
     Delivery.insert(
