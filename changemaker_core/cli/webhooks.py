@@ -206,13 +206,13 @@ def deliveries(site: Site, webhook_id: str, state: str | None, limit: int, as_js
 @click.argument("delivery_id", metavar="DELIVERY")
 def redeliver(site: Site, webhook_id: str, delivery_id: str) -> None:
     """Deliver a message again, with the same id, behind those that wait."""
-    from changemaker_core.db import RowNotFound
+    from changemaker_core.db import InvalidId, RowNotFound
     from changemaker_core.features.webhooks import services
 
     _find(site, webhook_id)
     try:
         _checked(lambda: site.db.sync.write(services.redeliver, webhook_id, delivery_id))
-    except RowNotFound as error:
+    except (RowNotFound, InvalidId) as error:
         raise CommandError(
             f"There is no delivery {delivery_id}. `changemaker webhooks deliveries {webhook_id}`"
             " lists them."
@@ -253,11 +253,11 @@ def _find(site: Site, webhook_id: str) -> StoredEndpoint:
 
 
 def _of(site: Site, webhook_id: str, call: Callable[[], Result]) -> Result:
-    from changemaker_core.db import RowNotFound
+    from changemaker_core.db import InvalidId, RowNotFound
 
     try:
         return call()
-    except RowNotFound as error:
+    except (RowNotFound, InvalidId) as error:
         raise CommandError(
             f"There is no webhook {webhook_id}. `changemaker webhooks list` lists them."
         ) from error

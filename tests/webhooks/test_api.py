@@ -74,7 +74,12 @@ async def test_the_life_of_a_webhook(app, organiser, receiver):
     for response in (listed, changed, audited):
         assert "whsec_" not in json.dumps(response)
     assert "/hooks" not in json.dumps(audited)  # an address may have a secret in it
-    for gone in (organiser.get(path), organiser.delete(path), organiser.post(f"{path}/test")):
+    nothing = "/api/webhooks/nothing"
+    for gone in (
+        *(organiser.get(each) for each in (path, nothing, f"{nothing}/deliveries")),
+        *(organiser.delete(each) for each in (path, nothing)),
+        *(organiser.post(f"{each}/test") for each in (path, nothing)),
+    ):
         assert (await gone).status_code == 404
 
 
