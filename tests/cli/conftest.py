@@ -161,7 +161,7 @@ def _alive() -> Callable[[int], bool]:
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Iterator[Cli]:
+def cli(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Cli]:
     folder = tmp_path / "work"
     folder.mkdir()
     started: list[Server] = []
@@ -178,6 +178,14 @@ def cli(tmp_path: Path) -> Iterator[Cli]:
         server.process.wait()
         for pid in filter(alive, pids):
             os.kill(pid, signal.SIGKILL)
+        _search_log(request, server)
+
+
+def _search_log(request: pytest.FixtureRequest, server: Server) -> None:
+    """Have the log searched for secrets, without what is printed to people."""
+    plugin = request.config.pluginmanager.get_plugin("changemaker-log-secrets")
+    lines = [line for line in server.printed().splitlines() if line.startswith("{")]
+    plugin.read("\n".join(lines))
 
 
 @dataclass(frozen=True)
