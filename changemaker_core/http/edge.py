@@ -132,11 +132,10 @@ class Edge:
                 upload.close()
             if req.streamed is not None and req.streamed.is_endless and sender.started:
                 began += perf_counter() - sender.started
-            if (sender.started or perf_counter()) - began > self._slow_seconds:
-                self._report_slow(req, sender.started, began)
             req.streamed = None  # what it holds is not to wait for the request to be collected
             method = sender.method if sender.method in _METHODS else "other"
-            self._record(req, method, req.route, sender.status or _CLIENT_CLOSED, began)
+            status = sender.status or _CLIENT_CLOSED
+            self._record(req, method, req.route, status, began, started=sender.started)
 
     def _report_no_lifespan(self) -> None:
         """Report, once, a host application that mounts this one and does not run its lifespan."""
@@ -157,11 +156,13 @@ class Edge:
             "Host, X-Forwarded-For and X-Forwarded-Proto."
         )
 
-    def _report_slow(self, req: Request, started: float, began: float) -> None:
-        """Log a request that was waited for long, unless the visitor's own upload took the time."""
+    def _report_slow(self, req: Request, seconds: float) -> None:
+        """Log a request that waited long for its response to begin.
+
+        Where the body is streamed, it is the visitor's upload that takes time.
+        """
         spec = _declaration(req)
-        if spec is None or spec.streams is None:
-            seconds = (started or perf_counter()) - began
+        if seconds > self._slow_seconds and (spec is None or spec.streams is None):
             extra = {"request_id": req.request_id}
             log.warning("a request took %.1f s: %s %s", seconds, req.method, req.route, extra=extra)
 
@@ -351,9 +352,15 @@ class Edge:
         began: float,
         *,
         cached: bool = False,
+        started: float = 0.0,
     ) -> None:
-        """Count the request and write it to the access log."""
+        """Count the request and write it to the access log.
+
+        ``started`` is when the head of a streamed response was sent; 0 for any other.
+        """
         seconds = perf_counter() - began
+        if seconds > self._slow_seconds:
+            self._report_slow(req, started - began if started else seconds)
         self.site.metrics.observe_request(method, route, status, seconds)
         user = None if req.actor is None else req.actor.id
         self.access_log.add(

@@ -243,7 +243,8 @@ class Request(falcon.asgi.Request):
     @property
     def origin(self) -> Origin:
         """Where the changes of this request come from, for the audit log."""
-        return Origin("request", id=self.request_id, address=self.client_ip)
+        id = self.request_id
+        return Origin("request", id=id, address=self.client_ip, request_id=id)
 
     @property
     def visitor(self) -> str:

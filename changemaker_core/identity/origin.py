@@ -12,13 +12,15 @@ class Origin:
     """What caused a change, for the audit log.
 
     ``id`` is that of the request or of the job; ``name`` is the job's, or that of the person at
-    the command line; ``address`` is the client's.
+    the command line; ``address`` is the client's. ``request_id`` is the request that all of it
+    began with, if one did.
     """
 
     kind: Literal["request", "job", "command"]
     id: str = ""
     name: str = ""
     address: str = ""
+    request_id: str | None = None
 
 
 class HasOrigin(Protocol):
@@ -32,3 +34,10 @@ class HasOrigin(Protocol):
 #: What causes the changes that are made: set for a request that may change something, for a job,
 #: and for a command. PERF: it holds the request itself, which makes its origin only when asked.
 current_origin: ContextVar[HasOrigin | None] = ContextVar("current_origin", default=None)
+
+
+def current_request_id() -> str | None:
+    """Return the id of the request that is being responded to, or that the running job began with;
+    ``None`` where no request did."""
+    cause = current_origin.get()
+    return None if cause is None else cause.origin.request_id

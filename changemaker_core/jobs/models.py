@@ -20,6 +20,8 @@ class CoreJob(Model):
     claimed next: its start while it waits, its lease's end while it runs; null behind others of its
     lane, and once it is finished. ``wanted_at`` is when the job was first to start.
 
+    ``request_id`` is the request that it began with, also of a job that another job enqueued.
+
     ``lane_position`` orders the unfinished jobs of a ``lane``; those behind the first have no
     ``due_at``. It is null once the job is finished.
     """
@@ -43,6 +45,7 @@ class CoreJob(Model):
     progress_done = peewee.BigIntegerField(null=True)
     progress_total = peewee.BigIntegerField(null=True)
     progress_note = peewee.TextField(null=True)
+    request_id = peewee.TextField(null=True)
 
     class Meta:
         table_name = "core_job"

@@ -60,6 +60,7 @@ class JobView(msgspec.Struct, frozen=True):
     progress_done: int | None
     progress_total: int | None
     progress_note: str | None
+    request_id: str | None
 
 
 class JobDetail(JobView, frozen=True):

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from changemaker_core.db.fields import read_utc, utc_text
+from changemaker_core.identity.origin import current_request_id
 from changemaker_core.jobs.errors import LeaseLost
 from changemaker_core.jobs.models import CoreJob
 from changemaker_core.jobs.payload import decode
@@ -48,8 +49,8 @@ _IS_LEASED = "SELECT 1 FROM core_job WHERE id = ? AND lease = ? AND state = ?"
 
 _INSERT = """
 INSERT INTO core_job (id, name, queue, payload, state, attempts, wanted_at, due_at, lane,
-  lane_position, actor, created_at, updated_at)
-VALUES (?, ?, ?, ?, 'queued', 0, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
+  lane_position, actor, created_at, updated_at, request_id)
+VALUES (?, ?, ?, ?, 'queued', 0, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING"""
 
 #: Both parameters ``queue`` have the same value: a subquery that does not depend on the row is run
 #: only once. ``held`` is ``NOT EXISTS``, or ``EXISTS`` for a trial of a held queue.
@@ -72,7 +73,7 @@ _SHARE = "SELECT * FROM ({found}) AS share_{number}"
 _CLAIM = """
 UPDATE core_job SET state = 'running', attempts = attempts + 1, lease = ?, due_at = ?,
   updated_at = ?
-WHERE id {chosen} RETURNING id, name, payload, attempts, wanted_at, created_at, lane,
+WHERE id {chosen} RETURNING id, name, payload, attempts, wanted_at, created_at, lane, request_id,
   EXISTS (SELECT 1 FROM core_cancellation WHERE job_id = core_job.id)"""
 
 _LEASED = """
@@ -130,6 +131,7 @@ class ClaimedJob:
     created_at: datetime
     lease_token: str
     lane: str | None
+    request_id: str | None
     is_cancelled: bool
     is_trial: bool
 
@@ -194,8 +196,8 @@ def insert(
     now, wanted = utc_text(tx.now), utc_text(due_at)
     due = wanted if is_due else None
     actor = f"{tx.actor.kind}:{tx.actor.id}" if tx.actor else None
-    values = (job_id, name, queue, payload, wanted, due, lane, position, actor, now, now)
-    cursor = execute(_INSERT, *values)
+    job = (job_id, name, queue, payload, wanted, due, lane, position)
+    cursor = execute(_INSERT, *job, actor, now, now, current_request_id())
     return bool(cursor.rowcount == 1)
 
 
@@ -283,10 +285,11 @@ def claim(
             read_utc(created),
             lease_token,
             lane,
+            request_id,
             bool(cancelled),
             is_trial,
         )
-        for id_, name, text, attempts, wanted, created, lane, cancelled in rows
+        for id_, name, text, attempts, wanted, created, lane, request_id, cancelled in rows
     ]
 
 

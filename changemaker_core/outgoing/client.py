@@ -21,6 +21,7 @@ import httpcore
 import httpx
 
 from changemaker_core.dates import http_date
+from changemaker_core.identity.origin import current_request_id
 from changemaker_core.outgoing.allowed import AllowedServers
 from changemaker_core.outgoing.errors import (
     InvalidURL,
@@ -179,6 +180,10 @@ class Outgoing:
         self, method: str, url: str, limits: OutgoingLimits, options: dict[str, Any]
     ) -> OutgoingResponse:
         timeout = httpx.Timeout(limits.read, connect=limits.connect)
+        headers = httpx.Headers(options.get("headers"))
+        if (request_id := current_request_id()) is not None:
+            headers.setdefault("X-Request-ID", request_id)
+        options = {**options, "headers": headers}
         try:
             if not self._client.base_url.join(url).host:
                 raise InvalidURL(f"{url!r} names no server")

@@ -8,6 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Literal
 
 from changemaker_core.http.access_log import AccessLines, iso_time
+from changemaker_core.identity.origin import current_request_id
 
 if TYPE_CHECKING:
     from changemaker_core.config import Config
@@ -33,7 +34,7 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if request_id := getattr(record, "request_id", None):
+        if request_id := getattr(record, "request_id", None) or current_request_id():
             line["request_id"] = request_id
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
@@ -49,7 +50,7 @@ class TextLines(logging.Formatter):
             return lines.as_text()
         message = record.getMessage().replace("\n", "\n    ")
         text = f"{iso_time(record.created)} {record.levelname} {record.name}: {message}"
-        if request_id := getattr(record, "request_id", None):
+        if request_id := getattr(record, "request_id", None) or current_request_id():
             text += f" request_id={request_id}"
         if record.exc_info:
             text += f"\n{self.formatException(record.exc_info)}"

@@ -10,6 +10,7 @@ import time
 import httpx
 import pytest
 
+from changemaker_core import Plugin, Route, endpoint, hookimpl
 from changemaker_core.app import create_app
 from changemaker_core.http import falcon_bridge
 from changemaker_core.http.heads.cookies import cookies_of
@@ -374,3 +375,35 @@ async def test_a_long_cookie_does_not_stop_the_process(client, value):
     response = await client.get("/api/things", headers={"Cookie": f"a={value}"})
     assert response.status_code == 200
     assert time.process_time() - began < 2
+
+
+class SlowPlugin(Plugin):
+    """Responds after a while."""
+
+    name = "slow"
+
+    @hookimpl
+    def cm_register_routes(self):
+        return [Route("/api/slow/{slug}", Slow())]
+
+
+class Slow:
+    """``/api/slow/{slug}``"""
+
+    @endpoint(public=True)
+    async def on_get(self, req, resp, *, slug: str) -> dict[str, str]:
+        """Respond after a while."""
+        await asyncio.sleep(0.05)
+        return {"slug": slug}
+
+
+@pytest.mark.parametrize(("after", "count"), [(0.02, 1), (0, 0), (5, 0)])
+async def test_a_slow_request_is_logged_by_its_route(open_app, caplog, after, count):
+    async with open_app(SlowPlugin, log_slow_request_seconds=after) as app:
+        async with client_of(app) as client:
+            response = await client.get("/api/slow/ada")
+    lines = [each for each in caplog.records if "a request took" in each.getMessage()]
+    assert len(lines) == count
+    for line in lines:
+        assert line.getMessage().endswith("s: GET /api/slow/{slug}")
+        assert line.request_id == response.headers["x-request-id"]

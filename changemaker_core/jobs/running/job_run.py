@@ -49,7 +49,7 @@ class JobRun(Run):
     @property
     def origin(self) -> Origin:
         """Where the changes of this run come from, for the audit log."""
-        return Origin("job", id=self.id, name=self.name)
+        return Origin("job", id=self.id, name=self.name, request_id=self.claimed.request_id)
 
     @property
     def created_at(self) -> datetime:
