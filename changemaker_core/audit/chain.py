@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FORMAT: Final = 1
 #: What stands before the first entry.
 GENESIS: Final = "0" * 64
+_encode: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
 
 
 class Entry(Protocol):
@@ -51,8 +52,7 @@ def to_json(value: Any) -> str:
 
     Halves of a character, which no database can hold, become question marks.
     """
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return text.encode("utf-8", "replace").decode()
+    return _encode(value).encode("utf-8", "replace").decode()
 
 
 def hash_of(entry: Entry, position: int, previous: str) -> str:

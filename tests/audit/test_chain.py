@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 from changemaker_core import SYSTEM, Actor, Person, new_id
 from changemaker_core.audit import CoreAuditEntry
 from changemaker_core.audit.recording import LONGEST_VALUE
+from changemaker_core.features.accounts.api import create_user, roles_of
+from changemaker_core.features.accounts.roles.services import OPERATOR
+from changemaker_core.features.accounts.users import management
 from changemaker_core.features.audit import queries, sealing
 from changemaker_core.features.audit.checks import check_chain
 from changemaker_core.features.audit.exporting import as_csv, as_jsonl
@@ -314,6 +317,24 @@ def test_a_person_is_erased_and_the_chain_holds(site, seal):
     changed = listed(site)[1]
     assert changed.erased == ["email.before", "email.after", "label", "actor"]
     assert (changed.label, changed.actor.name, changed.actor.id) == (None, None, ADA.id)
+
+
+def test_an_account_that_is_deleted_is_found_by_its_address(site):
+    ids = [
+        create_user(site, email=f"{name}@example.org", name=name, role="USER")[0]
+        for name in ("gone", "here")
+    ]
+    roles = roles_of(site)
+    site.db.sync.write(management.delete, roles, OPERATOR, ids[0])
+    gone, here = Person(("gone@example.org",)), Person(("here@example.org",), (ids[1],))
+    assert {entry["object_id"] for entry in held(site, gone)} == {ids[0]}
+    assert erased(site, gone) > 3
+    assert not held(site, gone)
+    # Who has had this address before, and has another one now, is somebody else.
+    former = {"before": {"email": "gone@example.org"}, "after": {"email": "here@example.org"}}
+    record(site, "accounts.user.changed", ids[1], person=ids[1], personal=["email"], **former)
+    assert not held(site, gone)
+    assert held(site, here)
 
 
 def held(site, person):

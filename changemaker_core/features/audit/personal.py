@@ -8,6 +8,8 @@ import msgspec
 
 from changemaker_core import PersonalData, Retention, Text, delete_rows
 from changemaker_core.audit import CoreAuditPersonal, person_key
+from changemaker_core.audit.chain import to_json
+from changemaker_core.features.accounts.api import account_by_id
 from changemaker_core.features.audit import queries
 from changemaker_core.features.audit.reading import shown
 
@@ -22,7 +24,14 @@ _BATCH: Final = 200
 
 
 def _keys(person: Person) -> list[str]:
-    return [person_key(each) for each in (*person.emails, *person.user_ids)]
+    """Return the keys of a person, those of accounts that are deleted by now among them."""
+    keys = [person_key(each) for each in (*person.emails, *person.user_ids)]
+    values = [to_json(each) for each in person.emails]
+    named = CoreAuditPersonal.select(CoreAuditPersonal.person).distinct()
+    former = [str(row.person) for row in named.where(CoreAuditPersonal.value.in_(values))]
+    # An account that exists is found by its present address: a former one may be another's now.
+    gone = [id for id in former if id and "@" not in id and account_by_id(id).one() is None]
+    return [*keys, *gone]
 
 
 def _export(person: Person) -> Iterator[dict[str, Any]]:

@@ -25,6 +25,7 @@ class AuditPlugin(Plugin):
     """What was changed on this site, by whom, when and from where."""
 
     name = "audit"
+    requires = ("accounts",)
     contributes = (
         Permission(resources.READ, Text("See what was changed on this site, and by whom")),
         Job("audit.seal", sealing.seal_all, queue="audit", schedule=Interval(timedelta(minutes=1))),

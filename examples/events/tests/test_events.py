@@ -218,6 +218,9 @@ async def test_only_organisers_publish_and_see_people(app, visitor, picnic, orga
     file = await organiser.get(people)
     assert file.headers["Content-Disposition"].startswith("attachment")
     assert file.text.splitlines()[1].startswith("'=Ada,'=ada@example.org,")
+    async with as_role(app, "SUPER_ADMIN") as admin:
+        log = await admin.get("/api/audit-log", params={"action": "events.event.created"})
+    assert [each["label"] for each in log.json()["data"]] == [PICNIC["title"]]
     wrong = await publish(organiser, clock, poster=("p.png", b"<svg>", "image/png"))
     assert wrong.status_code == 422
     assert "poster-error" in wrong.text
