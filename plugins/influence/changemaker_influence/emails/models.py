@@ -26,10 +26,11 @@ class CampaignEmail(Model):
     campaign_title = peewee.CharField(max_length=200, null=True)
     language = peewee.CharField(max_length=8, null=True)
     sender_name = peewee.CharField(max_length=200)
-    sender_email = peewee.CharField(max_length=254)
+    # The index is for exports and erasures: nobody else's letters are read for them.
+    sender_email = peewee.CharField(max_length=254, index=True)
     postal_code = peewee.CharField(max_length=100)
     recipient_name = peewee.CharField(max_length=200)
-    recipient_email = peewee.CharField(max_length=254)
+    recipient_email = peewee.CharField(max_length=254, index=True)
     recipient_office = peewee.CharField(max_length=200, default="")
     recipient_level = peewee.CharField(max_length=16, null=True)
     subject = peewee.TextField()
