@@ -51,8 +51,8 @@ async def exposed(open_app, monkeypatch):
 
 def generated(site, guides):
     """The alert rules, and the panels that have queries."""
-    metrics = {"influence": site.metrics.declared["influence"]}
-    names = {metric.name for metric in metrics["influence"]}
+    metrics = site.metrics.declared
+    names = {metric.name for each in metrics.values() for metric in each}
     topology = Topology(Upstream("main", ("127.0.0.1:4000",)))
     _, rules = prometheus(topology, guides, site="a.example", metrics=names, replicas=True)
     (group,) = yaml.safe_load(rules.text)["groups"]

@@ -235,8 +235,7 @@ def prometheus(
     from changemaker_deploy.monitoring.runbooks import Guides
 
     topology, config, published = _topology(site, upstreams, splits), site.config, Guides(guides)
-    core = {plugin.name for plugin in site.plugins() if plugin.core}
-    metrics = {name: each for name, each in site.metrics.declared.items() if name not in core}
+    metrics = site.metrics.declared
     files = target.prometheus(
         topology,
         published,

@@ -69,7 +69,7 @@ def test_annotations_use_labels_that_their_expressions_keep(rules):
 def test_a_plugins_metrics_have_panels_of_their_own(generated):
     board = json.loads(generated("prometheus")["changemaker-dashboard.json"].read_text())
     rows = [panel["title"] for panel in board["panels"] if panel["type"] == "row"]
-    assert rows == ["Overview", "Requests", "Jobs", "Machine", "Petitions"]
+    assert rows == ["Overview", "Requests", "Jobs", "Machine", "Webhooks", "Petitions"]
     panel = board["panels"][-1]
     assert panel["title"] == "Petitions signed"
     assert panel["description"] == "Signatures. In the last hour."

@@ -220,11 +220,15 @@ def dashboard(
 ) -> GeneratedFile:
     """Return ``changemaker-dashboard.json``, for Grafana's import and for provisioning.
 
-    ``metrics`` are those of each plugin. Core's own features have panels already.
+    ``metrics`` are those of each plugin, core's own features among them. Those that have no panel
+    yet get one in a row of the plugin.
     """
     machine = Row(MACHINE.title, (*MACHINE.panels, *((REPLICAS,) if replicas else ())))
-    plugins = [_of_plugin(name, declared) for name, declared in metrics.items() if declared]
-    rows = [OVERVIEW, REQUESTS, JOBS, machine, *plugins]
+    rows = [OVERVIEW, REQUESTS, JOBS, machine]
+    shown = " ".join(query for row in rows for panel in row.panels for query, _ in panel.queries)
+    for plugin, declared in metrics.items():
+        if others := [metric for metric in declared if f"{metric.name}{{" not in shown]:
+            rows.append(_of_plugin(plugin, others))
     text = json.dumps(_document(rows, guides), indent=2, ensure_ascii=False)
     return GeneratedFile("changemaker-dashboard.json", f"{text}\n")
 
