@@ -42,6 +42,8 @@ _ASSIGNED = re.compile(rf"\s*(?:export\s+)?{_VARIABLE}\s*=.*")
 _DECISIVE = frozenset({"database_url", "file", "line"})
 #: The queue of core's own mail, which may be sent late, and is not to be sent by a copy of a site.
 _MAIL = "mail"
+#: What the topmost folder of a disk has, before anything is on it.
+_OF_DISKS = "lost+found"
 #: How many differences an error names.
 _NAMED = 5
 
@@ -188,7 +190,7 @@ def _refuse_used(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise BackupError(f"{folder} is a file. Choose a new or empty folder.")
     entries = sorted(os.listdir(folder)) if folder.is_dir() else []
-    if used := [name for name in entries if not name.startswith(SCRATCH)]:
+    if used := [name for name in entries if not name.startswith(SCRATCH) and name != _OF_DISKS]:
         raise BackupError(
             f"{folder} is not empty: it contains {', '.join(used[:3])}. A restore replaces "
             "nothing.\nChoose a new or empty folder, or move what is in it away."
@@ -276,4 +278,5 @@ def _move_site(site: Path, folder: Path) -> None:
     names = sorted(os.listdir(site), key=lambda name: (name == TOML, name))
     for name in names:
         (site / name).rename(folder / name)
-    folder.chmod(site.stat().st_mode & 0o777)
+    if folder.stat().st_uid == os.geteuid():  # it may be a volume of another user
+        folder.chmod(site.stat().st_mode & 0o777)

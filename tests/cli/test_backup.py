@@ -37,6 +37,14 @@ def test_backup_restore_and_drill(changemaker: Any, site: Any, tmp_path: Any) ->
     assert again.exit_code == 1
     assert "is not empty: it contains .env" in again.stderr
 
+    with (site.folder / "changemaker.toml").open("a") as toml:
+        toml.write(
+            'cache_bytes = "much"\n[petitions]\ndays = 3\n'
+        )  # a backup comes before a repair
+    made = changemaker("backup", backups / "before-repair.tar")
+    assert made.exit_code == 0, made.stderr
+    assert "backed up as it is: changemaker.toml:" in made.stderr
+
     damaged = backups / "damaged.tar"
     damaged.write_bytes(os.urandom(4096))
     refused = changemaker("restore-drill", damaged)
