@@ -87,8 +87,8 @@ class _Recording:
 
     @property
     def request_id(self) -> str:
-        origin = self._origin
-        return origin.id if origin is not None and origin.kind == "request" else ""
+        """That of the request in which it is done, or which the running job began with."""
+        return "" if self._origin is None else self._origin.request_id or ""
 
     def add_actor(self) -> tuple[ActorKind, str]:
         """Add who acts, and from where; return their kind, and the id of the user or peer."""

@@ -96,12 +96,23 @@ class _Run:
 async def test_the_job_seals_and_a_job_is_an_actor(open_app):
     from changemaker_core import Job
 
+    class Plants:
+        @endpoint(public=True, status=204)
+        async def on_post(self, req, resp):
+            """Have a tree planted."""
+            await req.site.db.write(lambda tx: tx.enqueue("parks.plant", {}))
+
     class Planting(ParksPlugin):
-        contributes = (*ParksPlugin.contributes, Job("parks.plant", plant))
+        contributes = (
+            *ParksPlugin.contributes,
+            Route("/api/plants", Plants()),
+            Job("parks.plant", plant),
+        )
 
     async with open_app(Planting) as app:
         db = app.site.db
-        await db.write(lambda tx: tx.enqueue("parks.plant", {}))
+        async with client_of(app) as visitor:
+            asked = await visitor.post("/api/plants")
         await db.write(lambda tx: tx.enqueue("audit.seal", {}))
         await run_jobs(app.site)
         await db.write(lambda tx: tx.enqueue("audit.seal", {}))
@@ -111,6 +122,7 @@ async def test_the_job_seals_and_a_job_is_an_actor(open_app):
             page = await auditor.get("/api/audit-log", params={"object": "p9"})
         (entry,) = page.json()["data"]
         assert (entry["actor"]["kind"], entry["actor"]["name"]) == ("job", "parks.plant")
+        assert entry["request_id"] == asked.headers["X-Request-ID"]
         assert entry["position"] is not None
 
 
