@@ -8,7 +8,6 @@ import re
 import resource
 
 import pytest
-from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from changemaker_core import ConfigError, HealthCheck, Job, Plugin, create_app, hookimpl
 from changemaker_core.config import site_files
@@ -156,10 +155,10 @@ async def test_metrics_are_in_prometheus_format(open_app):
 
 
 @pytest.mark.database("sqlite")
-async def test_the_api_description_is_valid_and_lists_every_endpoint(open_app):
+async def test_the_api_description_lists_every_endpoint(open_app):
+    """That it is valid, tests/http/test_openapi.py shows."""
     async with open_app() as app, client_of(app) as client:
         document = (await client.get("/api/openapi.json")).json()
-        OpenAPIV31SpecValidator(document).validate()
         paths = {
             route.item.path
             for route in app.site.loaded.contributions(ROUTES)
