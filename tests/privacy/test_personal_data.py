@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from changemaker_core import (
+    ERASED,
     Invalid,
     Job,
     Model,
@@ -26,6 +27,7 @@ from changemaker_core import (
     new_id,
 )
 from changemaker_core.cli import main
+from changemaker_core.features.mailtemplates.models import Version
 from changemaker_core.features.privacy import columns, retention, services
 from changemaker_core.features.webhooks.models import Delivery, Endpoint
 from changemaker_core.jobs.models import CoreJob
@@ -142,6 +144,34 @@ def test_jobs_that_name_a_person_are_erased(site: Any) -> None:
         site.db.sync.read(lambda: CoreJob.select().where(CoreJob.name == "hello.greet").count())
         == 2
     )
+
+
+def test_what_a_person_changed_stays_without_their_name(site: Any) -> None:
+    from changemaker_core.features.accounts import api as accounts
+
+    accounts.create_user(site, email="ann@example.org", name="Ann", role="USER", password=None)
+    person = services.find_person(site, ["ann@example.org"])
+
+    def write(tx: Any) -> None:
+        for number, id in enumerate((*person.user_ids, new_id()), 1):
+            Version.create(
+                name="accounts.invitation",
+                language="en",
+                number=number,
+                shipped_hash="",
+                changed_at=tx.now,
+                changed_by="Ann",
+                changed_by_id=id,
+            )
+
+    site.db.sync.write(write)
+    done = {each.kind.name: each for each in services.erase(site, person)}
+    outcome = done["mailtemplates.authors"]
+    assert (outcome.erased, outcome.remaining) == (1, 0)
+    names = site.db.sync.read(
+        lambda: [each.changed_by for each in Version.select().order_by(Version.number)]
+    )
+    assert names == [ERASED, "Ann"], "somebody else of this name has changed the second"
 
 
 def test_webhooks_that_name_a_person_are_erased_once_they_are_over(site: Any) -> None:
