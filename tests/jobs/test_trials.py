@@ -18,7 +18,13 @@ from changemaker_core.jobs import Executor, Job, hold_queue, holds, statements
 from changemaker_core.jobs.declarations import RetryPolicy
 from changemaker_core.jobs.held_queues.counter_file import CounterFile
 from changemaker_core.jobs.held_queues.guard import read_heartbeat
-from changemaker_core.jobs.held_queues.trials import FIRST, LONGEST, Failures, hold_until_success
+from changemaker_core.jobs.held_queues.trials import (
+    FIRST,
+    LONGEST,
+    Failures,
+    hold_until_success,
+    try_now,
+)
 from changemaker_core.jobs.models import CoreFailure
 from changemaker_core.mail import Address, AlreadySent, Message, SmtpTransport
 from changemaker_core.settings.own import MailSettings
@@ -442,6 +448,22 @@ def test_once_the_server_works_again_what_it_left_waiting_waits_no_longer(
     executor.run_due()
     assert [row.state for row in rows(site)] == ["done"] * 4 + ["queued"]
     assert reasons(site) == []
+
+
+def test_another_server_is_tried_at_once_with_what_the_one_before_left(
+    mailing: Fixture, put: Fixture, rows: Fixture, clock: Clock, smtp_server: SmtpServer
+) -> None:
+    site = mailing()
+    smtp_server.always(Behaviour("rcpt", delay=3))
+    put(site, "test.mail")
+    clock.forward(hours=1)
+    executor = Executor(site)
+    executor.run_due()
+    smtp_server.always()
+    assert executor.run_due() == 0
+    site.db.sync.write(try_now)
+    assert executor.run_due() == 1
+    assert ([row.state for row in rows(site)], reasons(site)) == (["done"], [])
 
 
 def test_a_letter_that_met_a_brief_trouble_waits_briefly(
