@@ -33,6 +33,8 @@ PATTERNS = {
 SHORTEST = 10
 #: What is in a log by design: the beginning of a test's id, the kind, and why.
 ALLOWED: tuple[tuple[str, str, str], ...] = ()
+#: Lines of programs that are not ours: of aiosmtpd, the mail server of tests, with its envelopes.
+FOREIGN = re.compile(r"^[A-Z]+ +mail\.log:.*$", re.MULTILINE)
 #: Under this name, findings travel from a process of pytest-xdist.
 FOUND = "secret in a log"
 
@@ -79,7 +81,7 @@ class LogSecrets:
         for value in getattr(item, "funcargs", {}).values():
             for name in ("admin_password", "password"):  # of a site that was served
                 self.learn(getattr(value, name, None))
-        text = "\n".join([report.capstderr, report.caplog, *self.logged])
+        text = "\n".join([report.capstderr, FOREIGN.sub("", report.caplog), *self.logged])
         self.logged.clear()
         if text.strip():
             report.user_properties += [(FOUND, each) for each in self.search(item.nodeid, text)]

@@ -7,12 +7,13 @@ import re
 import shlex
 import shutil
 import stat
+import time
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from changemaker_core.config.site_files import OTHERS
+from changemaker_core.config.site_files import HIDDEN_PROXY, OTHERS
 from changemaker_core.config.sources import DOTENV, TOML
 from changemaker_core.config.urls import is_public_host
 from changemaker_core.diagnostics import Check, Finding
@@ -31,6 +32,8 @@ MOST_FILES = 20_000
 #: Secrets and databases, and what editors and operators leave beside them.
 COPIES = (f"{DOTENV}*", "*.db", "*.db[-.~]*", "*.sqlite*", "*.sql*", "*.dump*", "*.bak", "*~")
 NAMED = 5
+#: Seconds for which a proxy that was met is reported.
+WEEK = 7 * 86_400.0
 
 
 def checks() -> list[Check]:
@@ -187,8 +190,26 @@ def check_proxies(site: Site) -> Iterator[Finding]:
             "another application has mounted the site and reads the proxy's headers, all is well."
         )
         yield Finding("warning", detail, fix)
+    elif not config.trusted_proxies and _met_a_proxy(site):
+        detail = (
+            "In the last week a proxy on this machine has passed requests on, and trusted_proxies "
+            "is empty: every visitor has its address, and no limit tells them apart."
+        )
+        fix = (
+            'Set trusted_proxies = ["127.0.0.1", "::1"], and let the proxy send Host, '
+            "X-Forwarded-For and X-Forwarded-Proto."
+        )
+        yield Finding("warning", detail, fix)
     else:
         yield Finding("ok", ", ".join(config.trusted_proxies) or "The site trusts no proxy.")
+
+
+def _met_a_proxy(site: Site) -> bool:
+    try:
+        met = (site.run_folder / HIDDEN_PROXY).stat().st_mtime
+    except FileNotFoundError:
+        return False
+    return time.time() - met < WEEK
 
 
 def check_disk_space(site: Site) -> Iterator[Finding]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 #: What group and others may do.
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _FOLDER, _FILE = 0o700, 0o600
+#: The file in a site's folder ``run`` whose time says when a process last met a proxy on its
+#: machine that is not configured.
+HIDDEN_PROXY = "hidden-proxy"
 #: Seconds that a process waits for a lock that others hold for moments.
 LOCK_SECONDS = 5.0
 #: Seconds in which a new scratch folder is locked by its process.

@@ -9,6 +9,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.cache import CachedResponse
+from changemaker_core.config.site_files import HIDDEN_PROXY, private_folder
 from changemaker_core.http import rendering
 from changemaker_core.http.access_log import AccessLog
 from changemaker_core.http.endpoint.guard import endpoint_of
@@ -155,6 +156,10 @@ class Edge:
             'as unencrypted. Set trusted_proxies = ["127.0.0.1", "::1"], and let the proxy send '
             "Host, X-Forwarded-For and X-Forwarded-Proto."
         )
+        try:
+            (private_folder(self.site.run_folder) / HIDDEN_PROXY).touch(mode=0o600)
+        except OSError as error:
+            log.warning("`changemaker doctor` cannot be told of it: %s", error)
 
     def _report_slow(self, req: Request, seconds: float) -> None:
         """Log a request that waited long for its response to begin.

@@ -347,8 +347,13 @@ async def test_a_proxy_that_is_not_configured_is_reported_once(
         async with client_of(as_sent, headers=headers) as client:
             for _ in range(3):
                 await client.get("/api/health/live")
-    found = [each for each in caplog.messages if "trusted_proxies does not name it" in each]
-    assert len(found) == reported
+        (finding,) = check_proxies(app.site)
+    assert len(found_in(caplog)) == reported
+    assert finding.status == ("warning" if reported else "ok")
+
+
+def found_in(caplog):
+    return [each for each in caplog.messages if "trusted_proxies does not name it" in each]
 
 
 def test_doctor_finds_that_no_proxy_is_trusted(make_site):
