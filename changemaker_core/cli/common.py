@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import click
 
-from changemaker_core.identity.origin import Origin, current_origin
 from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from changemaker_core.config import Config
+    from changemaker_core.identity.origin import Origin
     from changemaker_core.site import Site
 
     Command = TypeVar("Command", bound=Callable[..., Any])
@@ -99,6 +99,7 @@ def opened_site(config: Config | None = None) -> Iterator[Site]:
     line prints each of them without a traceback.
     """
     from changemaker_core.config.site_files import keep_private
+    from changemaker_core.identity.origin import current_origin
     from changemaker_core.site import Site
 
     keep_private()
@@ -116,6 +117,8 @@ class CommandLine:
 
     @property
     def origin(self) -> Origin:
+        from changemaker_core.identity.origin import Origin
+
         return Origin("command", name=user_name())
 
 

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEAVY = {"falcon", "marshmallow", "peewee", "jinja2", "babel", "httpx", "uvicorn", "psycopg2"}
+#: Rooms that cost as much, with what they import.
+ROOMS = {"changemaker_core.config", "changemaker_core.identity", "changemaker_core.db"}
 HELP = """
 import sys
 from changemaker_core.cli import main
@@ -29,7 +31,7 @@ def test_help_imports_nothing_heavy() -> None:
     loaded = set(done.stdout.split("loaded:")[1].split())
     assert done.returncode == 0
     assert "changemaker_core.cli" in loaded
-    assert not HEAVY & loaded
+    assert not (HEAVY | ROOMS) & loaded
 
 
 def test_every_command_in_help_can_be_loaded(cli: Any) -> None:
