@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -69,16 +70,19 @@ def drill(archive: Path | None, scratch_url: str | None, progress: Progress) -> 
             with _scratch_config(unpacked, scratch_url) as config:
                 loaded = load(unpacked, config, progress)
                 progress("checks", 0, 0)
+                references = [Finding("warning", f"{row}.") for row in loaded.orphans]
                 with opened_site(config) as (site, _):
                     checks = site.loaded.offered("operations_register_checks")
-                    findings = [
+                    findings = [("references", each) for each in references]
+                    findings += [
                         (contributed.item.name, finding)
                         for contributed in checks
                         if _is_of_content(contributed.item)
                         for finding in _findings(contributed.item, site)
                     ]
     except OSError as error:
-        raise BackupError(f"Cannot restore to {error.filename}: {error.strerror}.") from error
+        where = error.filename or tempfile.gettempdir()
+        raise BackupError(f"Cannot restore to {where}: {error.strerror}.") from error
     return Drilled(
         unpacked.manifest, unpacked.files, loaded.migrated, findings, time.monotonic() - began
     )

@@ -20,7 +20,12 @@ from changemaker_core.backups.manifest import (
     PluginFacts,
     encode,
 )
-from changemaker_core.backups.selecting import SCRATCH, Selection, select_files
+from changemaker_core.backups.selecting import (
+    SCRATCH,
+    Selection,
+    refuse_other_files,
+    select_files,
+)
 from changemaker_core.backups.writing import ArchiveWriter
 from changemaker_core.config.site_files import (
     flush,
@@ -100,6 +105,8 @@ class _Making:
         folder = (target.parent if targets.is_archive(target) else target).resolve()
         if folder == self._config.site_dir:
             raise BackupError("Choose another folder: each backup would contain those before it.")
+        if folder.is_relative_to(self._config.site_dir) and folder.is_dir():
+            refuse_other_files(folder)  # before a large database is copied
         private_folder(folder)
         if not targets.is_archive(target):
             path = targets.new_name(folder, self._config, utcnow)
@@ -115,7 +122,7 @@ class _Making:
                 os.fsync(stream.fileno())
             unfinished.rename(path)
         flush(folder)
-        removed = targets.rotate(folder, self._config, keep) if keep is not None else []
+        removed = targets.rotate(folder, self._config, keep, path) if keep is not None else []
         return Made(
             made.manifest,
             path,
@@ -144,7 +151,7 @@ class _Making:
                 if entry.is_folder:
                     archive.add_folder(entry.name, entry.found)
                 else:
-                    archive.add_file(entry.name, entry.path)
+                    archive.add_file(entry.name, entry.path, entry.found)
         seconds = time.monotonic() - self._began
         return Made(manifest, None, archive.files, counted.done, seconds, selection.left_out)
 

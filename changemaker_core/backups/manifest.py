@@ -26,6 +26,8 @@ SITE: Final = "site"
 ELSEWHERE: Final = "elsewhere"
 #: The file of each database.
 DATABASES: Final = {"sqlite": "database/site.sqlite", "postgresql": "database/site.dump"}
+#: How many bytes files may have grown by, in all, since they were counted for the manifest.
+GROWTH: Final = 64 * 1024 * 1024
 #: The largest ``manifest.json`` that is read, in bytes.
 MOST_BYTES: Final = 16 * 1024 * 1024
 

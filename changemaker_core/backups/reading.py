@@ -23,6 +23,7 @@ from changemaker_core.backups.errors import BackupError
 from changemaker_core.backups.manifest import (
     DATABASES,
     ELSEWHERE,
+    GROWTH,
     MANIFEST,
     MOST_BYTES,
     SITE,
@@ -40,8 +41,9 @@ _GZIP = b"\x1f\x8b"
 _CHUNK = 1 << 20
 #: The largest header in the archive that describes a file: a name of a few thousand bytes.
 _MOST_HEADER: Final = 64 * 1024
-#: How many bytes a file may have grown by, in all, since the archive's files were counted.
-_GROWTH: Final = 64 * 1024 * 1024
+#: What tarfile and the functions of files raise for a header that no backup has: numbers that are
+#: none, that are too large, headers of headers of headers.
+_DAMAGED = (tarfile.TarError, EOFError, zlib.error, ValueError, OverflowError, RecursionError)
 #: What remains free on the disk.
 _RESERVE: Final = 16 * 1024 * 1024
 #: A line of SHA256SUMS.
@@ -91,7 +93,7 @@ def unpack(stream: IO[bytes], into: Path, on_bytes: Callable[[int, int], None]) 
     """
     try:
         return _Unpacking(stream, into, on_bytes).run()
-    except (tarfile.TarError, EOFError, zlib.error, UnicodeError) as error:
+    except _DAMAGED as error:
         raise BackupError(f"The backup is damaged or not complete: {error}.") from error
     except OSError as error:
         if error.errno is None:
@@ -185,9 +187,9 @@ class _Unpacking:
             or (parts[0] == SITE and (len(parts) > 1 or member.isdir()))
             or (parts[0] == ELSEWHERE and name in manifest.elsewhere)
         )
-        is_plain = member.isreg() or member.isdir()
+        is_plain = (member.isreg() and not member.issparse()) or member.isdir()
         if not is_plain or not is_known or {"", ".", ".."} & set(parts) or "\0" in name:
-            kind = "file" if member.isreg() else "folder" if member.isdir() else "link or device"
+            kind = "folder" if member.isdir() else "file" if member.isreg() else "link or device"
             raise BackupError(
                 f"The backup contains the {kind} {name!r}, which no backup has. Nothing was "
                 "restored: somebody may have changed it."
@@ -197,7 +199,7 @@ class _Unpacking:
         return parts
 
     def _refuse_size(self, member: tarfile.TarInfo, manifest: Manifest) -> None:
-        if self._done + member.size > manifest.bytes + _GROWTH:
+        if self._done + member.size > manifest.bytes + GROWTH:
             raise BackupError(
                 f"The backup says that it has {manifest.bytes:,} bytes, and has more: "
                 f"{member.name!r} is too large. Nothing was restored."

@@ -20,9 +20,8 @@ from changemaker_core.backups.code import (
 from changemaker_core.backups.databases import sqlite_path
 from changemaker_core.backups.databases.sqlite import check_sqlite, orphans
 from changemaker_core.backups.errors import BackupError
-from changemaker_core.backups.manifest import ELSEWHERE
 from changemaker_core.backups.reading import Unpacked, opened_archive, unpack
-from changemaker_core.backups.selecting import BESIDE, SCRATCH
+from changemaker_core.backups.selecting import BESIDE, LOST_AND_FOUND, SCRATCH
 from changemaker_core.config import Config, ConfigError
 from changemaker_core.config.site_files import flush, private_folder, scratch_folder
 from changemaker_core.config.sources import DOTENV, TOML
@@ -42,18 +41,18 @@ _ASSIGNED = re.compile(rf"\s*(?:export\s+)?{_VARIABLE}\s*=.*")
 _DECISIVE = frozenset({"database_url", "file", "line"})
 #: The queue of core's own mail, which may be sent late, and is not to be sent by a copy of a site.
 _MAIL = "mail"
-#: What the topmost folder of a disk has, before anything is on it.
-_OF_DISKS = "lost+found"
 #: How many differences an error names.
 _NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A backup's database, loaded somewhere and compared with the manifest."""
+    """A backup's database, loaded somewhere and compared with the manifest. ``orphans`` are rows
+    that refer to no row, as words, the first few of them: the site had them too."""
 
     migrated: list[Step]
     held: list[str]
+    orphans: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,7 @@ class Restored:
     config: Config
     migrated: list[Step]
     held: list[str]
+    orphans: list[str]
     elsewhere: dict[str, Path]
     seconds: float
 
@@ -92,10 +92,10 @@ def restore(
                 _write_database_url(unpacked.site / DOTENV, database_url)
             config = config_of(unpacked, database_url)
             path = _refuse_database(unpacked, config, is_named=database_url is not None)
+            elsewhere = _move_elsewhere(unpacked, folder)
             loaded = load(unpacked, config, progress)
             if path is not None:
                 _place(unpacked.database, path)
-            elsewhere = _move_elsewhere(unpacked, folder)
             _flush_all(unpacked.site)
             _move_site(unpacked.site, folder)
             flush(folder)
@@ -108,6 +108,7 @@ def restore(
         Config.read(folder)[0],
         loaded.migrated,
         loaded.held,
+        loaded.orphans,
         elsewhere,
         time.monotonic() - began,
     )
@@ -130,11 +131,13 @@ def config_of(unpacked: Unpacked, database_url: str | None) -> Config:
 def load(unpacked: Unpacked, config: Config, progress: Progress) -> Loaded:
     """Load the database of a backup, compare it with the manifest, migrate it, and hold its mail.
 
-    A SQLite database stays where it was unpacked. Raises ``BackupError`` where the code does not
-    fit, or the database is not that of the backup.
+    A SQLite database stays where it was unpacked. No other server is connected to: they are those
+    of the site that was backed up. Raises ``BackupError`` where the code does not fit, or the
+    database is not that of the backup.
     """
     manifest = unpacked.manifest
     refuse_missing_plugins(manifest, config)
+    config = msgspec.structs.replace(config, redis_url=None, read_urls=())
     is_sqlite = manifest.database.dialect == "sqlite"
     if is_sqlite:
         url = f"sqlite:///{unpacked.database}"
@@ -150,10 +153,10 @@ def load(unpacked: Unpacked, config: Config, progress: Progress) -> Loaded:
             postgresql.load_postgresql(config.database_url, unpacked.database)
             facts = postgresql.check_postgresql(config.database_url)
         refuse_difference(manifest.database, facts)
-        if is_sqlite and (wrong := orphans(unpacked.database)):
-            raise BackupError(f"The backup's database is not consistent: {'; '.join(wrong)}.")
+        # A database in which a row was orphaned by hand is one to restore all the same.
+        orphaned = orphans(unpacked.database) if is_sqlite else []
         migrated = migrations.apply(site.db, site.migration_folders())
-        return Loaded(migrated, _hold_queues(site, found, manifest))
+        return Loaded(migrated, _hold_queues(site, found, manifest), orphaned)
 
 
 def refuse_difference(expected: DatabaseFacts, found: DatabaseFacts) -> None:
@@ -190,7 +193,9 @@ def _refuse_used(folder: Path) -> None:
     if folder.exists() and not folder.is_dir():
         raise BackupError(f"{folder} is a file. Choose a new or empty folder.")
     entries = sorted(os.listdir(folder)) if folder.is_dir() else []
-    if used := [name for name in entries if not name.startswith(SCRATCH) and name != _OF_DISKS]:
+    if used := [
+        name for name in entries if not name.startswith(SCRATCH) and name != LOST_AND_FOUND
+    ]:
         raise BackupError(
             f"{folder} is not empty: it contains {', '.join(used[:3])}. A restore replaces "
             "nothing.\nChoose a new or empty folder, or move what is in it away."
@@ -253,14 +258,15 @@ def _place(database: Path, path: Path) -> None:
 
 
 def _move_elsewhere(unpacked: Unpacked, folder: Path) -> dict[str, Path]:
-    moved = {
-        path: folder / name
-        for name, path in unpacked.manifest.elsewhere.items()
-        if (unpacked.folder / name).is_file()
-    }
-    if moved:
-        _flush_all(unpacked.folder / ELSEWHERE)
-        (unpacked.folder / ELSEWHERE).rename(folder / ELSEWHERE)
+    """Move files that lie outside of the site's folder into ``elsewhere`` in it; return where each
+    will be. A site that was restored before has such a folder, with former versions of them."""
+    moved = {}
+    for name, path in unpacked.manifest.elsewhere.items():
+        source, into = unpacked.folder / name, unpacked.site / name
+        if source.is_file():
+            private_folder(into.parent)
+            source.replace(into)
+            moved[path] = folder / name
     return moved
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from changemaker_core.backups.databases import sqlite_path
 from changemaker_core.backups.errors import BackupError
 from changemaker_core.backups.manifest import ELSEWHERE, SITE
+from changemaker_core.backups.targets import ARCHIVES
 from changemaker_core.backups.writing import unreadable
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ _RUN = "run"
 _VENV = "pyvenv.cfg"
 #: The prefix of folders in which a backup or a restore is being made.
 SCRATCH = ".changemaker-"
+#: What the topmost folder of a disk has, which is the system's, and which only root can read.
+LOST_AND_FOUND = "lost+found"
+#: How many files an error names.
+_NAMED = 3
+#: The numbers by which the system knows a folder, whatever path or link leads to it.
+_Key = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,19 +63,29 @@ class Selection:
         return sum(each.found.st_size for each in self.entries if not each.is_folder)
 
 
-def select_files(config: Config, target: Path | None) -> Selection:
-    """Return the files of a site, without its database, the folder ``run`` and ``target``.
+@dataclass(frozen=True, slots=True)
+class _Excluded:
+    """What is not backed up: files by their names in a folder, and the folder of the backups."""
 
-    Links are followed: what they lead to is part of the site.
+    names: frozenset[tuple[_Key, str]]
+    target: _Key | None
+
+
+def select_files(config: Config, target: Path | None) -> Selection:
+    """Return the files of a site, without its database, the folder ``run`` and the folder
+    ``target``, in which there are backups.
+
+    Links are followed: what they lead to is part of the site. Raises ``BackupError`` where a file
+    cannot be read, and where ``target`` has other files of the site.
     """
     selection = Selection()
     folder = config.site_dir
-    excluded = {folder / _RUN}
-    if target is not None and target != folder:
-        excluded.add(target)
+    names = {(_key(folder), _RUN)}
     database = sqlite_path(config.database_url)
     if database is not None:
-        excluded |= {database.with_name(database.name + each) for each in BESIDE}
+        for path in (database, database.resolve()):
+            names |= {(_key(path.parent), path.name + each) for each in BESIDE}
+    excluded = _Excluded(frozenset(names), None if target is None else _key(target))
     _walk(folder, SITE, (), excluded, selection)
     for path in _named_elsewhere(config):
         name = f"{ELSEWHERE}/{str(path).lstrip('/')}"
@@ -77,11 +94,33 @@ def select_files(config: Config, target: Path | None) -> Selection:
     return selection
 
 
+def _key(path: Path) -> _Key:
+    found = path.stat()
+    return found.st_dev, found.st_ino
+
+
+def refuse_other_files(target: Path) -> None:
+    """Raise ``BackupError`` where a folder of the site, which is left out of its backups since they
+    are in it, has anything else."""
+    others = [name for name in sorted(os.listdir(target)) if not _is_of_backups(name)]
+    if others:
+        raise BackupError(
+            f"{target} is in the site's folder and contains {', '.join(others[:_NAMED])}. A backup "
+            "leaves out the folder that it is written to, so these files would be in none.\n"
+            "Choose a folder outside of the site, or one in which there are backups alone."
+        )
+
+
+def _is_of_backups(name: str) -> bool:
+    """Return whether a name is that of an archive, also encrypted, or of one being made."""
+    return name.startswith(SCRATCH) or any(f"{each}." in f"{name}." for each in ARCHIVES)
+
+
 def _walk(
     path: Path,
     name: str,
-    above: tuple[tuple[int, int], ...],
-    excluded: set[Path],
+    above: tuple[_Key, ...],
+    excluded: _Excluded,
     selection: Selection,
 ) -> None:
     try:
@@ -97,13 +136,16 @@ def _walk(
         selection.entries.append(Selected(path, name, found))
     elif not stat.S_ISDIR(found.st_mode) or key in above:
         selection.left_out.append(path)  # a socket, a pipe; a link to a folder that it is in
+    elif key == excluded.target:
+        refuse_other_files(path)
     elif _VENV not in entries:
         selection.entries.append(Selected(path, name, found))
         for entry in entries:
-            inner = path / entry
-            if inner not in excluded and not entry.startswith(SCRATCH):
-                _refuse_line_end(inner)
-                _walk(inner, f"{name}/{entry}", (*above, key), excluded, selection)
+            if (key, entry) in excluded.names or entry == LOST_AND_FOUND:
+                continue
+            if not entry.startswith(SCRATCH):
+                _refuse_line_end(path / entry)
+                _walk(path / entry, f"{name}/{entry}", (*above, key), excluded, selection)
 
 
 def _refuse_line_end(path: Path) -> None:

@@ -57,9 +57,13 @@ def newest(folder: Path) -> Path:
     return found[-1]
 
 
-def rotate(folder: Path, config: Config, keep: int) -> list[Path]:
-    """Delete all but the newest ``keep`` backups of this site; return those deleted."""
-    old = _backups(folder, prefix_of(config))[:-keep]
+def rotate(folder: Path, config: Config, keep: int, made: Path) -> list[Path]:
+    """Delete all but the newest ``keep`` backups of this site; return those deleted.
+
+    The one that was ``made`` just now stays, whatever the clock was when the others were made.
+    """
+    found = _backups(folder, prefix_of(config))
+    old = [path for path in found if path != made][: max(0, len(found) - keep)]
     for path in old:
         path.unlink(missing_ok=True)
     return old

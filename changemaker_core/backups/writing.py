@@ -12,7 +12,7 @@ import zlib
 from typing import IO, TYPE_CHECKING, Any, Self
 
 from changemaker_core.backups.errors import BackupError
-from changemaker_core.backups.manifest import MANIFEST, SUMS
+from changemaker_core.backups.manifest import GROWTH, MANIFEST, SUMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +38,7 @@ class ArchiveWriter:
         self._sink = _Sink(stream, compressed=compressed)
         self._tar = tarfile.open(mode="w", fileobj=self._sink, format=tarfile.PAX_FORMAT)  # type: ignore[call-overload]  # it only calls tell() and write(data)
         self._sums: dict[str, str] = {}
+        self._growth = GROWTH
 
     def __enter__(self) -> Self:
         return self
@@ -65,11 +66,12 @@ class ArchiveWriter:
         info.type = tarfile.DIRTYPE
         self._tar.addfile(info)
 
-    def add_file(self, name: str, path: Path) -> bool:
+    def add_file(self, name: str, path: Path, counted: os.stat_result | None = None) -> bool:
         """Add a file; return False where it was deleted meanwhile.
 
-        Of a file that grows, the first part is added, of the size that it has now. Raises
-        ``BackupError`` where it cannot be read, and where it becomes shorter.
+        Of a file that grows, the first part is added: of the size that it has now, or, where it has
+        grown by much, of the size that it had when it was ``counted``. Raises ``BackupError`` where
+        it cannot be read, where it becomes shorter, and where a much larger one took its place.
         """
         try:
             # Without waiting, where a pipe has taken the file's place.
@@ -83,9 +85,22 @@ class ArchiveWriter:
             if not stat.S_ISREG(found.st_mode):
                 return False
             info = _info(name, stat.S_IMODE(found.st_mode) & MODE, found.st_mtime)
-            info.size = found.st_size
+            info.size = self._size(path, found, counted or found)
             self._add(info, file, path)
         return True
+
+    def _size(self, path: Path, found: os.stat_result, counted: os.stat_result) -> int:
+        """Return how much of a file is added. A restore refuses what grows by more than ``GROWTH``
+        beyond what the manifest says, which might fill a disk."""
+        grown = found.st_size - counted.st_size
+        if grown <= self._growth:
+            self._growth -= max(0, grown)
+            return found.st_size
+        if (found.st_dev, found.st_ino) == (counted.st_dev, counted.st_ino):
+            return counted.st_size
+        raise BackupError(
+            f"{path} was replaced by a much larger file while the backup was made. Make it again."
+        )
 
     def _add(self, info: tarfile.TarInfo, file: IO[bytes], path: Path | None = None) -> None:
         hashed = _Hashed(file, path, self._on_bytes)

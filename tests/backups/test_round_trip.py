@@ -26,7 +26,7 @@ from changemaker_core.backups.writing import ArchiveWriter
 from changemaker_core.features.audit.sealing import seal
 from changemaker_core.features.audit.verification import verify
 from changemaker_core.jobs import holds
-from tests.backups.kept import SECRET, no_progress
+from tests.backups.kept import SECRET, Kept, no_progress
 
 if TYPE_CHECKING:
     from changemaker_core.testing import PostgresCluster
@@ -152,6 +152,87 @@ def test_a_restored_site_is_the_whole_site_with_its_mail_held(kept, empty_url, t
     assert held["mail"] == held["webhooks"] == "restore"
     assert (audited.fits, audited.sealed) == (True, 1)
     assert audited.open >= 1  # that the queue is held
+
+
+@pytest.mark.database("sqlite")
+def test_a_site_that_was_restored_is_backed_up_and_restored_again(kept, tmp_path):
+    outside = tmp_path / "elsewhere.csv"
+    outside.write_text("former")
+    with (kept.folder / "changemaker.toml").open("a") as file:
+        file.write(f'[relay]\nfile = "{outside}"\n')
+    first = restore(kept.back_up().path, tmp_path / "first", None, no_progress)
+    notes = first.elsewhere[str(outside)].with_name("notes.txt")
+    notes.write_text("of the site")
+    outside.write_text("newer")
+    made = Kept(tmp_path / "first", tmp_path / "others", kept.site).back_up()
+    again = restore(made.path, tmp_path / "again", None, no_progress)
+    assert again.elsewhere[str(outside)].read_text() == "newer"
+    assert again.elsewhere[str(outside)].with_name("notes.txt").read_text() == "of the site"
+
+
+@pytest.mark.database("sqlite")
+@pytest.mark.parametrize("target", ["data", "data/b.tar.gz", "link/b.tar.gz"])
+def test_no_file_is_missing_because_backups_are_beside_it(kept, tmp_path, target):
+    (tmp_path / "disk" / "data").mkdir(parents=True)
+    (kept.folder / "data" / "mail" / "1.eml").unlink()
+    (kept.folder / "data" / "mail").rmdir()
+    (kept.folder / "data").rmdir()
+    (kept.folder / "data").symlink_to(tmp_path / "disk" / "data")
+    (kept.folder / "link").symlink_to(kept.folder / "data")
+    (kept.folder / "data" / "photo.jpg").touch()
+    with pytest.raises(BackupError, match=r"contains photo\.jpg\. A backup leaves out the folder"):
+        kept.back_up(kept.folder / target)
+    names = {path.name for path in (tmp_path / "disk" / "data").iterdir()}
+    assert names == {"photo.jpg"}
+
+
+@pytest.mark.database("sqlite")
+def test_backups_are_in_none_where_their_folder_is_in_the_site(kept, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "disk" / "old.tar.gz.gpg").touch()
+    (kept.folder / "data" / "backups").symlink_to(tmp_path / "disk")
+    for _ in range(2):
+        made = kept.back_up(tmp_path / "disk", keep=2)
+    with tarfile.open(made.path) as archive:
+        names = archive.getnames()
+    assert "site/data/mail/1.eml" in names
+    assert not [name for name in names if "backups" in name]
+
+
+@pytest.mark.database("sqlite")
+def test_what_is_no_part_of_a_site_is_left_out(kept, tmp_path, monkeypatch):
+    """Neither the database, whatever its path, nor what a file system keeps for itself."""
+    toml = kept.folder / "changemaker.toml"
+    toml.write_text(toml.read_text().replace("///site.db", "///data/../data/mail/../../site.db"))
+    (kept.folder / "data" / "lost+found").mkdir(mode=0o000)
+    listdir = os.listdir
+
+    def as_for_others(path: Any) -> list[str]:
+        if str(path).endswith("lost+found"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listdir(path)
+
+    monkeypatch.setattr("os.listdir", as_for_others)
+    with tarfile.open(kept.back_up().path) as archive:
+        names = archive.getnames()
+    assert "site/data/mail/1.eml" in names
+    assert not [name for name in names if "site.db" in name or "lost+found" in name]
+
+
+@pytest.mark.database("sqlite")
+def test_rows_that_refer_to_none_are_restored_and_reported(kept, tmp_path):
+    kept.site.db.sync.write(lambda tx: tx.database.create_tables([Campaign, Letter]))
+    with contextlib.closing(sqlite3.connect(kept.folder / "site.db")) as by_hand:
+        by_hand.execute("INSERT INTO kept_letter (number, campaign_id) VALUES (1, 999)")
+        by_hand.commit()
+    made = kept.back_up()
+    orphan = "row 1 of kept_letter refers to no row of kept_campaign"
+    restored = restore(made.path, tmp_path / "restored", None, no_progress)
+    assert restored.orphans == [orphan]
+    done = drill(made.path, None, no_progress)
+    found = {name: finding for name, finding in done.findings}
+    assert (found["references"].status, found["references"].detail) == ("warning", f"{orphan}.")
+    assert done.is_sound
 
 
 def test_a_drill_proves_a_backup_and_leaves_nothing(kept, request, tmp_path, monkeypatch):

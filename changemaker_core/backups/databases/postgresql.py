@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import re
 import secrets
@@ -44,6 +45,9 @@ SELECT relname::text FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relna
 WHERE nspname NOT LIKE 'pg\\_%' AND nspname <> 'information_schema'
   AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_class.oid AND deptype = 'e')
 ORDER BY relkind <> 'r', 1 LIMIT 3"""
+#: From this version on, programs set ``transaction_timeout`` in a restore, which fails on servers
+#: that do not know it; and only programs of this version read their dumps.
+_SETS_TIMEOUT = 17
 #: What PostgreSQL says when the role may not create a database.
 _NO_PRIVILEGE = "42501"
 
@@ -54,8 +58,7 @@ def copy_postgresql(url: str, into: Path, on_bytes: Callable[[int], None]) -> Da
     Rows are counted in the snapshot that is dumped. Raises ``BackupError``.
     """
     with opened(url) as connection:
-        number = connection.info.server_version // 10_000
-        program = find_program("pg_dump", number)
+        program = find_programs("pg_dump", connection.info.server_version // 10_000)[0]
         cursor = connection.cursor()
         cursor.execute(_SNAPSHOT)
         cursor.execute("SELECT pg_export_snapshot()")
@@ -90,7 +93,9 @@ def load_postgresql(url: str, dump: Path) -> None:
     """
     with opened(url) as connection:
         refuse_content(connection)
-        program = find_program("pg_restore", connection.info.server_version // 10_000)
+        programs = find_programs("pg_restore", connection.info.server_version // 10_000)
+    # The dump may have been made by a later one; what the last one says of it is the error.
+    program = next((each for each in programs if _reads(each, dump)), programs[-1])
     options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
     database = f"--dbname={_without_password(url)}"
     with _running([program, *options, database, "--no-password", str(dump)], url):
@@ -142,31 +147,46 @@ def opened(url: str) -> Iterator[Any]:
         raise BackupError(f"The database cannot be used: {message_of(error)}") from error
 
 
-def find_program(name: str, server: int) -> str:
-    """Return the path of ``pg_dump`` or ``pg_restore`` that is not older than the server.
+def find_programs(name: str, server: int) -> list[str]:
+    """Return the paths of ``pg_dump`` or ``pg_restore`` that fit a server of a version, that of its
+    own version first.
 
-    Raises ``BackupError`` with the package to install.
+    Raises ``BackupError`` with the package to install where there is none.
     """
     found = {path: _version(path) for path in _candidates(name)}
-    for path, version in found.items():
-        if version >= server:
-            return path
     fix = f"Install that of version {server}: `apt-get install postgresql-client-{server}`"
     if not found:
         raise BackupError(f"{name} of PostgreSQL is not installed.\n{fix}")
+    until = math.inf if server >= _SETS_TIMEOUT else _SETS_TIMEOUT
+    if fitting := [path for path in found if server <= found[path] < until]:
+        return sorted(fitting, key=found.__getitem__)
     newest = max(found.values())
+    why = (
+        f"Its dumps cannot be restored to servers older than {_SETS_TIMEOUT}."
+        if newest > server
+        else "An older program cannot read it."
+    )
     raise BackupError(
-        f"{name} is of version {newest}, and the server is PostgreSQL {server}, which an older "
-        f"program cannot read.\n{fix}, from apt.postgresql.org if your system has none."
+        f"{name} is of version {newest}, and the server is PostgreSQL {server}. {why}\n{fix}, from "
+        "apt.postgresql.org if your system has none."
     )
 
 
+def _reads(program: str, dump: Path) -> bool:
+    """Return whether a ``pg_restore`` knows the format of a dump."""
+    listed = subprocess.run(  # noqa: S603  # one of PostgreSQL's own programs
+        [program, "--list", str(dump)], capture_output=True, check=False
+    )
+    return listed.returncode == 0
+
+
 def _candidates(name: str) -> Iterator[str]:
-    if on_path := shutil.which(name):
-        yield on_path
-    for folder in sorted(_DEBIAN.glob("*/bin"), reverse=True):
+    # First, since what Debian has on the path chooses a version by what it is called with.
+    for folder in sorted(_DEBIAN.glob("*/bin")):
         if (folder / name).is_file():
             yield str(folder / name)
+    if on_path := shutil.which(name):
+        yield on_path
 
 
 def _version(program: str) -> int:

@@ -59,6 +59,7 @@ def _as_object(done: Restored) -> dict[str, object]:
         "rows": sum(done.manifest.database.rows.values()),
         "migrated": [str(step) for step in done.migrated],
         "held": done.held,
+        "orphans": done.orphans,
         "elsewhere": {where: str(path) for where, path in done.elsewhere.items()},
         "seconds": round(done.seconds, 3),
     }
@@ -70,6 +71,8 @@ def _report(done: Restored, database_url: str | None) -> None:
     click.echo(f"Restored the backup of {made_at} to {done.folder}: {rows:,} rows.")
     for step in done.migrated:
         say(f"Applied {step}, which the backup did not have.")
+    for row in done.orphans:
+        say(f"Restored as it was backed up: {row}.")
     for where, path in done.elsewhere.items():
         say(f"{where} is named by the configuration; the backup's is in {path}.")
     if database_url is not None:
