@@ -106,6 +106,7 @@ class Site:
             audit_log=AuditLog(),
             secret=config.secret_key,
             row_tags=config.row_tags,
+            slow_seconds=config.log_slow_query_seconds,
         )
         self.db.refuses_blocking = config.development
         #: What organisers set: ``site.settings(PetitionsSettings)``, by the Struct of a group.

@@ -146,6 +146,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     log_client: Literal["network", "address", "none"] = "network"
     #: Seconds until its response begins after which a request is logged as slow; 0 is never.
     log_slow_request_seconds: float = 5.0
+    #: Seconds after which a query or a unit of work is logged, with its plan; 0 is never.
+    log_slow_query_seconds: float = 1.0
     #: The table of each plugin as written; :meth:`plugin_config` converts it.
     plugin_tables: Mapping[str, Mapping[str, Any]] = {}
     #: Where each value was set.

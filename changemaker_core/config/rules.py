@@ -328,5 +328,6 @@ RULES: dict[str, Callable[[Any], str | None]] = {
     "max_connections": _between(1),
     "drain_seconds": _between(1),
     "log_slow_request_seconds": _seconds,
+    "log_slow_query_seconds": _seconds,
     "jobs_niceness": _between(0, 19),
 }

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.errors import OutsideUnitOfWork
+from changemaker_core.db.slow.queries import NOT_LOGGED, Statement
 from changemaker_core.db.tracking import (
     known_tables,
     merge,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     import peewee
 
+    from changemaker_core.db.slow import SlowQueries
     from changemaker_core.db.tracking import Tags
 
 #: Where it holds a set, queries add the tags of the tables, or rows of tables, that they read.
@@ -30,7 +32,7 @@ class Unit:
     """One running unit of work: its database, and what it wrote so far.
 
     ``owner`` is the engine that runs it. Tags of what it reads and writes are tables only unless
-    ``row_tags``. ``after`` is called after its commit.
+    ``row_tags``. ``after`` is called after its commit. ``slow`` logs what takes long.
     """
 
     __slots__ = (
@@ -40,12 +42,22 @@ class Unit:
         "declared",
         "direct",
         "everything",
+        "in_database",
         "owner",
         "row_tags",
+        "slow",
+        "slowest",
+        "slowest_seconds",
+        "statements",
     )
 
     def __init__(
-        self, database: peewee.Database, owner: object = None, *, row_tags: bool = True
+        self,
+        database: peewee.Database,
+        owner: object = None,
+        *,
+        row_tags: bool = True,
+        slow: SlowQueries = NOT_LOGGED,
     ) -> None:
         self.database = database
         self.owner = owner
@@ -56,6 +68,11 @@ class Unit:
         #: the code that used it has declared what it wrote.
         self.direct = self.declared = False
         self.after: list[Callable[[], None]] = []
+        self.slow = slow
+        #: How many statements it ran, and for how many seconds.
+        self.statements = 0
+        self.in_database = self.slowest_seconds = 0.0
+        self.slowest: Statement | None = None
 
     @property
     def written(self) -> Tags:
@@ -78,6 +95,28 @@ class Unit:
             self.everything = True
         elif written:
             self.changed |= written
+
+    def took(self, seconds: float, sql: str, values: Any, name: str = "") -> None:
+        """Record how long a statement took, and log it where that was long."""
+        self.statements += 1
+        self.in_database += seconds
+        if seconds > self.slowest_seconds:
+            self.slowest_seconds, self.slowest = seconds, Statement(sql, values, name)
+        if seconds > self.slow.seconds:
+            self.slow.statement(Statement(sql, values, name), seconds)
+
+    def bulk_took(self, seconds: float, table: str, rows: int) -> None:
+        """Record how long a bulk insert took, and log it where that was long."""
+        self.statements += 1
+        self.in_database += seconds
+        if seconds > self.slow.seconds:
+            self.slowest_seconds, self.slowest = seconds, None
+            self.slow.bulk(table, rows, seconds)
+
+    def ended(self, seconds: float, name: str) -> None:
+        """Log the unit of work where it took long, and no statement of it was logged."""
+        if self.slowest_seconds <= self.slow.seconds < seconds:
+            self.slow.unit(name, seconds, self.statements, self.in_database, self.slowest)
 
     def note_direct(self) -> None:
         """Record that the driver's connection is handed out: any table may be read and written."""

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import math
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -335,17 +336,19 @@ class Database:
         audit_log: Recorder | None = None,
         secret: str = "",
         row_tags: bool = True,
+        slow_seconds: float = 0.0,
     ) -> Database:
         """Return the database at ``url``: ``sqlite:///<path>`` or ``postgresql://…``.
 
         ``read_urls`` are replicas of a PostgreSQL database, which compiled queries are read from
         while they are up to date; ``pools`` bounds connections to it. ``secret`` keys the hashes
         under which limits store who was counted. Without ``row_tags``, reads and writes are
-        tracked by table only.
+        tracked by table only. What takes longer than ``slow_seconds`` is logged; with 0, nothing.
         """
         changes = Changes()
         engine = open_engine(url, changes.notify, read_urls, pools)
         engine.row_tags = row_tags
+        engine.slow.seconds = slow_seconds or math.inf
         database = cls(engine, changes, clock, secret)
         database.effects = effects
         database.audit_log = audit_log
@@ -354,7 +357,7 @@ class Database:
     async def read(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``fn(*args)`` on a thread, in one read-only snapshot."""
         self._check_outside()
-        work = Work(lambda _: fn(*args, **kwargs), asyncio.get_running_loop())
+        work = Work(lambda _: fn(*args, **kwargs), asyncio.get_running_loop(), names=fn)
         self.engine.read(work)
         value: T = await work.future
         return value
@@ -368,7 +371,10 @@ class Database:
         """
         self._check_outside()
         work = Work(
-            partial(_transact, self, fn, args, kwargs), asyncio.get_running_loop(), writes=True
+            partial(_transact, self, fn, args, kwargs),
+            asyncio.get_running_loop(),
+            writes=True,
+            names=fn,
         )
         self.engine.write(work)
         try:
@@ -469,7 +475,7 @@ class SyncDatabase:
     def read(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``fn(*args)`` on a database thread, in one snapshot, where it cannot write."""
         self._check()
-        work = Work(lambda _: fn(*args, **kwargs), None)
+        work = Work(lambda _: fn(*args, **kwargs), None, names=fn)
         self._database.engine.read(work)
         value: T = work.future.result()
         return value
@@ -477,7 +483,8 @@ class SyncDatabase:
     def write(self, fn: Callable[Concatenate[Tx, P], T], /, *args: P.args, **kwargs: P.kwargs) -> T:
         """Run ``fn(tx, *args)`` on a database thread, in one transaction."""
         self._check()
-        work = Work(partial(_transact, self._database, fn, args, kwargs), None, writes=True)
+        call = partial(_transact, self._database, fn, args, kwargs)
+        work = Work(call, None, writes=True, names=fn)
         self._database.engine.write(work)
         value: T = work.future.result()
         if work.written != NOTHING:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any, Literal
 
 import peewee
 import psycopg2.extensions
 
-from changemaker_core.db.context import current_unit
+from changemaker_core.db.context import Unit, current_unit
 from changemaker_core.db.folding import fold
 from changemaker_core.db.postgresql.addresses import session_options
 from changemaker_core.db.postgresql.copying import copy_rows
@@ -36,16 +37,24 @@ class TrackedDatabase(peewee.Database):
     def execute_sql(self, sql: str, params: Any = None) -> Any:
         """Run one statement on this thread's connection."""
         unit = current_unit.get()
-        if unit is not None:
-            unit.note(sql, params)
-        return self._execute_cursor(sql, params, tracked=True)  # type: ignore[attr-defined]  # absent from peewee's stubs
+        if unit is None:
+            return self._execute_cursor(sql, params, tracked=True)  # type: ignore[attr-defined]  # absent from peewee's stubs
+        unit.note(sql, params)
+        began = perf_counter()
+        try:
+            return self._execute_cursor(sql, params, tracked=True)  # type: ignore[attr-defined]  # absent from peewee's stubs
+        finally:
+            unit.took(perf_counter() - began, sql, params)
 
-    def fetch(self, sql: str, params: Any) -> Any:
-        """Return all rows of a compiled query, which itself records what they were read from."""
-        unit = current_unit.get()
-        if unit is not None:
-            unit.note_write(sql, params)
-        return self._execute_cursor(sql, params, tracked=True).fetchall()  # type: ignore[attr-defined]  # absent from peewee's stubs
+    def fetch(self, unit: Unit, sql: str, params: Any, name: str) -> Any:
+        """Return all rows of the compiled query ``name``, which itself records what they were read
+        from."""
+        unit.note_write(sql, params)
+        began = perf_counter()
+        try:
+            return self._execute_cursor(sql, params, tracked=True).fetchall()  # type: ignore[attr-defined]  # absent from peewee's stubs
+        finally:
+            unit.took(perf_counter() - began, sql, params, name)
 
     def raw(self) -> Any:
         """Return this thread's connection, as the driver made it, to code that tracks its use."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from changemaker_core.db.postgresql.settings import PoolSettings
     from changemaker_core.db.reads.plans import Plan
     from changemaker_core.db.reads.streams import Source
+    from changemaker_core.db.slow import SlowQueries
     from changemaker_core.db.tracking import Tags
     from changemaker_core.db.work import Work
 
@@ -25,6 +26,8 @@ class Engine(Protocol):
     dialect: Dialect
     #: Whether reads and writes are tracked by row where possible; if not, by table.
     row_tags: bool
+    #: Logs what takes long.
+    slow: SlowQueries
 
     @property
     def replicas(self) -> Replicas | None:

@@ -6,6 +6,8 @@ import concurrent.futures
 import inspect
 import logging
 from contextvars import copy_context
+from functools import partial
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.db.context import Unit, current_unit
@@ -22,10 +24,22 @@ logger = logging.getLogger(__name__)
 class Work:
     """One call, to be run on a database's thread in a copy of its caller's context variables.
 
-    ``loop`` is the event loop that awaits the result; None for a caller that blocks.
+    ``loop`` is the event loop that awaits the result; None for a caller that blocks. ``names`` is
+    the function whose name it has in the log; None for a single statement, which has its own.
     """
 
-    __slots__ = ("_call", "_context", "error", "future", "loop", "unit", "value", "whole", "writes")
+    __slots__ = (
+        "_call",
+        "_context",
+        "_names",
+        "error",
+        "future",
+        "loop",
+        "unit",
+        "value",
+        "whole",
+        "writes",
+    )
 
     def __init__(
         self,
@@ -34,8 +48,10 @@ class Work:
         *,
         whole: bool = True,
         writes: bool = False,
+        names: Callable[..., Any] | None = None,
     ) -> None:
         self._call = call
+        self._names = names
         self._context = copy_context()
         self.loop = loop
         #: Whether it needs a transaction of its own; a single statement does not.
@@ -62,6 +78,7 @@ class Work:
     def run(self, unit: Unit) -> None:
         """Run the call in ``unit``, and store its result or its exception."""
         self.unit, self.error = unit, None
+        began = perf_counter()
         try:
             self._context.run(current_unit.set, unit)
             self.value = value = self._context.run(self._call, unit)
@@ -74,6 +91,8 @@ class Work:
                 )
         except BaseException as error:
             self.value, self.error = None, error if self.writes else as_mistake(error)
+        if self._names is not None and (seconds := perf_counter() - began) > unit.slow.seconds:
+            self._context.run(unit.ended, seconds, _name_of(self._names))
 
     def settle(self) -> None:
         """Hand the result to the caller, in the thread that may touch the future."""
@@ -91,6 +110,13 @@ class Work:
             self.future.set_exception(self.error)
         else:
             self.future.set_result(self.value)
+
+
+def _name_of(function: Any) -> str:
+    while isinstance(function, partial):
+        function = function.func
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{function.__module__}.{name}"
 
 
 def release(works: Iterable[Work], notify: Callable[[Tags], None]) -> None:

@@ -244,7 +244,8 @@ class Request(falcon.asgi.Request):
     def origin(self) -> Origin:
         """Where the changes of this request come from, for the audit log."""
         id = self.request_id
-        return Origin("request", id=id, address=self.client_ip, request_id=id)
+        route = f"{self.method} {self.route}"
+        return Origin("request", id=id, address=self.client_ip, request_id=id, route=route)
 
     @property
     def visitor(self) -> str:

@@ -13,7 +13,7 @@ class Origin:
 
     ``id`` is that of the request or of the job; ``name`` is the job's, or that of the person at
     the command line; ``address`` is the client's. ``request_id`` is the request that all of it
-    began with, if one did.
+    began with, if one did; ``route`` is its method and route.
     """
 
     kind: Literal["request", "job", "command"]
@@ -21,6 +21,14 @@ class Origin:
     name: str = ""
     address: str = ""
     request_id: str | None = None
+    route: str = ""
+
+    @property
+    def place(self) -> str:
+        """What causes it, for a line of the log: a route, a job, or a command, without a person."""
+        if self.kind == "request":
+            return self.route
+        return f"job {self.name} {self.id}" if self.kind == "job" else "a command"
 
 
 class HasOrigin(Protocol):
@@ -31,8 +39,8 @@ class HasOrigin(Protocol):
         """Where its changes come from."""
 
 
-#: What causes the changes that are made: set for a request that may change something, for a job,
-#: and for a command. PERF: it holds the request itself, which makes its origin only when asked.
+#: What causes what is read and changed: set while a responder or a job runs, and for a command.
+#: PERF: it holds the request itself, which makes its origin only when asked.
 current_origin: ContextVar[HasOrigin | None] = ContextVar("current_origin", default=None)
 
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from typing import Any
 
-from changemaker_core import Job, JobRun, Plugin, Route, endpoint, hookimpl
+import peewee
+
+from changemaker_core import Job, JobRun, Plugin, Query, Route, compiled, endpoint, hookimpl
+from changemaker_core.db.slow import queries as slow_queries
 from changemaker_core.jobs.models import CoreJob
 from changemaker_core.server.logs import JsonLines
 from changemaker_core.testing import client_of, run_jobs
@@ -21,6 +25,12 @@ def plant(run: JobRun) -> None:
 
 def water(run: JobRun) -> None:
     log.warning("watering")
+    run.write(lambda tx: tx.database.execute_sql("SELECT 7 AS watered"))
+
+
+@compiled(int)
+def beds() -> Query:
+    return CoreJob.select(peewee.fn.COUNT(CoreJob.id))
 
 
 class Beds:
@@ -32,6 +42,11 @@ class Beds:
         log.warning("a bed")
         await req.site.db.write(lambda tx: tx.enqueue("planting.plant", {}))
         return {"id": req.request_id}
+
+    @endpoint(public=True)
+    async def on_get(self, req: Any, resp: Any) -> dict[str, int]:
+        """Count them."""
+        return {"beds": (await req.site.db.read(beds().all))[0]}
 
 
 class PlantingPlugin(Plugin):
@@ -80,3 +95,22 @@ async def test_jobs_and_their_lines_have_the_id_of_the_request(open_app: Any) ->
     ]
     others = {row["request_id"] for row in rows if row not in own}
     assert others <= {None}
+
+
+async def test_a_slow_query_is_logged_with_the_route_or_the_job(open_app: Any, caplog: Any) -> None:
+    async with open_app(PlantingPlugin, log_slow_query_seconds=1e-9) as app:
+        async with client_of(app) as client:
+            posted = await client.post("/api/beds")
+            read = await client.get("/api/beds")
+        await run_jobs(app.site)
+        await asyncio.to_thread(app.site.db.engine.slow.close)
+    lines = [each for each in caplog.records if each.name == slow_queries.__name__]
+    found = {
+        name: next(each for each in lines if name in each.getMessage())
+        for name in (f"{__name__}.beds", "SELECT 7 AS watered")
+    }
+    of_request, of_job = found.values()
+    assert ".beds (GET /api/beds)\nSELECT COUNT(" in of_request.getMessage()
+    assert of_request.request_id == read.headers["x-request-id"]
+    assert " AS watered (job planting.water " in of_job.getMessage()
+    assert of_job.request_id == posted.headers["x-request-id"]

@@ -24,6 +24,7 @@ import asyncpg
 
 from changemaker_core.db.errors import DatabaseUnavailable
 from changemaker_core.db.postgresql.addresses import asyncpg_addresses, set_timeouts
+from changemaker_core.db.slow.queries import Statement
 from changemaker_core.db.threads import check_usable
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from changemaker_core.db.postgresql.settings import PoolSettings
     from changemaker_core.db.reads.plans import Plan
+    from changemaker_core.db.slow import SlowQueries
 
 logger = logging.getLogger(__name__)
 
@@ -103,10 +105,18 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg has no t
 class _LoopPool:
     """The connections of one event loop, opened when all others are busy."""
 
-    def __init__(self, url: str, settings: PoolSettings, seconds: float, repeats: bool) -> None:
+    def __init__(
+        self,
+        url: str,
+        settings: PoolSettings,
+        seconds: float,
+        slow: SlowQueries,
+        repeats: bool,
+    ) -> None:
         self._addresses = asyncpg_addresses(url)
         self._settings = settings
         self._connect_seconds = seconds
+        self._slow = slow
         self._attempts = (False, True) if repeats else (True,)
         self._loop = asyncio.get_running_loop()
         self._turns = asyncio.Semaphore(settings.read_connections)
@@ -128,7 +138,12 @@ class _LoopPool:
                 try:
                     connection = connection or await self._connect(began)
                     began = connection.since = self._loop.time()
-                    return await connection.read(plan, values, self._settings.prepare)
+                    try:
+                        return await connection.read(plan, values, self._settings.prepare)
+                    finally:
+                        connection.since = self._loop.time()
+                        if (seconds := connection.since - began) > self._slow.seconds:
+                            self._slow.statement(Statement(plan.sql, values, plan.name), seconds)
                 except TimeoutError as error:
                     raise DatabaseUnavailable("the server does not respond") from error
                 except Exception as error:
@@ -140,7 +155,6 @@ class _LoopPool:
                         raise DatabaseUnavailable(str(error)) from error
         finally:
             if connection is not None and not connection.is_closed():
-                connection.since = self._loop.time()
                 self._idle.append(connection)
             self._turns.release()
         return None
@@ -212,11 +226,19 @@ class AsyncReads:
     """The connections of all event loops of this process to one server.
 
     ``seconds``: how long a connection may take to be opened. ``repeats``: a read whose connection
-    is lost runs once more, on a new one.
+    is lost runs once more, on a new one. ``slow`` logs those that take long.
     """
 
-    def __init__(self, url: str, settings: PoolSettings, seconds: float, *, repeats: bool) -> None:
-        self._options = url, settings, seconds, repeats
+    def __init__(
+        self,
+        url: str,
+        settings: PoolSettings,
+        seconds: float,
+        slow: SlowQueries,
+        *,
+        repeats: bool,
+    ) -> None:
+        self._options = url, settings, seconds, slow, repeats
         self._pools: dict[asyncio.AbstractEventLoop, _LoopPool] = {}
         self._lock = threading.Lock()
         self._pid = os.getpid()

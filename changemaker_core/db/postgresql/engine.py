@@ -18,11 +18,14 @@ from changemaker_core.db.errors import DatabaseRefused, DatabaseUnavailable, cha
 from changemaker_core.db.postgresql.addresses import connect_seconds, session_options
 from changemaker_core.db.postgresql.async_reads import AsyncReads
 from changemaker_core.db.postgresql.connections import ThreadConnections
+from changemaker_core.db.postgresql.control import ControlConnection
 from changemaker_core.db.postgresql.errors import as_unavailable, message_of, sqlstate
 from changemaker_core.db.postgresql.listener import CHANNEL, Listener
 from changemaker_core.db.postgresql.notifications import Note
 from changemaker_core.db.postgresql.replicas import Replicas
 from changemaker_core.db.postgresql.streams import PostgresqlSource
+from changemaker_core.db.slow import SlowQueries
+from changemaker_core.db.slow.plans import postgresql_plan
 from changemaker_core.db.threads import Pool
 from changemaker_core.db.tracking import NOTHING
 from changemaker_core.db.work import Work, release
@@ -40,6 +43,9 @@ if TYPE_CHECKING:
 ROWS_A_TURN = 200
 #: "cm migrate", as the number of an advisory lock.
 MIGRATION_LOCK = 0x636D_6D69
+#: How long connecting and each step of explaining a statement may take.
+EXPLAIN_SECONDS = 5.0
+_EXPLAINING = "BEGIN READ ONLY; SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = 5000"
 #: SQLSTATE lock_not_available.
 _LOCK_TIMEOUT = "55P03"
 _HOLDER = """
@@ -67,12 +73,17 @@ class PostgresqlEngine:
         self._connections = ThreadConnections(url)
         self._database = self._connections.database
         self._commits = OwnCommits()
+        self.slow = SlowQueries(self._explain)
         self._pool = Pool(
             "postgresql", pools.threads, self._run, self._connections.close, pools.idle_seconds
         )
         self.listener = Listener(url, self._commits.token, self._commits.has, notify)
-        self._async_reads = AsyncReads(url, pools, connect_seconds(url), repeats=True)
-        self.replicas = Replicas(read_urls, self.listener, pools) if read_urls else None
+        seconds = connect_seconds(url)
+        self._async_reads = AsyncReads(url, pools, seconds, self.slow, repeats=True)
+        self.replicas = Replicas(read_urls, self.listener, pools, self.slow) if read_urls else None
+
+    def _unit(self) -> Unit:
+        return Unit(self._database, self, row_tags=self.row_tags, slow=self.slow)
 
     def read(self, work: Work) -> None:
         """Run ``work`` on a free thread; once more if its connection turns out to be lost."""
@@ -153,7 +164,7 @@ class PostgresqlEngine:
     def _read_once(self, work: Work) -> None:
         self._connections.connect()
         if not work.whole:
-            work.run(Unit(self._database, self, row_tags=self.row_tags))
+            work.run(self._unit())
             return
         try:
             self._database.execute_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -165,13 +176,20 @@ class PostgresqlEngine:
 
     def _inside(self, work: Work) -> Unit:
         """Run ``work`` where peewee knows that a transaction is open."""
-        unit = Unit(self._database, self, row_tags=self.row_tags)
+        unit = self._unit()
         self._database.push_transaction(unit)
         try:
             work.run(unit)
         finally:
             self._database.leave_transaction()
         return unit
+
+    def _explain(self, sql: str, values: Any) -> str:
+        """Return a plan without running the statement, from a connection for this alone."""
+        with ControlConnection(self._url, "changemaker plans", EXPLAIN_SECONDS) as connection:
+            connection.query(_EXPLAINING, seconds=EXPLAIN_SECONDS)
+            rows = connection.query(f"EXPLAIN {sql}", values or (), seconds=EXPLAIN_SECONDS)
+            return postgresql_plan(rows)
 
     # Writing
 
@@ -271,6 +289,7 @@ class PostgresqlEngine:
         self._async_reads.close()
         self._pool.close()
         self.listener.stop()
+        self.slow.close()
 
 
 def refuse_encoding(database: Postgresql) -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from changemaker_core.db.postgresql.listener import Listener
     from changemaker_core.db.postgresql.settings import PoolSettings
     from changemaker_core.db.reads.plans import Plan
+    from changemaker_core.db.slow import SlowQueries
 
 logger = logging.getLogger(__name__)
 
@@ -83,11 +84,13 @@ class Unusable(Exception):
 class Replica:
     """One replica: a thread that watches it, and the connections that it is read through."""
 
-    def __init__(self, number: int, url: str, listener: Listener, pools: PoolSettings) -> None:
+    def __init__(
+        self, number: int, url: str, listener: Listener, pools: PoolSettings, slow: SlowQueries
+    ) -> None:
         self.number = number
         self._url = url
         self._listener = listener
-        self._async_reads = AsyncReads(url, pools, CONNECT_SECONDS, repeats=False)
+        self._async_reads = AsyncReads(url, pools, CONNECT_SECONDS, slow, repeats=False)
         self._watcher: threading.Thread | None = None
         self._stop = threading.Event()
         #: The position it has replayed; -1 while it is not to be used.
@@ -170,9 +173,13 @@ class Replica:
 class Replicas:
     """All replicas of a database."""
 
-    def __init__(self, urls: tuple[str, ...], listener: Listener, pools: PoolSettings) -> None:
+    def __init__(
+        self, urls: tuple[str, ...], listener: Listener, pools: PoolSettings, slow: SlowQueries
+    ) -> None:
         self._listener = listener
-        self._all = [Replica(number, url, listener, pools) for number, url in enumerate(urls, 1)]
+        self._all = [
+            Replica(number, url, listener, pools, slow) for number, url in enumerate(urls, 1)
+        ]
         self._turns = itertools.count()
 
     def start(self) -> None:

@@ -47,7 +47,8 @@ class Plan:
         Always fetches everything: an open cursor would pin the snapshot.
         """
         try:
-            fetched = cast("TrackedDatabase", unit.database).fetch(self.sql, values)
+            database = cast("TrackedDatabase", unit.database)
+            fetched = database.fetch(unit, self.sql, values, self.name)
         except BaseException:
             self.record_tables()
             raise

@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import peewee
@@ -15,6 +15,8 @@ import peewee
 from changemaker_core.db.context import Unit
 from changemaker_core.db.dialects import BUSY_SECONDS, EXCLUSIVE_SECONDS, Sqlite
 from changemaker_core.db.errors import DatabaseClosed, as_peewee_error, chain
+from changemaker_core.db.slow import SlowQueries
+from changemaker_core.db.slow.plans import sqlite_plan
 from changemaker_core.db.sqlite.errors import as_unavailable
 from changemaker_core.db.sqlite.lock import FileLock
 from changemaker_core.db.sqlite.preparing import prepare_file
@@ -60,6 +62,7 @@ class SqliteEngine:
         self._lock_path = path.with_name(path.name + ".lock")
         self._prepare_lock = threading.Lock()
         self._prepared = self._closed = False
+        self.slow = SlowQueries(self._explain)
         self._local = threading.local()
         self._readers: list[sqlite3.Connection] = []
         #: Queries that were stopped when they last ran, and until when they run on threads.
@@ -76,7 +79,7 @@ class SqliteEngine:
         )
 
     def _unit(self) -> Unit:
-        return Unit(self._database, self, row_tags=self.row_tags)
+        return Unit(self._database, self, row_tags=self.row_tags, slow=self.slow)
 
     # Reading
 
@@ -189,6 +192,10 @@ class SqliteEngine:
         self._readers.append(connection)
         return connection
 
+    def _explain(self, sql: str, values: Any) -> str:
+        with closing(self._database.open_reader()) as connection:
+            return sqlite_plan(connection.execute(f"EXPLAIN QUERY PLAN {sql}", values or ()))
+
     # Writing
 
     def write(self, work: Work) -> None:
@@ -267,6 +274,7 @@ class SqliteEngine:
         self._closed = True
         self._writer.close()
         self._pool.close()
+        self.slow.close()
         for connection in self._readers:
             connection.close()
         self._readers.clear()

@@ -6,6 +6,7 @@ import itertools
 import json
 import operator
 import sqlite3
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import peewee
@@ -138,7 +139,11 @@ class BulkInsert:
     def run(self, unit: Unit, rows: Iterable[Sequence[Any]]) -> int:
         """Insert ``rows``; return how many were inserted or updated."""
         unit.note_write(self.sql("VALUES ()"), None)
-        inserted: int = cast("Any", unit.database).insert_rows(self, rows)
+        began = perf_counter()
+        try:
+            inserted: int = cast("Any", unit.database).insert_rows(self, rows)
+        finally:
+            unit.bulk_took(perf_counter() - began, self.table, self.count)
         return inserted if self.on_conflict == "skip" else self.count
 
 

@@ -136,8 +136,7 @@ def _guarded(
         if req.session is not None and req.method not in authentication.SAFE_METHODS:
             # A public page may be cached, and then cannot hold a token for its form.
             csrf.require_proof(req, by_token=spec.form is not None and not spec.public)
-        token = current_actor.set(req.actor)
-        cause = None if req.method in authentication.SAFE_METHODS else current_origin.set(req)
+        token, cause = current_actor.set(req.actor), current_origin.set(req)
         try:
             value = await responder(req, resp, **params)
         except Exception as error:
@@ -146,9 +145,8 @@ def _guarded(
                 raise
             raise problem from error
         finally:
+            current_origin.reset(cause)
             current_actor.reset(token)
-            if cause is not None:
-                current_origin.reset(cause)
         if isinstance(value, TemplateResponse):
             await rendering.page(req, resp, value, cached=spec.cache is not None)
         else:

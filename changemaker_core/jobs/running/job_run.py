@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from datetime import timedelta
 from types import MappingProxyType
@@ -68,6 +69,7 @@ class JobRun(Run):
     def write(self, fn: Callable[Concatenate[Tx, P], R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return ``fn(tx, *args)``, called in a transaction. Raises ``LeaseLost``."""
 
+        @functools.wraps(fn)  # its name is in the log where it is slow
         def fenced(tx: Tx) -> R:
             statements.require_lease(self.fence)
             return fn(tx, *args, **kwargs)
