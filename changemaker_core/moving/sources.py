@@ -102,9 +102,12 @@ def opened_source(db: Database, path: Path | None, *, locked: bool) -> Iterator[
         else:
             if locked:
                 _refuse_connected(database)
+            tables = database.get_tables()
             database.execute_sql("BEGIN ISOLATION LEVEL REPEATABLE READ")
             if locked:
-                _lock_tables(database)
+                # First: the moment that is read is that of the first query, and is not to be one
+                # before a write that the lock has waited for.
+                _lock_tables(database, tables)
         yield Source(database, is_sqlite=path is not None)
         database.execute_sql("ROLLBACK")
 
@@ -135,9 +138,9 @@ def _refuse_connected(database: Any) -> None:
         )
 
 
-def _lock_tables(database: Any) -> None:
+def _lock_tables(database: Any, tables: list[str]) -> None:
     """Keep everybody from writing to a table until the transaction ends."""
-    names = ", ".join(map(quoted, database.get_tables()))
+    names = ", ".join(map(quoted, tables))
     try:
         database.execute_sql(f"LOCK TABLE {names} IN SHARE MODE")
     except peewee.PeeweeException as error:

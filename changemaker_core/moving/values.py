@@ -82,9 +82,9 @@ def _check_of(field: Any, target: Dialect) -> Callable[[Any, Any], str | None] |
     if isinstance(field, (peewee.IntegerField, peewee.BooleanField, peewee.FloatField)):
         bits = _BITS.get(field.field_type, 64)
         return partial(_number_problem, 1 << bits - 1 if target == "postgresql" else None, bits)
-    if isinstance(field, (peewee.CharField, peewee.TextField)) and target == "postgresql":
+    if isinstance(field, (peewee.CharField, peewee.TextField)):
         length = field.max_length if isinstance(field, peewee.CharField) else None
-        return lambda _, value: _text_problem(value, length)
+        return lambda _, value: _text_problem(target, value, length)
     return None
 
 
@@ -97,14 +97,16 @@ def _number_problem(limit: int | None, bits: int, raw: Any, value: Any) -> str |
     return None
 
 
-def _text_problem(value: str, length: int | None) -> str | None:
-    if "\0" in value:
-        return "contains the character NUL, which PostgreSQL cannot store"
+def _text_problem(target: Dialect, value: str, length: int | None) -> str | None:
     if not value.isascii():
         try:
             value.encode()
         except UnicodeEncodeError:
-            return "is not valid UTF-8, which PostgreSQL requires"
+            return "is not valid UTF-8"
+    if target == "sqlite":
+        return None
+    if "\0" in value:
+        return "contains the character NUL, which PostgreSQL cannot store"
     if length is not None and len(value) > length:
         return f"has {len(value)} characters, and PostgreSQL stores {length} here"
     return None
@@ -114,13 +116,11 @@ def _json_problem(target: Dialect, _raw: Any, value: Any) -> str | None:
     """Return why JSON cannot be stored. PostgreSQL stores it taken apart, SQLite as text."""
     if value is None:
         return "is the JSON value null, which reads as no value; set the column to NULL"
-    if target == "sqlite":
-        return None
     for each in _leaves(value):
         if isinstance(each, str):
-            if problem := _text_problem(each, None):
+            if problem := _text_problem(target, each, None):
                 return problem
-        elif isinstance(each, float) and not math.isfinite(each):
+        elif target == "postgresql" and isinstance(each, float) and not math.isfinite(each):
             return f"contains {each}, which is not JSON"
     return None
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
+import time as time_module
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import peewee
+import psycopg2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,7 +24,7 @@ from changemaker_core.features.audit.verification import verify
 from changemaker_core.moving import moving
 from changemaker_core.moving.errors import MoveError
 from changemaker_core.moving.moving import move
-from changemaker_core.moving.sources import refuse_running
+from changemaker_core.moving.sources import fields_of, opened_source, refuse_running
 from changemaker_core.moving.values import Sum, canonical
 from changemaker_core.testing import migrate
 
@@ -217,6 +220,51 @@ def test_what_postgresql_cannot_store_is_named_before_anything_is_copied(
     with pytest.raises(MoveError, match="nothing was copied"):
         _move(site, postgresql_url)
     assert _tables(open_site(postgresql_url)) == []
+
+
+@pytest.mark.database("sqlite")
+def test_text_that_is_none_is_named_whatever_it_is_copied_to(open_site, sqlite_url, tmp_path):
+    site = open_site(sqlite_url)
+    _make(site)
+    with contextlib.closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as direct:
+        direct.execute("UPDATE moving_kind SET text = CAST(x'ff41' AS TEXT) WHERE number = 7")
+        direct.execute("""UPDATE moving_kind SET data = '{"a": ["\\ud800"]}' WHERE number = 9""")
+        direct.commit()
+    with pytest.raises(MoveError) as raised:
+        _move(site, f"sqlite:///{tmp_path / 'other.db'}", only_check=True)
+    assert str(raised.value).splitlines()[1:-1] == [
+        "  moving_kind, row number=7: text is not valid UTF-8",
+        "  moving_kind, row number=9: data is not valid UTF-8",
+    ]
+
+
+@pytest.mark.postgresql
+def test_what_is_committed_before_the_lock_is_moved(open_site, postgresql_url):
+    site = open_site(postgresql_url)
+    _make(site)
+    site.close()
+    site = open_site(postgresql_url)
+    waiting = "SELECT 1 FROM pg_locks WHERE NOT granted AND mode = 'ShareLock'"
+    writer = psycopg2.connect(postgresql_url)
+    watcher = psycopg2.connect(postgresql_url)
+    with contextlib.closing(writer), contextlib.closing(watcher), ThreadPoolExecutor() as pool:
+        watcher.autocommit = True
+        writer.cursor().execute("DELETE FROM moving_kind WHERE number = 7")
+        moved = pool.submit(_numbers, site)
+        looks = watcher.cursor()
+        looks.execute(waiting)
+        while looks.fetchone() is None and not moved.done():
+            time_module.sleep(0.01)
+            looks.execute(waiting)
+        writer.commit()
+        assert 7 not in moved.result()
+
+
+def _numbers(site: Site) -> list[int]:
+    """The rows that a move reads."""
+    with opened_source(site.db, None, locked=True) as source:
+        number = fields_of(Kind).index(Kind.number)
+        return [row[number] for row in source.rows(Kind)]
 
 
 def test_a_running_site_is_not_moved(open_site, sqlite_url):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from changemaker_core import (
     ERASED,
+    Conflict,
     Invalid,
     Job,
     Model,
@@ -144,6 +145,76 @@ def test_jobs_that_name_a_person_are_erased(site: Any) -> None:
         site.db.sync.read(lambda: CoreJob.select().where(CoreJob.name == "hello.greet").count())
         == 2
     )
+
+
+def test_jobs_that_only_report_a_person_go_on_without_them(site: Any) -> None:
+    def write(tx: Any) -> None:
+        for error in ("550 <ann@example.org> is full", "550 <joann@example.org> is full", None):
+            id = tx.enqueue("hello.greet", {"email": "joann@example.org"})
+            CoreJob.update(error=error, progress_note=error).where(CoreJob.id == str(id)).execute()
+
+    site.db.sync.write(write)
+    person = services.find_person(site, ["ann@example.org"])
+    done = {each.kind.name: each for each in services.erase(site, person)}
+    assert (done["core.jobs"].erased, done["core.jobs"].remaining) == (1, 0)
+    jobs = CoreJob.select().where(CoreJob.name == "hello.greet").order_by(CoreJob.id)
+    left = site.db.sync.read(lambda: [(each.error, each.progress_note) for each in jobs])
+    assert left == [(ERASED, ERASED), ("550 <joann@example.org> is full",) * 2, (None, None)]
+
+
+def test_a_person_is_found_in_any_case(site: Any) -> None:
+    """SQLite compares letters beyond ASCII as they are."""
+    for email in ("ZOÉ@EXAMPLE.ORG", "zoe@example.org"):
+        site.db.sync.write(lambda tx, email=email: tx.enqueue("hello.greet", {"email": email}))
+    person = Person(("zoé@example.org",))
+    held = {each.kind.name: each.rows for each in services.held_about(site, person)}
+    assert [each["payload"]["email"] for each in held["core.jobs"]] == ["ZOÉ@EXAMPLE.ORG"]
+
+
+@pytest.mark.parametrize(
+    ("text", "is_named"),
+    [
+        ("o'brien@example.org", False),
+        ("bob'brien@example.org", False),
+        ("jack&brien@example.org", False),
+        ("'brien@example.org'", True),
+        ("b'brien@example.org'", True),
+        ("to=brien@example.org", True),
+        ("&lt;brien@example.org&gt;", True),
+    ],
+)
+def test_an_apostrophe_is_a_part_of_an_address_or_stands_before_it(
+    text: str, is_named: bool
+) -> None:
+    assert Person(("brien@example.org",)).is_named_in(text) is is_named
+
+
+def test_the_last_administrator_stays_whenever_they_become_it(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from changemaker_core.features.accounts import api as accounts
+    from changemaker_core.features.accounts.users.models import User
+
+    for name in ("ann", "zoe"):
+        accounts.create_user(
+            site,
+            email=f"{name}@example.org",
+            name=name,
+            role="SUPER_ADMIN",
+            password="a wide river and a slow boat",
+        )
+    person = services.find_person(site, ["ann@example.org"])
+    check = services.check_erasable
+
+    def and_then_the_other_leaves(*about: Any) -> None:
+        check(*about)
+        other = User.delete().where(User.email == "zoe@example.org")
+        site.db.sync.write(lambda tx: other.execute())
+
+    monkeypatch.setattr(services, "check_erasable", and_then_the_other_leaves)
+    with pytest.raises(Conflict, match="last_administrator"):
+        services.erase(site, person)
+    assert services.find_person(site, ["ann@example.org"]).user_ids == person.user_ids
 
 
 def test_what_a_person_changed_stays_without_their_name(site: Any) -> None:

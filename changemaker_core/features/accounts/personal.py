@@ -27,7 +27,9 @@ def _users(person: Person) -> Any:
 
 
 def _erase_user(tx: Tx, person: Person) -> int:
-    """Delete an account; what depends on it goes with it."""
+    """Delete an account; what depends on it goes with it. Raise ``Conflict`` where it has become
+    the last administrator's since the erasure began."""
+    management.keep_an_administrator(tx, person.user_ids)
     return delete_rows(User, _users(person))
 
 

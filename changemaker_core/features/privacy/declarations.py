@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from functools import reduce
@@ -44,8 +43,8 @@ class Person:
     def candidates(self, *columns: peewee.Field[Any]) -> Any:
         """Return the condition of rows in whose text columns the person may be named, in plain text
         or in JSON: look at each with ``is_named_in``."""
-        wanted = [each for one in (*self.emails, *self.user_ids) for each in _spellings(one)]
-        return reduce(or_, [column.contains(each) for column in columns for each in wanted])
+        wanted = {_plain_part(each) for each in (*self.emails, *self.user_ids)}
+        return reduce(or_, [column.contains(each) for column in columns for each in sorted(wanted)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +94,17 @@ class PersonalData:
     obstacle: Callable[[Person], str | None] | None = None
 
 
-def _spellings(wanted: str) -> list[str]:
-    """Return a text as it is, and as JSON escapes what is not ASCII."""
-    return sorted({wanted, json.dumps(wanted)[1:-1]})
+def _plain_part(wanted: str) -> str:
+    """Return the longest part that JSON has as it is, and that databases find in any case: of what
+    is not ASCII, SQLite finds only the spelling that it is given."""
+    return max(re.findall(r"[ -!#-\[\]-~]+", wanted), key=len, default="")
 
 
 def _names(text: str, wanted: str) -> bool:
-    pattern = rf"(?<![\w.+-]){re.escape(wanted)}(?![\w+@-]|\.\w)"
+    # An apostrophe may be a part of an address, as in o'brien@example.org, or stand before it, also
+    # as in b'ann@example.org', which is how Python writes bytes.
+    apart = r"(?<![\w.+-])(?<!\w&)(?<![^\Wb]')(?<!\wb')"
+    pattern = rf"{apart}{re.escape(wanted)}(?![\w+@-]|\.\w)"
     return re.search(pattern, text, re.IGNORECASE) is not None
 
 

@@ -85,15 +85,22 @@ def _export_jobs(person: Person) -> Iterator[dict[str, Any]]:
 
 
 def _erase_jobs(tx: Tx, person: Person) -> int:
-    """Delete the jobs that are at rest, and cancel those of a lane: others wait behind them."""
+    """Delete the jobs of a person that are at rest, and cancel those of a lane: others wait behind
+    them. A job that only reports the person, such as the address that a server refused, is
+    somebody else's: that text goes."""
     erased = 0
     for job in _jobs_of(person):
-        if job.lane_position is not None or job.state not in _AT_REST:
-            if job.state == "queued":
-                tx.cancel(str(job.id))
-            continue
         at_rest = (CoreJob.id == job.id) & CoreJob.state.in_(_AT_REST)
-        erased += CoreJob.delete().where(at_rest).execute()
+        if not person.is_named_in(*_texts(decode(job.payload))):
+            reports = (CoreJob.error, CoreJob.progress_note)
+            erasure = {
+                each: ERASED for each in reports if person.is_named_in(getattr(job, each.name))
+            }
+            erased += CoreJob.update(erasure).where(at_rest).execute()
+        elif job.lane_position is None and job.state in _AT_REST:
+            erased += CoreJob.delete().where(at_rest).execute()
+        elif job.state == "queued":
+            tx.cancel(str(job.id))
         if erased == BATCH:
             break
     return erased

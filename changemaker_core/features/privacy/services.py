@@ -103,8 +103,8 @@ def erase(
 
     Each transaction erases a bounded number of rows. Data of plugins goes first and accounts last,
     so that after an interruption the next call finds the same person, and finishes. ``report`` is
-    called after each kind. Raise ``Conflict`` where something keeps the person from being erased;
-    then nothing was.
+    called after each kind. Raise ``Conflict`` where something keeps the person from being erased:
+    then nothing was, or, where that came up meanwhile, all but their account.
     """
     check_erasable(site, person)
     # First, since whoever erases themself has a name in this entry too.

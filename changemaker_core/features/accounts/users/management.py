@@ -115,7 +115,7 @@ def change(tx: Tx, roles: Roles, by: Actor, id: str, wanted: UserChange) -> None
         _check_end(tx, expires_at)
     is_to_end = expires_at is not None and expires_at != user.expires_at
     if user.role == SUPER_ADMIN and (role != SUPER_ADMIN or is_to_end):
-        _keep_an_administrator(id)
+        keep_an_administrator(tx, [id])
     if "expires_at" in values and user.status == EXPIRED:
         values["status"] = ACTIVE if user.password_hash is not None else INVITED
     if "email" in values:
@@ -142,8 +142,7 @@ def suspend(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
     """
     user = _managed(tx, roles, by, id)
     _not_oneself(by, id, Text("You cannot suspend your own account."))
-    if user.role == SUPER_ADMIN:
-        _keep_an_administrator(id)
+    keep_an_administrator(tx, [id])
     _set_status(tx, id, SUSPENDED)
     end_all_sessions(tx, id)
     links.end(tx, user_id=id)
@@ -203,8 +202,7 @@ def delete(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
     """
     user = _managed(tx, roles, by, id)
     _not_oneself(by, id, Text("You cannot delete your own account."))
-    if user.role == SUPER_ADMIN:
-        _keep_an_administrator(id)
+    keep_an_administrator(tx, [id])
     User.delete().where(User.id == id).execute()
     services.audit_user(tx, "deleted", user, before=services.recorded(user))
 
@@ -212,8 +210,7 @@ def delete(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
 def close(tx: Tx, id: str) -> None:
     """Close a temporary account now: its sessions and links end. The last administrator stays."""
     user = User.get_or_none(User.id == id)
-    if user is not None and user.role == SUPER_ADMIN:
-        _keep_an_administrator(id)
+    keep_an_administrator(tx, [id])
     User.update(status=EXPIRED, expires_at=tx.now, updated_at=tx.now).where(User.id == id).execute()
     end_all_sessions(tx, id)
     links.end(tx, user_id=id)
@@ -242,11 +239,7 @@ def expire(tx: Tx) -> int:
 
 def _managed(tx: Tx, roles: Roles, by: Actor, id: str) -> User:
     """Return a user whom ``by`` may manage; nobody else changes them until the end."""
-    if tx.dialect == "postgresql":
-        # With the administrators, in one order: of two who suspend each other one waits, and is
-        # refused as the last.
-        either = (User.id == id) | (User.role == SUPER_ADMIN)
-        list(User.select(User.id).where(either).order_by(User.id).for_update())
+    _lock(tx, [id])
     user = User.get_or_none(User.id == id)
     if user is None:
         raise NotFound(Text("There is no such user."))
@@ -263,20 +256,27 @@ def _invited(tx: Tx, roles: Roles, by: Actor, id: str) -> User:
     return user
 
 
-def _keep_an_administrator(id: str) -> None:
-    """Raise ``Conflict`` unless another permanent administrator can sign in."""
-    if (reason := _no_administrator_beside([id])) is not None:
+def _lock(tx: Tx, ids: Collection[str]) -> None:
+    """Have nobody else change these users until the end, nor who is an administrator."""
+    if tx.dialect == "postgresql":
+        # With the administrators, in one order: of two who suspend each other one waits, and is
+        # refused as the last.
+        either = User.id.in_(list(ids)) | (User.role == SUPER_ADMIN)
+        list(User.select(User.id).where(either).order_by(User.id).for_update())
+
+
+def keep_an_administrator(tx: Tx, ids: Collection[str]) -> None:
+    """Raise ``Conflict`` where no permanent administrator who can sign in would be left without
+    these users. Nobody else changes who is one until the end."""
+    _lock(tx, ids)
+    if (reason := last_administrator(ids)) is not None:
         raise Conflict(reason, code="last_administrator")
 
 
 def last_administrator(ids: Collection[str]) -> Text | None:
     """Return why these users cannot all be deleted: no administrator would be left."""
-    if User.select().where(User.id.in_(list(ids)), User.role == SUPER_ADMIN).exists():
-        return _no_administrator_beside(ids)
-    return None
-
-
-def _no_administrator_beside(ids: Collection[str]) -> Text | None:
+    if not User.select().where(User.id.in_(list(ids)), User.role == SUPER_ADMIN).exists():
+        return None
     administrators = User.select(User.id).where(
         User.role == SUPER_ADMIN, User.status == ACTIVE, User.expires_at.is_null()
     )
