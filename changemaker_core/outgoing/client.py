@@ -136,10 +136,7 @@ class Outgoing:
 
         For a URL that is about to be stored. Each request checks again.
         """
-        try:
-            target = self._client.base_url.join(url)
-        except httpx.InvalidURL as error:
-            raise InvalidURL(f"{error}") from error
+        target = self._target(url)
         if not target.host or target.scheme not in _PORTS:
             raise InvalidURL(f"{url!r} is not http://… or https://…")
         host = target.raw_host.decode()
@@ -185,7 +182,7 @@ class Outgoing:
             headers.setdefault("X-Request-ID", request_id)
         options = {**options, "headers": headers}
         try:
-            if not self._client.base_url.join(url).host:
+            if not self._target(url).host:
                 raise InvalidURL(f"{url!r} names no server")
             async with asyncio.timeout(limits.total):
                 sending = self._client.stream(method, url, timeout=timeout, **options)
@@ -198,6 +195,16 @@ class Outgoing:
             raise TimedOut(f"no complete response in {limits.total} seconds") from error
         except (httpcore.NetworkError, httpcore.ProtocolError) as error:
             raise Unreachable(f"{type(error).__name__} {error}".strip()) from error
+
+    def _target(self, url: str) -> httpx.URL:
+        """Return the URL that ``url`` is here. Raises ``InvalidURL``, also for a host such as
+        ``xn--i-7iq.ws``, which is no name that httpx sends a request to."""
+        try:
+            target = self._client.base_url.join(url)
+            _ = target.host
+        except (httpx.InvalidURL, UnicodeError) as error:
+            raise InvalidURL(f"{error}") from error
+        return target
 
     async def close(self) -> None:
         """Close its connections."""

@@ -7,6 +7,7 @@ import gzip
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 
 import pytest
 from httpx import Headers
@@ -182,12 +183,23 @@ async def test_an_unreachable_server(ask):
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://example.org/", "http://", "example.org", "/path", "http://[::1/"]
+    "url",
+    [
+        "ftp://example.org/",
+        "http://",
+        "example.org",
+        "/path",
+        "http://[::1/",
+        "https://xn--i-7iq.ws/",  # punycode of what no host is called
+        "https://xn--/",
+        "https://\udcff.example/",
+    ],
 )
 async def test_a_url_without_a_server_is_an_error_of_ours(url):
     async with Outgoing() as client:
-        with pytest.raises(InvalidURL):
-            await client.request("GET", url)
+        for ask in (client.check, partial(client.request, "GET")):
+            with pytest.raises(InvalidURL):
+                await ask(url)
 
 
 async def test_a_request_has_its_own_limits(serve):
