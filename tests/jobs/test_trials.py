@@ -542,10 +542,13 @@ def test_a_trial_that_sent_nothing_is_no_success(
     smtp_server: SmtpServer,
     reason: str,
 ) -> None:
-    """A job that found nothing to send, then one whose message had been sent before."""
+    """A job that found nothing to send, one that was cancelled, then one whose message had been
+    sent before."""
 
     def send(run: JobRun, to: str = "") -> None:
-        if to:
+        if to == "cancelled":
+            run.cancelled()
+        elif to:
             message = Message(to=Address("", to), subject="Park", text="Please.\n")
             again = AlreadySent(timedelta(0)) if to[0] == "a" else None
             run.mail(message, sending=lambda tx: again)
@@ -562,13 +565,14 @@ def test_a_trial_that_sent_nothing_is_no_success(
     else:
         site.db.sync.write(hold_until_success, "mail", "refused", "530")
     put(site, "test.mail")
+    put(site, "test.mail", to="cancelled")
     put(site, "test.mail", to="again@example.org")
     put(site, "test.mail", to="mp@example.org")
     clock.forward(seconds=FIRST.total_seconds())
     if reason == "refused":  # the server took the sender and the recipient
-        assert executor.run_due() == 3
+        assert executor.run_due() == 4
     else:
-        assert executor.run_due() == 2
+        assert executor.run_due() == 3
         assert reasons(site) == ["failures"]
         clock.forward(seconds=FIRST.total_seconds())
         assert executor.run_due() == 1

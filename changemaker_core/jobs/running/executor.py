@@ -259,7 +259,7 @@ def _perform(run: JobRun, job: Job) -> None:
     """Call the job's function, and settle the job where the function has not."""
     limit = job.retries.attempts
     if limit is not None and run.attempt > limit + LAPSES:
-        run.dead("its process ended during each attempt")
+        run.lapsed()
         return
     if run.is_cancelled:
         run.cancelled()

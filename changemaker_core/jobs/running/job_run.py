@@ -90,11 +90,7 @@ class JobRun(Run):
     def returned(self) -> None:
         """Settle as done a job whose function returned without having settled it."""
 
-        def step(tx: Tx) -> None:
-            if self.claimed.is_trial:
-                undo_trial(tx, self.job.queue)
-
-        self.finish("done", None, None, step)
+        self.finish("done", None, None, None, always=self._did_not_try)
 
     def retry(
         self, error: str, fn: Change | None = None, *args: Any, after: timedelta | None = None
@@ -231,7 +227,18 @@ class JobRun(Run):
 
     def cancelled(self) -> None:
         """Settle the job as cancelled; its ``on_dead`` is called."""
-        self.finish("cancelled", "cancelled", self.job.on_dead, None)
+        hook = self.job.on_dead
+        self.finish("cancelled", "cancelled", hook, None, always=self._did_not_try)
+
+    def lapsed(self) -> None:
+        """Settle as failed a job during whose attempts its process ended each time."""
+        error = "its process ended during each attempt"
+        self.finish("dead", error, self.job.on_dead, None, always=self._did_not_try)
+
+    def _did_not_try(self, tx: Tx) -> None:
+        """Have another job tried where this one was, and has not tried the server."""
+        if self.claimed.is_trial:
+            undo_trial(tx, self.job.queue)
 
     def release(self) -> None:
         """Give the job back, as if it had never been claimed. For runs that were asked to stop."""
