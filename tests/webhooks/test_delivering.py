@@ -6,6 +6,7 @@ import asyncio
 import base64
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -28,7 +29,7 @@ from changemaker_core.features.webhooks.deliveries.delivering import (
 )
 from changemaker_core.features.webhooks.deliveries.secrets import reseal, secrets_in_force
 from changemaker_core.features.webhooks.deliveries.signatures import new_secret, sign
-from changemaker_core.features.webhooks.models import Delivery
+from changemaker_core.features.webhooks.models import Delivery, Endpoint
 from changemaker_core.features.webhooks.queries import deliveries, endpoints, secrets
 from changemaker_core.jobs import CoreJob, holds
 from changemaker_core.testing import sent_mail
@@ -48,6 +49,14 @@ def log_of(site, id):
 
 def parks(messages):
     return [message.content["data"]["park_id"] for message in messages]
+
+
+def cancel_jobs(site, name):
+    def cancel(tx):
+        (job,) = CoreJob.select().where(CoreJob.name == name, CoreJob.state == "queued")
+        assert tx.cancel(str(job.id))
+
+    site.db.sync.write(cancel)
 
 
 def pass_time(clock, run, seconds, step=150):
@@ -174,6 +183,49 @@ def test_a_receiver_can_ask_for_time(site, run, add, emit, clock, receiver):
     assert len(receiver.received) == 1
     pass_time(clock, run, 500)
     assert parks(receiver.received) == ["a", "a"]
+
+
+def test_an_event_during_an_attempt_that_fails_does_not_end_the_pause(
+    site, run, add, emit, clock, receiver
+):
+    id = add(receiver.url).endpoint.id
+
+    def busy(_message):
+        if len(receiver.received) == 1:
+            emit("b")
+        return 503, {"Retry-After": "1800"}, b""
+
+    receiver.behave = busy
+    emit("a")
+    run()
+    receiver.behave = None
+    pass_time(clock, run, 1740)
+    assert parks(receiver.received) == ["a"]
+    pass_time(clock, run, 500)
+    assert parks(receiver.received) == ["a", "a", "b"]
+    assert site.db.sync.read(Endpoint.get_by_id, id).not_before is None
+
+
+def test_how_an_attempt_ended_says_nothing_of_a_url_that_was_changed_meanwhile(
+    site, run, add, emit, receiver
+):
+    id = add(receiver.url).endpoint.id
+    receiver.behave = status(500)
+    emit("a")
+    run()
+
+    def gone(_message):
+        if receiver.received[-1].path == "/hooks":
+            site.db.sync.write(services.change, id, {"url": receiver.url + "/new"})
+            return 410, {}, b""
+        return 204, {}, b""
+
+    receiver.behave = gone
+    site.db.sync.write(services.change, id, {"status": "active"})
+    run()
+    assert [each.path for each in receiver.received] == ["/hooks", "/hooks", "/hooks/new"]
+    found = endpoint(site, id)
+    assert (found.status, found.failures, found.failing_since) == ("active", 0, None)
 
 
 @given(st.integers(1, 10_000), st.one_of(st.none(), st.timedeltas(timedelta(0), timedelta(9999))))
@@ -372,14 +424,54 @@ def test_a_job_that_is_cancelled_is_followed_by_another(site, run, add, emit, cl
     emit("a")
     run()
     receiver.behave = None
-
-    def cancel(tx):
-        job = CoreJob.get(CoreJob.name == "webhooks.deliver", CoreJob.state == "queued")
-        assert tx.cancel(str(job.id))
-
-    site.db.sync.write(cancel)
+    cancel_jobs(site, "webhooks.deliver")
     run()
+    assert parks(receiver.received) == ["a"]  # the pause goes on
+    pass_time(clock, run, 10, 10)
     assert parks(receiver.received) == ["a", "a"]
+
+
+def test_a_test_whose_job_is_cancelled_waits_no_longer(site, run, add, receiver):
+    id = add(receiver.url).endpoint.id
+    site.db.sync.write(services.send_test, id)
+    cancel_jobs(site, "webhooks.deliver_one")
+    run()
+    (test,) = log_of(site, id)
+    assert (test.state, test.attempts) == ("failed", 0) and "cancelled" in test.error
+    assert receiver.received == []
+
+
+def test_a_webhook_that_is_deleted_meanwhile_fails_no_transaction_that_emits(site, add, emit):
+    """On PostgreSQL the one that emits waits for the row; on SQLite for the transaction."""
+    kept, deleted = add("https://a.example/"), add("https://b.example/")
+    began = threading.Event()
+
+    def delete(tx):
+        assert services.delete(tx, deleted.endpoint.id)
+        began.set()
+        time.sleep(0.3)
+
+    with ThreadPoolExecutor() as threads:
+        deleting = threads.submit(site.db.sync.write, delete)
+        assert began.wait(10)
+        emit("a")
+        deleting.result(10)
+    assert len(log_of(site, kept.endpoint.id)) == 1
+
+
+def test_of_two_rotations_at_once_both_secrets_sign(site, add):
+    new = add("https://a.example/")
+    id, sealer = new.endpoint.id, services.sealer_of(site)
+
+    def rotate(tx):
+        rotated = services.rotate_secret(tx, sealer, id, timedelta(hours=1))
+        time.sleep(0.2)
+        return rotated.secret
+
+    with ThreadPoolExecutor() as threads:
+        running = [threads.submit(site.db.sync.write, rotate) for _ in range(2)]
+        rotated = {each.result(10) for each in running}
+    assert set(secrets_in_force(site, site.db.sync.get(secrets(id=id)))) == rotated
 
 
 def test_an_address_that_is_not_allowed_any_more_is_not_connected_to(

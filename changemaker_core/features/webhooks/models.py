@@ -20,7 +20,8 @@ class Endpoint(Model):
     """An address that receives webhooks.
 
     ``secret`` is sealed, and so is ``previous_secret``, which signs too until ``previous_until``.
-    ``failing_since`` is when the first of the last ``failures`` in a row was.
+    ``failing_since`` is when the first of the last ``failures`` in a row was, and ``not_before``
+    when the next attempt is made, if that is later than at once.
     """
 
     id = UUIDField(primary_key=True, default=new_id)
@@ -34,6 +35,7 @@ class Endpoint(Model):
     previous_until = UtcField(null=True)
     failing_since = UtcField(null=True)
     failures = peewee.IntegerField(default=0)
+    not_before = UtcField(null=True)
     created_at = UtcField()
     #: The id of the user who gets a mail when the endpoint is suspended.
     owner_id = peewee.CharField(max_length=64, null=True)

@@ -54,12 +54,11 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     endpoint_id: str
     message_id: str
-    event: str
     body: str
-    position: int
     attempts: int
     url: str
     status: EndpointStatus
+    not_before: datetime | None
 
 
 class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -199,10 +198,9 @@ def _to_send() -> Query:
         Delivery.id,
         Delivery.endpoint.alias("endpoint_id"),
         Delivery.message_id,
-        Delivery.event,
         Delivery.body,
-        Delivery.position,
         Delivery.attempts,
         Endpoint.url,
         Endpoint.status,
+        Endpoint.not_before,
     ).join(Endpoint)

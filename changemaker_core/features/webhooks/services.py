@@ -12,7 +12,7 @@ from changemaker_core.features.webhooks.deliveries.recording import (
     next_position,
     record_test,
 )
-from changemaker_core.features.webhooks.deliveries.secrets import PURPOSE, place_of
+from changemaker_core.features.webhooks.deliveries.secrets import LOCK, PURPOSE, place_of
 from changemaker_core.features.webhooks.deliveries.signatures import new_secret
 from changemaker_core.features.webhooks.models import Delivery, Endpoint
 from changemaker_core.features.webhooks.own import TEST, TestSent
@@ -84,7 +84,7 @@ def create(
     ``url`` and ``events`` were checked. ``owner_id`` is the user who gets a mail when it is
     suspended; without it, the user who acts.
     """
-    tx.lock("webhooks.endpoints")
+    tx.lock(LOCK)
     if Endpoint.select().count() >= MOST_ENDPOINTS:
         problem = Text("The site has {count} webhooks. Delete one first.", count=MOST_ENDPOINTS)
         raise TooManyWebhooks(problem)
@@ -108,9 +108,12 @@ def change(tx: Tx, id: str, wanted: Mapping[str, Any]) -> StoredEndpoint:
 
     What waits for an endpoint is tried at once where it is active then.
     """
+    tx.lock(LOCK)
     before, values = endpoints(id=id).get(), dict(wanted)
+    if values.get("url", before.url) != before.url or "status" in values:
+        values |= {"failing_since": None, "failures": 0, "not_before": None}
     if "status" in values:
-        values |= {"status_reason": "", "failing_since": None, "failures": 0}
+        values["status_reason"] = ""
     if values:
         Endpoint.update(**values).where(Endpoint.id == id).execute()
     changed = endpoints(id=id).get()
@@ -149,6 +152,7 @@ def rotate_secret(tx: Tx, sealer: Sealer, id: str, overlap: timedelta) -> NewEnd
 
     Of secrets that are replaced during that time, the last one signs with the new one.
     """
+    tx.lock(LOCK)  # so that of two at the same time the later one keeps what the other returned
     now, secret = secrets(id=id).get(), new_secret()
     keeps = overlap > timedelta(0)
     Endpoint.update(

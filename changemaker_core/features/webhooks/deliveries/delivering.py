@@ -56,7 +56,13 @@ class Deliveries:
         held = timedelta(days=7)
         return [
             Job(DELIVER, self.deliver, queue=QUEUE, on_dead=_on_dead, hold_after=held),
-            Job(DELIVER_ONE, self.deliver_one, queue=QUEUE, hold_after=held),
+            Job(
+                DELIVER_ONE,
+                self.deliver_one,
+                queue=QUEUE,
+                on_dead=_on_dead_test,
+                hold_after=held,
+            ),
         ]
 
     def deliver(self, run: JobRun, endpoint_id: str) -> None:
@@ -66,6 +72,10 @@ class Deliveries:
             run.stop_if_asked()
             waiting = run.site.db.sync.one(next_waiting(endpoint_id=endpoint_id))
             if waiting is None or waiting.status != "active":
+                return
+            if waiting.not_before is not None and waiting.not_before > run.site.clock():
+                # An event that was recorded during the last attempt has enqueued this job at once.
+                run.write(enqueue, endpoint_id, waiting.not_before)
                 return
             if time.monotonic() > until:
                 break
@@ -89,7 +99,10 @@ class Deliveries:
         attempts = waiting.attempts + 1
         left_out = outcome.kind == "refused" and attempts >= ATTEMPTS_OF_REFUSED
         _note_attempt(tx, waiting, outcome, ends=left_out)
-        _count_failure(tx, waiting.endpoint_id)
+        if not _count_failure(tx, waiting):
+            # It was deleted meanwhile, or has another URL, of which this outcome says nothing.
+            enqueue(tx, waiting.endpoint_id)
+            return
         endpoint = endpoints(id=waiting.endpoint_id).get()
         if outcome.kind == "gone":
             suspension.mark_gone(tx, endpoint)
@@ -97,7 +110,9 @@ class Deliveries:
         if suspension.is_over(endpoint, tx.now, timedelta(days=self._config.suspend_after_days)):
             suspension.suspend(tx, endpoint, outcome.error)
             return
-        enqueue(tx, waiting.endpoint_id, tx.now if left_out else tx.now + pause(attempts, outcome))
+        due_at = None if left_out else tx.now + pause(attempts, outcome)
+        Endpoint.update(not_before=due_at).where(Endpoint.id == waiting.endpoint_id).execute()
+        enqueue(tx, waiting.endpoint_id, due_at)
 
 
 def pause(attempts: int, outcome: Outcome) -> timedelta:
@@ -113,11 +128,17 @@ def note_test(tx: Tx, waiting: Waiting, outcome: Outcome) -> None:
     _note_attempt(tx, waiting, outcome, ends=True)
 
 
+def end_test(tx: Tx, delivery_id: str, error: str) -> None:
+    """Store that a test was not sent, and why."""
+    still = (Delivery.id == delivery_id) & (Delivery.state == "waiting")
+    Delivery.update(state="failed", error=error).where(still).execute()
+
+
 def _delivered(tx: Tx, waiting: Waiting, outcome: Outcome) -> None:
     _note_attempt(tx, waiting, outcome, ends=True)
     failed_before = Endpoint.failures > 0
-    Endpoint.update(failures=0, failing_since=None).where(
-        Endpoint.id == waiting.endpoint_id, failed_before
+    Endpoint.update(failures=0, failing_since=None, not_before=None).where(
+        _to(waiting), failed_before
     ).execute()
 
 
@@ -135,12 +156,22 @@ def _note_attempt(tx: Tx, waiting: Waiting, outcome: Outcome, *, ends: bool) -> 
     Delivery.update(**values).where(Delivery.id == waiting.id).execute()
 
 
-def _count_failure(tx: Tx, endpoint_id: str) -> None:
-    one = Endpoint.id == endpoint_id
+def _count_failure(tx: Tx, waiting: Waiting) -> bool:
+    """Return whether the endpoint still exists, with the URL that the attempt was made to."""
+    one = _to(waiting)
     Endpoint.update(failing_since=tx.now).where(one, Endpoint.failing_since.is_null()).execute()
-    Endpoint.update(failures=Endpoint.failures + 1).where(one).execute()
+    return bool(Endpoint.update(failures=Endpoint.failures + 1).where(one).execute())
+
+
+def _to(waiting: Waiting) -> Any:
+    return (Endpoint.id == waiting.endpoint_id) & (Endpoint.url == waiting.url)
 
 
 def _on_dead(tx: Tx, endpoint_id: str) -> None:
     """Go on where a job was cancelled, or has met errors for a day: the deliveries still wait."""
-    enqueue(tx, endpoint_id, None)
+    enqueue(tx, endpoint_id)
+
+
+def _on_dead_test(tx: Tx, delivery_id: str) -> None:
+    """End a test whose job was cancelled, or has met errors for a day."""
+    end_test(tx, delivery_id, "it was not sent: its job was cancelled, or has failed")

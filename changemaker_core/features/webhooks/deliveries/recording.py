@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import msgspec
+import peewee
 
 from changemaker_core import new_id
 from changemaker_core.features.webhooks.models import Delivery
@@ -30,10 +31,17 @@ def record(tx: Tx, event: str, data: msgspec.Struct) -> int:
     if not wanted:
         return 0
     message_id, body = new_message_id(), encode(event, tx.now, data)
+    stored = 0
     for endpoint_id in wanted:
-        _insert(tx, endpoint_id, message_id, event, body, position=next_position(endpoint_id))
+        try:
+            with tx.savepoint():
+                place = next_position(endpoint_id)
+                _insert(tx, endpoint_id, message_id, event, body, position=place)
+        except peewee.IntegrityError:  # it was deleted since the query
+            continue
         enqueue(tx, endpoint_id)
-    return len(wanted)
+        stored += 1
+    return stored
 
 
 def record_test(tx: Tx, endpoint_id: str, event: str, data: msgspec.Struct) -> str:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from changemaker_core.features.webhooks.queries import Secrets
 
 PURPOSE: Final = "webhooks"
+#: Held by what reads an endpoint and writes what follows from that.
+LOCK: Final = "webhooks.endpoints"
 
 
 def place_of(endpoint_id: str) -> str:
@@ -35,14 +37,12 @@ def reseal(tx: Tx, site: Site) -> int:
 
     Raises ``BadSeal`` for one whose key is not configured.
     """
+    tx.lock(LOCK)  # a rotation meanwhile would keep a former secret under the former key
     sealer, count = site.sealer(PURPOSE), 0
     for row in secrets().all():
         found = {"secret": row.secret, "previous_secret": row.previous_secret}
         sealed = {name: _reseal(sealer, token, row.id) for name, token in found.items() if token}
-        # One that was rotated meanwhile is another secret, under the present key.
-        Endpoint.update(**sealed).where(
-            Endpoint.id == row.id, Endpoint.secret == row.secret
-        ).execute()
+        Endpoint.update(**sealed).where(Endpoint.id == row.id).execute()
         count += len(sealed)
     return count
 
