@@ -84,7 +84,7 @@ def erase(site: Site, emails: tuple[str, ...], dry_run: bool, yes: bool, as_json
     person = _person(site, emails)
     try:
         services.check_erasable(site, person)
-        held = services.held_about(site, person)
+        held = (services.look_up if dry_run else services.held_about)(site, person)
         _say_held(held)
         if dry_run:
             if as_json:

@@ -116,7 +116,8 @@ class Walk:
             assert entry.actor_kind in ("user", "visitor")
             assert entry.request_id == response.headers["X-Request-ID"]
         self.walked.add(route)
-        return response.json() if response.content else None
+        is_json = "json" in response.headers.get("content-type", "")
+        return response.json() if is_json and response.content else None
 
     async def entries(self):
         return await self.site.db.read(lambda: list(CoreAuditEntry.select()))
@@ -312,6 +313,8 @@ async def campaigns(walk, user):
     message = await letter(walk, id, "FAILED")
     await walk("influence.message.retried", "POST /api/campaign-emails/{id}/retry", id=message)
     await walk("influence.message.cancelled", "POST /api/campaign-emails/{id}/cancel", id=message)
+    for file in ("csv", "xlsx"):
+        await walk("influence.emails.exported", f"GET /api/campaigns/{{id}}/emails.{file}", id=id)
     await letter(walk, id, "FAILED")
     await walk("influence.campaign.retried", "POST /api/campaigns/{id}/retry-failed", id=id)
     message = await letter(walk, id, "UNKNOWN")
@@ -369,5 +372,8 @@ async def privacy(walk, user):
     """A person is exported and erased."""
     walk.admin = walk.client((await walk.login("a@example.org"))["access_token"])
     whose = {"emails": [ZOE]}
+    await walk("audit.log.exported", "GET /api/audit-log/export?format=csv")
+    looked_up = {**whose, "dry_run": True}
+    await walk("privacy.person.looked_up", "POST /api/privacy/erase", looked_up)
     await walk("privacy.person.exported", "POST /api/privacy/export", whose)
     await walk("privacy.person.erased", "POST /api/privacy/erase", {**whose, "dry_run": False})

@@ -114,6 +114,7 @@ STEPS = (
     ("webhooks rotate-secret", "{webhook}", "webhooks.endpoint.secret_rotated"),
     ("webhooks remove", "{webhook} --yes", "webhooks.endpoint.deleted"),
     ("privacy export", ZOE, "privacy.person.exported"),
+    ("privacy erase", f"{ZOE} --dry-run", "privacy.person.looked_up"),
     ("privacy erase", f"{ZOE} --yes", "privacy.person.erased"),
     ("users delete", "o@example.org --yes", "accounts.user.deleted"),
 )

@@ -30,8 +30,10 @@ from changemaker_core import (
 from changemaker_core.cli import main
 from changemaker_core.features.mailtemplates.models import Version
 from changemaker_core.features.privacy import columns, retention, services
+from changemaker_core.features.settings.services import change
 from changemaker_core.features.webhooks.models import Delivery, Endpoint
 from changemaker_core.jobs.models import CoreJob
+from changemaker_core.mail import Address, FolderTransport, Message
 from changemaker_core.testing import Clock, client_of, run_jobs, signed_in
 
 if TYPE_CHECKING:
@@ -265,6 +267,46 @@ def test_webhooks_that_name_a_person_are_erased_once_they_are_over(site: Any) ->
     assert (done["webhooks.deliveries"].erased, done["webhooks.deliveries"].remaining) == (1, 1)
     left = site.db.sync.read(lambda: sorted(each.message_id for each in Delivery.select()))
     assert left == ["1", "2"]
+
+
+def test_saved_mail_is_of_those_it_goes_to_or_who_wrote_it(site: Any) -> None:
+    folder = site.folder("mail")
+    sender, replies = Address("", "noreply@localhost"), Address("", "reply@example.org")
+    admin, ann = Address("", "admin@example.org"), Address("Ann", "Ann@Example.org")
+    link = "http://site/reset-password/SECRET"
+
+    def save(to: Address, text: str, reply_to: Address, *, automatic: bool) -> None:
+        message = Message(
+            to=to, subject="S", text=text, reply_to=reply_to, automatic=automatic, headers={}
+        )
+        FolderTransport(folder, sender).store(message.as_bytes(sender))
+
+    save(admin, f"{link} asked for by ann@example.org", replies, automatic=True)
+    save(admin, f"{link} by", ann, automatic=True)
+    save(ann, link, replies, automatic=True)
+    save(Address("", "joann@example.org"), "my letter", ann, automatic=False)
+    person = services.find_person(site, ["ann@example.org"])
+    held = {each.kind.name: each.rows for each in services.held_about(site, person)}
+    found = [(each["to"], each["text"]) for each in held["core.saved_mail"]]
+    assert sorted(found) == [
+        ("Ann <Ann@Example.org>", None),
+        ("joann@example.org", "my letter\n"),
+    ]
+    assert "SECRET" not in str(held)
+    services.erase(site, person)
+    left = [path.read_text() for path in folder.glob("*.eml")]
+    assert ["To: admin@example.org" in each for each in left] == [True, True]
+
+
+@pytest.mark.parametrize("own", ["NoReply@localhost", "from@example.org", "reply@example.org"])
+def test_addresses_of_the_site_itself_name_nobody(make_site: Any, own: str) -> None:
+    site = make_site(HelloPlugin)
+    values = {"from_address": "from@example.org", "reply_to": "reply@example.org"}
+    group = site.settings.group("mail")
+    site.db.sync.write(change, site.settings, group, values=values)
+    with pytest.raises(Invalid) as refused:
+        services.find_person(site, ["ann@example.org", own])
+    assert ["of the site itself" in each.message for each in refused.value.errors] == [True]
 
 
 WORDS = st.text("abc.@-_+ <>,;:", max_size=6)

@@ -75,7 +75,9 @@ class ExportResource:
 
     @endpoint(permission=READ, query=ExportQuery)
     async def on_get(self, req: Request, resp: Response, *, query: ExportQuery) -> Streamed:
-        """Download the log, or a part of it, as a CSV file or for Excel."""
+        """Download the log, or a part of it, as a CSV file or for Excel. This leaves an entry."""
+        chosen = {"format": query.format, "since": query.since, "until": query.until}
+        await self._site.db.write(lambda tx: tx.audit("audit.log.exported", after=chosen))
         rows = all_entries(self._site, **_filters(query))
         stream = csv_stream if query.format == "csv" else xlsx_stream
         return stream(rows, COLUMNS, download=f"audit-log.{query.format}")

@@ -16,6 +16,7 @@ from changemaker_core.features.privacy.declarations import (
 )
 from changemaker_core.jobs.models import CoreJob
 from changemaker_core.jobs.payload import decode
+from changemaker_core.mail import canonical_email
 from changemaker_core.settings.stored import CoreSettings, CoreSettingsVersion
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def personal_data(site: Site) -> list[PersonalData]:
             (),
             export=lambda person: _export_mail(folder, person),
             erase=lambda _tx, person: _erase_mail(folder, person),
+            keeps=Text("Mail to others that mentions the person, until it is too old."),
             retention=Retention(
                 30,
                 lambda before: _count_mail(folder, before),
@@ -144,26 +146,53 @@ def _authors(model: type[CoreSettings] | type[CoreSettingsVersion]) -> PersonalD
 
 
 def _mails_of(folder: Path, person: Person) -> Iterator[tuple[Path, EmailMessage]]:
-    """Yield the saved messages that name a person in their headers or text."""
+    """Yield the saved messages to a person, and those that they wrote.
+
+    One that only mentions them belongs to somebody else: it may hold a link that signs that person
+    in.
+    """
     for path in sorted(folder.glob("*.eml")):
         try:
             with path.open("rb") as file:
                 message = message_from_binary_file(file, policy=SMTPUTF8)
         except FileNotFoundError:  # deleted meanwhile
             continue
-        texts = [str(value) for value in message.values()]
-        texts += [part.get_content() for part in message.walk() if _is_text(part)]
-        if person.is_named_in(*texts):
+        if _is_to(message, person) or _is_written_by(message, person):
             yield path, message
 
 
-def _is_text(part: EmailMessage) -> bool:
-    return part.get_content_maintype() == "text"
+def _is_to(message: EmailMessage, person: Person) -> bool:
+    return _has_address(message, ("To", "Cc", "Bcc"), person)
+
+
+def _is_written_by(message: EmailMessage, person: Person) -> bool:
+    """Return whether a person wrote a message. Replies to the site's own mails go to the site."""
+    return "Auto-Submitted" not in message and _has_address(message, ("Reply-To",), person)
+
+
+def _has_address(message: EmailMessage, headers: tuple[str, ...], person: Person) -> bool:
+    values = [value for name in headers for value in message.get_all(name, [])]
+    found = (address.addr_spec for value in values for address in value.addresses)
+    return any(canonical_email(each) in person.emails for each in found)
 
 
 def _export_mail(folder: Path, person: Person) -> Iterator[dict[str, Any]]:
+    """Yield messages, with their text where the person wrote it: the mails to them have links in
+    them that sign in or choose a password, which are for their reader alone."""
     for path, message in _mails_of(folder, person):
-        yield {"file": path.name, "message": message.as_string()}
+        yield {
+            "file": path.name,
+            "sent_at": message["Date"].datetime if "Date" in message else None,
+            "to": str(message.get("To", "")),
+            "reply_to": str(message.get("Reply-To", "")),
+            "subject": str(message.get("Subject", "")),
+            "text": _text(message) if _is_written_by(message, person) else None,
+        }
+
+
+def _text(message: EmailMessage) -> str:
+    plain = message.get_body(("plain",))
+    return "" if plain is None else str(plain.get_content())
 
 
 def _erase_mail(folder: Path, person: Person) -> int:

@@ -93,7 +93,7 @@ class EraseResource(_Resource):
         if by is not None and by.user_id in person.user_ids:
             raise Conflict(Text("Ask another administrator to erase your account."))
         services.check_erasable(site, person)
-        held = services.held_about(site, person)
+        held = (services.look_up if body.dry_run else services.held_about)(site, person)
         done = [] if body.dry_run else services.erase(site, person)
         outcome = {each.kind.name: each for each in done}
         data = [_outcome(each, outcome.get(each.kind.name), translate) for each in held]

@@ -14,7 +14,7 @@ from changemaker_core.features.privacy.declarations import Person, PersonalData
 from changemaker_core.mail import Address, HeaderInjection, InvalidAddress, canonical_email
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Container, Iterable, Mapping
 
     from changemaker_core import Site, Tx
 
@@ -44,12 +44,14 @@ def kinds_of(site: Site) -> list[PersonalData]:
 def find_person(site: Site, named: Iterable[str]) -> Person:
     """Return the person with these email addresses, each in any spelling, or ids of accounts.
 
-    Raise ``Invalid`` for what is neither.
+    Raise ``Invalid`` for what is neither, and for the addresses of the site itself, which stand in
+    what concerns everybody.
     """
     emails = [_email_of(site, each.strip()) for each in named]
-    errors = [FieldError("emails", _not_an_address(each)) for each in emails if not _fits(each)]
-    if errors:
-        raise Invalid(errors)
+    own = _own_addresses(site)
+    problems = [_problem_of(each, own) for each in emails]
+    if any(problems):
+        raise Invalid([FieldError("emails", each) for each in problems if each is not None])
     folded = tuple(dict.fromkeys(canonical_email(each) for each in emails))
     accounts = (site.db.sync.one(account_by_email(each)) for each in folded)
     return Person(folded, tuple(each.id for each in accounts if each is not None))
@@ -67,7 +69,7 @@ def export(
 
     The audit log has who exported whose data.
     """
-    site.db.sync.write(_record_export, person)
+    site.db.sync.write(_record, "privacy.person.exported", person)
     held = held_about(site, person)
     return held, _document(site, person, held, translate)
 
@@ -118,15 +120,21 @@ def erase(
     return done
 
 
+def look_up(site: Site, person: Person) -> list[Held]:
+    """Return what an erasure would erase. The audit log has who looked whose data up."""
+    site.db.sync.write(_record, "privacy.person.looked_up", person)
+    return held_about(site, person)
+
+
 def _record_erasure(tx: Tx, person: Person) -> None:
     """Record that a person was erased, by the ids of accounts that are gone then."""
     tx.audit("privacy.person.erased", next(iter(person.user_ids), ""))
 
 
-def _record_export(tx: Tx, person: Person) -> None:
-    """Record whose data was exported; the address goes when the person is erased."""
+def _record(tx: Tx, action: str, person: Person) -> None:
+    """Record whose data was read; the address goes when the person is erased."""
     email, id = person.emails[0], next(iter(person.user_ids), "")
-    tx.audit("privacy.person.exported", id, label=email, person=id or email)
+    tx.audit(action, id, label=email, person=id or email)
 
 
 def _rows(kind: PersonalData, person: Person) -> list[Mapping[str, Any]]:
@@ -159,5 +167,20 @@ def _fits(email: str) -> bool:
     return True
 
 
-def _not_an_address(email: str) -> Text:
-    return Text("{email} is no email address.", email=email)
+def _own_addresses(site: Site) -> frozenset[str]:
+    """Return the canonical addresses that the site's mail comes from, and that replies go to."""
+    chosen, configured = site.mail_settings, Address.parse(site.config.mail_from)
+    addresses = (configured.email, chosen.from_address, chosen.reply_to)
+    return frozenset(canonical_email(each) for each in addresses if each)
+
+
+def _problem_of(email: str, own: Container[str]) -> Text | None:
+    if not _fits(email):
+        return Text("{email} is no email address.", email=email)
+    if canonical_email(email) in own:
+        return Text(
+            "{email} is an address of the site itself, which stands in mail to everybody. Enter the"
+            " address of a person.",
+            email=email,
+        )
+    return None

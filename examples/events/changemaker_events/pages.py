@@ -112,8 +112,11 @@ class PeopleFile:
 
     @cm.endpoint(permission=WRITE)
     async def on_get(self, req: cm.Request, resp: cm.Response, *, slug: str) -> cm.Streamed:
-        """Send the list of people."""
+        """Send the list of people. The audit log has who downloaded it."""
         event = await req.site.db.get(queries.event(slug=slug))
+        await req.site.db.write(
+            lambda tx: tx.audit("events.people.exported", event.id, label=event.title)
+        )
         people = queries.people(event_id=event.id)
         columns = {
             cm.Text("Name"): "name",

@@ -39,7 +39,7 @@ from changemaker_influence.networks import allowance
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from changemaker_core import Request, Response, Site, Streamed
+    from changemaker_core import Request, Response, Site, Streamed, Tx
     from changemaker_influence.emails.submission import Submissions
     from changemaker_influence.states import EmailStatus
 
@@ -175,14 +175,21 @@ class CampaignEmailsResource:
         self, req: Request, resp: Response, *, id: str, query: ExportQuery
     ) -> Streamed:
         """Return all of a campaign's messages as CSV; with ``excel``, as Excel opens it."""
-        campaign = await self._db.read(find_campaign, id)
-        emails = emails_of_campaign(campaign_id=id, limit=None)
-        name = f"{campaign.slug}.csv"
-        return csv_stream(emails, _COLUMNS, download=name, for_excel=query.excel)
+        name, emails = await self._exported(id), emails_of_campaign(campaign_id=id, limit=None)
+        return csv_stream(emails, _COLUMNS, download=f"{name}.csv", for_excel=query.excel)
 
     @endpoint(permission=permissions.READ_EMAILS, on="id", produces=_XLSX)
     async def on_get_xlsx(self, req: Request, resp: Response, *, id: str) -> Streamed:
         """Return all of a campaign's messages as an Excel file."""
-        campaign = await self._db.read(find_campaign, id)
-        emails = emails_of_campaign(campaign_id=id, limit=None)
-        return xlsx_stream(emails, _COLUMNS, download=f"{campaign.slug}.xlsx")
+        name, emails = await self._exported(id), emails_of_campaign(campaign_id=id, limit=None)
+        return xlsx_stream(emails, _COLUMNS, download=f"{name}.xlsx")
+
+    async def _exported(self, id: str) -> str:
+        """Record that the messages of a campaign are exported; return the name of the file."""
+
+        def record(tx: Tx) -> str:
+            campaign = find_campaign(id)
+            tx.audit("influence.emails.exported", id, label=campaign.title)
+            return campaign.slug
+
+        return await self._db.write(record)
