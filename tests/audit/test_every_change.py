@@ -282,6 +282,7 @@ async def site_wide(walk):
     route = "POST /api/settings/{slug}/rollback"
     await walk("settings.group.restored", route, {"to": 0}, slug="organisation")
     template = {"slug": "accounts.reset", "language": "en"}
+    walk.admin = walk.client((await walk.login("a@example.org"))["access_token"])
     listed = (await walk.admin.get("/api/mail-templates")).json()["data"]
     template["slug"] = listed[0]["name"]
     path = "/api/mail-templates/{slug}/{language}"

@@ -9,12 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from changemaker_core.cli import common, main
+from changemaker_core.features.accounts import api as accounts
 from changemaker_core.features.mailtemplates import services
 from changemaker_core.features.mailtemplates.checks import check_changed
 from changemaker_core.features.mailtemplates.models import Version
 from changemaker_core.mail import Address
-from changemaker_core.testing import as_role, client_of, run_jobs, signed_in
-from tests.mailtemplates.conftest import CONFIRM
+from changemaker_core.testing import Clock, as_role, client_of, run_jobs, signed_in
+from tests.mailtemplates.conftest import CONFIRM, ParksPlugin
 
 PATH = "/api/mail-templates/parks.confirm"
 NEW = {"subject": "Hello {{ name }}", "text": "Click:\n{{ confirm_url }}", "version": 0}
@@ -166,6 +167,42 @@ async def test_what_is_not_there_and_who_has_no_permission(app, editor):
     async with as_role(app, "PARKS_EDITOR", headers=JSON) as browser:
         forged = await browser.put(f"{PATH}/en", json=NEW)  # no token of the session's forms
         assert forged.status_code == 403
+
+
+@pytest.mark.database("sqlite")
+async def test_mails_that_give_power_are_changed_by_who_has_just_signed_in(open_app):
+    clock = Clock()
+    path = "/api/mail-templates/accounts.reset/en"
+    new = {"subject": "Choose a password", "text": "Here:\n{{ link }}", "version": 0}
+    changes = (
+        ("PUT", path, new),
+        ("POST", f"{path}/rollback", {"number": 1, "version": 1}),
+        ("DELETE", path, None),
+    )
+    who = {"email": "sam@example.org", "password": "wide river, slow boat"}
+    async with open_app(ParksPlugin, clock=clock) as app, client_of(app) as admin:
+        await asyncio.to_thread(
+            lambda: accounts.create_user(app.site, name="Sam", role="SUPER_ADMIN", **who)
+        )
+        tokens = (await admin.post("/api/auth/login", json=who)).json()
+        admin.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        wanted = {"name": "Texts", "permissions": ["mailtemplates.write"]}
+        key = (await admin.post("/api/api-keys", json=wanted)).json()["key"]
+        clock.forward(minutes=16)
+        again = {"refresh_token": tokens["refresh_token"]}
+        del admin.headers["Authorization"]
+        tokens = (await admin.post("/api/auth/refresh", json=again)).json()
+        admin.headers["Authorization"] = f"Bearer {tokens['access_token']}"
+        async with client_of(app, headers={"x-api-key": key}) as program:
+            for client, status in ((admin, 401), (program, 403)):
+                for method, address, body in changes:
+                    late = await client.request(method, address, json=body)
+                    assert (late.status_code, late.json()["code"]) == (
+                        status,
+                        "recent_sign_in_required",
+                    )
+            assert (await program.put(f"{PATH}/en", json=NEW)).status_code == 200
+        assert (await admin.put(f"{PATH}/fr", json=NEW)).status_code == 200
 
 
 @pytest.fixture

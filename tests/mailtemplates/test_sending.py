@@ -171,6 +171,10 @@ def unconnected(tmp_path_factory):
     site.close()
 
 
+#: Which many mail programs do not end an address at.
+UNICODE_SPACES = "\t\x0b\x0c\x1c\x85\u1680\u2003\u2028\u202f\u3000\u200b"
+
+
 @pytest.mark.parametrize(
     ("text", "lines"),
     [
@@ -199,6 +203,12 @@ def unconnected(tmp_path_factory):
         ('"Help": <https://example.org/help>, and "{{ link }}"', []),
         ('It says "Go to: {{ link }}", 5" or <3\n\nhttps://example.org {{ link }}', []),
         ("({{ link }})\n«\u00a0{{ link }}\u00a0»", []),
+        ("Here:\r\n{{ link }}\r\n", []),
+        *((f"https://evil.example/?{each}{{{{ link }}}}", [1]) for each in UNICODE_SPACES),
+        *((f"{{{{ link }}}}{each}@evil.example", [1]) for each in UNICODE_SPACES),
+        ("<https://evil.example/?\n\u2003\n{{ link }}>", [3]),
+        ("<mailto:evil@example.net?body=\n{{ link }}\n>", [2]),
+        ("<evil.example/?\n{{ link }}\n>", [2]),
     ],
 )
 def test_what_touches_a_link_is_refused(text, lines):

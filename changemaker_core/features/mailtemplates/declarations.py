@@ -97,7 +97,8 @@ class MailTemplate:
     plugin ships, in English, with ``{{ variable }}`` and ``{% if variable %}…{% endif %}``; its
     catalogues translate them as a whole. ``reader`` is a compiled query that finds by an id whom
     :meth:`send` writes to: a row with ``name`` and ``email``, where known ``locale``, and the value
-    of each variable.
+    of each variable. ``recent_sign_in`` is for a mail whose link gives power, such as one that
+    signs in: only a person who has signed in within 15 minutes can change its text.
 
     >>> THANKS = MailTemplate(
     ...     "petitions.thanks",
@@ -117,6 +118,7 @@ class MailTemplate:
     variables: tuple[MailVariable, ...] = ()
     description: str = ""
     reader: Callable[[str], Bound[Any]] | None = None
+    recent_sign_in: bool = False
 
     def send(
         self, tx: Tx, id: str, *, locale: str | None = None, due_at: datetime | None = None

@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 _BEFORE: Final = "(<[«“„\"'"
 _AFTER: Final = ")>]»”.,;!?\"'"
 #: What begins and ends what is written as one address, spaces and line ends included.
-_ENCLOSING: Final = re.compile(r"([<>\"]|\n\s*\n)")
-_ADDRESS: Final = re.compile(r"https?\s*:|//|www\.", re.IGNORECASE)
+_ENCLOSING: Final = re.compile(r"([<>\"]|\n[ \t\r\u00a0]*\n)")
+_ADDRESS: Final = re.compile(r"(?:https?|ftp|mailto)\s*:|//|www\.|\w\.\w+\s*/", re.IGNORECASE)
+#: Where every mail program ends an address. In many, other spaces of Unicode are a part of it.
+_SPACES: Final = frozenset(" \n\r\u00a0")
 #: Where a text is: outside of all brackets, inside of some, and there behind another address.
 _OUTSIDE: Final = 0
 _INSIDE: Final = 1
@@ -49,7 +51,7 @@ def _walk(
     for node in nodes:
         if isinstance(node, str):
             rest = node.rstrip(_BEFORE)
-            is_free = rest[-1:].isspace() or (not rest and is_free)
+            is_free = rest[-1:] in _SPACES or (not rest and is_free)
         elif isinstance(node, Condition):
             branches = (node.then, node.otherwise)
             is_free = all([_walk(each, links, found, is_free=is_free) for each in branches])
@@ -67,7 +69,7 @@ def _walk_back(
     for node in reversed(nodes):
         if isinstance(node, str):
             rest = node.lstrip(_AFTER)
-            is_free = rest[:1].isspace() or (not rest and is_free)
+            is_free = rest[:1] in _SPACES or (not rest and is_free)
         elif isinstance(node, Condition):
             branches = (node.then, node.otherwise)
             is_free = all([_walk_back(each, links, found, is_free=is_free) for each in branches])

@@ -17,6 +17,7 @@ from changemaker_core import (
     Paginated,
     SlidingWindow,
     Text,
+    check_recent_sign_in,
     endpoint,
     paginate,
 )
@@ -62,6 +63,10 @@ if TYPE_CHECKING:
 
 READ: Final = "mailtemplates.read"
 WRITE: Final = "mailtemplates.write"
+_CHANGED: Final = {
+    401: "The mail needs a recent sign-in.",
+    409: "The version is no longer in force.",
+}
 TESTS: Final = SlidingWindow("mailtemplates.test", 20, timedelta(hours=1))
 #: The content security policy of a mail that is shown by itself: its own inline styles, and
 #: nothing else.
@@ -101,6 +106,14 @@ class _Resource:
 
     def _editing(self, slug: str, language: str) -> Editing:
         return Editing(self._site, template_of(self._site, slug), language_of(language))
+
+    async def _changing(self, req: Request, slug: str, language: str) -> Editing:
+        """Return what is to be changed. Raise ``Unauthorized`` or ``Forbidden`` where the mail
+        needs a recent sign-in."""
+        editing = self._editing(slug, language)
+        if editing.template.recent_sign_in:
+            await check_recent_sign_in(req)
+        return editing
 
     async def _stored(self, editing: Editing) -> Stored | None:
         stored = await self._site.db.all(current_versions(name=editing.template.name))
@@ -154,13 +167,14 @@ class MailTemplateResource(_Resource):
         permission=WRITE,
         body=NewText,
         response=TemplateOut,
-        responses={409: "The version is no longer in force."},
+        responses=_CHANGED,
     )
     async def on_put(
         self, req: Request, resp: Response, *, slug: str, language: str, body: NewText
     ) -> TemplateOut:
         """Replace the text."""
-        editing, content = self._editing(slug, language), Content(body.subject, body.text)
+        editing = await self._changing(req, slug, language)
+        content = Content(body.subject, body.text)
         stored = await self._site.db.write(editing.save, content, body.version)
         return self._detail(req, editing, stored)
 
@@ -168,13 +182,13 @@ class MailTemplateResource(_Resource):
         permission=WRITE,
         query=ResetQuery,
         response=TemplateOut,
-        responses={409: "The version is no longer in force."},
+        responses=_CHANGED,
     )
     async def on_delete(
         self, req: Request, resp: Response, *, slug: str, language: str, query: ResetQuery
     ) -> TemplateOut:
         """Go back to the text that the plugin ships. The history remains."""
-        editing = self._editing(slug, language)
+        editing = await self._changing(req, slug, language)
         stored = await self._site.db.write(editing.reset, query.version)
         return self._detail(req, editing, stored)
 
@@ -235,13 +249,13 @@ class RollbackResource(_Resource):
         permission=WRITE,
         body=Rollback,
         response=TemplateOut,
-        responses={409: "The version is no longer in force."},
+        responses=_CHANGED,
     )
     async def on_post(
         self, req: Request, resp: Response, *, slug: str, language: str, body: Rollback
     ) -> TemplateOut:
         """Restore an earlier version, as a new one."""
-        editing = self._editing(slug, language)
+        editing = await self._changing(req, slug, language)
         stored = await self._site.db.write(editing.roll_back, body.number, body.version)
         return self._detail(req, editing, stored)
 

@@ -23,6 +23,7 @@ def _link(description: Text, path: str) -> MailVariable:
 REGISTRATION: Final = MailTemplate(
     "accounts.registration",
     category=_CATEGORY,
+    recent_sign_in=True,
     title=Text("Registration"),
     description=Text("Sent to whoever enters their address to register, to confirm it."),
     subject=Text("Finish your registration at {{ organisation }}"),
@@ -37,6 +38,7 @@ REGISTRATION: Final = MailTemplate(
 ALREADY_REGISTERED: Final = MailTemplate(
     "accounts.already_registered",
     category=_CATEGORY,
+    recent_sign_in=True,
     title=Text("Registration with an address that has an account"),
     description=Text("Sent to the owner of an account whose address is registered again."),
     subject=Text("You already have an account at {{ organisation }}"),
@@ -60,6 +62,7 @@ ALREADY_REGISTERED: Final = MailTemplate(
 INVITATION: Final = MailTemplate(
     "accounts.invitation",
     category=_CATEGORY,
+    recent_sign_in=True,
     title=Text("Invitation"),
     description=Text("Sent to whoever is invited to the team."),
     subject=Text("You are invited to {{ organisation }}"),
@@ -74,6 +77,7 @@ INVITATION: Final = MailTemplate(
 RESET: Final = MailTemplate(
     "accounts.reset",
     category=_CATEGORY,
+    recent_sign_in=True,
     title=Text("New password"),
     description=Text("Sent to whoever has forgotten their password and asks for a new one."),
     subject=Text("Choose a new password"),
@@ -87,6 +91,7 @@ RESET: Final = MailTemplate(
 PASSWORD_CHANGED: Final = MailTemplate(
     "accounts.password_changed",
     category=_CATEGORY,
+    recent_sign_in=True,
     title=Text("Password changed"),
     description=Text("Sent to whoever has changed their password, or chosen a new one by a link."),
     subject=Text("Your password was changed"),
@@ -101,6 +106,7 @@ PASSWORD_CHANGED: Final = MailTemplate(
 TWO_FACTOR_RESET: Final = MailTemplate(
     "accounts.two_factor_reset",
     category=_CATEGORY,
+    recent_sign_in=True,
     title=Text("Two-factor sign-in turned off"),
     description=Text("Sent to a person whose two-factor sign-in the team has turned off."),
     subject=Text("Two-factor sign-in was turned off for your account"),
@@ -116,6 +122,7 @@ TWO_FACTOR_RESET: Final = MailTemplate(
 SIGN_IN: Final = MailTemplate(
     "accounts.sign_in",
     category=_CATEGORY,
+    recent_sign_in=True,
     title=Text("Link to sign in"),
     description=Text("Sent to whoever asks to sign in by mail, without their password."),
     subject=Text("Sign in to {{ organisation }}"),
@@ -129,6 +136,7 @@ SIGN_IN: Final = MailTemplate(
 EMAIL: Final = MailTemplate(
     "accounts.email",
     category=_CATEGORY,
+    recent_sign_in=True,
     title=Text("Confirmation of an email address"),
     description=Text("Sent to the new address of whoever changes theirs, to confirm it."),
     subject=Text("Confirm your email address"),
@@ -142,6 +150,7 @@ EMAIL: Final = MailTemplate(
 EMAIL_CHANGED: Final = MailTemplate(
     "accounts.email_changed",
     category=_CATEGORY,
+    recent_sign_in=True,
     title=Text("Email address changed"),
     description=Text("Sent to the former address of whoever has changed theirs."),
     subject=Text("The email address of your account was changed"),
