@@ -6,7 +6,21 @@ them into a chain afterwards, verifies it, and shows the log.
 
 from __future__ import annotations
 
-from changemaker_core.audit.models import CoreAuditEntry, CoreAuditHead, CoreAuditPersonal
+from changemaker_core.audit.models import (
+    BEGINNING,
+    CoreAuditEntry,
+    CoreAuditHead,
+    CoreAuditPersonal,
+    value_begins,
+)
 from changemaker_core.audit.recording import AuditLog, person_key
 
-__all__ = ["AuditLog", "CoreAuditEntry", "CoreAuditHead", "CoreAuditPersonal", "person_key"]
+__all__ = [
+    "BEGINNING",
+    "AuditLog",
+    "CoreAuditEntry",
+    "CoreAuditHead",
+    "CoreAuditPersonal",
+    "person_key",
+    "value_begins",
+]

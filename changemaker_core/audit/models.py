@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import peewee
 
 from changemaker_core.db import Model, UtcField, UUIDField, new_id
+
+#: Characters of a value that are indexed: an email address is not longer, but for odd ones.
+BEGINNING: Final = 100
 
 
 class CoreAuditEntry(Model):
@@ -20,7 +25,7 @@ class CoreAuditEntry(Model):
     action = peewee.CharField(max_length=100)
     object_id = peewee.CharField(max_length=200)
     actor_kind = peewee.CharField(max_length=16)
-    actor_id = peewee.CharField(max_length=64)
+    actor_id = peewee.CharField(max_length=200)
     request_id = peewee.CharField(max_length=64)
     details = peewee.TextField()
     position = peewee.BigIntegerField(null=True)
@@ -64,6 +69,14 @@ class CoreAuditPersonal(Model):
 
     class Meta:
         table_name = "core_audit_personal"
+
+
+#: The beginning of a value, by which rows are found that hold an address; a whole one is too long
+#: for an index. SQLite uses the index only for the very same expression, without parameters.
+value_begins = peewee.fn.SUBSTR(
+    CoreAuditPersonal.value, peewee.SQL("1"), peewee.SQL(str(BEGINNING))
+)
+CoreAuditPersonal.add_index(value_begins, name="core_audit_personal_value")
 
 
 class CoreAuditHead(Model):

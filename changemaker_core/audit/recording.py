@@ -102,6 +102,7 @@ class _Recording:
             self._add_client(origin, self.person)
             return kind, ""
         id = actor.user_id or actor.id
+        _check_id("the id of an actor", id)
         if actor.kind == "key":
             self.details["key"] = actor.id
         if actor.name:
@@ -212,9 +213,13 @@ def _check(action: str, object_id: str, person: str, personal: Collection[str]) 
             f"the action {action!r} must have the form <plugin>.<object>.<what was done>,"
             " such as petitions.petition.changed"
         )
-    if len(object_id) > LONGEST_ID or "\0" in object_id:
-        raise ValueError(f"object_id has at most {LONGEST_ID} characters, and no NUL")
+    _check_id("object_id", object_id)
     if personal and not person:
         raise ValueError(
             "personal fields belong to somebody: give person=, the id of a user or an address"
         )
+
+
+def _check_id(what: str, id: str) -> None:
+    if len(id) > LONGEST_ID or "\0" in id:
+        raise ValueError(f"{what} has at most {LONGEST_ID} characters, and no NUL")

@@ -44,7 +44,7 @@ def dkim_key(site: Site, selector: str, as_json: bool) -> None:
     domain = site.mail_settings.sender.domain
     if domain == "localhost":
         raise CommandError("Set mail_from first: the key is published in the DNS of its domain.")
-    file = site.config.site_dir / f"dkim-{selector}.key"
+    file = _data_folder(site.config.site_dir) / f"dkim-{selector}.key"
     if file.exists():
         raise CommandError(_EXISTS.format(file=file))
     _write_new(file, keys.new_key())
@@ -59,8 +59,21 @@ def dkim_key(site: Site, selector: str, as_json: bool) -> None:
         f"\nAdd this TXT record to the DNS of your domain:\n\n{keys.zone_line(name, value)}\n"
     )
     click.echo("Then add to changemaker.toml, above its first table, and reload the site:\n")
-    click.echo(f'dkim_selector = "{selector}"\ndkim_key_file = "{file.name}"')
+    click.echo(f'dkim_selector = "{selector}"\ndkim_key_file = "data/{file.name}"')
     say("\n`changemaker doctor` tells whether the DNS has the record.")
+
+
+def _data_folder(site_dir: Path) -> Path:
+    """Return the folder of what a site writes, which its containers have too."""
+    from changemaker_core.config.site_files import private_folder
+
+    folder = site_dir / "data"
+    if not folder.is_dir():
+        private_folder(folder)
+        if os.geteuid() == 0:
+            owner = site_dir.stat()
+            os.chown(folder, owner.st_uid, owner.st_gid)
+    return folder
 
 
 def _write_new(file: Path, content: bytes) -> None:

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
 #: RFC 8301 asks signers for 2048 bits. Longer keys do not fit into one DNS packet.
 BITS: Final = 2048
-_LEAST_BITS: Final = 1024
 #: RFC 6376, section 3.1: labels of a name.
 SELECTOR: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9-]{1,63}){0,3}")
 #: A text of a TXT record holds at most 255 bytes; DNS servers join the texts of one record.
@@ -33,8 +32,8 @@ def load_key(file: Path) -> RSAPrivateKey:
         raise ValueError("is not a private key in PEM without a password") from error
     if not isinstance(key, RSAPrivateKey):
         raise ValueError("is not an RSA key, the only kind that all mail servers verify")
-    if key.key_size < _LEAST_BITS:
-        raise ValueError(f"has {key.key_size} bits; mail servers ignore keys below {_LEAST_BITS}")
+    if key.key_size < BITS:
+        raise ValueError(f"has {key.key_size} bits; a key that signs has {BITS} or more")
     return key
 
 

@@ -114,7 +114,8 @@ class Edge:
         if cached is not None:
             # PERF(cached): nothing of what follows for other requests is needed here.
             status = await send_cached(cached, req, req.method, send)
-            self._record(req, req.method, cached.route, status, began, cached=True)
+            seconds = perf_counter() - began
+            self._record(req, req.method, cached.route, status, seconds, seconds, cached=True)
             return
         if not self.started:
             self._report_no_lifespan()
@@ -131,12 +132,14 @@ class Edge:
         finally:
             for upload in req.uploads:
                 upload.close()
-            if req.streamed is not None and req.streamed.is_endless and sender.started:
-                began += perf_counter() - sender.started
+            ended = perf_counter()
+            head = sender.started or ended
+            if req.streamed is not None and req.streamed.is_endless:
+                ended = head
             req.streamed = None  # what it holds is not to wait for the request to be collected
             method = sender.method if sender.method in _METHODS else "other"
             status = sender.status or _CLIENT_CLOSED
-            self._record(req, method, req.route, status, began, started=sender.started)
+            self._record(req, method, req.route, status, head - began, ended - began)
 
     def _report_no_lifespan(self) -> None:
         """Report, once, a host application that mounts this one and does not run its lifespan."""
@@ -167,7 +170,7 @@ class Edge:
         Where the body is streamed, it is the visitor's upload that takes time.
         """
         spec = _declaration(req)
-        if seconds > self._slow_seconds and (spec is None or spec.streams is None):
+        if spec is None or spec.streams is None:
             extra = {"request_id": req.request_id}
             log.warning("a request took %.1f s: %s %s", seconds, req.method, req.route, extra=extra)
 
@@ -194,7 +197,8 @@ class Edge:
         status, head, body = 200, cached.head, cached.body
         if is_not_modified(req, cached):
             status, head, body = 304, cached.head_not_modified, b""
-        self._record(req, "GET", cached.route, status, began, cached=True)
+        seconds = perf_counter() - began
+        self._record(req, "GET", cached.route, status, seconds, seconds, cached=True)
         return b"%sx-request-id: %s\r\n" % (head, req.id_bytes), body
 
     def _parse(self, scope: Scope) -> Request:
@@ -354,19 +358,19 @@ class Edge:
         method: str,
         route: str,
         status: int,
-        began: float,
+        waited: float,
+        seconds: float,
         *,
         cached: bool = False,
-        started: float = 0.0,
     ) -> None:
         """Count the request and write it to the access log.
 
-        ``started`` is when the head of a streamed response was sent; 0 for any other.
+        ``waited`` is the time until the head of a streamed response, whose client decides how long
+        the rest takes; of any other, it is the same as ``seconds``.
         """
-        seconds = perf_counter() - began
-        if seconds > self._slow_seconds:
-            self._report_slow(req, started - began if started else seconds)
-        self.site.metrics.observe_request(method, route, status, seconds)
+        if waited > self._slow_seconds:
+            self._report_slow(req, waited)
+        self.site.metrics.observe_request(method, route, status, waited)
         user = None if req.actor is None else req.actor.id
         self.access_log.add(
             method, route, req.path, status, seconds, req.id_bytes, req.client_ip, user, cached

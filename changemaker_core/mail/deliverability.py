@@ -4,6 +4,7 @@ accept its mail (SPF, DKIM, DMARC), with the record to add."""
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 from textwrap import shorten
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -50,27 +51,36 @@ def findings(
     dns: Dns, domain: str, sends: str, selector: str | None, signer: DkimSigner | None
 ) -> Iterator[Finding]:
     """Yield the findings about ``domain``, whose mail ``sends`` hands over."""
-    checks: list[Callable[[], Finding]] = [
-        lambda: _spf(dns, domain, sends),
-        lambda: _dkim(dns, domain, selector, signer),
-        lambda: _dmarc(dns, domain),
-        lambda: _bounces(dns, domain),
-    ]
+    checks: dict[str, Callable[[], Finding]] = {
+        "SPF": lambda: _spf(dns, domain, sends),
+        "DKIM": lambda: _dkim(dns, domain, selector, signer),
+        "DMARC": lambda: _dmarc(dns, domain),
+        "The mail server (MX)": lambda: _bounces(dns, domain),
+    }
     try:
         dns.require_public(domain)
-        for check in checks:
-            yield check()
     except CouldNotLook as error:
-        detail = f"The records of {domain} could not be looked up: {error}."
-        yield Finding("warning", detail, "Run doctor again where the DNS can be reached.")
+        yield _could_not_look(f"The records of {domain}", error)
+        return
+    for what, check in checks.items():
+        try:
+            yield check()
+        except CouldNotLook as error:
+            yield _could_not_look(f"{what} of {domain}", error)
+
+
+def _could_not_look(what: str, error: CouldNotLook) -> Finding:
+    detail = f"{what} could not be looked up: {error}."
+    return Finding("warning", detail, "Run doctor again where the DNS can be reached.")
 
 
 def _spf(dns: Dns, domain: str, sends: str) -> Finding:
     found = spf_records(dns, domain)
     if not found:
         detail = f"{domain} has no SPF record: receivers do not know which servers send its mail."
-        line = zone_line(domain, f"v=spf1 a:{sends} ~all")
-        fix = f"Add {line}. Where a provider sends your mail, write its include: for a:{sends}."
+        allowed = _mechanism(sends)
+        line = zone_line(domain, f"v=spf1 {allowed} ~all")
+        fix = f"Add {line}. Where a provider sends your mail, write its include: for {allowed}."
         return Finding("warning", detail, fix)
     if len(found) > 1:
         detail = f"{domain} has {len(found)} SPF records, so that receivers use none."
@@ -85,6 +95,15 @@ def _spf(dns: Dns, domain: str, sends: str) -> Finding:
         detail = f"The SPF record of {domain} lets every server send its mail: {_shown(record)}"
         return Finding("warning", detail, "End it with ~all or -all in place of +all.")
     return Finding("ok", f"SPF of {domain}: {_shown(record)} ({count} of {SPF_LOOKUPS} look-ups)")
+
+
+def _mechanism(sends: str) -> str:
+    """Return what an SPF record says of a server, by its name or address (RFC 7208, 5.3, 5.6)."""
+    try:
+        address = ip_address(sends)
+    except ValueError:
+        return f"a:{sends}"
+    return f"ip{address.version}:{address}"
 
 
 def _dkim(dns: Dns, domain: str, selector: str | None, signer: DkimSigner | None) -> Finding:

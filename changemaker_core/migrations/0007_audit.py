@@ -18,7 +18,7 @@ class Entry(Model):
     action = peewee.CharField(max_length=100)
     object_id = peewee.CharField(max_length=200)
     actor_kind = peewee.CharField(max_length=16)
-    actor_id = peewee.CharField(max_length=64)
+    actor_id = peewee.CharField(max_length=200)
     request_id = peewee.CharField(max_length=64)
     details = peewee.TextField()
     position = peewee.BigIntegerField(null=True)
@@ -53,6 +53,12 @@ class Personal(Model):
 
     class Meta:
         table_name = "core_audit_personal"
+
+
+Personal.add_index(
+    peewee.fn.SUBSTR(Personal.value, peewee.SQL("1"), peewee.SQL("100")),
+    name="core_audit_personal_value",
+)
 
 
 class Head(Model):

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from changemaker_core import SYSTEM, Actor, Person, new_id
-from changemaker_core.audit import CoreAuditEntry
+from changemaker_core.audit import CoreAuditEntry, CoreAuditPersonal, value_begins
 from changemaker_core.audit.recording import LONGEST_VALUE
 from changemaker_core.features.accounts.api import create_user, roles_of
 from changemaker_core.features.accounts.roles.services import OPERATOR
@@ -28,6 +28,7 @@ from changemaker_core.features.settings.api import rotate_secrets
 from changemaker_core.identity.actor import current_actor
 from tests.audit import independent
 
+LONG = Actor("peer", "https://" + "x" * 200, "Peer", frozenset())
 ADA = Actor("user", new_id(), "Ada Zqxmarker", frozenset())
 
 
@@ -120,6 +121,7 @@ def test_a_long_value_is_cut_and_still_compared_whole(site):
         (("changed",), {}, "must have the form"),
         (("parks.Park.changed",), {}, "must have the form"),
         (("parks.park.changed", "x" * 201), {}, "at most 200"),
+        (("parks.park.changed",), {"actor": LONG}, "actor has at most 200"),
         (("parks.park.changed",), {"after": {"email": "a"}, "personal": ["email"]}, "person="),
     ],
 )
@@ -347,6 +349,68 @@ def erased(site, *persons):
         for person in persons
         for count in iter(lambda: site.db.sync.write(VALUES.erase, person), 0)  # noqa: B023
     )
+
+
+def test_of_an_account_that_is_gone_others_see_their_address_and_no_more(site, monkeypatch):
+    values = {"name": "Zqxmarker", "role": "USER"}
+    id, _ = create_user(site, email="mistyped@example.org", **values)
+    former = {"before": {"email": "mistyped@example.org"}, "after": {"email": "z@example.org"}}
+    record(site, "accounts.user.changed", id, person=id, personal=["email"], **former)
+    site.db.sync.write(management.delete, roles_of(site), OPERATOR, id)
+    monkeypatch.setattr("changemaker_core.features.privacy.declarations.BATCH", 1)
+    owner = Person(("mistyped@example.org",))
+    entries = held(site, owner)
+    assert entries
+    assert "zqxmarker" not in repr(entries).lower()
+    assert "z@example.org" not in repr(entries)
+    # All of it goes, in whichever order the database finds the rows.
+    assert erased(site, owner) > len(entries)
+    left = site.db.sync.read(lambda: [row.person for row in CoreAuditPersonal.select()])
+    assert id not in left
+
+
+@pytest.mark.database("sqlite")
+def test_values_are_found_by_an_index(site):
+    def plan(tx):
+        sql, args = CoreAuditPersonal.select().where(value_begins.in_(["a"])).sql()
+        return tx.database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", args).fetchall()
+
+    assert "core_audit_personal_value" in repr(site.db.sync.write(plan))
+
+
+UNREADABLE = (
+    '{"changes":[1]}',
+    '{"changes":{"name":1}}',
+    '["label"]',
+    '{"label":' + "[" * 100_000,
+    '{"label":' + "[" * 5_000 + "]" * 5_000 + "}",
+    '{"changes":{"name":{"before":' + "[" * 900 + "]" * 900 + "}}}",
+    '{"label":"\\ud800"}',
+    '{"changes":{"n":{"before":' + "9" * 4_000 + "}}}",
+    '{"changes":{"n":{"before":' + "9" * 5_000 + "}}}",
+    '{"label":{"personal":["x"]},"actor":{},"client":1}',
+)
+
+
+def test_an_entry_that_nobody_can_read_hides_no_other(site, seal):
+    record_three(site)
+    names = ("action", "object_id", "actor_kind", "actor_id", "request_id")
+    values = {**dict.fromkeys(names, ""), "at": datetime(2030, 1, 1, tzinfo=UTC)}
+    for details in UNREADABLE:
+        row = CoreAuditEntry.insert(**values, id=new_id(), details=details)
+        site.db.sync.write(lambda tx, row=row: row.execute())
+    seal()
+    for entry in listed(site)[3:]:
+        msgspec.json.encode(entry)
+    assert b"".join(as_csv(site, {})).count(b"\r\n") == 4 + len(UNREADABLE)
+    problem = verify(site).problem
+    assert (problem.position, problem.detail) == (7, "its details cannot be read.")
+
+
+def test_a_value_that_nobody_can_read_hides_no_other(site, intrude):
+    record_three(site)
+    intrude("UPDATE core_audit_personal SET value = ?", "[" * 100_000)
+    msgspec.json.encode(listed(site))
 
 
 def test_values_are_erased_after_their_time(make_site):

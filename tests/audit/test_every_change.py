@@ -184,7 +184,7 @@ async def people(walk):
     new = {"email": ZOE, "name": "Zoé"}
     user = (await walk("accounts.user.created", "POST /api/users", new))["id"]
     await walk("accounts.user.invited", "POST /api/users/{id}/invite", id=user)
-    join = {"token": await walk.invitation(user), "name": "Zoé Z", "password": PASSWORD}
+    join = {"token": await walk.invitation(user), "name": "Zoé", "password": PASSWORD}
     await walk("accounts.user.joined", "POST /api/auth/join", join, walk.client())
     await walk("accounts.user.changed", "PATCH /api/users/{id}", {"phone": "555"}, id=user)
     other = (await walk("accounts.user.created", "POST /api/users", {**new, "email": "o@x.org"}))[

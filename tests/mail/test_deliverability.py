@@ -134,6 +134,14 @@ def test_without_a_name_server_doctor_could_not_look(trouble: str) -> None:
     assert took < 10  # the bound, and a busy machine
 
 
+def test_a_name_that_cannot_be_read_hides_no_other_finding() -> None:
+    records = GOOD | {SPF: ['"v=spf1 include:a..b -all"']}
+    with NameServer(records) as server:
+        made = found(server)
+    assert [each.status for each in made.values()] == ["warning", "ok", "ok", "ok"]
+    assert f"SPF of {DOMAIN} could not be looked up" in made["spf"].detail
+
+
 def test_what_a_stranger_wrote_is_one_line_of_the_terminal() -> None:
     record = r'"v=spf1 mx -all \027[2J\010ERROR"'
     with NameServer(GOOD | {SPF: [record]}) as server:
@@ -144,8 +152,10 @@ def test_what_a_stranger_wrote_is_one_line_of_the_terminal() -> None:
 @pytest.mark.parametrize(
     ("smtp_url", "mail_from", "sends"),
     [
-        ("smtp://smtp.provider.ca:587", f"site@{DOMAIN}", "smtp.provider.ca"),
-        ("smtp://localhost:25", f"Parks <site@{DOMAIN}>", "act.parks.ca"),
+        ("smtp://smtp.provider.ca:587", f"site@{DOMAIN}", "a:smtp.provider.ca"),
+        ("smtp://localhost:25", f"Parks <site@{DOMAIN}>", "a:act.parks.ca"),
+        ("smtp://203.0.113.5:25", f"site@{DOMAIN}", "ip4:203.0.113.5"),
+        ("smtp://[2001:db8::25]:25", f"site@{DOMAIN}", "ip6:2001:db8::25"),
         ("smtp://localhost:25", "site@example.org", None),
         ("smtp://localhost:25", "site@intranet", None),
         (None, f"site@{DOMAIN}", None),
@@ -169,4 +179,4 @@ def test_the_sender_and_its_server_are_those_of_the_site(
     if sends is None:
         assert (made, names.asked) == ([], [])
     else:
-        assert f'"v=spf1 a:{sends} ~all"' in made[0].fix
+        assert f'"v=spf1 {sends} ~all"' in made[0].fix

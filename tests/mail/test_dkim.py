@@ -11,6 +11,11 @@ import dkim
 import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,6 +120,11 @@ def test_letters_arrive_signed_over_one_connection(
     assert [verifies(each.content) for each in smtp_server.received] == [True, True]
 
 
+WEAK = generate_private_key(65537, 1024).private_bytes(  # noqa: S505
+    Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+)
+
+
 def test_a_key_that_cannot_sign_is_a_mistake_of_the_configuration(tmp_path: Path) -> None:
     def problem(content: bytes | None, selector: str | None = "cm") -> str:
         (tmp_path / "changemaker.toml").write_text(
@@ -132,6 +142,7 @@ def test_a_key_that_cannot_sign_is_a_mistake_of_the_configuration(tmp_path: Path
 
     assert "No such file" in problem(None)
     assert "not a private key" in problem(b"-----BEGIN PRIVATE KEY-----\nno\n")
+    assert "has 1024 bits" in problem(WEAK)
     assert "needs dkim_selector" in problem(new_key(), selector=None)
     (tmp_path / "dkim.key").write_bytes(new_key())
     config = Config.load(tmp_path, {"CHANGEMAKER_DKIM_SELECTOR": "cm"})
@@ -158,7 +169,8 @@ def test_the_command_makes_a_key_and_prints_what_to_add(
 ) -> None:
     made = dkim_key_command("--selector", "s1")
     assert made.exit_code == 0, made.output
-    file = tmp_path / "dkim-s1.key"
+    file = tmp_path / "data" / "dkim-s1.key"
+    assert 'dkim_key_file = "data/dkim-s1.key"' in made.stdout
     assert file.stat().st_uid == tmp_path.stat().st_uid
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     found = re.search(r"^s1\._domainkey\.parks\.ca\. IN TXT (.+)$", made.stdout, re.MULTILINE)
@@ -169,7 +181,7 @@ def test_the_command_makes_a_key_and_prints_what_to_add(
     before = file.read_bytes()
     again = dkim_key_command("--selector", "s1")
     assert again.exit_code == 1 and "exists already" in again.output
-    assert (file.read_bytes(), len(list(tmp_path.glob("dkim-*")))) == (before, 1)
+    assert (file.read_bytes(), len(list(file.parent.glob("dkim-*")))) == (before, 1)
 
 
 def test_the_command_is_for_programs_too_and_refuses_what_is_no_name(

@@ -6,6 +6,8 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from changemaker_core.features.audit import queries
 from changemaker_core.features.audit.schemas import ActorOut, EntryOut, FieldChange
 
@@ -16,6 +18,21 @@ if TYPE_CHECKING:
 
 #: Entries that are read at once.
 BATCH: Final = 500
+#: What reading or sending JSON raises that Changemaker has not written: of another form, nested too
+#: deeply, with numbers or halves of characters that no response can hold.
+UNREADABLE: Final = (ValueError, RecursionError, OverflowError, msgspec.MsgspecError)
+_UNREADABLE: Final = "(unreadable)"
+
+
+class Details(msgspec.Struct, frozen=True, kw_only=True):
+    """The details of an entry: each value, or the commitment that stands for it."""
+
+    label: Any = None
+    actor: Any = None
+    client: Any = None
+    key: str | None = None
+    job: str | None = None
+    changes: dict[str, dict[str, Any]] = {}
 
 
 async def with_values(site: Site, rows: Sequence[queries.EntryRow]) -> list[EntryOut]:
@@ -50,12 +67,21 @@ def shown(
     """Return entries, with ``values`` in the places of their commitments."""
     of_entry: dict[str, dict[str, Any]] = defaultdict(dict)
     for value in values:
-        of_entry[value.entry][value.commitment] = json.loads(value.value)
+        of_entry[value.entry][value.commitment] = _loaded(value.value)
     return [_shown(row, of_entry[row.id]) for row in rows]
 
 
 def _shown(row: queries.EntryRow, values: Mapping[str, Any]) -> EntryOut:
-    details = _details(row)
+    """Return an entry; one that somebody has made unreadable in the database hides no other."""
+    try:
+        entry = _read(row, msgspec.convert(json.loads(row.details), Details), values)
+        msgspec.json.encode(entry)  # and it can be sent
+    except UNREADABLE:
+        entry = _read(row, Details(label=_UNREADABLE), {})
+    return entry
+
+
+def _read(row: queries.EntryRow, details: Details, values: Mapping[str, Any]) -> EntryOut:
     erased: list[str] = []
 
     def read(stored: Any, name: str) -> Any:
@@ -73,22 +99,22 @@ def _shown(row: queries.EntryRow, values: Mapping[str, Any]) -> EntryOut:
             after=read(change.get("after"), f"{field}.after"),
             secret="secret" in change,
         )
-        for field, change in details.get("changes", {}).items()
+        for field, change in details.changes.items()
     ]
     return EntryOut(
         id=row.id,
         at=row.at,
         action=row.action,
         object_id=row.object_id,
-        label=read(details.get("label"), "label"),
+        label=_text(read(details.label, "label")),
         actor=ActorOut(
             kind=row.actor_kind,
             id=row.actor_id or None,
-            name=read(details.get("actor"), "actor"),
-            key_id=details.get("key"),
-            job_id=details.get("job"),
+            name=_text(read(details.actor, "actor")),
+            key_id=details.key,
+            job_id=details.job,
         ),
-        client=read(details.get("client"), "client"),
+        client=_text(read(details.client, "client")),
         request_id=row.request_id or None,
         changes=changes,
         erased=erased,
@@ -97,13 +123,15 @@ def _shown(row: queries.EntryRow, values: Mapping[str, Any]) -> EntryOut:
     )
 
 
-def _details(row: queries.EntryRow) -> dict[str, Any]:
-    """Return the details of an entry, which somebody may have made unreadable in the database."""
+def _loaded(text: str) -> Any:
     try:
-        found = json.loads(row.details)
-    except ValueError:
-        return {"label": "(unreadable)"}
-    return found if isinstance(found, dict) else {"label": "(unreadable)"}
+        return json.loads(text)
+    except UNREADABLE:
+        return _UNREADABLE
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else _UNREADABLE
 
 
 def commitment_in(stored: Any) -> str | None:

@@ -92,8 +92,8 @@ class _Walk:
     def _check_values(self, row: queries.EntryRow, values: Sequence[queries.PersonalRow]) -> None:
         try:
             expected = commitments_in(json.loads(row.details))
-        except ValueError:
-            raise _Broken("its details are not JSON.", self.position, row.id) from None
+        except (ValueError, RecursionError):
+            raise _Broken("its details cannot be read.", self.position, row.id) from None
         for value in values:
             fits = value.at == row.at and value.commitment in expected
             if not fits or value.commitment != commitment_of(

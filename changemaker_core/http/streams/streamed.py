@@ -39,7 +39,7 @@ class Streamed:
 
     __slots__ = ()
 
-    #: Whether it goes on until the client leaves: only the time until its head is measured.
+    #: Whether it goes on until the client leaves: the access log has the time until its head.
     is_endless: ClassVar[bool] = False
 
     async def send(self, req: Request, headers: list[Header], outlet: Outlet) -> None:

@@ -137,9 +137,8 @@ def nginx(
 @click.option("--user", default="changemaker", show_default=True, help="The account to run as.")
 @click.option(
     "--memory",
-    default="60%",
-    show_default=True,
-    help="The most memory that each service may use, such as 2G, or a share of the machine's.",
+    help="The most memory that each service may use, such as 2G, or a share of the machine's "
+    "[60% for all of them together].",
 )
 @click.option(
     "--backups",
@@ -153,7 +152,7 @@ def systemd(
     workers: int,
     drains: tuple[str, ...],
     user: str,
-    memory: str,
+    memory: str | None,
     backups: Path | None,
     into: Path | None,
     force: bool,
@@ -213,6 +212,7 @@ def compose(
         processes=workers,
         max_body=site.config.max_body_bytes,
         drain=site.config.drain_seconds,
+        metrics=site.config.metrics_token is not None,
     )
     _output(files, into, force)
 

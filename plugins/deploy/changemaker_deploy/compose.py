@@ -50,13 +50,15 @@ def compose(
     processes: int,
     max_body: int,
     drain: int,
+    metrics: bool = False,
 ) -> list[GeneratedFile]:
     """Return ``compose.yaml`` and every file that it builds from.
 
     ``topology`` comes from ``container_topology``. ``packages`` are the requirements that the image
     installs; ``processes`` is the number of web processes of each service; ``max_body`` is the
     site's own limit of a request's body, in bytes; ``drain`` is for how many seconds requests may
-    go on at a stop, unless an upstream has its own.
+    go on at a stop, unless an upstream has its own. With ``metrics``, nginx passes on requests for
+    metrics.
     """
     server = VirtualServer(server_names=server_names, listen=("80",), cache=_CACHE)
     services = [
@@ -72,7 +74,7 @@ def compose(
         GeneratedFile("compose.yaml", text),
         GeneratedFile("Dockerfile", render("Dockerfile.j2", port=PORT)),
         GeneratedFile("requirements.txt", "".join(f"{each}\n" for each in packages)),
-        *nginx(topology, locations, server, max_body=max_body),
+        *nginx(topology, locations, server, max_body=max_body, metrics=metrics),
     ]
 
 

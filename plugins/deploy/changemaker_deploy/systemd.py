@@ -4,7 +4,7 @@ each night."""
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from changemaker_deploy.files import GeneratedFile, render
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 #: Seconds that running jobs get to finish.
 _JOB_SECONDS = 8
 _ACCOUNT = re.compile(r"[a-z_][a-z0-9_-]{0,30}")
+#: What the services may use of the machine's memory together; the rest is the database's.
+SHARED_PERCENT: Final = 60
 #: How many backups stay.
 BACKUPS: Final = 14
 #: Bytes, with a unit of 1024, or a share of the machine's memory.
@@ -32,7 +34,8 @@ class Installation:
     ``writable`` are folders outside of the site's own, such as a database's. ``processes`` is the
     number of web processes of each service. ``worker`` adds a service that runs
     ``changemaker worker``. ``drain`` is for how many seconds requests in progress may go on at a
-    stop, unless an upstream has its own. ``memory`` is the most that each service may use.
+    stop, unless an upstream has its own. ``memory`` is the most that each service may use; by
+    default the services share 60 % of the machine's.
     ``backups`` is the folder of backups. Raises ``ValueError`` for a ``user`` that is not an
     account's name, and for a ``memory`` that systemd does not read.
     """
@@ -44,13 +47,13 @@ class Installation:
     writable: tuple[Path, ...] = ()
     worker: bool = False
     drain: int = _JOB_SECONDS
-    memory: str = "60%"
+    memory: str | None = None
     backups: Path | None = None
 
     def __post_init__(self) -> None:
         if not _ACCOUNT.fullmatch(self.user):
             raise ValueError(f"{self.user!r} is not the name of an account.")
-        if not _MEMORY.fullmatch(self.memory):
+        if self.memory is not None and not _MEMORY.fullmatch(self.memory):
             raise ValueError(f"{self.memory!r} is not an amount of memory, such as 2G or 60%.")
 
     @property
@@ -71,6 +74,9 @@ def systemd(topology: Topology, installation: Installation) -> list[GeneratedFil
 
     Raises ``ValueError`` for a path that a unit cannot hold.
     """
+    if installation.memory is None:
+        services = len(topology.upstreams) + installation.worker
+        installation = replace(installation, memory=f"{max(SHARED_PERCENT // services, 1)}%")
     files = [_web_service(topology, upstream, installation) for upstream in topology.upstreams]
     if installation.worker:
         arguments = ["worker"]
@@ -83,7 +89,8 @@ def systemd(topology: Topology, installation: Installation) -> list[GeneratedFil
 def _backup_service(installation: Installation) -> GeneratedFile:
     folder = installation.backup_folder
     arguments = ["backup", str(folder), "--keep", str(BACKUPS)]
-    text = render("backup.service.j2", **_common(installation, arguments, folder))
+    common = _common(installation, arguments, folder)
+    text = render("backup.service.j2", folder=_word(str(folder)), **common)
     return GeneratedFile("changemaker-backup.service", text)
 
 

@@ -89,6 +89,14 @@ def test_volumes_are_declared_and_files_hold_no_secret(composed, site):
     assert not [path for path in files.values() if secret in path.read_text()]
 
 
+def test_nginx_passes_on_metrics_that_have_a_token(generated):
+    blocked = "location = /api/metrics"
+    assert blocked in generated("compose")["changemaker.conf"].read_text()
+    token = {"CHANGEMAKER_METRICS_TOKEN": "t" * 40}
+    files = generated("compose", "--force", **token)
+    assert blocked not in files["changemaker.conf"].read_text()
+
+
 def test_the_image_installs_the_sites_distributions(composed):
     core, plugin = composed[0]["requirements.txt"].read_text().split()
     assert core.startswith("changemaker-core[redis]==")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
@@ -91,6 +93,25 @@ def test_paths_with_spaces_and_specifiers_are_quoted():
     assert '"/srv/a 100%% $$ite" backup /srv/backups --keep 14\n' in backup.text
 
 
+def test_the_folder_of_backups_is_created_where_it_is_missing(tmp_path):
+    folder = tmp_path / "a 100% $ite"
+    installation = Installation(
+        site=Path("/srv/site"),
+        executable=Path("/opt/venv/changemaker"),
+        user=getpass.getuser(),
+        backups=folder,
+    )
+    *_, backup, _ = systemd(Topology(Upstream("main", ("[::1]:4000",))), installation)
+    (line,) = re.findall(r"^ExecStartPre=\+(.*)$", backup.text, re.MULTILINE)
+    command = shlex.split(line.replace("$$", "$").replace("%%", "%"))
+    assert command[0] == "/bin/sh"
+    subprocess.run(command, check=True)
+    assert folder.stat().st_mode & 0o777 == 0o700
+    folder.chmod(0o750)  # what an operator has chosen stays
+    subprocess.run(command, check=True)
+    assert folder.stat().st_mode & 0o777 == 0o750
+
+
 def test_services_have_a_bound_for_memory(generated, run):
     units = generated("systemd", "--memory", "1500M", "--backups", "/mnt/backups")
     assert all(
@@ -98,5 +119,8 @@ def test_services_have_a_bound_for_memory(generated, run):
         for n in ("", "-backup")
     )
     assert " backup /mnt/backups --keep 14\n" in units["changemaker-backup.service"].read_text()
+    shared = generated("systemd", "--split", "petitions", "--force")
+    for name in ("changemaker", "changemaker-petitions"):
+        assert "\nMemoryMax=30%\n" in shared[f"{name}.service"].read_text()
     for wrong in ("much", "0", "120%", "2G\nUser=root"):
         assert "is not an amount of memory" in run("systemd", "--memory", wrong).stderr

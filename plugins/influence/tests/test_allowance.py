@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from changemaker_core import LimitReached
+from changemaker_core.audit import CoreAuditEntry
 from changemaker_influence.config import InfluenceConfig
 from changemaker_influence.networks import allowance
 from changemaker_influence.networks import services as networks
@@ -314,6 +315,9 @@ def test_an_operator_raises_lists_and_resets_a_limit(command, capsys):
     assert "2001:db8::/64" in shown.out
     command("reset-limit", "2001:db8::1")
     assert command.site.db.sync.read(lambda: list(RaisedLimit.select())) == []
+    entries = command.site.db.sync.read(lambda: [row.__data__ for row in CoreAuditEntry.select()])
+    assert len(entries) == 2
+    assert "2001:db8" not in repr(entries)  # it can be one person's
     with pytest.raises(CommandError, match="is not raised"):
         command("reset-limit", "2001:db8::1")
     for address, end, problem in (

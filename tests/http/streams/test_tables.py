@@ -6,6 +6,7 @@ import csv
 import errno
 import gc
 import io
+import re
 import threading
 import zipfile
 from datetime import UTC, date, datetime, time
@@ -94,10 +95,10 @@ async def download(open_app, monkeypatch):
         client_of(app) as client,
     ):
 
-        async def get(kind, rows, locale="en", method="GET"):
+        async def get(kind, rows, locale="en", method="GET", path=None):
             monkeypatch.setattr(Tables, "rows", rows)
             headers = {"Accept-Language": locale}
-            return await client.request(method, f"/tables/{kind}", headers=headers)
+            return await client.request(method, path or f"/tables/{kind}", headers=headers)
 
         yield get
 
@@ -140,6 +141,16 @@ async def test_a_long_table_comes_whole_and_its_iterator_is_closed(download):
     lines = response.text.split("\r\n")
     assert lines[-2:] == ["10000,10000", ""] and len(lines) == 10_003
     assert Tables.ended == ended + 1
+
+
+async def test_a_client_that_reads_slowly_does_not_count_as_a_slow_site(download):
+    waits = 0.5
+    pauses = (threading.Event().wait(waits if n == 300 else 0) for n in range(400))
+    rows = (Row(text) for text in ("x" * 2_000 for _ in pauses))
+    await download("now-closed", rows)
+    metrics = await download("now-closed", rows, path="/api/metrics")
+    found = re.search(r"duration_seconds_sum\{.*tables.*\} (\S+)", metrics.text)
+    assert found is not None and float(found[1]) < waits
 
 
 @pytest.mark.parametrize("kind", ["later", "now-closed"])

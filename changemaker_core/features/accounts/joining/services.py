@@ -145,7 +145,8 @@ def accept(tx: Tx, link: LinkRow, *, name: str, password_hash: str) -> str:
         updated_at=tx.now,
     ).where(User.id == account.id).execute()
     user = User.get(User.id == account.id)
-    users.audit_user(tx, "joined", user, before={"name": account.name}, after={"name": name})
+    before = {"name": account.name, "status": account.status}
+    users.audit_user(tx, "joined", user, before=before, after={"name": name, "status": ACTIVE})
     return account.id
 
 

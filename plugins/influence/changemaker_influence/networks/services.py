@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -47,12 +47,17 @@ def raise_limit(tx: Tx, raised: Raised) -> None:
         conflict_target=[RaisedLimit.network], update=values
     ).execute()
     fields = {"people": raised.people, "until": raised.until}
-    tx.audit("influence.limit.raised", raised.network, after=fields)
+    _audit(tx, "raised", raised.network, after=fields)
 
 
 def reset_limit(tx: Tx, network: str) -> bool:
     """Return whether the limit of a network was raised, and is not any more."""
     if not RaisedLimit.delete().where(RaisedLimit.network == network).execute():
         return False
-    tx.audit("influence.limit.reset", network)
+    _audit(tx, "reset", network)
     return True
+
+
+def _audit(tx: Tx, what: str, network: str, **fields: Any) -> None:
+    """Record a change. A network may be one person's address: it stands where it can be erased."""
+    tx.audit(f"influence.limit.{what}", "", label=network, person=network, **fields)
