@@ -17,7 +17,9 @@ from changemaker_core.features.audit.sealing import seal
 from changemaker_core.features.audit.verification import verify
 from changemaker_core.features.privacy import services
 from changemaker_influence.directories.models import PostalCode
+from changemaker_influence.emails import personal
 from changemaker_influence.emails.models import CampaignEmail
+from changemaker_influence.plugin import InfluencePlugin
 
 EMAIL = "zqxmarker.mail@example.org"
 PASSWORD = "a wide river and a slow boat"
@@ -213,3 +215,21 @@ def freed_bytes(site):
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     connection.close()
     return path.read_bytes().decode("latin-1")
+
+
+def test_what_is_too_old_is_found_by_an_index(make_site):
+    """Anonymised letters of all years are in the table, and writers wait meanwhile."""
+    table = {"influence": {"directory": "file"}}
+    site = make_site(InfluencePlugin, plugin_tables=table)
+    letters = CampaignEmail.select(CampaignEmail.id).where(personal._old(site.clock())).limit(200)
+    codes = PostalCode.delete().where(PostalCode.code.in_(["L5G 4L3", "L5G4L3"]))
+
+    def plan(tx, query):
+        sql, values = query.bind(tx.database).sql()
+        if tx.dialect == "sqlite":
+            return str(tx.database.execute_sql(f"EXPLAIN QUERY PLAN {sql}", values).fetchall())
+        tx.database.execute_sql("SET LOCAL enable_seqscan = off")  # they are empty
+        return str(tx.database.execute_sql(f"EXPLAIN {sql}", values).fetchall())
+
+    assert "influence_campaign_email_expiring" in site.db.sync.write(plan, letters)
+    assert "influence_postal_code_code" in site.db.sync.write(plan, codes)

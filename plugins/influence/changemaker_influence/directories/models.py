@@ -11,7 +11,8 @@ class PostalCode(Model):
     """The last entry that a directory returned for a postal code."""
 
     directory = peewee.CharField(max_length=64)
-    code = peewee.CharField(max_length=100)
+    # The index is for erasures, which do not know which directory had the code.
+    code = peewee.CharField(max_length=100, index=True)
     entry = JSONField()
     cached_at = UtcField()
 

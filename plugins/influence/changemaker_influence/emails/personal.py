@@ -13,7 +13,7 @@ from changemaker_core.mail import HeaderInjection, InvalidAddress
 from changemaker_influence.addresses import canonical
 from changemaker_influence.campaigns.models import CustomRecipient
 from changemaker_influence.directories.models import PostalCode
-from changemaker_influence.emails.models import CampaignEmail
+from changemaker_influence.emails.models import HAS_SENDER, CampaignEmail
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -68,7 +68,7 @@ def _erase(tx: Tx, condition: Any) -> int:
     letters can tell from these where somebody lives."""
     letters = (
         CampaignEmail.select(CampaignEmail.id, CampaignEmail.postal_code)
-        .where(condition, CampaignEmail.status.in_([*_UNDELIVERED, *_DELIVERED]))
+        .where(condition, CampaignEmail.status != "SENDING")
         .limit(BATCH)
     )
     rows = list(letters)
@@ -100,8 +100,10 @@ def _erase_received(tx: Tx, person: Person) -> int:
 
 def _old(before: datetime) -> Any:
     """Return the condition of letters of before a time, of which something is left to erase."""
-    final = CampaignEmail.status.in_(["FAILED", "CANCELLED", *_DELIVERED])
-    return (CampaignEmail.created_at < before) & final & (CampaignEmail.sender_email != "")
+    # PERF: by what they are not, so that SQLite looks for the few that are too old, and not for the
+    # statuses that all have.
+    is_final = CampaignEmail.status.not_in(["QUEUED", "SENDING"])
+    return (CampaignEmail.created_at < before) & HAS_SENDER & is_final
 
 
 def _own_recipients(person: Person) -> Any:

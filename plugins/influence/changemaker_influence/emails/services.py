@@ -198,7 +198,7 @@ def check_open(campaign: PublishedCampaign | None, now: datetime) -> PublishedCa
 
 
 class Cancelled(Exception):
-    """The message was cancelled while its job was about to send it."""
+    """The message was cancelled, or erased with its sender, while its job was about to send it."""
 
 
 class BeingSent(Exception):
@@ -269,7 +269,7 @@ def requeue(tx: Tx, email_id: str, error: str) -> None:
 def mark_failed(tx: Tx, email_id: str, error: str | None = None) -> None:
     """Record that the message was certainly not delivered and is not tried again.
 
-    Without ``error``, the last one stays. A cancelled message stays cancelled.
+    Without ``error``, the last one stays. A message that was cancelled or erased stays so.
     """
     with suppress(Cancelled):
         _set_status(tx, email_id, "FAILED", **({} if error is None else {"error": error}))
@@ -285,7 +285,8 @@ def count_as_failed(tx: Tx, email_id: str, campaign_id: str) -> None:
 
 def mark_unknown(tx: Tx, email_id: str) -> None:
     """Record that the message was perhaps delivered: only a person can find out."""
-    _set_status(tx, email_id, "UNKNOWN", error="no response after the message was handed over")
+    with suppress(Cancelled):
+        _set_status(tx, email_id, "UNKNOWN", error="no response after the message was handed over")
 
 
 def _time_to_send(delivered: Delivery) -> timedelta:
@@ -309,7 +310,7 @@ def _set_status(tx: Tx, email_id: str, wanted: EmailStatus, **values: Any) -> No
         .execute()
     )
     if not changed:
-        now = CampaignEmail.get_by_id(email_id).status
-        if now == "CANCELLED":
+        email = CampaignEmail.get_or_none(CampaignEmail.id == email_id)
+        if email is None or email.status == "CANCELLED":
             raise Cancelled
-        raise states.IllegalTransition("the message", now, wanted)
+        raise states.IllegalTransition("the message", email.status, wanted)

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from changemaker_core import Conflict, NotFound
+from changemaker_core import Conflict, NotFound, new_id
 from changemaker_influence.campaigns import services as campaigns
 from changemaker_influence.campaigns.models import Campaign
 from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
@@ -97,4 +97,14 @@ def test_no_submission_to_a_campaign_that_is_being_deleted(site):
     assert one is None
     assert isinstance(two, NotFound)
     assert site.db.sync.read(Campaign.select().count) == 0
+    assert site.db.sync.read(CampaignEmail.select().count) == 0
+
+
+def test_a_letter_that_was_erased_is_not_sent(site):
+    """Its job may have read it before."""
+    gone = new_id()
+    with pytest.raises(emails.Cancelled):
+        site.db.sync.write(emails.mark_sending, gone, "<1@example.org>", "key")
+    for follow in (emails.mark_failed, emails.mark_unknown):
+        site.db.sync.write(follow, gone)
     assert site.db.sync.read(CampaignEmail.select().count) == 0
