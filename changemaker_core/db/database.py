@@ -23,6 +23,7 @@ from changemaker_core.db.work import Work
 from changemaker_core.db.writes import BulkInsert
 from changemaker_core.db.writes.locks import lock
 from changemaker_core.identity.actor import current_actor
+from changemaker_core.identity.origin import current_request_id
 from changemaker_core.plugin.places import calling_place
 from changemaker_core.trouble import Trouble
 
@@ -154,6 +155,11 @@ class Tx:
     def emit(self, event: str, payload: Mapping[str, Any]) -> None:
         """Enqueue a job for each subscriber of ``event``. The jobs exist once this commits."""
         self._effects().emit(self, event, payload)
+
+    @property
+    def request_id(self) -> str | None:
+        """The id of the request that this began with, also through jobs; None where none did."""
+        return current_request_id()
 
     def audit(
         self,

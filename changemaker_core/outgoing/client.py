@@ -97,8 +97,9 @@ class Outgoing:
     that are let through nevertheless, as the operator configured them. ``breaker`` fails at once
     while the service is down. ``tls`` replaces the certificate authorities that are trusted.
 
-    Redirects are returned, not followed; cookies are not kept; proxies and passwords of the
-    environment (``HTTPS_PROXY``, ``.netrc``) are not used.
+    The ``X-Request-ID`` of the request that is being responded to, or that the running job began
+    with, goes along, except with ``public_only``. Redirects are returned, not followed; cookies are
+    not kept; proxies and passwords of the environment (``HTTPS_PROXY``, ``.netrc``) are not used.
 
     >>> async with Outgoing("https://directory.example.org") as client:
     ...     response = await client.request("GET", "/people/7")
@@ -119,6 +120,7 @@ class Outgoing:
         self._breaker = breaker
         guard = (allowed or AllowedServers()) if public_only else None
         self._network = Network(guard)
+        self._sends_request_id = not public_only
         tls = tls or httpx.create_ssl_context(trust_env=False)
         self._client = httpx.AsyncClient(
             base_url=base_url,
@@ -178,7 +180,7 @@ class Outgoing:
     ) -> OutgoingResponse:
         timeout = httpx.Timeout(limits.read, connect=limits.connect)
         headers = httpx.Headers(options.get("headers"))
-        if (request_id := current_request_id()) is not None:
+        if self._sends_request_id and (request_id := current_request_id()) is not None:
             headers.setdefault("X-Request-ID", request_id)
         options = {**options, "headers": headers}
         try:

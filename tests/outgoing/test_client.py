@@ -12,7 +12,9 @@ from functools import partial
 import pytest
 from httpx import Headers
 
+from changemaker_core.identity.origin import Origin, current_origin
 from changemaker_core.outgoing import (
+    AllowedServers,
     Breaker,
     BreakerOpen,
     InvalidURL,
@@ -208,6 +210,36 @@ async def test_a_request_has_its_own_limits(serve):
         assert len((await client.request("GET", "/", limits=wide)).body) == 1_000_000
         with pytest.raises(ResponseTooLarge):
             await client.request("GET", "/")
+
+
+class Cause:
+    """A request that is being responded to."""
+
+    origin = Origin("request", id="an-id", request_id="an-id")
+
+
+@pytest.mark.parametrize(("public_only", "sent"), [(False, True), (True, False)])
+async def test_the_request_id_goes_along_but_not_to_strangers(public_only, sent):
+    heads = []
+
+    async def keep(reader, writer):
+        heads.append((await reader.readuntil(b"\r\n\r\n")).decode().lower())
+        await good(writer)
+        writer.close()
+
+    server = await asyncio.start_server(keep, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    token = current_origin.set(Cause())
+    async with (
+        server,
+        Outgoing(
+            url, limits=LIMITS, public_only=public_only, allowed=AllowedServers(["127.0.0.1"])
+        ) as client,
+    ):
+        await client.request("GET", "/")
+    current_origin.reset(token)
+    assert ("x-request-id: an-id\r\n" in heads[0]) is sent
+    assert ("x-request-id" in heads[0]) is sent
 
 
 def test_public_only_holds_in_threads_too():

@@ -49,6 +49,8 @@ async def test_the_life_of_a_webhook(app, organiser, receiver):
     test = next(each for each in log if each["id"] == sent.json()["delivery_id"])
     assert (test["state"], test["status_code"], test["response"]) == ("delivered", 200, "thanks")
     assert receiver.received[0].verify(webhook["secret"])
+    assert test["request_id"] == sent.headers["x-request-id"]
+    assert not any("x-request-id" in message.headers for message in receiver.received)
 
     again = await organiser.post(f"{path}/deliveries/{log[0]['id']}/redeliver")
     assert again.status_code == 202 and again.json()["state"] == "waiting"

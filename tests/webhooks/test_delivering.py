@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from changemaker_core import BadSeal, Site
 from changemaker_core.features.accounts.api import create_user
 from changemaker_core.features.webhooks import services
 from changemaker_core.features.webhooks.checks import check_endpoints, check_health
-from changemaker_core.features.webhooks.deliveries import tidying
+from changemaker_core.features.webhooks.deliveries import delivering, tidying
 from changemaker_core.features.webhooks.deliveries.attempts import Outcome
 from changemaker_core.features.webhooks.deliveries.delivering import (
     ATTEMPTS_OF_REFUSED,
@@ -31,6 +32,7 @@ from changemaker_core.features.webhooks.deliveries.secrets import reseal, secret
 from changemaker_core.features.webhooks.deliveries.signatures import new_secret, sign
 from changemaker_core.features.webhooks.models import Delivery, Endpoint
 from changemaker_core.features.webhooks.queries import deliveries, endpoints, secrets
+from changemaker_core.identity.origin import Origin, current_origin
 from changemaker_core.jobs import CoreJob, holds
 from changemaker_core.testing import sent_mail
 from tests.webhooks.conftest import CLOSED, OPENED, Closed, Opened, ParksPlugin, Receiver, status
@@ -105,6 +107,29 @@ async def _run_jobs(site):
     from changemaker_core.testing import run_jobs
 
     await run_jobs(site)
+
+
+class Cause:
+    """What an event happens in."""
+
+    def __init__(self, request_id):
+        self.origin = Origin("request", id=request_id, request_id=request_id)
+
+
+def test_a_delivery_has_the_request_of_its_event(site, run, add, emit, receiver, caplog):
+    """One job sends what several requests have caused; it has the id of the first."""
+    webhook, ids = add(receiver.url).endpoint.id, ["first-request", "second-request", None]
+    for id in ids:
+        token = current_origin.set(Cause(id))
+        emit("a")
+        current_origin.reset(token)
+    with caplog.at_level(logging.INFO, delivering.__name__):
+        run()
+    assert [each.request_id for each in log_of(site, webhook)] == ids
+    lines = [each for each in caplog.records if each.name == delivering.__name__]
+    assert [each.request_id for each in lines] == ids
+    assert all(each.getMessage().endswith(f"the webhook {webhook}: delivered") for each in lines)
+    assert not any("x-request-id" in message.headers for message in receiver.received)
 
 
 def test_what_is_rolled_back_is_not_sent(site, run, add, receiver):

@@ -49,7 +49,8 @@ class Delivery(Model):
 
     ``position`` orders the deliveries of an endpoint: what began after another had been committed
     is behind it. That of a test is 0: it waits for nobody. ``body`` is what is signed and sent, to
-    the byte; ``message_id`` is the same at each attempt, and for each endpoint.
+    the byte; ``message_id`` is the same at each attempt, and for each endpoint. ``request_id`` is
+    that of the request that the event began with, if one did.
     """
 
     id = UUIDField(primary_key=True, default=new_id)
@@ -66,6 +67,7 @@ class Delivery(Model):
     milliseconds = peewee.IntegerField(null=True)
     error = peewee.TextField(default="")
     response = peewee.TextField(default="")
+    request_id = peewee.TextField(null=True)
 
     class Meta:
         table_name = "webhooks_delivery"

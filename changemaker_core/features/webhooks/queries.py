@@ -56,6 +56,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     message_id: str
     body: str
     attempts: int
+    request_id: str | None
     url: str
     status: EndpointStatus
     not_before: datetime | None
@@ -76,6 +77,7 @@ class DeliveryRow(msgspec.Struct, frozen=True, kw_only=True):
     error: str
     response: str
     body: str
+    request_id: str | None
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -200,6 +202,7 @@ def _to_send() -> Query:
         Delivery.message_id,
         Delivery.body,
         Delivery.attempts,
+        Delivery.request_id,
         Endpoint.url,
         Endpoint.status,
         Endpoint.not_before,

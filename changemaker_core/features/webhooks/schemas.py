@@ -72,7 +72,7 @@ class DeliveryOut(msgspec.Struct, frozen=True, kw_only=True):
     """A delivery, and how its last attempt ended.
 
     ``message_id`` is the header ``webhook-id``. ``response`` is the beginning of the receiver's,
-    and ``body`` what is sent, to the byte.
+    and ``body`` what is sent, to the byte. ``request_id`` is the request that the event began with.
     """
 
     id: str
@@ -87,6 +87,7 @@ class DeliveryOut(msgspec.Struct, frozen=True, kw_only=True):
     error: str
     response: str
     body: str
+    request_id: str | None
 
 
 class EventOut(msgspec.Struct, frozen=True, kw_only=True):

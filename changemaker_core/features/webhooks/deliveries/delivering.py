@@ -6,6 +6,7 @@ is due later. So a receiver that comes back gets everything, the oldest first.
 
 from __future__ import annotations
 
+import logging
 import random
 import time
 from datetime import timedelta
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from changemaker_core import JobRun, Site, Tx
     from changemaker_core.features.webhooks.deliveries.attempts import Attempts, Outcome
     from changemaker_core.features.webhooks.queries import Waiting
+
+log = logging.getLogger(__name__)
 
 QUEUE: Final = "webhooks"
 #: The time until the next attempt doubles from the first to the last of these.
@@ -143,6 +146,14 @@ def _delivered(tx: Tx, waiting: Waiting, outcome: Outcome) -> None:
 
 
 def _note_attempt(tx: Tx, waiting: Waiting, outcome: Outcome, *, ends: bool) -> None:
+    # The job has the id of the request that it was enqueued in, and sends what waits of others.
+    log.info(
+        "the delivery %s to the webhook %s: %s",
+        waiting.id,
+        waiting.endpoint_id,
+        outcome.error or outcome.kind,
+        extra={"request_id": waiting.request_id},
+    )
     values: dict[str, Any] = {
         "attempts": Delivery.attempts + 1,
         "attempted_at": tx.now,

@@ -92,5 +92,6 @@ def _insert(
         event=event,
         body=body,
         created_at=tx.now,
+        request_id=tx.request_id,
     ).execute()
     return id
