@@ -24,7 +24,7 @@ from changemaker_core.backups.reading import Unpacked, opened_archive, unpack
 from changemaker_core.backups.selecting import BESIDE, LOST_AND_FOUND, SCRATCH
 from changemaker_core.config import Config, ConfigError
 from changemaker_core.config.site_files import flush, private_folder, scratch_folder
-from changemaker_core.config.sources import DOTENV, TOML
+from changemaker_core.config.sources import DOTENV, TOML, lines_of
 from changemaker_core.db import migrations
 from changemaker_core.jobs import JOBS, core_jobs, hold_queue
 
@@ -240,7 +240,7 @@ def _write_database_url(dotenv: Path, url: str) -> None:
     Otherwise a copy of a site would use the database of the site that it is a copy of.
     """
     found = dotenv.read_text("utf-8-sig") if dotenv.is_file() else ""
-    lines = [line for line in found.splitlines() if not _ASSIGNED.fullmatch(line)]
+    lines = [line for line in lines_of(found) if not _ASSIGNED.fullmatch(line)]
     lines.append(f"{_VARIABLE}='{url.replace(chr(39), '%27')}'")
     dotenv.unlink(missing_ok=True)
     with open(os.open(dotenv, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

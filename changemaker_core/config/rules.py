@@ -89,6 +89,8 @@ def _redis_url(value: str) -> str | None:
 
 
 def _secret_key(value: str) -> str | None:
+    if value.lstrip().startswith("#"):  # NOTE(docker): `--env-file` keeps what is after a value
+        return f"begins with a #, as a comment does, which anybody could guess. {NEW_KEY_HINT}"
     if len(value.encode()) >= MINIMUM_SECRET_BYTES:
         return None
     return f"must be at least {MINIMUM_SECRET_BYTES} bytes long. {NEW_KEY_HINT}"

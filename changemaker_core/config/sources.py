@@ -30,7 +30,7 @@ _FOREIGN = re.compile(r"CHANGEMAKER_(SERVICE_(HOST|PORT)|PORT)(_|$)")
 
 _HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
-_ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*)")
+_ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
 
 _AT_LINE = re.compile(r"at line (\d+)")
 #: Wrong lines of a file after which the rest is not looked at.
@@ -85,6 +85,14 @@ def read_text(path: Path) -> str:
     return path.read_text(encoding="utf-8-sig")
 
 
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a file's text, in which each ends with LF.
+
+    ``str.splitlines`` ends them at U+2028 and others too, which may be in a value.
+    """
+    return text.removesuffix("\n").split("\n") if text else []
+
+
 def _reason(error: UnicodeDecodeError | OSError) -> str:
     if isinstance(error, OSError):
         return error.strerror or str(error)
@@ -98,7 +106,7 @@ def _parse(text: str) -> tuple[dict[str, Any], list[ConfigProblem]]:
     The parser stops at the first wrong line. That line is left out then, and parsing begins anew,
     so that all are reported at once.
     """
-    lines = text.splitlines()
+    lines = lines_of(text)
     problems: list[ConfigProblem] = []
     while len(problems) < MAX_SYNTAX_ERRORS:
         try:
@@ -213,7 +221,7 @@ def _key_lines(text: str) -> dict[KeyPath, int]:
     found: dict[KeyPath, int] = {}
     table: KeyPath = ()
     inside: str | None = None
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         was_inside, inside = inside, _multiline_string(line, inside)
         if was_inside:
             continue
@@ -251,7 +259,7 @@ def read_dotenv(path: Path) -> tuple[Entries, list[ConfigProblem]]:
     if problem is not None:
         return entries, [problem]
     lines: dict[KeyPath, int] = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         if not (line := line.strip()) or line.startswith("#"):
             continue
         match = _ASSIGNMENT.fullmatch(line)
@@ -261,29 +269,43 @@ def read_dotenv(path: Path) -> tuple[Entries, list[ConfigProblem]]:
             continue
         variable, written = match.groups()
         where = f"{DOTENV}:{number} ({variable})"
-        if (value := _unquoted(written)) is None:
-            problems.append(ConfigProblem("line", where, _QUOTES))
+        if not variable.startswith(PREFIX):
+            problems += _misnamed(variable, where)
+            continue
+        try:
+            value = _value(written)
+        except ValueError as error:
+            problems.append(ConfigProblem("line", where, str(error)))
             continue
         for key, entry in _entry(variable, value, where).items():
             if key in lines:
                 problems.append(_set_twice(key, where, f", first in line {lines[key]}"))
             lines.setdefault(key, number)
             entries[key] = entry
-        problems += _misnamed(variable, where)
     return entries, problems
 
 
 _QUOTES = (
     "has a quotation mark without its other one. A value in quotes ends with the same mark, on the "
-    "same line, and nothing but a # comment comes after it."
+    "same line, has none of it inside, and nothing but a # comment comes after it."
+)
+_HASH = (
+    "has a value that begins with a #. Write it in quotes if the # is a part of it, and a space "
+    "before the # if it begins a comment."
 )
 
 
-def _unquoted(value: str) -> str | None:
-    """Remove quotes, or else a comment (`` # …``) at the end. ``None`` for a quote that is open."""
-    if match := re.fullmatch(r"""(["'])(.*?)\1\s*(?:#.*)?""", value):
+def _value(written: str) -> str:
+    """Return the value of what is after ``=``: without quotes, or else without a comment
+    (`` # …``) at the end. Raise ``ValueError`` for what may be meant in two ways."""
+    if (plain := written.strip())[:1] in ("'", '"'):
+        match = re.fullmatch(r"""(["'])((?:(?!\1).)*)\1\s*(?:#.*)?""", plain)
+        if match is None:
+            raise ValueError(_QUOTES)
         return match[2]
-    return None if value[:1] in ("'", '"') else re.split(r"\s#", value, maxsplit=1)[0].strip()
+    if written.startswith("#"):
+        raise ValueError(_HASH)
+    return re.split(r"\s#", written, maxsplit=1)[0].strip()
 
 
 #: What is meant to begin with ``PREFIX``.
@@ -295,7 +317,7 @@ def _misnamed(variable: str, where: str) -> list[ConfigProblem]:
 
     Other programs' variables may be in the same file.
     """
-    if variable.startswith(PREFIX) or not (found := _ALMOST.match(variable)):
+    if not (found := _ALMOST.match(variable)):
         return []
     name = PREFIX + variable[found.end() :].upper()
     return [ConfigProblem("name", where, f"is not one of Changemaker's: write {name}.")]

@@ -87,6 +87,9 @@ def test_the_environment_wins_over_dotenv_and_dotenv_over_the_file(tmp_path: Pat
         ('CHANGEMAKER_ORGANISATION="Parks # 1"', "Parks # 1"),
         ("CHANGEMAKER_ORGANISATION='a=b'", "a=b"),
         ("CHANGEMAKER_ORGANISATION=a#b", "a#b"),
+        ("CHANGEMAKER_ORGANISATION=   # a comment", "Changemaker"),
+        ("CHANGEMAKER_ORGANISATION='a' # it's \"b\"", "a"),
+        ('OTHER="a\\"b"\nAGAIN=#', "Changemaker"),
         ("OTHER_THING=1", "Changemaker"),
         ("# CHANGEMAKER_ORGANISATION=x", "Changemaker"),
     ],
@@ -99,6 +102,33 @@ def test_a_line_of_dotenv_that_is_none(tmp_path: Path) -> None:
     assert problems(tmp_path, "", "\nCHANGEMAKER_X\n") == [
         ".env:2: line must be NAME=value, with a name of letters, digits and underscores."
     ]
+
+
+@pytest.mark.parametrize("value", ["# a comment", "#secret", "'a' 'b'", '"a"b"', "'a", '"a\\"b"'])
+def test_a_value_of_dotenv_that_may_be_meant_in_two_ways(tmp_path: Path, value: str) -> None:
+    (found,) = problems(tmp_path, "", f"CHANGEMAKER_ORGANISATION={value}")
+    assert found.startswith(".env:1 (CHANGEMAKER_ORGANISATION): line has a ")
+    assert "in quotes" in found
+
+
+def test_a_comment_is_no_secret(tmp_path: Path) -> None:
+    """(!) Docker's ``--env-file`` takes the comment after ``=`` for the value."""
+    comment = "# openssl rand -base64 48, then paste it here"
+    for value in (comment, f"   {comment}"):
+        assert "begins with a #, as a comment" in problems(tmp_path, SECRET_KEY=value)[0]
+    (tmp_path / "changemaker.toml").write_text("")
+    (tmp_path / ".env").write_text(f"CHANGEMAKER_SECRET_KEY=   {comment}\n")
+    with pytest.raises(ConfigError, match="secret_key is missing"):
+        Config.load(tmp_path, {})
+
+
+def test_lines_end_where_editors_end_them(tmp_path: Path) -> None:
+    """(!) ``str.splitlines`` ends them at U+2028, U+0085 and a form feed too."""
+    value = "a\u2028b\x85c"
+    table = load(tmp_path, f"[parks]\na = '{value}'", f"CHANGEMAKER_PARKS__B={value}\x0cd")
+    assert dict(table.plugin_tables["parks"]) == {"a": value, "b": f"{value}\x0cd"}
+    (found,) = problems(tmp_path, f"base_url = 'x'\n[parks]\na = '{value}'\nb = [1\n")
+    assert found.startswith("changemaker.toml:4: line opens a list")
 
 
 def test_an_empty_variable_means_the_default(tmp_path: Path) -> None:
