@@ -15,8 +15,11 @@ if TYPE_CHECKING:
 
     from changemaker_core.config import Config
 
+#: Not signed, since servers on the way replace them: Amazon SES gives each message its own id and
+#: date.
+_REPLACED: Final = frozenset({"date", "message-id", "return-path"})
 #: Signed once more than the message has them, so that none can be added on the way.
-_NOT_TO_BE_ADDED: Final = ("from", "to", "cc", "subject", "date", "reply-to")
+_NOT_TO_BE_ADDED: Final = ("from", "to", "cc", "subject", "reply-to")
 _LINE: Final = 76
 
 
@@ -44,11 +47,12 @@ class DkimSigner:
     def sign(self, message: bytes, domain: str, *, at: datetime | None = None) -> bytes:
         """Return ``message``, whose lines end in CRLF, below its signature for ``domain``.
 
-        Every header of the message is signed.
+        Every header of the message is signed, but those that servers on the way replace.
         """
         head, _, body = message.partition(b"\r\n\r\n")
         # The last one first: so are headers that share a name counted (section 5.4.2).
-        headers = [_split(line) for line in reversed(re.split(rb"\r\n(?![ \t])", head))]
+        lines = reversed(re.split(rb"\r\n(?![ \t])", head))
+        headers = [each for line in lines if (each := _split(line))[0] not in _REPLACED]
         names = [name for name, _ in headers]
         body_hash = b64encode(sha256(relaxed_body(body)).digest()).decode("ascii")
         moment = int((at or datetime.now(UTC)).timestamp())

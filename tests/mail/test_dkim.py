@@ -108,6 +108,15 @@ def test_white_space_may_change_on_the_way() -> None:
     assert verifies(letter.replace(b"Subject: A park", b"Subject:  A \r\n\tpark") + b"\r\n\r\n")
 
 
+@pytest.mark.parametrize("name", ["Date", "Message-ID"])
+def test_a_relay_may_replace_what_identifies_its_own_copy(name: str) -> None:
+    """(!) Amazon SES gives each message an id and a date of its own."""
+    letter = signed_letter()
+    replaced, count = re.subn(rf"(?m)^{name}:.*$".encode(), f"{name}: other\r".encode(), letter)
+    assert count == 1 and replaced != letter
+    assert verifies(b"Return-Path: <bounces@relay.example>\r\n" + replaced)
+
+
 def test_letters_arrive_signed_over_one_connection(
     smtp_server: SmtpServer, message: Callable[..., Message]
 ) -> None:
