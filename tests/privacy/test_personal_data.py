@@ -21,12 +21,14 @@ from changemaker_core import (
     PersonalData,
     Plugin,
     Retention,
+    Text,
     UtcField,
     UUIDField,
     delete_rows,
     export_rows,
     new_id,
 )
+from changemaker_core.audit.models import CoreAuditEntry
 from changemaker_core.cli import main
 from changemaker_core.features.mailtemplates.models import Version
 from changemaker_core.features.privacy import columns, retention, services
@@ -247,7 +249,7 @@ def test_what_a_person_changed_stays_without_their_name(site: Any) -> None:
     assert names == [ERASED, "Ann"], "somebody else of this name has changed the second"
 
 
-def test_webhooks_that_name_a_person_are_erased_once_they_are_over(site: Any) -> None:
+def test_webhooks_that_name_a_person_are_erased_and_not_sent(site: Any) -> None:
     def write(tx: Any) -> None:
         sealed = {"url": "https://example.org", "events": [], "secret": "x", "created_at": tx.now}
         endpoint = Endpoint.create(**sealed)
@@ -264,9 +266,44 @@ def test_webhooks_that_name_a_person_are_erased_once_they_are_over(site: Any) ->
     site.db.sync.write(write)
     person = services.find_person(site, ["ann@example.org"])
     done = {each.kind.name: each for each in services.erase(site, person)}
-    assert (done["webhooks.deliveries"].erased, done["webhooks.deliveries"].remaining) == (1, 1)
+    assert (done["webhooks.deliveries"].erased, done["webhooks.deliveries"].remaining) == (2, 0)
     left = site.db.sync.read(lambda: sorted(each.message_id for each in Delivery.select()))
-    assert left == ["1", "2"]
+    assert left == ["1"]
+
+
+def test_an_account_stays_while_something_remains_that_has_its_id_only(
+    site: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """(!) Otherwise the next call would find nobody, and what remained would be stored for good."""
+    from changemaker_core.features.accounts import api as accounts
+
+    left = ["a letter that is being sent"]
+    sending = PersonalData(
+        "hello.letters",
+        Text("Letters"),
+        (),
+        export=lambda person: [{"text": each} for each in left if person.user_ids],
+        erase=lambda _tx, _person: 0,
+    )
+    kinds = services.kinds_of(site)
+    monkeypatch.setattr(services, "kinds_of", lambda _site: [*kinds, sending])
+    accounts.create_user(site, email="ann@example.org", name="Ann", role="USER", password=None)
+
+    def erase() -> dict[str, int]:
+        person = services.find_person(site, ["ann@example.org"])
+        done = services.erase(site, person)
+        return {each.kind.name: each.remaining for each in done if each.remaining}
+
+    def recorded() -> int:
+        of_erasures = CoreAuditEntry.select().where(
+            CoreAuditEntry.action == "privacy.person.erased"
+        )
+        return int(site.db.sync.read(of_erasures.count))
+
+    assert erase() == {"hello.letters": 1, "accounts.users": 1}
+    left.clear()
+    assert (erase(), recorded()) == ({}, 2)
+    assert (erase(), recorded()) == ({}, 2), "an erasure that finds nothing is none"
 
 
 def test_saved_mail_is_of_those_it_goes_to_or_who_wrote_it(site: Any) -> None:

@@ -6,7 +6,7 @@ Functions block for the database: call them from commands and jobs, or on a thre
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from changemaker_core import Conflict, FieldError, Invalid, InvalidId, Text
 from changemaker_core.features.accounts.api import account_by_email, account_by_id
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
 
     from changemaker_core import Site, Tx
+
+
+#: The kind by which others of a person are found, where these have the id of an account only.
+_ACCOUNTS: Final = "accounts.users"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,16 +108,20 @@ def erase(
     """Erase what is stored about a person, and return how much of each kind.
 
     Each transaction erases a bounded number of rows. Data of plugins goes first and accounts last,
-    so that after an interruption the next call finds the same person, and finishes. ``report`` is
-    called after each kind. Raise ``Conflict`` where something keeps the person from being erased:
-    then nothing was, or, where that came up meanwhile, all but their account.
+    so that after an interruption the next call finds the same person, and finishes. Accounts stay
+    while something remains that is found by them. ``report`` is called after each kind. Raise
+    ``Conflict`` where something keeps the person from being erased: then nothing was, or, where
+    that came up meanwhile, all but their account.
     """
     check_erasable(site, person)
-    # First, since whoever erases themself has a name in this entry too.
-    site.db.sync.write(_record_erasure, person)
-    done = []
-    for kind in reversed(kinds_of(site)):
-        erased = _erase_kind(site, kind, person)
+    kinds = kinds_of(site)
+    if any(site.db.sync.read(_rows, kind, person) for kind in kinds):
+        # First, since whoever erases themself has a name in this entry too.
+        site.db.sync.write(_record_erasure, person)
+    done: list[Erased] = []
+    for kind in reversed(kinds):
+        stays = kind.name == _ACCOUNTS and any(each.remaining for each in done)
+        erased = 0 if stays else _erase_kind(site, kind, person)
         remaining = len(site.db.sync.read(_rows, kind, person))
         done.append(Erased(kind, erased, remaining))
         report(done[-1])
