@@ -8,7 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from changemaker_core.cli.common import pass_site, say, user_name
+from changemaker_core.cli.common import CommandLine, pass_site, say
 from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
@@ -152,8 +152,12 @@ def reset(site: Site, name: str, language: str) -> None:
 def rollback(site: Site, name: str, language: str, number: int) -> None:
     """Restore the version NUMBER, as `history` shows it."""
     editing = _editing(site, name, language)
+    before = _stored(editing)
     _change(lambda tx: editing.roll_back(tx, number, None), editing)
-    say(f"Version {number} is restored.")
+    if _stored(editing) == before:
+        say(f"Nothing was changed: the text is the one of version {number} already.")
+    else:
+        say(f"Version {number} is restored.")
 
 
 @mail_templates.command()
@@ -207,8 +211,7 @@ def _editing(site: Site, name: str, language: str) -> Editing:
 
 
 def _who() -> str:
-    name = user_name()
-    return f"{name} (command line)" if name else "command line"
+    return CommandLine().origin.author
 
 
 def _stored(editing: Editing) -> Stored | None:

@@ -12,7 +12,7 @@ from changemaker_core.server.errors import CommandError
 from changemaker_core.text import did_you_mean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from changemaker_core.features.settings.schemas import FieldOut, VersionOut
     from changemaker_core.settings.reading import Group
@@ -45,12 +45,20 @@ def list_settings(site: Site, as_json: bool) -> None:
 @settings.command()
 @pass_site
 @click.argument("group")
-@click.argument("field")
-def get(site: Site, group: str, field: str) -> None:
-    """Print the value of FIELD in GROUP, as JSON. A secret is not printed."""
+@click.argument("field", required=False)
+def get(site: Site, group: str, field: str | None) -> None:
+    """Print the value of FIELD in GROUP, or of all its fields, as JSON. A secret is not printed."""
     from changemaker_core.features.settings.views import group_out
 
     fields = {each.name: each for each in group_out(site, _group(site, group), "en").fields}
+    if field is None:
+        _print_json(
+            {
+                name: ("set" if each.is_set else "not set") if each.kind == "secret" else each.value
+                for name, each in fields.items()
+            }
+        )
+        return
     if field not in fields:
         raise CommandError(f"{group} has no setting {field!r}.{did_you_mean(field, fields)}")
     if fields[field].kind == "secret":
@@ -82,11 +90,12 @@ def set_settings(site: Site, group: str, values: tuple[str, ...]) -> None:
 @settings.command(short_help="Take settings back to their defaults.")
 @pass_site
 @click.argument("group")
-@click.argument("fields", nargs=-1, required=True)
+@click.argument("fields", nargs=-1)
 def reset(site: Site, group: str, fields: tuple[str, ...]) -> None:
-    """Take FIELDS of GROUP back to their defaults."""
-    _group(site, group)
-    _change(site, group, dict.fromkeys(fields))
+    """Take FIELDS of GROUP, or all that the operator has not locked, back to their defaults."""
+    found = _group(site, group)
+    unlocked = (name for name in found.fields if name not in found.locks)
+    _change(site, group, dict.fromkeys(fields or unlocked))
 
 
 @settings.command()
@@ -111,8 +120,9 @@ def history(site: Site, group: str, limit: int, as_json: bool) -> None:
     if as_json:
         _print_json(shown)
         return
+    secrets = {name for name, field in found.fields.items() if field.is_secret}
     for version in shown:
-        click.echo("\n".join(_described(version)))
+        click.echo("\n".join(_described(version, secrets)))
     if not shown:
         say(f"Nothing was ever set in {group}.")
 
@@ -123,10 +133,14 @@ def history(site: Site, group: str, limit: int, as_json: bool) -> None:
 @click.argument("version", type=click.IntRange(min=0))
 def rollback(site: Site, group: str, version: int) -> None:
     """Return GROUP to VERSION, as a new version; 0 stands for the defaults."""
-    from changemaker_core.features.settings import services
+    from changemaker_core.features.settings import queries, services
+    from changemaker_core.features.settings.mailserver import check_server_now
 
     found = _group(site, group)
+    before = site.settings.reading(group).version
+    then = site.db.sync.one(queries.version(group, version))
     try:
+        check_server_now(site, found, {} if then is None else then.data)
         site.db.sync.write(services.roll_back, site.settings, found, version)
     except services.UnknownVersion as error:
         raise CommandError(
@@ -134,7 +148,10 @@ def rollback(site: Site, group: str, version: int) -> None:
         ) from error
     except services.SettingsInvalid as error:
         raise CommandError(f"Version {version} of {group} cannot be used: {error}") from error
-    say(f"{group} is as in version {version} (now {site.settings.reading(group).version}).")
+    if site.settings.reading(group).version == before:
+        say(f"Nothing was changed: {group} is as in version {version} already.")
+    else:
+        say(f"{group} is as in version {version} (now {site.settings.reading(group).version}).")
 
 
 @settings.command("rotate-secrets", short_help="Encrypt secrets with the new secret_key.")
@@ -175,7 +192,9 @@ def test_mail(site: Site, address: str) -> None:
     trial = mailtest.try_settings(site, chosen, to)
     server = f"{chosen.server.host}:{chosen.server.port}"
     if trial.failed is not None:
-        raise CommandError(f"{server}, step {trial.failed}: {trial.error}")
+        # The error of a connection names the server itself.
+        named = "" if server in trial.error else f"{server}, "
+        raise CommandError(f"{named}step {trial.failed}: {trial.error}")
     say(f"{server} has taken the message to {address}.")
 
 
@@ -209,7 +228,12 @@ def _change(site: Site, group: str, values: dict[str, Any]) -> None:
     try:
         change_settings(site, group, values)
     except SettingsInvalid as error:
-        lines = (f"{group} {name}: {text}" for name, text in error.problems.items())
+        lines = [f"{group} {name}: {text}" for name, text in error.problems.items()]
+        found = _group(site, group)
+        left = [name for name in error.problems if name in found.fields and name not in values]
+        if secrets := [name for name in left if found.fields[name].is_secret]:
+            entered = " ".join(f"{name}=-" for name in secrets)
+            lines.append(f"Add {entered} to the command: it is asked for, or read from a pipe.")
         raise CommandError("\n".join(lines)) from error
     say(f"The settings of {group} are changed (version {site.settings.reading(group).version}).")
 
@@ -235,12 +259,23 @@ def _shown(field: FieldOut) -> str:
     return text
 
 
-def _described(version: VersionOut) -> Iterator[str]:
+def _described(version: VersionOut, secrets: Collection[str]) -> Iterator[str]:
     at = version.changed_at.strftime("%Y-%m-%d %H:%M UTC")
     restores = "" if version.restores is None else f", back to {version.restores}"
     yield f"{version.version}  {at}  {version.changed_by}{restores}"
     for change in version.changes:
-        yield f"    {change.field}: {change.before!r} -> {change.after!r}"
+        secret = change.field in secrets
+        before, after = (_change_shown(each, secret) for each in (change.before, change.after))
+        yield f"    {change.field}: {before} -> {after}"
+
+
+def _change_shown(value: Any, secret: bool) -> str:
+    """Return one side of a change, as `settings get` prints it."""
+    import msgspec
+
+    if secret:
+        return "(secret, set)" if value else "(secret, not set)"
+    return "(default)" if value is None else msgspec.json.encode(value).decode()
 
 
 def _print_json(value: Any) -> None:

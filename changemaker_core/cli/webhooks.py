@@ -84,7 +84,7 @@ def add(site: Site, url: str, names: tuple[str, ...], description: str, owner: s
     from changemaker_core.features.webhooks import services
 
     owner_id = _user(site, owner) if owner else None
-    known = (each.item.name for each in services.events_of(site))
+    known = [each.item.name for each in services.events_of(site)]
     wanted = _checked(lambda: services.check_events(names, known))
     _checked(lambda: _check_url(site, url))
     values: dict[str, Any] = {"url": url, "events": wanted, "owner_id": owner_id}

@@ -30,6 +30,13 @@ class Origin:
             return self.route
         return f"job {self.name} {self.id}" if self.kind == "job" else "a command"
 
+    @property
+    def author(self) -> str:
+        """Who changes something, where no account does: ``root (command line)``, or a job."""
+        if self.kind == "command":
+            return f"{self.name} (command line)" if self.name else "command line"
+        return self.name
+
 
 class HasOrigin(Protocol):
     """A request, a job that runs, or the command line."""

@@ -125,6 +125,11 @@ async def resolve(host: str, port: int) -> list[str]:
     return await found
 
 
+def resolve_now(host: str) -> list[str]:
+    """Return the IP addresses of a host. It blocks; raises ``OSError`` if there are none."""
+    return _addresses(host, 0)
+
+
 def connect(host: str, port: int, seconds: float, *, public_only: bool) -> socket.socket:
     """Return a connection to the first address of a host that accepts one.
 

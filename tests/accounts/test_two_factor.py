@@ -21,7 +21,7 @@ from changemaker_core.features.accounts.sessions.models import UserSession
 from changemaker_core.features.accounts.signing_in import services as waits
 from changemaker_core.features.accounts.twofactor import checks, codes, queries, services
 from changemaker_core.features.accounts.twofactor.models import RecoveryCode, TwoFactor
-from changemaker_core.features.settings.api import rotate_secrets
+from changemaker_core.features.settings.api import change_settings, rotate_secrets
 from changemaker_core.testing import Clock, as_role, client_of
 from changemaker_core.testing.session_client import SessionClient
 from tests.accounts.joining.mailbox import Mailbox
@@ -235,9 +235,11 @@ async def test_it_is_turned_on_once_and_by_its_owner(enrolled, clock):
         assert not await asyncio.to_thread(lambda: api.reset_two_factor(app.site, email=EMAIL))
         session = (await login(client)).json()  # the one before has ended
         owner.headers["Authorization"] = f"Bearer {session['access_token']}"
+        name = {"name": "Parks"}  # what organisers call themselves, in their authenticators too
+        await asyncio.to_thread(change_settings, app.site, "organisation", name)
         begun = (await owner.post("/api/auth/totp/enable")).json()
         assert begun["secret"] != phone.secret
-        assert begun["uri"].startswith("otpauth://totp/Changemaker%3Aorganiser@example.org?secret=")
+        assert begun["uri"].startswith("otpauth://totp/Parks%3Aorganiser@example.org?secret=")
         wrong = {"setup": begun["setup"], "code": "000000"}
         other = {"setup": app.site.signer("other").write(["x", "y"]), "code": "000000"}
         for body in (wrong, other):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -51,13 +52,22 @@ def test_settings_are_set_and_undone(settings: Callable[..., Result]) -> None:
     settings("set", "organisation", "name=Another")
     assert settings("history", "organisation", "--limit", "-2").exit_code == 2
     shown = settings("history", "organisation").stdout
-    assert "command line" in shown
-    assert f"name: {name!r} -> 'Another'" in shown
+    assert f"{getpass.getuser()} (command line)" in shown
+    written = json.dumps(name, ensure_ascii=False)
+    assert f'name: {written} -> "Another"' in shown
+    assert f"name: (default) -> {written}" in shown
+    assert 'footer: (default) -> {"fr":' in shown
     assert settings("rollback", "organisation", "1").exit_code == 0
     assert json.loads(settings("get", "organisation", "name").stdout) == name
     assert f"organisation name = {json.dumps(name, ensure_ascii=False)}" in settings("list").stdout
+    same = settings("rollback", "organisation", "1").stderr
+    assert "Nothing was changed: organisation is as in version 1 already." in same
     assert settings("reset", "organisation", "name").exit_code == 0
     assert json.loads(settings("get", "organisation", "name").stdout) == "Changemaker"
+    whole = json.loads(settings("get", "organisation").stdout)
+    assert (whole["name"], "fr" in whole["footer"]) == ("Changemaker", True)
+    assert settings("reset", "organisation").exit_code == 0
+    assert json.loads(settings("get", "organisation", "footer").stdout) == {}
     listed = json.loads(settings("list", "--json").stdout)
     assert [group["name"] for group in listed][:2] == ["organisation", "appearance"]
 
@@ -102,12 +112,17 @@ def test_a_password_is_used_and_not_printed_and_a_key_replaced(
     assert settings("get", "mail", "password").stdout == "set\n"
     assert settings("test-mail", "sam@example.org").exit_code == 0
     assert [each.recipients for each in server.received] == [("sam@example.org",)]
-    shown = settings("list").stdout + settings("history", "mail").stdout
-    assert "pass-word" not in shown
+    history = settings("history", "mail").stdout
+    assert "password: (secret, not set) -> (secret, set)" in history
+    assert "pass-word" not in settings("list").stdout + settings("get", "mail").stdout + history
+    elsewhere = settings("set", "mail", "host=localhost")
+    assert "since host changed" in elsewhere.stderr
+    assert "Add password=- to the command" in elsewhere.stderr
     wrong = settings("set", "mail", "user=user", "password=other")
     assert wrong.exit_code == 0
     failed = settings("test-mail", "sam@example.org")
     assert (failed.exit_code, "step sign_in" in failed.stderr) == (1, True), failed.output
+    assert failed.stderr.count("127.0.0.1") == 1
 
     both: dict[str, Any] = {"SECRET_KEY": NEW, "PREVIOUS_SECRET_KEYS": SECRET}
     lost = settings("rotate-secrets", SECRET_KEY=NEW)

@@ -16,6 +16,7 @@ from changemaker_core.jobs import Executor, holds
 from changemaker_core.jobs.held_queues.trials import try_now
 from changemaker_core.mail import Address, FolderTransport, Message
 from changemaker_core.mail.checks import check_mail
+from changemaker_core.outgoing import addresses
 from changemaker_core.settings import reading
 from changemaker_core.settings.stored import CoreSettings
 from changemaker_core.testing import Clock, SmtpServer, client_of, signed_in
@@ -128,6 +129,29 @@ async def test_only_who_has_just_signed_in_changes_the_server(open_app: Any) -> 
         confirmed = await client.post("/api/auth/confirm", json={"password": who["password"]})
         assert confirmed.status_code in (200, 204), confirmed.text
         assert (await client.patch("/api/settings/mail", json=change)).status_code == 200
+        own = {"values": {"host": "192.168.3.7"}}
+        refused = await client.patch("/api/settings/mail", json=own)
+        assert (refused.status_code, "which is not public" in refused.text) == (422, True)
+
+
+@pytest.mark.database("sqlite")
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.9", "::1", " mail.lan "])
+def test_a_server_that_is_not_public_is_not_stored(
+    make_site: Any, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each connection was refused, and until then it looked as if mail could leave."""
+    look_up = addresses._addresses
+    names = {"mail.lan": ["10.0.0.9"]}
+    monkeypatch.setattr(addresses, "_addresses", lambda h, p: names.get(h) or look_up(h, p))
+    site = make_site()
+    with pytest.raises(api.SettingsInvalid, match=r"host: .* which is not public"):
+        api.change_settings(site, "mail", {"host": host})
+    api.change_settings(site, "mail", {"host": "does-not-exist.invalid"})
+    with monkeypatch.context() as patched:
+        patched.setattr(addresses, "_addresses", lambda h, p: ["10.0.0.9"])
+        api.change_settings(site, "mail", {"from_name": "Parks"})  # the host stays as it is
+    development = make_site(development=True)
+    api.change_settings(development, "mail", {"host": host})
 
 
 def test_letters_wait_while_the_server_is_not_known(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.features.settings import services
+from changemaker_core.features.settings.mailserver import check_server_now
 from changemaker_core.features.settings.services import (
     SettingsChanged,
     SettingsInvalid,
@@ -38,12 +39,14 @@ def change_settings(
     """Set fields of the group ``name`` to values of JSON; ``None`` is the default. For jobs,
     commands and tests.
 
-    Raises ``LookupError`` for an unknown group, ``SettingsInvalid``, and, where ``version`` is not
+    It blocks for the database, and for the look-up of a mail server. Raises ``LookupError`` for an
+    unknown group, ``SettingsInvalid``, and, where ``version`` is not
     the current one, ``SettingsChanged``.
     """
     group = site.settings.group(name)
     if group is None:
         raise LookupError(f"there is no group of settings called {name!r}")
+    check_server_now(site, group, values)
     site.db.sync.write(
         services.change, site.settings, group, values, version=version, choices=choices_of(site)
     )

@@ -16,7 +16,8 @@ from changemaker_core import (
     endpoint,
 )
 from changemaker_core.features.settings import services
-from changemaker_core.features.settings.queries import versions
+from changemaker_core.features.settings.mailserver import check_server
+from changemaker_core.features.settings.queries import version, versions
 from changemaker_core.features.settings.schemas import (
     ChangeSettings,
     GroupOut,
@@ -30,7 +31,7 @@ from changemaker_core.features.settings.schemas import (
 from changemaker_core.features.settings.views import choices_of, group_out, history, public_values
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from changemaker_core import Request, Response, Site, Tx
     from changemaker_core.settings.reading import Group
@@ -79,7 +80,7 @@ class GroupResource:
         changed = partial(
             services.change, values=body.values, choices=choices_of(req.site), version=body.version
         )
-        return await _written(req, resp, group, changed)
+        return await _written(req, resp, group, changed, body.values)
 
 
 class HistoryResource:
@@ -106,7 +107,8 @@ class RollBackResource:
         """Return to an earlier version, as a new one."""
         group = group_of(req.site, slug)
         changed = partial(services.roll_back, to=body.to, version=body.version)
-        return await _written(req, resp, group, changed)
+        then = await req.site.db.one(version(group.name, body.to))
+        return await _written(req, resp, group, changed, {} if then is None else then.data)
 
 
 class ImagesResource:
@@ -141,9 +143,13 @@ def _shown(req: Request, resp: Response, group: Group) -> GroupOut:
 
 
 async def _written(
-    req: Request, resp: Response, group: Group, changed: Callable[..., Any]
+    req: Request,
+    resp: Response,
+    group: Group,
+    changed: Callable[..., Any],
+    values: Mapping[str, Any],
 ) -> GroupOut:
-    """Write, and respond with the group as it is then."""
+    """Write what sets ``values``, and respond with the group as it is then."""
     site = req.site
     if group.declared.recent_sign_in:
         await check_recent_sign_in(req)
@@ -155,6 +161,7 @@ async def _written(
         changed(tx, site.settings, group, version=given if matched is None else matched)
 
     try:
+        await check_server(site, group, values)
         await site.db.write(write)
     except services.SettingsInvalid as error:
         raise invalid(error) from None

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from changemaker_core import SettingRejected, Text, did_you_mean
 from changemaker_core.features.settings import queries
+from changemaker_core.identity.origin import current_origin
 from changemaker_core.jobs.held_queues.trials import try_now
 from changemaker_core.settings import SEALED_VALUES
 from changemaker_core.settings.fields import Wrong
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 MOST_VERSIONS: Final = 200
 #: Problems of one change that are reported: a body may have any number of names.
 MOST_PROBLEMS: Final = 50
-#: The name of who changes settings on the command line.
-COMMAND_LINE: Final = "command line"
 #: Until the end of the numbers of versions.
 LATEST: Final = 2**31 - 1
 
@@ -102,8 +101,15 @@ def _left_behind(
     for name, field in group.fields.items():
         if name in values or not stored.get(name):
             continue
-        if any(data.get(each) != stored.get(each) for each in field.setting.entered_with):
-            problems[name] = Text("Enter this again: it is not passed on to another place.")
+        changed = [
+            each for each in field.setting.entered_with if data.get(each) != stored.get(each)
+        ]
+        if changed:
+            problems[name] = Text(
+                "Enter this again, since {names} changed: it is only sent to the place that it was"
+                " entered for.",
+                names=", ".join(changed),
+            )
     return problems
 
 
@@ -281,14 +287,13 @@ def _save(
 ) -> StoredGroup | None:
     if data == ({} if current is None else current.data):
         return current
-    is_person = tx.actor is not None and tx.actor.kind != "system"
     saved = StoredGroup(
         name=group.name,
         version=1 if current is None else current.version + 1,
         data=data,
         changed_at=tx.now,
         changed_by=(tx.actor.user_id if tx.actor is not None else None) or "",
-        changed_by_name=tx.actor.name[:200] if tx.actor is not None and is_person else COMMAND_LINE,
+        changed_by_name=_author(tx)[:200],
     )
     if current is None:
         CoreSettings.insert(saved).execute()
@@ -315,6 +320,13 @@ def _save(
     if group.name == "mail":
         try_now(tx)
     return saved
+
+
+def _author(tx: Tx) -> str:
+    if tx.actor is not None and tx.actor.kind != "system":
+        return tx.actor.name
+    cause = current_origin.get()
+    return "" if cause is None else cause.origin.author
 
 
 def _secrets_among(group: Group, *sides: Mapping[str, Any]) -> set[str]:

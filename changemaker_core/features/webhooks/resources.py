@@ -91,7 +91,7 @@ class _Resource:
         await asyncio.to_thread(self._attempts().check, url)
 
     def _check_events(self, wanted: list[str]) -> list[str]:
-        return services.check_events(wanted, (e.item.name for e in services.events_of(self._site)))
+        return services.check_events(wanted, [e.item.name for e in services.events_of(self._site)])
 
 
 class EventsResource(_Resource):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from changemaker_core import Text, new_id
+from changemaker_core import Text, did_you_mean, new_id
 from changemaker_core.features.webhooks.deliveries.recording import (
     DELIVER_ONE,
     enqueue,
@@ -20,7 +20,7 @@ from changemaker_core.features.webhooks.queries import delivery, endpoints, secr
 from changemaker_core.features.webhooks.urls import server_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from changemaker_core import Contribution, Sealer, Site, Tx
     from changemaker_core.features.webhooks.declarations import WebhookEvent
@@ -60,13 +60,17 @@ def events_of(site: Site) -> list[Contribution[WebhookEvent]]:
     return site.call_hook("webhooks_register_events", site=site)
 
 
-def check_events(wanted: Iterable[str], known: Iterable[str]) -> list[str]:
+def check_events(wanted: Iterable[str], known: Collection[str]) -> list[str]:
     """Return the names of events in order, each once. Raises ``EventsRefused``."""
     names = sorted(set(wanted))
     if not names:
         raise EventsRefused(Text("Choose at least one event."))
     if unknown := sorted(set(names) - set(known)):
-        raise EventsRefused(Text("There are no such events: {names}.", names=", ".join(unknown)))
+        hints = "".join(did_you_mean(name, known) for name in unknown)
+        problem = Text(
+            "There are no such events: {names}.{hints}", names=", ".join(unknown), hints=hints
+        )
+        raise EventsRefused(problem)
     return names
 
 

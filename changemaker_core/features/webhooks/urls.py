@@ -47,7 +47,12 @@ def check_url(url: str, allowed: AllowedServers) -> None:
     if allowed.has_host(host):
         return
     if parts.scheme != "https":
-        raise URLRefused(Text("The address must begin with https://."))
+        raise URLRefused(
+            Text(
+                "The address must begin with https://, unless the operator has allowed the host"
+                " with webhooks.allow."
+            )
+        )
     port = parts.port if parts.port is not None else _HTTPS_PORT
     if port != _HTTPS_PORT and port < _FIRST_FREE_PORT:
         raise URLRefused(Text("Use port 443, or one from 1024 on."))

@@ -148,6 +148,7 @@ async def test_a_role_for_one_park_allows_what_it_does_in_that_park_alone(open_t
             response = await root.client.post(f"{sam.path}/grants", json={**grant, **wrong})
             assert response.status_code == 422, wrong
             assert response.json()["errors"][0]["field"] == next(iter(wrong))
+        assert "no object nowhere of the kind parks.park" in response.text
         # A role with nothing that can be held for one park would be a grant of nothing.
         assert await root.status("POST", f"{sam.path}/grants", **{**grant, "role": "USER"}) == 422
         assert await root.status("DELETE", f"{root.path}/grants/{made.json()['id']}") == 404

@@ -62,7 +62,9 @@ def create_key(
         raise ExpiryRefused(Text("Choose a moment in the future."))
     tx.lock(f"accounts.keys:{owner.id}")
     if ApiKey.select().where(ApiKey.user == owner.id).count() >= KEYS_PER_USER:
-        raise TooManyKeys(Text("You have {count} keys. Revoke one first.", count=KEYS_PER_USER))
+        raise TooManyKeys(
+            Text("An account has {count} keys at most. Revoke one first.", count=KEYS_PER_USER)
+        )
     key, id = text.new_key(), new_id()
     ApiKey.insert(
         id=id,
@@ -115,5 +117,8 @@ def _check_permissions(owner: Actor, permissions: list[str], known: Container[st
         raise PermissionsRefused(problem)
     lacking = [each for each in permissions if not can_be_held(owner, each)]
     if lacking:
-        problem = Text("You do not hold these permissions: {names}.", names=", ".join(lacking))
+        problem = Text(
+            "The owner of the key does not hold these permissions: {names}.",
+            names=", ".join(lacking),
+        )
         raise PermissionsRefused(problem)

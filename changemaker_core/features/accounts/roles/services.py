@@ -135,7 +135,8 @@ def grant(
         raise Invalid([FieldError("role", problem)])
     id = roles.id_of(scope, object_id)
     if id is None:
-        raise Invalid([FieldError("object_id", Text("There is no such object."))])
+        problem = Text("There is no object {id} of the kind {scope}.", scope=scope, id=object_id)
+        raise Invalid([FieldError("object_id", problem)])
     check_holds(by, allowed, on=id)
     held = queries.grants_of(user_id).all()
     if len(held) >= queries.MOST_GRANTS:

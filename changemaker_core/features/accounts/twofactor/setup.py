@@ -21,7 +21,7 @@ async def begin(site: Site, user_id: str) -> Setup:
     """Return a new authenticator for a user. Nothing is stored: a signed token has the secret."""
     account = await site.db.get(account_by_id(user_id))
     secret = codes.new_secret()
-    uri = codes.provisioning_uri(secret, account=account.email, issuer=site.config.organisation)
+    uri = codes.provisioning_uri(secret, account=account.email, issuer=site.organisation)
     return Setup(secret=secret, uri=uri, setup=_token(site, user_id, secret))
 
 
@@ -32,7 +32,7 @@ async def again(site: Site, user_id: str, token: str) -> Setup:
     except services.WrongCode:
         return await begin(site, user_id)
     account = await site.db.get(account_by_id(user_id))
-    uri = codes.provisioning_uri(secret, account=account.email, issuer=site.config.organisation)
+    uri = codes.provisioning_uri(secret, account=account.email, issuer=site.organisation)
     return Setup(secret=secret, uri=uri, setup=token)
 
 
