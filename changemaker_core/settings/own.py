@@ -265,7 +265,7 @@ class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
 
     def __post_init__(self) -> None:
-        if self.host and not _is_host(self.host):
+        if self.host and ascii_host(self.host) is None:
             text = Text("Enter the name of a server, without its port, such as smtp.example.org.")
             raise SettingRejected("host", text)
         if not is_email_address(self.from_address):
@@ -290,11 +290,13 @@ class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
         return Address(self.from_name, self.from_address)
 
 
-def _is_host(text: str) -> bool:
+def ascii_host(text: str) -> str | None:
+    """Return the name of a host as the DNS has it, or an address; ``None`` for anything else."""
     try:
-        return is_host(ascii_domain(text))
+        host = ascii_domain(text)
     except UnicodeError:
-        return False
+        return None
+    return host if is_host(host) else None
 
 
 #: The site's own groups, in their order.

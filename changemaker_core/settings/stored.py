@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 import peewee
 
 from changemaker_core.db import JSONField, Model, Query, UtcField, UUIDField, compiled, new_id
+from changemaker_core.identity.origin import Origin, current_origin
+
+if TYPE_CHECKING:
+    from changemaker_core.identity import Actor
 
 
 class CoreSettings(Model):
@@ -63,6 +67,14 @@ class StoredGroup(msgspec.Struct, frozen=True):
     changed_at: datetime
     changed_by: str
     changed_by_name: str
+
+
+def author_of(actor: Actor | None) -> str:
+    """Return the name of who changes settings: a person, or who called a command."""
+    if actor is not None and actor.kind != "system":
+        return actor.name
+    cause = current_origin.get()
+    return Origin("command").author if cause is None else cause.origin.author
 
 
 @compiled(StoredGroup)

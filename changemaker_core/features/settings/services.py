@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from changemaker_core import SettingRejected, Text, did_you_mean
 from changemaker_core.features.settings import queries
-from changemaker_core.identity.origin import current_origin
 from changemaker_core.jobs.held_queues.trials import try_now
 from changemaker_core.settings import SEALED_VALUES
 from changemaker_core.settings.fields import Wrong
-from changemaker_core.settings.stored import CoreSettings, CoreSettingsVersion, StoredGroup
+from changemaker_core.settings.stored import (
+    CoreSettings,
+    CoreSettingsVersion,
+    StoredGroup,
+    author_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -293,7 +297,7 @@ def _save(
         data=data,
         changed_at=tx.now,
         changed_by=(tx.actor.user_id if tx.actor is not None else None) or "",
-        changed_by_name=_author(tx)[:200],
+        changed_by_name=author_of(tx.actor)[:200],
     )
     if current is None:
         CoreSettings.insert(saved).execute()
@@ -320,13 +324,6 @@ def _save(
     if group.name == "mail":
         try_now(tx)
     return saved
-
-
-def _author(tx: Tx) -> str:
-    if tx.actor is not None and tx.actor.kind != "system":
-        return tx.actor.name
-    cause = current_origin.get()
-    return "" if cause is None else cause.origin.author
 
 
 def _secrets_among(group: Group, *sides: Mapping[str, Any]) -> set[str]:
