@@ -257,6 +257,82 @@ def test_a_drill_proves_a_backup_and_leaves_nothing(kept, request, tmp_path, mon
         assert _databases(cluster) == before
 
 
+@pytest.fixture
+def as_owner(postgres_cluster: PostgresCluster) -> Any:
+    """Addresses of two empty databases, whose owner is no superuser."""
+    server = f"postgresql://postgres@127.0.0.1:{postgres_cluster.port}/postgres"
+    _execute(server, "CREATE ROLE keeper LOGIN")
+    urls = [postgres_cluster.create_database("OWNER keeper") for _ in range(2)]
+    yield [url.replace("//postgres@", "//keeper@") for url in urls]
+    for url in urls:
+        postgres_cluster.drop(url)
+    _execute(server, "DROP ROLE keeper")
+
+
+def _execute(url: str, *statements: str) -> None:
+    with postgresql.opened(url) as connection:
+        for each in statements:
+            connection.cursor().execute(each)
+
+
+@pytest.mark.database("postgresql")
+def test_what_is_of_the_server_stops_neither_a_backup_nor_its_restore(as_owner, tmp_path):
+    """(!) A site's role may create few extensions, and nothing of what watches or copies it."""
+    own, empty = as_owner
+    superuser = own.replace("//keeper@", "//postgres@")
+    _execute(
+        superuser,
+        "CREATE EXTENSION pg_stat_statements",
+        "CREATE EXTENSION pg_trgm",
+        "CREATE EXTENSION postgres_fdw",
+        "COMMENT ON EXTENSION pg_stat_statements IS 'what is slow'",
+        "CREATE PUBLICATION copied FOR ALL TABLES",
+        "COMMENT ON PUBLICATION copied IS 'to the warehouse'",
+        "CREATE FUNCTION noted() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END'",
+        "CREATE EVENT TRIGGER noted ON ddl_command_end EXECUTE FUNCTION noted()",
+        "CREATE SERVER other FOREIGN DATA WRAPPER postgres_fdw",
+        "CREATE USER MAPPING FOR keeper SERVER other OPTIONS (user 'x', password 'x')",
+        "CREATE FOREIGN TABLE far (x int) SERVER other",
+        "GRANT SELECT ON far TO keeper",
+        'CREATE SCHEMA "Watch ""er"" *"',
+        'CREATE TABLE "Watch ""er"" *".stats (x int)',
+        "COMMENT ON SCHEMA public IS 'ours'",
+    )
+    _execute(
+        own,
+        "CREATE TABLE place (name text)",
+        "CREATE INDEX place_name ON place USING gin (name gin_trgm_ops)",
+        "INSERT INTO place VALUES ('Square')",
+        "CREATE SCHEMA mine",
+        "CREATE TABLE mine.notes AS SELECT 1 AS x",
+    )
+    dump = tmp_path / "dump"
+    facts = postgresql.copy_postgresql(own, dump, lambda _: None)
+    postgresql.load_postgresql(empty, dump)
+    assert postgresql.check_postgresql(empty).rows == facts.rows == {"place": 1}
+    _execute(empty, "SELECT x FROM mine.notes")
+    _execute(superuser, "CREATE TABLE stats (x int)")
+    with pytest.raises(BackupError, match=r'may not read "public"\."stats" .*\n.*GRANT SELECT'):
+        postgresql.copy_postgresql(own, tmp_path / "second", lambda _: None)
+    assert not (tmp_path / "second").exists()
+
+
+@pytest.mark.database("postgresql")
+def test_an_extension_that_a_site_needs_is_named(as_owner, tmp_path):
+    own, empty = as_owner
+    superuser = own.replace("//keeper@", "//postgres@")
+    _execute(superuser, "CREATE EXTENSION earthdistance CASCADE")
+    _execute(superuser, "CREATE EXTENSION pageinspect", "CREATE EXTENSION xml2")
+    _execute(own, "CREATE VIEW far AS SELECT xml_valid('<a/>')")
+    dump = tmp_path / "dump"
+    postgresql.copy_postgresql(own, dump, lambda _: None)
+    with pytest.raises(BackupError, match=r"could not create the extensions .*xml2"):
+        postgresql.load_postgresql(empty, dump)
+    _execute(empty.replace("//keeper@", "//postgres@"), "CREATE EXTENSION xml2")
+    postgresql.load_postgresql(empty, dump)
+    _execute(empty, "SELECT * FROM far")
+
+
 def _databases(cluster: PostgresCluster) -> set[str]:
     url = f"postgresql://postgres@127.0.0.1:{cluster.port}/postgres"
     with contextlib.closing(psycopg2.connect(url)) as connection:

@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 _TABLES = {
     "sqlite": "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite~_%'"
     " ESCAPE '~' ORDER BY name",
-    "postgresql": "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema()"
-    " ORDER BY 1",
+    "postgresql": "SELECT relname::text FROM pg_class WHERE relkind IN ('r', 'p')"
+    " AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema())"
+    " AND NOT EXISTS (SELECT FROM pg_depend"
+    " WHERE classid = 'pg_class'::regclass AND objid = pg_class.oid AND deptype = 'e') ORDER BY 1",
 }
 _HISTORY = "_migrations"
 

@@ -20,6 +20,12 @@ import psycopg2
 from psycopg2.extensions import make_dsn, parse_dsn
 
 from changemaker_core.backups.databases.facts import read_facts
+from changemaker_core.backups.databases.ownership import (
+    create_extensions,
+    quoted,
+    restorable,
+    schemas_of_others,
+)
 from changemaker_core.backups.errors import BackupError
 from changemaker_core.db.postgresql.addresses import session_options, timeout_options
 from changemaker_core.db.postgresql.errors import message_of
@@ -67,6 +73,7 @@ def copy_postgresql(url: str, into: Path, on_bytes: Callable[[int], None]) -> Da
             f"--snapshot={cursor.fetchone()[0]}",
             f"--lock-wait-timeout={LOCK_SECONDS * 1000}",
             "--no-password",
+            *(f"--exclude-schema={quoted(name)}" for name in schemas_of_others(connection)),
         ]
         with into.open("xb") as file, _running([program, *options], url, out=True) as dump:
             # Through a pipe, so that it ends where this process is killed.
@@ -94,12 +101,25 @@ def load_postgresql(url: str, dump: Path) -> None:
     with opened(url) as connection:
         refuse_content(connection)
         programs = find_programs("pg_restore", connection.info.server_version // 10_000)
-    # The dump may have been made by a later one; what the last one says of it is the error.
-    program = next((each for each in programs if _reads(each, dump)), programs[-1])
+        program, listed = _list(programs, dump)
+        refused = create_extensions(connection, listed)
     options = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-privileges"]
-    database = f"--dbname={_without_password(url)}"
-    with _running([program, *options, database, "--no-password", str(dump)], url):
-        pass
+    options += ["--no-security-labels", "--no-tablespaces", "--no-password"]
+    with tempfile.NamedTemporaryFile() as entries:
+        entries.write(restorable(listed))
+        entries.flush()
+        options += [f"--use-list={entries.name}", f"--dbname={_without_password(url)}"]
+        try:
+            with _running([program, *options, str(dump)], url):
+                pass
+        except BackupError as error:
+            if not refused:
+                raise
+            raise BackupError(
+                f"{error}\nThe role could not create the extensions {', '.join(refused)}. If the "
+                "site needs one, have a superuser create it in an empty database first, and name "
+                "that with --database-url."
+            ) from error
 
 
 def check_postgresql(url: str) -> DatabaseFacts:
@@ -172,12 +192,20 @@ def find_programs(name: str, server: int) -> list[str]:
     )
 
 
-def _reads(program: str, dump: Path) -> bool:
-    """Return whether a ``pg_restore`` knows the format of a dump."""
-    listed = subprocess.run(  # noqa: S603  # one of PostgreSQL's own programs
-        [program, "--list", str(dump)], capture_output=True, check=False
-    )
-    return listed.returncode == 0
+def _list(programs: list[str], dump: Path) -> tuple[str, bytes]:
+    """Return the first ``pg_restore`` that knows the format of a dump, and the dump's entries.
+
+    The dump may have been made by a later program. Raises ``BackupError`` with what the last one
+    says of it where none knows it.
+    """
+    for program in programs:
+        listed = subprocess.run(  # noqa: S603  # one of PostgreSQL's own programs
+            [program, "--list", str(dump)], capture_output=True, check=False
+        )
+        if listed.returncode == 0:
+            return program, listed.stdout
+    said = listed.stderr.decode(errors="replace").strip()
+    raise BackupError(f"pg_restore ended with status {listed.returncode}: {said}")
 
 
 def _candidates(name: str) -> Iterator[str]:
