@@ -106,7 +106,7 @@ def add(site: Site, url: str, names: tuple[str, ...], description: str, owner: s
 def test(site: Site, webhook_id: str) -> None:
     """Send a test now, and print how it ended. Exit with 1 where it was not accepted."""
     from changemaker_core.features.webhooks.deliveries.attempts import Attempts
-    from changemaker_core.features.webhooks.deliveries.delivering import note_test
+    from changemaker_core.features.webhooks.deliveries.delivering import end_test, note_test
     from changemaker_core.features.webhooks.queries import delivery_to_send
     from changemaker_core.features.webhooks.services import store_test
 
@@ -115,9 +115,13 @@ def test(site: Site, webhook_id: str) -> None:
     try:
         waiting = site.db.sync.get(delivery_to_send(id=delivery_id))
         outcome = attempts.send(waiting)
+        site.db.sync.write(note_test, waiting, outcome)
+    except BaseException as error:  # Ctrl-C too: it must not wait for ever
+        reason = str(error) or type(error).__name__
+        site.db.sync.write(end_test, delivery_id, f"it was not sent: {reason}")
+        raise
     finally:
         attempts.close()
-    site.db.sync.write(note_test, waiting, outcome)
     if outcome.kind != "delivered":
         response = f"\n{outcome.response}" if outcome.response else ""
         raise CommandError(f"The test was not accepted: {outcome.error}.{response}")

@@ -66,6 +66,8 @@ async def test_the_life_of_a_webhook(app, organiser, receiver):
     change = {"events": ["parks.park.closed"], "status": "off"}
     changed = (await organiser.patch(path, json=change)).raise_for_status().json()
     assert (changed["events"], changed["status"]) == (["parks.park.closed"], "off")
+    inactive = await organiser.post(f"{path}/deliveries/{log[0]['id']}/redeliver")
+    assert (inactive.status_code, inactive.json()["code"]) == (409, "not_active")
     listed = (await organiser.get("/api/webhooks")).json()
     assert [each["id"] for each in listed["data"]] == [webhook["id"]]
     assert (await organiser.delete(path)).status_code == 204

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from changemaker_core.cli import common, main
+from changemaker_core.features.webhooks.deliveries.attempts import Attempts
 from tests.webhooks.conftest import OPENED, status
 
 
@@ -68,6 +69,17 @@ def test_a_webhook_from_the_command_line(command, run, emit, receiver):
     ):
         gone = command(*arguments)
         assert gone.exit_code == 1 and "There is no webhook" in gone.output, gone.output
+
+
+def test_a_test_that_is_interrupted_does_not_wait_for_ever(command, receiver, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    new = json.loads(command("add", receiver.url, "--event", OPENED.name).stdout)
+    monkeypatch.setattr(Attempts, "send", interrupted)
+    assert command("test", new["id"]).exit_code == 130
+    (test,) = json.loads(command("deliveries", new["id"], "--json").stdout)
+    assert test["state"] == "failed" and "KeyboardInterrupt" in test["error"]
 
 
 @pytest.mark.parametrize(

@@ -262,7 +262,9 @@ def test_pauses_grow_to_a_bound(attempts, asked):
 
 
 def test_410_ends_an_endpoint_at_once(site, run, add, emit, receiver):
-    id = add(receiver.url).endpoint.id
+    ada = {"email": "ada@example.org", "name": "Ada", "role": "USER"}
+    owner, _ = create_user(site, **ada)
+    id = add(receiver.url, owner=owner).endpoint.id
     receiver.behave = status(410)
     emit("a", "b")
     run()
@@ -270,6 +272,12 @@ def test_410_ends_an_endpoint_at_once(site, run, add, emit, receiver):
     run()
     assert len(receiver.received) == 1 and len(log_of(site, id)) == 2
     assert endpoint(site, id).status == "gone"
+    (mail,) = sent_mail(site)
+    assert "ada@example.org" in str(mail.to) and "410" in mail.text and "/hooks" not in mail.text
+    (finding,) = check_endpoints(site)
+    assert finding.status == "warning" and "410" in finding.detail and id in finding.fix
+    with pytest.raises(services.NotActive):
+        site.db.sync.write(services.redeliver, id, log_of(site, id)[0].id)
     receiver.behave = None
     site.db.sync.write(services.change, id, {"status": "active"})
     run()

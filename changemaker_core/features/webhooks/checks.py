@@ -32,8 +32,9 @@ def check_endpoints(site: Site) -> Iterator[Finding]:
     findings = [finding for each in found for finding in _findings(each, known)]
     yield from findings
     yield from _sealed(site)
-    if found and not findings:
-        yield Finding("ok", f"Webhooks that receive what happens: {len(found)}.")
+    active = [each for each in found if each.status == "active"]
+    if active and not findings:
+        yield Finding("ok", f"Webhooks that receive what happens: {len(active)}.")
 
 
 def _findings(endpoint: StoredEndpoint, known: set[str]) -> Iterator[Finding]:
@@ -43,6 +44,13 @@ def _findings(endpoint: StoredEndpoint, known: set[str]) -> Iterator[Finding]:
             "warning",
             f"{name} is suspended: {endpoint.status_reason}.",
             f"Once its receiver works, `changemaker webhooks activate {endpoint.id}`.",
+        )
+    elif endpoint.status == "gone":
+        yield Finding(
+            "warning",
+            f"{name} has ended: {endpoint.status_reason}.",
+            f"`changemaker webhooks remove {endpoint.id}`; or, if its receiver was wrong,"
+            f" `changemaker webhooks activate {endpoint.id}`.",
         )
     elif endpoint.status == "active" and endpoint.failing_since is not None:
         yield Finding(

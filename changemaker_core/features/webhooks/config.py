@@ -14,7 +14,7 @@ class WebhooksConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Which servers webhooks may be sent to, and for how long deliveries are tried and kept.
 
     ``allow``: hosts, addresses and networks that are not public and nevertheless receive webhooks,
-    also by ``http://``: ``["crm.lan", "10.20.0.0/24"]``.
+    by ``http://`` too where a URL has the name or address itself: ``["crm.lan", "10.20.0.0/24"]``.
     ``suspend_after_days``: for so long an endpoint may fail until it is suspended.
     ``retention_days``: for so long deliveries are kept, those that wait too.
     """

@@ -14,15 +14,19 @@ if TYPE_CHECKING:
     from changemaker_core import Person, Tx
 
 #: Deliveries that are erased in one transaction.
-_BATCH: Final = 200
+BATCH: Final = 200
 _TEXTS: Final = (Delivery.body, Delivery.error, Delivery.response)
 
 
 def _naming(person: Person) -> Iterator[Delivery]:
+    """Yield the deliveries that name a person, one batch of rows after another."""
     maybe = Delivery.select().where(person.candidates(*_TEXTS)).order_by(Delivery.id)
-    for each in maybe:
-        if person.is_named_in(each.body, each.error, each.response):
-            yield each
+    rows = list(maybe.limit(BATCH))
+    while rows:
+        for each in rows:
+            if person.is_named_in(each.body, each.error, each.response):
+                yield each
+        rows = list(maybe.where(Delivery.id > rows[-1].id).limit(BATCH))
 
 
 def _export(person: Person) -> Iterator[dict[str, Any]]:
@@ -40,7 +44,7 @@ def _export(person: Person) -> Iterator[dict[str, Any]]:
 
 def _erase(tx: Tx, person: Person) -> int:
     """Delete deliveries. One that waits is not sent any more: those behind it go on without it."""
-    named = [each.id for each in islice(_naming(person), _BATCH)]
+    named = [each.id for each in islice(_naming(person), BATCH)]
     return int(Delivery.delete().where(Delivery.id.in_(named)).execute())
 
 

@@ -47,6 +47,7 @@ class WebhooksPlugin(Plugin):
         Job("webhooks.tidy", tidy, schedule=Interval(timedelta(hours=1))),
         own.TEST,
         suspension.SUSPENDED,
+        suspension.GONE,
         *suspension.JOBS,
         *checks.CONTRIBUTES,
         DELIVERIES,

@@ -65,6 +65,7 @@ ERRORS: Final = {
     OutgoingError: _unreachable,
     services.EventsRefused: lambda error: Invalid([FieldError("events", error.args[0])]),
     services.TooManyWebhooks: lambda error: Conflict(error.args[0], code="too_many_webhooks"),
+    services.NotActive: lambda error: Conflict(error.args[0], code="not_active"),
     services.StillWaiting: lambda error: Conflict(error.args[0], code="still_waiting"),
 }
 
@@ -227,7 +228,7 @@ class RedeliverResource(_Resource):
         permission=MANAGE,
         response=DeliveryOut,
         status=202,
-        responses={409: "The delivery is still waiting to be sent."},
+        responses={409: "The webhook is not active, or the delivery is still waiting to be sent."},
     )
     async def on_post(self, req: Request, resp: Response, *, id: str, delivery: str) -> DeliveryOut:
         """Deliver a message again, with the same id, behind those that wait."""

@@ -48,6 +48,10 @@ class StillWaiting(WebhookRefused):
     """A delivery is to be repeated that has not ended yet."""
 
 
+class NotActive(WebhookRefused):
+    """A delivery is to be repeated to an endpoint that nothing is sent to."""
+
+
 class NewEndpoint(NamedTuple):
     """An endpoint that was just created; ``secret`` is stored sealed, and shown this once."""
 
@@ -183,8 +187,12 @@ def store_test(tx: Tx, id: str) -> str:
 
 
 def redeliver(tx: Tx, endpoint_id: str, id: str) -> None:
-    """Deliver a message again, behind those that wait. Raises ``RowNotFound``, ``StillWaiting``."""
+    """Deliver a message again, behind those that wait. Raises ``RowNotFound``, ``NotActive`` and
+    ``StillWaiting``."""
     found = delivery(id=id, endpoint_id=endpoint_id).get()
+    endpoint = endpoints(id=endpoint_id).get()
+    if endpoint.status != "active":
+        raise NotActive(Text("This webhook is not active. Activate it first."))
     changed = (
         Delivery.update(state="waiting", attempts=0, position=next_position(endpoint_id))
         .where(Delivery.id == id, Delivery.state != "waiting")
@@ -193,8 +201,7 @@ def redeliver(tx: Tx, endpoint_id: str, id: str) -> None:
     if not changed:
         raise StillWaiting(Text("This delivery is still waiting to be sent."))
     enqueue(tx, endpoint_id)
-    endpoint, message = endpoints(id=endpoint_id).get(), {"message_id": found.message_id}
-    _audit(tx, "redelivered", endpoint, after=message)
+    _audit(tx, "redelivered", endpoint, after={"message_id": found.message_id})
 
 
 def sealer_of(site: Site) -> Sealer:

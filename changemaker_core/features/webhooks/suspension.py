@@ -1,4 +1,4 @@
-"""Endpoints that are given up for now: the state, and the mail to their owner."""
+"""Endpoints to which nothing is sent any more: the state, and the mail to their owner."""
 
 from __future__ import annotations
 
@@ -26,32 +26,55 @@ TELL_OWNER: Final = "webhooks.tell_owner"
 #: switched off, the first failure is not its fifth day.
 LEAST_FAILURES: Final = 10
 
+_NAME: Final = MailVariable("name", Text("The person's name"), "Ada")
+_ADDRESS: Final = MailVariable(
+    "address", Text("The server that the webhook is sent to"), "https://example.org"
+)
 SUSPENDED: Final = MailTemplate(
     "webhooks.suspended",
     category=Text("Webhooks"),
     title=Text("A webhook is suspended"),
-    description=Text("Sent to the person who created a webhook that has failed for days."),
+    description=Text(
+        "Sent to the person who created a webhook that has failed for days, or has fallen far"
+        " behind."
+    ),
     subject=Text("A webhook of {{ organisation }} is suspended"),
     text=Text(
         "Hello {{ name }},\n\n"
-        "the server {{ address }} has not accepted a webhook for days, so that no more are sent"
-        " there.\n\n"
-        "The last attempt ended with: {{ reason }}\n\n"
-        "What happens meanwhile is kept for some time. Once it works again, activate the"
-        " webhook, and everything is delivered in order."
+        "nothing is sent to the server {{ address }} for now: its webhook has failed for days, or"
+        " has fallen far behind.\n\n"
+        "The reason: {{ reason }}\n\n"
+        "What happens meanwhile is kept for some time. Once the server works again, activate the"
+        " webhook: what was kept is then delivered in order."
     ),
     variables=(
-        MailVariable("name", Text("The person's name"), "Ada"),
-        MailVariable(
-            "address", Text("The server that the webhook is sent to"), "https://example.org"
-        ),
+        _NAME,
+        _ADDRESS,
         MailVariable(
             "reason",
-            Text("How the last attempt ended"),
+            Text("Why it is suspended"),
             "the receiver responded with 500 (Internal Server Error)",
         ),
     ),
 )
+
+GONE: Final = MailTemplate(
+    "webhooks.gone",
+    category=Text("Webhooks"),
+    title=Text("A webhook has ended"),
+    description=Text("Sent to the person who created a webhook whose receiver wants no more."),
+    subject=Text("A webhook of {{ organisation }} has ended"),
+    text=Text(
+        "Hello {{ name }},\n\n"
+        "the server {{ address }} has responded that it wants no more webhooks (410 Gone). So"
+        " nothing is sent there any more, and what happens is not kept for it.\n\n"
+        "If that is a mistake, have the server corrected, and activate the webhook. Otherwise"
+        " delete it."
+    ),
+    variables=(_NAME, _ADDRESS),
+)
+#: The mail about each status.
+_MAIL: Final = {"suspended": SUSPENDED, "gone": GONE}
 
 
 def is_over(endpoint: StoredEndpoint, now: datetime, longest: timedelta) -> bool:
@@ -63,33 +86,31 @@ def is_over(endpoint: StoredEndpoint, now: datetime, longest: timedelta) -> bool
 def suspend(tx: Tx, endpoint: StoredEndpoint, reason: str) -> None:
     """Send nothing to an endpoint until a person activates it again, and tell its owner why."""
     _end(tx, endpoint, "suspended", reason)
-    log.warning("the webhook %s is suspended: %s", endpoint.id, reason)
-    if endpoint.owner_id is not None:
-        tx.enqueue(TELL_OWNER, {"endpoint_id": endpoint.id})
 
 
 def mark_gone(tx: Tx, endpoint: StoredEndpoint) -> None:
-    """Send nothing any more to an endpoint that has said so."""
+    """Send nothing any more to an endpoint that has said so, and tell its owner."""
     _end(tx, endpoint, "gone", "the receiver responded with 410 (Gone)")
-    log.info("the webhook %s is off: its receiver responded with 410", endpoint.id)
 
 
 def tell_owner(run: JobRun, endpoint_id: str) -> None:
-    """Tell the owner of an endpoint by mail that it is suspended."""
+    """Tell the owner of an endpoint by mail that nothing is sent to it."""
     site = run.site
     endpoint = site.db.sync.one(endpoints(id=endpoint_id))
-    if endpoint is None or endpoint.status != "suspended" or endpoint.owner_id is None:
+    if endpoint is None or endpoint.status not in _MAIL or endpoint.owner_id is None:
         return
     user = site.db.sync.one(account_by_id(endpoint.owner_id))
     if user is None:
         return
-    values = {
+    template = _MAIL[endpoint.status]
+    known = {
         "name": user.name,
         "address": server_of(endpoint.url),
         "reason": endpoint.status_reason,
     }
+    values = {each.name: known[each.name] for each in template.variables}
     to = Address(user.name, user.email)
-    run.mail(SUSPENDED.message(site, to=to, locale=user.locale, values=values))
+    run.mail(template.message(site, to=to, locale=user.locale, values=values))
 
 
 JOBS: Final = (Job(TELL_OWNER, tell_owner, queue="mail", hold_after=timedelta(days=1)),)
@@ -97,10 +118,14 @@ JOBS: Final = (Job(TELL_OWNER, tell_owner, queue="mail", hold_after=timedelta(da
 
 def _end(tx: Tx, endpoint: StoredEndpoint, status: str, reason: str) -> None:
     active = (Endpoint.id == endpoint.id) & (Endpoint.status == "active")
-    if Endpoint.update(status=status, status_reason=reason).where(active).execute():
-        tx.audit(
-            f"webhooks.endpoint.{status}",
-            endpoint.id,
-            label=server_of(endpoint.url),
-            after={"reason": reason},
-        )
+    if not Endpoint.update(status=status, status_reason=reason).where(active).execute():
+        return
+    tx.audit(
+        f"webhooks.endpoint.{status}",
+        endpoint.id,
+        label=server_of(endpoint.url),
+        after={"reason": reason},
+    )
+    tx.after_commit(lambda: log.warning("the webhook %s is %s: %s", endpoint.id, status, reason))
+    if endpoint.owner_id is not None:
+        tx.enqueue(TELL_OWNER, {"endpoint_id": endpoint.id})
