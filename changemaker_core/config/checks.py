@@ -69,11 +69,19 @@ def _replaceable(folder: Path) -> Iterator[Finding]:
     writable = [
         path
         for path in (folder, *sorted(folder.iterdir()))
-        if path.exists() and _is_writable_by_others(path.stat().st_mode)
+        if _is_writable_by_others(_mode(path))
     ]
     if writable:
         detail = f"Other users of this machine can change {_named(writable, folder)}."
         yield Finding("error", detail, f"Run `chmod go-w {_arguments(writable)}`.")
+
+
+def _mode(path: Path) -> int:
+    """Return the mode of a file, where a link leads; 0 for what is gone or out of reach."""
+    try:
+        return path.stat().st_mode
+    except OSError:
+        return 0
 
 
 def _is_writable_by_others(mode: int) -> bool:

@@ -20,6 +20,7 @@ from changemaker_core.config.rules import (
     absolute_sqlite,
     development_problem,
     dkim_key_problem,
+    is_closed,
     missing_folder,
     read_urls_problem,
     redis_url_problem,
@@ -186,8 +187,10 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         environ = os.environ if environ is None else environ
         folder = Path(site_dir or environ.get("CHANGEMAKER_SITE") or ".").resolve()
         entries, problems = _read_sources(folder, environ)
-        if not folder.is_dir():
+        if not os.path.isdir(folder):
             message = "does not exist; `changemaker init` creates one."
+            if is_closed(folder):
+                message = "cannot be opened by this account: run commands as the site's user."
             problems.append(ConfigProblem("site folder", str(folder), message))
         values = _core_values(entries, problems)
         problems += _without_folder(folder, values, entries)
@@ -318,7 +321,7 @@ def _without_folder(
     """Yield the problem of a SQLite database in a folder that does not exist."""
     url = values.get("database_url")
     # `init` reads the configuration of a site before it creates its folder.
-    if url is None or not folder.is_dir():
+    if url is None or not os.path.isdir(folder):
         return
     if (reason := missing_folder(url, folder)) is not None:
         yield ConfigProblem("database_url", entries["database_url",].where, reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import posixpath
 import re
 from email.utils import parseaddr
@@ -53,11 +54,25 @@ def missing_folder(url: str, site_dir: Path) -> str | None:
     path = Path(absolute_sqlite(url, site_dir).removeprefix("sqlite:///"))
     if not url.startswith("sqlite:///"):
         return None
-    if path.is_dir():
+    # NOTE(closed): Path.is_dir raises PermissionError for what this account must not look at.
+    if os.path.isdir(path):
         return f"must name a file: {path} is a folder."
-    if not path.parent.is_dir():
+    if is_closed(path.parent):
+        return f"names a file in {path.parent}, which this account cannot open: see its owner."
+    if not os.path.isdir(path.parent):
         return f"names a file in {path.parent}, a folder that does not exist: create it first."
     return None
+
+
+def is_closed(folder: Path) -> bool:
+    """Return whether this account must not look at a folder, so that nobody knows what is there."""
+    try:
+        folder.stat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def _database_url(value: str) -> str | None:

@@ -25,12 +25,20 @@ DOTENV = ".env"
 
 #: Variables of the command line, not of the configuration.
 _NOT_KEYS = frozenset({"CHANGEMAKER_SITE"})
-# NOTE(kubernetes): a service called "changemaker" adds such variables to every pod.
-_FOREIGN = re.compile(r"CHANGEMAKER_(SERVICE_(HOST|PORT)|PORT)(_|$)")
+# NOTE(kubernetes): a service called "changemaker" or "changemaker-web" adds such variables to every
+# pod. The names of services have single dashes, so that a plugin's `__smtp_port` is none of them.
+_FOREIGN = re.compile(
+    r"CHANGEMAKER_(?:[A-Z0-9]+_)*"
+    r"(?:SERVICE_(?:HOST|PORT)(?:_[A-Z0-9_]+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_[A-Z]+)?)"
+)
+_FOREIGN_PORT = re.compile(r"CHANGEMAKER_(?:[A-Z0-9]+_)*PORT=(?:tcp|udp|sctp)://.*")
 
 _HEADER = re.compile(r"\s*\[\[?\s*([^\[\]]+?)\s*\]")
 _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"|'[^']*'))*)\s*=""")
 _ASSIGNMENT = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=(.*)")
+
+#: What quotes may be a part of: the beginning of a multi-line string, a string, or a comment.
+_PIECE = re.compile(r"""\"{3}|'{3}|"(?:\\.|[^"\\])*"|'[^']*'|#.*""")
 
 _AT_LINE = re.compile(r"at line (\d+)")
 #: Wrong lines of a file after which the rest is not looked at.
@@ -141,7 +149,7 @@ def _opened(lines: list[str], error: str) -> tuple[int, str] | None:
 
 def _leave_out(lines: list[str], index: int) -> None:
     """Empty a line; with a table's header, the table too, whose keys would be another's."""
-    is_header = lines[index].lstrip().startswith("[") and not _HEADER.match(lines[index])
+    is_header = lines[index].lstrip().startswith("[")
     lines[index] = ""
     while is_header and index + 1 < len(lines) and not lines[index + 1].lstrip().startswith("["):
         index += 1
@@ -235,9 +243,18 @@ def _key_lines(text: str) -> dict[KeyPath, int]:
 
 def _multiline_string(line: str, inside: str | None) -> str | None:
     """Return the quotes of the multi-line string that is open at the end of the line, if any."""
-    for quotes in re.findall(r'"""|\'\'\'', line):
-        inside = None if inside == quotes else inside or quotes
-    return inside
+    at = 0
+    while True:
+        if inside is not None:
+            end = line.find(inside, at)
+            if end < 0:
+                return inside
+            at, inside = end + len(inside), None
+        piece = _PIECE.search(line, at)
+        if piece is None or piece[0].startswith("#"):
+            return None
+        at = piece.end()
+        inside = piece[0] if piece[0] in ('"""', "'''") else None
 
 
 def _path(dotted: str) -> KeyPath:
@@ -329,6 +346,10 @@ def read_environment(environ: Mapping[str, str]) -> tuple[Entries, list[ConfigPr
     problems: list[ConfigProblem] = []
     for variable in sorted(environ):
         for key, entry in _entry(variable, environ[variable], variable).items():
+            if not _is_unicode(entry.value):
+                message = "is not UTF-8 text. The locale of the shell that set it may be another."
+                problems.append(ConfigProblem(".".join(key), variable, message))
+                entry = Entry(entry.value.encode(errors="replace").decode(), variable, True)
             if re.fullmatch(r"""(["']).*\1""", entry.value, re.DOTALL):
                 # NOTE(docker): `--env-file` and `environment:` in quotes keep them.
                 message = (
@@ -340,9 +361,20 @@ def read_environment(environ: Mapping[str, str]) -> tuple[Entries, list[ConfigPr
     return entries, problems
 
 
+def _is_unicode(value: str) -> bool:
+    """Return whether a value of the environment was UTF-8: what was not has surrogates."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _entry(variable: str, value: str, where: str) -> Entries:
     """Return the entry of a variable, none if it is not a key."""
-    if not variable.startswith(PREFIX) or variable in _NOT_KEYS or _FOREIGN.match(variable):
+    if not variable.startswith(PREFIX) or variable in _NOT_KEYS:
+        return {}
+    if _FOREIGN.fullmatch(variable) or _FOREIGN_PORT.fullmatch(f"{variable}={value}"):
         return {}
     return {key_of(variable): Entry(value, where, True)}
 

@@ -351,9 +351,49 @@ def test_addresses_are_made_whole(tmp_path: Path) -> None:
 
 
 def test_variables_of_kubernetes_services_are_not_ours(tmp_path: Path) -> None:
-    load(tmp_path, PORT="tcp://10.0.0.1:4000", SERVICE_HOST="10.0.0.1", PORT_4000_TCP_ADDR="x")
+    """(!) Kubernetes names them after services: ``changemaker``, ``changemaker-web-2`` …"""
+    for service in ("", "WEB_", "WEB_2_", "SMTP_"):
+        variables = {
+            "PORT": "tcp://10.0.0.1:4000",
+            "SERVICE_HOST": "10.0.0.1",
+            "SERVICE_PORT": "4000",
+            "SERVICE_PORT_HTTP": "4000",
+            "PORT_4000_TCP": "tcp://10.0.0.1:4000",
+            "PORT_4000_TCP_ADDR": "10.0.0.1",
+            "PORT_53_UDP_PROTO": "udp",
+        }
+        load(tmp_path, **{f"{service}{name}": value for name, value in variables.items()})
     load(tmp_path, SITE="/elsewhere")
-    assert "CHANGEMAKER_PORTS: ports" in problems(tmp_path, PORTS="1")[0]
+    for name in ("PORTS", "PORT", "SMTP_PORT", "PORT_4000"):
+        assert f"CHANGEMAKER_{name}: {name.lower()}" in problems(tmp_path, **{name: "1"})[0]
+    table = load(tmp_path, PARKS__SMTP_PORT="25", PARKS__SERVICE_HOST="x").plugin_tables["parks"]
+    assert dict(table) == {"smtp_port": "25", "service_host": "x"}
+
+
+def test_what_is_no_unicode_is_reported(tmp_path: Path) -> None:
+    """What is not UTF-8 in the environment arrives as surrogates, which nothing can encode."""
+    latin = os.fsdecode(b"caf\xe9 " * 12)
+    for name in ("SECRET_KEY", "ORGANISATION", "PARKS__TOKEN"):
+        (found,) = problems(tmp_path, **{name: latin})
+        assert found.startswith(f"CHANGEMAKER_{name}: {name.lower().replace('__', '.')} is not UTF")
+
+
+def test_a_folder_that_must_not_be_opened_is_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """(!) Before Python 3.14, ``Path.is_dir`` raises an error there."""
+    closed, stat = f"{tmp_path}/closed/", os.stat
+
+    def permitted(path: Any, *args: Any, **options: Any) -> os.stat_result:
+        if str(path).startswith(closed):
+            raise PermissionError(13, "Permission denied")
+        return stat(path, *args, **options)
+
+    monkeypatch.setattr(os, "stat", permitted)
+    (found,) = problems(tmp_path, DATABASE_URL=f"sqlite:///{closed}inner/x.db")
+    assert f"names a file in {closed}inner, which this account cannot open" in found
+    first, *_ = Config.read(Path(closed, "inner"), BASE)[1]
+    assert str(first).startswith(f"{closed}inner: site folder cannot be opened")
 
 
 def test_every_line_that_is_not_toml_is_reported(tmp_path: Path) -> None:
@@ -375,12 +415,28 @@ def test_every_line_that_is_not_toml_is_reported(tmp_path: Path) -> None:
         ("home_page = '/a'\n\nhome_page = '/b'", "3: home_page is set twice, first in line 1."),
         ("[parks]\nbenches = 1\nbenches = 2", "3: parks.benches is set twice, first in line 2."),
         ("[parks]\nbenches = 1\n[parks]", "3: parks is set twice, first in line 1."),
+        ("[parks]\n[trees]\n[parks]\nbase_url = 1", "3: parks is set twice, first in line 1."),
         ("parks.benches = 1\nparks.benches = 1", "2: parks.benches is set twice, first in line 1."),
     ],
 )
 def test_a_key_that_is_set_twice_is_named(tmp_path: Path, toml: str, report: str) -> None:
     (found,) = problems(tmp_path, toml)
     assert found == f"changemaker.toml:{report} Remove one of the two."
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        '# a comment with """ in it',
+        "organisation = \"'''\"  # and '''",
+        "organisation = 'a \"\"\" b'",
+        'organisation = """a # """',
+        "organisation = '''\n  # '''",
+    ],
+)
+def test_lines_are_counted_beside_quotation_marks_of_all_kinds(tmp_path: Path, before: str) -> None:
+    (found,) = problems(tmp_path, f"{before}\nbase_url = 'x'")
+    assert found.startswith(f"changemaker.toml:{before.count(chr(10)) + 2}: base_url must be")
 
 
 def test_a_broken_file_is_not_said_to_lack_the_secret(tmp_path: Path) -> None:
