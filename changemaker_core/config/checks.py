@@ -67,9 +67,7 @@ def check_permissions(site: Site) -> Iterator[Finding]:
 def _replaceable(folder: Path) -> Iterator[Finding]:
     """Whoever can write in the folder can replace the configuration, and so run code."""
     writable = [
-        path
-        for path in (folder, *sorted(folder.iterdir()))
-        if _is_writable_by_others(_mode(path))
+        path for path in (folder, *sorted(folder.iterdir())) if _is_writable_by_others(_mode(path))
     ]
     if writable:
         detail = f"Other users of this machine can change {_named(writable, folder)}."

@@ -67,6 +67,15 @@ def password_hint(value: str) -> str:
     )
 
 
+def is_this_machine(url: str) -> bool:
+    """Return whether a URL names the machine itself: a loopback address, or ``localhost``."""
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
 def is_public_host(host: str) -> bool:
     """Return whether a host of ``base_url`` is one that others reach over the internet.
 

@@ -7,9 +7,11 @@ import logging
 import math
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from changemaker_core.cache import CachedResponse
 from changemaker_core.config.site_files import HIDDEN_PROXY, private_folder
+from changemaker_core.config.urls import is_public_host
 from changemaker_core.http import rendering
 from changemaker_core.http.access_log import AccessLog
 from changemaker_core.http.endpoint.guard import endpoint_of
@@ -52,6 +54,8 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 _LOOPBACK = frozenset({"127.0.0.1", "::1"})
 #: Values of ``Host`` that were found well-formed and need no second look.
 _REMEMBERED_HOSTS = 100
+#: Seconds after which a hidden proxy is reported to ``doctor`` again.
+_DAY = 86_400.0
 #: The status that is counted where the client went away before a response was sent.
 _CLIENT_CLOSED = 499
 #: Where ``cached_response`` leaves the request for ``__call__``, in the server's scope.
@@ -88,7 +92,9 @@ class Edge:
             site.authentication.own_headers,
         )
         self._proxies = Proxies(site.config.trusted_proxies)
-        self._proxy_reported = False
+        self._proxy_noted: float | None = None
+        # A site has no TLS of its own: a proxy stands before such an address.
+        self._public = _is_public(site.config.base_url)
         self._ids = RequestIds()
         self._visitors = Visitors(site.translations)
         self._credentials = site.authentication.credentials
@@ -151,18 +157,36 @@ class Edge:
         )
 
     def _report_proxy(self) -> None:
-        """Report, once, a proxy on this machine that is not configured."""
-        self._proxy_reported = True
-        log.warning(
-            "a proxy on this machine passes requests on, and trusted_proxies does not name it: "
-            "every visitor has its address, no limit tells them apart, and their connections count "
-            'as unencrypted. Set trusted_proxies = ["127.0.0.1", "::1"], and let the proxy send '
-            "Host, X-Forwarded-For and X-Forwarded-Proto."
-        )
+        """Report a proxy on this machine that is not configured: to the log once, and to
+        ``doctor`` each day."""
+        now = perf_counter()
+        if self._proxy_noted is None:
+            log.warning(
+                "a proxy on this machine passes requests on, and trusted_proxies does not name it: "
+                "every visitor has its address, no limit tells them apart, and their connections "
+                'count as unencrypted. Set trusted_proxies = ["127.0.0.1", "::1"], and let the '
+                "proxy send Host, X-Forwarded-For and X-Forwarded-Proto."
+            )
+        elif now - self._proxy_noted < _DAY:
+            return
+        self._proxy_noted = now
         try:
             (private_folder(self.site.run_folder) / HIDDEN_PROXY).touch(mode=0o600)
         except OSError as error:
             log.warning("`changemaker doctor` cannot be told of it: %s", error)
+
+    def _is_from_proxy(self, req: Request) -> bool:
+        """Return whether a request of this machine shows that a proxy has passed it on.
+
+        nginx adds no header by itself. Until 1.29.7 it spoke HTTP/1.0, as no browser does; and a
+        site with a public address is not visited by a browser on its own machine.
+        """
+        raw = req.raw_headers
+        if not OF_PROXIES.isdisjoint(raw):
+            return True
+        return b"accept-language" in raw and (
+            self._public or req.scope.get("http_version") == "1.0"
+        )
 
     def _report_slow(self, req: Request, seconds: float) -> None:
         """Log a request that waited long for its response to begin.
@@ -275,16 +299,14 @@ class Edge:
         if req.method in _READS and (redirect := self._redirect(req)) is not None:
             await sender.send(rendering.redirection(req, redirect))
             return
-        if req.client_ip not in _LOOPBACK and req.route not in self._falcon.delivery:
+        # NOTE(proxied): behind a proxy, loopback is a visitor whose address was not forwarded.
+        is_local = req.client_ip in _LOOPBACK and not req.proxied
+        if not is_local and req.route not in self._falcon.delivery:
             if req.path.startswith("/api/"):
                 req.count(self._api_window, "api")
             elif not req.path.startswith("/static/"):
                 req.count(self._page_window, "page")
-        elif (
-            req.client_ip in _LOOPBACK
-            and not (self._proxy_reported or req.proxied)
-            and _is_from_proxy(req)
-        ):
+        elif is_local and self._is_from_proxy(req):
             self._report_proxy()
         spec = _declaration(req)
         if spec is not None and spec.max_body is not None:
@@ -377,15 +399,9 @@ class Edge:
         )
 
 
-def _is_from_proxy(req: Request) -> bool:
-    """Return whether a request shows that a proxy has passed it on.
-
-    nginx adds no header by itself, and speaks HTTP/1.0, as no browser does.
-    """
-    raw = req.raw_headers
-    if not OF_PROXIES.isdisjoint(raw):
-        return True
-    return b"accept-language" in raw and req.scope.get("http_version") == "1.0"
+def _is_public(base_url: str) -> bool:
+    parts = urlsplit(base_url)
+    return parts.scheme == "https" or is_public_host(parts.hostname or "")
 
 
 def _declaration(req: Request) -> Endpoint | None:

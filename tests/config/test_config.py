@@ -429,7 +429,7 @@ def test_a_key_that_is_set_twice_is_named(tmp_path: Path, toml: str, report: str
     [
         '# a comment with """ in it',
         "organisation = \"'''\"  # and '''",
-        "organisation = 'a \"\"\" b'",
+        'organisation = \'a """ b\'',
         'organisation = """a # """',
         "organisation = '''\n  # '''",
     ],

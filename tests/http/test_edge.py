@@ -12,7 +12,8 @@ import pytest
 
 from changemaker_core import Plugin, Route, endpoint, hookimpl
 from changemaker_core.app import create_app
-from changemaker_core.http import falcon_bridge
+from changemaker_core.config.site_files import HIDDEN_PROXY
+from changemaker_core.http import edge, falcon_bridge
 from changemaker_core.http.heads.cookies import cookies_of
 from changemaker_core.testing.fixtures.site import client_of
 
@@ -96,6 +97,10 @@ async def test_an_id_from_a_trusted_proxy_is_taken_if_sane(
         ("::ffff:10.0.0.1", [b"::ffff:203.0.113.5"], "203.0.113.5"),
         ("::ffff:192.0.2.7", [b"203.0.113.5"], "192.0.2.7"),
         ("10.0.0.1", [b""], "10.0.0.1"),
+        ("10.0.0.1", [b"203.0.113.9, unknown"], "10.0.0.1"),
+        ("10.0.0.1", [b"203.0.113.9, unix:"], "203.0.113.9"),
+        ("10.0.0.1", [b"203.0.113.9, unix:, 10.0.0.2"], "203.0.113.9"),
+        ("10.0.0.1", [b"unix:"], "10.0.0.1"),
         ("10.0.0.1", [], "10.0.0.1"),
     ],
 )
@@ -318,6 +323,52 @@ async def test_the_api_is_limited_by_address(open_app, probe, exchange_with):
         assert other[0]["status"] == 200
         page = await exchange_with(app, path="/seen")
         assert page[0]["status"] == 200
+
+
+@pytest.mark.parametrize("forwarded", [[], [b""], [b"unknown"], [b"unix:"], [b"127.0.0.1"]])
+async def test_a_visitor_whose_address_a_proxy_hides_is_limited(
+    open_app, probe, exchange_with, forwarded
+):
+    """(!) Such a visitor has the proxy's address, and is not this machine."""
+    headers = [(b"host", b"example.org"), *((b"x-forwarded-for", each) for each in forwarded)]
+    local = {"headers": headers, "client": ("127.0.0.1", 1)}
+    async with open_app(probe, api_rate_limit=2, trusted_proxies=("127.0.0.1",)) as app:
+        responses = [await exchange_with(app, **local) for _ in range(3)]
+    assert [each[0]["status"] for each in responses] == [200, 200, 429]
+    async with open_app(probe, api_rate_limit=2) as app:
+        responses = [await exchange_with(app, client=("127.0.0.1", 1)) for _ in range(3)]
+    assert [each[0]["status"] for each in responses] == [200, 200, 200]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "version", "headers", "met"),
+    [
+        ("http://127.0.0.1:4000", "1.1", [(b"accept-language", b"fr")], False),
+        ("http://127.0.0.1:4000", "1.0", [(b"accept-language", b"fr")], True),
+        ("http://127.0.0.1:4000", "1.1", [(b"via", b"1.1 front")], True),
+        ("http://act.example.org", "1.1", [(b"accept-language", b"fr")], True),
+        ("https://act.lan", "1.1", [(b"accept-language", b"fr")], True),
+        ("https://act.example.org", "1.1", [], False),
+    ],
+)
+async def test_a_hidden_proxy_is_met(
+    open_app, probe, exchange_with, caplog, monkeypatch, base_url, version, headers, met
+):
+    """``doctor`` looks back a week: it is told each day, and the log once."""
+    local = {"client": ("127.0.0.1", 1), "http_version": version}
+    local["headers"] = [(b"host", b"127.0.0.1:4000"), *headers]
+    async with open_app(probe, base_url=base_url) as app:
+        note = app.site.run_folder / HIDDEN_PROXY
+        await exchange_with(app, **local)
+        assert note.exists() is met
+        note.unlink(missing_ok=True)
+        await exchange_with(app, **local)
+        assert not note.exists()
+        monkeypatch.setattr(edge, "_DAY", 0.0)
+        await exchange_with(app, **local)
+        assert note.exists() is met
+    told = [each for each in caplog.messages if "a proxy on this machine" in each]
+    assert len(told) == int(met)
 
 
 async def test_visitors_of_a_socket_for_both_protocols_are_different(

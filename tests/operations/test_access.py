@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.database("sqlite")
 
 TOKEN = "a token for Prometheus".replace(" ", "-")
-BEHIND_NGINX = {"base_url": "https://act.example.org", "trusted_proxies": ("127.0.0.1",)}
+PUBLIC = {"base_url": "https://act.example.org"}
+BEHIND_NGINX = {**PUBLIC, "trusted_proxies": ("127.0.0.1",)}
+BALANCED = {**PUBLIC, "trusted_proxies": ("10.0.0.2",), "metrics_access": ("10.0.0.0/8",)}
 
 
 class WatchedPlugin(Plugin):
@@ -64,16 +66,53 @@ async def ask(app: Any, path: str, client: str, headers: Mapping[str, Any]) -> h
         ({"metrics_token": TOKEN}, "203.0.113.5", {"Authorization": f"Basic {TOKEN}"}, False),
         ({"metrics_token": TOKEN}, "203.0.113.5", {"Authorization": "Bearer é"}, False),
         ({}, "203.0.113.5", {"Authorization": "Bearer "}, False),
-        # Behind a proxy that is trusted: Prometheus beside it, a visitor, one who pretends.
-        (BEHIND_NGINX, "127.0.0.1", {}, True),
+        # (!) Behind a proxy that is trusted: a visitor; one who pretends; addresses that are none;
+        # a proxy that passes on what the visitor wrote; one that says nothing of the visitor.
         (BEHIND_NGINX, "127.0.0.1", {"X-Forwarded-For": "203.0.113.5"}, False),
         (BEHIND_NGINX, "127.0.0.1", {"X-Forwarded-For": "127.0.0.1, 203.0.113.5"}, False),
+        (BEHIND_NGINX, "127.0.0.1", {"X-Forwarded-For": "203.0.113.9, unix:"}, False),
+        (BEHIND_NGINX, "127.0.0.1", {"X-Forwarded-For": "unix:"}, False),
+        (BEHIND_NGINX, "127.0.0.1", {"X-Forwarded-For": "203.0.113.9, unknown"}, False),
+        (BEHIND_NGINX, "127.0.0.1", {"X-Forwarded-For": ""}, False),
+        (BEHIND_NGINX, "127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, False),
+        (BEHIND_NGINX, "127.0.0.1", {"X-Forwarded-For": "127.0.0.9"}, False),
+        (BEHIND_NGINX, "127.0.0.1", {"X-Forwarded-For": "::1"}, False),
+        (BEHIND_NGINX, "127.0.0.1", {"X-Real-IP": "127.0.0.1"}, False),
         (BEHIND_NGINX, "127.0.0.1", {"Host": "act.example.org"}, False),
-        # Behind one that is not: whoever it is, the address is that of the proxy.
+        (BEHIND_NGINX, "127.0.0.1", {}, False),
+        (
+            {**BEHIND_NGINX, "metrics_token": TOKEN},
+            "127.0.0.1",
+            {"Authorization": f"Bearer {TOKEN}"},
+            True,
+        ),
+        # (!) The same where the proxy's own address is in a network of operators.
+        (BALANCED, "10.1.2.3", {}, True),
+        (BALANCED, "10.0.0.2", {"X-Forwarded-For": "10.1.2.3"}, True),
+        (BALANCED, "10.0.0.2", {"X-Forwarded-For": "203.0.113.5"}, False),
+        (BALANCED, "10.0.0.2", {"X-Forwarded-For": "unknown"}, False),
+        (BALANCED, "10.0.0.2", {}, False),
+        (BALANCED | {"metrics_access": ("127.0.0.1",)}, "127.0.0.1", {}, True),
+        (
+            BALANCED | {"metrics_access": ("127.0.0.1",)},
+            "10.0.0.2",
+            {"X-Forwarded-For": "127.0.0.1"},
+            False,
+        ),
+        # (!) Behind one that is not: whoever it is, the address is that of the proxy.
         ({}, "127.0.0.1", {"X-Forwarded-For": "127.0.0.1"}, False),
         ({}, "127.0.0.1", {"X-Real-IP": "127.0.0.1"}, False),
+        ({}, "127.0.0.1", {"Via": "1.1 front"}, False),
+        ({}, "127.0.0.1", {"Forwarded": "for=127.0.0.1"}, False),
         ({}, "127.0.0.1", {"Host": "act.example.org"}, False),
-        ({"base_url": "https://act.example.org"}, "127.0.0.1", {}, False),
+        ({"metrics_access": ("10.0.0.0/8",)}, "10.1.2.3", {"X-Real-IP": "10.1.2.4"}, False),
+        # (!) nginx 1.29.7 adds nothing, speaks HTTP/1.1, and sends its own name of the site.
+        (PUBLIC, "127.0.0.1", {}, False),
+        ({"base_url": "http://act.example.org"}, "127.0.0.1", {}, False),
+        ({"base_url": "http://act.lan"}, "127.0.0.1", {}, False),
+        ({"base_url": "http://192.168.1.5"}, "127.0.0.1", {}, False),
+        ({"base_url": "http://localhost:4000"}, "127.0.0.1", {}, True),
+        ({"base_url": "http://[::1]:4000"}, "::1", {}, True),
     ],
 )
 async def test_who_sees_metrics_and_details(
@@ -89,6 +128,18 @@ async def test_who_sees_metrics_and_details(
     assert ("cm_jobs" in metrics.text) is allowed
     assert health.status_code == 200
     assert (health.json() == {"status": "ok"}) is not allowed
+
+
+@pytest.mark.parametrize("client", ["127.0.0.1", "10.1.2.3"])
+async def test_who_speaks_http_1_0_is_a_proxy(open_app: Any, client: str) -> None:
+    """(!) nginx does, until 1.29.7, where nothing else is configured."""
+    async with open_app(metrics_access=("127.0.0.1", "10.0.0.0/8")) as app:
+
+        async def older(scope: Any, receive: Any, send: Any) -> None:
+            await app({**scope, "http_version": "1.0"}, receive, send)
+
+        assert (await ask(app, "/api/metrics", client, {})).status_code == 200
+        assert (await ask(older, "/api/metrics", client, {})).status_code == 403
 
 
 async def test_who_has_the_permission_sees_them_from_anywhere(open_app: Any) -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 #: The peer of a Unix socket, which has no address: a proxy on this machine.
 LOCAL = "127.0.0.1"
 _MAPPED = "::ffff:"
+#: What nginx writes for a peer that reached it by a Unix socket: a proxy on its own machine.
+_UNIX_SOCKET = "unix:"
 #: Headers that proxies add.
 OF_PROXIES = frozenset({b"forwarded", b"via", b"x-forwarded-for", b"x-real-ip"})
 #: Addresses of one header that are read; more were not written by proxies.
@@ -28,7 +30,8 @@ class Proxies:
 
     def __init__(self, networks: Iterable[str]) -> None:
         self._networks = [ipaddress.ip_network(each, strict=False) for each in networks]
-        self._trusts = lru_cache(maxsize=10_000)(self._look_up)
+        #: Whether an address is that of a trusted proxy.
+        self.trusts = lru_cache(maxsize=10_000)(self._look_up)
 
     def origin(self, scope: dict[str, Any]) -> tuple[str, bool]:
         """Return the visitor's address, and whether a trusted proxy sent the request."""
@@ -37,19 +40,25 @@ class Proxies:
         if peer.startswith(_MAPPED):
             # So a socket for both protocols names IPv4 peers; as IPv6 all would be of one network.
             peer = _normal(peer) or peer
-        if not self._networks or not self._trusts(peer):
+        if not self._networks or not self.trusts(peer):
             return peer, False
         return self._visitor(peer, all_values(scope, b"x-forwarded-for")), True
 
     def _visitor(self, peer: str, forwarded: Sequence[bytes]) -> str:
-        """Walk from our own proxy outwards to the first address that is not a trusted proxy."""
+        """Walk from our own proxy outwards to the first address that is not a trusted proxy.
+
+        The walk ends before what is no address: the visitor is then unknown, and has the address
+        of a trusted proxy.
+        """
         hops = b",".join(forwarded).decode("latin-1").split(",")[-_MAX_HOPS:]
         nearest = peer
         for hop in reversed(hops):
+            if hop.strip() == _UNIX_SOCKET:
+                continue
             address = _normal(hop)
             if address is None:
                 return nearest
-            if not self._trusts(address):
+            if not self.trusts(address):
                 return address
             nearest = address
         return nearest

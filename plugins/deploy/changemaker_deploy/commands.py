@@ -246,6 +246,11 @@ def prometheus(
     )
     board = grafana.dashboard(metrics, published, replicas=bool(config.read_urls))
     _output([*files, board], into, force)
+    if config.metrics_token is None:
+        say(
+            "Set metrics_token, and write the files again: without it, Prometheus reads metrics "
+            "only from an address in metrics_access that is no proxy's."
+        )
 
 
 def _topology(
