@@ -1,4 +1,4 @@
-"""Text that a person reads: lazily translated, as a part of an address, and suggestions."""
+"""Text that a person reads: translated lazily, as a part of an address, and safe to print."""
 
 from __future__ import annotations
 
@@ -61,3 +61,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     exact = {name.lower(): name for name in sorted(known)}
     close = difflib.get_close_matches(word.lower(), exact, n=1)
     return f" Did you mean {exact[close[0]]!r}?" if close else ""
+
+
+def printable(text: str) -> str:
+    """Return a text for a terminal: what would move its cursor, or end the line, is a ``�``.
+
+    >>> printable("Ann\\r\\x1b[2J")
+    'Ann��[2J'
+    """
+    return text if text.isprintable() else "".join(map(_shown, text))
+
+
+def _shown(character: str) -> str:
+    # French has spaces before punctuation that do not break, which Python takes for unprintable.
+    shown = character.isprintable() or unicodedata.category(character) == "Zs"
+    return character if shown else "�"

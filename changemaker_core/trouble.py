@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from typing import TYPE_CHECKING, Final
@@ -13,6 +14,18 @@ if TYPE_CHECKING:
 REMIND: Final = 600.0
 #: Seconds without a failure after which a fault is over, whether anybody said so or not.
 QUIET: Final = 60.0
+
+
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/@]*@")
+
+
+def without_credentials(text: str) -> str:
+    """Return a text, such as an error's, without the user names and passwords of URLs in it.
+
+    >>> without_credentials("postgresql://site:hunter2@db/site is away")
+    'postgresql://…@db/site is away'
+    """
+    return _CREDENTIALS.sub("…@", text)
 
 
 class Trouble:
@@ -41,7 +54,7 @@ class Trouble:
             if self._times > 1 and now - self._logged < REMIND:
                 return
             self._logged = now
-            reason = str(error) or type(error).__name__
+            reason = without_credentials(str(error)) or type(error).__name__
             if self._times == 1:
                 self._log.error("%s: %s", self._what, reason, exc_info=error if traceback else None)
             else:

@@ -11,6 +11,7 @@ import click
 
 from changemaker_core.cli.common import pass_site, say
 from changemaker_core.server.errors import CommandError
+from changemaker_core.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,5 +149,4 @@ def _line(entry: EntryOut) -> str:
         entry.label or entry.object_id,
         changes_as_text(entry.changes),
     ]
-    # A name may hold what moves the cursor of a terminal.
-    return "".join(c if c.isprintable() else "�" for c in "  ".join(filter(None, parts)))
+    return printable("  ".join(filter(None, parts)))

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from changemaker_core.text import printable
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -31,8 +33,8 @@ BUFFER_LINES = 200
 
 #: Parameters of routes that are written as they were sent; any other may be a token.
 _SHOWN: Final = frozenset({"id", "slug", "name", "file", "owner", "language", "number", "path"})
-#: Parts of a path without a route that may be a token, an address or a name.
-_ODD = re.compile(r"[^/]*(?:@|%40)[^/]*|[^/]{33,}")
+#: Characters of a part of a path without a route that may be a token or a name.
+_ODD_LENGTH: Final = 33
 #: Characters of a path that are written.
 _PATH_LENGTH: Final = 200
 _PARAMETER = re.compile(r"\{(\w+)")
@@ -84,11 +86,12 @@ class AccessLines:
         )
 
     def _text(self, line: Line) -> str:
+        path = printable(shown_path(line.route, line.path))
         return (
-            f"{iso_time(line.at)} INFO {log.name}: {line.method} "
-            f"{shown_path(line.route, line.path)} {line.status} {line.seconds * 1000:.1f} ms"
-            f" route={line.route} client={self._client(line.client)} user={line.user or '-'}"
-            f" request_id={line.request_id.decode()}{' cached' if line.cached else ''}"
+            f"{iso_time(line.at)} INFO {log.name}: {line.method} {path} {line.status} "
+            f"{line.seconds * 1000:.1f} ms route={line.route} client={self._client(line.client)} "
+            f"user={line.user or '-'} request_id={line.request_id.decode()}"
+            f"{' cached' if line.cached else ''}"
         )
 
 
@@ -156,14 +159,20 @@ def shown_path(route: str, path: str) -> str:
     '/join/{token}'
     """
     hidden = _hidden(route)
-    if hidden is None:
-        return _ODD.sub("…", path)[:_PATH_LENGTH]
-    if not hidden:
-        return path[:_PATH_LENGTH]
-    names, parts = route.split("/"), path.split("/")
-    if len(names) != len(parts):
-        return route
-    return "/".join(names[n] if n in hidden else part for n, part in enumerate(parts))
+    if hidden:
+        names, parts = route.split("/"), path.split("/")
+        if len(names) != len(parts):
+            return route
+        path = "/".join(names[n] if n in hidden else part for n, part in enumerate(parts))
+    if hidden is None or "@" in path or "%40" in path:
+        longest = _ODD_LENGTH if hidden is None else len(path)
+        path = "/".join("…" if _is_odd(part, longest) else part for part in path.split("/"))
+    return path[:_PATH_LENGTH]
+
+
+def _is_odd(part: str, longest: int) -> bool:
+    """Return whether a part of a path holds an email address, or is as long as a token."""
+    return len(part) >= longest or "@" in part or "%40" in part
 
 
 @lru_cache(maxsize=4096)

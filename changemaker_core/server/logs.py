@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 from changemaker_core.http.access_log import AccessLines, iso_time
 from changemaker_core.identity.origin import current_request_id
+from changemaker_core.text import printable
+from changemaker_core.trouble import without_credentials
 
 if TYPE_CHECKING:
     from changemaker_core.config import Config
@@ -32,12 +34,12 @@ class JsonLines(logging.Formatter):
             "time": iso_time(record.created),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": without_credentials(record.getMessage()),
         }
         if request_id := getattr(record, "request_id", None) or current_request_id():
             line["request_id"] = request_id
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
+            line["exception"] = without_credentials(self.formatException(record.exc_info))
         return json.dumps(line, ensure_ascii=False)
 
 
@@ -48,13 +50,19 @@ class TextLines(logging.Formatter):
         """Return the record, on one line unless it has a traceback."""
         if (lines := _access_lines(record)) is not None:
             return lines.as_text()
-        message = record.getMessage().replace("\n", "\n    ")
+        # NOTE(terminal): a message may quote what a visitor wrote, such as a name.
+        message = _lines(record.getMessage()).replace("\n", "\n    ")
         text = f"{iso_time(record.created)} {record.levelname} {record.name}: {message}"
         if request_id := getattr(record, "request_id", None) or current_request_id():
             text += f" request_id={request_id}"
         if record.exc_info:
-            text += f"\n{self.formatException(record.exc_info)}"
+            text += f"\n{_lines(self.formatException(record.exc_info))}"
         return text
+
+
+def _lines(text: str) -> str:
+    """Return lines for a person, without passwords and what would move the cursor."""
+    return "\n".join(map(printable, without_credentials(text).expandtabs().split("\n")))
 
 
 def start_log(config: Config) -> None:

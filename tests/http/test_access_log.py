@@ -72,10 +72,26 @@ async def test_any_route_or_id_makes_a_line_of_json(records):
         ("no route", "/people/ann@example.org", "/people/…"),
         ("no route", "/wp-login.php", "/wp-login.php"),
         ("no route", "/" + "a/" * 300, "/" + "a/" * 99 + "a"),
+        # (!) An address is one wherever it stands, and no path is long.
+        ("/people/{slug}", "/people/ann@example.org", "/people/…"),
+        ("/people/{slug}/x", "/people/ann%40example.org/x", "/people/…/x"),
+        ("/x/{token}/{name}", "/x/3ac2/ann@example.org", "/x/{token}/…"),
+        ("/x/{slug}", "/x/" + "a" * 300, "/x/" + "a" * 197),
+        ("/x/{token}/{slug}", "/x/3ac2/" + "a" * 300, "/x/{token}/" + "a" * 189),
     ],
 )
 def test_what_may_be_a_secret_is_no_part_of_a_path(route: str, path: str, shown: str) -> None:
     assert shown_path(route, path) == shown
+
+
+async def test_a_path_moves_no_cursor(records: pytest.LogCaptureFixture) -> None:
+    """(!) A line for a person stays one line, whatever a visitor sends."""
+    access = AccessLog()
+    add(access, "/x\r\x1b[2J\n2030 INFO forged", "(none)")
+    access.flush()
+    assert isinstance(records.records[0].args, tuple)
+    [line] = records.records[0].args[0].as_text().splitlines()
+    assert "GET /x��[2J�2030 INFO forged 200" in line
 
 
 @pytest.mark.parametrize(

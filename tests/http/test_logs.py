@@ -81,6 +81,23 @@ def test_every_line_is_text(written: Callable[..., list[str]]) -> None:
     )
 
 
+@pytest.mark.parametrize("formatter", [logs.JsonLines(), logs.TextLines()])
+def test_no_line_has_a_password_or_moves_the_cursor(formatter: logging.Formatter) -> None:
+    """(!) Errors quote URLs, and what a visitor wrote."""
+    try:
+        raise ConnectionError("redis://:hunter2@cache is away\r")
+    except ConnectionError:
+        message = "postgresql://site:hunter2@db/site: Ann\r\x1b[2J Lee «\u00a0oui\u00a0»"
+        text = formatter.format(
+            logging.LogRecord("parks", logging.ERROR, "", 1, message, None, sys.exc_info())
+        )
+    assert "postgresql://…@db/site: Ann" in text and "redis://…@cache is away" in text
+    assert "hunter2" not in text
+    assert not set(text) & {"\r", "\x1b"}
+    if isinstance(formatter, logs.TextLines):
+        assert "Ann��[2J Lee «\u00a0oui\u00a0»" in text
+
+
 @pytest.mark.parametrize(("level", "count"), [("debug", 4), ("info", 3), ("error", 1)])
 def test_the_level_is_configured(written: Callable[..., list[str]], level: str, count: int) -> None:
     lines = written(log_level=level, log_format="json")

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from changemaker_core.features.operations.access import without_credentials
 from changemaker_core.jobs import holds
-from changemaker_core.trouble import Trouble
+from changemaker_core.trouble import Trouble, without_credentials
 
 if TYPE_CHECKING:
     from changemaker_core import HealthCheck, Site, Tx
@@ -96,7 +95,7 @@ class HealthChecks:
         except Exception as error:
             self._troubles[check.name].failed(error, traceback=check.critical)
             status = "failed" if check.critical else "warning"
-            detail = without_credentials(f"{type(error).__name__}: {error}")
+            detail = " ".join(without_credentials(f"{type(error).__name__}: {error}").split())
         else:
             self._troubles[check.name].passed()
         ms = round((time.perf_counter() - began) * 1000, 3)
