@@ -16,7 +16,7 @@ REMIND: Final = 600.0
 QUIET: Final = 60.0
 
 
-_CREDENTIALS = re.compile(r"(?<=://)[^\s/@]*@")
+_CREDENTIALS = re.compile(r"(?<=://)[^\s/@]*(?=@)|(?<=password=)[^\s&'\"]+")
 
 
 def without_credentials(text: str) -> str:
@@ -24,8 +24,10 @@ def without_credentials(text: str) -> str:
 
     >>> without_credentials("postgresql://site:hunter2@db/site is away")
     'postgresql://…@db/site is away'
+    >>> without_credentials("postgresql://db/site?user=site&password=hunter2")
+    'postgresql://db/site?user=site&password=…'
     """
-    return _CREDENTIALS.sub("…@", text)
+    return _CREDENTIALS.sub("…", text)
 
 
 class Trouble:

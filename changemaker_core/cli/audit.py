@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +16,7 @@ from changemaker_core.server.errors import CommandError
 from changemaker_core.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from changemaker_core.features.audit.schemas import EntryOut
     from changemaker_core.site import Site
@@ -107,10 +109,13 @@ def verify(site: Site, head: str | None, as_json: bool) -> None:
 @_filtered
 @click.option("--format", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 @click.option(
-    "--out", type=click.File("wb", atomic=True), default="-", help="[default: standard output]"
+    "--out",
+    type=click.Path(dir_okay=False, allow_dash=True, path_type=Path),
+    default="-",
+    help="[default: standard output]",
 )
-def export(site: Site, format: str, out: Any, **filters: Any) -> None:
-    """Write entries to a file.
+def export(site: Site, format: str, out: Path, **filters: Any) -> None:
+    """Write entries to a file. One that is there is replaced once all of them are written.
 
     jsonl: the sealed entries in the order of the chain, with all that a program of yours needs to
     verify it; without filters. csv: entries as people read them, the newest first.
@@ -124,9 +129,31 @@ def export(site: Site, format: str, out: Any, **filters: Any) -> None:
         raise click.UsageError("jsonl is the whole chain: a filter needs --format csv.")
     else:
         lines = as_jsonl(site)
-    for line in lines:
-        out.write(line)
-    sys.stdout.flush()
+    if str(out) == "-":
+        sys.stdout.buffer.writelines(lines)
+        sys.stdout.flush()
+    else:
+        _replace(out, lines)
+
+
+def _replace(path: Path, lines: Iterable[bytes]) -> None:
+    """Write a file that its owner alone can read, whole or not at all."""
+    if path.exists() and not path.is_file():  # a pipe, or a device
+        with path.open("wb") as file:
+            file.writelines(lines)
+        return
+    path = path.resolve()
+    new = path.with_name(f"{path.name}.new-{os.getpid()}")
+    try:
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.writelines(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except OSError as error:
+        raise CommandError(f"{path} cannot be written: {error.strerror}") from error
+    finally:
+        new.unlink(missing_ok=True)
 
 
 def _chosen(filters: dict[str, Any]) -> dict[str, Any]:

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import msgspec
+
+from changemaker_core.config.secret import Secret
 from changemaker_core.config.site_files import HIDDEN_PROXY, OTHERS
 from changemaker_core.config.sources import DOTENV, TOML
 from changemaker_core.config.urls import is_public_host
@@ -32,6 +35,8 @@ MOST_FILES = 20_000
 #: Secrets and databases, and what editors and operators leave beside them.
 COPIES = (f"{DOTENV}*", "*.db", "*.db[-.~]*", "*.sqlite*", "*.sql*", "*.dump*", "*.bak", "*~")
 NAMED = 5
+#: A URL with a password, before the host or in the query.
+_PASSWORD = re.compile(r"^[\w+]+://(?:[^/@]*:[^/@]+@|.*[?&]\w*password=.)")
 #: Seconds for which a proxy that was met is reported.
 WEEK = 7 * 86_400.0
 
@@ -119,7 +124,8 @@ def _private_files(site: Site) -> list[tuple[Path, os.stat_result]]:
     """
     folder = site.config.site_dir
     paths = [path for pattern in COPIES for path in folder.glob(pattern)]
-    if any(_holds_password(key, entry) for key, entry in site.config.origins.items()):
+    secrets = _secret_keys(site)
+    if any(_holds_password(key, entry, secrets) for key, entry in site.config.origins.items()):
         paths.append(folder / TOML)
     if (database := site.config.database_url).startswith("sqlite:///"):
         written = Path(database.removeprefix("sqlite:///"))
@@ -136,13 +142,27 @@ def _private_files(site: Site) -> list[tuple[Path, os.stat_result]]:
     return found
 
 
-def _holds_password(key: tuple[str, ...], entry: Entry) -> bool:
-    """Whether an entry of ``changemaker.toml`` is a secret."""
+def _secret_keys(site: Site) -> set[tuple[str, ...]]:
+    """Return the keys whose values are secrets, the plugins' included."""
+    found = {("secret_key",), ("previous_secret_keys",), ("metrics_token",)}
+    for plugin in site.loaded.plugins:
+        if plugin.instance.config is not None:
+            values = msgspec.structs.asdict(site.loaded.config_for(plugin))
+            found |= {(plugin.name, key) for key, value in values.items() if _has_secret(value)}
+    return found
+
+
+def _has_secret(value: object) -> bool:
+    several = value if isinstance(value, list | tuple | set | frozenset) else (value,)
+    return any(isinstance(each, Secret) for each in several)
+
+
+def _holds_password(key: tuple[str, ...], entry: Entry, secrets: set[tuple[str, ...]]) -> bool:
+    """Whether an entry of ``changemaker.toml`` is a secret, or a URL with a password."""
     if entry.textual:
         return False
-    if key in (("secret_key",), ("previous_secret_keys",)):
-        return True
-    return isinstance(entry.value, str) and bool(re.match(r"\w+://[^/@]*:[^/@]+@", entry.value))
+    several = entry.value if isinstance(entry.value, list) else [entry.value]
+    return key in secrets or any(isinstance(v, str) and _PASSWORD.search(v) for v in several)
 
 
 def _is_secret(path: Path) -> bool:
@@ -220,10 +240,11 @@ def _met_a_proxy(site: Site) -> bool:
 
 def check_disk_space(site: Site) -> Iterator[Finding]:
     """Report a disk that is almost full."""
-    free = shutil.disk_usage(site.config.site_dir).free // MEGABYTE
-    detail = f"{free:,} MB are free."
-    if free >= 1000:
-        yield Finding("ok", detail)
-    else:
-        fix = "Free some space: a full disk stops the database."
-        yield Finding("error" if free < 100 else "warning", detail, fix)
+    for holds, folder in site.config.disks().items():
+        free = shutil.disk_usage(folder).free // MEGABYTE
+        detail = f"{free:,} MB are free{'' if holds == 'site' else f' in {folder}'}."
+        if free >= 1000:
+            yield Finding("ok", detail)
+        else:
+            fix = "Free some space: a full disk stops the database."
+            yield Finding("error" if free < 100 else "warning", detail, fix)

@@ -222,6 +222,20 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
                 problems.append(_missing((plugin, name), field))
         return _built(struct, values, plugin, entries, problems)
 
+    def disks(self) -> dict[str, Path]:
+        """Return folders whose disks may become full: that of the ``site``, and that of the
+        ``database`` where SQLite's file is on another disk."""
+        found = {"site": self.site_dir}
+        if self.database_url.startswith("sqlite:///"):
+            folder = Path(self.database_url.removeprefix("sqlite:///")).resolve().parent
+            try:
+                other = folder.stat().st_dev != self.site_dir.stat().st_dev
+            except OSError:
+                other = not folder.is_relative_to(self.site_dir)
+            if other:
+                found["database"] = folder
+        return found
+
     def loads(self, plugin: str) -> bool:
         """Return whether a plugin is allowed, and not denied."""
         allowed = self.plugins_allow is None or plugin in self.plugins_allow

@@ -9,9 +9,11 @@ from typing import Final
 
 #: Web processes at most.
 MOST_WORKERS: Final = 64
-_QUOTA: Final = Path("/sys/fs/cgroup/cpu.max")
+#: Control groups, version 2: where they are, and the path of this process's own.
+_GROUPS: Final = Path("/sys/fs/cgroup")
+_OWN_GROUP: Final = Path("/proc/self/cgroup")
 _STATM: Final = "/proc/{}/statm"
-_SIZE: Final = re.compile(r"(\d{1,6})\s*([KMG])(?:i?B)?", re.IGNORECASE)
+_SIZE: Final = re.compile(r"([1-9]\d{0,5})\s*([KMG])(?:i?B)?", re.IGNORECASE)
 _UNITS: Final = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 
@@ -26,10 +28,29 @@ def usable_processors() -> int:
 
 
 def _quota() -> int | None:
+    """Return the least quota of this process's control group and of those around it.
+
+    A container sees its own as the outermost one; a service has one below.
+    """
+    group = _GROUPS / _own_group()
+    around = [group, *(parent for parent in group.parents if parent.is_relative_to(_GROUPS))]
+    return min(filter(None, map(_quota_of, around)), default=None)
+
+
+def _own_group() -> str:
     try:
-        limit, period = _QUOTA.read_text().split()
+        lines = _OWN_GROUP.read_text().splitlines()
+    except OSError:  # another system
+        return ""
+    own = next((line[3:] for line in lines if line.startswith("0::/")), "/")
+    return "" if ".." in own else own[1:]  # above what this process can see
+
+
+def _quota_of(group: Path) -> int | None:
+    try:
+        limit, period = (group / "cpu.max").read_text().split()
         return -(-int(limit) // int(period))
-    except (OSError, ValueError):  # another system; or ``max``, which is no number
+    except (OSError, ValueError):  # there is none; or ``max``, which is no number
         return None
 
 

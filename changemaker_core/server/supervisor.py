@@ -33,7 +33,8 @@ STEADY = 60.0
 #: Seconds of a stop after which the operator is told what it waits for.
 SILENT_SECONDS = 12.0
 #: Seconds between two looks at the memory of web processes, and how long each of them runs at
-#: least: where the limit is less than a new one needs, they are replaced once a minute.
+#: least: where the limit is less than a new one needs, or a new one cannot start, that is tried
+#: once a minute.
 MEMORY_SECONDS, LEAST_SECONDS = 5.0, 60.0
 
 
@@ -46,17 +47,23 @@ class Slot:
         self.child: Child | None = None
         self._delay = FIRST_DELAY
         self._started = 0.0
+        self._failed = -LEAST_SECONDS
 
     def memory_beyond(self, most: int, now: float) -> int:
         """Return the bytes that a web process uses where they are more than ``most``; else 0."""
         if self.spec.kind != "web" or self.child is None or not self.child.is_working:
             return 0
         used = self.child.memory or 0
-        return used if used > most and now - self._started >= LEAST_SECONDS else 0
+        since = now - max(self._started, self._failed)
+        return used if used > most and since >= LEAST_SECONDS else 0
 
     def take(self, child: Child, now: float) -> None:
         """Have ``child`` do the work from now on."""
         self.child, self._started = child, now
+
+    def keep(self, now: float) -> None:
+        """Have the child go on, since its successor could not start; the next is tried later."""
+        self._failed = now
 
     def next_delay(self, now: float) -> float:
         """Return after how many seconds a child that has died, or could not be started, is
@@ -238,7 +245,8 @@ class Supervisor:
                             f"The {slot.name} uses {used / 2**20:.0f} MB of memory, more than"
                             f" {most / 2**20:.0f} MB: replacing it."
                         )
-                        await self._replace(slot)
+                        if not await self._replace(slot):
+                            slot.keep(_now())
 
     async def _end(self, child: Child) -> None:
         """Let a child finish, and kill it when its grace is over."""

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from changemaker_core import Plugin, Role, Route, endpoint
 from changemaker_core.cli import common, main
-from changemaker_core.features.audit import sealing
+from changemaker_core.features.audit import exporting, sealing
 from changemaker_core.testing import client_of, run_jobs, signed_in
 from tests.audit.independent import verify
 
@@ -126,6 +126,12 @@ async def test_the_job_seals_and_a_job_is_an_actor(open_app):
         assert entry["position"] is not None
 
 
+def _interrupted(site):
+    """Yield one line, and fail as a database does that goes away."""
+    yield b"{}\n"
+    raise RuntimeError("the database is away")
+
+
 def test_the_command_verifies_lists_and_exports(make_site, monkeypatch, tmp_path):
     site = make_site(ParksPlugin)
     monkeypatch.setattr(common, "opened_site", lambda: contextlib.nullcontext(site))
@@ -149,5 +155,13 @@ def test_the_command_verifies_lists_and_exports(make_site, monkeypatch, tmp_path
     out = tmp_path / "log.jsonl"
     call("export", "--out", str(out))
     assert verify(out.read_text().splitlines()) == report["head"]
+    assert [path.name for path in tmp_path.iterdir() if "jsonl" in path.name] == ["log.jsonl"]
+    before = out.read_text()
+    with monkeypatch.context() as failing:
+        failing.setattr(exporting, "as_jsonl", _interrupted)
+        call("export", "--out", str(out), status=1)
+    assert out.read_text() == before
+    assert [path.name for path in tmp_path.iterdir() if "jsonl" in path.name] == ["log.jsonl"]
+    call("export", "--out", str(tmp_path / "none" / "log.jsonl"), status=1)
     assert "'=HYPERLINK" in call("export", "--format", "csv").stdout
     assert "--format csv" in call("export", "--object", "p9", status=2).stderr

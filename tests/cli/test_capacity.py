@@ -9,15 +9,13 @@ import signal
 import socket
 import sys
 import textwrap
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from changemaker_core.server import capacity, supervisor
 from changemaker_core.server.spec import ProcessSpec
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 class Grown(ProcessSpec):
@@ -63,6 +61,43 @@ async def test_a_web_process_that_uses_too_much_memory_is_replaced(
         assert messages == []
 
 
+class Failing(ProcessSpec):
+    """A process that uses some megabytes, and whose successors cannot start."""
+
+    def command(self, *, ready: int, alive: int) -> list[str]:
+        started = Path(self.site)
+        if started.exists():
+            return [sys.executable, "-I", "-S", "-c", "raise SystemExit(1)"]
+        started.touch()
+        return Grown(kind="web", site="").command(ready=ready, alive=alive)
+
+
+async def test_a_successor_that_cannot_start_is_not_tried_at_once_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """(!) Each try loads the whole site, which a machine without memory can least afford."""
+    monkeypatch.setattr(supervisor, "MEMORY_SECONDS", 0.05)
+    monkeypatch.setattr(supervisor, "LEAST_SECONDS", 1.0)
+    tried: list[float] = []
+
+    def stop_after(message: str) -> None:
+        if "replacing it" in message:
+            tried.append(asyncio.get_running_loop().time())
+        if len(tried) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        supervised = supervisor.Supervisor(
+            [Failing(kind="web", site=str(tmp_path / "started"))],
+            listening=listening,
+            announce=lambda: None,
+            warn=stop_after,
+            max_memory=2**20,
+        )
+        assert await asyncio.wait_for(supervised.run(), 60) == 0
+    assert tried[1] - tried[0] >= 1.0 and tried[2] - tried[1] >= 1.0
+
+
 @pytest.mark.parametrize(
     ("written", "size"), [("512M", 512 * 2**20), ("1g", 2**30), ("2 GiB", 2**31), ("64kb", 2**16)]
 )
@@ -70,22 +105,47 @@ def test_sizes(written: str, size: int) -> None:
     assert capacity.parse_size(written) == size
 
 
-@pytest.mark.parametrize("written", ["", "512", "M", "0.5G", "-1M", "1T", "\u0661M\u0662"])
+@pytest.mark.parametrize(
+    "written", ["", "512", "M", "0.5G", "-1M", "0M", "00G", "1T", "\u0661M\u0662"]
+)
 def test_what_is_no_size(written: str) -> None:
     with pytest.raises(ValueError, match="512M"):
         capacity.parse_size(written)
 
 
 @pytest.mark.parametrize(
-    ("quota", "workers"),
-    [("max 100000", 3), ("150000 100000", 2), ("5000 100000", 1), ("", 3)],
+    ("quotas", "own", "workers"),
+    [
+        ({"": "max 100000"}, "0::/", 3),
+        ({"": "150000 100000"}, "0::/", 2),
+        ({"": "5000 100000"}, "0::/", 1),
+        ({"": ""}, "0::/", 3),
+        # A service's own group is below, and a slice around it may have less.
+        ({"system.slice/a.service": "200000 100000"}, "1:x:/\n0::/system.slice/a.service", 2),
+        (
+            {"system.slice": "100000 100000", "system.slice/a.service": "200000 100000"},
+            "0::/system.slice/a.service",
+            1,
+        ),
+        ({"": "200000 100000"}, "0::/../outside", 2),
+        ({"": "200000 100000"}, "", 2),
+        ({}, "0::/gone", 3),
+    ],
 )
 def test_as_many_workers_as_processors(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, quota: str, workers: int
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    quotas: dict[str, str],
+    own: str,
+    workers: int,
 ) -> None:
-    """A container may have less than the machine."""
-    (tmp_path / "cpu.max").write_text(quota)
-    monkeypatch.setattr(capacity, "_QUOTA", tmp_path / "cpu.max")
+    """A container or service may have less than the machine."""
+    for group, quota in quotas.items():
+        (tmp_path / group).mkdir(parents=True, exist_ok=True)
+        (tmp_path / group / "cpu.max").write_text(quota)
+    (tmp_path / "own").write_text(own)
+    monkeypatch.setattr(capacity, "_GROUPS", tmp_path)
+    monkeypatch.setattr(capacity, "_OWN_GROUP", tmp_path / "own")
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2}, raising=False)
     assert capacity.usable_processors() == workers
 

@@ -9,9 +9,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from changemaker_core import Config
+from changemaker_core import Config, Plugin
+from changemaker_core.config import Secret
 from changemaker_core.config.checks import check_permissions
 from changemaker_core.config.site_files import OTHERS, open_private, scratch_folder
 from changemaker_core.db.sqlite.lock import FileLock
@@ -103,6 +105,21 @@ def test_a_lock_is_neither_a_link_nor_a_pipe(tmp_path: Path) -> None:
             open_private(tmp_path / name, os.O_RDWR | os.O_CREAT)
 
 
+class Parks(msgspec.Struct, frozen=True):
+    """A configuration with secrets."""
+
+    name: str = ""
+    key: Secret | None = None
+    older: tuple[Secret, ...] = ()
+
+
+class ParksPlugin(Plugin):
+    """A plugin that has it."""
+
+    name = "parks"
+    config = Parks
+
+
 @pytest.fixture
 def files(tmp_path: Path) -> Any:
     """A site's folder as ``init`` makes it, and what ``doctor`` finds of its files."""
@@ -114,8 +131,8 @@ def files(tmp_path: Path) -> Any:
     for path in (tmp_path, *tmp_path.rglob("*")):
         path.chmod(0o700 if path.is_dir() else 0o600)
 
-    def find() -> list[tuple[str, str, str]]:
-        site = Site(Config.load(tmp_path, {}), plugins=[])
+    def find(*plugins: type[Plugin]) -> list[tuple[str, str, str]]:
+        site = Site(Config.load(tmp_path, {}), plugins=plugins)
         try:
             return [(f.status, f.detail, f.fix or "") for f in check_permissions(site)]
         finally:
@@ -194,9 +211,19 @@ def test_what_a_killed_process_left_among_temporary_files_is_deleted(
 def test_doctor_reports_passwords_in_the_configuration(files: Any, tmp_path: Path) -> None:
     (tmp_path / "changemaker.toml").chmod(0o644)
     assert [status for status, _, _ in files()] == ["ok"]
-    (tmp_path / "changemaker.toml").write_text('smtp_url = "smtp://me:hunter2@localhost"')
-    ((status, detail, _),) = files()
-    assert status == "error" and "changemaker.toml" in detail and "hunter2" not in detail
+    for line in (
+        'smtp_url = "smtp://me:hunter2@localhost"',
+        'database_url = "postgresql://db/site?user=me&password=hunter2"',
+        'database_url = "postgresql://db/site"\nread_urls = ["postgresql://me:hunter2@db2/site"]',
+        'metrics_token = "hunter2hunter2hunter2"',
+        '[parks]\nkey = "hunter2"',
+        '[parks]\nolder = ["hunter2"]',
+    ):
+        (tmp_path / "changemaker.toml").write_text(line)
+        ((status, detail, _),) = files(ParksPlugin)
+        assert status == "error" and "changemaker.toml" in detail and "hunter2" not in detail
+    (tmp_path / "changemaker.toml").write_text('[parks]\nname = "hunter2"')
+    assert [status for status, _, _ in files(ParksPlugin)] == ["ok"]
 
 
 def test_doctor_reports_what_others_can_change(files: Any, tmp_path: Path) -> None:

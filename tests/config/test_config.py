@@ -694,3 +694,15 @@ FIELDS = [
     for name in Config.__struct_fields__
     if name not in ("site_dir", "plugin_tables", "origins")
 ]
+
+
+def test_the_disk_of_a_database_is_its_own_where_it_is_another(tmp_path: Path) -> None:
+    """(!) Also where it is mounted within the folder of the site, or a link leads there."""
+    here = {"site": tmp_path}
+    assert Config.for_tests(tmp_path).disks() == here
+    assert Config.for_tests(tmp_path, database_url=f"sqlite:///{tmp_path}/x/y.db").disks() == here
+    assert Config.for_tests(tmp_path, database_url="postgresql://db/site").disks() == here
+    (tmp_path / "data").symlink_to("/proc")
+    for url in ("sqlite:////proc/x.db", "sqlite:///data/x.db"):
+        both = {**here, "database": Path("/proc")}
+        assert Config.for_tests(tmp_path, database_url=url).disks() == both

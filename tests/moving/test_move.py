@@ -16,8 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from changemaker_core import JSONField, Model, Site, UtcField, UUIDField, new_id
+from changemaker_core import Config, JSONField, Model, Site, UtcField, UUIDField, new_id
 from changemaker_core.backups.databases import sqlite_path
+from changemaker_core.cli.backup.move_database import _report
 from changemaker_core.features.accounts.api import create_user
 from changemaker_core.features.audit.sealing import seal
 from changemaker_core.features.audit.verification import verify
@@ -349,3 +350,22 @@ def test_a_sum_is_that_of_the_rows_in_any_order(rows, random):
 )
 def test_what_databases_write_differently_is_equal(one, other):
     assert canonical(one) == canonical(other)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("postgresql://site:hunter2@db/site", False),
+        ("postgresql://db/site?user=site&password=hunter2", False),
+        ("postgresql://db/site?sslkey=a&sslpassword=hunter2", False),
+        ("sqlite:///other.db", True),
+        ("postgresql://db/site?user=site", True),
+    ],
+)
+def test_a_password_is_not_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], url: str, shown: bool
+) -> None:
+    _report(Config.for_tests(tmp_path), url, moving.Moved({}, 0.1))
+    printed = capsys.readouterr().out
+    assert (f'database_url = "{url}"' in printed) is shown
+    assert "hunter2" not in printed and "database_url" in printed.lower()

@@ -28,6 +28,32 @@ pytestmark = pytest.mark.database("sqlite")
             {"anyOf": [{"$ref": "#/components/schemas/Park"}, {"type": "null"}]},
             Kind("null or ", "Park"),
         ),
+        (
+            {
+                "anyOf": [
+                    {"type": "array", "items": {"$ref": "#/components/schemas/Park"}},
+                    {"$ref": "#/components/schemas/Tree"},
+                    {"type": "null"},
+                ]
+            },
+            Kind("Tree or null or list of", "Park"),
+        ),
+        (
+            {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "null"}]}},
+            Kind("list of (string or null)"),
+        ),
+        (
+            {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}},
+            Kind("object of integer", limits="≥ 0"),
+        ),
+        (
+            {"type": "object", "additionalProperties": {"$ref": "#/components/schemas/Park"}},
+            Kind("object of", "Park"),
+        ),
+        ({"type": "object", "additionalProperties": False}, Kind("object")),
+        ({"type": "string", "default": ""}, Kind("string", limits='default ""')),
+        ({"type": "string", "default": "new"}, Kind("string", limits="default new")),
+        ({"type": "boolean", "default": False}, Kind("boolean", limits="default false")),
         ({"enum": ["a", "b"]}, Kind("a | b")),
         ({}, Kind("any")),
     ],

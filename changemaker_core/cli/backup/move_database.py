@@ -86,7 +86,8 @@ def _report(config: Config, url: str, moved: Moved) -> None:
     say("The site's earlier database was not changed. Keep it until the site has run for a while.")
     entry = config.origins.get(("database_url",))
     where = entry.where if entry else "changemaker.toml"
-    if urlsplit(url).password is not None:
+    parts = urlsplit(url)
+    if parts.password is not None or "password=" in parts.query:
         click.echo(f"Now set CHANGEMAKER_DATABASE_URL in .env to the URL (instead of {where}).")
     else:
         click.echo(f'Now change {where} to: database_url = "{url}"')

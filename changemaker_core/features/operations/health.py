@@ -149,9 +149,10 @@ def _reserve(folder: Path) -> None:
 
 async def check_disk(site: Site) -> None:
     """Fail where little space is left. Not critical: what needs none still works."""
-    free = shutil.disk_usage(site.config.site_dir).free
-    if free < LEAST_FREE:
-        raise RuntimeError(f"{free >> 20} MiB are free on the disk of {site.config.site_dir}")
+    for folder in site.config.disks().values():
+        free = shutil.disk_usage(folder).free
+        if free < LEAST_FREE:
+            raise RuntimeError(f"{free >> 20} MiB are free on the disk of {folder}")
 
 
 async def check_queues(site: Site) -> None:

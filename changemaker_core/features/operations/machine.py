@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client.core import GaugeMetricFamily
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from changemaker_core import Site
     from changemaker_core.db.postgresql.replicas import ReplicaState
@@ -26,21 +26,12 @@ async def machine_metrics(site: Site) -> list[GaugeMetricFamily]:
 
 def _of_files(site: Site) -> list[GaugeMetricFamily]:
     free = GaugeMetricFamily("cm_disk_free_bytes", "Room on the disk", labels=("holds",))
-    for holds, folder in _folders(site):
+    for holds, folder in site.config.disks().items():
         try:
             free.add_metric((holds,), float(shutil.disk_usage(folder).free))
         except OSError:
             continue  # the health checks say why
-    return [free, *_last_backup(site.config.site_dir / "run" / LAST_BACKUP)]
-
-
-def _folders(site: Site) -> Iterator[tuple[str, Path]]:
-    """Yield the folders whose disks may become full, the database's if it is another one."""
-    yield "site", site.config.site_dir
-    if site.db.dialect == "sqlite":
-        folder = Path(site.config.database_url.removeprefix("sqlite:///")).parent
-        if not folder.is_relative_to(site.config.site_dir):
-            yield "database", folder
+    return [free, *_last_backup(site.run_folder / LAST_BACKUP)]
 
 
 def _last_backup(file: Path) -> Iterator[GaugeMetricFamily]:

@@ -109,7 +109,14 @@ class MetricsResource:
         self._checks = checks
         self._access = OperatorAccess(site)
 
-    @endpoint(public=True)
+    @endpoint(
+        public=True,
+        produces="text/plain",
+        responses={
+            403: "Neither address, token nor permission is an operator's.",
+            503: "The processes' metrics cannot be added up at the moment.",
+        },
+    )
     async def on_get(self, req: Request, resp: Response) -> bytes:
         """Metrics for Prometheus, merged over all processes.
 

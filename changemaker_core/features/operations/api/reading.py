@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -161,19 +162,32 @@ def kind_of(schema: Mapping[str, Any]) -> Kind:
         words.format(schema[name]) for name, words in _LIMITS.items() if name in schema
     )
     if "default" in schema and schema["default"] not in (None, [], {}):
-        limits = ", ".join(filter(None, (limits, f"default {schema['default']}")))
+        limits = ", ".join(filter(None, (limits, f"default {_written(schema['default'])}")))
     if "enum" in schema:
         return Kind(" | ".join(map(str, schema["enum"])), limits=limits)
     if choices := schema.get("anyOf") or schema.get("oneOf"):
         kinds = [kind_of(choice) for choice in choices]
-        first = next((kind for kind in kinds if kind.type), None)
-        named = [kind.text or "" for kind in kinds if kind is not first and kind.text]
-        text = " or ".join(named) + (" or " if named and first else "")
         inner = ", ".join(filter(None, [limits, *(kind.limits for kind in kinds)]))
-        return Kind(text, first.type if first else None, inner)
+        # One of them can be a link, which stands at the end.
+        last = next((kind for kind in kinds if kind.type), kinds[-1])
+        others = [f"{kind.text} {kind.type or ''}".strip() for kind in kinds if kind is not last]
+        return Kind(" or ".join([*others, last.text]), last.type, inner)
     if schema.get("type") == "array":
-        items = kind_of(schema.get("items", {}))
-        inner = ", ".join(filter(None, (limits, items.limits)))
-        return Kind(f"list of {items.text}".rstrip(), items.type, inner)
+        return _holding("list", schema.get("items", {}), limits)
+    if isinstance(values := schema.get("additionalProperties"), dict) and values:
+        return _holding("object", values, limits)
     kind = schema.get("format") or schema.get("type") or "any"
     return Kind(" or ".join(kind) if isinstance(kind, list) else str(kind), limits=limits)
+
+
+def _holding(what: str, schema: Mapping[str, Any], limits: str) -> Kind:
+    """Return a list or an object of values."""
+    values = kind_of(schema)
+    text = f"({values.text})" if " or " in values.text and not values.type else values.text
+    inner = ", ".join(filter(None, (limits, values.limits)))
+    return Kind(f"{what} of {text}".rstrip(), values.type, inner)
+
+
+def _written(default: object) -> str:
+    """Return a default as it is written in JSON, without the quotation marks of a text."""
+    return default if isinstance(default, str) and default else json.dumps(default)
