@@ -144,7 +144,7 @@ def _private_files(site: Site) -> list[tuple[Path, os.stat_result]]:
 
 def _secret_keys(site: Site) -> set[tuple[str, ...]]:
     """Return the keys whose values are secrets, the plugins' included."""
-    found = {("secret_key",), ("previous_secret_keys",), ("metrics_token",)}
+    found: set[tuple[str, ...]] = {("secret_key",), ("previous_secret_keys",), ("metrics_token",)}
     for plugin in site.loaded.plugins:
         if plugin.instance.config is not None:
             values = msgspec.structs.asdict(site.loaded.config_for(plugin))
