@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import threading
 import unicodedata
 from datetime import timedelta
@@ -136,6 +137,7 @@ async def test_whatever_is_wrong_the_page_is_the_same(signed_up, email, password
         assert response.headers["cache-control"] == "no-store"
         assert "The email address or password is wrong." in response.text
         assert password not in response.text
+        assert re.search(r"<input[^>]+type=\"password\"", response.text)
         assert f'value="{email}"' in response.text
 
 

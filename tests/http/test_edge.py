@@ -45,7 +45,9 @@ async def test_every_response_has_an_id_and_security_headers(client):
         response = await client.get(path)
         assert response.headers["x-request-id"]
         assert response.headers["x-content-type-options"] == "nosniff"
-        assert "frame-ancestors 'none'" in response.headers["content-security-policy"]
+        policy = response.headers["content-security-policy"]
+        assert {"default-src 'none'", "frame-ancestors 'none'"} <= set(policy.split("; "))
+        assert response.headers["referrer-policy"] == "strict-origin-when-cross-origin"
         assert "unsafe" not in response.headers["content-security-policy"]
         assert "strict-transport-security" not in response.headers
         assert response.headers["cache-control"] == "no-store"

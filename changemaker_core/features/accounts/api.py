@@ -101,7 +101,7 @@ def create_user(
     services.check_details(email, name)
     if password is None:
         password = passwords.generate()
-    services.check_password(site, password, email)
+    services.check_password(site, password, email, name)
     hashed = passwords.hash_password(password)
 
     def create(tx: Tx) -> str:
@@ -152,7 +152,8 @@ def set_password(site: Site, *, email: str, password: str) -> None:
     Blocks for hashing and the database: never call it in the event loop. Raise ``UnknownUser`` or
     ``PasswordRefused``.
     """
-    services.check_password(site, password, email)
+    account = site.db.sync.one(account_by_email(canonical_email(email)))
+    services.check_password(site, password, email, "" if account is None else account.name)
     hashed = passwords.hash_password(password)
     site.db.sync.write(lambda tx: services.set_password(tx, services.user_id_of(email), hashed))
 
@@ -305,7 +306,7 @@ async def change_password(req: Request, user_id: str, *, current: str, new: str)
     account = await site.db.one(account_by_id(user_id))
     if account is None:
         raise verification.wrong()
-    services.check_password(site, new, account.email)
+    services.check_password(site, new, account.email, account.name)
     verified = await verification.verify(req, account.email, current)
     with hashing.queue.place(verified.source, is_known=verified.is_known):
         new_hash = await verification.hashed(new)

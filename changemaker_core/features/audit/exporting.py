@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,32 +10,16 @@ import msgspec
 from changemaker_core.audit.chain import FORMAT
 from changemaker_core.db.fields import utc_text
 from changemaker_core.features.audit import queries
-from changemaker_core.features.audit.reading import with_values_now
-from changemaker_core.features.audit.resources import changes_as_text
-from changemaker_core.http.streams.csv_tables import harmless
+from changemaker_core.features.audit.reading import all_entries_now
+from changemaker_core.features.audit.resources import COLUMNS
+from changemaker_core.http.streams.csv_tables import csv_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from changemaker_core import Bound, Site
-    from changemaker_core.features.audit.schemas import EntryOut
+    from changemaker_core import Site
 
 _BATCH: Final = 500
-_HEADINGS: Final = (
-    "time",
-    "action",
-    "object",
-    "label",
-    "actor_kind",
-    "actor",
-    "actor_name",
-    "client",
-    "request",
-    "changes",
-    "erased",
-    "position",
-    "hash",
-)
 
 
 def as_jsonl(site: Site) -> Iterator[bytes]:
@@ -56,40 +38,5 @@ def as_jsonl(site: Site) -> Iterator[bytes]:
 
 
 def as_csv(site: Site, filters: dict[str, Any]) -> Iterator[bytes]:
-    """Yield the entries that the filters leave, as lines of a CSV file, the newest first."""
-    yield _csv(_HEADINGS)
-    place: dict[str, Any] = {}
-    while True:
-        query = queries.entries(**filters, **place, limit=_BATCH)
-        entries = site.db.sync.read(_with_values, query)
-        for entry in entries:
-            yield _csv(
-                (
-                    entry.at.isoformat(),
-                    entry.action,
-                    entry.object_id,
-                    entry.label,
-                    entry.actor.kind,
-                    entry.actor.id,
-                    entry.actor.name,
-                    entry.client,
-                    entry.request_id,
-                    changes_as_text(entry.changes),
-                    ", ".join(entry.erased),
-                    entry.position,
-                    entry.hash,
-                )
-            )
-        if len(entries) < _BATCH:
-            return
-        place = {"before_at": entries[-1].at, "before_id": entries[-1].id}
-
-
-def _with_values(query: Bound[queries.EntryRow]) -> list[EntryOut]:
-    return with_values_now(query.all())
-
-
-def _csv(cells: tuple[Any, ...]) -> bytes:
-    line = io.StringIO()
-    csv.writer(line).writerow([harmless(c) if isinstance(c, str) else c for c in cells])
-    return line.getvalue().encode()
+    """Yield the entries that the filters leave as a CSV file, the newest first."""
+    return csv_lines(site, all_entries_now(site, **filters), COLUMNS)

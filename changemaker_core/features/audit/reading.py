@@ -12,7 +12,7 @@ from changemaker_core.features.audit import queries
 from changemaker_core.features.audit.schemas import ActorOut, EntryOut, FieldChange
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 
     from changemaker_core import Site
 
@@ -58,7 +58,22 @@ async def all_entries(site: Site, **filters: Any) -> AsyncIterator[EntryOut]:
             yield entry
         if len(rows) < BATCH:
             return
-        place = {"before_at": rows[-1].at, "before_id": rows[-1].id}
+        place = _place_of(rows[-1])
+
+
+def all_entries_now(site: Site, **filters: Any) -> Iterator[EntryOut]:
+    """Yield what ``all_entries`` does, for a command; blocks for the database."""
+    place: dict[str, Any] = {}
+    while True:
+        rows = site.db.sync.all(queries.entries(**filters, **place, limit=BATCH))
+        yield from site.db.sync.read(with_values_now, rows)
+        if len(rows) < BATCH:
+            return
+        place = _place_of(rows[-1])
+
+
+def _place_of(last: queries.EntryRow) -> dict[str, Any]:
+    return {"before_at": last.at, "before_id": last.id}
 
 
 def shown(

@@ -11,6 +11,7 @@ import io
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
@@ -23,7 +24,8 @@ from changemaker_core.http.streams.tables import BATCH, Table, in_batches, local
 if TYPE_CHECKING:
     from changemaker_core.http.request import Request
     from changemaker_core.http.streams.streamed import Header, Outlet, Streamed
-    from changemaker_core.http.streams.tables import Columns, Source
+    from changemaker_core.http.streams.tables import Columns, Reader, Source
+    from changemaker_core.site import Site
 
 CSV = "text/csv; charset=utf-8"
 #: What spreadsheets pass over in front of a formula: white space, and characters without a shape.
@@ -61,6 +63,17 @@ def csv_stream(
     return _Csv(rows, columns, download, for_excel=for_excel)
 
 
+def csv_lines(site: Site, rows: Iterable[Any], columns: Columns) -> Iterator[bytes]:
+    """Yield the file of ``csv_stream`` in English, for a command to write."""
+    return _Csv(rows, columns, "", for_excel=False).parts(_Command(site), rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    site: Site
+    locale: str = "en"
+
+
 class _Csv(Table):
     __slots__ = ("_for_excel",)
 
@@ -72,10 +85,11 @@ class _Csv(Table):
         if isinstance(self._rows, AsyncIterable):
             content: Any = self._later(req, self._rows)
         else:
-            content = self._now(req, self._rows)
+            content = self.parts(req, self._rows)
         await SendFile(content, CSV, download=self._download).send(req, headers, outlet)
 
-    def _now(self, req: Request, rows: Iterable[Any]) -> Iterator[bytes]:
+    def parts(self, req: Reader, rows: Iterable[Any]) -> Iterator[bytes]:
+        """Yield the file for a reader."""
         write, iterator = self._writer(req), iter(rows)
         yield write(list(islice(iterator, BATCH)))
         while batch := list(islice(iterator, BATCH)):
@@ -90,7 +104,7 @@ class _Csv(Table):
         if is_empty:
             yield write([])
 
-    def _writer(self, req: Request) -> Callable[[list[Any]], bytes]:
+    def _writer(self, req: Reader) -> Callable[[list[Any]], bytes]:
         """Return a function that writes rows as bytes, and the headings before the first."""
         buffer = io.StringIO()
         delimiter = _excel_delimiter(req) if self._for_excel else ","
@@ -135,7 +149,7 @@ def _csv_cell(value: Any, zone: ZoneInfo | None) -> str:
     return harmless(str(value))
 
 
-def _excel_delimiter(req: Request) -> str:
+def _excel_delimiter(req: Reader) -> str:
     # Where numbers have a decimal comma, Excel reads and writes semicolons.
     from babel.numbers import get_decimal_symbol
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Mapping
 from enum import Enum
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from changemaker_core.db import Bound
 from changemaker_core.http.streams.streamed import Streamed, close
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from changemaker_core.http.request import Request
     from changemaker_core.http.streams.streamed import Header, Outlet
+    from changemaker_core.site import Site
 
 Rows = Iterable[Any] | AsyncIterable[Any]
 #: A compiled query stands for its rows.
@@ -28,6 +29,15 @@ Columns = Mapping[Any, str | Callable[[Any], Any]]
 
 #: Rows that are read and written at once.
 BATCH = 200
+
+
+class Reader(Protocol):
+    """Who a table is for: a request, or who calls a command."""
+
+    @property
+    def site(self) -> Site: ...
+    @property
+    def locale(self) -> str: ...
 
 
 class Table(Streamed):
@@ -60,7 +70,7 @@ class Table(Streamed):
     async def _send(self, req: Request, headers: list[Header], outlet: Outlet) -> None:
         raise NotImplementedError
 
-    def cells_of(self, req: Request) -> Callable[[Any], list[Any]]:
+    def cells_of(self, req: Reader) -> Callable[[Any], list[Any]]:
         """Return a function that returns a row's cells, with texts in the reader's language."""
         readers = [attrgetter(c) if isinstance(c, str) else c for c in self._columns.values()]
 
@@ -69,7 +79,7 @@ class Table(Streamed):
 
         return cells
 
-    def headings(self, req: Request) -> list[str]:
+    def headings(self, req: Reader) -> list[str]:
         return [str(_plain(heading, req)) for heading in self._columns]
 
 
@@ -83,7 +93,7 @@ def _refuse_unknown(row: Any, columns: Columns) -> None:
             raise ValueError(located(problem, calling_place()))
 
 
-def _plain(value: Any, req: Request) -> Any:
+def _plain(value: Any, req: Reader) -> Any:
     if isinstance(value, Text):
         return req.site.translations.translate(value, req.locale)
     if isinstance(value, Enum):

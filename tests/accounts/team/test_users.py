@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from changemaker_core import utcnow
+from changemaker_core.audit import CoreAuditEntry
 from changemaker_core.db import migrations
 from changemaker_core.features.accounts import api
 from changemaker_core.features.accounts.joining import links
@@ -355,6 +356,8 @@ def test_accounts_that_are_stored_in_another_spelling_are_reported_and_repaired(
     ]
     kept = site.db.sync.read(lambda: [user.email for user in User.select().order_by(User.id)])
     assert kept == ["sam@example.org", *stored[1:]]
+    (entry,) = site.db.sync.read(lambda: list(CoreAuditEntry.select()))
+    assert (entry.action, entry.object_id) == ("accounts.user.email_respelt", ids[0])
     doubles = [each.detail for each in check_emails(site)]
     assert len(doubles) == 2
     assert "Zoé@exämple.org and zoé@xn--exmple-cua.org are one mailbox" in doubles[0]

@@ -19,6 +19,7 @@ from changemaker_core.features.accounts.own import user_of
 from changemaker_core.features.accounts.passwords import hashing
 from changemaker_core.features.accounts.signing_in.verification import hashed
 from changemaker_core.features.accounts.users.emails import check_email
+from changemaker_core.features.accounts.users.queries import account_by_email
 from changemaker_core.features.accounts.users.services import PasswordRefused, check_password
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ async def join(req: Request, link: LinkRow, name: str, password: str) -> str:
 
     Raise ``PasswordRefused``, ``LinkEnded``, or what a full queue for hashing raises.
     """
-    password_hash = await _checked_hash(req, password, link.email)
+    password_hash = await _checked_hash(req, password, link.email, name)
     rule = services.accept if link.purpose == INVITATION.name else services.register
     return await req.site.db.write(
         lambda tx: rule(tx, link, name=name, password_hash=password_hash)
@@ -93,7 +94,9 @@ async def join(req: Request, link: LinkRow, name: str, password: str) -> str:
 async def reset(req: Request, token: str, password: str) -> None:
     """Replace a forgotten password. Raise what ``join`` raises."""
     link = await links.read(req.site, token, RESET)
-    password_hash = await _checked_hash(req, password, link.email)
+    account = await req.site.db.one(account_by_email(link.email))
+    name = "" if account is None else account.name
+    password_hash = await _checked_hash(req, password, link.email, name)
     await req.site.db.write(services.reset, link, password_hash)
 
 
@@ -127,8 +130,8 @@ def refused(error: PasswordRefused) -> Invalid:
     return Invalid([FieldError("password", error.args[0])])
 
 
-async def _checked_hash(req: Request, password: str, email: str) -> str:
-    check_password(req.site, password, email)
+async def _checked_hash(req: Request, password: str, email: str, name: str) -> str:
+    check_password(req.site, password, email, name)
     with hashing.queue.place(req.visitor, is_known=False):
         return await hashed(password)
 

@@ -42,8 +42,8 @@ _hasher = PasswordHasher()
 def problem_with(password: str, *, known: Iterable[str] = ()) -> Text | None:
     """Return why ``password`` is rejected, or ``None``.
 
-    ``known`` is what others try first: the names of the organisation and the site, and the email
-    address of the person.
+    ``known`` is what others try first: the names of the organisation, the site and the person, and
+    the person's email address.
     """
     password = normal(password)
     if len(password) < MIN_LENGTH:
@@ -56,7 +56,7 @@ def problem_with(password: str, *, known: Iterable[str] = ()) -> Text | None:
     if _is_made_of(folded, known):
         return Text(
             "The password must not be made of the name of the organisation or site, or of your "
-            "email address."
+            "name or email address."
         )
     return None
 

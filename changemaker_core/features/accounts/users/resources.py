@@ -111,7 +111,7 @@ class UsersResource(_Managing):
         by, password_hash = actor_of(req), None
         if body.password is not None:
             try:
-                services.check_password(self._site, body.password, body.email)
+                services.check_password(self._site, body.password, body.email, body.name)
             except services.PasswordRefused as refused:
                 raise Invalid([FieldError("password", refused.args[0])]) from None
             with hashing.queue.place(f"user {by.user_id or by.id}", is_known=True):

@@ -133,9 +133,9 @@ def check_details(email: str, name: str) -> None:
         raise DetailsRefused(Text("Write at most {most} characters.", most=LONGEST_NAME))
 
 
-def check_password(site: Site, password: str, email: str) -> None:
+def check_password(site: Site, password: str, email: str, name: str) -> None:
     """Raise ``PasswordRefused`` for a password that breaks a rule."""
-    known = (email, site.organisation, urlsplit(site.config.base_url).hostname or "")
+    known = (email, name, site.organisation, urlsplit(site.config.base_url).hostname or "")
     if problem := passwords.problem_with(password, known=known):
         raise PasswordRefused(problem)
 
