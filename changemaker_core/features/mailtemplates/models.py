@@ -32,4 +32,7 @@ class Version(Model):
     class Meta:
         table_name = "mailtemplates_version"
         not_personal = ("name",)
-        indexes = ((("name", "language", "number"), True), (("is_current", "name"), False))
+        indexes = (
+            (("name", "language", "number"), True),
+            (("is_current", "name", "language"), False),
+        )

@@ -76,7 +76,11 @@ class Delivery(Model):
 Delivery.add_index(Delivery.endpoint, Delivery.position, name="webhooks_delivery_position")
 # Not partial: SQLite knows of no bound value that it is the one of the index.
 Delivery.add_index(
-    Delivery.state, Delivery.endpoint, Delivery.position, name="webhooks_delivery_state"
+    Delivery.state,
+    Delivery.endpoint,
+    Delivery.position,
+    Delivery.id,
+    name="webhooks_delivery_state",
 )
 Delivery.add_index(Delivery.endpoint, Delivery.id, name="webhooks_delivery_listed")
 Delivery.add_index(Delivery.created_at, name="webhooks_delivery_created_at")

@@ -109,7 +109,7 @@ def secrets(id: str | None = None) -> Query:
     query = Endpoint.select_for(Secrets)
     if id is not None:
         query = query.where(Endpoint.id == id)
-    return query
+    return query.order_by(Endpoint.id)
 
 
 @compiled(Subscribed)

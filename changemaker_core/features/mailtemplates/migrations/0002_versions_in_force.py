@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 
 
 def up(migrator: SchemaMigrator, db: peewee.Database) -> None:
-    migrator.migrate(migrator.add_index("mailtemplates_version", ("is_current", "name")))
+    columns = ("is_current", "name", "language")
+    migrator.migrate(migrator.add_index("mailtemplates_version", columns))
 
 
 def down(migrator: SchemaMigrator, db: peewee.Database) -> None:
-    index = "mailtemplates_version_is_current_name"
+    index = "mailtemplates_version_is_current_name_language"
     migrator.migrate(migrator.drop_index("mailtemplates_version", index))

@@ -19,7 +19,7 @@ def up(migrator: SchemaMigrator, db: peewee.Database) -> None:
         ),
         migrator.add_index(
             "webhooks_delivery",
-            ("state", "endpoint_id", "position"),
+            ("state", "endpoint_id", "position", "id"),
             name="webhooks_delivery_state",
         ),
     )
