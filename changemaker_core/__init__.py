@@ -90,6 +90,7 @@ if TYPE_CHECKING:
     from changemaker_core.http.validation import Email as Email
     from changemaker_core.http.validation import MultiLine as MultiLine
     from changemaker_core.http.validation import Password as Password
+    from changemaker_core.http.validation import PersonName as PersonName
     from changemaker_core.http.validation import SingleLine as SingleLine
     from changemaker_core.identity import SYSTEM as SYSTEM
     from changemaker_core.identity import Actor as Actor
@@ -180,7 +181,7 @@ _ROOMS = {
     "http.streams.streamed": "Streamed",
     "http.streams.csv_tables": "csv_stream",
     "http.streams.excel_tables": "xlsx_stream",
-    "http.validation": "Email MultiLine Password SingleLine",
+    "http.validation": "Email MultiLine Password PersonName SingleLine",
     "identity": "SYSTEM Actor Permission Role Scope",
     "jobs": "ChildFailed Cron Interval Job JobFailed JobRun JobStopped LeaseLost RetryPolicy"
     " Subscription",

@@ -47,6 +47,8 @@ _END: Final = r"(?![\s\S])"
 
 #: One line without characters that nobody sees.
 LINE: Final = f"^{_ANYWHERE}(?:(?:{_DEPENDENT}){_ANYWHERE})*{_END}"
+#: The same, without what mail programs make a link of.
+NAME: Final = f"^(?!.*(?:://|[wW]{{3}}\\.|\\w\\.\\w{{2,}}/)){LINE.removeprefix('^')}"
 #: Any lines, without controls.
 LINES: Final = f"^[^{_CONTROLS}]*{_END}"
 

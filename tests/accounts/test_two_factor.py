@@ -14,13 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from changemaker_core import Site, SlidingWindow
+from changemaker_core import Permission, Plugin, Role, Site, SlidingWindow
 from changemaker_core.app import create_app
 from changemaker_core.features.accounts import api
+from changemaker_core.features.accounts.roles.models import StoredRole
+from changemaker_core.features.accounts.roles.rights import rights_of
+from changemaker_core.features.accounts.roles.roles import roles_of
 from changemaker_core.features.accounts.sessions.models import UserSession
 from changemaker_core.features.accounts.signing_in import services as waits
 from changemaker_core.features.accounts.twofactor import checks, codes, queries, services
 from changemaker_core.features.accounts.twofactor.models import RecoveryCode, TwoFactor
+from changemaker_core.features.accounts.users.models import User
 from changemaker_core.features.settings.api import change_settings, rotate_secrets
 from changemaker_core.testing import Clock, as_role, client_of
 from changemaker_core.testing.session_client import SessionClient
@@ -419,6 +423,38 @@ async def test_a_role_that_needs_it_leads_there(open_app, clock):
         assert (await browser.get("/api/users")).status_code == 200
         await browser.submit(f"{page}/off", page=page)
         assert (await browser.get("/api/users")).status_code == 403
+
+
+class ReadersPlugin(Plugin):
+    """A role that allows two things."""
+
+    name = "books"
+    contributes = (
+        *(Permission(f"books.{each}", each) for each in ("read", "lend", "sort", "burn")),
+        Role("READER", "Reads", frozenset({"books.read", "books.lend", "books.sort"})),
+    )
+
+
+def test_a_copy_of_a_role_that_needs_it_needs_it_too(make_site):
+    site = make_site(ReadersPlugin, plugin_tables={"accounts": {"two_factor_roles": ["READER"]}})
+    most = ["books.read", "books.lend"]
+    both = [*most, "books.sort"]
+    stored = {"COPY": both, "MORE": [*both, "books.burn"], "MOST": most, "NONE": []}
+
+    def make(tx):
+        values = {"description": "x", "created_at": tx.now, "updated_at": tx.now}
+        for name, permissions in stored.items():
+            StoredRole.insert(name=name, permissions=permissions, **values).execute()
+        User.create(email="a@b.ca", name="A", role="COPY", created_at=tx.now, updated_at=tx.now)
+        return rights_of(roles_of(site), str(User.get().id)).actor().permissions
+
+    held = site.db.sync.write(make)
+    assert held == roles_of(site).basic
+    found = [(each.status, each.detail) for each in checks.check_roles(site)]
+    assert found == [
+        ("ok", "Two-factor sign-in is needed by: COPY, MORE, READER, SUPER_ADMIN."),
+        ("warning", "The role MOST allows most of what READER does, and needs no second factor."),
+    ]
 
 
 @pytest.mark.database("sqlite")

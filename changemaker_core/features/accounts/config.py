@@ -23,8 +23,9 @@ class AccountsConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     counted to within a tenth.
     ``session_days``: after so many days, a session in a browser ends, however it is used.
     ``api_session_days``: the same for one of a program, which refreshes its tokens meanwhile.
-    ``two_factor_roles``: whoever has one of these roles, for everything or for one object, can only
-    turn on two-factor sign-in until they have done that.
+    ``two_factor_roles``: whoever has one of these roles, or one that allows all that one of them
+    does, for everything or for one object, can only turn on two-factor sign-in until they have done
+    that.
     """
 
     registration: Literal["closed", "open"] = "closed"

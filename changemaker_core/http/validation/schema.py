@@ -60,6 +60,19 @@ SingleLine = Annotated[
     ),
 ]
 
+#: The name of a person, one line, which mails to strangers may have in them: it is no address of a
+#: website, of which mail programs would make a link.
+PersonName = Annotated[
+    str,
+    Meta(
+        pattern=characters.NAME,
+        extra={
+            "message": Text("Write a name on one line, without the address of a website."),
+            CLEANED: "line",
+        },
+    ),
+]
+
 #: Text of any number of lines. Control characters are removed.
 MultiLine = Annotated[
     str,
@@ -74,6 +87,7 @@ MultiLine = Annotated[
 #: ``Email`` has its format.
 PUBLISHED_PATTERNS: Mapping[str, str | None] = {
     characters.LINE: r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]*$",
+    characters.NAME: None,
     characters.LINES: None,
     email_address.PATTERN: None,
 }

@@ -67,6 +67,14 @@ async def test_a_forgotten_password_is_replaced_once(opened):
         body = {"email": EMAIL, "password": PASSWORD}
         session = (await phone.post("/api/auth/login", json=body)).json()
         phone.headers["Authorization"] = f"Bearer {session['access_token']}"
+        key = {"name": "Import", "permissions": ["accounts.me.read"]}
+        assert (await phone.post("/api/api-keys", json=key)).status_code == 201
+        ((to, subject, text),) = await mailbox.new()
+        assert (to, subject) == (
+            "Ada <ada@example.org>",
+            "An API key was created for your account",
+        )
+        assert "/account/api-keys" in text
         asked = await ask(browser, "/forgot-password", "Ada@Example.ORG")
         assert (asked.status_code, asked.headers["location"]) == (303, "/forgot-password?sent=true")
         path = f"/reset-password/{await mailbox.token('/reset-password')}"
@@ -88,8 +96,10 @@ async def test_a_forgotten_password_is_replaced_once(opened):
         assert await can_sign_in(app, NEW)
         again = await press(browser, path, password="yet another password")
         assert (again.status_code, "/forgot-password" in again.text) == (404, True)
-        ((to, subject, _),) = await mailbox.new()
+        ((to, subject, text),) = await mailbox.new()
         assert (to, subject) == ("Ada <ada@example.org>", "Your password was changed")
+        assert "Your API keys still work." in text
+        assert "/account/api-keys" in text
 
 
 async def test_nothing_tells_whether_an_address_has_an_account(opened, monkeypatch):

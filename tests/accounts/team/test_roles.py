@@ -118,6 +118,7 @@ async def test_nobody_makes_or_changes_a_role_that_allows_more_than_they_hold(op
         for permissions in ([parks.CLOSE], []):  # neither more for oneself nor less for others
             path = f"/api/roles/{'ROLE_MAKER' if permissions else 'CLOSER'}"
             assert await maker.status("PATCH", path, permissions=permissions) == 403
+        assert await maker.status("PATCH", "/api/roles/CLOSER", description="Harmless") == 403
         assert await maker.status("DELETE", "/api/roles/CLOSER") == 403
 
 

@@ -62,6 +62,13 @@ async def test_a_user_is_created_changed_found_and_deleted(open_team):
             assert listed["pagination"]["total"] == total
 
         path = f"/api/users/{robin['id']}"
+        for name in ("https://evil.example", "Win at WWW.evil.example", "Ann evil.example/x"):
+            refused = await root.client.patch(path, json={"name": name})
+            assert "address of a website" in refused.json()["errors"][0]["message"]
+            with pytest.raises(api.DetailsRefused, match="website"):
+                api.create_user(team.site, email="ann@example.org", name=name, role="USER")
+        for name in ("Dr. Ann O’Neil-Roy, M.Sc./Ing.", "Ann & Bo, 1/2"):
+            assert await root.status("PATCH", path, name=name) == 200
         await team.site.db.write(lambda tx: User.update(email_verified_at=tx.now).execute())
         changed = (await root.client.patch(path, json={"name": "Robin"})).json()
         assert changed["name"] == "Robin"
@@ -190,6 +197,9 @@ async def test_oneself_and_the_last_administrator_stay(open_team):
         demoted = User.update(role="USER").where(User.id == root.id)
         await team.site.db.write(lambda tx: demoted.execute())
         assert await other.status("PATCH", other.path, name="Other", expires_at=later) == 200
+        for longer in (None, (utcnow() + timedelta(days=2)).isoformat()):
+            own = await other.client.patch(other.path, json={"expires_at": longer})
+            assert (own.status_code, own.json()["code"]) == (409, "own_account")
 
 
 async def test_two_administrators_who_suspend_each_other_do_not_both_succeed(open_team):

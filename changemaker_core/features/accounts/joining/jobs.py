@@ -13,6 +13,7 @@ from changemaker_core.features.accounts.joining.links import address_of
 from changemaker_core.features.accounts.joining.models import Link
 from changemaker_core.features.accounts.joining.purposes import PURPOSES
 from changemaker_core.features.accounts.joining.queries import link_by_id
+from changemaker_core.features.accounts.keys.queries import keys_of_user
 from changemaker_core.features.accounts.users.queries import account_by_id
 from changemaker_core.mail import Address
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from changemaker_core.features.accounts.joining.purposes import Purpose
     from changemaker_core.features.accounts.joining.queries import LinkRow
 
+_KEYS_PATH = "/account/api-keys"
 #: Where each notice leads.
 _NOTICES = {
     mails.ALREADY_REGISTERED.name: (
@@ -28,6 +30,7 @@ _NOTICES = {
         {"link": "/sign-in", "reset_link": "/forgot-password"},
     ),
     mails.PASSWORD_CHANGED.name: (mails.PASSWORD_CHANGED, {"link": "/forgot-password"}),
+    mails.KEY_CREATED.name: (mails.KEY_CREATED, {"link": _KEYS_PATH}),
     mails.TWO_FACTOR_RESET.name: (mails.TWO_FACTOR_RESET, {"link": "/account/two-factor"}),
     mails.EMAIL_CHANGED.name: (mails.EMAIL_CHANGED, {}),
 }
@@ -67,9 +70,12 @@ def send_notice(run: JobRun, mail: str, user: str, email: str) -> None:
     if account is None:
         return
     template, paths = _NOTICES[mail]
-    values = {name: run.site.url(path) for name, path in paths.items()}
+    values: dict[str, str | None] = {name: run.site.url(path) for name, path in paths.items()}
     to = Address(account.name, email)
     values["name"] = account.name
+    if "keys_link" in template.variables_by_name:
+        has_keys = run.site.db.sync.all(keys_of_user(user))
+        values["keys_link"] = run.site.url(_KEYS_PATH) if has_keys else None
     run.mail(template.message(run.site, to=to, locale=account.locale, values=values))
 
 

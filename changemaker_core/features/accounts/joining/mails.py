@@ -20,6 +20,14 @@ def _link(description: Text, path: str) -> MailVariable:
     )
 
 
+#: For mails that say that somebody was signed out everywhere: keys are no sessions.
+_KEYS: Final = MailVariable(
+    "keys_link",
+    Text("The page of API keys, for people who have some"),
+    "https://act.example.org/account/api-keys",
+    kind="url",
+)
+
 REGISTRATION: Final = MailTemplate(
     "accounts.registration",
     category=_CATEGORY,
@@ -97,10 +105,27 @@ PASSWORD_CHANGED: Final = MailTemplate(
     subject=Text("Your password was changed"),
     text=Text(
         "Hello {{ name }},\n\nyour password was changed, and you were signed out everywhere.\n\n"
+        "{% if keys_link %}\nYour API keys still work. Revoke those that you do not know:\n"
+        "{{ keys_link }}\n\n{% endif %}\n"
         "If this was not you, choose a new one at once, and tell the people who run the site:\n"
         "{{ link }}"
     ),
-    variables=(_NAME, _link(Text("The page to get a new password"), "/forgot-password")),
+    variables=(_NAME, _link(Text("The page to get a new password"), "/forgot-password"), _KEYS),
+)
+
+KEY_CREATED: Final = MailTemplate(
+    "accounts.key_created",
+    category=_CATEGORY,
+    recent_sign_in=True,
+    title=Text("API key created"),
+    description=Text("Sent to whoever has a new API key."),
+    subject=Text("An API key was created for your account"),
+    text=Text(
+        "Hello {{ name }},\n\nat {{ organisation }}, an API key was created for your account. A "
+        "program can use it in your name, also after you have changed your password.\n\n"
+        "If this was not you, change your password at once, and revoke the key:\n{{ link }}"
+    ),
+    variables=(_NAME, _link(Text("The page of API keys"), "/account/api-keys")),
 )
 
 TWO_FACTOR_RESET: Final = MailTemplate(
@@ -114,9 +139,15 @@ TWO_FACTOR_RESET: Final = MailTemplate(
         "Hello {{ name }},\n\nat {{ organisation }}, two-factor sign-in was turned off for your "
         "account, and you were signed out everywhere. Your password is enough to sign in now. "
         "Set up your authenticator app again:\n{{ link }}\n\n"
+        "{% if keys_link %}\nYour API keys still work. Revoke those that you do not know:\n"
+        "{{ keys_link }}\n\n{% endif %}\n"
         "If you did not ask for this, tell the people who run the site at once: {{ site_url }}"
     ),
-    variables=(_NAME, _link(Text("The page to set it up again"), "/account/two-factor")),
+    variables=(
+        _NAME,
+        _link(Text("The page to set it up again"), "/account/two-factor"),
+        _KEYS,
+    ),
 )
 
 SIGN_IN: Final = MailTemplate(
@@ -168,6 +199,7 @@ TEMPLATES: Final = (
     INVITATION,
     RESET,
     PASSWORD_CHANGED,
+    KEY_CREATED,
     TWO_FACTOR_RESET,
     SIGN_IN,
     EMAIL,

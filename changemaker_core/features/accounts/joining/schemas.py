@@ -7,10 +7,10 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from changemaker_core import Body, Email, Password, SingleLine
+from changemaker_core import Body, Email, Password, PersonName
 from changemaker_core.signing import MAX_TOKEN
 
-_Name = Annotated[SingleLine, Meta(min_length=1, max_length=200)]
+_Name = Annotated[PersonName, Meta(min_length=1, max_length=200)]
 _Password = Annotated[Password, Meta(min_length=1)]
 _Token = Annotated[str, Meta(min_length=1, max_length=MAX_TOKEN)]
 

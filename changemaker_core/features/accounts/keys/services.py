@@ -6,8 +6,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from changemaker_core import Text, new_id
+from changemaker_core.features.accounts.joining import mails
+from changemaker_core.features.accounts.joining import services as joining
 from changemaker_core.features.accounts.keys import text
 from changemaker_core.features.accounts.keys.models import ApiKey
+from changemaker_core.features.accounts.users.queries import account_by_id
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
@@ -52,7 +55,7 @@ def create_key(
     known: Container[str],
     expires_at: datetime | None = None,
 ) -> NewKey:
-    """Create a key for ``owner``, a user. Raise a subclass of ``KeyRefused``.
+    """Create a key for ``owner``, a user, who is told by mail. Raise a subclass of ``KeyRefused``.
 
     ``known`` are the names of permissions that there are.
     """
@@ -78,6 +81,7 @@ def create_key(
     ).execute()
     fields = {"permissions": permissions, "expires_at": expires_at, "user": owner.id}
     tx.audit("accounts.key.created", id, label=name, person=owner.id, after=fields)
+    joining.notify(tx, mails.KEY_CREATED.name, owner.id, account_by_id(owner.id).get().email)
     return NewKey(id, key)
 
 

@@ -113,6 +113,9 @@ def _rights(
         for grant in grants
         for permission in roles.allowed_within(grant.role, grant.scope, stored)
     )
+    is_held_back = not user.has_two_factor and any(
+        roles.needs_two_factor(role, stored) for role in held
+    )
     return Rights(
         user.id,
         user.name,
@@ -121,5 +124,5 @@ def _rights(
         user.expires_at,
         roles.allowed(user.role, stored),
         scoped,
-        None if user.has_two_factor or held.isdisjoint(roles.two_factor) else roles.basic,
+        roles.basic if is_held_back else None,
     )

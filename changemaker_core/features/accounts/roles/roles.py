@@ -64,7 +64,7 @@ class Roles:
     declared: Mapping[str, Role]
     permissions: Mapping[str, Permission]
     scopes: Mapping[str, Scope]
-    #: Roles that need two-factor sign-in.
+    #: Roles that are configured to need two-factor sign-in.
     two_factor: frozenset[str] = frozenset()
 
     def allowed(self, role: str, stored: Stored) -> frozenset[str]:
@@ -83,6 +83,29 @@ class Roles:
         limited = self.scopes[scope].permissions
         own = self._own(role, stored)
         return limited if EVERYTHING in own else limited & own
+
+    def needs_two_factor(self, role: str, stored: Stored) -> bool:
+        """Return whether a role needs two-factor sign-in: it is one of those that are configured
+        to, or allows all that one of them does beyond what everybody can do. So does its copy."""
+        own = self._everything(role, stored)
+        beyond = (self._everything(each, stored) - self.basic for each in self.two_factor)
+        return role in self.two_factor or any(each and each <= own for each in beyond)
+
+    def nearly_needs_two_factor(self, role: str, stored: Stored) -> str | None:
+        """Return the role that needs two-factor sign-in and that most is allowed of by another one,
+        which does not need it; ``None`` where there is none."""
+        if self.needs_two_factor(role, stored):
+            return None
+        own = self._everything(role, stored)
+        for each in sorted(self.two_factor):
+            beyond = self._everything(each, stored) - self.basic
+            if len(beyond & own) * 2 > len(beyond):
+                return each
+        return None
+
+    def _everything(self, role: str, stored: Stored) -> frozenset[str]:
+        own = self._own(role, stored)
+        return own | self.permissions.keys() if EVERYTHING in own else own
 
     def title_of(self, scope: str, object_id: str) -> str | None:
         """Return the title of an object, inside a unit of work; ``None`` where there is none."""

@@ -71,12 +71,13 @@ def change_role(
     """
     role = _locked(tx, roles, name)
     values: dict[str, Any] = {"updated_at": tx.now}
+    before = frozenset(role.permissions)
+    check_holds(by, before)
     if description is not None:
         values["description"] = description
     if permissions is not None:
-        before = frozenset(role.permissions)
         _check_registered(roles, frozenset(permissions) - before)
-        check_holds(by, before | frozenset(permissions))
+        check_holds(by, permissions)
         values["permissions"] = sorted(permissions)
     StoredRole.update(**values).where(StoredRole.name == name).execute()
     former = {"description": role.description, "permissions": sorted(role.permissions)}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from changemaker_core import BadSeal, Check, Finding
 from changemaker_core.features.accounts.roles.queries import stored_roles
-from changemaker_core.features.accounts.roles.roles import roles_of
+from changemaker_core.features.accounts.roles.roles import by_name, roles_of
 from changemaker_core.features.accounts.twofactor.queries import authenticators
 from changemaker_core.features.accounts.twofactor.services import PURPOSE, place_of
 from changemaker_core.features.accounts.users.queries import account_by_id
@@ -21,16 +21,22 @@ _NAMED: Final = 5
 
 
 def check_roles(site: Site) -> Iterator[Finding]:
-    """Report roles that are to need two-factor sign-in, and that there are not."""
+    """Report roles that are to need two-factor sign-in and that there are not, and roles that do
+    not need it though they allow most of what one does that needs it."""
     roles = roles_of(site)
-    known = {*roles.declared, *(row.name for row in site.db.sync.all(stored_roles()))}
+    stored = by_name(site.db.sync.all(stored_roles()))
+    known = {*roles.declared, *stored}
     unknown = ", ".join(sorted(roles.two_factor - known))
     if unknown:
         fix = f"Correct accounts.two_factor_roles. The roles are: {', '.join(sorted(known))}."
         yield Finding("error", f"There is no role {unknown}: it needs no second factor.", fix)
     else:
-        needed = ", ".join(sorted(roles.two_factor))
+        needed = ", ".join(sorted(each for each in known if roles.needs_two_factor(each, stored)))
         yield Finding("ok", f"Two-factor sign-in is needed by: {needed or 'no role'}.")
+    for role in sorted(known):
+        if (like := roles.nearly_needs_two_factor(role, stored)) is not None:
+            detail = f"The role {role} allows most of what {like} does, and needs no second factor."
+            yield Finding("warning", detail, f"Add {role} to accounts.two_factor_roles.")
 
 
 def check_secrets(site: Site) -> Iterator[Finding]:

@@ -8,11 +8,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from changemaker_core import Body, CursorQuery, Email, Password, SingleLine
+from changemaker_core import Body, CursorQuery, Email, Password, PersonName, SingleLine
 
 Status = Literal["ACTIVE", "INVITED", "SUSPENDED", "EXPIRED"]
 RoleName = Annotated[str, Meta(min_length=1, max_length=64)]
-_Name = Annotated[SingleLine, Meta(min_length=1, max_length=200)]
+_Name = Annotated[PersonName, Meta(min_length=1, max_length=200)]
 _Phone = Annotated[SingleLine, Meta(max_length=32)]
 _Locale = Annotated[str, Meta(max_length=8, pattern=r"^[a-z]{2,3}(?:-[A-Z]{2})?(?![\s\S])")]
 _Time = Annotated[datetime, Meta(tz=True)]

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 import peewee
 
-from changemaker_core import Email, Invalid, Text
+from changemaker_core import Email, Invalid, PersonName, Text
 from changemaker_core.features.accounts import passwords
 from changemaker_core.features.accounts.joining import links
 from changemaker_core.features.accounts.sessions.services import end_all_sessions
@@ -44,7 +44,7 @@ class EmailTaken(AccountRefused):
 
 
 class DetailsRefused(AccountRefused):
-    """The email address is malformed, or the name is too long."""
+    """The email address is malformed, or the name is too long or no name."""
 
 
 class PasswordRefused(AccountRefused):
@@ -123,7 +123,7 @@ def audit_user(
 
 
 def check_details(email: str, name: str) -> None:
-    """Raise ``DetailsRefused`` for a malformed email address or a name that is too long."""
+    """Raise ``DetailsRefused`` for a malformed email address, or a name that cannot be one."""
     try:
         check_email(msgspec.convert(email, Email))
     except (msgspec.ValidationError, Invalid):
@@ -131,6 +131,11 @@ def check_details(email: str, name: str) -> None:
         raise DetailsRefused(problem) from None
     if len(name) > LONGEST_NAME:
         raise DetailsRefused(Text("Write at most {most} characters.", most=LONGEST_NAME))
+    try:
+        msgspec.convert(name, PersonName)
+    except msgspec.ValidationError:
+        problem = Text("Write a name on one line, without the address of a website.")
+        raise DetailsRefused(problem) from None
 
 
 def check_password(site: Site, password: str, email: str, name: str) -> None:

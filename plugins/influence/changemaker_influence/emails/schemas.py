@@ -8,12 +8,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from changemaker_core import Body, CursorQuery, Email, MultiLine, SingleLine
+from changemaker_core import Body, CursorQuery, Email, MultiLine, PersonName, SingleLine
 from changemaker_influence.states import EmailStatus
 
 #: More than any postal code has representatives.
 MAX_RECIPIENTS = 30
-_Name = Annotated[SingleLine, Meta(min_length=1, max_length=200)]
+_Name = Annotated[PersonName, Meta(min_length=1, max_length=200)]
 _Typed = Annotated[SingleLine, Meta(max_length=100)]
 #: What was left empty is reported by the service, which knows who may write.
 _Subject = Annotated[SingleLine, Meta(max_length=200)]
