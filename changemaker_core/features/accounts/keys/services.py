@@ -55,7 +55,9 @@ def create_key(
     known: Container[str],
     expires_at: datetime | None = None,
 ) -> NewKey:
-    """Create a key for ``owner``, a user, who is told by mail. Raise a subclass of ``KeyRefused``.
+    """Create a key for ``owner``, a user, who is notified by mail.
+
+    Raise a subclass of ``KeyRefused``.
 
     ``known`` are the names of permissions that there are.
     """
