@@ -114,7 +114,7 @@ def change(tx: Tx, roles: Roles, by: Actor, id: str, wanted: UserChange) -> None
     if "expires_at" in values:
         _check_end(tx, expires_at)
         if user.expires_at is not None and (expires_at is None or expires_at > user.expires_at):
-            _not_oneself(by, id, Text("Ask somebody else to prolong your account."))
+            _not_oneself(by, id, Text("Ask an administrator to extend your account."))
     is_to_end = expires_at is not None and expires_at != user.expires_at
     if user.role == SUPER_ADMIN and (role != SUPER_ADMIN or is_to_end):
         keep_an_administrator(tx, [id])
