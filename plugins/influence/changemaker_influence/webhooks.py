@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 
 class CampaignPayload(msgspec.Struct, frozen=True, kw_only=True):
-    """A campaign as it is then. Its page is ``/campaigns/{slug}``."""
+    """A campaign as it is then; one that was deleted is archived. Its page is
+    ``/campaigns/{slug}``."""
 
     campaign_id: str
     slug: str
@@ -31,13 +32,15 @@ class EmailPayload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 PUBLISHED: Final = WebhookEvent(
-    "influence.campaign.published", CampaignPayload, Text("A campaign takes letters")
+    "influence.campaign.published", CampaignPayload, Text("A campaign is published or resumed")
 )
 CHANGED: Final = WebhookEvent(
     "influence.campaign.changed", CampaignPayload, Text("A published campaign is changed")
 )
 CLOSED: Final = WebhookEvent(
-    "influence.campaign.closed", CampaignPayload, Text("A campaign takes no more letters")
+    "influence.campaign.closed",
+    CampaignPayload,
+    Text("A published campaign is paused, archived or deleted"),
 )
 SENT: Final = WebhookEvent(
     "influence.email.sent", EmailPayload, Text("A mail server has accepted a letter")
@@ -45,7 +48,10 @@ SENT: Final = WebhookEvent(
 FAILED: Final = WebhookEvent(
     "influence.email.failed", EmailPayload, Text("A letter was not delivered, and is not retried")
 )
-EVENTS: Final = (PUBLISHED, CHANGED, CLOSED, SENT, FAILED)
+CANCELLED: Final = WebhookEvent(
+    "influence.email.cancelled", EmailPayload, Text("A letter is cancelled before it is sent")
+)
+EVENTS: Final = (PUBLISHED, CHANGED, CLOSED, SENT, FAILED, CANCELLED)
 
 
 def campaign_changed(tx: Tx, before: CampaignOut, after: CampaignOut) -> None:
@@ -59,7 +65,16 @@ def campaign_changed(tx: Tx, before: CampaignOut, after: CampaignOut) -> None:
         event = CHANGED
     else:
         return
-    payload = CampaignPayload(
-        campaign_id=after.id, slug=after.slug, title=after.title, status=after.status
+    event.emit(tx, _payload(after, after.status))
+
+
+def campaign_deleted(tx: Tx, campaign: CampaignOut) -> None:
+    """Emit that a campaign is closed, where it was not before it was deleted."""
+    if campaign.status == "ACTIVE":
+        CLOSED.emit(tx, _payload(campaign, "ARCHIVED"))
+
+
+def _payload(campaign: CampaignOut, status: CampaignStatus) -> CampaignPayload:
+    return CampaignPayload(
+        campaign_id=campaign.id, slug=campaign.slug, title=campaign.title, status=status
     )
-    event.emit(tx, payload)

@@ -43,7 +43,18 @@ async def test_campaigns_and_letters(visit):
             ("email.failed", {"email_id": failed["id"], "campaign_id": created["id"]}),
             ("email.sent", {"email_id": sent["id"], "campaign_id": created["id"]}),
         ]
+        (waits,) = (await v.send(created, sender_email="c@example.org")).json()["emails"]
+        for _ in range(2):
+            await v.organise("POST", f"/api/campaign-emails/{waits['id']}/cancel")
+        cancelled = {"email_id": waits["id"], "campaign_id": created["id"]}
+        assert await emitted() == [("email.cancelled", cancelled)]
         for status in ("PAUSED", "ARCHIVED", "PAUSED", "ACTIVE"):
             (await v.organise("PATCH", path, json={"status": status})).raise_for_status()
         names = [name for name, _ in await emitted()]
         assert names == ["campaign.closed", *["campaign.changed"] * 2, "campaign.published"]
+        other = (await v.organise("POST", "/api/campaigns", json=DRAFT)).json()
+        path = f"/api/campaigns/{other['id']}"
+        (await v.organise("PATCH", path, json={"status": "ACTIVE"})).raise_for_status()
+        (await v.organise("DELETE", path)).raise_for_status()
+        names = [(name, data["status"]) for name, data in await emitted()]
+        assert names == [("campaign.published", "ACTIVE"), ("campaign.closed", "ARCHIVED")]

@@ -94,6 +94,7 @@ def delete(tx: Tx, id: str) -> None:
     campaign = _lock(id)
     try:
         Campaign.delete().where(Campaign.id == id).execute()
+        webhooks.campaign_deleted(tx, campaign)
         _audit(tx, "deleted", before=campaign)
         end_grants(tx, SCOPE, id)
     except peewee.IntegrityError:

@@ -14,6 +14,7 @@ from changemaker_influence.addresses import canonical
 from changemaker_influence.campaigns.models import CustomRecipient
 from changemaker_influence.directories.models import PostalCode
 from changemaker_influence.emails.models import HAS_SENDER, CampaignEmail
+from changemaker_influence.emails.services import cancel
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -89,13 +90,13 @@ def _erase_received(tx: Tx, person: Person) -> int:
     some = CampaignEmail.select(CampaignEmail.id).where(
         _received(person), CampaignEmail.status != "SENDING"
     )
-    ids = CampaignEmail.id.in_([row.id for row in some.limit(BATCH)])
-    values = {"updated_at": tx.now, **_WITHOUT_RECIPIENT}
-    waiting = ids & (CampaignEmail.status == "QUEUED")
-    erased = CampaignEmail.update(status="CANCELLED", **values).where(waiting).execute()
-    others = ids & CampaignEmail.status.in_(["FAILED", "CANCELLED", *_DELIVERED])
-    erased += CampaignEmail.update(**values).where(others & _received(person)).execute()
-    return int(erased)
+    found = [str(row.id) for row in some.limit(BATCH)]
+    erased = sum(cancel(tx, id, **_WITHOUT_RECIPIENT) for id in found)
+    others = CampaignEmail.id.in_(found) & CampaignEmail.status.in_(
+        ["FAILED", "CANCELLED", *_DELIVERED]
+    )
+    update = CampaignEmail.update(updated_at=tx.now, **_WITHOUT_RECIPIENT)
+    return erased + int(update.where(others & _received(person)).execute())
 
 
 def _old(before: datetime) -> Any:

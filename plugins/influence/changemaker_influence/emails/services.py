@@ -283,6 +283,20 @@ def count_as_failed(tx: Tx, email_id: str, campaign_id: str) -> None:
     webhooks.FAILED.emit(tx, webhooks.EmailPayload(email_id=email_id, campaign_id=campaign_id))
 
 
+def cancel(tx: Tx, email_id: str, **values: Any) -> bool:
+    """Cancel a message that waits to be sent, and notify other programs; return whether it did.
+
+    ``values`` are written with the status. Its job ends without it.
+    """
+    waits = (CampaignEmail.id == email_id) & (CampaignEmail.status == "QUEUED")
+    update = CampaignEmail.update(status="CANCELLED", updated_at=tx.now, **values)
+    if not update.where(waits).execute():
+        return False
+    campaign_id = campaign_of(id=email_id).get().campaign_id
+    webhooks.CANCELLED.emit(tx, webhooks.EmailPayload(email_id=email_id, campaign_id=campaign_id))
+    return True
+
+
 def mark_unknown(tx: Tx, email_id: str) -> None:
     """Record that the message was perhaps delivered: only a person can find out."""
     with suppress(Cancelled):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from changemaker_core import Conflict, NotFound, Text
 from changemaker_influence.campaigns.services import find as find_campaign
+from changemaker_influence.emails import services as emails
 from changemaker_influence.emails.models import CampaignEmail
 from changemaker_influence.emails.services import SEND_EMAIL, count_as_failed, count_as_sent
 from changemaker_influence.outcomes.queries import email_by_id
@@ -63,9 +64,7 @@ def cancel(tx: Tx, email_id: str) -> EmailOut:
     over at this moment may arrive whatever is recorded here.
     """
     find(email_id)
-    waits = (CampaignEmail.id == email_id) & (CampaignEmail.status == "QUEUED")
-    cancelled = CampaignEmail.update(status="CANCELLED", updated_at=tx.now)
-    if cancelled.where(waits).execute():
+    if emails.cancel(tx, email_id):
         tx.audit("influence.message.cancelled", email_id)
     email = find(email_id)
     if email.status != "CANCELLED":

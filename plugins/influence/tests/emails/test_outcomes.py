@@ -136,7 +136,7 @@ async def test_a_message_that_waits_is_cancelled(visit):
             cancelled = await ask(v, f"{path}/cancel")
             assert (cancelled.status_code, cancelled.json()["status"]) == (200, "CANCELLED")
         page = await v.client.get(f"/emails/{email['id']}")
-        assert "the organisers have cancelled this message" in page.text
+        assert "Not sent: this message was cancelled" in page.text
         assert "data-pending" not in page.text
         assert await v.metric("cm_email_queue_depth") == 0
         again = await ask(v, f"{path}/retry")
