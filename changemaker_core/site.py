@@ -6,6 +6,7 @@ import asyncio
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import msgspec
 import peewee
 
 from changemaker_core.audit import AuditLog
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
-
-    import msgspec
 
     from changemaker_core.cache import ResponseCache
     from changemaker_core.db import Model
@@ -139,7 +138,12 @@ class Site:
             problems += config.serving_problems()
         if not problems:
             return cls(config, plugins, safe_mode=safe_mode)
-        found = manager.survey(plugins, config, None, core=core(), safe_mode=safe_mode)
+        # Core alone cannot fail. Hooks report what only they can check, such as a missing file.
+        alone = cls(msgspec.structs.replace(config, plugin_tables={}), plugins=[])
+        try:
+            found = manager.survey(plugins, config, alone, core=core(), safe_mode=safe_mode)
+        finally:
+            alone.close()
         # What else is wrong with plugins may follow from a key that has its default now.
         raise BootFailed([p for p in found.problems if p.in_configuration is not None], problems)
 

@@ -13,7 +13,7 @@ import click
 
 from changemaker_core.cli.common import pass_site, say
 from changemaker_core.server.errors import CommandError
-from changemaker_core.text import printable
+from changemaker_core.text import did_you_mean, printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,7 +33,7 @@ def _filtered(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--since", type=click.DateTime(), help="Only entries from then on, in UTC."),
         click.option("--object", help="Only entries about the object of this id."),
         click.option("--action", help="Only entries of this action: accounts.user.changed."),
-        click.option("--actor", help="Only what the user of this id has done."),
+        click.option("--actor", help="Only what the user of this email address or id has done."),
     ):
         command = option(command)
     return command
@@ -54,15 +54,24 @@ def list_entries(site: Site, limit: int, as_json: bool, **filters: Any) -> None:
     from changemaker_core.features.audit import queries
     from changemaker_core.features.audit.reading import with_values_now
 
-    found = site.db.sync.read(
-        lambda: with_values_now(queries.entries(**_chosen(filters), limit=limit).all())
-    )
+    chosen = _chosen(site, filters)
+    found = site.db.sync.read(lambda: with_values_now(queries.entries(**chosen, limit=limit).all()))
     if as_json:
         import msgspec
 
         click.echo(msgspec.json.format(msgspec.json.encode({"data": found})))
     else:
         click.echo("\n".join(map(_line, found)) or "There are no such entries.")
+
+
+@audit.command()
+@pass_site
+def actions(site: Site) -> None:
+    """List the actions that the log has entries of."""
+    from changemaker_core.features.audit import queries
+
+    for each in site.db.sync.all(queries.actions()):
+        click.echo(each.action)
 
 
 @audit.command()
@@ -122,7 +131,7 @@ def export(site: Site, format: str, out: Path, **filters: Any) -> None:
     """
     from changemaker_core.features.audit.exporting import as_csv, as_jsonl
 
-    chosen = _chosen(filters)
+    chosen = _chosen(site, filters)
     if format == "csv":
         lines = as_csv(site, chosen)
     elif chosen:
@@ -156,23 +165,57 @@ def _replace(path: Path, lines: Iterable[bytes]) -> None:
         new.unlink(missing_ok=True)
 
 
-def _chosen(filters: dict[str, Any]) -> dict[str, Any]:
-    """Return the filters that were given; times are in UTC."""
-    return {
+def _chosen(site: Site, filters: dict[str, Any]) -> dict[str, Any]:
+    """Return the filters that were given, with an id in place of an address; times are in UTC.
+
+    Raise ``CommandError`` for an address without an account, and an action that no entry has.
+    """
+    chosen: dict[str, Any] = {
         name: value.replace(tzinfo=UTC) if isinstance(value, datetime) else value
         for name, value in filters.items()
         if value is not None
     }
+    if "@" in chosen.get("actor", ""):
+        chosen["actor"] = _id_of(site, chosen["actor"])
+    if "action" in chosen:
+        _check_action(site, chosen["action"])
+    return chosen
+
+
+def _id_of(site: Site, email: str) -> str:
+    from changemaker_core.features.accounts.api import account_by_email
+    from changemaker_core.mail import canonical_email
+
+    account = site.db.sync.one(account_by_email(canonical_email(email)))
+    if account is None:
+        raise CommandError(
+            f"{email} has no account. What a deleted one did is found by its id: `--actor ID`."
+        )
+    return account.id
+
+
+def _check_action(site: Site, action: str) -> None:
+    from changemaker_core.features.audit.queries import actions, entries
+
+    if site.db.sync.one(entries(action=action, limit=1)) is not None:
+        return
+    seen = [each.action for each in site.db.sync.all(actions())]
+    raise CommandError(
+        f"No entry has the action {action!r}.{did_you_mean(action, seen)} `changemaker audit"
+        " actions` lists those that there are."
+    )
 
 
 def _line(entry: EntryOut) -> str:
     from changemaker_core.features.audit.resources import changes_as_text
 
-    who = entry.actor.name or entry.actor.id or ""
+    id = entry.actor.id and f"({entry.actor.id})"
     parts = [
         f"{entry.at:%Y-%m-%d %H:%M:%S}",
         f"{entry.action:36}",
-        f"{entry.actor.kind} {who}".rstrip(),
+        " ".join(filter(None, (entry.actor.kind, entry.actor.name, id))),
+        entry.client and f"from {entry.client}",
+        entry.request_id and f"request {entry.request_id}",
         entry.label or entry.object_id,
         changes_as_text(entry.changes),
     ]

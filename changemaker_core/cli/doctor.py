@@ -18,7 +18,7 @@ from changemaker_core.cli.common import contains_site, no_site, site_folder, sit
 from changemaker_core.cli.survey import Surveyed, surveyed
 from changemaker_core.config.errors import UNREAD
 from changemaker_core.diagnostics import Check, Finding
-from changemaker_core.plugin.errors import described, exception_line
+from changemaker_core.plugin.errors import configuration_problems, described, exception_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -65,10 +65,11 @@ def _all_findings(found: Surveyed) -> Iterator[tuple[str, Finding]]:
     if not contains_site(found.config.site_dir):
         return  # the rest would be about a site that does not exist
     in_error: set[str] = set()
+    wrong = [*found.config_problems, *configuration_problems(found.plugins.problems)]
     for contribution in _required_first(checks):
         check: Check = contribution.item
         name, sound = check.name, in_error.isdisjoint(check.requires)
-        sound = sound and not _is_uncertain(found.config_problems, check.keys)
+        sound = sound and not _is_uncertain(wrong, check.keys)
         findings = _run(contribution, found.site) if sound else None
         if findings is None or any(finding.status == "error" for finding in findings):
             in_error.add(name)

@@ -90,8 +90,9 @@ def erase(site: Site, emails: tuple[str, ...], dry_run: bool, yes: bool, as_json
             if as_json:
                 _print_json([{"name": each.kind.name, "found": len(each.rows)} for each in held])
             return
-        if not yes and any(each.rows for each in held):
-            _confirm()
+        if not yes and any(each.rows for each in held) and not _is_confirmed():
+            say("Nothing was erased.")
+            return
         done = services.erase(site, person, report=_say_erased)
     except Conflict as conflict:
         raise CommandError(str(conflict.detail)) from conflict
@@ -133,11 +134,10 @@ def _person(site: Site, emails: tuple[str, ...]) -> Person:
         raise CommandError("\n".join(str(each.message) for each in invalid.errors)) from invalid
 
 
-def _confirm() -> None:
+def _is_confirmed() -> bool:
     if not sys.stdin.isatty():
         raise CommandError("Nothing was erased. Confirm it with --yes.")
-    if not click.confirm("Erase this for good?", err=True):
-        raise CommandError("Nothing was erased.")
+    return click.confirm("Erase this for good?", err=True)
 
 
 def _say_held(held: list[Held]) -> None:

@@ -295,8 +295,9 @@ def _check_url(site: Site, url: str) -> None:
 
 def _user(site: Site, email: str) -> str:
     from changemaker_core.features.accounts.api import account_by_email
+    from changemaker_core.mail import canonical_email
 
-    found = site.db.sync.one(account_by_email(email))
+    found = site.db.sync.one(account_by_email(canonical_email(email)))
     if found is None:
         raise CommandError(f"There is no user {email}. `changemaker users list` lists them.")
     return found.id

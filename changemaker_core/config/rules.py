@@ -124,7 +124,10 @@ def _smtp_url(value: str) -> str | None:
 
 
 def _mail_from(value: str) -> str | None:
-    good = is_email_address(parseaddr(value)[1]) and not LINE_BREAKS.search(value)
+    address = parseaddr(value)[1]
+    # NOTE(lenient): the parser leaves out what it does not understand.
+    whole = value.strip() == address or value.rstrip().endswith(f"<{address}>")
+    good = whole and is_email_address(address) and not LINE_BREAKS.search(value)
     return None if good else "must be an email address, or Name <address>."
 
 
@@ -178,7 +181,7 @@ def _organisation(value: str) -> str | None:
 
 
 def _default_locale(value: str) -> str | None:
-    # Plugins bring further languages: doctor tells whether the site has this one.
+    # Plugins bring further languages: doctor reports one that no package has.
     good = re.fullmatch(r"[a-z]{2,3}", value)
     return None if good else "must be the code of a language, such as en or fr."
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner
 
-from changemaker_core import Plugin, Role, Route, endpoint
+from changemaker_core import Actor, Plugin, Role, Route, endpoint
 from changemaker_core.cli import common, main
+from changemaker_core.features.accounts import api as accounts
 from changemaker_core.features.audit import exporting, sealing
+from changemaker_core.features.audit.checks import check_chain
+from changemaker_core.identity.origin import Origin, current_origin
 from changemaker_core.testing import client_of, run_jobs, signed_in
 from tests.audit.independent import verify
 
@@ -68,6 +72,13 @@ async def test_the_log_is_read_page_by_page(app):
         assert [each["object_id"] for each in since.json()["data"]] == ["p4", "p3"]
         until = await auditor.get("/api/audit-log", params={**parks, "until": middle})
         assert [each["object_id"] for each in until.json()["data"]] == ["p2", "p1", "p0"]
+        by = {"actor": "nobody@example.org"}
+        nobody = await auditor.get("/api/audit-log", params=by)
+        assert (nobody.status_code, nobody.json()["errors"][0]["field"]) == (422, "actor")
+        me = (await auditor.get("/api/auth/me")).json()
+        assert (await auditor.delete("/api/parks/p9")).status_code == 204
+        mine = (await auditor.get("/api/audit-log", params={"actor": me["email"]})).json()["data"]
+        assert {each["actor"]["id"] for each in mine} == {me["id"]}
         one = await auditor.get("/api/audit-log", params={"object": "p3"})
         assert len(one.json()["data"]) == 1
         for wrong in ({"since": "yesterday"}, {"since": "2030-01-01T00:00:00"}, {"cursor": "x"}):
@@ -142,7 +153,11 @@ def test_the_command_verifies_lists_and_exports(make_site, monkeypatch, tmp_path
         return result
 
     assert "There are no such entries." in call("list").stdout
+    assert [each.detail for each in check_chain(site)] == ["The audit log has no entry yet."]
     site.db.sync.write(lambda tx: plant(_Run(tx)))
+    assert [each.detail for each in check_chain(site)] == [
+        "The audit log has 0 sealed entries; the latest wait for the job of each minute."
+    ]
     assert "1 entries are not sealed yet." in call("verify").stdout
     site.db.sync.write(sealing.seal, site)
     report = json.loads(call("verify", "--json").stdout)
@@ -151,6 +166,24 @@ def test_the_command_verifies_lists_and_exports(make_site, monkeypatch, tmp_path
     assert "noted hash" in call("verify", "--head", "0" * 63 + "1", status=1).stderr
     assert "64 hexadecimal" in call("verify", "--head", "abc", status=2).stderr
     assert "parks.park.planted" in call("list", "--object", "p9").stdout
+    assert call("actions").stdout == "parks.park.planted\n"
+    misspelt = call("list", "--action", "parks.park.plantd", status=1).stderr
+    assert "Did you mean 'parks.park.planted'?" in misspelt
+    assert "has no account" in call("list", "--actor", "robin@example.org", status=1).stderr
+    who = {"email": "robin@example.org", "name": "Robin", "password": "wide river, slow boat"}
+    robin, _ = accounts.create_user(site, role="USER", **who)
+
+    def change(tx):
+        tx.actor = Actor("user", robin, "Robin", frozenset())
+        tx.audit("parks.park.planted", "p8", label="Parc\u00a0:\u202fnord\x1b[2J")
+
+    origin = Origin("request", "r-17", address="192.0.2.7", request_id="r-17")
+    cause = current_origin.set(SimpleNamespace(origin=origin))
+    site.db.sync.write(change)
+    current_origin.reset(cause)
+    listed = call("list", "--actor", "Robin@example.org").stdout
+    assert f"user Robin ({robin})  from 192.0.2.0/24  request r-17" in listed
+    assert "Parc\u00a0:\u202fnord�[2J" in listed
     assert json.loads(call("list", "--json", "--since", "2999-01-01").stdout) == {"data": []}
     out = tmp_path / "log.jsonl"
     call("export", "--out", str(out))

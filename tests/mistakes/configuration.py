@@ -728,6 +728,16 @@ MISTAKES: dict[str, Mistake] = {
             "CHANGEMAKER_ACCOUNTS__MAGIC_LINKS: accounts.magic_links must be true or false. It is text.",
         ),
     ),
+    "what only a hook can check, beside others": Mistake(
+        toml='[privacy.retention_days]\n"core.job" = 3\n"core.settings" = 9\n"parcs.visits" = 1\n',
+        environ={"MAIL_FROM": "Parks <parks@example.org", "REGION": "x"},
+        report=(
+            "changemaker.toml:2: privacy.retention_days names 'core.job', which is no kind of personal data. Did you mean 'core.jobs'?",
+            "changemaker.toml:2: privacy.retention_days names 'core.settings', which never expires.",
+            "CHANGEMAKER_MAIL_FROM: mail_from must be an email address, or Name <address>.",
+            "CHANGEMAKER_REGION: region must be a country code, such as CA.",
+        ),
+    ),
     "wrong line hides no missing key": Mistake(
         toml="organisation = Parks\n[parks]\nbenches='x'",
         environ={"SECRET_KEY": ""},

@@ -41,5 +41,8 @@ def check_chain(site: Site) -> Iterator[Finding]:
             "Is `changemaker serve` or `changemaker worker` running, and the queue `audit` held?",
         )
         return
-    sealed = f"{end.position} entries" if end.position else "no entry yet"
-    yield Finding("ok", f"The audit log is sealed: {sealed}.")
+    if end.position == 0 and oldest is None:
+        yield Finding("ok", "The audit log has no entry yet.")
+    else:
+        waiting = "" if oldest is None else "; the latest wait for the job of each minute"
+        yield Finding("ok", f"The audit log has {end.position} sealed entries{waiting}.")

@@ -50,6 +50,12 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     sealed_at: datetime
 
 
+class Action(msgspec.Struct, frozen=True):
+    """What was done: ``petitions.petition.changed``."""
+
+    action: str
+
+
 class Commitment(msgspec.Struct, frozen=True):
     """The commitment of a value, and the entry that it names."""
 
@@ -90,6 +96,12 @@ def entries(
         query = query.where(CoreAuditEntry.at <= before_at, older)
     order = (CoreAuditEntry.at.desc(), CoreAuditEntry.id.desc())
     return query.order_by(*order).limit(limit).offset(offset)
+
+
+@compiled(Action)
+def actions() -> Query:
+    """The actions that there are entries of."""
+    return CoreAuditEntry.select_for(Action).distinct().order_by(CoreAuditEntry.action)
 
 
 @compiled(EntryRow)

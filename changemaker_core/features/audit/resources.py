@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from changemaker_core import (
     Cursors,
+    FieldError,
+    Invalid,
     Paginated,
     Route,
     Streamed,
@@ -17,9 +19,11 @@ from changemaker_core import (
     paginate,
     xlsx_stream,
 )
+from changemaker_core.features.accounts.api import account_by_email
 from changemaker_core.features.audit import queries
 from changemaker_core.features.audit.reading import all_entries, with_values
 from changemaker_core.features.audit.schemas import AuditQuery, EntryOut, ExportQuery
+from changemaker_core.mail import canonical_email
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +55,7 @@ class AuditLogResource:
         self, req: Request, resp: Response, *, query: AuditQuery
     ) -> Paginated[EntryOut]:
         """List what was changed, by whom, when and from where, the newest first."""
-        filters = _filters(query)
+        filters = await _filters(self._site, query)
         place: dict[str, Any] = {}
         if (after := self._cursors.after(query)) is not None:
             place = {"before_at": datetime.fromisoformat(after[0]), "before_id": after[1]}
@@ -78,14 +82,25 @@ class ExportResource:
         """Download the log, or a part of it, as a CSV file or for Excel. This leaves an entry."""
         chosen = {"format": query.format, "since": query.since, "until": query.until}
         await self._site.db.write(lambda tx: tx.audit("audit.log.exported", after=chosen))
-        rows = all_entries(self._site, **_filters(query))
+        rows = all_entries(self._site, **await _filters(self._site, query))
         stream = csv_stream if query.format == "csv" else xlsx_stream
         return stream(rows, COLUMNS, download=f"audit-log.{query.format}")
 
 
-def _filters(query: AuditQuery | ExportQuery) -> dict[str, Any]:
+async def _filters(site: Site, query: AuditQuery | ExportQuery) -> dict[str, Any]:
+    """Return what is looked for, with an id in place of a user's email address.
+
+    Raise ``Invalid`` for an address that no user has.
+    """
     names = ("actor", "action", "object", "since", "until")
-    return {name: value for name in names if (value := getattr(query, name)) is not None}
+    found = {name: value for name in names if (value := getattr(query, name)) is not None}
+    if "@" in found.get("actor", ""):
+        account = await site.db.one(account_by_email(canonical_email(found["actor"])))
+        if account is None:
+            problem = Text("Nobody has an account with this address. Enter the id of a user.")
+            raise Invalid([FieldError("actor", problem)])
+        found["actor"] = account.id
+    return found
 
 
 def changes_as_text(changes: list[FieldChange]) -> str:

@@ -28,6 +28,7 @@ class PrivacyPlugin(Plugin):
 
     @hookimpl
     def cm_register_routes(self, site: Site) -> list[Route]:
+        retention.check_days(site)
         return [
             Route("/api/privacy/kinds", resources.KindsResource(site)),
             Route("/api/privacy/export", resources.ExportResource(site)),

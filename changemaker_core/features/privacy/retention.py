@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from changemaker_core import Interval, Job
+from changemaker_core import ConfigError, Interval, Job, did_you_mean
 from changemaker_core.features.privacy.config import PrivacyConfig
 from changemaker_core.features.privacy.services import kinds_of
 
@@ -75,6 +75,25 @@ def run_retention(run: JobRun) -> None:
         if run.read(each.retention.count, before):
             while run.write(each.retention.expire, before):
                 pass
+
+
+def check_days(site: Site) -> None:
+    """Raise ``ConfigError`` for a period of a kind that core or a loaded plugin does not have.
+
+    A plugin that is not loaded may have its kinds: `doctor` reports those.
+    """
+    kinds = [kind.name for kind in kinds_of(site)]
+    owners = {"core", *(plugin.name for plugin in site.loaded.plugins)}
+    known = [kind.name for kind in kinds_of(site) if kind.retention is not None]
+    problems = []
+    for name in wrong_kinds(site):
+        if name.partition(".")[0] not in owners:
+            continue
+        what = "never expires" if name in kinds else "is no kind of personal data"
+        message = f"names {name!r}, which {what}.{did_you_mean(name, known)}"
+        problems.append(site.config.problem(("privacy", "retention_days"), message))
+    if problems:
+        raise ConfigError(tuple(problems))
 
 
 def wrong_kinds(site: Site) -> Iterator[str]:

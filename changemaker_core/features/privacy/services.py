@@ -71,10 +71,9 @@ def export(
 ) -> tuple[list[Held], dict[str, Any]]:
     """Return what is stored about a person, and the document that JSON is made of.
 
-    The audit log has who exported whose data.
+    The audit log has who exported whose data, where there is any.
     """
-    site.db.sync.write(_record, "privacy.person.exported", person)
-    held = held_about(site, person)
+    held = _read(site, person, "privacy.person.exported")
     return held, _document(site, person, held, translate)
 
 
@@ -129,9 +128,20 @@ def erase(
 
 
 def look_up(site: Site, person: Person) -> list[Held]:
-    """Return what an erasure would erase. The audit log has who looked whose data up."""
-    site.db.sync.write(_record, "privacy.person.looked_up", person)
-    return held_about(site, person)
+    """Return what an erasure would erase. The audit log has who looked whose data up, where there
+    is any."""
+    return _read(site, person, "privacy.person.looked_up")
+
+
+def _read(site: Site, person: Person, action: str) -> list[Held]:
+    """Return what is stored about a person, and record that it was read.
+
+    NOTE(traces): of an address that nothing is stored about, an entry would be the first.
+    """
+    held = held_about(site, person)
+    if any(each.rows for each in held):
+        site.db.sync.write(_record, action, person)
+    return held
 
 
 def _record_erasure(tx: Tx, person: Person) -> None:

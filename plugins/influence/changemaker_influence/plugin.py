@@ -23,7 +23,12 @@ from changemaker_influence.campaigns import permissions, sitemap
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient, EmailTally
 from changemaker_influence.campaigns.queries import cover_photos
 from changemaker_influence.config import InfluenceConfig
-from changemaker_influence.directories.checks import check_data, check_directory, warn_of_data
+from changemaker_influence.directories.checks import (
+    DIRECTORY_KEYS,
+    check_data,
+    check_directory,
+    warn_of_data,
+)
 from changemaker_influence.directories.lookup import Lookups, shipped_directories
 from changemaker_influence.directories.models import LookupCount, PostalCode
 from changemaker_influence.emails.jobs import JOBS
@@ -73,7 +78,7 @@ class InfluencePlugin(Plugin):
         *METRICS,
         *PERSONAL_DATA,
         *EVENTS,
-        Check("influence.directory", check_directory),
+        Check("influence.directory", check_directory, keys=DIRECTORY_KEYS),
     )
 
     def __init__(self) -> None:
@@ -106,7 +111,8 @@ class InfluencePlugin(Plugin):
         def check(site: Site) -> Iterable[Finding]:
             return check_data(site, self._lookups_of(site).directory)
 
-        return [Check("influence.directory_data", check, requires=("migrations",))]
+        name = "influence.directory_data"
+        return [Check(name, check, requires=("migrations",), keys=DIRECTORY_KEYS)]
 
     @hookimpl
     def influence_register_directories(self, site: Site) -> list[Directory]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+#: The keys that name the directory: while one is wrong, there is nothing to look at.
+DIRECTORY_KEYS: Final = ("influence.directory", "influence.directory_file")
 #: Examples that a finding names; the rest is counted.
 _NAMED: Final = 10
 #: Problems of a file that a process logs when it starts.

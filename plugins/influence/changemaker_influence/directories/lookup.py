@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import peewee
 
-from changemaker_core import LimitReached, SlidingWindow
+from changemaker_core import LimitReached, SlidingWindow, did_you_mean
 from changemaker_influence.config import SAMPLE, InfluenceConfig
 from changemaker_influence.directories import services
 from changemaker_influence.directories.errors import DirectoryUnavailable, TooManyLookups
@@ -88,8 +88,9 @@ class Lookups:
         contributed = site.call_hook("influence_register_directories", site=site)
         named = [each for each in contributed if each.item.name == name]
         if not named:
-            known = ", ".join(sorted({*SHIPPED, *(each.item.name for each in contributed)}))
-            raise site.config.wrong("influence", "directory", f"is {name!r}; there are: {known}")
+            known = sorted({*SHIPPED, *(each.item.name for each in contributed)})
+            problem = f"is {name!r}; there are: {', '.join(known)}.{did_you_mean(name, known)}"
+            raise site.config.wrong("influence", "directory", problem)
         if len(named) > 1:
             owners = " and ".join(each.plugin.name for each in named)
             problem = f"is {name!r}, which {owners} both offer"

@@ -95,7 +95,7 @@ async def test_another_plugins_directory_is_used(open_app, tables):
 @pytest.mark.parametrize(
     ("plugins", "directory", "settings", "said"),
     [
-        ((), "vilages", {}, "there are: file, represent, villages"),
+        ((), "vilages", {}, "represent, villages. Did you mean 'villages'?"),
         ((HamletsPlugin,), "villages", {}, "hamlets and villages both offer"),
         ((), "file", {"directory_file": "nowhere.csv"}, "does not exist"),
     ],
