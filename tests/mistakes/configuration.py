@@ -235,13 +235,13 @@ MISTAKES: dict[str, Mistake] = {
     "env unclosed quote": Mistake(
         dotenv="CHANGEMAKER_HOME_PAGE='/a\n",
         report=(
-            ".env:1 (CHANGEMAKER_HOME_PAGE): line has a quotation mark without its other one. A value in quotes ends with the same mark, on the same line, and nothing but a # comment comes after it.",
+            ".env:1 (CHANGEMAKER_HOME_PAGE): line has a quotation mark without its other one. A value in quotes ends with the same mark, on the same line, has none of it inside, and nothing but a # comment comes after it.",
         ),
     ),
     "env multi line": Mistake(
         dotenv='CHANGEMAKER_ORGANISATION="a\nb"\n',
         report=(
-            ".env:1 (CHANGEMAKER_ORGANISATION): line has a quotation mark without its other one. A value in quotes ends with the same mark, on the same line, and nothing but a # comment comes after it.",
+            ".env:1 (CHANGEMAKER_ORGANISATION): line has a quotation mark without its other one. A value in quotes ends with the same mark, on the same line, has none of it inside, and nothing but a # comment comes after it.",
             ".env:2: line must be NAME=value, with a name of letters, digits and underscores.",
         ),
     ),
@@ -284,7 +284,7 @@ MISTAKES: dict[str, Mistake] = {
     "env trailing after quote": Mistake(
         dotenv="CHANGEMAKER_HOME_PAGE='/a' x\n",
         report=(
-            ".env:1 (CHANGEMAKER_HOME_PAGE): line has a quotation mark without its other one. A value in quotes ends with the same mark, on the same line, and nothing but a # comment comes after it.",
+            ".env:1 (CHANGEMAKER_HOME_PAGE): line has a quotation mark without its other one. A value in quotes ends with the same mark, on the same line, has none of it inside, and nothing but a # comment comes after it.",
         ),
     ),
     "env nul": Mistake(
@@ -729,11 +729,11 @@ MISTAKES: dict[str, Mistake] = {
         ),
     ),
     "what only a hook can check, beside others": Mistake(
-        toml='[privacy.retention_days]\n"core.job" = 3\n"core.settings" = 9\n"parcs.visits" = 1\n',
+        toml='[privacy.retention_days]\n"core.saved_mai" = 3\n"core.settings" = 9\n"parcs.visits" = 1\n',
         environ={"MAIL_FROM": "Parks <parks@example.org", "REGION": "x"},
         report=(
-            "changemaker.toml:2: privacy.retention_days names 'core.job', which is no kind of personal data. Did you mean 'core.jobs'?",
-            "changemaker.toml:2: privacy.retention_days names 'core.settings', which never expires.",
+            "changemaker.toml:1: privacy.retention_days names 'core.saved_mai', which is no kind of personal data. Did you mean 'core.saved_mail'?",
+            "changemaker.toml:1: privacy.retention_days names 'core.settings', which has no period that can be set.",
             "CHANGEMAKER_MAIL_FROM: mail_from must be an email address, or Name <address>.",
             "CHANGEMAKER_REGION: region must be a country code, such as CA.",
         ),

@@ -89,7 +89,7 @@ def check_days(site: Site) -> None:
     for name in wrong_kinds(site):
         if name.partition(".")[0] not in owners:
             continue
-        what = "never expires" if name in kinds else "is no kind of personal data"
+        what = "has no period that can be set" if name in kinds else "is no kind of personal data"
         message = f"names {name!r}, which {what}.{did_you_mean(name, known)}"
         problems.append(site.config.problem(("privacy", "retention_days"), message))
     if problems:
