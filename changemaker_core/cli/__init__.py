@@ -135,7 +135,7 @@ class Commands(click.Group):
         rows = [(name, summary) for name, (_, summary) in COMMANDS.items()]
         hidden = _left_out(ctx)
         rows += [
-            (name, f"From {_origin(ep)}.")
+            (name, _summary(ep))
             for name, ep in sorted(_third_parties().items())
             if name not in hidden
         ]
@@ -211,6 +211,13 @@ def _suggestions() -> Iterator[None]:
 
 def _origin(entry_point: EntryPoint) -> str:
     return f"{entry_point.dist.name} {entry_point.dist.version}" if entry_point.dist else "unknown"
+
+
+def _summary(entry_point: EntryPoint) -> str:
+    """Return the line of a command: what its distribution says of itself, and which that is."""
+    summary = entry_point.dist.metadata["Summary"] if entry_point.dist else None
+    origin = _origin(entry_point)
+    return f"{summary.strip().rstrip('.')} ({origin})." if summary else f"From {origin}."
 
 
 def _load(entry_point: EntryPoint) -> click.Command:

@@ -40,7 +40,8 @@ class JsonLines(logging.Formatter):
             line["request_id"] = request_id
         if record.exc_info:
             line["exception"] = without_credentials(self.formatException(record.exc_info))
-        return json.dumps(line, ensure_ascii=False)
+        # As lines of requests are written, so that one pattern finds both.
+        return json.dumps(line, ensure_ascii=False, separators=(",", ":"))
 
 
 class TextLines(logging.Formatter):

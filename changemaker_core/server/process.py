@@ -18,7 +18,8 @@ from changemaker_core.server import collector, logs
 from changemaker_core.server.errors import expected_errors, is_database_away
 from changemaker_core.server.spec import EXIT_CONFIG, EXIT_RETRY, ProcessSpec
 
-log = logging.getLogger(__name__)
+#: Run as a program, the module is called ``__main__``.
+log = logging.getLogger("changemaker_core.server.process")
 
 
 def main(arguments: list[str]) -> int:

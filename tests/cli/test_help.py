@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from changemaker_core import cli as changemaker_cli
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HEAVY = {"falcon", "marshmallow", "peewee", "jinja2", "babel", "httpx", "uvicorn", "psycopg2"}
 #: Rooms that cost as much, with what they import.
@@ -83,6 +81,10 @@ def test_help_names_third_parties_and_survives_a_broken_one(cli: Any, third_part
     assert done.returncode == 0
     assert "petitions From changemaker-petitions 1.2." in " ".join(done.stdout.split())
     assert "broken" in done.stdout
+    metadata = Path(third_parties) / "changemaker_petitions-1.2.dist-info" / "METADATA"
+    metadata.write_text(metadata.read_text() + "Summary: Petitions for your site.\n")
+    said = " ".join(cli.run("--help", PYTHONPATH=third_parties).stdout.split())
+    assert "petitions Petitions for your site (changemaker-petitions 1.2)." in said
 
 
 def test_a_third_partys_command_runs(cli: Any, third_parties: str) -> None:
