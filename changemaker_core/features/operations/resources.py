@@ -111,7 +111,7 @@ class MetricsResource:
 
     @endpoint(
         public=True,
-        produces="text/plain",
+        produces="text/plain; version=0.0.4; charset=utf-8",
         responses={
             403: "Neither address, token nor permission is an operator's.",
             503: "The processes' metrics cannot be added up at the moment.",
@@ -124,7 +124,6 @@ class MetricsResource:
         permission `operations.health.read`; 403 for others.
         """
         self._access.require(req)
-        resp.content_type = "text/plain; version=0.0.4; charset=utf-8"
         health = health_metric(await self._checks.run())
         try:
             return await self._site.metrics.exposition(health, *await machine_metrics(self._site))
