@@ -161,7 +161,7 @@ def test_migrate_finds_every_distributions_migrations(
 
 
 def test_a_wheels_command_is_added_to_cores(installed: Installed, site: dict[str, str]) -> None:
-    assert "From changemaker-deploy 0.1.0." in installed.run("--help")
+    assert "(changemaker-deploy 0.1.0)." in " ".join(installed.run("--help").split())
     assert "proxy_pass" in installed.run("--site", site["site"], "deploy", "nginx")
 
 
