@@ -93,6 +93,7 @@ CAMPAIGN = {
     ),
     "call_to_action": "",
     "email_subject": "Please keep evening service on route 42",
+    "placeholder": "{recipient_name}",
     "email_body": (
         "I am writing to ask you to keep the 42 running after 8 p.m.\n\nMany of my neighbours work"
         " evenings and have no other way home.\n\nThank you for reading this."
