@@ -221,6 +221,7 @@ def status_context(*statuses: str) -> dict[str, Any]:
             {
                 "id": f"id-{number}",
                 "status": status,
+                "send_after": None,
                 "recipient_name": people[number],
                 "sent_at": NOON if status == "SENT" else None,
             }
