@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import doctest
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING, Any
 
@@ -155,6 +155,11 @@ def test_the_page_refreshes_itself_until_all_is_settled(
 ) -> None:
     pending = render(*pages["status-on-its-way"])
     assert '<noscript><meta http-equiv="refresh" content="2"></noscript>' in pending
+    template, context = pages["status-on-its-way"]
+    hour = datetime(2026, 7, 1, 16, 0, tzinfo=UTC)
+    late = [{**email, "send_after": hour} for email in context["emails"]]
+    delayed = render(template, {**context, "emails": late, "now": hour})
+    assert '<noscript><meta http-equiv="refresh" content="60"></noscript>' in delayed
     for settled in ("status-sent", "status-troubled"):
         assert "refresh" not in render(*pages[settled])
 
