@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {
+    "changemaker_admin": ROOT / "plugins" / "admin",
     "changemaker_core": ROOT,
     "changemaker_deploy": ROOT / "plugins" / "deploy",
     "changemaker_influence": ROOT / "plugins" / "influence",
@@ -33,6 +34,7 @@ _PLUGIN = (
     r"/migrations/0001_\w+\.py$",
 )
 FILES = {
+    "changemaker_admin": (*_EVERY, r"/templates/.+\.html$", r"/locale/fr/LC_MESSAGES/\w+\.po$"),
     "changemaker_core": (*_EVERY, *_PLUGIN),
     "changemaker_deploy": (*_EVERY, r"/templates/nginx\.conf\.j2$"),
     "changemaker_influence": (*_EVERY, *_PLUGIN),

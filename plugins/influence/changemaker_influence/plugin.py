@@ -52,6 +52,7 @@ class InfluencePlugin(Plugin):
     """Campaigns that write to representatives."""
 
     name = "influence"
+    after = ("admin",)
     config = InfluenceConfig
     # Representatives out of a file, so that a demonstration sends no request to another server.
     demo_config = {"directory": "file"}  # noqa: RUF012  # declared as a ClassVar

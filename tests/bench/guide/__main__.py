@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "guides" / "install.md"
 #: Followed after it, on the same machine.
 STAGING = ROOT / "docs" / "guides" / "staging.md"
-DISTRIBUTIONS = (".", "plugins/influence", "plugins/deploy")
+DISTRIBUTIONS = (".", "plugins/influence", "plugins/admin", "plugins/deploy")
 #: Services that a Debian machine starts when they are installed.
 STARTED = {"postgresql": "service postgresql start", "nginx": "service nginx start"}
 USERS = "runuser -u changemaker -- /srv/venv/bin/changemaker --site /srv/changemaker/site users"

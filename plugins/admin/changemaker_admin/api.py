@@ -1,0 +1,3 @@
+"""What other plugins import from admin."""
+
+from __future__ import annotations
