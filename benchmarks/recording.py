@@ -52,7 +52,7 @@ def campaign_ids(site: Site) -> list[str]:
 
 def take(tx: Tx, order: Submission) -> None:
     """Record one message and the job that sends it, as the API does."""
-    services.record(tx, order, (), None)
+    services.record(tx, order, lambda _: None, None)
 
 
 def main(folder: str, rate: float) -> None:

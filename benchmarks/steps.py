@@ -149,7 +149,7 @@ def _take(tx: Tx, campaign_id: str, number: int) -> None:
         campaign_title=NEW["title"],
         language="en",
     )
-    services.record(tx, submission, (), None)
+    services.record(tx, submission, lambda _: None, None)
 
 
 def _letters(

@@ -130,7 +130,8 @@ def site(make_config, monkeypatch):
     """A site that commands open as they open any, and its configuration."""
     config = make_config()
     monkeypatch.setattr(Site, "load", lambda *_, **__: Site(config, [InfluencePlugin]))
-    monkeypatch.setattr("changemaker_core.cli.common.existing_site", lambda: config.site_dir)
+    (config.site_dir / "changemaker.toml").touch()
+    monkeypatch.setenv("CHANGEMAKER_SITE", str(config.site_dir))
     site = Site(config, [InfluencePlugin])
     migrate(site)
     yield site

@@ -66,7 +66,7 @@ def fill(tx):
             campaign_title=campaign.title,
             language=campaign.language,
         )
-        services.record(tx, submission, (), None)
+        services.record(tx, submission, lambda _: None, None)
 
 
 def left(site):

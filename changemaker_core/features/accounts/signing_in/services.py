@@ -95,7 +95,9 @@ def start_wait(tx: Tx, email: str, source: str) -> None:
     delay = LoginDelay.get_or_none(LoginDelay.key == _delay_key(email, source))
     if delay is not None:
         not_before = tx.now + _delay_after(delay.failures)
-        LoginDelay.update(not_before=not_before).where(LoginDelay.key == delay.key).execute()
+        # Another attempt may have been counted meanwhile: its wait is the longer one, and stays.
+        same = (LoginDelay.key == delay.key) & (LoginDelay.failures == delay.failures)
+        LoginDelay.update(not_before=not_before).where(same).execute()
 
 
 def unlock(tx: Tx, email: str) -> None:

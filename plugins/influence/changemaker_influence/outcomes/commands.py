@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST = 1_000
 
 
-class MessageId(click.ParamType[str]):
+class MessageId(click.ParamType):  # type: ignore[type-arg]  # click 8.2 takes no arguments there
     """The id of a message."""
 
     name = "message"
