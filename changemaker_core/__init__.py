@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from changemaker_core.http.errors import BadRequest as BadRequest
     from changemaker_core.http.errors import ClientGone as ClientGone
     from changemaker_core.http.errors import Conflict as Conflict
+    from changemaker_core.http.errors import EditConflict as EditConflict
     from changemaker_core.http.errors import FieldError as FieldError
     from changemaker_core.http.errors import Forbidden as Forbidden
     from changemaker_core.http.errors import Invalid as Invalid
@@ -144,6 +145,9 @@ if TYPE_CHECKING:
     from changemaker_core.web.assets.service_workers import ServiceWorker as ServiceWorker
     from changemaker_core.web.declarations import HomePage as HomePage
     from changemaker_core.web.declarations import NavigationEntry as NavigationEntry
+    from changemaker_core.web.edits import MergedEdits as MergedEdits
+    from changemaker_core.web.edits import begin_edit as begin_edit
+    from changemaker_core.web.edits import merge_edits as merge_edits
     from changemaker_core.web.images.declarations import ImageUse as ImageUse
     from changemaker_core.web.images.errors import ImageRejected as ImageRejected
     from changemaker_core.web.images.errors import ImagesUnavailable as ImagesUnavailable
@@ -170,8 +174,8 @@ _ROOMS = {
     "http.declarations": "Authenticator Route SignInConfirmation",
     "http.endpoint": "Body endpoint",
     "http.endpoint.recent_sign_in": "check_recent_sign_in",
-    "http.errors": "BadRequest ClientGone Conflict FieldError Forbidden Invalid NotFound Problem"
-    " TooManyRequests Unauthorized Unavailable",
+    "http.errors": "BadRequest ClientGone Conflict EditConflict FieldError Forbidden Invalid"
+    " NotFound Problem TooManyRequests Unauthorized Unavailable",
     "http.lists": "CursorQuery Cursors ListQuery Paginated Pagination paginate",
     "http.request": "Request Response",
     "http.routing": "RouteInfo",
@@ -198,6 +202,7 @@ _ROOMS = {
     "text": "Text did_you_mean slugify",
     "web": "Form PageMetadata Redirect TemplateResponse",
     "web.declarations": "HomePage NavigationEntry",
+    "web.edits": "MergedEdits begin_edit merge_edits",
     "web.images.declarations": "ImageUse",
     "web.images.errors": "ImageRejected ImagesUnavailable",
     "web.assets.service_workers": "ServiceWorker",

@@ -11,6 +11,7 @@ from changemaker_core.text import Text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from datetime import datetime
 
     from changemaker_core.db import LimitReached
 
@@ -136,6 +137,22 @@ class Conflict(_Known):
 
     known_status, known_code = 409, "conflict"
     known_title = Text("This action conflicts with the current state.")
+
+
+class EditConflict(Conflict):
+    """What is to be saved was edited in an older version: it was saved by another person since.
+
+    ``saved_at`` is when, and ``saved_by`` the id of the user, where it was one. A page catches it
+    and shows the form again with ``merge_edits``; a program reads the new version first.
+    """
+
+    known_code = "edit_conflict"
+    known_title = Text("This was saved by another person in the meantime.")
+
+    def __init__(self, saved_at: datetime, saved_by: str | None) -> None:
+        super().__init__(Text("Load it again, and make your changes to what is saved now."))
+        self.saved_at = saved_at
+        self.saved_by = saved_by
 
 
 class TooLarge(_Known):
