@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from changemaker_core.http.declarations import Route as Route
     from changemaker_core.http.declarations import SignInConfirmation as SignInConfirmation
     from changemaker_core.http.endpoint import Body as Body
+    from changemaker_core.http.endpoint import declared_endpoint as declared_endpoint
     from changemaker_core.http.endpoint import endpoint as endpoint
     from changemaker_core.http.endpoint.recent_sign_in import (
         check_recent_sign_in as check_recent_sign_in,
@@ -172,7 +173,7 @@ _ROOMS = {
     "http.bodies.multipart": "Part",
     "http.bodies.uploads": "Upload",
     "http.declarations": "Authenticator Route SignInConfirmation",
-    "http.endpoint": "Body endpoint",
+    "http.endpoint": "Body declared_endpoint endpoint",
     "http.endpoint.recent_sign_in": "check_recent_sign_in",
     "http.errors": "BadRequest ClientGone Conflict EditConflict FieldError Forbidden Invalid"
     " NotFound Problem TooManyRequests Unauthorized Unavailable",

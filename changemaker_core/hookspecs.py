@@ -180,7 +180,7 @@ class CoreHooks:
 
     @hookspec
     def cm_register_navigation(self, site: Site) -> list[NavigationEntry]:  # type: ignore[empty-body]  # a hookspec has no body
-        """Entries of the menu at the top of public pages.
+        """Entries of the menu at the top of public pages; with a permission, of the organisers'.
 
         >>> @hookimpl
         ... def cm_register_navigation(self):

@@ -40,6 +40,7 @@ from changemaker_core.plugin.places import is_authors
 from changemaker_core.signing import BadSignature
 from changemaker_core.text import Text
 from changemaker_core.web.images.errors import ImageRejected, ImagesUnavailable
+from changemaker_core.web.menu import menu_counts
 from changemaker_core.web.pages import Redirect, TemplateResponse
 
 if TYPE_CHECKING:
@@ -124,13 +125,18 @@ def _encoder(translations: Translations, locale: str) -> msgspec.json.Encoder:
     return msgspec.json.Encoder(enc_hook=translate)
 
 
-async def page(req: Request, resp: Response, page: TemplateResponse, *, cached: bool) -> None:
+async def page(
+    req: Request, resp: Response, page: TemplateResponse, *, cached: bool, public: bool = True
+) -> None:
     """Fill Falcon's response with a page. Messages that it showed are deleted.
 
     ``cached``: the page is the same for every visitor, and may use nothing that belongs to one.
+    ``public``: it has no organisers' menu, whose counts would be read in vain.
     """
     flash = Flash(() if cached else await _messages(req))
-    own = {"actor": req.actor, "csrf": csrf.field(req), "flash": flash}
+    own: dict[str, Any] = {"actor": req.actor, "csrf": csrf.field(req), "flash": flash}
+    if req.actor is not None and not public:
+        own["menu_counts"] = await menu_counts(req.site, req.actor)
     text = req.site.templates.render(
         page.template,
         page.context,

@@ -31,7 +31,8 @@ def call_problem(item: Any, call: str) -> tuple[str, str] | None:
     if wrong is None:
         return None
     name = getattr(function, "__qualname__", type(function).__name__)
-    label = f"{type(item).__name__}({getattr(item, 'name', '')!r})"
+    named = getattr(item, "name", None) or getattr(item, "path", "")
+    label = f"{type(item).__name__}({named!r})"
     place = place_of(function)
     fix = f"Write it for this call{f': {place}' if place else ''}."
     return f"{name} is {match['field']} of {label}, called as {call}: {wrong}.", fix

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from changemaker_core.plugin.callables import call_problem
@@ -11,7 +11,7 @@ from changemaker_core.plugin.errors import PluginConflict, PluginInvalid
 from changemaker_core.plugin.places import located, place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from changemaker_core.plugin.errors import PluginError
     from changemaker_core.plugin.loaded import LoadedPlugin
@@ -45,6 +45,8 @@ class Kind(Generic[T]):
     ``problems(item)`` are what is wrong with an item by itself, each with its fix.
     ``calls`` say how the functions of an item are called: ``("await check(site)",)``. One that
     cannot be called so is reported.
+    ``brings`` maps classes of core's kinds to functions: ``{Route: routes_of}`` says that each item
+    brings the routes ``routes_of(item)``, as if its plugin contributed them itself.
     A plugin that offers a hook may declare its kind in ``hookspecs.py``, and its items are checked
     in the same way.
     """
@@ -54,6 +56,7 @@ class Kind(Generic[T]):
     claims: Callable[[T, str], Iterable[Claim]] = lambda _item, _plugin: ()
     problems: Callable[[T], Iterable[tuple[str, str]]] = lambda _item: ()
     calls: tuple[str, ...] = ()
+    brings: Mapping[type, Callable[[T], Iterable[Any]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not isinstance(self.item, type):

@@ -158,9 +158,16 @@ class Hooks:
         return self._implementation(plugin, hook) is not None
 
     def collect(
-        self, plugins: Sequence[LoadedPlugin], hook: str, arguments: Mapping[str, Any]
+        self,
+        plugins: Sequence[LoadedPlugin],
+        hook: str,
+        arguments: Mapping[str, Any],
+        brought: Sequence[Contribution[Any]] = (),
     ) -> tuple[list[Contribution[Any]], list[PluginError]]:
-        """Return what every plugin contributes, in their order, and what is wrong with it."""
+        """Return what every plugin contributes, in their order, and what is wrong with it.
+
+        ``brought`` is what items of other hooks bring: each stands after its plugin's own.
+        """
         spec = self.specs().get(hook)
         if spec is None:
             raise LookupError(f"No hook is called {hook!r}.{did_you_mean(hook, self.specs())}")
@@ -172,6 +179,7 @@ class Hooks:
                 items, wrong = self._results(plugin, spec, arguments)
                 found += items
                 problems += wrong
+            found += [each for each in brought if each.plugin is plugin]
         return found, problems + (problems_of(spec.kind, found) if spec.kind else [])
 
     def _results(

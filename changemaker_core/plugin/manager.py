@@ -307,13 +307,39 @@ class _Boot:
         for kind in self.kinds:
             found: list[Contribution[Any]] = []
             if site is not None:
-                found, problems = self.hooks.collect(self.plugins, kind.hook, {"site": site})
+                brought, problems = self._brought(loaded, site, kind)
+                found, wrong = self.hooks.collect(self.plugins, kind.hook, {"site": site}, brought)
+                problems += wrong
                 self.problems += problems
                 if problems:
                     loaded.incomplete.add(kind.name)
             loaded.freeze(kind, found)
         if site is not None:
             self._collect_offered(loaded, site)
+
+    def _brought(
+        self, loaded: LoadedPlugins, site: Host, kind: Kind[Any]
+    ) -> tuple[list[Contribution[Any]], list[PluginError]]:
+        """Return what items of offered hooks bring of one of core's kinds, and what is wrong.
+
+        Such a hook is called before the first of core's hooks to which its items bring something.
+        """
+        found: list[Contribution[Any]] = []
+        problems: list[PluginError] = []
+        for name, spec in self.hooks.specs().items():
+            if spec.kind is None or kind.item not in spec.kind.brings:
+                continue
+            bring = spec.kind.brings[kind.item]
+            wrong = loaded.collect_offered(name, site)
+            if wrong:
+                loaded.incomplete.add(spec.kind.name)
+                problems += wrong
+            if spec.kind.name in loaded.incomplete:
+                loaded.incomplete.add(kind.name)
+                continue
+            for each in loaded.offered(name):
+                found += [Contribution(i, each.plugin, each.made_by) for i in bring(each.item)]
+        return found, problems
 
     def _collect_offered(self, loaded: LoadedPlugins, site: Host) -> None:
         """Call the hooks that features and plugins offer, so that a wrong value is known now.

@@ -23,6 +23,7 @@ from changemaker_core.web import filters, languages
 from changemaker_core.web.addresses import absolute_url, with_query
 from changemaker_core.web.folders import search_folders
 from changemaker_core.web.images.markup import image_markup
+from changemaker_core.web.menu import Menu
 from changemaker_core.web.metadata import head_of
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class Templates:
         self._translations = site.translations
         self._static = site.static
         self._navigation = [each for each in site.navigation if each.permission is None]
-        self._organiser_navigation = [each for each in site.navigation if each.permission]
+        self._menu = Menu(each for each in site.navigation if each.permission)
         self._loader = _loader(search_folders(site, "templates"))
         self._reload = config.development
         self._facts = SiteFacts(site)
@@ -142,6 +143,7 @@ class Templates:
         template = self.environment(locale, root_path, self._facts.time_zone).get_template(name)
         found = {
             "languages": languages.links(locale, query, self._translations.locales),
+            "menu_counts": {},
             "path": path,
             "this_page": partial(with_query, query),
             "metadata": metadata and self._head(metadata, locale, path, query),
@@ -190,7 +192,7 @@ class Templates:
             "service_worker": lambda name: self._site.service_workers.markup(name, prefix),
             "site": self._facts,
             "navigation": self._navigation,
-            "organiser_navigation": self._organiser_navigation,
+            "organiser_menu": self._menu,
             "locale": locale,
         }
 

@@ -10,7 +10,8 @@ from changemaker_core.http.endpoint.declaration import (
     Declaration,
     Endpoint,
     declared,
+    declared_endpoint,
     endpoint,
 )
 
-__all__ = ["Body", "Declaration", "Endpoint", "declared", "endpoint"]
+__all__ = ["Body", "Declaration", "Endpoint", "declared", "declared_endpoint", "endpoint"]

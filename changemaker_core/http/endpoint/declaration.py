@@ -165,6 +165,16 @@ class Declaration:
         return resolved
 
 
+def declared_endpoint(responder: Any) -> Endpoint | None:
+    """Return what ``@endpoint`` declares of a responder, such as its ``permission`` and ``on``.
+
+    ``None`` for a function without one. Options that are functions of the configuration have their
+    defaults.
+    """
+    found = declared(responder)
+    return found.endpoint if found else None
+
+
 def endpoint(
     *,
     public: bool = False,

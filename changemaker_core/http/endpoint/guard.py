@@ -148,7 +148,8 @@ def _guarded(
             current_origin.reset(cause)
             current_actor.reset(token)
         if isinstance(value, TemplateResponse):
-            await rendering.page(req, resp, value, cached=spec.cache is not None)
+            cached, public = spec.cache is not None, spec.public
+            await rendering.page(req, resp, value, cached=cached, public=public)
         else:
             rendering.fill(req, resp, value, spec.status, spec.produces)
         if csp is not None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from changemaker_admin.dashboard.pages import DashboardPage
-from changemaker_core import Plugin, Route
+from changemaker_core import NavigationEntry, Plugin, Route, Text
 
 
 class AdminPlugin(Plugin):
     """The organisers' pages."""
 
     name = "admin"
-    contributes = (Route("/admin", DashboardPage()),)
+    contributes = (
+        Route("/admin", DashboardPage()),
+        NavigationEntry(
+            Text("Dashboard"), "/admin", order=0, permission="accounts.me.read", icon="home"
+        ),
+    )
