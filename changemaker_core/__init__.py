@@ -43,8 +43,10 @@ if TYPE_CHECKING:
     from changemaker_core.features.mailtemplates.variables import MailVariable as MailVariable
     from changemaker_core.features.operations.declarations import HealthCheck as HealthCheck
     from changemaker_core.features.privacy.declarations import ERASED as ERASED
+    from changemaker_core.features.privacy.declarations import GivenConsent as GivenConsent
     from changemaker_core.features.privacy.declarations import Person as Person
     from changemaker_core.features.privacy.declarations import PersonalData as PersonalData
+    from changemaker_core.features.privacy.declarations import PersonalEntry as PersonalEntry
     from changemaker_core.features.privacy.declarations import Retention as Retention
     from changemaker_core.features.privacy.declarations import delete_rows as delete_rows
     from changemaker_core.features.privacy.declarations import export_rows as export_rows
@@ -168,7 +170,8 @@ _ROOMS = {
     "features.mailtemplates.declarations": "MailTemplate",
     "features.mailtemplates.variables": "MailVariable",
     "features.operations.declarations": "HealthCheck",
-    "features.privacy.declarations": "ERASED PersonalData Person Retention delete_rows export_rows",
+    "features.privacy.declarations": "ERASED GivenConsent PersonalData PersonalEntry"
+    " Person Retention delete_rows export_rows",
     "features.webhooks.declarations": "WebhookEvent",
     "http.bodies.multipart": "Part",
     "http.bodies.uploads": "Upload",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from changemaker_core import PersonalData, Text, delete_rows, export_rows
+from changemaker_core import PersonalData, PersonalEntry, Text, delete_rows, export_rows
 from changemaker_core.features.accounts.joining.models import Link
 from changemaker_core.features.accounts.keys.models import ApiKey
 from changemaker_core.features.accounts.roles.models import Grant
+from changemaker_core.features.accounts.sessions.devices import describe
 from changemaker_core.features.accounts.sessions.models import UserSession
 from changemaker_core.features.accounts.signing_in.models import LoginDelay
 from changemaker_core.features.accounts.signing_in.services import waits_of
@@ -15,7 +16,7 @@ from changemaker_core.features.accounts.users import management
 from changemaker_core.features.accounts.users.models import User
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     import peewee
 
@@ -43,6 +44,7 @@ def _of_user(
     user: peewee.ForeignKeyField,
     columns: tuple[peewee.Field[Any], ...] = (),
     secret: tuple[peewee.Field[Any], ...] = (),
+    entry: Callable[[Mapping[str, Any]], PersonalEntry] | None = None,
 ) -> PersonalData:
     """Return the declaration of a table whose rows belong to a user."""
     mine: Callable[[Person], Any] = lambda person: user.in_(person.user_ids)  # noqa: E731
@@ -52,6 +54,7 @@ def _of_user(
         columns,
         export=lambda person: export_rows(user.model, mine(person), without=secret),
         erase=lambda _tx, person: delete_rows(user.model, mine(person)),
+        entry=entry,
     )
 
 
@@ -68,6 +71,9 @@ PERSONAL_DATA: Final = (
             " is gone."
         ),
         obstacle=lambda person: management.last_administrator(person.user_ids),
+        entry=lambda row: PersonalEntry(
+            row["name"] or row["email"], row["created_at"], path=f"/admin/team/{row['id']}"
+        ),
     ),
     _of_user(
         "accounts.sessions",
@@ -75,6 +81,7 @@ PERSONAL_DATA: Final = (
         UserSession.user,
         (UserSession.address, UserSession.user_agent),
         (UserSession.token_hash,),
+        entry=lambda row: PersonalEntry(describe(row["user_agent"]), row["created_at"]),
     ),
     _of_user(
         "accounts.keys", Text("API keys"), ApiKey.user, (ApiKey.name,), secret=(ApiKey.key_hash,)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from changemaker_core import InvalidId, PersonalData, Retention, Text, delete_rows
+from changemaker_core import InvalidId, PersonalData, PersonalEntry, Retention, Text, delete_rows
 from changemaker_core.audit import BEGINNING, CoreAuditPersonal, person_key, value_begins
 from changemaker_core.audit.chain import to_json
 from changemaker_core.features.accounts.api import account_by_id
@@ -99,4 +99,7 @@ VALUES: Final = PersonalData(
     erase=_erase,
     keeps=Text("What was changed, and when, stays, with the number of an account that is gone."),
     retention=Retention(730, _count, _expire),
+    entry=lambda row: PersonalEntry(
+        " · ".join(filter(None, (row["action"], row["label"]))), row["at"]
+    ),
 )

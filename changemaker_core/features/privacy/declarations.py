@@ -62,6 +62,30 @@ class Retention:
 
 
 @dataclass(frozen=True, slots=True)
+class GivenConsent:
+    """What a person agreed to: the words that they read, their version and language, and when."""
+
+    text: str
+    version: str
+    language: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PersonalEntry:
+    """One row of personal data as organisers read it in a list.
+
+    ``title`` says what it is, ``at`` since when it is stored, ``consent`` what the person agreed to
+    with it, and ``path`` is the organisers' page that shows it, where there is one.
+    """
+
+    title: str
+    at: datetime | None = None
+    consent: GivenConsent | None = None
+    path: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class PersonalData:
     """One kind of personal data: a table, or a few that belong together.
 
@@ -74,6 +98,8 @@ class PersonalData:
 
     ``keeps`` tells people what is not erased, and why. ``obstacle(person)`` returns why nothing of
     this person can be erased at present, or ``None``; it is called before anything is erased.
+    ``entry(row)`` returns what organisers read of a row that ``export`` returned; without it, they
+    read its name or title, and its time.
 
     >>> PersonalData(
     ...     "petitions.signatures",
@@ -92,6 +118,7 @@ class PersonalData:
     keeps: str = ""
     retention: Retention | None = None
     obstacle: Callable[[Person], str | None] | None = None
+    entry: Callable[[Mapping[str, Any]], PersonalEntry] | None = None
 
 
 def _plain_part(wanted: str) -> str:

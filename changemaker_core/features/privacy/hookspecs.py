@@ -22,7 +22,7 @@ PERSONAL_DATA = Kind(
     "privacy_register_personal_data",
     PersonalData,
     _claims,
-    calls=("export(person)", "erase(tx, person)"),
+    calls=("export(person)", "erase(tx, person)", "entry(row)"),
 )
 
 

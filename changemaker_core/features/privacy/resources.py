@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from changemaker_core import Conflict, Forbidden, Text, endpoint
-from changemaker_core.features.accounts.api import check_may_manage
+from changemaker_core import endpoint
 from changemaker_core.features.privacy import services
 from changemaker_core.features.privacy.schemas import (
     ErasedOut,
@@ -22,10 +21,7 @@ from changemaker_core.features.privacy.schemas import (
 from changemaker_core.features.privacy.views import kind_out
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from changemaker_core import Actor, Request, Response, Site
-    from changemaker_core.features.privacy.declarations import Person
     from changemaker_core.features.privacy.services import Erased, Held
     from changemaker_core.features.privacy.views import Translate
 
@@ -42,16 +38,6 @@ class _Resource:
 
     def _translator(self, req: Request) -> Translate:
         return partial(self._site.translations.translate, locale=req.locale)
-
-    def _person(self, by: Actor | None, emails: Iterable[str]) -> Person:
-        """Return a person whose data ``by`` may handle. Raise ``Forbidden`` for the account of
-        somebody who may do more than they."""
-        person = services.find_person(self._site, emails)
-        for id in person.user_ids:
-            if by is None:
-                raise Forbidden
-            self._site.db.sync.read(check_may_manage, self._site, by, id)
-        return person
 
 
 class KindsResource(_Resource):
@@ -75,7 +61,7 @@ class ExportResource(_Resource):
         return await asyncio.to_thread(self._export, req.actor, body, self._translator(req))
 
     def _export(self, by: Actor | None, body: WhoseData, translate: Translate) -> Export:
-        person = self._person(by, body.emails)
+        person = services.find_person_for(self._site, by, body.emails)
         _, found = services.export(self._site, person, translate)
         return msgspec.convert(found, Export)
 
@@ -89,10 +75,9 @@ class EraseResource(_Resource):
         return await asyncio.to_thread(self._erase, req.actor, body, self._translator(req))
 
     def _erase(self, by: Actor | None, body: Erasure, translate: Translate) -> Erasures:
-        site, person = self._site, self._person(by, body.emails)
-        if by is not None and by.user_id in person.user_ids:
-            raise Conflict(Text("Ask another administrator to erase your account."))
-        services.check_erasable(site, person)
+        site = self._site
+        person = services.find_person_for(site, by, body.emails)
+        services.check_erasable(site, person, by)
         held = (services.look_up if body.dry_run else services.held_about)(site, person)
         done = [] if body.dry_run else services.erase(site, person)
         outcome = {each.kind.name: each for each in done}

@@ -8,16 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from changemaker_core import Conflict, FieldError, Invalid, InvalidId, Text
-from changemaker_core.features.accounts.api import account_by_email, account_by_id
+from changemaker_core import Conflict, FieldError, Forbidden, Invalid, InvalidId, Text
+from changemaker_core.features.accounts.api import (
+    account_by_email,
+    account_by_id,
+    check_may_manage,
+)
 from changemaker_core.features.privacy.declarations import Person, PersonalData
 from changemaker_core.mail import Address, HeaderInjection, InvalidAddress, canonical_email
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping
 
-    from changemaker_core import Site, Tx
-
+    from changemaker_core import Actor, Site, Tx
 
 #: The kind by which others of a person are found, where these have the id of an account only.
 _ACCOUNTS: Final = "accounts.users"
@@ -61,6 +64,20 @@ def find_person(site: Site, named: Iterable[str]) -> Person:
     return Person(folded, tuple(each.id for each in accounts if each is not None))
 
 
+def find_person_for(site: Site, by: Actor | None, named: Iterable[str]) -> Person:
+    """Return a person whose data ``by`` may handle.
+
+    Raise what ``find_person`` does, and ``Forbidden`` for the account of somebody who may do more
+    than they.
+    """
+    person = find_person(site, named)
+    for id in person.user_ids:
+        if by is None:
+            raise Forbidden
+        site.db.sync.read(check_may_manage, site, by, id)
+    return person
+
+
 def held_about(site: Site, person: Person) -> list[Held]:
     """Return everything that is stored about a person, by kind."""
     return [Held(kind, site.db.sync.read(_rows, kind, person)) for kind in kinds_of(site)]
@@ -93,8 +110,11 @@ def _document(
     }
 
 
-def check_erasable(site: Site, person: Person) -> None:
-    """Raise ``Conflict`` where a kind of data cannot be erased at present."""
+def check_erasable(site: Site, person: Person, by: Actor | None = None) -> None:
+    """Raise ``Conflict`` where a kind of data cannot be erased at present, and where the person is
+    ``by``, who would erase the account that they act with."""
+    if by is not None and by.user_id in person.user_ids:
+        raise Conflict(Text("Ask another administrator to erase your account."))
     for kind in kinds_of(site):
         reason = kind.obstacle and site.db.sync.read(kind.obstacle, person)
         if reason:

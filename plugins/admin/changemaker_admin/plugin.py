@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from changemaker_admin.dashboard.pages import DashboardPage
+from changemaker_admin.people import pages as people
 from changemaker_core import NavigationEntry, Plugin, Route, Text
 
 
@@ -15,4 +16,5 @@ class AdminPlugin(Plugin):
         NavigationEntry(
             Text("Dashboard"), "/admin", order=0, permission="accounts.me.read", icon="home"
         ),
+        *people.CONTRIBUTIONS,
     )

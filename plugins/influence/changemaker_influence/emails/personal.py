@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from changemaker_core import ERASED, PersonalData, Retention, Text, delete_rows, export_rows
+from changemaker_core import (
+    ERASED,
+    GivenConsent,
+    PersonalData,
+    PersonalEntry,
+    Retention,
+    Text,
+    delete_rows,
+    export_rows,
+)
 from changemaker_core.mail import HeaderInjection, InvalidAddress
 from changemaker_influence.addresses import canonical
 from changemaker_influence.campaigns.models import CustomRecipient
@@ -17,6 +26,7 @@ from changemaker_influence.emails.models import HAS_SENDER, CampaignEmail
 from changemaker_influence.emails.services import cancel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from changemaker_core import Person, Tx
@@ -107,6 +117,25 @@ def _old(before: datetime) -> Any:
     return (CampaignEmail.created_at < before) & HAS_SENDER & is_final
 
 
+def _as_read(row: Mapping[str, Any]) -> PersonalEntry:
+    """Return a letter that the person wrote, as organisers read it."""
+    consent = GivenConsent(
+        text=row["consent_text"],
+        version=row["consent_version"],
+        language=row["consent_language"],
+        at=row["consented_at"],
+    )
+    title = Text(
+        "To {recipient}: {subject}", recipient=row["recipient_name"], subject=row["subject"]
+    )
+    return PersonalEntry(title, row["created_at"], consent, f"/admin/letters/{row['id']}")
+
+
+def _as_received(row: Mapping[str, Any]) -> PersonalEntry:
+    """Return a letter that the person was sent: its sender is not named."""
+    return PersonalEntry(row["subject"] or ERASED, row["created_at"])
+
+
 def _own_recipients(person: Person) -> Any:
     return CustomRecipient.email.in_(_addresses(person))
 
@@ -136,6 +165,7 @@ PERSONAL_DATA: Final = (
             count=lambda before: CampaignEmail.select().where(_old(before)).count(),
             expire=lambda tx, before: _erase(tx, _old(before)),
         ),
+        entry=_as_read,
     ),
     PersonalData(
         "influence.received_letters",
@@ -153,6 +183,7 @@ PERSONAL_DATA: Final = (
         ),
         erase=_erase_received,
         keeps=Text("The text of a message stays: it is its sender's."),
+        entry=_as_received,
     ),
     PersonalData(
         "influence.own_recipients",

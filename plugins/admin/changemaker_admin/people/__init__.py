@@ -1,0 +1,1 @@
+"""People: what the site stores about one of them, exported and erased."""
