@@ -305,6 +305,8 @@ async def campaigns(walk, user):
     id = (await walk("influence.campaign.created", "POST /api/campaigns", CAMPAIGN))["id"]
     change = {"title": "All parks"}
     await walk("influence.campaign.changed", "PATCH /api/campaigns/{id}", change, id=id)
+    route = "POST /api/campaigns/{id}/duplicate"
+    await walk("influence.campaign.created", route, {"title": "More parks"}, id=id)
     recipient = {"name": "Jo Mayor", "email": "jo@example.org"}
     route = "POST /api/campaigns/{id}/recipients"
     added = await walk("influence.campaign.recipient_added", route, recipient, id=id)

@@ -20,7 +20,12 @@ from changemaker_core import (
 )
 from changemaker_influence import demo
 from changemaker_influence.campaigns import permissions, sitemap
-from changemaker_influence.campaigns.models import Campaign, CustomRecipient, EmailTally
+from changemaker_influence.campaigns.models import (
+    Campaign,
+    CustomRecipient,
+    EmailTally,
+    FormerSlug,
+)
 from changemaker_influence.campaigns.queries import cover_photos
 from changemaker_influence.config import InfluenceConfig
 from changemaker_influence.directories.checks import (
@@ -59,6 +64,7 @@ class InfluencePlugin(Plugin):
     region = "CA"
     contributes = (
         Campaign,
+        FormerSlug,
         CustomRecipient,
         EmailTally,
         CampaignEmail,

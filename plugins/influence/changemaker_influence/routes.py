@@ -25,6 +25,7 @@ def routes(site: Site, lookups: Lookups) -> list[Route]:
     return [
         Route("/api/campaigns", resources.CampaignsResource(site)),
         Route("/api/campaigns/{id}", resources.CampaignResource(site)),
+        Route("/api/campaigns/{id}/duplicate", resources.DuplicateResource(site)),
         Route("/api/campaigns/{id}/cover-photo", resources.CoverPhotoResource(site)),
         Route("/api/campaigns/{id}/recipients", resources.RecipientsResource(site)),
         Route("/api/campaigns/{id}/recipients/{recipient_id}", resources.RecipientResource(site)),

@@ -13,6 +13,7 @@ PASSWORD = "wide river, slow boat"
 #: A body with which the request would succeed, if it were allowed.
 BODIES = {
     ("PATCH", "/api/campaigns/{id}"): {"title": "Taken over"},
+    ("POST", "/api/campaigns/{id}/duplicate"): {"title": "Mine"},
     ("POST", "/api/campaigns/{id}/recipients"): {"name": "R", "email": "r@example.org"},
     ("POST", "/api/campaign-emails/{id}/settle"): {"outcome": "sent"},
 }
@@ -104,6 +105,8 @@ async def test_what_belongs_to_their_campaign_is_theirs(visit):
         new = {**{k: own[k] for k in ("title", "email_subject", "email_body")}}
         new["target_government_levels"] = ["FEDERAL"]
         assert (await request("POST", "/api/campaigns", json=new))[0] == 403
+        copy = {"title": "Mine too"}
+        assert (await request("POST", f"{path}/duplicate", json=copy))[0] == 403
         assert (await request("GET", f"/api/campaigns/{other['id']}"))[0] == 404
 
 

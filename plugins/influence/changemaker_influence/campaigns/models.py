@@ -21,6 +21,10 @@ class Campaign(Model):
     email_body = peewee.TextField()
     call_to_action = peewee.CharField(max_length=500, default="")
     cover_photo = peewee.CharField(max_length=500, default="")
+    #: What the photo shows, for those who do not see it.
+    cover_photo_alt = peewee.CharField(
+        max_length=300, default="", constraints=[peewee.SQL("DEFAULT ''")]
+    )
     language = peewee.CharField(max_length=8, default="en")
     status = peewee.CharField(max_length=16, default="DRAFT")
     target_government_levels = JSONField()
@@ -35,6 +39,9 @@ class Campaign(Model):
     created_by = peewee.CharField(max_length=64, null=True)
     created_at = UtcField()
     updated_at = UtcField()
+    updated_by = peewee.CharField(max_length=64, null=True)
+    #: Raised by each change. The defaults in the database are for processes of the version before.
+    version = peewee.IntegerField(default=1, constraints=[peewee.SQL("DEFAULT 1")])
 
     class Meta:
         table_name = "influence_campaign"
@@ -44,6 +51,17 @@ class Campaign(Model):
             # must not read them.
             (("status", "published_at", "id", "starts_at", "ends_at"), False),
         )
+
+
+class FormerSlug(Model):
+    """A slug that a published campaign had: its page redirects, and no other campaign gets it."""
+
+    slug = peewee.CharField(max_length=80, primary_key=True)
+    campaign = peewee.ForeignKeyField(Campaign, lazy_load=False, on_delete="CASCADE")
+    created_at = UtcField()
+
+    class Meta:
+        table_name = "influence_former_slug"
 
 
 class CustomRecipient(Model):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from changemaker_core import Permission, Role, Scope, Text
+from changemaker_core import Forbidden, Permission, Role, Scope, Text
 from changemaker_influence.campaigns.queries import title_of
+
+if TYPE_CHECKING:
+    from changemaker_core import Request
 
 READ: Final = "influence.campaign.read"
 WRITE: Final = "influence.campaign.write"
@@ -41,3 +44,14 @@ SCOPES: Final = [
         find=lambda id: title_of(id).one(),
     )
 ]
+
+
+def can_create(req: Request) -> bool:
+    """Return whether the visitor may create campaigns: not who organises some of them alone."""
+    return req.actor is not None and req.actor.has_permission(WRITE)
+
+
+def check_can_create(req: Request) -> None:
+    """Raise ``Forbidden`` for who may create no campaigns."""
+    if not can_create(req):
+        raise Forbidden(Text("Your role is for some campaigns alone, so you cannot create others."))

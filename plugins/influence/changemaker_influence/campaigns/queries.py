@@ -9,7 +9,12 @@ import msgspec
 import peewee
 
 from changemaker_core import Query, compiled, search
-from changemaker_influence.campaigns.models import Campaign, CustomRecipient, EmailTally
+from changemaker_influence.campaigns.models import (
+    Campaign,
+    CustomRecipient,
+    EmailTally,
+    FormerSlug,
+)
 from changemaker_influence.campaigns.schemas import (
     CampaignCard,
     CampaignFields,
@@ -91,6 +96,19 @@ def campaigns(
 def id_of_slug(slug: str) -> Query:
     """Return the id of the campaign with this slug, published or not."""
     return Campaign.select(Campaign.id).where(Campaign.slug == slug)
+
+
+@compiled(str)
+def id_of_former_slug(slug: str) -> Query:
+    """Return the id of the campaign that once had this slug, and has another one now."""
+    return FormerSlug.select(FormerSlug.campaign).where(FormerSlug.slug == slug)
+
+
+@compiled(PublishedCampaign)
+def published_by_former_slug(slug: str) -> Query:
+    """Return a published campaign by a slug that it had before."""
+    former = FormerSlug.select(FormerSlug.campaign).where(FormerSlug.slug == slug)
+    return _published().where(Campaign.id == former)
 
 
 @compiled(PublishedCampaign)

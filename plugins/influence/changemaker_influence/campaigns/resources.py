@@ -21,6 +21,7 @@ from changemaker_influence.campaigns.schemas import (
     CampaignFields,
     CampaignOut,
     CampaignQuery,
+    Duplicate,
     NewCampaign,
     NewRecipient,
     PublicCampaign,
@@ -105,6 +106,30 @@ class CampaignResource:
     async def on_delete(self, req: Request, resp: Response, *, id: str) -> None:
         """Delete a campaign in which no message was sent."""
         await self._db.write(services.delete, id)
+
+
+class DuplicateResource:
+    """``/api/campaigns/{id}/duplicate``"""
+
+    def __init__(self, site: Site) -> None:
+        self._db = site.db
+
+    @endpoint(
+        permission=permissions.WRITE,
+        on="id",
+        body=Duplicate,
+        response=CampaignOut,
+        status=201,
+        responses={403: "You may change this campaign, and create none."},
+    )
+    async def on_post(
+        self, req: Request, resp: Response, *, id: str, body: Duplicate
+    ) -> CampaignOut:
+        """Create a draft that is like this campaign, for organisers of all campaigns."""
+        permissions.check_can_create(req)
+        made = await self._db.write(services.duplicate, id, body)
+        resp.set_header("Location", f"{req.root_path}/api/campaigns/{made.id}")
+        return made
 
 
 class _BodyOf:
@@ -226,8 +251,11 @@ class PublicCampaignResource:
 
     @endpoint(public=True, response=PublicCampaign, cache=queries.CACHE_SECONDS)
     async def on_get(self, req: Request, resp: Response, *, slug: str) -> PublicCampaign:
-        """Return a published campaign."""
-        campaign = await self._site.db.get(queries.published_by_slug(slug=slug))
+        """Return a published campaign, also by a slug that it had before."""
+        campaign = await self._site.db.one(queries.published_by_slug(slug=slug))
+        if campaign is None:
+            former = queries.published_by_former_slug(slug=slug)
+            campaign = await self._site.db.get(former)
         recipients: list[RecipientOut] = []
         if campaign.allow_custom_recipients:
             wanted = queries.custom_recipients(campaign_id=campaign.id)

@@ -27,6 +27,16 @@ _Picture = Annotated[
         extra={"message": Text("Enter a path such as /images/park.jpg, or an https:// address.")},
     ),
 ]
+_PictureText = Annotated[SingleLine, Meta(max_length=300)]
+#: The end of the address of a campaign's page.
+Slug = Annotated[
+    str,
+    Meta(
+        max_length=80,
+        pattern=r"^[a-z0-9]+(?:-[a-z0-9]+)*(?![\s\S])",
+        extra={"message": Text("Use small letters, digits and hyphens, such as clean-water.")},
+    ),
+]
 _Levels = Annotated[list[Level], Meta(max_length=4)]
 _Time = Annotated[datetime, Meta(tz=True)]
 
@@ -41,6 +51,7 @@ class NewCampaign(Body, frozen=True):
     description: _Prose = ""
     call_to_action: _Call = ""
     cover_photo: _Picture = ""
+    cover_photo_alt: _PictureText = ""
     language: Language = "en"
     allow_smtp_email: bool = True
     allow_mailto_link: bool = True
@@ -52,8 +63,14 @@ class NewCampaign(Body, frozen=True):
 
 
 class CampaignChange(Body, frozen=True):
-    """Changes to a campaign; fields that are left out stay as they are."""
+    """Changes to a campaign; fields that are left out stay as they are.
 
+    ``version`` is the one that was edited: the change is refused where another one is stored.
+    ``slug`` is the end of its page's address; a published campaign's former one redirects.
+    """
+
+    version: int | UnsetType = UNSET
+    slug: Slug | UnsetType = UNSET
     title: Title | UnsetType = UNSET
     email_subject: Subject | UnsetType = UNSET
     email_body: MessageBody | UnsetType = UNSET
@@ -61,6 +78,7 @@ class CampaignChange(Body, frozen=True):
     description: _Prose | UnsetType = UNSET
     call_to_action: _Call | UnsetType = UNSET
     cover_photo: _Picture | UnsetType = UNSET
+    cover_photo_alt: _PictureText | UnsetType = UNSET
     language: Language | UnsetType = UNSET
     status: CampaignStatus | UnsetType = UNSET
     allow_smtp_email: bool | UnsetType = UNSET
@@ -70,6 +88,19 @@ class CampaignChange(Body, frozen=True):
     show_email_count: bool | UnsetType = UNSET
     starts_at: _Time | UnsetType | None = UNSET
     ends_at: _Time | UnsetType | None = UNSET
+
+
+class Duplicate(Body, frozen=True):
+    """A copy of a campaign, as a draft with a slug of its own. Letters and numbers stay behind.
+
+    ``texts`` are the description, the call to action and the letter; without them the copy has
+    what it is called, whom it writes to and how.
+    """
+
+    title: Title
+    texts: bool = True
+    photo: bool = True
+    recipients: bool = True
 
 
 class CampaignQuery(CursorQuery, frozen=True, kw_only=True):
@@ -91,6 +122,7 @@ class CampaignFields(msgspec.Struct, frozen=True):
     email_body: str
     call_to_action: str
     cover_photo: str
+    cover_photo_alt: str
     language: str
     target_government_levels: list[Level]
     allow_smtp_email: bool
@@ -110,6 +142,8 @@ class CampaignOut(CampaignFields, frozen=True, kw_only=True):
     created_by: str | None
     created_at: datetime
     updated_at: datetime
+    updated_by: str | None
+    version: int
 
 
 class RecipientOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,6 +180,7 @@ class CampaignCard(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     email_subject: str
     cover_photo: str
+    cover_photo_alt: str
     language: str
     published_at: datetime
     email_count: int | None

@@ -8,26 +8,33 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 import peewee
 
-from changemaker_core import Conflict, FieldError, Invalid, NotFound, Text, is_blank, new_id
+from changemaker_core import (
+    Conflict,
+    EditConflict,
+    FieldError,
+    Invalid,
+    NotFound,
+    Text,
+    is_blank,
+    new_id,
+)
 from changemaker_core.features.accounts.api import end_grants
 from changemaker_core.mail import HeaderInjection, InvalidAddress
 from changemaker_influence import states, webhooks
 from changemaker_influence.addresses import canonical
-from changemaker_influence.campaigns import placeholders, queries
+from changemaker_influence.campaigns import naming, placeholders, queries
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient, EmailTally
 from changemaker_influence.campaigns.permissions import SCOPE
-from changemaker_influence.campaigns.schemas import CampaignOut
-from changemaker_influence.campaigns.slugs import free_slug, slug_of
+from changemaker_influence.campaigns.schemas import CampaignOut, NewCampaign, NewRecipient
+from changemaker_influence.campaigns.slugs import is_slug_of, slug_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from datetime import datetime
 
     from changemaker_core import Tx
     from changemaker_influence.campaigns.schemas import (
         CampaignChange,
-        NewCampaign,
-        NewRecipient,
+        Duplicate,
         RecipientOut,
     )
 
@@ -36,14 +43,18 @@ FIRST_YEAR: Final = 1900
 LAST_YEAR: Final = 2999
 #: Characters of a name, the longest that takes the place of a placeholder.
 LONGEST_VALUE: Final = 200
-#: The number of campaigns of one title that may be created at the same moment.
-SLUG_ATTEMPTS: Final = 100
+#: The parts of a message that a draft may still lack where it is written step by step.
+MESSAGE: Final = ("email_subject", "email_body")
+UNWRITTEN: Final = Text("Write at least one word.")
 
 
-def create(tx: Tx, new: NewCampaign) -> CampaignOut:
-    """Create a draft. Raises ``Invalid`` for dates or placeholders that are wrong."""
+def create(tx: Tx, new: NewCampaign, *, unfinished: bool = False) -> CampaignOut:
+    """Create a draft; an ``unfinished`` one may have no message yet.
+
+    Raises ``Invalid`` for dates or placeholders that are wrong.
+    """
     values = msgspec.structs.asdict(new)
-    _check_written(values)
+    _check_written(values, unfinished=unfinished)
     _check_dates(values)
     _check_placeholders(values)
     values |= {
@@ -52,41 +63,65 @@ def create(tx: Tx, new: NewCampaign) -> CampaignOut:
         "starts_at": _in_utc(new.starts_at),
         "ends_at": _in_utc(new.ends_at),
         "published_at": None,
-        "created_by": tx.actor.user_id if tx.actor else None,
+        "created_by": _who(tx),
         "created_at": tx.now,
         "updated_at": tx.now,
+        "updated_by": _who(tx),
+        "version": 1,
+        "slug": naming.free_slug_for(tx, new.title),
     }
-    slug = _with_free_slug(new.title, lambda slug: _insert(slug=slug, **values))
-    created = CampaignOut(slug=slug, **values)
+    Campaign.insert(**values).execute()
+    created = CampaignOut(**values)
     _audit(tx, "created", after=created)
     return created
 
 
-def change(tx: Tx, id: str, wanted: CampaignChange) -> CampaignOut:
+def change(tx: Tx, id: str, wanted: CampaignChange, *, unfinished: bool = False) -> CampaignOut:
     """Change the fields that ``wanted`` sets; the status follows ``states.CAMPAIGN``.
 
-    The slug follows the title until the campaign is first published; then it stays. Raises
-    ``NotFound``, ``Invalid``, or ``Conflict`` for a status that cannot follow.
+    The slug follows the title until it is set, or the campaign is first published; a published
+    campaign's former slug leads to its new one. An ``unfinished`` draft may have no message yet.
+    Raises ``NotFound``, ``Invalid``, ``EditConflict`` where ``wanted`` edits another version than
+    the stored one, or ``Conflict`` for a status that cannot follow.
     """
     now = _lock(id)
     set_fields = msgspec.structs.asdict(wanted).items()
     values = {name: value for name, value in set_fields if value is not msgspec.UNSET}
+    if values.pop("version", now.version) != now.version:
+        raise EditConflict(now.updated_at, now.updated_by)
     after = {**msgspec.structs.asdict(now), **values}
-    _check_written(values)
+    _check_written(values, unfinished=unfinished and now.published_at is None)
     _check_dates(after)
     _check_placeholders(values)
     _check_status(now, after)
-    if now.published_at is None:
-        if slug_of(after["title"]) != slug_of(now.title):
-            _with_free_slug(after["title"], lambda slug: _rename(tx, id, slug))
-        if after["status"] == "ACTIVE":
-            values["published_at"] = tx.now
-            EmailTally.insert(campaign=id, sent=0).on_conflict("NOTHING").execute()
-    _update(id, **values, updated_at=tx.now)
+    values |= _new_slug(tx, now, after)
+    if now.published_at is None and after["status"] == "ACTIVE":
+        values["published_at"] = tx.now
+        EmailTally.insert(campaign=id, sent=0).on_conflict("NOTHING").execute()
+    version = {"version": now.version + 1, "updated_at": tx.now, "updated_by": _who(tx)}
+    Campaign.update(**values, **version).where(Campaign.id == id).execute()
     changed = find(id)
     webhooks.campaign_changed(tx, now, changed)
     _audit(tx, "changed", before=now, after=changed)
     return changed
+
+
+def duplicate(tx: Tx, id: str, wanted: Duplicate) -> CampaignOut:
+    """Create a draft that is like another campaign. Raises ``RowNotFound`` and ``Invalid``."""
+    original = msgspec.structs.asdict(find(id))
+    fields = {name: original[name] for name in NewCampaign.__struct_fields__}
+    fields |= {"title": wanted.title, "starts_at": None, "ends_at": None}
+    if not wanted.texts:
+        fields |= dict.fromkeys((*MESSAGE, "description", "call_to_action"), "")
+    if not wanted.photo:
+        fields |= {"cover_photo": "", "cover_photo_alt": ""}
+    made = create(tx, NewCampaign(**fields), unfinished=True)
+    if wanted.recipients:
+        for each in queries.custom_recipients(campaign_id=id).all():
+            add_recipient(
+                tx, made.id, NewRecipient(name=each.name, email=each.email, title=each.title)
+            )
+    return made
 
 
 def delete(tx: Tx, id: str) -> None:
@@ -170,7 +205,7 @@ def _recorded(campaign: CampaignOut | None) -> dict[str, Any] | None:
     if campaign is None:
         return None
     fields = msgspec.structs.asdict(campaign)
-    for name in ("id", "created_by", "created_at", "updated_at"):
+    for name in ("id", "created_by", "created_at", "updated_at", "updated_by", "version"):
         del fields[name]
     return fields
 
@@ -195,49 +230,28 @@ def _lock(id: str) -> CampaignOut:
     return find(id)
 
 
-def _update(id: str, **values: Any) -> None:
-    Campaign.update(**values).where(Campaign.id == id).execute()
+def _new_slug(tx: Tx, now: CampaignOut, after: dict[str, Any]) -> dict[str, str]:
+    """Return the slug where it becomes another one. Raises ``Invalid`` for one that is taken."""
+    slug = after["slug"]
+    if slug != now.slug:
+        naming.check_free(tx, slug, now.id)
+    elif now.published_at is None and is_slug_of(now.title, now.slug):
+        if slug_of(after["title"]) != slug_of(now.title):
+            slug = naming.free_slug_for(tx, after["title"], now.id)
+    if slug == now.slug:
+        return {}
+    if now.published_at is not None:
+        naming.record_former(tx, now, slug)
+    return {"slug": slug}
 
 
-def _with_free_slug(title: str, write: Callable[[str], bool]) -> str:
-    """Return the slug that ``write`` could store: ``write(slug)`` is False where it is taken.
-
-    Each failure is another transaction's success, so that rivals limit the attempts.
-    """
-    slug = slug_of(title)  # nearly always free, and then nothing is looked up
-    for _ in range(SLUG_ATTEMPTS):
-        if write(slug):
-            return slug
-        slug = free_slug(title, _TakenSlugs())
-    raise RuntimeError(f"no free slug was found for {title!r}")
-
-
-def _insert(**values: Any) -> bool:
-    """Return whether the campaign was inserted; False where its slug is taken."""
-    insert = Campaign.insert(**values).on_conflict("NOTHING", conflict_target=[Campaign.slug])
-    return bool(insert.as_rowcount().execute())
-
-
-def _rename(tx: Tx, id: str, slug: str) -> bool:
-    """Return whether the campaign was renamed; False where the slug is taken."""
-    try:
-        with tx.savepoint():
-            _update(id, slug=slug)
-    except peewee.IntegrityError:
-        return False
-    return True
+def _who(tx: Tx) -> str | None:
+    return tx.actor.user_id if tx.actor else None
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:
     """Return the moment as the database returns it."""
     return None if moment is None else moment.astimezone(UTC)
-
-
-class _TakenSlugs:
-    """The slugs of all campaigns as a container that looks each one up."""
-
-    def __contains__(self, slug: object) -> bool:
-        return queries.id_of_slug(slug=str(slug)).one() is not None
 
 
 def _check_dates(values: dict[str, Any]) -> None:
@@ -255,11 +269,12 @@ def _check_dates(values: dict[str, Any]) -> None:
         raise Invalid([FieldError("ends_at", problem)])
 
 
-def _check_written(values: dict[str, Any]) -> None:
+def _check_written(values: dict[str, Any], *, unfinished: bool = False) -> None:
     """Reject texts of which a reader would see nothing."""
-    problem = Text("Write at least one word.")
-    fields = ("title", "name", "email_subject", "email_body")
-    if errors := [FieldError(each, problem) for each in fields if is_blank(values.get(each, "x"))]:
+    fields = ("title", "name", *(() if unfinished else MESSAGE))
+    if errors := [
+        FieldError(each, UNWRITTEN) for each in fields if is_blank(values.get(each, "x"))
+    ]:
         raise Invalid(errors)
 
 
@@ -299,7 +314,11 @@ def _check_status(now: CampaignOut, after: dict[str, Any]) -> None:
             wanted=illegal.wanted,
         )
         raise Conflict(problem, code="illegal_transition") from None
-    targets = after["target_government_levels"] or after["allow_custom_recipients"]
-    if after["status"] == "ACTIVE" and not targets:
+    if after["status"] != "ACTIVE":
+        return
+    errors = [FieldError(each, UNWRITTEN) for each in MESSAGE if is_blank(after[each])]
+    if not (after["target_government_levels"] or after["allow_custom_recipients"]):
         problem = Text("Choose who the campaign writes to before you publish it.")
-        raise Invalid([FieldError("target_government_levels", problem)])
+        errors.append(FieldError("target_government_levels", problem))
+    if errors:
+        raise Invalid(errors)

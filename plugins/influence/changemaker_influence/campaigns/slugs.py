@@ -17,6 +17,20 @@ def slug_of(title: str) -> str:
     return slugify(title, "campaign", longest=MAX_SLUG)
 
 
+def is_slug_of(title: str, slug: str) -> bool:
+    """Return whether ``slug`` was made from a title: it is the title's, or that with a number.
+
+    >>> is_slug_of("Clean water", "clean-water-2"), is_slug_of("Clean water", "rivers")
+    (True, False)
+    """
+    own = slug_of(title)
+    stem, _, number = slug.rpartition("-")
+    # With a number, the stem of a long title is cut.
+    cut = len(slug) > MAX_SLUG - MAX_SLUG // 10
+    is_numbered = number.isdigit() and (own == stem or (cut and own.startswith(stem)))
+    return slug == own or is_numbered
+
+
 def free_slug(title: str, taken: Container[str]) -> str:
     """Return the title's slug, numbered from 2 where it is taken."""
     slug, number = slug_of(title), 1

@@ -25,6 +25,7 @@ from changemaker_core import (
 from changemaker_influence.campaigns.queries import (
     CACHE_SECONDS,
     custom_recipients,
+    published_by_former_slug,
     published_by_slug,
 )
 from changemaker_influence.directories.errors import (
@@ -105,9 +106,15 @@ class CampaignPage:
         self._submissions = submissions
 
     @endpoint(public=True, cache=CACHE_SECONDS)
-    async def on_get(self, req: Request, resp: Response, *, slug: str) -> TemplateResponse:
-        """Show a campaign, with the form that finds representatives."""
+    async def on_get(
+        self, req: Request, resp: Response, *, slug: str
+    ) -> TemplateResponse | Redirect:
+        """Show a campaign, with the form that finds representatives; or lead to its new address."""
         campaign = await self._campaign(slug)
+        if campaign.slug != slug:
+            # For search engines it is permanent. A browser asks again: the campaign may get its
+            # former address back, and would then be a circle.
+            return Redirect(f"/campaigns/{campaign.slug}", 301, (("Cache-Control", "no-cache"),))
         if not campaign.is_open(self._site.clock()):
             return self._closed(campaign)
         return await self._page(req, campaign, "")
@@ -198,7 +205,11 @@ class CampaignPage:
         return await self._page(req, campaign, value.postal_code, form, shown)
 
     async def _campaign(self, slug: str) -> PublishedCampaign:
-        return await self._site.db.get(published_by_slug(slug=slug))
+        """Return a campaign by its slug, or by one that it had: a form may be older than that."""
+        found = await self._site.db.one(published_by_slug(slug=slug))
+        if found is None:
+            found = await self._site.db.get(published_by_former_slug(slug=slug))
+        return found
 
     def _closed(self, campaign: PublishedCampaign, status: int = 200) -> TemplateResponse:
         context = {"campaign": campaign, "reason": campaign.closed_reason(self._site.clock())}
@@ -335,6 +346,7 @@ def _metadata(campaign: PublishedCampaign, *, indexed: bool = True) -> PageMetad
         campaign.title,
         campaign.description,
         image=campaign.cover_photo or None,
+        image_alt=campaign.cover_photo_alt,
         canonical=f"/campaigns/{campaign.slug}",
         indexed=indexed,
     )
