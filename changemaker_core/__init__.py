@@ -18,15 +18,18 @@ if TYPE_CHECKING:
     from changemaker_core.config.characters import is_blank as is_blank
     from changemaker_core.config.characters import without_invisible as without_invisible
     from changemaker_core.db import Bound as Bound
+    from changemaker_core.db import Compiled as Compiled
     from changemaker_core.db import Database as Database
     from changemaker_core.db import DatabaseUnavailable as DatabaseUnavailable
     from changemaker_core.db import DistinctWindow as DistinctWindow
     from changemaker_core.db import InvalidId as InvalidId
     from changemaker_core.db import JSONField as JSONField
+    from changemaker_core.db import KeysetQuery as KeysetQuery
     from changemaker_core.db import LimitReached as LimitReached
     from changemaker_core.db import Model as Model
     from changemaker_core.db import Pace as Pace
     from changemaker_core.db import Query as Query
+    from changemaker_core.db import QueryRefused as QueryRefused
     from changemaker_core.db import RowNotFound as RowNotFound
     from changemaker_core.db import SlidingWindow as SlidingWindow
     from changemaker_core.db import Tx as Tx
@@ -163,9 +166,9 @@ _ROOMS = {
     "app": "create_app",
     "config": "Config ConfigError Secret",
     "config.characters": "is_blank without_invisible",
-    "db": "Bound Database DatabaseUnavailable DistinctWindow InvalidId JSONField LimitReached Model"
-    " Pace Query RowNotFound SlidingWindow Tx UtcField UUIDField compiled dialect new_id search"
-    " utcnow",
+    "db": "Bound Compiled Database DatabaseUnavailable DistinctWindow InvalidId JSONField"
+    " KeysetQuery LimitReached Model Pace Query QueryRefused RowNotFound SlidingWindow Tx UtcField"
+    " UUIDField compiled dialect new_id search utcnow",
     "diagnostics": "Check Finding",
     "features.mailtemplates.declarations": "MailTemplate",
     "features.mailtemplates.variables": "MailVariable",

@@ -37,7 +37,7 @@ from changemaker_core.db.ids import new_id, utcnow
 from changemaker_core.db.migrations import MigrationFolder
 from changemaker_core.db.model import Model, check_models
 from changemaker_core.db.postgresql.settings import PoolSettings
-from changemaker_core.db.reads import Bound, Compiled, Query, compiled, dialect
+from changemaker_core.db.reads import Bound, Compiled, KeysetQuery, Query, compiled, dialect
 from changemaker_core.db.reads.search import search
 from changemaker_core.db.sliding_window import DistinctWindow, Pace, SlidingWindow
 from changemaker_core.db.tracking import tables_of
@@ -53,6 +53,7 @@ __all__ = [
     "Effects",
     "InvalidId",
     "JSONField",
+    "KeysetQuery",
     "LimitReached",
     "MigrationFailed",
     "MigrationFolder",

@@ -14,11 +14,13 @@ From the call of a compiled query to its rows:
    ``Param`` after ``column.in_(…)`` stands for a list of any length.
 4. The SQL of a variant is a ``Plan`` (``plans.py``): it binds arguments, runs inside of a unit of
    work, and records which tables and rows were read.
-5. ``rows.py`` generates the function that makes typed rows of what the driver returns.
+5. ``keyset.py`` makes of a compiled query one in an order, which is read page by page.
+6. ``rows.py`` generates the function that makes typed rows of what the driver returns.
 """
 
 from __future__ import annotations
 
+from changemaker_core.db.reads.keyset import KeysetQuery
 from changemaker_core.db.reads.queries import Bound, Compiled, Query, compiled, dialect
 
-__all__ = ["Bound", "Compiled", "Query", "compiled", "dialect"]
+__all__ = ["Bound", "Compiled", "KeysetQuery", "Query", "compiled", "dialect"]

@@ -117,6 +117,25 @@ class Compiled(Generic[P, R]):
         """Bind arguments. Nothing is built or run yet."""
         return self._bind(*args, **kwargs)
 
+    @property
+    def signature(self) -> Signature:
+        """The parameters of the function that builds it."""
+        return self._signature
+
+    @property
+    def annotations(self) -> dict[str, Any]:
+        """The types of its parameters, as far as they are known."""
+        return self._annotations
+
+    @property
+    def shape(self) -> tuple[str, ...]:
+        """The parameters whose values choose a variant."""
+        return tuple(sorted(self._shape))
+
+    def build(self, **arguments: Any) -> peewee.Query:
+        """Return peewee's query, for another one that is made of it."""
+        return self._function(**arguments)  # type: ignore[call-arg]  # by name, as called
+
     def plan(self, bound: Bound[R], dialect: Dialect, counting: bool = False) -> Plan:
         """Return the statement for the variant that ``bound`` asks for; build it the first time."""
         key = (dialect, counting, bound.variant)

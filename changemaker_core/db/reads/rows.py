@@ -65,7 +65,7 @@ def row_maker(row: Any, columns: Sequence[Any], dialect: Dialect) -> MakeRows:
 
 
 def _structs(row: type[msgspec.Struct], columns: Sequence[Any], dialect: Dialect) -> MakeRows:
-    fields = _fields(row, columns)
+    fields = field_names(row, columns)
     types = typing.get_type_hints(row)
     pairs = zip(fields, columns, strict=True)
     converters = [_converter(column, types[field], dialect) for field, column in pairs]
@@ -92,7 +92,7 @@ def _generated(value: str, converters: Sequence[Converter | None], row: Any) -> 
     return typing.cast("MakeRows", eval(text, names))  # noqa: S307  # see above
 
 
-def _fields(struct: type[msgspec.Struct], columns: Sequence[Any]) -> list[str]:
+def field_names(struct: type[msgspec.Struct], columns: Sequence[Any]) -> list[str]:
     """Return the fields that the columns fill, in the columns' order."""
     fields: list[str] = []
     for column in columns:

@@ -3,5 +3,31 @@
 from __future__ import annotations
 
 from changemaker_admin.declarations import AdminScreen, Attention, Card, Screen, Step
+from changemaker_admin.lists.declarations import (
+    Badge,
+    BulkAction,
+    Choice,
+    Column,
+    DateRange,
+    Empty,
+    Link,
+    Search,
+)
+from changemaker_admin.lists.screen import ListScreen
 
-__all__ = ["AdminScreen", "Attention", "Card", "Screen", "Step"]
+__all__ = [
+    "AdminScreen",
+    "Attention",
+    "Badge",
+    "BulkAction",
+    "Card",
+    "Choice",
+    "Column",
+    "DateRange",
+    "Empty",
+    "Link",
+    "ListScreen",
+    "Screen",
+    "Search",
+    "Step",
+]
