@@ -85,6 +85,7 @@ STEPS = (
     ("users create", f"{ZOE} --name Zoé", "accounts.user.created"),
     ("users create", "admin@example.org --role SUPER_ADMIN", "accounts.user.created"),
     ("users invite", "o@example.org --name O", "accounts.user.created"),
+    ("users link", f"{ZOE} --for reset-password", "accounts.link.issued"),
     ("users role", f"{ZOE} INFLUENCE_ADMIN", "accounts.user.changed"),
     ("users suspend", ZOE, "accounts.user.suspended"),
     ("users reactivate", ZOE, "accounts.user.reactivated"),

@@ -81,6 +81,37 @@ def test_a_person_is_invited_again_and_not_at_all(users: Any) -> None:
     assert users("show", "ida@example.org").exit_code == 1
 
 
+@pytest.mark.parametrize(
+    ("purpose", "path"),
+    [
+        ("sign-in", "/sign-in-link/"),
+        ("reset-password", "/reset-password/"),
+        ("verify-email", "/verify-email/"),
+    ],
+)
+def test_a_link_is_handed_out(users: Any, robin: str, purpose: str, path: str) -> None:
+    made = users("link", robin, "--for", purpose)
+    assert made.exit_code == 0, made.stderr
+    assert path in made.stdout
+    mailed = users("link", robin, "--for", purpose, "--mail")
+    assert path not in mailed.stdout
+    assert f"sent to {robin}" in mailed.stdout
+
+
+def test_links_to_join_are_for_the_invited(users: Any, robin: str) -> None:
+    assert users("invite", "ida@example.org").exit_code == 0
+    assert "/join/" in users("link", "ida@example.org", "--for", "join").stdout
+    for words, problem in {
+        ("ida@example.org",): "is not open",
+        (robin, "--for", "join"): "already has an account",
+        ("nobody@example.org",): "nobody@example.org has no account.",
+        ("nobody@example.org", "--for", "join"): "registration is closed",
+    }.items():
+        done = users("link", *words)
+        assert (done.exit_code, done.stdout) == (1, ""), words
+        assert problem in done.stderr
+
+
 def test_users_are_listed_shown_and_managed(users: Any, site: Any, robin: str) -> None:
     assert users("list", "roy").stdout == f"{robin}  Robin Roy  USER  ACTIVE\n"
     assert [each["email"] for each in json.loads(users("list", "--json").stdout)] == [

@@ -94,6 +94,40 @@ def invite(
     click.echo(f"{email} is invited: the mail is sent when the site runs.")
 
 
+#: What ``--for`` is called, and what accounts call it.
+_LINKS: Final = {
+    "sign-in": "sign_in",
+    "reset-password": "reset",
+    "verify-email": "email",
+    "join": "registration",
+}
+
+
+@users.command(short_help="Make a link such as those in mails.")
+@pass_site
+@click.argument("email")
+@click.option(
+    "--for",
+    "purpose",
+    type=click.Choice(list(_LINKS)),
+    default="sign-in",
+    show_default=True,
+    help="What the link does.",
+)
+@click.option("--mail", "mailed", is_flag=True, help="Send it to EMAIL instead of showing it.")
+def link(site: Site, email: str, purpose: str, mailed: bool) -> None:
+    """Make a link for EMAIL that works once and for a while, as those in the site's mails do.
+
+    It signs EMAIL in, lets them choose a new password, confirms their address, or lets somebody
+    join. Without --mail you pass it on yourself: whoever has it can use it.
+    """
+    from changemaker_core.features.accounts import api
+
+    with explained():
+        address = api.issue_link(site, purpose=_LINKS[purpose], email=email, mailed=mailed)
+    click.echo(f"The link is sent to {email} when the site runs." if mailed else address)
+
+
 @users.command("list")
 @pass_site
 @click.argument("text", required=False)

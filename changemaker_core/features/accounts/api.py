@@ -10,6 +10,9 @@ from changemaker_core import BadSignature, InvalidId, Redirect
 from changemaker_core.features.accounts import passwords
 from changemaker_core.features.accounts.browser.sessions import SESSIONS_PATH, sessions_of
 from changemaker_core.features.accounts.joining import services as joining
+from changemaker_core.features.accounts.joining.purposes import PURPOSES
+from changemaker_core.features.accounts.joining.purposes import SIGN_IN as SIGN_IN_LINK
+from changemaker_core.features.accounts.joining.requests import check_magic_links
 from changemaker_core.features.accounts.keys import services as key_services
 from changemaker_core.features.accounts.keys.queries import OwnedKey, keys_with_owners
 from changemaker_core.features.accounts.keys.resources import permissions_of
@@ -69,6 +72,7 @@ __all__ = [
     "expire_user",
     "grant",
     "invite",
+    "issue_link",
     "keys",
     "page_after_sign_in",
     "reset_two_factor",
@@ -224,6 +228,20 @@ def reset_two_factor(site: Site, *, email: str) -> bool:
     return site.db.sync.write(
         lambda tx: management.reset_two_factor(tx, roles, OPERATOR, services.user_id_of(email))
     )
+
+
+def issue_link(site: Site, *, purpose: str, email: str, mailed: bool) -> str:
+    """Issue a link as those in mails, for the operator to pass on, and return its address.
+
+    ``purpose`` is ``sign_in``, ``reset``, ``email`` or ``registration``. The link is also sent to
+    ``email`` if it is to be ``mailed``. Blocks for the database. Raise ``UnknownUser``,
+    ``Invalid``, ``Forbidden`` where such links are turned off, or ``Conflict`` for an account that
+    cannot use it.
+    """
+    wanted = PURPOSES[purpose]
+    if wanted == SIGN_IN_LINK:
+        check_magic_links(site)
+    return site.db.sync.write(joining.hand_out, site, wanted, email, mailed=mailed)
 
 
 def respell_emails(site: Site) -> list[Spelling]:

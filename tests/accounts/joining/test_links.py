@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from changemaker_core import Forbidden
 from changemaker_core.features.accounts import api
 from changemaker_core.features.accounts.joining import services
 from changemaker_core.features.accounts.joining.models import Link
@@ -174,6 +175,31 @@ async def test_a_link_signs_in_once_within_fifteen_minutes(opened, clock):
         clock.forward(minutes=15)
         assert (await browser.get(path)).status_code == 404
         assert (await press(browser, path)).status_code == 404
+
+
+async def test_the_operator_passes_a_link_on(opened):
+    async with opened() as (app, browser, mailbox):
+
+        async def path_of(purpose):
+            return await asyncio.to_thread(
+                lambda: api.issue_link(app.site, purpose=purpose, email=EMAIL, mailed=False)
+            )
+
+        reset = await path_of("reset")
+        assert (await press(browser, reset, password=NEW)).status_code == 303
+        assert await can_sign_in(app, NEW)
+        (notice,) = await mailbox.new()
+        assert notice[1] == "Your password was changed"  # and no mail with the link
+        assert (await press(browser, await path_of("sign_in"))).status_code == 303
+        assert (await browser.get("/account/sessions")).status_code == 200
+
+
+async def test_the_operator_makes_no_link_that_is_turned_off(opened):
+    async with opened(plugin_tables={"accounts": {"magic_links": False}}) as (app, _, _):
+        with pytest.raises(Forbidden):
+            await asyncio.to_thread(
+                lambda: api.issue_link(app.site, purpose="sign_in", email=EMAIL, mailed=False)
+            )
 
 
 async def test_neither_a_link_nor_a_new_password_replaces_the_second_factor(opened, clock):

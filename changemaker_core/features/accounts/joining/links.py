@@ -45,8 +45,9 @@ def issue(
     locale: str,
     user_id: str | None = None,
     return_to: str = "",
+    mailed: bool = True,
 ) -> str:
-    """Add a link and enqueue its mail; return its id."""
+    """Add a link and, if it is to be ``mailed``, enqueue its mail; return its id."""
     id = new_id()
     Link.insert(
         id=id,
@@ -58,7 +59,8 @@ def issue(
         created_at=tx.now,
         expires_at=tx.now + purpose.lasts,
     ).execute()
-    tx.enqueue(SEND, {"link": id})
+    if mailed:
+        tx.enqueue(SEND, {"link": id})
     return id
 
 

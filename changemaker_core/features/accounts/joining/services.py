@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import peewee
 
 from changemaker_core import Conflict, LimitReached, Text
+from changemaker_core.features.accounts.config import AccountsConfig
 from changemaker_core.features.accounts.joining import links, mails
 from changemaker_core.features.accounts.joining.purposes import (
     ASKED,
@@ -31,7 +32,7 @@ from changemaker_core.features.accounts.users.queries import (
 )
 
 if TYPE_CHECKING:
-    from changemaker_core import Tx
+    from changemaker_core import Site, Tx
     from changemaker_core.features.accounts.joining.queries import LinkRow
 from changemaker_core.features.accounts.users.queries import Account
 
@@ -88,6 +89,44 @@ def respond(tx: Tx, asked: Asked) -> None:
             notify(tx, mails.ALREADY_REGISTERED.name, account.id, account.email)
         else:
             _issue(tx, asked.purpose, account, asked.return_to)
+
+
+def hand_out(tx: Tx, site: Site, purpose: Purpose, email: str, *, mailed: bool) -> str:
+    """Issue a link in the name of the operator, who passes it on where it is not ``mailed``.
+
+    For whoever was invited, a link to register is their invitation. Return the address that it
+    opens. Raise ``Invalid`` for an email address that no mail can go to, ``UnknownUser``, or
+    ``Conflict`` for an account that cannot use the link.
+    """
+    email = check_email(email)
+    account = account_by_email(email).one()
+    if account is not None:
+        purpose = _usable(tx, purpose, account)
+        id = _issue(tx, purpose, account, mailed=mailed)
+    elif purpose == REGISTRATION:
+        if site.config_of(AccountsConfig).registration == "closed":
+            raise Conflict(
+                Text("{email} has no invitation, and registration is closed.", email=email)
+            )
+        id = links.issue(tx, purpose, email=email, locale=site.default_locale, mailed=mailed)
+    else:
+        raise users.UnknownUser(Text("{email} has no account.", email=email))
+    owner = "" if account is None else account.id
+    tx.audit("accounts.link.issued", id, label=purpose.name, person=owner)
+    return links.address_of(site, purpose, id)
+
+
+def _usable(tx: Tx, purpose: Purpose, account: Account) -> Purpose:
+    """Return the purpose of a link that the account can use. Raise ``Conflict``."""
+    if account.is_invited(tx.now) and purpose == REGISTRATION:
+        return INVITATION
+    if account.is_open(tx.now) and purpose != REGISTRATION:
+        return purpose
+    if account.is_open(tx.now):
+        problem = Text("{email} already has an account.", email=account.email)
+    else:
+        problem = Text("The account of {email} is not open.", email=account.email)
+    raise Conflict(problem, code="link_unusable")
 
 
 def invite(tx: Tx, account: Account) -> str:
@@ -239,7 +278,9 @@ def notify(tx: Tx, mail: str, user_id: str, email: str) -> None:
     tx.enqueue(NOTICE, {"mail": mail, "user": user_id, "email": email})
 
 
-def _issue(tx: Tx, purpose: Purpose, account: Account, return_to: str = "") -> str:
+def _issue(
+    tx: Tx, purpose: Purpose, account: Account, return_to: str = "", mailed: bool = True
+) -> str:
     return links.issue(
         tx,
         purpose,
@@ -247,6 +288,7 @@ def _issue(tx: Tx, purpose: Purpose, account: Account, return_to: str = "") -> s
         locale=account.locale,
         user_id=account.id,
         return_to=return_to,
+        mailed=mailed,
     )
 
 
