@@ -118,8 +118,8 @@ _LINKS: Final = {
 def link(site: Site, email: str, purpose: str, mailed: bool) -> None:
     """Make a link for EMAIL that works once and for a while, as those in the site's mails do.
 
-    It signs EMAIL in, lets them choose a new password, confirms their address, or lets somebody
-    join. Without --mail you pass it on yourself: whoever has it can use it.
+    It signs EMAIL in, replaces a password, confirms an address, or accepts an invitation. Without
+    --mail, pass it on: anyone who has it can use it.
     """
     from changemaker_core.features.accounts import api
 
