@@ -311,7 +311,13 @@ async def campaigns(walk, user):
     route = "POST /api/campaigns/{id}/recipients"
     added = await walk("influence.campaign.recipient_added", route, recipient, id=id)
     route = "DELETE /api/campaigns/{id}/recipients/{recipient_id}"
-    await walk("influence.campaign.recipient_removed", route, id=id, recipient_id=added["id"])
+    body, recipient = {"title": "Chair"}, added["id"]
+    change = "PATCH /api/campaigns/{id}/recipients/{recipient_id}"
+    await walk("influence.campaign.recipient_changed", change, body, id=id, recipient_id=recipient)
+    await walk("influence.campaign.recipient_removed", route, id=id, recipient_id=recipient)
+    table = {"recipients": [{"name": "Bo", "email": "bo@example.org"}]}
+    route = "POST /api/campaigns/{id}/recipients/import"
+    await walk("influence.campaign.recipient_added", route, table, id=id)
     grant = {"role": "INFLUENCE_ADMIN", "scope": "influence.campaign", "object_id": id}
     given = await walk("accounts.user.granted", "POST /api/users/{id}/grants", grant, id=user)
     route = "DELETE /api/users/{id}/grants/{grant}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from changemaker_influence.campaigns import services
+from changemaker_influence.campaigns import own_recipients, services
 from changemaker_influence.campaigns.models import Campaign
 from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign, NewRecipient
 from changemaker_influence.campaigns.slugs import slug_of
@@ -97,7 +97,7 @@ def seed(tx: Tx) -> None:
     """Create and publish the three campaigns where they are missing."""
     wetland = _publish(tx, WETLAND)
     if wetland is not None:
-        services.add_recipient(tx, wetland, CONSERVATION)
+        own_recipients.add_recipient(tx, wetland, CONSERVATION)
     _publish(tx, LEAD_PIPES_FR)
     _publish(tx, CLEAN_WATER)
 

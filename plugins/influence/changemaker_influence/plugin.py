@@ -41,6 +41,7 @@ from changemaker_influence.emails.models import CampaignEmail, IdempotencyKey
 from changemaker_influence.emails.personal import PERSONAL_DATA
 from changemaker_influence.metrics import METRICS
 from changemaker_influence.networks.models import RaisedLimit
+from changemaker_influence.numbers.models import SentInPeriod, SentToRecipient
 from changemaker_influence.outcomes.jobs import JOBS as OUTCOME_JOBS
 from changemaker_influence.routes import routes
 from changemaker_influence.settings import GROUP
@@ -72,6 +73,8 @@ class InfluencePlugin(Plugin):
         PostalCode,
         LookupCount,
         RaisedLimit,
+        SentInPeriod,
+        SentToRecipient,
         *permissions.PERMISSIONS,
         *permissions.ROLES,
         *permissions.SCOPES,

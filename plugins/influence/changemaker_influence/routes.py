@@ -11,6 +11,7 @@ from changemaker_influence.directories.resources import RepresentativesResource
 from changemaker_influence.emails import resources as emails
 from changemaker_influence.emails.pages import CampaignPage, EmailStatusPage
 from changemaker_influence.emails.submission import Submissions
+from changemaker_influence.numbers.resources import StatsResource
 from changemaker_influence.outcomes import resources as outcomes
 
 if TYPE_CHECKING:
@@ -28,7 +29,9 @@ def routes(site: Site, lookups: Lookups) -> list[Route]:
         Route("/api/campaigns/{id}/duplicate", resources.DuplicateResource(site)),
         Route("/api/campaigns/{id}/cover-photo", resources.CoverPhotoResource(site)),
         Route("/api/campaigns/{id}/recipients", resources.RecipientsResource(site)),
+        Route("/api/campaigns/{id}/recipients/import", resources.RecipientImportResource()),
         Route("/api/campaigns/{id}/recipients/{recipient_id}", resources.RecipientResource(site)),
+        Route("/api/campaigns/{id}/stats", StatsResource()),
         Route("/api/campaigns/{id}/emails", messages),
         Route("/api/campaigns/{id}/emails.csv", messages, suffix="csv"),
         Route("/api/campaigns/{id}/emails.xlsx", messages, suffix="xlsx"),

@@ -9,7 +9,7 @@ import pytest
 
 from changemaker_core import Conflict
 from changemaker_influence import demo
-from changemaker_influence.campaigns import services
+from changemaker_influence.campaigns import own_recipients, services
 from changemaker_influence.campaigns.models import Campaign, CustomRecipient
 
 NEW = {
@@ -268,10 +268,10 @@ def test_recipients_of_a_campaign_are_different_people(make_site):
     site = make_site(InfluencePlugin, plugin_tables=table)
     campaign = site.db.sync.write(services.create, NewCampaign(**NEW))
     chair = NewRecipient(name="Chair", email="Chair@example.org")
-    added = site.db.sync.write(services.add_recipient, campaign.id, chair)
+    added = site.db.sync.write(own_recipients.add_recipient, campaign.id, chair)
     assert added.email == "chair@example.org"
     with pytest.raises(Conflict):
-        site.db.sync.write(services.add_recipient, campaign.id, chair)
+        site.db.sync.write(own_recipients.add_recipient, campaign.id, chair)
 
 
 def test_the_demonstration_has_three_campaigns_once(make_site):

@@ -33,6 +33,13 @@ class Campaign(Model):
     allow_email_editing = peewee.BooleanField(default=False)
     allow_custom_recipients = peewee.BooleanField(default=False)
     show_email_count = peewee.BooleanField(default=True)
+    # Defaults in the database are for processes of the version before: they run until the reload.
+    goal = peewee.IntegerField(null=True)
+    preselected = peewee.CharField(
+        max_length=8, default="FIRST", constraints=[peewee.SQL("DEFAULT 'FIRST'")]
+    )
+    preselected_levels = JSONField(null=True)
+    thank_you = peewee.TextField(default="", constraints=[peewee.SQL("DEFAULT ''")])
     starts_at = UtcField(null=True)
     ends_at = UtcField(null=True)
     published_at = UtcField(null=True)
@@ -73,6 +80,8 @@ class CustomRecipient(Model):
     title = peewee.CharField(max_length=200, default="")
     email = peewee.CharField(max_length=254)
     created_at = UtcField()
+    updated_at = UtcField(null=True)
+    updated_by = peewee.CharField(max_length=64, null=True)
 
     class Meta:
         table_name = "influence_custom_recipient"

@@ -9,6 +9,7 @@ import msgspec
 import peewee
 
 from changemaker_core import Query, compiled, search
+from changemaker_influence.campaigns.goals import goal_now
 from changemaker_influence.campaigns.models import (
     Campaign,
     CustomRecipient,
@@ -50,6 +51,11 @@ class PublishedCampaign(CampaignFields, frozen=True, kw_only=True):
         if self.starts_at is not None and self.starts_at > now:
             return "not_started"
         return None
+
+    @property
+    def goal_now(self) -> int | None:
+        """The number of messages to show as the goal, where the campaign shows its count."""
+        return goal_now(self.goal, self.sent) if self.show_email_count else None
 
     @property
     def email_count(self) -> int | None:
@@ -189,6 +195,13 @@ def custom_recipients(
         .limit(limit)
         .offset(offset)
     )
+
+
+@compiled(RecipientOut)
+def custom_recipient(campaign_id: str, id: str) -> Query:
+    """Return one of a campaign's own recipients."""
+    selected = CustomRecipient.select_for(RecipientOut)
+    return selected.where(CustomRecipient.id == id, CustomRecipient.campaign == campaign_id)
 
 
 def _is_open(now: Any) -> tuple[Any, ...]:

@@ -6,6 +6,8 @@ from datetime import datetime
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from changemaker_core import (
     CursorQuery,
     Cursors,
@@ -14,7 +16,8 @@ from changemaker_core import (
     endpoint,
     paginate,
 )
-from changemaker_influence.campaigns import permissions, queries, services
+from changemaker_influence.campaigns import copies, own_recipients, permissions, queries, services
+from changemaker_influence.campaigns.own_recipients import Imported
 from changemaker_influence.campaigns.schemas import (
     CampaignCard,
     CampaignChange,
@@ -24,8 +27,10 @@ from changemaker_influence.campaigns.schemas import (
     Duplicate,
     NewCampaign,
     NewRecipient,
+    NewRecipients,
     PublicCampaign,
     PublicRecipient,
+    RecipientChange,
     RecipientOut,
 )
 
@@ -127,7 +132,7 @@ class DuplicateResource:
     ) -> CampaignOut:
         """Create a draft that is like this campaign, for organisers of all campaigns."""
         permissions.check_can_create(req)
-        made = await self._db.write(services.duplicate, id, body)
+        made = await self._db.write(copies.duplicate, id, body)
         resp.set_header("Location", f"{req.root_path}/api/campaigns/{made.id}")
         return made
 
@@ -194,7 +199,21 @@ class RecipientsResource:
         self, req: Request, resp: Response, *, id: str, body: NewRecipient
     ) -> RecipientOut:
         """Add a recipient to a campaign."""
-        return await self._db.write(services.add_recipient, id, body)
+        return await self._db.write(own_recipients.add_recipient, id, body)
+
+
+class RecipientImportResource:
+    """``/api/campaigns/{id}/recipients/import``"""
+
+    @endpoint(permission=permissions.WRITE, on="id", body=NewRecipients, response=Imported)
+    async def on_post(
+        self, req: Request, resp: Response, *, id: str, body: NewRecipients
+    ) -> Imported:
+        """Add several recipients, or none where one of them has an error.
+
+        An address that the campaign has already stays as it is.
+        """
+        return await req.site.db.write(own_recipients.add_recipients, id, body.recipients)
 
 
 class RecipientResource:
@@ -203,10 +222,17 @@ class RecipientResource:
     def __init__(self, site: Site) -> None:
         self._db = site.db
 
+    @endpoint(permission=permissions.WRITE, on="id", body=RecipientChange, response=RecipientOut)
+    async def on_patch(
+        self, req: Request, resp: Response, *, id: str, recipient_id: str, body: RecipientChange
+    ) -> RecipientOut:
+        """Change a recipient. Messages that wait go to the address that they were written to."""
+        return await self._db.write(own_recipients.change_recipient, id, recipient_id, body)
+
     @endpoint(permission=permissions.WRITE, on="id", status=204)
     async def on_delete(self, req: Request, resp: Response, *, id: str, recipient_id: str) -> None:
         """Remove a recipient from a campaign. Messages to them stay, and are sent."""
-        await self._db.write(services.remove_recipient, id, recipient_id)
+        await self._db.write(own_recipients.remove_recipient, id, recipient_id)
 
 
 class PublicCampaignsResource:
@@ -260,8 +286,9 @@ class PublicCampaignResource:
         if campaign.allow_custom_recipients:
             wanted = queries.custom_recipients(campaign_id=campaign.id)
             recipients = await self._site.db.all(wanted)
+        shown = msgspec.structs.replace(campaign, goal=campaign.goal_now)
         return PublicCampaign(
-            *_public_fields(campaign),
+            *_public_fields(shown),
             email_count=campaign.email_count,
             is_open=campaign.is_open(self._site.clock()),
             custom_recipients=[

@@ -39,6 +39,10 @@ Slug = Annotated[
 ]
 _Levels = Annotated[list[Level], Meta(max_length=4)]
 _Time = Annotated[datetime, Meta(tz=True)]
+_Goal = Annotated[int, Meta(ge=1, le=10_000_000)]
+#: Who is ticked when a visitor sees whom they can write to: the first, all, nobody, or those of
+#: ``preselected_levels``.
+Preselected = Literal["FIRST", "ALL", "NONE", "LEVELS"]
 
 
 class NewCampaign(Body, frozen=True):
@@ -60,6 +64,10 @@ class NewCampaign(Body, frozen=True):
     show_email_count: bool = True
     starts_at: _Time | None = None
     ends_at: _Time | None = None
+    goal: _Goal | None = None
+    preselected: Preselected = "FIRST"
+    preselected_levels: _Levels | None = None
+    thank_you: _Prose = ""
 
 
 class CampaignChange(Body, frozen=True):
@@ -88,6 +96,10 @@ class CampaignChange(Body, frozen=True):
     show_email_count: bool | UnsetType = UNSET
     starts_at: _Time | UnsetType | None = UNSET
     ends_at: _Time | UnsetType | None = UNSET
+    goal: _Goal | UnsetType | None = UNSET
+    preselected: Preselected | UnsetType = UNSET
+    preselected_levels: _Levels | UnsetType | None = UNSET
+    thank_you: _Prose | UnsetType = UNSET
 
 
 class Duplicate(Body, frozen=True):
@@ -131,6 +143,10 @@ class CampaignFields(msgspec.Struct, frozen=True):
     show_email_count: bool
     starts_at: datetime | None
     ends_at: datetime | None
+    goal: int | None
+    preselected: Preselected
+    preselected_levels: list[Level] | None
+    thank_you: str
 
 
 class CampaignOut(CampaignFields, frozen=True, kw_only=True):
@@ -163,6 +179,20 @@ class NewRecipient(Body, frozen=True):
     title: Annotated[SingleLine, Meta(max_length=200)] = ""
 
 
+class NewRecipients(Body, frozen=True):
+    """Several recipients at once: all are added, or none where one of them has an error."""
+
+    recipients: Annotated[list[NewRecipient], Meta(min_length=1, max_length=100)]
+
+
+class RecipientChange(Body, frozen=True):
+    """Changes to a recipient; fields that are left out stay as they are."""
+
+    name: Annotated[SingleLine, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
+    email: Email | UnsetType = UNSET
+    title: Annotated[SingleLine, Meta(max_length=200)] | UnsetType = UNSET
+
+
 class PublicRecipient(msgspec.Struct, frozen=True, kw_only=True):
     """A campaign's own recipient without the address, which is not public."""
 
@@ -187,7 +217,8 @@ class CampaignCard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PublicCampaign(CampaignFields, frozen=True, kw_only=True):
-    """A published campaign. ``email_count`` is ``None`` where it is not shown."""
+    """A published campaign. ``email_count`` is ``None`` where it is not shown, and then ``goal``
+    is, too; else that is the goal of now, which follows one that was reached."""
 
     email_count: int | None
     is_open: bool

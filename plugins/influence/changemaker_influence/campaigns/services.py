@@ -13,30 +13,23 @@ from changemaker_core import (
     EditConflict,
     FieldError,
     Invalid,
-    NotFound,
     Text,
     is_blank,
     new_id,
 )
 from changemaker_core.features.accounts.api import end_grants
-from changemaker_core.mail import HeaderInjection, InvalidAddress
 from changemaker_influence import states, webhooks
-from changemaker_influence.addresses import canonical
 from changemaker_influence.campaigns import naming, placeholders, queries
-from changemaker_influence.campaigns.models import Campaign, CustomRecipient, EmailTally
+from changemaker_influence.campaigns.models import Campaign, EmailTally
 from changemaker_influence.campaigns.permissions import SCOPE
-from changemaker_influence.campaigns.schemas import CampaignOut, NewCampaign, NewRecipient
+from changemaker_influence.campaigns.schemas import CampaignOut
 from changemaker_influence.campaigns.slugs import is_slug_of, slug_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from changemaker_core import Tx
-    from changemaker_influence.campaigns.schemas import (
-        CampaignChange,
-        Duplicate,
-        RecipientOut,
-    )
+    from changemaker_influence.campaigns.schemas import CampaignChange, NewCampaign
 
 #: Dates outside of these years are mistakes, and do not exist in every time zone.
 FIRST_YEAR: Final = 1900
@@ -57,6 +50,7 @@ def create(tx: Tx, new: NewCampaign, *, unfinished: bool = False) -> CampaignOut
     _check_written(values, unfinished=unfinished)
     _check_dates(values)
     _check_placeholders(values)
+    _check_preselected(values)
     values |= {
         "id": new_id(),
         "status": "DRAFT",
@@ -84,7 +78,7 @@ def change(tx: Tx, id: str, wanted: CampaignChange, *, unfinished: bool = False)
     Raises ``NotFound``, ``Invalid``, ``EditConflict`` where ``wanted`` edits another version than
     the stored one, or ``Conflict`` for a status that cannot follow.
     """
-    now = _lock(id)
+    now = lock(id)
     set_fields = msgspec.structs.asdict(wanted).items()
     values = {name: value for name, value in set_fields if value is not msgspec.UNSET}
     if values.pop("version", now.version) != now.version:
@@ -93,6 +87,7 @@ def change(tx: Tx, id: str, wanted: CampaignChange, *, unfinished: bool = False)
     _check_written(values, unfinished=unfinished and now.published_at is None)
     _check_dates(after)
     _check_placeholders(values)
+    _check_preselected(after)
     _check_status(now, after)
     values |= _new_slug(tx, now, after)
     if now.published_at is None and after["status"] == "ACTIVE":
@@ -106,27 +101,9 @@ def change(tx: Tx, id: str, wanted: CampaignChange, *, unfinished: bool = False)
     return changed
 
 
-def duplicate(tx: Tx, id: str, wanted: Duplicate) -> CampaignOut:
-    """Create a draft that is like another campaign. Raises ``RowNotFound`` and ``Invalid``."""
-    original = msgspec.structs.asdict(find(id))
-    fields = {name: original[name] for name in NewCampaign.__struct_fields__}
-    fields |= {"title": wanted.title, "starts_at": None, "ends_at": None}
-    if not wanted.texts:
-        fields |= dict.fromkeys((*MESSAGE, "description", "call_to_action"), "")
-    if not wanted.photo:
-        fields |= {"cover_photo": "", "cover_photo_alt": ""}
-    made = create(tx, NewCampaign(**fields), unfinished=True)
-    if wanted.recipients:
-        for each in queries.custom_recipients(campaign_id=id).all():
-            add_recipient(
-                tx, made.id, NewRecipient(name=each.name, email=each.email, title=each.title)
-            )
-    return made
-
-
 def delete(tx: Tx, id: str) -> None:
     """Delete a campaign that has no messages. Raises ``Conflict`` for others: archive them."""
-    campaign = _lock(id)
+    campaign = lock(id)
     try:
         Campaign.delete().where(Campaign.id == id).execute()
         webhooks.campaign_deleted(tx, campaign)
@@ -138,47 +115,6 @@ def delete(tx: Tx, id: str) -> None:
             Text("A campaign with messages cannot be deleted. Archive it instead."),
             code="campaign_has_emails",
         ) from None
-
-
-def add_recipient(tx: Tx, campaign_id: str, new: NewRecipient) -> RecipientOut:
-    """Add a recipient.
-
-    Raises ``Invalid`` for a wrong address, ``Conflict`` for one that exists or for too many.
-    """
-    _lock(campaign_id)
-    _check_written({"name": new.name})
-    try:
-        email = canonical(new.email)
-    except (InvalidAddress, HeaderInjection):
-        problem = Text("Enter an email address such as name@example.org.")
-        raise Invalid([FieldError("email", problem)]) from None
-    recipients = queries.custom_recipients(campaign_id=campaign_id).all()
-    if len(recipients) >= queries.MAX_CUSTOM_RECIPIENTS:
-        raise Conflict(Text("This campaign has reached its maximum number of recipients."))
-    if any(recipient.email == email for recipient in recipients):
-        raise Conflict(
-            Text("This campaign already has a recipient with this address."),
-            code="recipient_exists",
-        )
-    id = new_id()
-    CustomRecipient.insert(
-        new, id=id, campaign=campaign_id, email=email, created_at=tx.now
-    ).execute()
-    recipients = queries.custom_recipients(campaign_id=campaign_id).all()
-    added = next(recipient for recipient in recipients if recipient.id == id)
-    _audit_recipient(tx, "added", campaign_id, added, "after")
-    return added
-
-
-def remove_recipient(tx: Tx, campaign_id: str, id: str) -> None:
-    """Remove a recipient. Raises ``RowNotFound`` or ``NotFound``."""
-    _lock(campaign_id)
-    recipients = queries.custom_recipients(campaign_id=campaign_id).all()
-    removed = next((each for each in recipients if each.id == id), None)
-    own = (CustomRecipient.id == id) & (CustomRecipient.campaign == campaign_id)
-    if not CustomRecipient.delete().where(own).execute() or removed is None:
-        raise NotFound
-    _audit_recipient(tx, "removed", campaign_id, removed, "before")
 
 
 def find(id: str) -> CampaignOut:
@@ -210,21 +146,7 @@ def _recorded(campaign: CampaignOut | None) -> dict[str, Any] | None:
     return fields
 
 
-def _audit_recipient(tx: Tx, what: str, campaign_id: str, one: RecipientOut, side: str) -> None:
-    """Record a campaign's own recipient, who is a person with a name and an address."""
-    fields = {side: msgspec.structs.asdict(one)}
-    tx.audit(
-        f"influence.campaign.recipient_{what}",
-        campaign_id,
-        label=one.name,
-        person=one.email,
-        personal=("name", "title", "email"),
-        before=fields.get("before"),
-        after=fields.get("after"),
-    )
-
-
-def _lock(id: str) -> CampaignOut:
+def lock(id: str) -> CampaignOut:
     """Return the campaign and lock its row until this transaction ends."""
     Campaign.update(updated_at=Campaign.updated_at).where(Campaign.id == id).execute()
     return find(id)
@@ -302,6 +224,13 @@ def _check_placeholders(values: dict[str, Any]) -> None:
     ]
     if errors:
         raise Invalid(errors)
+
+
+def _check_preselected(values: dict[str, Any]) -> None:
+    """Reject a choice of levels without one: the page would tick nobody."""
+    if values["preselected"] == "LEVELS" and not values["preselected_levels"]:
+        problem = Text("Choose the levels whose representatives are ticked at first.")
+        raise Invalid([FieldError("preselected_levels", problem)])
 
 
 def _check_status(now: CampaignOut, after: dict[str, Any]) -> None:

@@ -37,6 +37,9 @@ class CampaignEmail(Model):
     recipient_email = peewee.CharField(max_length=254, index=True)
     recipient_office = peewee.CharField(max_length=200, default="")
     recipient_level = peewee.CharField(max_length=16, null=True)
+    # Null in messages from before these columns.
+    recipient_district = peewee.CharField(max_length=200, null=True)
+    edited = peewee.BooleanField(null=True)
     subject = peewee.TextField()
     body = peewee.TextField()
     method = peewee.CharField(max_length=16, default="SMTP")

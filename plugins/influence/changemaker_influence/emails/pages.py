@@ -39,7 +39,13 @@ from changemaker_influence.emails.letters import letters_of
 from changemaker_influence.emails.links.telephone import tel
 from changemaker_influence.emails.preview import MessagePreview, digest_of
 from changemaker_influence.emails.queries import state_of_email, states_of_action
-from changemaker_influence.emails.recipients import NO_RECIPIENT, joined, reachable, targeted
+from changemaker_influence.emails.recipients import (
+    NO_RECIPIENT,
+    joined,
+    preselected,
+    reachable,
+    targeted,
+)
 from changemaker_influence.emails.schemas import SendEmail, SendForm
 from changemaker_influence.emails.submission import (
     CONSENT_MISSING,
@@ -289,6 +295,9 @@ class CampaignPage:
         people = reachable(campaign, found.entry.representatives if found else (), added)
         names = [each.name for each in people]
         preview = MessagePreview(campaign, code, names, self._site.translations.translate)
+        lookup = await _lookup_in_time(campaign, found, preview) if found else None
+        choices = lookup["representatives"] if lookup else ()
+        can_email = [(each["key"], each["level"]) for each in choices if each["can_email"]]
         return {
             "campaign": {
                 **msgspec.structs.asdict(campaign),
@@ -299,11 +308,13 @@ class CampaignPage:
                 "shown": preview.digest,
             },
             "email_count": campaign.email_count,
+            "goal": campaign.goal_now,
             "postal_code": code or typed,
             "mentions_postal_code": mentions_postal_code(
                 campaign.email_subject, campaign.email_body
             ),
-            "lookup": found and await _lookup_in_time(campaign, found, preview),
+            "lookup": lookup,
+            "ticked": preselected(campaign, can_email, [each.id for each in added]),
             # Their addresses are not public, so there is no link to an email app.
             "custom_recipients": [
                 {"key": each.id, "name": each.name, "title": each.title, "mailto": None}

@@ -24,6 +24,8 @@ from changemaker_influence.campaigns.models import CustomRecipient
 from changemaker_influence.directories.models import PostalCode
 from changemaker_influence.emails.models import HAS_SENDER, CampaignEmail
 from changemaker_influence.emails.services import cancel
+from changemaker_influence.numbers import services as numbers
+from changemaker_influence.numbers.models import SentToRecipient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -136,6 +138,10 @@ def _as_received(row: Mapping[str, Any]) -> PersonalEntry:
     return PersonalEntry(row["subject"] or ERASED, row["created_at"])
 
 
+def _counted(person: Person) -> Any:
+    return SentToRecipient.recipient.in_(_addresses(person))
+
+
 def _own_recipients(person: Person) -> Any:
     return CustomRecipient.email.in_(_addresses(person))
 
@@ -184,6 +190,14 @@ PERSONAL_DATA: Final = (
         erase=_erase_received,
         keeps=Text("The text of a message stays: it is its sender's."),
         entry=_as_received,
+    ),
+    PersonalData(
+        "influence.tallies",
+        Text("How many messages of a campaign the person was sent"),
+        (SentToRecipient.name, SentToRecipient.recipient),
+        export=lambda person: export_rows(SentToRecipient, _counted(person)),
+        erase=lambda _tx, person: numbers.erase(_counted(person), BATCH),
+        keeps=Text("The number of messages stays, without name and address."),
     ),
     PersonalData(
         "influence.own_recipients",

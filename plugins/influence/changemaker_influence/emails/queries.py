@@ -12,6 +12,7 @@ from changemaker_core import Query, compiled
 from changemaker_influence.campaigns.models import Campaign
 from changemaker_influence.emails.models import CampaignEmail
 from changemaker_influence.emails.schemas import EmailOut
+from changemaker_influence.numbers.services import SentLetter
 from changemaker_influence.states import EmailStatus
 
 
@@ -84,6 +85,12 @@ def campaign_of(id: str) -> Query:
     """Return the campaign of the message with this id."""
     selected = CampaignEmail.select_for(OfCampaign, campaign_id=CampaignEmail.campaign)
     return selected.where(CampaignEmail.id == id)
+
+
+@compiled(SentLetter)
+def sent_letter(id: str) -> Query:
+    """Return what is counted of the message with this id."""
+    return CampaignEmail.select_for(SentLetter).where(CampaignEmail.id == id)
 
 
 @compiled(EmailState)

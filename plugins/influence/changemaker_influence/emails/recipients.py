@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from changemaker_core import FieldError, Invalid, Text
 from changemaker_core.mail import HeaderInjection, InvalidAddress
 from changemaker_influence.addresses import canonical
+from changemaker_influence.emails.schemas import MAX_RECIPIENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,6 +39,7 @@ class Recipient:
     is_public: bool = True
     office: str = ""
     level: str | None = None
+    district: str = ""
 
 
 def targeted(campaign: PublishedCampaign, person: Representative) -> bool:
@@ -78,6 +80,7 @@ def _mailbox(
 ) -> Recipient:
     names = tuple(dict.fromkeys(person.name for person in people))
     offices = tuple(dict.fromkeys(person.elected_office for person in people))
+    districts = tuple(dict.fromkeys(filter(None, (person.district_name for person in people))))
     return Recipient(
         keys=tuple(person.key for person in people),
         names=names,
@@ -85,7 +88,29 @@ def _mailbox(
         email=email,
         office=shortened(offices, ", ".join(filter(None, offices))),
         level=people[0].level,
+        district=shortened(districts, ", ".join(districts)) if districts else "",
     )
+
+
+def preselected(
+    campaign: PublishedCampaign, elected: Sequence[tuple[str, str | None]], custom: Sequence[str]
+) -> list[str]:
+    """Return the keys of those who are ticked before the visitor has chosen.
+
+    ``elected`` are keys and levels of the representatives who can be written to, ``custom`` the
+    keys of the campaign's own recipients. No more are ticked than one message can have.
+    """
+    everyone = [*(key for key, _ in elected), *custom]
+    match campaign.preselected:
+        case "FIRST":
+            return everyone[:1]
+        case "ALL":
+            return everyone[:MAX_RECIPIENTS]
+        case "LEVELS":
+            levels = campaign.preselected_levels or ()
+            return [key for key, level in elected if level in levels][:MAX_RECIPIENTS]
+        case "NONE":
+            return []
 
 
 def joined(names: Sequence[str], language: str) -> str:

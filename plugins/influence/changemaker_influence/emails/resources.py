@@ -134,6 +134,7 @@ _COLUMNS: Final[Mapping[Text, str | Callable[[EmailOut], Text]]] = {
     Text("Recipient"): "recipient_name",
     Text("Email address of the recipient"): "recipient_email",
     Text("Office of the recipient"): "recipient_office",
+    Text("Riding of the recipient"): "recipient_district",
     Text("Subject"): "subject",
     Text("Status"): lambda email: _STATUSES[email.status],
     Text("Sent on"): "sent_at",

@@ -113,6 +113,8 @@ class EmailOut(msgspec.Struct, frozen=True, kw_only=True):
     """A message, for the campaign's organisers.
 
     ``repeats`` is the id of an equal message that was delivered; this one was not once more.
+    ``edited`` is whether its sender changed the campaign's text, and ``recipient_district`` the
+    recipient's riding; both are ``None`` in messages from before they were stored.
     ``settled_at`` is when a person recorded what became of a message of unknown outcome, and
     ``settled_by`` their id.
     """
@@ -125,7 +127,9 @@ class EmailOut(msgspec.Struct, frozen=True, kw_only=True):
     recipient_email: str
     recipient_office: str
     recipient_level: str | None
+    recipient_district: str | None
     subject: str
+    edited: bool | None
     method: str
     status: EmailStatus
     error: str | None

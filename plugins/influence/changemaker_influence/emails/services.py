@@ -24,7 +24,13 @@ from changemaker_influence.campaigns.placeholders import (
 from changemaker_influence.campaigns.queries import PublishedCampaign, published_by_id
 from changemaker_influence.emails import idempotency
 from changemaker_influence.emails.models import CampaignEmail
-from changemaker_influence.emails.queries import campaign_of, delivery_instead_of, delivery_with
+from changemaker_influence.emails.queries import (
+    campaign_of,
+    delivery_instead_of,
+    delivery_with,
+    sent_letter,
+)
+from changemaker_influence.numbers import services as numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,6 +68,9 @@ class Submission:
     consent_text: str
     consent_version: str
     consent_language: str
+    #: The campaign's own text, which the sender may have edited.
+    own_subject: str = ""
+    own_body: str = ""
 
 
 class AcceptedEmail(msgspec.Struct, frozen=True):
@@ -138,6 +147,8 @@ def _record_one(
         recipient_email=recipient.email,
         recipient_office=recipient.office,
         recipient_level=recipient.level,
+        recipient_district=recipient.district,
+        edited=is_edited(submission, recipient),
         subject=subject,
         body=body,
         consent_text=submission.consent_text,
@@ -160,6 +171,18 @@ def filled(submission: Submission, recipient: Recipient) -> tuple[str, str]:
     """Return the subject and the body that ``recipient`` gets."""
     values = _values(submission, recipient)
     return fill(submission.subject, values), fill(submission.body, values)
+
+
+def is_edited(submission: Submission, recipient: Recipient) -> bool:
+    """Return whether ``recipient`` gets other words than the campaign's own.
+
+    The page fills in some placeholders before a person edits the text, and forms end lines in their
+    own way: neither is an edit.
+    """
+    values = _values(submission, recipient)
+    own = (fill(submission.own_subject, values), fill(submission.own_body, values))
+    written = filled(submission, recipient)
+    return [text.split() for text in own] != [text.split() for text in written]
 
 
 def check_filled(submission: Submission) -> None:
@@ -255,6 +278,7 @@ def count_as_sent(tx: Tx, email_id: str, campaign_id: str, *, is_repeat: bool) -
     Unless it is a repetition, subscribers and other programs are notified of it.
     """
     EmailTally.update(sent=EmailTally.sent + 1).where(EmailTally.campaign == campaign_id).execute()
+    numbers.count(campaign_id, sent_letter(id=email_id).get(), tx.now)
     if not is_repeat:
         tx.emit(EMAIL_SENT, {"campaign_id": campaign_id, "email_id": email_id})
         webhooks.SENT.emit(tx, webhooks.EmailPayload(email_id=email_id, campaign_id=campaign_id))

@@ -120,6 +120,8 @@ class Submissions:
             consent_text=self._site.translations.translate(consent.text, locale),
             consent_version=consent.version,
             consent_language=locale,
+            own_subject=campaign.email_subject,
+            own_body=campaign.email_body,
         )
         services.check_filled(submission)
         return submission

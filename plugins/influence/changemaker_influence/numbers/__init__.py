@@ -1,0 +1,1 @@
+"""Numbers of a campaign: its letters by day, by riding and by recipient."""
