@@ -127,6 +127,7 @@ LAYERS = {
             "tests/plugin/test_order.py",
             "tests/plugin/test_reference.py",
             "tests/web/test_catalogues.py",
+            "tests/web/test_design_language.py",
             "tests/web/test_forms.py",
             "tests/web/test_languages.py",
             "tests/web/test_static.py",

@@ -12,7 +12,7 @@ from markupsafe import Markup, escape
 from changemaker_core.settings.own import Regional
 from changemaker_core.text import Text
 from changemaker_core.web.folders import package_folders
-from changemaker_core.web.languages import is_language, negotiate, regional_locale
+from changemaker_core.web.languages import is_language, negotiate, own_name, regional_locale
 from changemaker_core.web.sources.catalogues import read_catalogue
 
 if TYPE_CHECKING:
@@ -66,6 +66,10 @@ class Translations:
             for file in folder.glob(f"locale/*/LC_MESSAGES/{name}.po")
         }
         return (SOURCE, *sorted(filter(is_language, found - {SOURCE})))
+
+    def language_names(self) -> dict[str, str]:
+        """Return the languages of the site by their code, each under its own name."""
+        return {code: own_name(code) for code in self.locales}
 
     def formats(self, language: str) -> Locale:
         """Return the locale whose formats of dates and numbers ``language`` uses on this site."""

@@ -63,8 +63,12 @@ def send_empty(page):
     expect(page.locator("#form-problems")).to_be_visible()
 
 
+#: What is pressed.
+PRESSED = "main button, main .button, .admin-menu a, .menu-button, summary, .tabs a, .choice"
 #: Pages and states that everybody who is signed in can come to.
 STATES = {
+    "profile": ("/account", lambda page: None),
+    "email": ("/account/email", lambda page: None),
     "sessions": ("/account/sessions", lambda page: None),
     "menu": ("/account/sessions", open_menu),
     "dialog": ("/account/sessions", open_dialog),
@@ -103,10 +107,13 @@ def test_every_state_is_accessible_and_fits(open_page, site, scheme, locale, wid
         too_wide = page.evaluate("document.documentElement.scrollWidth") - width
         if too_wide > 0:
             found[name].append(f"{too_wide} pixels too wide")
-        small = page.locator("main button, main .button, .admin-menu a, summary, .tabs a, .choice")
-        for target in small.all():
+        pressed = (
+            "main button, main .button, .admin-menu a, .menu-button, summary, .tabs a, .choice"
+        )
+        least = 44 if width < 960 else 36  # with a mouse, on a wide screen
+        for target in page.locator(PRESSED).all():
             box = target.bounding_box()
-            if box is not None and box["height"] < 44:
+            if box is not None and box["height"] < least:
                 found[name].append(f"{box['height']} pixels high: {target.inner_text()}")
     assert {name: problems for name, problems in found.items() if problems} == {}
 
@@ -186,12 +193,31 @@ def test_the_keyboard_is_enough(open_page, site):
     tab()
     page.keyboard.press("Enter")
     expect(page).to_have_url(f"{address}/gallery")
-    for _ in range(3):
+    account = page.locator(".account-menu summary")
+    for _ in range(8):  # past the link to the content, the site's name and the menu
         tab()
+        if account.evaluate("summary => summary === document.activeElement"):
+            break
     page.keyboard.press("Enter")
     expect(page.locator(".account-menu-panel")).to_be_visible()
     tab()
-    expect(page.get_by_role("link", name="Your sessions")).to_be_focused()
+    expect(page.get_by_role("link", name="Your account")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Sessions").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Your sessions")).to_be_visible()
+
+
+def test_the_menu_of_a_phone_needs_no_script(open_page, site):
+    _, address = site
+    page = open_page(javascript=False, viewport={"width": 360, "height": 800})
+    sign_in(page, address)
+    page.goto(f"{address}/account")
+    entry = page.get_by_role("link", name="Events")
+    expect(entry).to_be_hidden()
+    page.get_by_role("button", name="Menu").click()
+    entry.click()
+    expect(page).to_have_url(f"{address}/gallery")
 
 
 ATTACK = """<!doctype html><title>Win a prize</title>

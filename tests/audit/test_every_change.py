@@ -39,6 +39,7 @@ WITHOUT = {
     "POST /api/auth/refresh": "a program goes on with its session",
     "POST /api/auth/register": MAIL,
     "POST /api/auth/totp/enable": "shows a secret that is not in force before it is verified",
+    "POST /account": PAGE,
     "POST /account/api-keys": PAGE,
     "POST /account/api-keys/{id}/revoke": PAGE,
     "POST /account/confirm": "proves again who is signed in",
@@ -220,6 +221,7 @@ async def access(walk, user):
     key = {"name": "Zoé’s program", "permissions": ["accounts.me.read"]}
     made = await walk("accounts.key.created", "POST /api/api-keys", key, zoe)
     await walk("accounts.key.revoked", "DELETE /api/api-keys/{id}", client=zoe, id=made["id"])
+    await walk("accounts.user.changed", "PATCH /api/auth/me", {"name": "Zoé Z."}, zoe)
     await walk("accounts.user.signed_out_everywhere", "DELETE /api/auth/sessions", client=zoe)
     reset = {"token": await walk.link(RESET, ZOE, user), "password": PASSWORD}
     await walk(

@@ -65,6 +65,7 @@ from changemaker_core.features.accounts.twofactor.services import reseal
 from changemaker_core.features.accounts.users import resources as users
 from changemaker_core.features.accounts.users.emails import check_emails
 from changemaker_core.features.accounts.users.models import User
+from changemaker_core.features.accounts.users.pages import PROFILE_PATH, ProfilePage
 from changemaker_core.features.accounts.users.webhooks import USER_CREATED
 from changemaker_core.http.sessions import cookie
 
@@ -142,6 +143,7 @@ class AccountsPlugin(Plugin):
             Route(f"{TWO_FACTOR_PATH}/recovery-codes", RecoveryCodesPage(site)),
             Route("/sign-out", pages.SignOutPage()),
             Route(CONFIRM_PATH, ConfirmPage()),
+            Route(PROFILE_PATH, ProfilePage(site)),
             Route("/account/password", pages.PasswordPage(site)),
             Route("/api/auth/sessions", SessionsResource(site, sessions_of(site))),
             Route("/api/auth/sessions/{id}", SessionResource(site)),

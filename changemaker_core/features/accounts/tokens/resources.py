@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+from msgspec import UNSET
+
 from changemaker_core import Unauthorized, endpoint
+from changemaker_core.features.accounts.own import user_of
 from changemaker_core.features.accounts.signing_in import known_devices, second_step
 from changemaker_core.features.accounts.signing_in.confirming import confirm
 from changemaker_core.features.accounts.tokens.schemas import (
@@ -12,11 +16,13 @@ from changemaker_core.features.accounts.tokens.schemas import (
     Confirm,
     Login,
     LoginCode,
+    MeChange,
     Refresh,
     Session,
     UserOut,
 )
 from changemaker_core.features.accounts.users.queries import account_by_id
+from changemaker_core.features.accounts.users.services import change_own_details
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site
@@ -100,8 +106,22 @@ class MeResource:
     @endpoint(permission="accounts.me.read", response=UserOut)
     async def on_get(self, req: Request, resp: Response) -> UserOut:
         """The signed-in user."""
-        if req.actor is not None and req.actor.kind == "user":
-            account = await self._site.db.one(account_by_id(req.actor.id))
-            if account is not None:
-                return await self._sessions.describe(account)
-        raise Unauthorized
+        if req.actor is None or req.actor.kind != "user":
+            raise Unauthorized
+        return await self._own(req.actor.id)
+
+    @endpoint(permission="accounts.me.write", body=MeChange, response=UserOut)
+    async def on_patch(self, req: Request, resp: Response, *, body: MeChange) -> UserOut:
+        """Change the user's own name, telephone number, or the language of the mails to them."""
+        id = user_of(req).id
+        sent = msgspec.structs.asdict(body)
+        values = {name: value for name, value in sent.items() if value is not UNSET}
+        locales = self._site.translations.locales
+        await self._site.db.write(change_own_details, id, values, locales)
+        return await self._own(id)
+
+    async def _own(self, id: str) -> UserOut:
+        account = await self._site.db.one(account_by_id(id))
+        if account is None:
+            raise Unauthorized
+        return await self._sessions.describe(account)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
-from changemaker_core import Body, Email, Password
+from changemaker_core import Body, Email, Password, PersonName, SingleLine
 
 
 class Login(Body, frozen=True):
@@ -50,6 +50,15 @@ class UserOut(msgspec.Struct, frozen=True, kw_only=True):
     locale: str
     permissions: list[str]
     objects: dict[str, list[str]]
+
+
+class MeChange(Body, frozen=True):
+    """Changes to the user's own account; fields that are left out stay as they are. ``locale`` is
+    the language of the mails to them."""
+
+    name: Annotated[PersonName, Meta(min_length=1, max_length=200)] | UnsetType = UNSET
+    phone: Annotated[SingleLine, Meta(max_length=32)] | UnsetType = UNSET
+    locale: Annotated[str, Meta(max_length=8)] | UnsetType = UNSET
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True, tag_field="status", tag="signed_in"):

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 import peewee
 
-from changemaker_core import Email, Invalid, PersonName, Text
+from changemaker_core import Email, FieldError, Invalid, PersonName, Text
 from changemaker_core.features.accounts import passwords
 from changemaker_core.features.accounts.joining import links
 from changemaker_core.features.accounts.sessions.services import end_all_sessions
@@ -21,6 +21,7 @@ from changemaker_core.features.accounts.users.webhooks import USER_CREATED, User
 from changemaker_core.mail import canonical_email
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from changemaker_core import Site, Tx
@@ -120,6 +121,24 @@ def audit_user(
         after=after,
         personal=_PERSONAL,
     )
+
+
+def change_own_details(
+    tx: Tx, user_id: str, values: dict[str, str], locales: Sequence[str]
+) -> None:
+    """Change what users change of themselves: ``name``, ``phone`` and ``locale``, the language of
+    the mails to them; nothing is recorded where nothing changes.
+
+    Raise ``Invalid`` for a locale that is none of the site's.
+    """
+    user = User.get(User.id == user_id)
+    if values.get("locale", user.locale) not in (*locales, user.locale):
+        raise Invalid([FieldError("locale", Text("Choose a language of this site."))])
+    if all(getattr(user, field) == value for field, value in values.items()):
+        return
+    before = recorded(user)
+    User.update(**values, updated_at=tx.now).where(User.id == user_id).execute()
+    audit_user(tx, "changed", user, before=before, after={**before, **values})
 
 
 def check_details(email: str, name: str) -> None:
