@@ -107,9 +107,6 @@ def test_every_state_is_accessible_and_fits(open_page, site, scheme, locale, wid
         too_wide = page.evaluate("document.documentElement.scrollWidth") - width
         if too_wide > 0:
             found[name].append(f"{too_wide} pixels too wide")
-        pressed = (
-            "main button, main .button, .admin-menu a, .menu-button, summary, .tabs a, .choice"
-        )
         least = 44 if width < 960 else 36  # with a mouse, on a wide screen
         for target in page.locator(PRESSED).all():
             box = target.bounding_box()

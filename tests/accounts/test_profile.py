@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from changemaker_core.features.audit.models import AuditEntry
 
+from changemaker_core.audit.models import CoreAuditEntry
 from changemaker_core.features.accounts.users.models import User
 from changemaker_core.testing import as_role, signed_in
 from tests.accounts.gallery.plugin import GalleryPlugin
 
 
 async def changes(site):
-    query = AuditEntry.select().where(AuditEntry.action == "accounts.user.changed")
+    query = CoreAuditEntry.select().where(CoreAuditEntry.action == "accounts.user.changed")
     return await site.db.read(query.count)
 
 
@@ -41,7 +41,7 @@ async def test_a_page_changes_nothing_but_its_own_fields(open_app):
 @pytest.mark.parametrize(
     ("field", "value", "problem"),
     [
-        ("name", "", "Enter"),
+        ("name", "", "This field is required."),
         ("name", "Win at https://prize.example", "name"),
         ("phone", "1" * 33, "32"),
         ("locale", "de", "Choose a language of this site."),

@@ -367,7 +367,7 @@ async def test_a_person_turns_it_on_and_signs_in_with_it(open_app, clock):
             signed_in = await browser.submit("/sign-in/code", {"code": phone.next_code()})
             assert signed_in.headers["location"] == "/account/sessions"
             assert (await browser.get("/account/sessions")).status_code == 200
-            assert "You have 10 left." in (await browser.get(page)).text
+            assert "You have 10 codes left." in (await browser.get(page)).text
 
             clock.forward(minutes=16)
             asked = await browser.get(page)
