@@ -280,6 +280,26 @@ def test_a_catalogue_is_created_where_there_is_none(missing: Any, tmp_path: Path
     assert {path.name for path in file.parent.iterdir()} == {"garden.po"}
 
 
+@pytest.mark.parametrize(
+    ("language", "rule", "forms"),
+    [
+        ("fr", "nplurals=2; plural=(n > 1);", 2),
+        ("fr_CA", "nplurals=2; plural=(n > 1);", 2),
+        ("es", "nplurals=2; plural=(n != 1);", 2),
+        ("de", "nplurals=2; plural=(n != 1);", 2),
+    ],
+)
+def test_a_new_catalogue_has_the_rule_of_plurals_that_translators_know(
+    missing: Any, tmp_path: Path, language: str, rule: str, forms: int
+) -> None:
+    file = catalogue_of(tmp_path / "garden", "garden", language)
+    add_entries(file, "garden", missing())
+    written = file.read_text()
+    assert f'"Plural-Forms: {rule}\\n"' in written
+    assert written.count("msgstr[") == forms
+    assert parse("garden", file)[1] == []
+
+
 def test_nothing_is_added_to_a_catalogue_that_cannot_be_read(missing: Any, tmp_path: Path) -> None:
     file = catalogue_of(tmp_path / "garden", "garden", "fr")
     file.parent.mkdir(parents=True)

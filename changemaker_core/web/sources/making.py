@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from babel import Locale
 from babel.messages.catalog import Catalog
@@ -20,9 +20,19 @@ if TYPE_CHECKING:
 _HEADER = """msgid ""
 msgstr ""
 "Language: {language}\\n"
-"Plural-Forms: {plurals};\\n"
+"Plural-Forms: {plurals}\\n"
 "Content-Type: text/plain; charset=utf-8\\n"
 """
+#: The rules that catalogues of these languages have by gettext's convention. Babel's are those of
+#: the CLDR, which has a further form for whole millions that translators do not write.
+_CONVENTIONAL: Final = {
+    "ca": "nplurals=2; plural=(n != 1);",
+    "es": "nplurals=2; plural=(n != 1);",
+    "fr": "nplurals=2; plural=(n > 1);",
+    "it": "nplurals=2; plural=(n != 1);",
+    "pt": "nplurals=2; plural=(n != 1);",
+    "pt_BR": "nplurals=2; plural=(n > 1);",
+}
 
 
 def add_entries(file: Path, owner: str, texts: Iterable[SourceText]) -> list[SourceText]:
@@ -38,7 +48,7 @@ def add_entries(file: Path, owner: str, texts: Iterable[SourceText]) -> list[Sou
             raise ValueError("\n".join(map(str, problems)))
         catalog, before = found, file.read_bytes()
     else:
-        catalog = Catalog(locale=Locale.parse(language))
+        catalog = _new_catalog(language)
         before = _HEADER.format(language=language, plurals=catalog.plural_forms).encode()
     there = {each.id if isinstance(each.id, str) else each.id[0] for each in catalog}
     new = [each for each in texts if each.text not in there]
@@ -47,6 +57,15 @@ def add_entries(file: Path, owner: str, texts: Iterable[SourceText]) -> list[Sou
         end = b"" if before.endswith(b"\n") else b"\n"
         _replace(file, before + end + entries.encode(catalog.charset or "utf-8"))
     return new
+
+
+def _new_catalog(language: str) -> Catalog:
+    """Return an empty catalogue with the rule of plurals that those of its language have."""
+    catalog = Catalog(locale=Locale.parse(language))
+    rule = _CONVENTIONAL.get(language) or _CONVENTIONAL.get(language.partition("_")[0])
+    if rule is not None:
+        catalog.mime_headers = [("Plural-Forms", rule)]
+    return catalog
 
 
 def _entry(text: SourceText, plurals: int) -> str:
