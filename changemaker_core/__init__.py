@@ -65,6 +65,9 @@ if TYPE_CHECKING:
     from changemaker_core.http.endpoint.recent_sign_in import (
         check_recent_sign_in as check_recent_sign_in,
     )
+    from changemaker_core.http.endpoint.recent_sign_in import (
+        recent_sign_in_page as recent_sign_in_page,
+    )
     from changemaker_core.http.errors import BadRequest as BadRequest
     from changemaker_core.http.errors import ClientGone as ClientGone
     from changemaker_core.http.errors import Conflict as Conflict
@@ -180,7 +183,7 @@ _ROOMS = {
     "http.bodies.uploads": "Upload",
     "http.declarations": "Authenticator Route SignInConfirmation",
     "http.endpoint": "Body declared_endpoint endpoint",
-    "http.endpoint.recent_sign_in": "check_recent_sign_in",
+    "http.endpoint.recent_sign_in": "check_recent_sign_in recent_sign_in_page",
     "http.errors": "BadRequest ClientGone Conflict EditConflict FieldError Forbidden Invalid"
     " NotFound Problem TooManyRequests Unauthorized Unavailable",
     "http.lists": "CursorQuery Cursors ListQuery Paginated Pagination paginate",

@@ -21,6 +21,7 @@ from changemaker_core import (
     SlidingWindow,
     Text,
     TooManyRequests,
+    Unauthorized,
     endpoint,
 )
 from changemaker_core.features.accounts import api as accounts
@@ -28,13 +29,14 @@ from changemaker_core.features.settings import services
 from changemaker_core.features.settings.resources import WRITE, group_of, invalid
 from changemaker_core.features.settings.views import choices_of
 from changemaker_core.mail import Address
+from changemaker_core.mail.deliverability import check_deliverability
 from changemaker_core.mail.trying import DEADLINE, STEPS, Trial, TrialStep, try_server
 from changemaker_core.settings.own import MailSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from changemaker_core import Request, Response, Site
+    from changemaker_core import Finding, Request, Response, Site
 
 #: Conversations at once in a process: each takes a thread for as long as a server likes, and other
 #: requests must not wait for one.
@@ -82,10 +84,6 @@ class TrialOut(msgspec.Struct, frozen=True, kw_only=True):
 class MailTestResource:
     """``/api/settings/{slug}/test``"""
 
-    def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="mail trials")
-        self._trying: set[str] = set()
-
     @endpoint(
         permission=WRITE,
         body=TryMail,
@@ -95,22 +93,42 @@ class MailTestResource:
     )
     async def on_post(self, req: Request, resp: Response, *, slug: str, body: TryMail) -> TrialOut:
         """Try the mail server; the group is ``mail``. Nothing is saved."""
-        site, group = req.site, group_of(req.site, slug)
-        if group.declared.struct is not MailSettings or req.actor is None:
+        if group_of(req.site, slug).declared.struct is not MailSettings:
             raise NotFound(Text("There is nothing to try in these settings."))
         try:
-            chosen = candidate(site, body.values)
+            return await try_mail(req, body.values, send=body.send)
         except services.SettingsInvalid as error:
             raise invalid(error) from None
-        translate = partial(site.translations.translate, locale=req.locale)
-        to = await _own_address(req) if body.send else None
-        who = req.actor.user_id or req.actor.id
+
+
+class MailTrials:
+    """Trials of mail servers, which take a thread each: a few at once, and one of each person."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="mail trials")
+        self._trying: set[str] = set()
+
+    async def __call__(
+        self, req: Request, values: Mapping[str, Any], *, send: bool = True
+    ) -> TrialOut:
+        """Try the mail server with ``values`` that are not saved yet in place of those that are.
+
+        With ``send``, a message goes to the person's own address. Raises ``SettingsInvalid``,
+        ``Conflict`` where no server is set, ``Invalid`` for a message to an API key, which has no
+        address, and ``TooManyRequests`` or ``LimitReached`` after many trials.
+        """
+        site, actor = req.site, req.actor
+        if actor is None:
+            raise Unauthorized
+        chosen = candidate(site, values)
+        to = await _own_address(req) if send else None
+        who = actor.user_id or actor.id
         with self._one_at_a_time(who):
             await site.db.write(TRIALS.take, who)
             trial = await asyncio.get_running_loop().run_in_executor(
                 self._threads, try_settings, site, chosen, to, req.locale
             )
-        return _shown(trial, to, translate)
+        return _shown(trial, to, partial(site.translations.translate, locale=req.locale))
 
     @contextlib.contextmanager
     def _one_at_a_time(self, who: str) -> Iterator[None]:
@@ -124,6 +142,19 @@ class MailTestResource:
             yield
         finally:
             self._trying.discard(who)
+
+
+#: For the API and for pages.
+try_mail: Final = MailTrials()
+
+
+async def sender_findings(site: Site) -> list[Finding]:
+    """Return what the DNS says of the sender's domain, with the records to add (SPF, DKIM, DMARC).
+
+    Empty where no mail server is set, or the domain is not a public one. Takes seconds where a
+    name server does not respond.
+    """
+    return await asyncio.to_thread(lambda: list(check_deliverability(site)))
 
 
 def candidate(site: Site, values: Mapping[str, Any]) -> MailSettings:

@@ -16,8 +16,8 @@ from changemaker_core import (
     endpoint,
 )
 from changemaker_core.features.settings import services
-from changemaker_core.features.settings.mailserver import check_server
-from changemaker_core.features.settings.queries import version, versions
+from changemaker_core.features.settings.changing import written
+from changemaker_core.features.settings.queries import version
 from changemaker_core.features.settings.schemas import (
     ChangeSettings,
     GroupOut,
@@ -28,12 +28,17 @@ from changemaker_core.features.settings.schemas import (
     PublicSettings,
     RollBack,
 )
-from changemaker_core.features.settings.views import choices_of, group_out, history, public_values
+from changemaker_core.features.settings.views import (
+    choices_of,
+    group_out,
+    history_of,
+    public_values,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from changemaker_core import Request, Response, Site, Tx
+    from changemaker_core import Request, Response, Site
     from changemaker_core.settings.reading import Group
 
 READ = "settings.read"
@@ -92,11 +97,7 @@ class HistoryResource:
     ) -> History:
         """What was changed, when, and by whom."""
         group = group_of(req.site, slug)
-        before = services.LATEST if query.before is None else query.before
-        rows = await req.site.db.all(versions(group.name, before, limit=query.limit + 1))
-        translate = partial(req.site.translations.translate, locale=req.locale)
-        shown = history(group, rows, query.limit, translate)
-        return History(shown, shown[-1].version if len(rows) > query.limit else None)
+        return await history_of(req.site, group, req.locale, query.before, query.limit)
 
 
 class RollBackResource:
@@ -155,21 +156,17 @@ async def _written(
         await check_recent_sign_in(req)
     matched = _version_of(req.get_header("If-Match"))
 
-    def write(tx: Tx) -> None:
-        # Both ways of saying it: a header for programs, a field for forms.
-        given = changed.keywords.get("version") if isinstance(changed, partial) else None
-        changed(tx, site.settings, group, version=given if matched is None else matched)
-
+    # Both ways of saying it: a header for programs, a field for forms.
+    given = changed.keywords.get("version") if isinstance(changed, partial) else None
+    seen = given if matched is None else matched
     try:
-        await check_server(site, group, values)
-        await site.db.write(write)
+        await written(site, group, partial(changed, version=seen), values)
     except services.SettingsInvalid as error:
         raise invalid(error) from None
     except services.UnknownVersion:
         raise Invalid([FieldError("to", Text("There is no such version."))]) from None
     except services.SettingsChanged as error:
         raise _conflict(error, 409 if matched is None else 412) from None
-    await site.settings.refresh()
     return _shown(req, resp, group)
 
 

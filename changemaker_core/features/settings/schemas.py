@@ -37,7 +37,8 @@ class FieldOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GroupOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A group of settings. ``version`` is 0 where nothing was ever set."""
+    """A group of settings. ``version`` is 0 where nothing was ever set. ``recent_sign_in`` is
+    whether who changes it must have signed in within 15 minutes."""
 
     name: str
     label: str
@@ -45,6 +46,7 @@ class GroupOut(msgspec.Struct, frozen=True, kw_only=True):
     version: int
     changed_at: datetime | None
     changed_by: str | None
+    recent_sign_in: bool
     fields: list[FieldOut]
 
 

@@ -6,7 +6,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from changemaker_core.features.settings import services
-from changemaker_core.features.settings.schemas import FieldChange, FieldOut, GroupOut, VersionOut
+from changemaker_core.features.settings.queries import versions
+from changemaker_core.features.settings.schemas import (
+    FieldChange,
+    FieldOut,
+    GroupOut,
+    History,
+    VersionOut,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -37,6 +44,7 @@ def group_out(site: Site, group: Group, locale: str) -> GroupOut:
         version=reading.version,
         changed_at=None if stored is None else stored.changed_at,
         changed_by=None if stored is None else stored.changed_by_name,
+        recent_sign_in=group.declared.recent_sign_in,
         fields=[
             _field_out(group, field, reading.values, reading.problems, choices, translate)
             for field in group.fields.values()
@@ -85,6 +93,17 @@ def public_values(site: Site) -> dict[str, dict[str, Any]]:
         if shown:
             found[group.name] = shown
     return found
+
+
+async def history_of(
+    site: Site, group: Group, locale: str, before: int | None, limit: int
+) -> History:
+    """Return versions of a group below ``before``, the latest first."""
+    below = services.LATEST if before is None else before
+    rows = await site.db.all(versions(group.name, below, limit=limit + 1))
+    translate = partial(site.translations.translate, locale=locale)
+    shown = history(group, rows, limit, translate)
+    return History(shown, shown[-1].version if len(rows) > limit else None)
 
 
 def history(

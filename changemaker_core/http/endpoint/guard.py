@@ -86,7 +86,7 @@ def _confirmed(responder: Responder) -> Responder:
 
     @functools.wraps(responder)
     async def confirmed(req: Request, resp: Response, **params: Any) -> Any:
-        page = await recent_sign_in.page_for(req, params.get("form"))
+        page = await recent_sign_in.recent_sign_in_page(req, params.get("form"))
         return await responder(req, resp, **params) if page is None else page
 
     return confirmed

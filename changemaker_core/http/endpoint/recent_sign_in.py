@@ -24,11 +24,16 @@ _CHALLENGE: Final = (
 )
 
 
-async def page_for(req: Request, form: Form[Any] | None) -> TemplateResponse | Redirect | None:
-    """Return ``None`` where the visitor has signed in recently, or proves now who they are.
+async def recent_sign_in_page(
+    req: Request, form: Form[Any] | None = None
+) -> TemplateResponse | Redirect | None:
+    """Return ``None`` where the visitor has signed in recently, or proves now who they are;
+    otherwise return what leads a person there.
 
-    Otherwise return what leads a person there. A program gets ``Unauthorized``, and one with a
-    credential of its own, which nobody signs in with, ``Forbidden``.
+    For a page that finds out from its path or form that it is needed; ``recent_sign_in=True`` of
+    ``endpoint`` is for what always needs it. ``form`` is what was sent to this page: its ``data``
+    is sent again with the password. A program gets ``Unauthorized``, and one with a credential of
+    its own, which nobody signs in with, ``Forbidden``.
     """
     if req.sign_in is None:
         raise Forbidden(
@@ -57,7 +62,7 @@ async def check_recent_sign_in(req: Request) -> None:
     ``recent_sign_in=True`` of ``endpoint`` is for what always needs that; this is for a responder
     of the API that finds out from its body.
     """
-    await page_for(req, None)  # only pages are led elsewhere
+    await recent_sign_in_page(req)  # only pages are led elsewhere
 
 
 def _address(req: Request) -> str:
