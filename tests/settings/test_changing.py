@@ -120,6 +120,11 @@ async def test_of_two_at_once_one_is_told(open_app: Any) -> None:
         assert sorted(each.status_code for each in both) == [200, 409]
 
 
+async def test_a_group_that_was_never_changed_has_an_empty_history(open_app: Any) -> None:
+    async with open_app(GardenPlugin) as app, signed_in(app, "SUPER_ADMIN") as client:
+        assert (await client.get(f"{GARDEN}/history")).json() == {"data": [], "next": None}
+
+
 async def test_history_and_rollback(open_app: Any) -> None:
     async with open_app(GardenPlugin) as app, signed_in(app, "SUPER_ADMIN") as client:
         await patch(client, {"beds": 20, "key": "hush"})

@@ -17,7 +17,12 @@ from changemaker_core.features.settings.services import (
     UnknownVersion,
     rotate_secrets,
 )
-from changemaker_core.features.settings.views import choices_of, group_out, history_of
+from changemaker_core.features.settings.views import (
+    choices_of,
+    group_out,
+    history_of,
+    site_languages,
+)
 from changemaker_core.settings.own import Appearance, MailSettings, Organisation, Regional
 
 if TYPE_CHECKING:
@@ -52,6 +57,7 @@ __all__ = [
     "settings_group",
     "settings_groups",
     "settings_history",
+    "site_languages",
     "try_mail",
 ]
 

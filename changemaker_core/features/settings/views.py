@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from babel import Locale
+
 from changemaker_core.features.settings import services
 from changemaker_core.features.settings.queries import versions
 from changemaker_core.features.settings.schemas import (
@@ -29,6 +31,12 @@ if TYPE_CHECKING:
 def choices_of(site: Site) -> dict[str, Iterable[str]]:
     """Return the values that kinds of fields can have on this site."""
     return {"locale": site.translations.locales}
+
+
+def site_languages(site: Site) -> dict[str, str]:
+    """Return the site's languages: what each is called in itself, by its code."""
+    locales = {code: Locale.parse(code) for code in site.translations.locales}
+    return {code: (each.display_name or code).capitalize() for code, each in locales.items()}
 
 
 def group_out(site: Site, group: Group, locale: str) -> GroupOut:
@@ -114,7 +122,7 @@ def history(
     Of the oldest that is kept nobody knows what it changed, unless it is the first of all.
     """
     shown = []
-    for row, before in zip(rows, [*rows[1:], None], strict=True):
+    for row, before in zip(rows, [*rows, None][1:], strict=True):
         earlier = before.data if before is not None else {} if row.version == 1 else row.data
         changes = [
             FieldChange(name, translate(_label(group, name)), one, other)

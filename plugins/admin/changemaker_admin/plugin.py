@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from changemaker_admin.dashboard.pages import DashboardPage
 from changemaker_admin.people import pages as people
+from changemaker_admin.settings import routes as settings
 from changemaker_core import NavigationEntry, Plugin, Route, Text
 
 
@@ -17,4 +18,5 @@ class AdminPlugin(Plugin):
             Text("Dashboard"), "/admin", order=0, permission="accounts.me.read", icon="home"
         ),
         *people.CONTRIBUTIONS,
+        *settings.CONTRIBUTIONS,
     )

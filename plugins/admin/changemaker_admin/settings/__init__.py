@@ -1,0 +1,1 @@
+"""The pages of settings: each group, as plugins declare it."""
