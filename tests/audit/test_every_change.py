@@ -32,6 +32,11 @@ PAGE = "is the page of an endpoint of the API, and calls the same service"
 MAIL = "only sends a link by mail, and what is done with that leaves an entry"
 #: What leaves no entry, and why.
 WITHOUT = {
+    "POST /admin/settings/mail/test": "tries a mail server",
+    "POST /admin/settings/{slug}": PAGE,
+    "POST /admin/settings/{slug}/pictures/{name}": PAGE,
+    "POST /admin/settings/{slug}/preview": "shows a text",
+    "POST /admin/settings/{slug}/restore": PAGE,
     "POST /api/auth/confirm": "proves again who is signed in",
     "POST /api/auth/email": MAIL,
     "POST /api/auth/forgot-password": MAIL,
