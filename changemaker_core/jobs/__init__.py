@@ -38,6 +38,7 @@ from changemaker_core.jobs.held_queues.hold import (
     holds,
     waiting_jobs,
 )
+from changemaker_core.jobs.held_queues.trials import try_now
 from changemaker_core.jobs.models import CoreJob, JobState
 from changemaker_core.jobs.outbox import Outbox, subscription_job
 from changemaker_core.jobs.purge import core_jobs
@@ -91,5 +92,6 @@ __all__ = [
     "queue_depths",
     "run_jobs",
     "subscription_job",
+    "try_now",
     "waiting_jobs",
 ]

@@ -23,6 +23,7 @@ from changemaker_core.features.accounts.joining.purposes import EMAIL, RESET, SI
 from changemaker_core.features.accounts.twofactor import codes
 from changemaker_core.features.audit.verification import verify
 from changemaker_core.features.webhooks.models import Delivery
+from changemaker_core.jobs.held_queues.trials import hold_until_success
 from changemaker_core.testing import Clock, client_of
 from changemaker_influence.emails.models import CampaignEmail
 
@@ -58,6 +59,9 @@ WITHOUT = {
     "POST /admin/people": "goes to a page, which leaves an entry where something is found",
     "POST /admin/people/{slug}/erase": PAGE,
     "POST /admin/people/{slug}/export": PAGE,
+    "POST /admin/letters/{id}/cancel": PAGE,
+    "POST /admin/letters/{id}/retry": PAGE,
+    "POST /admin/letters/{id}/settle": PAGE,
     "POST /forgot-password": MAIL,
     "POST /join/{token}": PAGE,
     "POST /register": MAIL,
@@ -305,6 +309,12 @@ async def site_wide(walk):
     due = walk.clock() + timedelta(days=1)
     job = await walk.site.db.write(lambda tx: tx.enqueue("core.purge", {}, due_at=due))
     await walk("operations.job.cancelled", "POST /api/jobs/{id}/cancel", id=job)
+    queue = "POST /api/queues/{slug}"
+    await walk("operations.queue.held", f"{queue}/hold", {"note": "a new server"}, slug="mail")
+    await walk("operations.queue.released", f"{queue}/release", slug="mail")
+    await walk.site.db.write(hold_until_success, "mail", "unreachable", "timed out")
+    await walk("operations.queue.tried", f"{queue}/try", slug="mail")
+    await walk("operations.queue.released", f"{queue}/release", slug="mail")
 
 
 async def campaigns(walk, user):

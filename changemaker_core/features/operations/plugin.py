@@ -41,6 +41,7 @@ class OperationsPlugin(Plugin):
     contributes = (
         Permission("operations.jobs.read", Text("See jobs and queues")),
         Permission("operations.jobs.manage", Text("Cancel jobs")),
+        Permission("operations.queues.manage", Text("Hold and release queues")),
         Permission("operations.health.read", Text("See metrics and the site's health in detail")),
         Job(
             "operations.delete_unused_images",
@@ -76,6 +77,9 @@ class OperationsPlugin(Plugin):
             Route("/api/jobs/{id}", resources.JobResource(site)),
             Route("/api/jobs/{id}/cancel", resources.CancelledJobResource(site)),
             Route("/api/queues", resources.QueuesResource(site)),
+            Route("/api/queues/{slug}/hold", resources.HoldQueueResource()),
+            Route("/api/queues/{slug}/release", resources.ReleaseQueueResource()),
+            Route("/api/queues/{slug}/try", resources.TryQueueResource()),
             *_mailbox(site),
         ]
 

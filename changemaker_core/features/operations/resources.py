@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
+from msgspec import Meta
 
 from changemaker_core import (
+    Body,
     Conflict,
     CursorQuery,
     Cursors,
     NotFound,
     Paginated,
+    SingleLine,
     Text,
     Unavailable,
     endpoint,
     paginate,
 )
+from changemaker_core.features.operations import queues
 from changemaker_core.features.operations.access import OperatorAccess
 from changemaker_core.features.operations.health import ShownHealth, shown_to_operators
 from changemaker_core.features.operations.machine import machine_metrics
@@ -60,6 +64,12 @@ class Queues(msgspec.Struct, frozen=True):
 
     data: list[QueueDepth]
     held: list[HeldQueue]
+
+
+class Holding(Body, frozen=True, kw_only=True):
+    """Why a queue is held, in the operator's own words, shown with the queue."""
+
+    note: Annotated[SingleLine, Meta(max_length=queues.LONGEST_NOTE)] = ""
 
 
 class JobQuery(CursorQuery, frozen=True, kw_only=True):
@@ -202,3 +212,30 @@ class QueuesResource:
     def _described(self, hold: Hold, locale: str) -> HeldQueue:
         message = self._site.translations.translate(REASONS[hold.reason], locale)
         return HeldQueue(**msgspec.structs.asdict(hold), message=message)
+
+
+class HoldQueueResource:
+    """``/api/queues/{slug}/hold``"""
+
+    @endpoint(permission=queues.MANAGE, body=Holding, status=204)
+    async def on_post(self, req: Request, resp: Response, *, slug: str, body: Holding) -> None:
+        """Start no more jobs of a queue. Jobs that are past their point of no return finish."""
+        await req.site.db.write(queues.hold, req.site, slug, body.note)
+
+
+class ReleaseQueueResource:
+    """``/api/queues/{slug}/release``"""
+
+    @endpoint(permission=queues.MANAGE, status=204)
+    async def on_post(self, req: Request, resp: Response, *, slug: str) -> None:
+        """Run the jobs of a held queue again."""
+        await req.site.db.write(queues.release, req.site, slug)
+
+
+class TryQueueResource:
+    """``/api/queues/{slug}/try``"""
+
+    @endpoint(permission=queues.MANAGE, status=204)
+    async def on_post(self, req: Request, resp: Response, *, slug: str) -> None:
+        """Try one job of a queue that is held because of a server. A success releases it."""
+        await req.site.db.write(queues.try_one, slug)

@@ -80,13 +80,15 @@ def try_another(tx: Tx, queue: str, *, reached: bool = False) -> None:
     CoreHold.update(retry_at=tx.now + FIRST, trials=0).where(is_tried).execute()
 
 
-def try_now(tx: Tx) -> None:
-    """Have a job of each queue that is held because of a server tried at once: the server that it
-    is held for may be another one now."""
+def try_now(tx: Tx, queue: str | None = None) -> bool:
+    """Have a job of each queue that is held because of a server tried at once, or of one of them:
+    the server that it is held for may be another one now. Return whether there was such a queue."""
     is_tried = CoreHold.retry_at.is_null(False)
+    if queue is not None:
+        is_tried &= CoreHold.queue == queue
     for hold in CoreHold.select().where(is_tried):
         bring_forward(tx, hold.queue, hold.since)
-    CoreHold.update(retry_at=tx.now, trials=0).where(is_tried).execute()
+    return bool(CoreHold.update(retry_at=tx.now, trials=0).where(is_tried).execute())
 
 
 def end_by_success(tx: Tx, queue: str) -> None:

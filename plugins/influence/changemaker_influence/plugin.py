@@ -37,7 +37,7 @@ from changemaker_influence.directories.checks import (
 from changemaker_influence.directories.lookup import Lookups, shipped_directories
 from changemaker_influence.directories.models import LookupCount, PostalCode
 from changemaker_influence.emails.jobs import JOBS
-from changemaker_influence.emails.models import CampaignEmail, IdempotencyKey
+from changemaker_influence.emails.models import CampaignEmail, EmailTry, IdempotencyKey
 from changemaker_influence.emails.personal import PERSONAL_DATA
 from changemaker_influence.metrics import METRICS
 from changemaker_influence.networks.models import RaisedLimit
@@ -50,6 +50,7 @@ from changemaker_influence.webhooks import EVENTS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
+    from changemaker_admin.api import AdminScreen
     from changemaker_core import Finding
     from changemaker_influence.directories.directory import Directory
 
@@ -69,6 +70,7 @@ class InfluencePlugin(Plugin):
         CustomRecipient,
         EmailTally,
         CampaignEmail,
+        EmailTry,
         IdempotencyKey,
         PostalCode,
         LookupCount,
@@ -97,6 +99,12 @@ class InfluencePlugin(Plugin):
     @hookimpl
     def cm_register_routes(self, site: Site) -> list[Route]:
         return routes(site, self._lookups_of(site))
+
+    @hookimpl
+    def admin_register_screens(self) -> list[AdminScreen]:
+        from changemaker_influence.letters.screens import screens
+
+        return screens()
 
     @hookimpl
     @contextlib.asynccontextmanager

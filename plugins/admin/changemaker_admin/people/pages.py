@@ -21,6 +21,7 @@ from changemaker_core import (
     SingleLine,
     TemplateResponse,
     Text,
+    Unauthorized,
     endpoint,
     flash,
 )
@@ -134,6 +135,8 @@ class ErasePage:
         if form.value is None or not form.value.checked:
             form.reject("checked", Text("Tick this box once you have made sure."))
             return await _ask(req, resp, slug, form)
+        if req.session is None:
+            raise Unauthorized(Text("Sign in with your browser to see this page."))
         person = await _person(req, slug)
         try:
             await asyncio.to_thread(privacy.check_erasable, req.site, person, req.actor)

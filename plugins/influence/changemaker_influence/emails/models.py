@@ -20,7 +20,8 @@ class CampaignEmail(Model):
 
     ``delivery_key`` is set from the moment when the message may have been delivered, and says which
     others are the same (``sameness.py``). ``repeats`` is the id of the one that was delivered in
-    place of this one.
+    place of this one. ``edited`` says whether the sender has changed the campaign's text;
+    ``job_id`` is the job that sends it.
     """
 
     id = UUIDField(primary_key=True, default=new_id)
@@ -43,7 +44,8 @@ class CampaignEmail(Model):
     subject = peewee.TextField()
     body = peewee.TextField()
     method = peewee.CharField(max_length=16, default="SMTP")
-    status = peewee.CharField(max_length=24, default="QUEUED", index=True)
+    status = peewee.CharField(max_length=24, default="QUEUED")
+    job_id = UUIDField(null=True)
     message_id = peewee.CharField(max_length=320, null=True)
     # The ledger's promise: a letter is handed over once.
     delivery_key = peewee.CharField(max_length=64, null=True, unique=True)
@@ -65,13 +67,33 @@ class CampaignEmail(Model):
 
     class Meta:
         table_name = "influence_campaign_email"
-        indexes = ((("campaign", "id"), False),)
+        indexes = ((("campaign", "id"), False), (("status", "id"), False))
 
 
 # Each day the letters that are too old are looked for: among years of anonymised ones.
 CampaignEmail.add_index(
     CampaignEmail.created_at, where=HAS_SENDER, name="influence_campaign_email_expiring"
 )
+
+
+class EmailTry(Model):
+    """A try to send a message that did not end with the server's yes, and what the server replied.
+
+    ``outcome`` is what the message became: ``QUEUED`` (it is tried again), ``FAILED``, ``UNKNOWN``.
+    ``reply`` is empty where the time for tries had ended.
+    """
+
+    id = UUIDField(primary_key=True, default=new_id)
+    email = peewee.ForeignKeyField(
+        CampaignEmail, lazy_load=False, on_delete="CASCADE", index=False, backref="tries"
+    )
+    at = UtcField()
+    outcome = peewee.CharField(max_length=16)
+    reply = peewee.TextField()
+
+    class Meta:
+        table_name = "influence_email_try"
+        indexes = ((("email", "id"), False),)
 
 
 class IdempotencyKey(Model):

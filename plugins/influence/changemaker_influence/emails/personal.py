@@ -6,6 +6,7 @@ the counts of a campaign stay true. One that was not is deleted.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 from changemaker_core import (
@@ -22,13 +23,13 @@ from changemaker_core.mail import HeaderInjection, InvalidAddress
 from changemaker_influence.addresses import canonical
 from changemaker_influence.campaigns.models import CustomRecipient
 from changemaker_influence.directories.models import PostalCode
-from changemaker_influence.emails.models import HAS_SENDER, CampaignEmail
+from changemaker_influence.emails.models import HAS_SENDER, CampaignEmail, EmailTry
 from changemaker_influence.emails.services import cancel
 from changemaker_influence.numbers import services as numbers
 from changemaker_influence.numbers.models import SentToRecipient
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from changemaker_core import Person, Tx
@@ -72,6 +73,18 @@ def _as_in_letters(email: str) -> str:
         return email
 
 
+def _export_written(person: Person) -> Iterator[dict[str, Any]]:
+    """Yield the letters that a person wrote, with the tries to send each."""
+    tries: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    query: Any = EmailTry.select().join(CampaignEmail).where(_written(person))
+    for each in query.order_by(EmailTry.id):
+        tries[str(each.email_id)].append(
+            {"at": each.at, "outcome": each.outcome, "reply": each.reply}
+        )
+    for row in export_rows(CampaignEmail, _written(person), without=(CampaignEmail.delivery_key,)):
+        yield {**row, "tries": tries[str(row["id"])]}
+
+
 def _erase_written(tx: Tx, person: Person) -> int:
     return _erase(tx, _written(person))
 
@@ -91,6 +104,7 @@ def _erase(tx: Tx, condition: Any) -> int:
     delivered = ids & CampaignEmail.status.in_(_DELIVERED)
     update = CampaignEmail.update(updated_at=tx.now, **_WITHOUT_SENDER)
     erased += update.where(delivered).execute()
+    _erase_tries([str(row.id) for row in rows])
     codes = {row.postal_code for row in rows if row.postal_code}
     compact = {code.replace(" ", "") for code in codes}
     PostalCode.delete().where(PostalCode.code.in_(sorted(codes | compact))).execute()
@@ -108,7 +122,14 @@ def _erase_received(tx: Tx, person: Person) -> int:
         ["FAILED", "CANCELLED", *_DELIVERED]
     )
     update = CampaignEmail.update(updated_at=tx.now, **_WITHOUT_RECIPIENT)
-    return erased + int(update.where(others & _received(person)).execute())
+    erased += int(update.where(others & _received(person)).execute())
+    _erase_tries(found)
+    return erased
+
+
+def _erase_tries(ids: list[str]) -> None:
+    """Delete the replies of servers to letters, who may quote whoever wrote, or was written to."""
+    EmailTry.delete().where(EmailTry.email.in_(ids)).execute()
 
 
 def _old(before: datetime) -> Any:
@@ -157,10 +178,9 @@ PERSONAL_DATA: Final = (
             CampaignEmail.subject,
             CampaignEmail.body,
             CampaignEmail.error,
+            EmailTry.reply,
         ),
-        export=lambda person: export_rows(
-            CampaignEmail, _written(person), without=(CampaignEmail.delivery_key,)
-        ),
+        export=_export_written,
         erase=_erase_written,
         keeps=Text(
             "That a message was sent in a campaign, when, to whom, and with which consent stays,"

@@ -23,7 +23,7 @@ from changemaker_influence.campaigns.placeholders import (
 )
 from changemaker_influence.campaigns.queries import PublishedCampaign, published_by_id
 from changemaker_influence.emails import idempotency
-from changemaker_influence.emails.models import CampaignEmail
+from changemaker_influence.emails.models import CampaignEmail, EmailTry
 from changemaker_influence.emails.queries import (
     campaign_of,
     delivery_instead_of,
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 SEND_EMAIL: Final = "influence.send_email"
 #: A job waits no longer than this in place of a message that was sent before.
 LONGEST_PRETENCE: Final = timedelta(seconds=10)
+#: The error of a message of unknown outcome.
+NO_RESPONSE: Final = "no response after the message was handed over"
 #: Emitted when the mail server has accepted a message: ``campaign_id``, ``email_id``.
 EMAIL_SENT: Final = "influence.email_sent"
 
@@ -134,8 +136,10 @@ def _record_one(
     """
     id = new_id()
     subject, body = filled(submission, recipient)
+    job_id = tx.enqueue(SEND_EMAIL, {"email_id": id}, due_at=send_after)
     insert = CampaignEmail.insert(
         id=id,
+        job_id=job_id,
         campaign=submission.campaign_id,
         action_id=action_id,
         sender_name=submission.sender_name,
@@ -163,7 +167,6 @@ def _record_one(
         insert.execute()
     except peewee.IntegrityError:
         raise NotFound from None
-    tx.enqueue(SEND_EMAIL, {"email_id": id}, due_at=send_after)
     return id
 
 
@@ -288,6 +291,7 @@ def requeue(tx: Tx, email_id: str, error: str) -> None:
     """Record that the message was certainly not delivered, and will be tried again."""
     with suppress(Cancelled):  # which its job finds out
         _set_status(tx, email_id, "QUEUED", error=error)
+        _record_try(tx, email_id, "QUEUED", error)
 
 
 def mark_failed(tx: Tx, email_id: str, error: str | None = None) -> None:
@@ -297,6 +301,7 @@ def mark_failed(tx: Tx, email_id: str, error: str | None = None) -> None:
     """
     with suppress(Cancelled):
         _set_status(tx, email_id, "FAILED", **({} if error is None else {"error": error}))
+        _record_try(tx, email_id, "FAILED", error or "")
         count_as_failed(tx, email_id, campaign_of(id=email_id).get().campaign_id)
 
 
@@ -324,7 +329,12 @@ def cancel(tx: Tx, email_id: str, **values: Any) -> bool:
 def mark_unknown(tx: Tx, email_id: str) -> None:
     """Record that the message was perhaps delivered: only a person can find out."""
     with suppress(Cancelled):
-        _set_status(tx, email_id, "UNKNOWN", error="no response after the message was handed over")
+        _set_status(tx, email_id, "UNKNOWN", error=NO_RESPONSE)
+        _record_try(tx, email_id, "UNKNOWN", NO_RESPONSE)
+
+
+def _record_try(tx: Tx, email_id: str, outcome: EmailStatus, reply: str) -> None:
+    EmailTry.insert(email=email_id, at=tx.now, outcome=outcome, reply=reply).execute()
 
 
 def _time_to_send(delivered: Delivery) -> timedelta:

@@ -47,7 +47,7 @@ def retry(tx: Tx, email_id: str) -> EmailOut:
     find(email_id)
     failed = (CampaignEmail.id == email_id) & _can_be_retried()
     if _queue_again(tx).where(failed).execute():
-        tx.enqueue(SEND_EMAIL, {"email_id": email_id})
+        _enqueue(tx, email_id)
         tx.audit("influence.message.retried", email_id)
     email = find(email_id)
     if email.status in ("UNKNOWN", "SENT", "CANCELLED"):
@@ -106,7 +106,7 @@ def retry_batch(tx: Tx, campaign_id: str, before: datetime) -> int:
         if _queue_again(tx).where(CampaignEmail.id == id, _can_be_retried()).execute()
     ]
     for id in queued:
-        tx.enqueue(SEND_EMAIL, {"email_id": id})
+        _enqueue(tx, id)
     return len(ids)
 
 
@@ -157,6 +157,11 @@ def _queue_again(tx: Tx) -> Any:
     return CampaignEmail.update(
         status="QUEUED", error=None, settled_at=None, settled_by=None, updated_at=tx.now
     )
+
+
+def _enqueue(tx: Tx, email_id: str) -> None:
+    job_id = tx.enqueue(SEND_EMAIL, {"email_id": email_id})
+    CampaignEmail.update(job_id=job_id).where(CampaignEmail.id == email_id).execute()
 
 
 def _settled(tx: Tx, row: CampaignEmail, outcome: Outcome) -> Any:

@@ -1,0 +1,1 @@
+"""Organisers' pages about letters: which there are, and what became of each."""
