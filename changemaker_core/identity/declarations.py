@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from changemaker_core.plugin.contributions import Kind, named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
 #: What names of roles are made of: they stand in addresses, in scripts and in configuration.
 ROLE_NAME = re.compile(r"[A-Z][A-Z0-9_]{0,63}")
@@ -41,12 +41,16 @@ class Scope:
     ``label`` is what people call one: "Petition". ``permissions`` are those that can be held for
     one object. ``find(id)`` returns the title of the object, or ``None`` where there is none; it is
     called inside a unit of work, and with any text. An id is never given to another object later.
+    ``search(text)`` returns the ids and titles of some objects whose title contains the text, the
+    latest first, at most about twenty; ``""`` is in every title. People choose the object from
+    them. Without it they enter its id.
     """
 
     name: str
     label: str
     permissions: frozenset[str]
     find: Callable[[str], str | None]
+    search: Callable[[str], Sequence[tuple[str, str]]] | None = None
 
 
 def _problems_of_scope(scope: Scope) -> Iterable[tuple[str, str]]:

@@ -9,33 +9,72 @@ from urllib.parse import urlencode
 from changemaker_core import BadSignature, InvalidId, Redirect
 from changemaker_core.features.accounts import passwords
 from changemaker_core.features.accounts.browser.sessions import SESSIONS_PATH, sessions_of
+from changemaker_core.features.accounts.config import AccountsConfig
 from changemaker_core.features.accounts.joining import services as joining
 from changemaker_core.features.accounts.joining.purposes import PURPOSES
 from changemaker_core.features.accounts.joining.purposes import SIGN_IN as SIGN_IN_LINK
 from changemaker_core.features.accounts.joining.requests import check_magic_links
 from changemaker_core.features.accounts.keys import services as key_services
-from changemaker_core.features.accounts.keys.queries import OwnedKey, keys_with_owners
+from changemaker_core.features.accounts.keys.queries import (
+    OwnedKey,
+    all_keys,
+    keys_with_owners,
+    owned_key,
+)
 from changemaker_core.features.accounts.keys.resources import permissions_of
 from changemaker_core.features.accounts.keys.services import KeyRefused, NewKey
 from changemaker_core.features.accounts.passwords import hashing
 from changemaker_core.features.accounts.roles import services as role_services
+from changemaker_core.features.accounts.roles.queries import (
+    stored_roles,
+    users_by_granted_role,
+    users_by_role,
+)
+from changemaker_core.features.accounts.roles.resources import all_roles
 from changemaker_core.features.accounts.roles.rights import current_rights, rights_of
-from changemaker_core.features.accounts.roles.roles import SUPER_ADMIN, USER, UnknownRole, roles_of
+from changemaker_core.features.accounts.roles.roles import (
+    EVERYTHING,
+    READ_ROLES,
+    READ_USERS,
+    SUPER_ADMIN,
+    USER,
+    WRITE_ROLES,
+    WRITE_USERS,
+    Roles,
+    UnknownRole,
+    roles_of,
+)
 from changemaker_core.features.accounts.roles.rules import check_outranks
+from changemaker_core.features.accounts.roles.schemas import NewRoleName, RoleOut
 from changemaker_core.features.accounts.roles.services import (
     OPERATOR,
     check_assignable,
     end_grants,
     visitor,
 )
+from changemaker_core.features.accounts.sessions.devices import describe
+from changemaker_core.features.accounts.sessions.queries import ListedSession, sessions_of_user
 from changemaker_core.features.accounts.signing_in import known_devices, second_step, verification
 from changemaker_core.features.accounts.signing_in.services import Verified
 from changemaker_core.features.accounts.twofactor import challenge_cookie
 from changemaker_core.features.accounts.twofactor.required import TWO_FACTOR_PATH
 from changemaker_core.features.accounts.users import management, services
 from changemaker_core.features.accounts.users.emails import Spelling, respell
-from changemaker_core.features.accounts.users.queries import account_by_email, account_by_id
-from changemaker_core.features.accounts.users.schemas import NewUser
+from changemaker_core.features.accounts.users.queries import (
+    account_by_email,
+    account_by_id,
+    team_members,
+    team_users,
+)
+from changemaker_core.features.accounts.users.resources import detail_of, shown
+from changemaker_core.features.accounts.users.schemas import (
+    GrantOut,
+    NewUser,
+    TeamMember,
+    TeamUser,
+    UserChange,
+    UserDetail,
+)
 from changemaker_core.features.accounts.users.services import (
     AccountRefused,
     DetailsRefused,
@@ -53,40 +92,73 @@ if TYPE_CHECKING:
 from changemaker_core.features.accounts.users.queries import Account
 
 __all__ = [
+    "EVERYTHING",
+    "READ_ROLES",
+    "READ_USERS",
     "SUPER_ADMIN",
+    "USER",
+    "WRITE_ROLES",
+    "WRITE_USERS",
     "AccountRefused",
     "DetailsRefused",
     "EmailTaken",
+    "GrantOut",
     "KeyRefused",
+    "ListedSession",
+    "NewRoleName",
+    "NewUser",
+    "OwnedKey",
     "PasswordRefused",
+    "RoleOut",
+    "Roles",
+    "TeamMember",
+    "TeamUser",
     "UnknownRole",
     "UnknownUser",
+    "UserChange",
+    "UserDetail",
     "account_by_email",
     "account_by_id",
+    "all_keys",
+    "all_roles",
     "change_password",
     "check_may_manage",
     "complete_sign_in",
     "create_key",
     "create_user",
+    "describe",
+    "detail_of",
     "end_grants",
     "expire_user",
     "grant",
     "invite",
+    "is_registration_open",
     "issue_link",
     "keys",
+    "keys_with_owners",
+    "management",
+    "open_sessions",
+    "owned_key",
     "page_after_sign_in",
     "reset_two_factor",
     "respell_emails",
     "revoke_key",
+    "role_services",
     "roles_of",
     "set_password",
+    "shown",
     "sign_in",
     "sign_in_account",
     "sign_in_address",
     "sign_out",
     "signed_path",
+    "stored_roles",
     "suspend",
+    "team_members",
+    "team_users",
     "unlock",
+    "users_by_granted_role",
+    "users_by_role",
 ]
 
 SIGN_IN: Final = "/sign-in"
@@ -140,9 +212,20 @@ def invite(
     return management.create(tx, roles, by or tx.actor or visitor(roles), new, None)
 
 
+def is_registration_open(site: Site) -> bool:
+    """Return whether visitors can open an account themselves, with the role ``USER``."""
+    return site.config_of(AccountsConfig).registration == "open"
+
+
 def check_may_manage(site: Site, by: Actor, user_id: str) -> None:
     """Raise ``Forbidden`` if a user may do something that ``by`` may not. Call it inside a read."""
     check_outranks(by, rights_of(roles_of(site), user_id))
+
+
+async def open_sessions(site: Site, user_id: str) -> list[ListedSession]:
+    """Return where a user is signed in, in browsers and by the API; the last used first."""
+    now = site.clock()
+    return await site.db.all(sessions_of_user(user_id, sessions_of(site).idle_since(now), now))
 
 
 def expire_user(tx: Tx, user_id: str) -> None:

@@ -15,7 +15,7 @@ from changemaker_core import (
     Text,
     hookimpl,
 )
-from changemaker_core.features.audit import checks, personal, resources, sealing
+from changemaker_core.features.audit import checks, personal, resources, sealing, verifying
 
 if TYPE_CHECKING:
     from changemaker_core import Check, Site
@@ -29,6 +29,7 @@ class AuditPlugin(Plugin):
     contributes = (
         Permission(resources.READ, Text("See what was changed on this site, and by whom")),
         Job("audit.seal", sealing.seal_all, queue="audit", schedule=Interval(timedelta(minutes=1))),
+        Job(verifying.JOB, verifying.verify_log),
         SealedValues("audit.chain", sealing.sign_again),
         personal.VALUES,
     )

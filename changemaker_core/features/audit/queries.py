@@ -98,6 +98,29 @@ def entries(
     return query.order_by(*order).limit(limit).offset(offset)
 
 
+@compiled(EntryRow)
+def listed(
+    actor: str | None = None,
+    action: str | None = None,
+    object: str | None = None,
+    at_from: datetime | None = None,
+    at_until: datetime | None = None,
+) -> Query:
+    """Entries for a list that pages through them; the parameters are those of ``entries``."""
+    query = CoreAuditEntry.select_for(EntryRow)
+    if actor is not None:
+        query = query.where(CoreAuditEntry.actor_id == actor)
+    if action is not None:
+        query = query.where(CoreAuditEntry.action == action)
+    if object is not None:
+        query = query.where(CoreAuditEntry.object_id == object)
+    if at_from is not None:
+        query = query.where(CoreAuditEntry.at >= at_from)
+    if at_until is not None:
+        query = query.where(CoreAuditEntry.at < at_until)
+    return query
+
+
 @compiled(Action)
 def actions() -> Query:
     """The actions that there are entries of."""

@@ -22,7 +22,7 @@ from changemaker_core import (
 from changemaker_core.features.accounts.api import account_by_email
 from changemaker_core.features.audit import queries
 from changemaker_core.features.audit.reading import all_entries, with_values
-from changemaker_core.features.audit.schemas import AuditQuery, EntryOut, ExportQuery
+from changemaker_core.features.audit.schemas import AuditQuery, EntryOut, ExportQuery, Filters
 from changemaker_core.mail import canonical_email
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class AuditLogResource:
         self, req: Request, resp: Response, *, query: AuditQuery
     ) -> Paginated[EntryOut]:
         """List what was changed, by whom, when and from where, the newest first."""
-        filters = await _filters(self._site, query)
+        filters = await filters_of(self._site, query)
         place: dict[str, Any] = {}
         if (after := self._cursors.after(query)) is not None:
             place = {"before_at": datetime.fromisoformat(after[0]), "before_id": after[1]}
@@ -82,12 +82,12 @@ class ExportResource:
         """Download the log, or a part of it, as a CSV file or for Excel. This leaves an entry."""
         chosen = {"format": query.format, "since": query.since, "until": query.until}
         await self._site.db.write(lambda tx: tx.audit("audit.log.exported", after=chosen))
-        rows = all_entries(self._site, **await _filters(self._site, query))
+        rows = all_entries(self._site, **await filters_of(self._site, query))
         stream = csv_stream if query.format == "csv" else xlsx_stream
         return stream(rows, COLUMNS, download=f"audit-log.{query.format}")
 
 
-async def _filters(site: Site, query: AuditQuery | ExportQuery) -> dict[str, Any]:
+async def filters_of(site: Site, query: AuditQuery | Filters) -> dict[str, Any]:
     """Return what is looked for, with an id in place of a user's email address.
 
     Raise ``Invalid`` for an address that no user has.

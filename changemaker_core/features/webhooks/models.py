@@ -83,4 +83,7 @@ Delivery.add_index(
     name="webhooks_delivery_state",
 )
 Delivery.add_index(Delivery.endpoint, Delivery.id, name="webhooks_delivery_listed")
+Delivery.add_index(
+    Delivery.endpoint, Delivery.state, Delivery.id, name="webhooks_delivery_state_listed"
+)
 Delivery.add_index(Delivery.created_at, name="webhooks_delivery_created_at")

@@ -103,6 +103,15 @@ def endpoints(id: str | None = None) -> Query:
     return query.order_by(Endpoint.id)
 
 
+@compiled(StoredEndpoint)
+def listed_endpoints(status: str | None = None) -> Query:
+    """All endpoints, or those in one state, for a list that pages through them."""
+    query = Endpoint.select_for(StoredEndpoint)
+    if status is not None:
+        query = query.where(Endpoint.status == status)
+    return query
+
+
 @compiled(Secrets)
 def secrets(id: str | None = None) -> Query:
     """The secrets of all endpoints, or of one."""
@@ -149,6 +158,15 @@ def deliveries(
         query = query.where(Delivery.state == state)
         query = query.order_by(Delivery.position.desc(), Delivery.id.desc())
     return query.limit(limit).offset(offset)
+
+
+@compiled(DeliveryRow)
+def listed_deliveries(id: str, state: str | None = None) -> Query:
+    """The deliveries of the endpoint ``id``, for a list that pages through them."""
+    query = Delivery.select_for(DeliveryRow).where(Delivery.endpoint == id)
+    if state is not None:
+        query = query.where(Delivery.state == state)
+    return query
 
 
 @compiled(DeliveryRow)

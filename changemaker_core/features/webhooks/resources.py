@@ -10,17 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 import msgspec
 
 from changemaker_core import (
-    Conflict,
-    FieldError,
-    Invalid,
     ListQuery,
     NotFound,
     Paginated,
-    Text,
     endpoint,
     paginate,
 )
-from changemaker_core.features.webhooks import queries, services
+from changemaker_core.features.webhooks import queries, refusals, services
 from changemaker_core.features.webhooks.schemas import (
     DeliveriesQuery,
     DeliveryOut,
@@ -32,9 +28,7 @@ from changemaker_core.features.webhooks.schemas import (
     WebhookOut,
     WebhookWithSecret,
 )
-from changemaker_core.features.webhooks.urls import URLRefused
 from changemaker_core.features.webhooks.views import delivery_out, listed_events, webhook_out
-from changemaker_core.outgoing import NotPublic, OutgoingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,33 +39,8 @@ if TYPE_CHECKING:
 MANAGE: Final = "webhooks.manage"
 
 
-def _refused_url(error: Exception) -> Invalid:
-    return Invalid([FieldError("url", error.args[0])])
-
-
-def _unreachable(error: OutgoingError) -> Invalid:
-    problem = Text("The address cannot be used: {reason}.", reason=str(error))
-    if isinstance(error, NotPublic):
-        problem = Text(
-            "{reason}. Webhooks are sent to servers on the internet; your operator can allow"
-            " others with webhooks.allow.",
-            reason=str(error),
-        )
-    return Invalid([FieldError("url", problem)])
-
-
-ERRORS: Final = {
-    URLRefused: _refused_url,
-    OutgoingError: _unreachable,
-    services.EventsRefused: lambda error: Invalid([FieldError("events", error.args[0])]),
-    services.TooManyWebhooks: lambda error: Conflict(error.args[0], code="too_many_webhooks"),
-    services.NotActive: lambda error: Conflict(error.args[0], code="not_active"),
-    services.StillWaiting: lambda error: Conflict(error.args[0], code="still_waiting"),
-}
-
-
 class _Resource:
-    errors: ClassVar = ERRORS
+    errors: ClassVar = refusals.ERRORS
 
     def __init__(self, site: Site, attempts: Callable[[], Attempts]) -> None:
         self._site = site

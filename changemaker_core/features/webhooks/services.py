@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from changemaker_core import Text, did_you_mean, new_id
+import msgspec
+
+from changemaker_core import EditConflict, Text, did_you_mean, new_id
 from changemaker_core.features.webhooks.deliveries.recording import (
     DELIVER_ONE,
     enqueue,
@@ -111,13 +114,21 @@ def create(
     return NewEndpoint(created, secret)
 
 
-def change(tx: Tx, id: str, wanted: Mapping[str, Any]) -> StoredEndpoint:
-    """Change ``url``, ``events``, ``description`` or ``status``. Raises ``RowNotFound``.
+def version_of(endpoint: StoredEndpoint) -> str:
+    """Return what tells one state of what people set of an endpoint from another."""
+    return hashlib.sha256(msgspec.json.encode(_recorded(endpoint))).hexdigest()[:32]
+
+
+def change(tx: Tx, id: str, wanted: Mapping[str, Any], seen: str | None = None) -> StoredEndpoint:
+    """Change ``url``, ``events``, ``description`` or ``status``. Raises ``RowNotFound``, and
+    ``EditConflict`` where ``seen`` is the ``version_of`` another state of it.
 
     What waits for an endpoint is tried at once where it is active then.
     """
     tx.lock(LOCK)
     before, values = endpoints(id=id).get(), dict(wanted)
+    if seen is not None and seen != version_of(before):
+        raise EditConflict(tx.now, None)
     if values.get("url", before.url) != before.url or "status" in values:
         values |= {"failing_since": None, "failures": 0, "not_before": None}
     if "status" in values:
@@ -202,6 +213,28 @@ def redeliver(tx: Tx, endpoint_id: str, id: str) -> None:
         raise StillWaiting(Text("This delivery is still waiting to be sent."))
     enqueue(tx, endpoint_id)
     _audit(tx, "redelivered", endpoint, after={"message_id": found.message_id})
+
+
+def redeliver_failed(tx: Tx, endpoint_id: str) -> int:
+    """Deliver again what has failed, in order and behind what waits; return how much that is.
+
+    One call takes ``CHUNK`` deliveries at most, the oldest first. Raises ``RowNotFound`` and
+    ``NotActive``.
+    """
+    endpoint = endpoints(id=endpoint_id).get()
+    if endpoint.status != "active":
+        raise NotActive(Text("This webhook is not active. Activate it first."))
+    failed = (Delivery.endpoint == endpoint_id) & (Delivery.state == "failed")
+    failed &= Delivery.position > 0  # a test is of the moment that it was asked for
+    oldest = Delivery.select(Delivery.id).where(failed)
+    oldest = oldest.order_by(Delivery.position, Delivery.id).limit(CHUNK)
+    # At one position they are delivered by their ids, which are in the order of the events.
+    again = {"state": "waiting", "attempts": 0, "position": next_position(endpoint_id)}
+    count = int(Delivery.update(**again).where(Delivery.id.in_(oldest)).execute())
+    if count:
+        enqueue(tx, endpoint_id)
+        _audit(tx, "redelivered", endpoint, after={"deliveries": count})
+    return count
 
 
 def sealer_of(site: Site) -> Sealer:

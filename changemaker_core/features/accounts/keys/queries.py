@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from changemaker_core import Query, compiled
+from changemaker_core import Query, compiled, search
 from changemaker_core.features.accounts.keys.models import ApiKey
 from changemaker_core.features.accounts.users.models import User
 
@@ -36,8 +36,10 @@ class ListedKey(msgspec.Struct, frozen=True):
 
 
 class OwnedKey(ListedKey, frozen=True):
-    """A key with the email address of its owner."""
+    """A key with the id, name and email address of its owner."""
 
+    user_id: str
+    owner: str
     email: str
 
 
@@ -64,11 +66,34 @@ def key_of_user(id: str, user_id: str) -> Query:
 @compiled(OwnedKey)
 def keys_with_owners(email: str | None = None, limit: int = 1_000) -> Query:
     """The keys of everybody, or of the user with ``email``; the newest first."""
-    listed = _listed(User.email).join(User)
+    listed = _owned()
     if email is not None:
         listed = listed.where(User.email == email)
     query: Query = listed.order_by(ApiKey.id.desc()).limit(limit)
     return query
+
+
+@compiled(OwnedKey)
+def all_keys(q: str | None = None) -> Query:
+    """The keys of everybody for a list that pages through them; with ``q``, those that have it in
+    their name or the name or email address of their owner."""
+    query: Query = _owned()
+    if q is not None:
+        found = search(ApiKey.name, q) | search(User.name, q) | search(User.email, q)
+        query = query.where(found)
+    return query
+
+
+@compiled(OwnedKey)
+def owned_key(id: str) -> Query:
+    """A key of whomever it is, with its owner."""
+    query: Query = _owned().where(ApiKey.id == id)
+    return query
+
+
+def _owned() -> Any:
+    owner = (ApiKey.user.alias("user_id"), User.name.alias("owner"), User.email)
+    return _listed(*owner).join(User)
 
 
 def _listed(*more: object) -> Any:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Final
 
 import msgspec
+from peewee import fn
 
 from changemaker_core import Query, compiled
 from changemaker_core.features.accounts.roles.models import Grant, StoredRole
@@ -23,6 +24,7 @@ class StoredRoleRow(msgspec.Struct, frozen=True):
     name: str
     description: str
     permissions: list[str]
+    updated_at: datetime
 
 
 class GrantRow(msgspec.Struct, frozen=True):
@@ -55,6 +57,27 @@ def grants_of(user_id: str, limit: int = MOST_GRANTS) -> Query:
     """The roles that a user holds for one object each, by role."""
     query = Grant.select_for(GrantRow).where(Grant.user == user_id)
     return query.order_by(Grant.role, Grant.scope, Grant.object_id).limit(limit)
+
+
+class RoleCount(msgspec.Struct, frozen=True):
+    """How many users hold a role, for the whole site or for single objects."""
+
+    role: str
+    users: int
+
+
+@compiled(RoleCount)
+def users_by_role() -> Query:
+    """How many users hold each role for the whole site."""
+    count = fn.COUNT(User.id).alias("users")
+    return User.select(User.role, count).group_by(User.role).order_by(User.role)
+
+
+@compiled(RoleCount)
+def users_by_granted_role() -> Query:
+    """How many users hold each role for single objects."""
+    count = fn.COUNT(Grant.user.distinct()).alias("users")
+    return Grant.select(Grant.role, count).group_by(Grant.role).order_by(Grant.role)
 
 
 @compiled(RoleHolder)

@@ -10,7 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from changemaker_core import Body, SingleLine, Text
 
 #: As plugins name theirs; it stands in addresses and scripts.
-_Name = Annotated[
+NewRoleName = Annotated[
     str,
     Meta(
         max_length=64,
@@ -25,7 +25,7 @@ _Permissions = Annotated[list[Annotated[str, Meta(max_length=200)]], Meta(max_le
 class NewRole(Body, frozen=True):
     """A new role: with ``permissions``, or with those of another role, ``copy_of``."""
 
-    name: _Name
+    name: NewRoleName
     description: _Description
     permissions: _Permissions | None = None
     copy_of: Annotated[str, Meta(max_length=64)] | None = None

@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from changemaker_core import Actor, Conflict, FieldError, Invalid, NotFound, Text, new_id
+from changemaker_core import (
+    Actor,
+    Conflict,
+    EditConflict,
+    FieldError,
+    Invalid,
+    NotFound,
+    Text,
+    new_id,
+)
 from changemaker_core.features.accounts.roles import queries
 from changemaker_core.features.accounts.roles.models import Grant, StoredRole
 from changemaker_core.features.accounts.roles.rights import rights_of
@@ -21,6 +30,7 @@ from changemaker_core.features.accounts.users.queries import lock_user
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
+    from datetime import datetime
 
     from changemaker_core import Tx
     from changemaker_core.features.accounts.roles.roles import Roles, Stored
@@ -62,14 +72,19 @@ def change_role(
     *,
     description: str | None = None,
     permissions: Collection[str] | None = None,
+    seen: datetime | None = None,
 ) -> None:
     """Change a role that the site made; its holders' rights change within a second.
 
+    ``seen`` is the ``updated_at`` of the role that the change was made on: raise ``EditConflict``
+    where it was changed since.
     ``by`` must hold what it allowed and what it will allow. Permissions of a plugin that is gone
     can stay or go. Raise ``NotFound``, ``Conflict`` for a role of a plugin, ``Invalid``,
     ``Forbidden``.
     """
     role = _locked(tx, roles, name)
+    if seen is not None and role.updated_at != seen:
+        raise EditConflict(role.updated_at, None)
     values: dict[str, Any] = {"updated_at": tx.now}
     before = frozenset(role.permissions)
     check_holds(by, before)
@@ -111,6 +126,20 @@ def check_assignable(tx: Tx, roles: Roles, by: Actor, role: str) -> None:
     The role stays as it is until the transaction ends.
     """
     check_holds(by, roles.allowed(role, _stored_with(tx, roles, role)))
+
+
+def can_give(
+    roles: Roles, by: Actor, role: str, made: Sequence[queries.StoredRoleRow], scope: str = ""
+) -> bool:
+    """Return whether ``by`` holds all that a role allows, as whoever gives it must.
+
+    With ``scope``, whether the role allows anything there, and ``by`` holds it for some object.
+    """
+    stored = by_name(made)
+    if not scope:
+        return all(by.has_permission(each) for each in roles.allowed(role, stored))
+    allowed = roles.allowed_within(role, scope, stored)
+    return bool(allowed) and all(by.objects(each) != [] for each in allowed)
 
 
 def grant(

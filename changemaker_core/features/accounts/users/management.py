@@ -13,14 +13,17 @@ import msgspec
 import peewee
 from msgspec import UNSET
 
-from changemaker_core import Conflict, FieldError, Invalid, NotFound, Text
+from changemaker_core import Conflict, EditConflict, FieldError, Invalid, NotFound, Text
 from changemaker_core.features.accounts.joining import links, mails
 from changemaker_core.features.accounts.joining import services as joining
 from changemaker_core.features.accounts.joining.purposes import INVITATIONS
+from changemaker_core.features.accounts.keys import services as key_services
+from changemaker_core.features.accounts.keys.queries import owned_key
 from changemaker_core.features.accounts.roles.rights import rights_of
 from changemaker_core.features.accounts.roles.roles import SUPER_ADMIN, UnknownRole
 from changemaker_core.features.accounts.roles.rules import check_outranks
 from changemaker_core.features.accounts.roles.services import check_assignable
+from changemaker_core.features.accounts.sessions import services as sessions
 from changemaker_core.features.accounts.sessions.services import end_all_sessions
 from changemaker_core.features.accounts.signing_in.services import unlock as end_waits
 from changemaker_core.features.accounts.twofactor import services as two_factor
@@ -96,14 +99,20 @@ def withdraw(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
     services.audit_user(tx, "invitation_withdrawn", user, before=services.recorded(user))
 
 
-def change(tx: Tx, roles: Roles, by: Actor, id: str, wanted: UserChange) -> None:
+def change(
+    tx: Tx, roles: Roles, by: Actor, id: str, wanted: UserChange, seen: datetime | None = None
+) -> None:
     """Change the fields that ``wanted`` sets.
 
-    A new email address has to be verified: its owner gets a link, and the former one a notice; who
-    was invited gets the invitation there. A later end reopens a temporary account that has
-    expired. Raise ``NotFound``, ``Forbidden``, ``Invalid``, ``Conflict``.
+    ``seen`` is the ``updated_at`` of the account that was edited: raise ``EditConflict`` where it
+    was changed since. A new email address has to be verified: its owner gets a link, and
+    the former one a notice; who was invited gets the invitation there. A later end reopens a
+    temporary account that has expired. Raise ``NotFound``, ``Forbidden``, ``Invalid``,
+    ``Conflict``.
     """
     user = _managed(tx, roles, by, id)
+    if seen is not None and user.updated_at != seen:
+        raise EditConflict(user.updated_at, None)
     before = services.recorded(user)
     set_fields = msgspec.structs.asdict(wanted).items()
     values: dict[str, Any] = {name: value for name, value in set_fields if value is not UNSET}
@@ -195,6 +204,24 @@ def end_sessions(tx: Tx, roles: Roles, by: Actor, id: str) -> None:
     user = _managed(tx, roles, by, id)
     ended = end_all_sessions(tx, id)
     services.audit_user(tx, "signed_out_everywhere", user, after={"sessions": ended})
+
+
+def end_session(tx: Tx, roles: Roles, by: Actor, id: str, session_id: str) -> None:
+    """Sign a user out on one device. Raise ``NotFound`` or ``Forbidden``."""
+    _managed(tx, roles, by, id)
+    if not sessions.end_session(tx, session_id, id):
+        raise NotFound(Text("This session has ended already."))
+
+
+def revoke_key(tx: Tx, roles: Roles, by: Actor, key_id: str) -> None:
+    """Revoke an API key of anybody: it is refused from then on. Raise ``NotFound``, or
+    ``Forbidden`` where its owner holds a permission that ``by`` lacks."""
+    key = owned_key(key_id).one()
+    if key is None:
+        raise NotFound(Text("This key has been revoked already."))
+    _managed(tx, roles, by, key.user_id)
+    if not key_services.revoke_key(tx, key_id):
+        raise NotFound(Text("This key has been revoked already."))
 
 
 def delete(tx: Tx, roles: Roles, by: Actor, id: str) -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import peewee
 
 from changemaker_core import Query, compiled, search
+from changemaker_core.features.accounts.roles.models import Grant
 from changemaker_core.features.accounts.twofactor.models import TwoFactor
 from changemaker_core.features.accounts.users.models import ACTIVE, INVITED, User
-from changemaker_core.features.accounts.users.schemas import TeamUser
+from changemaker_core.features.accounts.users.schemas import TeamMember, TeamUser
 
 if TYPE_CHECKING:
     from changemaker_core import Tx
@@ -56,7 +57,8 @@ def account_by_email(email: str) -> Query:
 @compiled(TeamUser)
 def team_user(id: str) -> Query:
     """The user with this id, for those who manage the team."""
-    return User.select_for(TeamUser).where(User.id == id)
+    query: Query = _team().where(User.id == id)
+    return query
 
 
 @compiled(TeamUser)
@@ -70,7 +72,7 @@ def team_users(
 ) -> Query:
     """All users, newest first; with ``before``, those older than that id; with ``text``, those who
     have it in their name or email address."""
-    query = User.select_for(TeamUser)
+    query: Query = _team()
     if role is not None:
         query = query.where(User.role == role)
     if status is not None:
@@ -82,6 +84,21 @@ def team_users(
     return query.order_by(User.id.desc()).limit(limit).offset(offset)
 
 
+@compiled(TeamMember)
+def team_members(role: str | None = None, status: str | None = None, q: str | None = None) -> Query:
+    """All users for a list that pages through them; with ``q``, those who have it in their name or
+    email address."""
+    held = Grant.select(peewee.fn.COUNT(Grant.id)).where(Grant.user == User.id)
+    query: Query = User.select_for(TeamMember, has_two_factor=_has_two_factor(), single_roles=held)
+    if role is not None:
+        query = query.where(User.role == role)
+    if status is not None:
+        query = query.where(User.status == status)
+    if q is not None:
+        query = query.where(search(User.name, q) | search(User.email, q))
+    return query
+
+
 def lock_user(tx: Tx, id: str) -> None:
     """Have others who change the user wait until the transaction ends.
 
@@ -90,6 +107,14 @@ def lock_user(tx: Tx, id: str) -> None:
     """
     if tx.dialect == "postgresql":
         list(User.select(User.id).where(User.id == id).for_update())
+
+
+def _team() -> Any:
+    return User.select_for(TeamUser, has_two_factor=_has_two_factor())
+
+
+def _has_two_factor() -> Any:
+    return peewee.fn.EXISTS(TwoFactor.select().where(TwoFactor.user == User.id))
 
 
 def _accounts() -> Query:
@@ -104,7 +129,5 @@ def _accounts() -> Query:
         User.locale,
         User.expires_at,
         User.updated_at,
-        peewee.fn.EXISTS(TwoFactor.select().where(TwoFactor.user == User.id)).alias(
-            "has_two_factor"
-        ),
+        _has_two_factor().alias("has_two_factor"),
     )

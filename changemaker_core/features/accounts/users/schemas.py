@@ -67,7 +67,16 @@ class TeamUser(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime | None
     created_by: str | None
     created_at: datetime
+    updated_at: datetime
     last_login_at: datetime | None
+    has_two_factor: bool
+
+
+class TeamMember(TeamUser, frozen=True, kw_only=True):
+    """A user in the list of the team; ``single_roles`` is how many roles for one object they
+    hold."""
+
+    single_roles: int
 
 
 class GrantOut(msgspec.Struct, frozen=True, kw_only=True):

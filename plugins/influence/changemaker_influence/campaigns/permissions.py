@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from changemaker_core import Forbidden, Permission, Role, Scope, Text
-from changemaker_influence.campaigns.queries import title_of
+from changemaker_influence.campaigns.queries import title_of, titled
 
 if TYPE_CHECKING:
     from changemaker_core import Request
@@ -42,6 +42,7 @@ SCOPES: Final = [
         Text("Campaign"),
         frozenset(permission.name for permission in PERMISSIONS),
         find=lambda id: title_of(id).one(),
+        search=lambda text: [(row.id, row.title) for row in titled(text or None).all()],
     )
 ]
 

@@ -75,6 +75,22 @@ def title_of(id: str) -> Query:
     return Campaign.select(Campaign.title).where(Campaign.id == id)
 
 
+class Titled(msgspec.Struct, frozen=True):
+    """A campaign, by its title."""
+
+    id: str
+    title: str
+
+
+@compiled(Titled)
+def titled(text: str | None = None, limit: int = 20) -> Query:
+    """Some campaigns, the newest first; with ``text``, those that have it in their title."""
+    query = Campaign.select_for(Titled)
+    if text is not None:
+        query = query.where(search(Campaign.title, text))
+    return query.order_by(Campaign.id.desc()).limit(limit)
+
+
 @compiled(CampaignOut)
 def campaigns(
     ids: list[str] | None = None,
