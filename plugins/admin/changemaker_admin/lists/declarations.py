@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from changemaker_admin.declarations import Count
-    from changemaker_core import Compiled, Request, Text, Tx
+    from changemaker_core import Compiled, Request, Site, Text, Tx
 
 Tone = Literal["neutral", "ok", "warn", "danger"]
 ColumnKind = Literal["text", "date", "datetime", "number", "status"]
@@ -98,12 +98,14 @@ class DateRange:
 class Search:
     """A box for words, which the query takes as the parameter ``name``; use core's ``search``.
 
-    ``hint`` says what is searched: "Name or email".
+    ``hint`` says what is searched: "Name or email". ``await read(site, typed)`` returns what the
+    query gets in place of what was typed, such as the id of the person with this email address.
     """
 
     label: Text
     name: str = "q"
     hint: Text | None = None
+    read: Callable[[Site, str], Awaitable[str]] | None = None
 
     @property
     def parameters(self) -> tuple[str, ...]:
@@ -181,6 +183,7 @@ class DeclaredList:
     macros: str | None = None
     template: str = "admin/lists/list.html"
     context: Callable[..., Awaitable[Mapping[str, Any]]] | None = None
+    enrich: Callable[[Site, list[Any]], Awaitable[Sequence[Any]]] | None = None
 
     @property
     def sorts(self) -> tuple[str, ...]:

@@ -37,8 +37,9 @@ async def read_page(req: Request, state: ListState) -> ListPage:
     """Return the page that ``state`` asks for."""
     total = await req.site.db.count(state.screen.query(**state.arguments), COUNTED)
     rows, before, behind = await _read_rows(req, state)
+    enrich = state.screen.enrich
     return ListPage(
-        rows,
+        rows if enrich is None else list(await enrich(req.site, rows)),
         total if total <= COUNTED else None,
         state.cursor(req, rows[0], backward=True) if before and rows else None,
         state.cursor(req, rows[-1]) if behind and rows else None,

@@ -33,7 +33,8 @@ class ListScreen(DeclaredList, AdminScreen):
     macro ``name(row)`` for each column that it draws itself. ``context(req, **params)`` is an async
     function that returns further names for ``template`` (which extends ``admin/lists/list.html``);
     ``title`` among them replaces the title. It raises ``NotFound`` where what ``path`` names does
-    not exist.
+    not exist. ``await enrich(site, rows)`` returns what is shown in place of the rows of a page, in
+    their order: for what no query can join.
     """
 
     def routes(self) -> list[Route]:

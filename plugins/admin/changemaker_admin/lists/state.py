@@ -99,7 +99,9 @@ async def _read_filter(each: Filter, req: Request, sent: Mapping[str, str], to: 
             return
     if typed:
         to.typed[each.name] = typed
-        to.arguments[each.name] = _converted(to.screen, each, typed)
+        read = each.read if isinstance(each, Search) else None
+        wanted = typed if read is None else await read(req.site, typed)
+        to.arguments[each.name] = _converted(to.screen, each, wanted)
 
 
 async def _options_of(each: Choice, req: Request) -> Mapping[str, str]:
