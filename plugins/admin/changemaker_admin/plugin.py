@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+from changemaker_admin.audit import declarations as audit
 from changemaker_admin.dashboard.pages import DashboardPage
+from changemaker_admin.keys import declarations as keys
 from changemaker_admin.people import pages as people
+from changemaker_admin.roles import declarations as roles
 from changemaker_admin.settings import routes as settings
-from changemaker_core import NavigationEntry, Plugin, Route, Text
+from changemaker_admin.team import declarations as team
+from changemaker_admin.webhooks import declarations as webhooks
+from changemaker_core import NavigationEntry, Plugin, Route, Text, hookimpl
+
+if TYPE_CHECKING:
+    from changemaker_admin.declarations import AdminScreen
+    from changemaker_core import Site
 
 
 class AdminPlugin(Plugin):
@@ -19,4 +30,18 @@ class AdminPlugin(Plugin):
         ),
         *people.CONTRIBUTIONS,
         *settings.CONTRIBUTIONS,
+        *team.CONTRIBUTIONS,
+        *roles.CONTRIBUTIONS,
+        *keys.CONTRIBUTIONS,
+        *webhooks.CONTRIBUTIONS,
+        *audit.CONTRIBUTIONS,
     )
+
+    @hookimpl
+    def admin_register_screens(self, site: Site) -> list[AdminScreen]:
+        from changemaker_admin.audit.screen import SCREEN as AUDIT_LOG
+        from changemaker_admin.keys.screen import keys_screen
+        from changemaker_admin.team.people import people_screen
+        from changemaker_admin.webhooks.screens import DELIVERIES, WEBHOOKS
+
+        return [people_screen(site), keys_screen(site), WEBHOOKS, DELIVERIES, AUDIT_LOG]

@@ -1,0 +1,1 @@
+"""API keys of everybody: who holds which, and how one is revoked."""

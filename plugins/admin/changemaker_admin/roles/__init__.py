@@ -1,0 +1,1 @@
+"""Roles: what each allows, and those that a site makes."""
