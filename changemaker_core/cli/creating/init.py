@@ -122,6 +122,7 @@ def _report(new: newsite.NewSite, password: str) -> None:
     click.echo(f"Created the site in {new.folder}")
     click.echo(f"Administrator: {new.admin_email}")
     click.echo(f"Password (shown only once): {password}")
+    click.echo(f"Where to sign in, while it is served: {new.base_url}/sign-in")
     # Without these the next command would use another database, or reject the site's tokens.
     for name in (newsite.DATABASE_VARIABLE, "CHANGEMAKER_SECRET_KEY"):
         if os.environ.get(name):
