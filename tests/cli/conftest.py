@@ -38,7 +38,8 @@ class Cli:
 
     def environment(self, **more: str) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("CHANGEMAKER_")}
-        alone = {"CHANGEMAKER_PLUGINS__DENY": "influence"}  # core's commands, whatever is installed
+        # Core's commands, whatever is installed.
+        alone = {"CHANGEMAKER_PLUGINS__DENY": "influence,admin"}
         return {**kept, "LANG": "C.UTF-8", **alone, **self.environ, **more}
 
     def command(self, *arguments: object) -> list[str]:
@@ -215,7 +216,7 @@ def site(cli: Cli, made: Made) -> Made:
 @pytest.fixture
 def changemaker(site: Any) -> Any:
     """``changemaker("queues", "list")`` in this process, which has loaded the commands already."""
-    alone = {"CHANGEMAKER_PLUGINS__DENY": "influence"}
+    alone = {"CHANGEMAKER_PLUGINS__DENY": "influence,admin"}
 
     def run(*words: object, stdin: str = "") -> Result:
         arguments = ["--site", str(site.folder), *map(str, words)]

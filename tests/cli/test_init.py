@@ -21,7 +21,7 @@ def init(monkeypatch: pytest.MonkeyPatch) -> Any:
     """``init("site", "--yes", input="")`` in this process; its umask is set back."""
     for name in [name for name in os.environ if name.startswith("CHANGEMAKER_")]:
         monkeypatch.delenv(name)
-    monkeypatch.setenv("CHANGEMAKER_PLUGINS__DENY", "influence")
+    monkeypatch.setenv("CHANGEMAKER_PLUGINS__DENY", "influence,admin")
     umask = os.umask(0o022)
 
     def run(*arguments: Any, input: str = "") -> Any:
