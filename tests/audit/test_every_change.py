@@ -335,6 +335,11 @@ async def campaigns(walk, user):
     table = {"recipients": [{"name": "Bo", "email": "bo@example.org"}]}
     route = "POST /api/campaigns/{id}/recipients/import"
     await walk("influence.campaign.recipient_added", route, table, id=id)
+    route = "PATCH /api/campaigns/{id}/translations/{language}"
+    french = {"title": "Des parcs"}
+    await walk("influence.campaign.translated", route, french, id=id, language="fr")
+    route = "DELETE /api/campaigns/{id}/translations/{language}"
+    await walk("influence.campaign.translation_removed", route, id=id, language="fr")
     grant = {"role": "INFLUENCE_ADMIN", "scope": "influence.campaign", "object_id": id}
     given = await walk("accounts.user.granted", "POST /api/users/{id}/grants", grant, id=user)
     route = "DELETE /api/users/{id}/grants/{grant}"

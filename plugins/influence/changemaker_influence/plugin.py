@@ -22,6 +22,7 @@ from changemaker_influence import demo
 from changemaker_influence.campaigns import permissions, sitemap
 from changemaker_influence.campaigns.models import (
     Campaign,
+    CampaignText,
     CustomRecipient,
     EmailTally,
     FormerSlug,
@@ -67,6 +68,7 @@ class InfluencePlugin(Plugin):
     contributes = (
         Campaign,
         FormerSlug,
+        CampaignText,
         CustomRecipient,
         EmailTally,
         CampaignEmail,

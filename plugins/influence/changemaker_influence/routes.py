@@ -13,6 +13,7 @@ from changemaker_influence.emails.pages import CampaignPage, EmailStatusPage
 from changemaker_influence.emails.submission import Submissions
 from changemaker_influence.numbers.resources import StatsResource
 from changemaker_influence.outcomes import resources as outcomes
+from changemaker_influence.translations import resources as translations
 
 if TYPE_CHECKING:
     from changemaker_core import Site
@@ -32,6 +33,8 @@ def routes(site: Site, lookups: Lookups) -> list[Route]:
         Route("/api/campaigns/{id}/recipients/import", resources.RecipientImportResource()),
         Route("/api/campaigns/{id}/recipients/{recipient_id}", resources.RecipientResource(site)),
         Route("/api/campaigns/{id}/stats", StatsResource()),
+        Route("/api/campaigns/{id}/translations", translations.TranslationsResource()),
+        Route("/api/campaigns/{id}/translations/{language}", translations.TranslationResource()),
         Route("/api/campaigns/{id}/emails", messages),
         Route("/api/campaigns/{id}/emails.csv", messages, suffix="csv"),
         Route("/api/campaigns/{id}/emails.xlsx", messages, suffix="xlsx"),
@@ -42,6 +45,10 @@ def routes(site: Site, lookups: Lookups) -> list[Route]:
         Route("/api/campaigns/{id}/send-email", emails.SendEmailResource(site, submissions)),
         Route("/api/public/campaigns", resources.PublicCampaignsResource(site)),
         Route("/api/public/campaigns/{slug}", resources.PublicCampaignResource(site)),
+        Route(
+            "/api/public/campaigns/{slug}/translations/{language}",
+            resources.PublicTranslationResource(site),
+        ),
         Route("/api/public/representatives", RepresentativesResource(lookups)),
         Route("/api/public/emails/{id}", emails.PublicEmailResource(site)),
         Route("/campaigns", CampaignListPage(site)),

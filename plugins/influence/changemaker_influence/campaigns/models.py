@@ -40,6 +40,8 @@ class Campaign(Model):
     )
     preselected_levels = JSONField(null=True)
     thank_you = peewee.TextField(default="", constraints=[peewee.SQL("DEFAULT ''")])
+    # The languages in which it is offered beside its own: pages look for translations in no others.
+    translated_into = JSONField(null=True)
     starts_at = UtcField(null=True)
     ends_at = UtcField(null=True)
     published_at = UtcField(null=True)
@@ -69,6 +71,27 @@ class FormerSlug(Model):
 
     class Meta:
         table_name = "influence_former_slug"
+
+
+class CampaignText(Model):
+    """A text of a campaign in another language than its own.
+
+    ``field`` is the name of a field of the campaign. ``original`` is what that said when it was
+    translated, or found to be still right: where it says something else now, the translation is
+    outdated.
+    """
+
+    campaign = peewee.ForeignKeyField(Campaign, lazy_load=False, on_delete="CASCADE", index=False)
+    language = peewee.CharField(max_length=8)
+    field = peewee.CharField(max_length=32)
+    text = peewee.TextField()
+    original = peewee.TextField()
+    updated_at = UtcField()
+    updated_by = peewee.CharField(max_length=64, null=True)
+
+    class Meta:
+        table_name = "influence_campaign_text"
+        primary_key = peewee.CompositeKey("campaign", "language", "field")
 
 
 class CustomRecipient(Model):

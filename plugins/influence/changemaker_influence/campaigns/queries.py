@@ -12,6 +12,7 @@ from changemaker_core import Query, compiled, search
 from changemaker_influence.campaigns.goals import goal_now
 from changemaker_influence.campaigns.models import (
     Campaign,
+    CampaignText,
     CustomRecipient,
     EmailTally,
     FormerSlug,
@@ -196,6 +197,37 @@ def open_pages(now: datetime, limit: int = 100, offset: int = 0) -> Query:
         .order_by(Campaign.published_at, Campaign.id)
         .limit(limit)
         .offset(offset)
+    )
+
+
+class StoredText(msgspec.Struct, frozen=True, kw_only=True):
+    """A text of a campaign in another language."""
+
+    campaign_id: str
+    language: str
+    field: str
+    text: str
+    original: str
+    updated_at: datetime
+    updated_by: str | None
+
+
+@compiled(StoredText)
+def texts_of(campaign_id: str, language: str | None = None) -> Query:
+    """Return a campaign's texts in other languages, or in one of these."""
+    selected = CampaignText.select_for(StoredText, campaign_id=CampaignText.campaign)
+    query = selected.where(CampaignText.campaign == campaign_id)
+    if language is not None:
+        query = query.where(CampaignText.language == language)
+    return query
+
+
+@compiled(StoredText)
+def texts_in(language: str, campaign_ids: list[str]) -> Query:
+    """Return the texts of some campaigns in a language."""
+    selected = CampaignText.select_for(StoredText, campaign_id=CampaignText.campaign)
+    return selected.where(
+        CampaignText.campaign.in_(campaign_ids), CampaignText.language == language
     )
 
 

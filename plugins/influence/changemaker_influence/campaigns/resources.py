@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from changemaker_core import (
-    CursorQuery,
     Cursors,
     ListQuery,
+    NotFound,
     Paginated,
     endpoint,
     paginate,
 )
 from changemaker_influence.campaigns import copies, own_recipients, permissions, queries, services
+from changemaker_influence.campaigns.languages import (
+    cards_in_language,
+    in_language,
+    languages_of,
+)
 from changemaker_influence.campaigns.own_recipients import Imported
 from changemaker_influence.campaigns.schemas import (
     CampaignCard,
@@ -29,6 +34,7 @@ from changemaker_influence.campaigns.schemas import (
     NewRecipient,
     NewRecipients,
     PublicCampaign,
+    PublicCampaignsQuery,
     PublicRecipient,
     RecipientChange,
     RecipientOut,
@@ -36,6 +42,7 @@ from changemaker_influence.campaigns.schemas import (
 
 if TYPE_CHECKING:
     from changemaker_core import Request, Response, Site
+    from changemaker_influence.campaigns.queries import PublishedCampaign
 
 #: A photograph as a good telephone takes it.
 MAX_PHOTO_BYTES: Final = 20_000_000
@@ -244,12 +251,12 @@ class PublicCampaignsResource:
 
     @endpoint(
         public=True,
-        query=CursorQuery,
+        query=PublicCampaignsQuery,
         response=Paginated[CampaignCard],
         cache=queries.CACHE_SECONDS,
     )
     async def on_get(
-        self, req: Request, resp: Response, *, query: CursorQuery
+        self, req: Request, resp: Response, *, query: PublicCampaignsQuery
     ) -> Paginated[CampaignCard]:
         """List the campaigns that accept messages, latest first."""
         now = self._site.clock()
@@ -262,6 +269,7 @@ class PublicCampaignsResource:
             offset=query.offset,
         )
         rows = await self._site.db.all(wanted)
+        rows = await cards_in_language(self._site.db, rows, query.language)
         total = await self._site.db.count(queries.open_campaigns(now=now))
         return paginate(rows, query, total, cursor=self._cursor)
 
@@ -277,22 +285,47 @@ class PublicCampaignResource:
 
     @endpoint(public=True, response=PublicCampaign, cache=queries.CACHE_SECONDS)
     async def on_get(self, req: Request, resp: Response, *, slug: str) -> PublicCampaign:
-        """Return a published campaign, also by a slug that it had before."""
-        campaign = await self._site.db.one(queries.published_by_slug(slug=slug))
-        if campaign is None:
-            former = queries.published_by_former_slug(slug=slug)
-            campaign = await self._site.db.get(former)
-        recipients: list[RecipientOut] = []
-        if campaign.allow_custom_recipients:
-            wanted = queries.custom_recipients(campaign_id=campaign.id)
-            recipients = await self._site.db.all(wanted)
-        shown = msgspec.structs.replace(campaign, goal=campaign.goal_now)
-        return PublicCampaign(
-            *_public_fields(shown),
-            email_count=campaign.email_count,
-            is_open=campaign.is_open(self._site.clock()),
-            custom_recipients=[
-                PublicRecipient(key=each.id, name=each.name, title=each.title)
-                for each in recipients
-            ],
-        )
+        """Return a published campaign in its own language, also by a slug that it had before."""
+        return await _public(self._site, await _published(self._site, slug))
+
+
+class PublicTranslationResource:
+    """``/api/public/campaigns/{slug}/translations/{language}``"""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    @endpoint(public=True, response=PublicCampaign, cache=queries.CACHE_SECONDS)
+    async def on_get(
+        self, req: Request, resp: Response, *, slug: str, language: str
+    ) -> PublicCampaign:
+        """Return a published campaign in one of its languages, which ``translated_into`` has."""
+        campaign = await _published(self._site, slug)
+        if language not in languages_of(campaign):
+            raise NotFound
+        return await _public(self._site, await in_language(self._site.db, campaign, language))
+
+
+async def _published(site: Site, slug: str) -> PublishedCampaign:
+    campaign = await site.db.one(queries.published_by_slug(slug=slug))
+    if campaign is None:
+        campaign = await site.db.get(queries.published_by_former_slug(slug=slug))
+    return campaign
+
+
+async def _public(site: Site, campaign: PublishedCampaign) -> PublicCampaign:
+    """Return what everybody may know of a campaign."""
+    if campaign.goal is not None:
+        campaign = msgspec.structs.replace(campaign, goal=campaign.goal_now)
+    recipients: list[RecipientOut] = []
+    if campaign.allow_custom_recipients:
+        wanted = queries.custom_recipients(campaign_id=campaign.id)
+        recipients = await site.db.all(wanted)
+    return PublicCampaign(
+        *_public_fields(campaign),
+        email_count=campaign.email_count,
+        is_open=campaign.is_open(site.clock()),
+        custom_recipients=[
+            PublicRecipient(key=each.id, name=each.name, title=each.title) for each in recipients
+        ],
+    )

@@ -39,7 +39,7 @@ Slug = Annotated[
 ]
 _Levels = Annotated[list[Level], Meta(max_length=4)]
 _Time = Annotated[datetime, Meta(tz=True)]
-_Goal = Annotated[int, Meta(ge=1, le=10_000_000)]
+Goal = Annotated[int, Meta(ge=1, le=10_000_000)]
 #: Who is ticked when a visitor sees whom they can write to: the first, all, nobody, or those of
 #: ``preselected_levels``.
 Preselected = Literal["FIRST", "ALL", "NONE", "LEVELS"]
@@ -64,7 +64,7 @@ class NewCampaign(Body, frozen=True):
     show_email_count: bool = True
     starts_at: _Time | None = None
     ends_at: _Time | None = None
-    goal: _Goal | None = None
+    goal: Goal | None = None
     preselected: Preselected = "FIRST"
     preselected_levels: _Levels | None = None
     thank_you: _Prose = ""
@@ -96,7 +96,7 @@ class CampaignChange(Body, frozen=True):
     show_email_count: bool | UnsetType = UNSET
     starts_at: _Time | UnsetType | None = UNSET
     ends_at: _Time | UnsetType | None = UNSET
-    goal: _Goal | UnsetType | None = UNSET
+    goal: Goal | UnsetType | None = UNSET
     preselected: Preselected | UnsetType = UNSET
     preselected_levels: _Levels | UnsetType | None = UNSET
     thank_you: _Prose | UnsetType = UNSET
@@ -147,6 +147,7 @@ class CampaignFields(msgspec.Struct, frozen=True):
     preselected: Preselected
     preselected_levels: list[Level] | None
     thank_you: str
+    translated_into: list[str] | None
 
 
 class CampaignOut(CampaignFields, frozen=True, kw_only=True):
@@ -212,13 +213,23 @@ class CampaignCard(msgspec.Struct, frozen=True, kw_only=True):
     cover_photo: str
     cover_photo_alt: str
     language: str
+    translated_into: list[str] | None
     published_at: datetime
     email_count: int | None
 
 
+class PublicCampaignsQuery(CursorQuery, frozen=True, kw_only=True):
+    """``language``: campaigns that are translated into it are returned in it."""
+
+    language: Language | None = None
+
+
 class PublicCampaign(CampaignFields, frozen=True, kw_only=True):
-    """A published campaign. ``email_count`` is ``None`` where it is not shown, and then ``goal``
-    is, too; else that is the goal of now, which follows one that was reached."""
+    """A published campaign. ``translated_into`` has its languages beside its own.
+
+    ``email_count`` is ``None`` where it is not shown, and then ``goal`` is, too; else that is the
+    goal of now, which follows one that was reached.
+    """
 
     email_count: int | None
     is_open: bool

@@ -46,10 +46,10 @@ def create(tx: Tx, new: NewCampaign, *, unfinished: bool = False) -> CampaignOut
 
     Raises ``Invalid`` for dates or placeholders that are wrong.
     """
-    values = msgspec.structs.asdict(new)
+    values = {**msgspec.structs.asdict(new), "translated_into": None}
     _check_written(values, unfinished=unfinished)
     _check_dates(values)
-    _check_placeholders(values)
+    check_placeholders(values)
     _check_preselected(values)
     values |= {
         "id": new_id(),
@@ -86,10 +86,13 @@ def change(tx: Tx, id: str, wanted: CampaignChange, *, unfinished: bool = False)
     after = {**msgspec.structs.asdict(now), **values}
     _check_written(values, unfinished=unfinished and now.published_at is None)
     _check_dates(after)
-    _check_placeholders(values)
+    check_placeholders(values)
     _check_preselected(after)
     _check_status(now, after)
     values |= _new_slug(tx, now, after)
+    if now.translated_into and after["language"] != now.language:
+        others = [each for each in now.translated_into if each != after["language"]]
+        values["translated_into"] = others
     if now.published_at is None and after["status"] == "ACTIVE":
         values["published_at"] = tx.now
         EmailTally.insert(campaign=id, sent=0).on_conflict("NOTHING").execute()
@@ -200,7 +203,7 @@ def _check_written(values: dict[str, Any], *, unfinished: bool = False) -> None:
         raise Invalid(errors)
 
 
-def _check_placeholders(values: dict[str, Any]) -> None:
+def check_placeholders(values: dict[str, Any]) -> None:
     """Reject misspelt placeholders, which would reach every recipient as they are, and so many
     that a letter to somebody with a long name would be too long: its sender could change nothing.
     """

@@ -22,11 +22,13 @@ from changemaker_core import (
     endpoint,
     qr_svg,
 )
+from changemaker_influence.campaigns.languages import in_language
 from changemaker_influence.campaigns.queries import (
     CACHE_SECONDS,
     custom_recipients,
     published_by_former_slug,
     published_by_slug,
+    texts_of,
 )
 from changemaker_influence.directories.errors import (
     LOOKUP_ERRORS,
@@ -66,6 +68,7 @@ if TYPE_CHECKING:
     from changemaker_influence.directories.lookup import LookupResult, Lookups
     from changemaker_influence.directories.representatives import Representative
     from changemaker_influence.emails.letters import Letter
+    from changemaker_influence.emails.queries import EmailState
     from changemaker_influence.emails.submission import Submissions
 
 #: Representatives of a postal code, as most have.
@@ -116,7 +119,7 @@ class CampaignPage:
         self, req: Request, resp: Response, *, slug: str
     ) -> TemplateResponse | Redirect:
         """Show a campaign, with the form that finds representatives; or lead to its new address."""
-        campaign = await self._campaign(slug)
+        campaign = await self._campaign(slug, req.locale)
         if campaign.slug != slug:
             # For search engines it is permanent. A browser asks again: the campaign may get its
             # former address back, and would then be a circle.
@@ -135,7 +138,8 @@ class CampaignPage:
         Both are sent here: a postal code is in no address, so in no log or history, and the
         address that the visitor sees is the campaign's, to be shared.
         """
-        campaign = await self._campaign(slug)
+        shown_in = form.data.get("language") or req.locale
+        campaign = await self._campaign(slug, shown_in if isinstance(shown_in, str) else None)
         if not campaign.is_open(self._site.clock()):
             return self._closed(campaign, status=409)
         if form.data.get("find"):
@@ -210,12 +214,15 @@ class CampaignPage:
             shown = Shown(lookup_error=error)
         return await self._page(req, campaign, value.postal_code, form, shown)
 
-    async def _campaign(self, slug: str) -> PublishedCampaign:
-        """Return a campaign by its slug, or by one that it had: a form may be older than that."""
+    async def _campaign(self, slug: str, language: str | None) -> PublishedCampaign:
+        """Return a campaign by its slug, or by one that it had: a form may be older than that.
+
+        It is in ``language`` where it is translated into that.
+        """
         found = await self._site.db.one(published_by_slug(slug=slug))
         if found is None:
             found = await self._site.db.get(published_by_former_slug(slug=slug))
-        return found
+        return await in_language(self._site.db, found, language)
 
     def _closed(self, campaign: PublishedCampaign, status: int = 200) -> TemplateResponse:
         context = {"campaign": campaign, "reason": campaign.closed_reason(self._site.clock())}
@@ -344,12 +351,25 @@ class EmailStatusPage:
             "emails": emails,
             "now": self._site.clock(),
             "final": all(each.status in FINAL for each in emails),
-            "campaign": {"slug": state.campaign_slug, "title": state.campaign_title},
+            "campaign": {
+                "slug": state.campaign_slug,
+                "title": state.campaign_title,
+                "language": state.language,
+            },
+            "thank_you": await self._thanks(state),
             "share_url": share_url,
             "qr_svg": qr_svg(share_url, title),
         }
         metadata = PageMetadata(Text("Your message"), indexed=False)
         return TemplateResponse("influence/email_status.html", context, metadata=metadata)
+
+    async def _thanks(self, state: EmailState) -> str:
+        """Return the campaign's text of thanks in the language of the letter, or ``""``."""
+        if state.language == state.campaign_language:
+            return state.thank_you
+        texts = texts_of(campaign_id=state.campaign_id, language=state.language)
+        rows = await self._site.db.all(texts)
+        return next((row.text for row in rows if row.field == "thank_you"), "")
 
 
 def _metadata(campaign: PublishedCampaign, *, indexed: bool = True) -> PageMetadata:

@@ -25,8 +25,12 @@ class EmailState(msgspec.Struct, frozen=True, kw_only=True):
     status: EmailStatus
     send_after: datetime | None
     sent_at: datetime | None
+    language: str
+    campaign_id: str
     campaign_slug: str
     campaign_title: str
+    campaign_language: str
+    thank_you: str
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,17 +68,18 @@ class EmailToSend(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _CAMPAIGN: Final = {"campaign_slug": Campaign.slug, "campaign_title": Campaign.title}
+#: The title and the language that the campaign had for the sender.
+_AS_WRITTEN: Final = {
+    "campaign_title": peewee.fn.COALESCE(CampaignEmail.campaign_title, Campaign.title),
+    "language": peewee.fn.COALESCE(CampaignEmail.language, Campaign.language),
+}
 
 
 @compiled(EmailToSend)
 def email_to_send(id: str) -> Query:
     """Return a message for the job that sends it."""
-    as_written = {
-        "campaign_title": peewee.fn.COALESCE(CampaignEmail.campaign_title, Campaign.title),
-        "language": peewee.fn.COALESCE(CampaignEmail.language, Campaign.language),
-    }
     return (
-        CampaignEmail.select_for(EmailToSend, **{**_CAMPAIGN, **as_written})
+        CampaignEmail.select_for(EmailToSend, **{**_CAMPAIGN, **_AS_WRITTEN})
         .join(Campaign)
         .where(CampaignEmail.id == id)
     )
@@ -138,4 +143,11 @@ def emails_of_campaign(
 
 
 def _states() -> Query:
-    return CampaignEmail.select_for(EmailState, **_CAMPAIGN).join(Campaign)
+    columns = {
+        **_CAMPAIGN,
+        **_AS_WRITTEN,
+        "campaign_id": CampaignEmail.campaign,
+        "campaign_language": Campaign.language,
+        "thank_you": Campaign.thank_you,
+    }
+    return CampaignEmail.select_for(EmailState, **columns).join(Campaign)

@@ -20,6 +20,7 @@ from changemaker_core import (
     xlsx_stream,
 )
 from changemaker_influence.campaigns import permissions
+from changemaker_influence.campaigns.languages import in_language, languages_of
 from changemaker_influence.campaigns.queries import published_by_id
 from changemaker_influence.campaigns.services import find as find_campaign
 from changemaker_influence.directories.errors import LOOKUP_ERRORS, problem_for
@@ -66,6 +67,11 @@ class SendEmailResource:
         With an ``Idempotency-Key`` header, the same request gets the same response for a day.
         """
         campaign = await self._site.db.one(published_by_id(id=id))
+        if campaign is not None and body.language is not None:
+            if body.language not in languages_of(campaign):
+                problem = Text("This campaign is not in this language.")
+                raise Invalid([FieldError("language", problem)])
+            campaign = await in_language(self._site.db, campaign, body.language)
         accepted = await self._submissions.submit(
             campaign,
             body,

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from changemaker_core import Body, CursorQuery, Email, MultiLine, PersonName, SingleLine
+from changemaker_influence.campaigns.schemas import Language
 from changemaker_influence.states import EmailStatus
 
 #: More than any postal code has representatives.
@@ -28,7 +29,8 @@ class SendEmail(Body, frozen=True):
     a campaign's own recipients, whose addresses are not public, by the keys that the public
     campaign lists. ``postal_code`` is required for representatives, and where the message mentions
     it. ``subject`` and ``body`` that are not sent are the campaign's own; empty
-    ones are an error.
+    ones are an error. ``language`` is the one in which the sender read the campaign; the letter
+    leaves in it.
     """
 
     sender_name: _Name
@@ -43,13 +45,15 @@ class SendEmail(Body, frozen=True):
     )
     subject: _Subject | UnsetType = UNSET
     body: _MessageBody | UnsetType = UNSET
+    language: Language | None = None
 
 
 class SendForm(msgspec.Struct, frozen=True, kw_only=True):
     """The same message as the form of the campaign page.
 
     ``find`` looks the postal code up, and sends nothing, whatever else is in the form;
-    ``preview`` shows the message instead of sending it; ``shown`` is the digest of a text that
+    ``preview`` shows the message instead of sending it; ``language`` is the one in which the page
+    showed the campaign; ``shown`` is the digest of a text that
     cannot be changed, as the person read it; ``website`` is a honeypot.
     """
 
@@ -65,6 +69,7 @@ class SendForm(msgspec.Struct, frozen=True, kw_only=True):
     find: bool = False
     preview: bool = False
     shown: str = ""
+    language: str = ""
     website: str = ""
 
 

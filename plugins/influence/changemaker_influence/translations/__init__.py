@@ -1,0 +1,1 @@
+"""Campaigns in several languages: writing their translations."""
