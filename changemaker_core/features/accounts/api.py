@@ -65,6 +65,7 @@ from changemaker_core.features.accounts.users.queries import (
     account_by_id,
     team_members,
     team_users,
+    user_ids,
 )
 from changemaker_core.features.accounts.users.resources import detail_of, shown
 from changemaker_core.features.accounts.users.schemas import (
@@ -124,6 +125,7 @@ __all__ = [
     "change_password",
     "check_may_manage",
     "complete_sign_in",
+    "count_users",
     "create_key",
     "create_user",
     "describe",
@@ -164,6 +166,11 @@ __all__ = [
 SIGN_IN: Final = "/sign-in"
 #: How long the address of a page to return to stays valid.
 _NEXT_LASTS: Final = timedelta(hours=12)
+
+
+async def count_users(site: Site, status: str) -> int:
+    """Return how many users are ``ACTIVE``, ``INVITED``, ``SUSPENDED`` or ``EXPIRED``."""
+    return await site.db.count(user_ids(status))
 
 
 def create_user(

@@ -18,7 +18,15 @@ from changemaker_core import (
 )
 from changemaker_core.config import checks as config
 from changemaker_core.db import checks as database
-from changemaker_core.features.operations import crawlers, health, images, mailbox, pages, resources
+from changemaker_core.features.operations import (
+    crawlers,
+    health,
+    images,
+    mailbox,
+    pages,
+    resources,
+    standing,
+)
 from changemaker_core.features.operations.api import resources as api
 from changemaker_core.features.operations.metrics import METRICS
 from changemaker_core.jobs import checks as jobs
@@ -57,7 +65,7 @@ class OperationsPlugin(Plugin):
 
     @hookimpl
     def cm_register_routes(self, site: Site) -> list[Route]:
-        checks = health.HealthChecks(site)
+        checks = standing.health_checks(site)
         return [
             Route("/", pages.HomePage(site)),
             Route("/static/{path:path}", pages.StaticFile(site)),

@@ -99,6 +99,12 @@ def team_members(role: str | None = None, status: str | None = None, q: str | No
     return query
 
 
+@compiled(str)
+def user_ids(status: str) -> Query:
+    """Return the ids of the users of a status, for counting them."""
+    return User.select(User.id).where(User.status == status)
+
+
 def lock_user(tx: Tx, id: str) -> None:
     """Have others who change the user wait until the transaction ends.
 

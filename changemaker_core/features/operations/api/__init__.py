@@ -5,6 +5,7 @@ And what plugins may import of operations: queues, and who holds them.
 
 from __future__ import annotations
 
+from changemaker_core.features.operations.health import CheckResult
 from changemaker_core.features.operations.queues import (
     LONGEST_NOTE,
     MANAGE,
@@ -12,6 +13,11 @@ from changemaker_core.features.operations.queues import (
     hold_of,
     release,
     try_one,
+)
+from changemaker_core.features.operations.standing import (
+    count_failed_jobs,
+    count_held_queues,
+    failing_checks,
 )
 from changemaker_core.jobs import (
     REASONS,
@@ -27,9 +33,13 @@ __all__ = [
     "LONGEST_NOTE",
     "MANAGE",
     "REASONS",
+    "CheckResult",
     "Hold",
     "JobDetail",
     "WaitingJobs",
+    "count_failed_jobs",
+    "count_held_queues",
+    "failing_checks",
     "hold",
     "hold_of",
     "holds",

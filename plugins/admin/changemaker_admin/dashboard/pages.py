@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
-from changemaker_core import TemplateResponse, endpoint
+import msgspec
+
+from changemaker_admin.dashboard.reading import dashboard_of
+from changemaker_admin.settings import GROUP
+from changemaker_core import Redirect, TemplateResponse, Text, endpoint, flash
+from changemaker_core.features.settings.api import change_settings
 
 if TYPE_CHECKING:
-    from changemaker_core import Request, Response
+    from changemaker_core import Form, Request, Response
 
 
 class DashboardPage:
@@ -16,4 +22,23 @@ class DashboardPage:
     @endpoint(permission="accounts.me.read")
     async def on_get(self, req: Request, resp: Response) -> TemplateResponse:
         """What happens today, and what waits for a person."""
-        return TemplateResponse("admin/dashboard.html", {})
+        assert req.actor is not None  # noqa: S101  # the endpoint has a permission
+        shown = await dashboard_of(req.site, req.actor)
+        return TemplateResponse("admin/dashboard.html", {"shown": shown})
+
+
+class HideChecklist(msgspec.Struct):
+    """The button that puts the checklist away; it has no fields."""
+
+
+class ChecklistPage:
+    """``/admin/checklist``"""
+
+    @endpoint(permission="settings.write", form=HideChecklist)
+    async def on_post(self, req: Request, resp: Response, *, form: Form[HideChecklist]) -> Redirect:
+        """Hide the first steps, for everybody."""
+
+        await asyncio.to_thread(change_settings, req.site, GROUP.name, {"checklist": False})
+        hidden = Text("The first steps are hidden. You can show them again in the settings.")
+        await req.site.db.write(lambda tx: flash(tx, req, hidden))
+        return Redirect("/admin")
