@@ -54,13 +54,23 @@ def _unknown_permissions(
         if entry.permission is not None and entry.permission not in permissions:
             problem = f"NavigationEntry({entry.path!r}) needs the permission {entry.permission!r}, "
             yield _unregistered(link, problem, entry.permission, permissions)
+    for kind, contribution in loaded.offered_items():
+        for wanted in kind.permissions(contribution.item):
+            if wanted not in permissions:
+                problem = f"{_described(contribution.item)} needs the permission {wanted!r}, "
+                yield _unregistered(contribution, problem, wanted, permissions)
     held: list[Contribution[Any]] = [*loaded.contributions(ROLES), *loaded.contributions(SCOPES)]
     for contribution in held:
-        kind, item = type(contribution.item).__name__.lower(), contribution.item
-        known = {EVERYTHING, *permissions} if kind == "role" else {*permissions}
+        what, item = type(contribution.item).__name__.lower(), contribution.item
+        known = {EVERYTHING, *permissions} if what == "role" else {*permissions}
         for name in sorted(item.permissions - known):
-            problem = f"The {kind} {item.name!r} has the permission {name!r}, "
+            problem = f"The {what} {item.name!r} has the permission {name!r}, "
             yield _unregistered(contribution, problem, name, permissions)
+
+
+def _described(item: Any) -> str:
+    """``Card('hello.greetings')``"""
+    return f"{type(item).__name__}({getattr(item, 'name', '')!r})"
 
 
 def _unregistered(
@@ -107,6 +117,13 @@ def _dead_links(loaded: LoadedPlugins) -> Iterator[PluginError]:
         else:
             continue
         yield plugin.error(PluginInvalid, located(problem, contribution.place), fix)
+    for offered, contribution in loaded.offered_items():
+        for path in offered.links(contribution.item):
+            if not serves(routes, path):
+                known = did_you_mean(path, [route.path for route in routes])
+                problem = f"{_described(contribution.item)} leads to {path!r}, which no plugin has."
+                problem = located(f"{problem}{known}", contribution.place)
+                yield contribution.plugin.error(PluginInvalid, problem, "Correct the path.")
 
 
 def serves(routes: Collection[Route], path: str) -> bool:

@@ -93,6 +93,14 @@ def jobs(
     return query.order_by(CoreJob.id.desc()).limit(limit).offset(offset)
 
 
+@compiled(str)
+def failed_jobs(queues: list[str], since: datetime) -> Query:
+    """Return the ids of the jobs of these queues that were to run since then, and have failed."""
+    return CoreJob.select(CoreJob.id).where(
+        CoreJob.queue.in_(queues), CoreJob.state == "failed", CoreJob.wanted_at >= since
+    )
+
+
 def job_detail(job_id: str) -> JobDetail | None:
     """Return one job, or None. To be run in a unit of work."""
     row = CoreJob.select(*_VIEW, CoreJob.lane_position).where(CoreJob.id == job_id).dicts().first()

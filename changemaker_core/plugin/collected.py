@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from changemaker_core.plugin.errors import BootFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     import msgspec
 
@@ -97,6 +97,13 @@ class LoadedPlugins:
     def offered(self, hook: str) -> list[Contribution[Any]]:
         """Return the valid results of a hook that takes only the site, as they were kept."""
         return list(self._offered[hook])
+
+    def offered_items(self) -> Iterator[tuple[Kind[Any], Contribution[Any]]]:
+        """Yield what the hooks of features and plugins returned, with its kind."""
+        for name, found in self._offered.items():
+            kind = self.hooks.specs()[name].kind
+            if kind is not None:
+                yield from ((kind, each) for each in found)
 
     def config_of(self, of: type[PluginConfig]) -> PluginConfig:
         """Return a plugin's configuration, by the Struct that it declares as ``config``."""

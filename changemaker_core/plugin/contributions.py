@@ -47,6 +47,8 @@ class Kind(Generic[T]):
     cannot be called so is reported.
     ``brings`` maps classes of core's kinds to functions: ``{Route: routes_of}`` says that each item
     brings the routes ``routes_of(item)``, as if its plugin contributed them itself.
+    ``permissions(item)`` are those that an item requires, ``links(item)`` the paths that it leads
+    to: one that no plugin registers, and one that no route serves, are reported.
     A plugin that offers a hook may declare its kind in ``hookspecs.py``, and its items are checked
     in the same way.
     """
@@ -57,6 +59,8 @@ class Kind(Generic[T]):
     problems: Callable[[T], Iterable[tuple[str, str]]] = lambda _item: ()
     calls: tuple[str, ...] = ()
     brings: Mapping[type, Callable[[T], Iterable[Any]]] = field(default_factory=dict)
+    permissions: Callable[[T], Iterable[str]] = lambda _item: ()
+    links: Callable[[T], Iterable[str]] = lambda _item: ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.item, type):

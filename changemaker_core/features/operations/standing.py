@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 from weakref import WeakKeyDictionary
 
-from changemaker_core import Query, compiled
 from changemaker_core.features.operations.health import CheckResult, HealthChecks
-from changemaker_core.jobs import holds
-from changemaker_core.jobs.models import CoreJob
+from changemaker_core.jobs import failed_jobs, holds
 
 if TYPE_CHECKING:
     from changemaker_core import Site
@@ -42,11 +40,3 @@ async def count_failed_jobs(site: Site) -> int:
     """Return how many jobs that were to run in the last seven days have failed."""
     queues = sorted({job.queue for name in site.job_names() if (job := site.job(name))})
     return await site.db.count(failed_jobs(queues, site.clock() - RECENT))
-
-
-@compiled(str)
-def failed_jobs(queues: list[str], since: datetime) -> Query:
-    """Return the ids of the jobs of these queues that were to run since then, and have failed."""
-    return CoreJob.select(CoreJob.id).where(
-        CoreJob.queue.in_(queues), CoreJob.state == "failed", CoreJob.wanted_at >= since
-    )

@@ -139,6 +139,7 @@ class Card:
         if (self.daily is None) == (self.number is None):
             problem = f"Card({self.name!r}) has both daily= and number=, or neither."
             yield problem, "Write one of them."
+        yield from _scope_problems(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,13 @@ class Attention:
         if self.severity not in ("info", "warning", "danger"):
             problem = f"Attention({self.name!r}) has severity={self.severity!r}."
             yield problem, 'Write "info", "warning" or "danger".'
+        yield from _scope_problems(self)
+
+
+def _scope_problems(item: Card | Attention) -> Iterator[tuple[str, str]]:
+    if item.on not in (None, "*"):
+        problem = f"{type(item).__name__}({item.name!r}) has on={item.on!r}."
+        yield problem, 'Write on="*", or leave it out.'
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ CARDS = Kind(
     named("card", "."),
     problems_of,
     ("await daily(site, objects, first, last)", "await number(site, objects)"),
+    permissions=lambda card: [card.permission],
 )
 ATTENTION = Kind(
     "admin_register_attention",
@@ -40,8 +41,15 @@ ATTENTION = Kind(
     named("line of the dashboard", "."),
     problems_of,
     ("await count(site, objects)",),
+    permissions=lambda attention: [attention.permission],
 )
-STEPS = Kind("admin_register_steps", Step, named("step", "."), calls=("await done(site)",))
+STEPS = Kind(
+    "admin_register_steps",
+    Step,
+    named("step", "."),
+    calls=("await done(site)",),
+    permissions=lambda step: [step.permission],
+)
 
 
 class AdminHooks:

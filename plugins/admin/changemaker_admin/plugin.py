@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from changemaker_admin.audit import declarations as audit
-from changemaker_admin.dashboard.pages import DashboardPage
+from changemaker_admin.dashboard import pages as dashboard
 from changemaker_admin.keys import declarations as keys
 from changemaker_admin.people import pages as people
 from changemaker_admin.roles import declarations as roles
 from changemaker_admin.settings import routes as settings
 from changemaker_admin.team import declarations as team
 from changemaker_admin.webhooks import declarations as webhooks
-from changemaker_core import NavigationEntry, Plugin, Route, Text, hookimpl
+from changemaker_core import Plugin, hookimpl
 
 if TYPE_CHECKING:
     from changemaker_admin.declarations import AdminScreen
@@ -24,10 +24,7 @@ class AdminPlugin(Plugin):
 
     name = "admin"
     contributes = (
-        Route("/admin", DashboardPage()),
-        NavigationEntry(
-            Text("Dashboard"), "/admin", order=0, permission="accounts.me.read", icon="home"
-        ),
+        *dashboard.CONTRIBUTIONS,
         *people.CONTRIBUTIONS,
         *settings.CONTRIBUTIONS,
         *team.CONTRIBUTIONS,

@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from changemaker_admin.dashboard import own
 from changemaker_admin.dashboard.reading import dashboard_of
-from changemaker_admin.settings import GROUP
-from changemaker_core import Redirect, TemplateResponse, Text, endpoint, flash
+from changemaker_admin.dashboard.settings import GROUP
+from changemaker_core import (
+    NavigationEntry,
+    Redirect,
+    Route,
+    TemplateResponse,
+    Text,
+    endpoint,
+    flash,
+)
 from changemaker_core.features.settings.api import change_settings
 
 if TYPE_CHECKING:
@@ -39,6 +48,20 @@ class ChecklistPage:
         """Hide the first steps, for everybody."""
 
         await asyncio.to_thread(change_settings, req.site, GROUP.name, {"checklist": False})
+        await req.site.settings.refresh()
         hidden = Text("The first steps are hidden. You can show them again in the settings.")
         await req.site.db.write(lambda tx: flash(tx, req, hidden))
         return Redirect("/admin")
+
+
+CONTRIBUTIONS = (
+    Route("/admin", DashboardPage()),
+    Route("/admin/checklist", ChecklistPage()),
+    NavigationEntry(
+        Text("Dashboard"), "/admin", order=0, permission="accounts.me.read", icon="home"
+    ),
+    GROUP,
+    *own.CARDS,
+    *own.ATTENTION,
+    *own.STEPS,
+)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from changemaker_admin.dashboard.numbers import DAYS, Numbers
 from changemaker_admin.dashboard.schemas import DashboardOut, ShownCard, ShownStep, Waiting
-from changemaker_admin.settings import AdminSettings
+from changemaker_admin.dashboard.settings import AdminSettings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
