@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -19,7 +18,7 @@ from changemaker_core import (
     endpoint,
     flash,
 )
-from changemaker_core.features.settings.api import change_settings
+from changemaker_core.features.settings.api import save_settings
 
 if TYPE_CHECKING:
     from changemaker_core import Form, Request, Response
@@ -47,10 +46,9 @@ class ChecklistPage:
     async def on_post(self, req: Request, resp: Response, *, form: Form[HideChecklist]) -> Redirect:
         """Hide the first steps, for everybody."""
 
-        await asyncio.to_thread(change_settings, req.site, GROUP.name, {"checklist": False})
-        await req.site.settings.refresh()
         hidden = Text("The first steps are hidden. You can show them again in the settings.")
-        await req.site.db.write(lambda tx: flash(tx, req, hidden))
+        put_away = {"checklist": False}
+        await save_settings(req.site, GROUP.name, put_away, also=lambda tx: flash(tx, req, hidden))
         return Redirect("/admin")
 
 
