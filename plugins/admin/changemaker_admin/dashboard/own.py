@@ -96,7 +96,7 @@ ATTENTION = (
         _READ_JOBS,
         _held,
         "/admin/queues",
-        Text("Their work waits until somebody releases them, or a trial succeeds."),
+        Text("Their work waits until the queue is released, or a trial succeeds."),
         order=30,
     ),
     Attention(
