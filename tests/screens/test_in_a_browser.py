@@ -1,0 +1,155 @@
+"""Every screen of organisers, in Chromium: narrow and wide, light and dark, in English and French,
+by keyboard, without scripts, and after somebody has tried to store one."""
+
+from __future__ import annotations
+
+import itertools
+
+import httpx
+import pytest
+
+from changemaker_admin.plugin import AdminPlugin
+from changemaker_core.features.accounts import api as accounts
+from changemaker_core.testing.session_client import PASSWORD
+from changemaker_influence.campaigns.models import Campaign
+from changemaker_influence.demo import seed
+from changemaker_influence.plugin import InfluencePlugin
+from tests.accounts.gallery.serving import served
+from tests.screens.crawl import OF_BROWSER, Screens
+from tests.screens.hostile import ATTACK, fill_in
+from tests.screens.looking import (
+    LOOKS,
+    faults,
+    listen,
+    not_reached,
+    unusable_without_scripts,
+)
+
+pytestmark = [pytest.mark.browser, pytest.mark.database("sqlite")]
+
+EMAIL, NAME = "zoe@example.org", "Zoé Tremblay-Okonkwo de la Rivière-du-Loup"
+#: Templates of routes under /admin that no link leads to, and why.
+NO_LINK: dict[str, str] = {}
+#: Pages of people's own accounts, which have the same frame.
+ACCOUNT = [
+    "/account",
+    "/account/api-keys",
+    "/account/email",
+    "/account/password",
+    "/account/sessions",
+    "/account/sessions/end-others",
+    "/account/two-factor",
+]
+
+
+@pytest.fixture
+def organised(make_config):
+    """A site with all there is, and what its organisers have made; its app, address, and a client
+    of somebody who may do everything."""
+    tables = {"influence": {"directory": "file"}}
+    config = make_config(organisation="Prairie Transit Alliance", plugin_tables=tables)
+    with served(config, [AdminPlugin, InfluencePlugin]) as (app, address):
+        fill(app.site, address)
+        with httpx.Client(base_url=address, headers={"Accept": "text/html"}, timeout=60) as client:
+            credentials = {"email": EMAIL, "password": PASSWORD}
+            signed_in = client.post("/sign-in", data=credentials, headers=OF_BROWSER)
+            assert signed_in.status_code == 303
+            yield app, address, client
+
+
+def screens_of(app, client):
+    """The screens, with those that only a form leads to: what is known of one person."""
+    found = client.post("/admin/people", data={"emails": EMAIL}, headers=OF_BROWSER)
+    return Screens(app.site, client, (found.headers["location"],))
+
+
+def fill(site, address):
+    """Campaigns, letters, a team."""
+    accounts.create_user(site, email=EMAIL, name=NAME, role="SUPER_ADMIN", password=PASSWORD)
+    accounts.create_user(site, email="ann@example.org", name="Ann Bird", role="USER", password=None)
+    site.db.sync.write(seed)
+    campaign = site.db.sync.read(lambda: Campaign.get(Campaign.title.contains("wetland")))
+    letter = {
+        "sender_name": "Sacha Supporter",
+        "sender_email": "sacha@example.org",
+        "postal_code": "L5G 4L3",
+        "recipient_emails": ["jordan.okafor@ola.example.ca"],
+        "consent": True,
+    }
+    url = f"{address}/api/campaigns/{campaign.id}/send-email"
+    assert httpx.post(url, json=letter, timeout=60).status_code in (200, 202)
+
+
+def pages_of(open_page, client, look, **options):
+    """A page that is signed in as the client is."""
+    page = open_page(
+        viewport={"width": look.width, "height": 900},
+        color_scheme=look.scheme,
+        locale=look.locale,
+        **options,
+    )
+    base = str(client.base_url)
+    page.context.add_cookies(
+        [{"name": each.name, "value": each.value, "url": base} for each in client.cookies.jar]
+    )
+    return page
+
+
+def test_links_lead_to_every_screen(organised):
+    app, _, client = organised
+    screens = screens_of(app, client)
+    assert screens.broken == {}
+    assert [path for path in screens.missing if path not in NO_LINK] == []
+    assert [path for path in NO_LINK if path not in screens.templates] == []
+
+
+def test_every_screen_is_for_everybody(open_page, organised):
+    app, address, client = organised
+    paths = [*screens_of(app, client).paths, *ACCOUNT]
+    opened = {}
+    for look in itertools.chain(*LOOKS):
+        page = pages_of(open_page, client, look)
+        opened[look] = (page, listen(page, address))
+    found = {}
+    for number, path in enumerate(paths):
+        for look in LOOKS[number % 2]:
+            page, heard = opened[look]
+            response = page.goto(address + path)
+            problems = faults(page, response, look.width)
+            if look.width > 960:
+                problems += not_reached(page)
+            if problems or heard:
+                found[(path, *look)] = [*problems, *heard]
+            heard.clear()
+    assert found == {}
+
+
+def test_every_screen_works_without_scripts(open_page, organised):
+    app, address, client = organised
+    paths = [*screens_of(app, client).paths, *ACCOUNT]
+    page = pages_of(open_page, client, LOOKS[0][0], javascript=False)
+    found = {}
+    for path in paths:
+        page.goto(address + path)
+        found[path] = unusable_without_scripts(page)
+    assert {path: problems for path, problems in found.items() if problems} == {}
+
+
+def test_nothing_that_is_typed_is_evaluated(open_page, organised):
+    app, address, client = organised
+    walk = fill_in(client, screens_of(app, client).pages)
+    assert (walk.caught, walk.failed) == ([], [])
+    screens = screens_of(app, client)
+    assert screens.broken == {}
+    page = pages_of(open_page, client, LOOKS[0][1])
+    heard = listen(page, address)
+    shown, found = 0, {}
+    for path in [*screens.paths, *ACCOUNT, "/", "/campaigns"]:
+        page.goto(address + path)
+        shown += ATTACK in page.content() or ATTACK in page.inner_text("body")
+        if heard or page.evaluate("window.hit"):
+            found[path] = list(heard)
+        heard.clear()
+    assert found == {}
+    # It is no success that nothing was stored.
+    assert shown >= 3, walk.stored
