@@ -11,6 +11,8 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 PARAMETER = re.compile(r"\{\w+(:path)?\}")
+#: Attributes whose address a browser asks for, by itself or when something is pressed.
+LEADING = ("href", "src", "action", "formaction", "hx-get", "hx-post", "hx-sse:connect")
 #: How many screens of one template are looked at: two users may look different, fifty do not.
 OF_EACH = 2
 #: What a browser says of a request that a page of the same site makes.
@@ -50,9 +52,8 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = {name: value or "" for name, value in attrs}
         name = given.get("name", "")
-        if tag == "a" and given.get("href"):
-            self.links.append(given["href"])
-        elif tag == "form":
+        self.links += [given[each] for each in LEADING if given.get(each)]
+        if tag == "form":
             method, enctype = given.get("method", "get").lower(), given.get("enctype", "")
             self.forms.append(HtmlForm(given.get("action", ""), method, enctype))
         elif tag == "option" and self._select is not None:
@@ -123,7 +124,7 @@ class Screens:
                     continue
                 response.read()
             page = self.pages[path] = Page(response.text)
-            for link in [*page.links, *(form.action for form in page.forms)]:
+            for link in page.links:
                 target = urlsplit(urljoin(str(response.url), link))
                 if target.netloc == response.url.netloc.decode() and target.path not in seen:
                     seen.add(target.path)

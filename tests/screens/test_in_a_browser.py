@@ -15,7 +15,7 @@ from changemaker_influence.campaigns.models import Campaign
 from changemaker_influence.demo import seed
 from changemaker_influence.plugin import InfluencePlugin
 from tests.accounts.gallery.serving import served
-from tests.screens.crawl import OF_BROWSER, Screens
+from tests.screens.crawl import OF_BROWSER, Page, Screens
 from tests.screens.hostile import ATTACK, fill_in
 from tests.screens.looking import (
     LOOKS,
@@ -59,7 +59,10 @@ def organised(make_config):
 
 def screens_of(app, client):
     """The screens, with those that only a form leads to: what is known of one person."""
-    found = client.post("/admin/people", data={"emails": EMAIL}, headers=OF_BROWSER)
+    search = Page(client.get("/admin/people", headers=OF_BROWSER).text)
+    form = next(each for each in search.forms if "emails" in {one.name for one in each.fields})
+    data = {each.name: each.value for each in form.fields} | {"emails": EMAIL}
+    found = client.post("/admin/people", data=data, headers=OF_BROWSER)
     return Screens(app.site, client, (found.headers["location"],))
 
 
