@@ -112,7 +112,7 @@ class Screens:
         seen = set(waiting)
         while waiting:
             path = waiting.popleft()
-            template = self._template(path)
+            template = self.template(path)
             if template is None or len(self.found.get(template, [])) >= OF_EACH:
                 continue
             with self._client.stream("GET", path, headers=OF_BROWSER) as response:
@@ -130,7 +130,8 @@ class Screens:
                     seen.add(target.path)
                     waiting.append(target.path)
 
-    def _template(self, path: str) -> str | None:
+    def template(self, path: str) -> str | None:
+        """Return the template of the route that a path leads to, if that is under ``/admin``."""
         fits = [each for each, pattern in self._patterns if pattern.fullmatch(path)]
         # A route without parameters comes before one that has them, as the router has it.
         return min(fits, key=lambda each: len(PARAMETER.findall(each))) if fits else None
