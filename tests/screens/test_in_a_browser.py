@@ -27,6 +27,7 @@ from tests.screens.looking import (
 
 pytestmark = [pytest.mark.browser, pytest.mark.database("sqlite")]
 
+SUPPORTER = "sacha@example.org"
 EMAIL, NAME = "zoe@example.org", "Zoé Tremblay-Okonkwo de la Rivière-du-Loup"
 #: Templates of routes under /admin that no link leads to, and why.
 NO_LINK = {
@@ -65,7 +66,7 @@ def screens_of(app, client):
     """The screens, with those that only a form leads to: what is known of one person."""
     search = Page(client.get("/admin/people", headers=OF_BROWSER).text)
     form = next(each for each in search.forms if "emails" in {one.name for one in each.fields})
-    data = {each.name: each.value for each in form.fields} | {"emails": EMAIL}
+    data = {each.name: each.value for each in form.fields} | {"emails": f"{EMAIL} {SUPPORTER}"}
     found = client.post("/admin/people", data=data, headers=OF_BROWSER)
     return Screens(app.site, client, (found.headers["location"],))
 
@@ -78,7 +79,7 @@ def fill(site, address):
     campaign = site.db.sync.read(lambda: Campaign.get(Campaign.title.contains("wetland")))
     letter = {
         "sender_name": "Sacha Supporter",
-        "sender_email": "sacha@example.org",
+        "sender_email": SUPPORTER,
         "postal_code": "L5G 4L3",
         "recipient_emails": ["jordan.okafor@ola.example.ca"],
         "consent": True,
