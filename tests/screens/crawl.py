@@ -6,9 +6,11 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
-import httpx
+if TYPE_CHECKING:
+    import httpx
 
 PARAMETER = re.compile(r"\{\w+(:path)?\}")
 #: Attributes whose address a browser asks for, by itself or when something is pressed.

@@ -72,16 +72,16 @@ class Walk:
             self.stored.append(target)
 
     def _post(
-        self, target: str, form: HtmlForm, data: dict[str, str | list[str]], files: dict[str, tuple[str, bytes]]
-    ) -> httpx.Response:  # fmt: skip
+        self,
+        target: str,
+        form: HtmlForm,
+        data: dict[str, str],
+        files: dict[str, tuple[str, bytes]],
+    ) -> httpx.Response:
         if form.method == "get":
             return self.client.get(target, params=data, headers=OF_BROWSER)
         if form.enctype == "multipart/form-data":
-            parts = [
-                (name, (None, text))
-                for name, value in data.items()
-                for text in (value if isinstance(value, list) else [value])
-            ]
+            parts = [(name, (None, text)) for name, text in data.items()]
             return self.client.post(target, files=[*parts, *files.items()], headers=OF_BROWSER)
         return self.client.post(target, data=data, headers=OF_BROWSER)
 
@@ -105,7 +105,7 @@ def fill_in(client: httpx.Client, pages: dict[str, Page]) -> Walk:
     return walk
 
 
-def _values(each: Field) -> list[str | list[str]]:
+def _values(each: Field) -> list[str]:
     """What a field is filled with, one after the other."""
     if each.kind in ("checkbox", "radio"):
         return [each.value or "on"]
