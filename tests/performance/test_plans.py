@@ -42,6 +42,7 @@ ACCEPTED = {
     "changemaker_influence.directories.queries.lookup_counts": "a row for each kind of source",
     "changemaker_influence.emails.queries.states_of_action": "sorts 30 at most",
     "changemaker_influence.letters.queries.letters": "a list, which is read in pages by its order",
+    "changemaker_influence.letters.queries.letters_of_campaign": "the same",
 }
 #: The same for a query of which only some variants may: the argument with which they are accepted.
 ACCEPTED_WITH = {

@@ -51,7 +51,7 @@ from changemaker_influence.webhooks import EVENTS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
-    from changemaker_admin.api import AdminScreen
+    from changemaker_admin.api import AdminScreen, Attention
     from changemaker_core import Finding
     from changemaker_influence.directories.directory import Directory
 
@@ -107,6 +107,12 @@ class InfluencePlugin(Plugin):
         from changemaker_influence.letters.screens import screens
 
         return screens()
+
+    @hookimpl
+    def admin_register_attention(self) -> list[Attention]:
+        from changemaker_influence.letters.screens import attention
+
+        return attention()
 
     @hookimpl
     @contextlib.asynccontextmanager

@@ -81,15 +81,45 @@ def letters(
 
     ``q`` is an address, of any letter, or words of a name, of the newest ``SEARCHED`` letters.
     """
+    query = _rows(status, level, edited, created_from, created_until, q)
+    if objects is not None:
+        # PERF: not by the index of campaigns, whose letters would all be sorted for each page.
+        own = Campaign.alias()
+        is_own = (own.id == CampaignEmail.campaign) & own.id.in_(objects)
+        query = query.where(peewee.fn.EXISTS(own.select(own.id).where(is_own)))
+    if campaign is not None:
+        query = query.where(CampaignEmail.campaign == campaign)
+    return query
+
+
+@compiled(LetterRow)
+def letters_of_campaign(
+    id: str,
+    status: str | None = None,
+    level: str | None = None,
+    edited: bool | None = None,
+    created_from: datetime | None = None,
+    created_until: datetime | None = None,
+    q: str | None = None,
+) -> Query:
+    """Letters of one campaign; the others are the filters of ``letters``."""
+    query = _rows(status, level, edited, created_from, created_until, q)
+    return query.where(CampaignEmail.campaign == id)
+
+
+def _rows(
+    status: str | None,
+    level: str | None,
+    edited: bool | None,
+    created_from: datetime | None,
+    created_until: datetime | None,
+    q: str | None,
+) -> Query:
     query = CampaignEmail.select_for(
         LetterRow, campaign_id=CampaignEmail.campaign, campaign_title=Campaign.title
     ).join(Campaign)
-    if objects is not None:
-        query = query.where(CampaignEmail.campaign.in_(objects))
     if status is not None:
         query = query.where(CampaignEmail.status == status)
-    if campaign is not None:
-        query = query.where(CampaignEmail.campaign == campaign)
     if level is not None:
         query = query.where(CampaignEmail.recipient_level == level)
     if edited is not None:

@@ -18,14 +18,14 @@ class StatusBadge:
     """A status as a badge: its words, and their tone."""
 
     text: Text
-    tone: Literal["", "brand", "ok", "warn", "danger"]
+    tone: Literal["neutral", "ok", "warn", "danger"]
 
 
 BADGES: Final[Mapping[EmailStatus, StatusBadge]] = {
-    "QUEUED": StatusBadge(Text("Waiting"), "brand"),
-    "SENDING": StatusBadge(Text("Being sent"), "brand"),
+    "QUEUED": StatusBadge(Text("Waiting"), "neutral"),
+    "SENDING": StatusBadge(Text("Being sent"), "neutral"),
     "SENT": StatusBadge(Text("Sent"), "ok"),
     "FAILED": StatusBadge(Text("Failed"), "danger"),
     "UNKNOWN": StatusBadge(Text("Unknown outcome"), "warn"),
-    "CANCELLED": StatusBadge(Text("Cancelled"), ""),
+    "CANCELLED": StatusBadge(Text("Cancelled"), "neutral"),
 }
