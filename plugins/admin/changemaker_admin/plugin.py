@@ -8,8 +8,8 @@ from changemaker_admin.audit import declarations as audit
 from changemaker_admin.dashboard import pages as dashboard
 from changemaker_admin.keys import declarations as keys
 from changemaker_admin.people import pages as people
-from changemaker_admin.roles import declarations as roles
 from changemaker_admin.queues import holding
+from changemaker_admin.roles import declarations as roles
 from changemaker_admin.settings import routes as settings
 from changemaker_admin.team import declarations as team
 from changemaker_admin.webhooks import declarations as webhooks
