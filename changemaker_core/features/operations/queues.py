@@ -20,7 +20,7 @@ async def hold_of(site: Site, queue: str) -> Hold | None:
 
 
 def hold(tx: Tx, site: Site, queue: str, note: str = "") -> None:
-    """Start no more jobs of a queue until somebody releases it.
+    """Start no more jobs of a queue until it is released.
 
     Jobs that are past their point of no return finish. Raises ``NotFound`` for an unknown queue,
     and ``Conflict`` for one that is held so already.

@@ -75,7 +75,7 @@ class HoldPage:
         if form.value is None:
             return await _ask(req, slug, "hold", form)
         site, note = req.site, form.value.note
-        done = Text("The queue is held. Nothing in it runs until somebody releases it.")
+        done = Text("The queue is held. Nothing in it runs until it is released.")
         return await _decide(req, slug, lambda tx: operations.hold(tx, site, slug, note), done)
 
 
