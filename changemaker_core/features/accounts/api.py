@@ -100,6 +100,7 @@ __all__ = [
     "USER",
     "WRITE_ROLES",
     "WRITE_USERS",
+    "Account",
     "AccountRefused",
     "DetailsRefused",
     "EmailTaken",

@@ -37,6 +37,7 @@ from changemaker_influence.directories.checks import (
 )
 from changemaker_influence.directories.lookup import Lookups, shipped_directories
 from changemaker_influence.directories.models import LookupCount, PostalCode
+from changemaker_influence.emails import trials
 from changemaker_influence.emails.jobs import JOBS
 from changemaker_influence.emails.models import CampaignEmail, EmailTry, IdempotencyKey
 from changemaker_influence.emails.personal import PERSONAL_DATA
@@ -89,6 +90,7 @@ class InfluencePlugin(Plugin):
         GROUP,
         *JOBS,
         *OUTCOME_JOBS,
+        *trials.JOBS,
         *METRICS,
         *PERSONAL_DATA,
         *EVENTS,
@@ -103,10 +105,11 @@ class InfluencePlugin(Plugin):
         return routes(site, self._lookups_of(site))
 
     @hookimpl
-    def admin_register_screens(self) -> list[AdminScreen]:
-        from changemaker_influence.letters.screens import screens
+    def admin_register_screens(self, site: Site) -> list[AdminScreen]:
+        from changemaker_influence.letters import screens as letters
+        from changemaker_influence.organising import screens as campaigns
 
-        return screens()
+        return [*campaigns.screens(site, self._lookups_of(site)), *letters.screens()]
 
     @hookimpl
     def admin_register_attention(self) -> list[Attention]:

@@ -42,6 +42,7 @@ def routes(site: Site, lookups: Lookups) -> list[Route]:
         Route("/api/campaign-emails/{id}/cancel", outcomes.CancelResource()),
         Route("/api/campaign-emails/{id}/retry", outcomes.RetryResource()),
         Route("/api/campaign-emails/{id}/settle", outcomes.SettleResource()),
+        Route("/api/campaigns/{id}/test-email", emails.TestLetterResource(site)),
         Route("/api/campaigns/{id}/send-email", emails.SendEmailResource(site, submissions)),
         Route("/api/public/campaigns", resources.PublicCampaignsResource(site)),
         Route("/api/public/campaigns/{slug}", resources.PublicCampaignResource(site)),

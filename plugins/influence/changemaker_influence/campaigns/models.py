@@ -56,6 +56,11 @@ class Campaign(Model):
         table_name = "influence_campaign"
         indexes = (
             (("status", "id"), False),
+            # The orders of the organisers' list, with and without its filter.
+            (("title", "id"), False),
+            (("status", "title", "id"), False),
+            (("updated_at", "id"), False),
+            (("status", "updated_at", "id"), False),
             # Covers the order and the conditions of the public list: rows are long, and counting
             # must not read them.
             (("status", "published_at", "id", "starts_at", "ends_at"), False),

@@ -72,6 +72,12 @@ def translated(text: str, language: str) -> str:
     return _PLACEHOLDER.sub(word, text)
 
 
+def named_in(language: str) -> dict[str, str]:
+    """Return the placeholders as a letter of this language has them, by name."""
+    words = IN_LANGUAGE.get(language, {})
+    return {name: f"{{{words.get(name, name)}}}" for name in NAMES}
+
+
 def first(text: str) -> str:
     """Return the first placeholder of a text as it is written there; ``""`` where it has none."""
     found = _PLACEHOLDER.search(text)

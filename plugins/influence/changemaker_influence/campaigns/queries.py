@@ -21,6 +21,7 @@ from changemaker_influence.campaigns.schemas import (
     CampaignCard,
     CampaignFields,
     CampaignOut,
+    CampaignRow,
     RecipientOut,
 )
 from changemaker_influence.states import CampaignStatus  # noqa: TC001  # as above
@@ -62,6 +63,12 @@ class PublishedCampaign(CampaignFields, frozen=True, kw_only=True):
     def email_count(self) -> int | None:
         """The number of messages sent, where the campaign shows it."""
         return self.sent if self.show_email_count else None
+
+
+def as_published(campaign: CampaignOut, sent: int = 0) -> PublishedCampaign:
+    """Return a campaign as its public page would show it, whether it is published or not."""
+    known = {**msgspec.structs.asdict(campaign), "sent": sent}
+    return PublishedCampaign(**{name: known[name] for name in PublishedCampaign.__struct_fields__})
 
 
 @compiled(CampaignOut)
@@ -113,6 +120,23 @@ def campaigns(
     if before is not None:
         query = query.where(Campaign.id < before)
     return query.order_by(Campaign.id.desc()).limit(limit).offset(offset)
+
+
+@compiled(CampaignRow)
+def campaign_rows(
+    status: str | None = None, q: str | None = None, objects: list[str] | None = None
+) -> Query:
+    """Return campaigns for the organisers' list, which adds an order and a limit."""
+    query = Campaign.select_for(CampaignRow, sent=EmailTally.sent).join(
+        EmailTally, peewee.JOIN.LEFT_OUTER, on=EmailTally.campaign == Campaign.id
+    )
+    if status is not None:
+        query = query.where(Campaign.status == status)
+    if q is not None:
+        query = query.where(search(Campaign.title, q) | search(Campaign.slug, q))
+    if objects is not None:
+        query = query.where(Campaign.id.in_(objects))
+    return query
 
 
 @compiled(str)

@@ -19,7 +19,7 @@ MessageBody = Annotated[MultiLine, Meta(min_length=1, max_length=20_000)]
 _Prose = Annotated[MultiLine, Meta(max_length=20_000)]
 _Call = Annotated[SingleLine, Meta(max_length=500)]
 #: A path of this site, or an address with TLS; never ``//elsewhere`` and never a script.
-_Picture = Annotated[
+Picture = Annotated[
     str,
     Meta(
         max_length=500,
@@ -27,7 +27,7 @@ _Picture = Annotated[
         extra={"message": Text("Enter a path such as /images/park.jpg, or an https:// address.")},
     ),
 ]
-_PictureText = Annotated[SingleLine, Meta(max_length=300)]
+PictureText = Annotated[SingleLine, Meta(max_length=300)]
 #: The end of the address of a campaign's page.
 Slug = Annotated[
     str,
@@ -54,8 +54,8 @@ class NewCampaign(Body, frozen=True):
     target_government_levels: _Levels
     description: _Prose = ""
     call_to_action: _Call = ""
-    cover_photo: _Picture = ""
-    cover_photo_alt: _PictureText = ""
+    cover_photo: Picture = ""
+    cover_photo_alt: PictureText = ""
     language: Language = "en"
     allow_smtp_email: bool = True
     allow_mailto_link: bool = True
@@ -85,8 +85,8 @@ class CampaignChange(Body, frozen=True):
     target_government_levels: _Levels | UnsetType = UNSET
     description: _Prose | UnsetType = UNSET
     call_to_action: _Call | UnsetType = UNSET
-    cover_photo: _Picture | UnsetType = UNSET
-    cover_photo_alt: _PictureText | UnsetType = UNSET
+    cover_photo: Picture | UnsetType = UNSET
+    cover_photo_alt: PictureText | UnsetType = UNSET
     language: Language | UnsetType = UNSET
     status: CampaignStatus | UnsetType = UNSET
     allow_smtp_email: bool | UnsetType = UNSET
@@ -161,6 +161,21 @@ class CampaignOut(CampaignFields, frozen=True, kw_only=True):
     updated_at: datetime
     updated_by: str | None
     version: int
+
+
+class CampaignRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A campaign in the organisers' list; ``sent`` is ``None`` for one that was never published."""
+
+    id: str
+    title: str
+    slug: str
+    status: CampaignStatus
+    language: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    sent: int | None
 
 
 class RecipientOut(msgspec.Struct, frozen=True, kw_only=True):

@@ -106,6 +106,10 @@ class Shown:
     code_problem: str | None = None
 
 
+#: Of a page for which no form was sent.
+FIRST: Final = Shown(status=200)
+
+
 class CampaignPage:
     """``/campaigns/{slug}``"""
 
@@ -125,7 +129,7 @@ class CampaignPage:
             # former address back, and would then be a circle.
             return Redirect(f"/campaigns/{campaign.slug}", 301, (("Cache-Control", "no-cache"),))
         if not campaign.is_open(self._site.clock()):
-            return self._closed(campaign)
+            return self.closed(campaign)
         return await self._page(req, campaign, "")
 
     @endpoint(public=True, form=SendForm)
@@ -141,7 +145,7 @@ class CampaignPage:
         shown_in = form.data.get("language") or req.locale
         campaign = await self._campaign(slug, shown_in if isinstance(shown_in, str) else None)
         if not campaign.is_open(self._site.clock()):
-            return self._closed(campaign, status=409)
+            return self.closed(campaign, status=409)
         if form.data.get("find"):
             return await self._looked_up(req, campaign, form)
         if form.value is not None and form.value.website:
@@ -224,7 +228,8 @@ class CampaignPage:
             found = await self._site.db.get(published_by_former_slug(slug=slug))
         return await in_language(self._site.db, found, language)
 
-    def _closed(self, campaign: PublishedCampaign, status: int = 200) -> TemplateResponse:
+    def closed(self, campaign: PublishedCampaign, status: int = 200) -> TemplateResponse:
+        """Show that a campaign accepts no messages, and why."""
         context = {"campaign": campaign, "reason": campaign.closed_reason(self._site.clock())}
         return TemplateResponse(
             "influence/campaign_closed.html",
@@ -244,6 +249,18 @@ class CampaignPage:
         """Show a campaign for a postal code as it was typed, and a form that was sent."""
         typed, shown = typed.strip(), shown or Shown(status=200 if form is None else 422)
         found, error = await self._found(req, campaign, typed, shown.lookup_error)
+        return await self.shown(campaign, typed, found, error, form, shown)
+
+    async def shown(
+        self,
+        campaign: PublishedCampaign,
+        typed: str,
+        found: LookupResult | None = None,
+        error: Exception | None = None,
+        form: Form[SendForm] | None = None,
+        shown: Shown = FIRST,
+    ) -> TemplateResponse:
+        """Show a campaign with the representatives that were found, or why there are none."""
         status, headers = shown.status, shown.headers
         if isinstance(error, TooManyLookups):
             status, headers = 429, (*headers, ("Retry-After", str(seconds_to_wait(error))))

@@ -21,9 +21,10 @@ from changemaker_core import (
 )
 from changemaker_influence.campaigns import permissions
 from changemaker_influence.campaigns.languages import in_language, languages_of
-from changemaker_influence.campaigns.queries import published_by_id
+from changemaker_influence.campaigns.queries import campaign_by_id, published_by_id
 from changemaker_influence.campaigns.services import find as find_campaign
 from changemaker_influence.directories.errors import LOOKUP_ERRORS, problem_for
+from changemaker_influence.emails import trials
 from changemaker_influence.emails.idempotency import IdempotentRequest
 from changemaker_influence.emails.queries import emails_of_campaign, state_of_email
 from changemaker_influence.emails.schemas import (
@@ -34,6 +35,7 @@ from changemaker_influence.emails.schemas import (
     Queued,
     QueuedEmail,
     SendEmail,
+    TestLetter,
 )
 from changemaker_influence.networks import allowance
 
@@ -46,6 +48,25 @@ if TYPE_CHECKING:
 
 MAX_IDEMPOTENCY_KEY = 255
 _XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+
+
+class TestLetterResource:
+    """``/api/campaigns/{id}/test-email``"""
+
+    def __init__(self, site: Site) -> None:
+        self._db = site.db
+
+    @endpoint(
+        permission=permissions.READ,
+        on="id",
+        response=TestLetter,
+        status=202,
+        responses={409: "No letter is written yet, or the key belongs to no person."},
+    )
+    async def on_post(self, req: Request, resp: Response, *, id: str) -> TestLetter:
+        """Send the campaign's letter to the organiser who asks for it. It is not counted."""
+        campaign = await self._db.get(campaign_by_id(id=id))
+        return TestLetter(sent_to=await self._db.write(trials.request_test, campaign))
 
 
 class SendEmailResource:

@@ -99,6 +99,12 @@ class Queued(msgspec.Struct, frozen=True, kw_only=True):
     emails: list[QueuedEmail]
 
 
+class TestLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """To whom a test of a campaign's letter is sent."""
+
+    sent_to: str
+
+
 class PublicEmail(msgspec.Struct, frozen=True, kw_only=True):
     """The status of a message, without names and addresses."""
 
