@@ -150,7 +150,11 @@ class _Forms(HTMLParser):
             if "checked" in given:
                 self._add(name, given.get("value") or "on")
         elif kind not in ("submit", "button", "image", "file", "reset"):
-            self._set(name, given.get("value") or "")
+            value = given.get("value") or ""
+            if self.forms and name in self.forms[-1].fields:
+                self._add(name, value)  # one field for each element of a list
+            else:
+                self._set(name, value)
 
     def _is_first_option(self) -> bool:
         return bool(self.forms) and self._select not in (None, *self.forms[-1].fields)
@@ -162,4 +166,5 @@ class _Forms(HTMLParser):
     def _add(self, name: str, value: str) -> None:
         if self.forms:
             known = self.forms[-1].fields.get(name, [])
-            self.forms[-1].fields[name] = [*known, value] if known else [value]
+            before = [known] if isinstance(known, str) else known
+            self.forms[-1].fields[name] = [*before, value]

@@ -18,14 +18,14 @@ from changemaker_core.db.reads.queries import Compiled
 from changemaker_core.db.reads.rows import field_names
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from changemaker_core.db.reads.queries import Bound
 
 R = TypeVar("R")
 
 #: The parameters that it adds to those of the query.
-_ADDED: Final = ("after_value", "after_key", "page_limit")
+_ADDED: Final = ("after_value", "after_key", "page_keys", "page_limit")
 
 
 class KeysetQuery(Generic[R]):
@@ -54,12 +54,17 @@ class KeysetQuery(Generic[R]):
         return Compiled(self._function(), self._query.row, self._query.shape)
 
     def page(
-        self, arguments: dict[str, Any], *, limit: int | None, after: Sequence[Any] | None = None
+        self,
+        arguments: Mapping[str, Any],
+        *,
+        limit: int | None,
+        after: Sequence[Any] | None = None,
+        keys: Sequence[Any] | None = None,
     ) -> Bound[R]:
         """Return the query with its ``arguments``, for ``limit`` rows behind the position
-        ``after``. Without a limit it has all that follow."""
+        ``after``. Without a limit it has all that follow; with ``keys``, those of them alone."""
         value, key = after if after is not None else (None, None)
-        added = dict(zip(_ADDED, (value, key, limit), strict=True))
+        added = dict(zip(_ADDED, (value, key, keys, limit), strict=True))
         return self._compiled(**arguments, **added)
 
     def position(self, row: R) -> list[Any]:
@@ -74,6 +79,13 @@ class KeysetQuery(Generic[R]):
         except msgspec.ValidationError as error:
             raise ValueError(f"no position of a list sorted by {self.name}: {error}") from None
 
+    def read_key(self, text: Any) -> Any:
+        """Return a key that was written as text; raises ``ValueError`` for anything else."""
+        try:
+            return msgspec.convert(text, self._types[1], strict=False)
+        except msgspec.ValidationError as error:
+            raise ValueError(f"no key of a list: {error}") from None
+
     def _function(self) -> Callable[..., peewee.Query]:
         """Return the function of the query with the order, the position and the limit."""
         base = self._query
@@ -82,6 +94,7 @@ class KeysetQuery(Generic[R]):
             *,
             after_value: Any = None,
             after_key: Any = None,
+            page_keys: Any = None,
             page_limit: Any = None,
             **arguments: Any,
         ) -> peewee.Query:
@@ -90,6 +103,8 @@ class KeysetQuery(Generic[R]):
             value, key = columns[self.name], columns[self.key]
             if after_key is not None:
                 query = query.where(self._behind(value, key, after_value, after_key))
+            if page_keys is not None:
+                query = query.where(key.in_(page_keys))
             order = [value] if self.name == self.key else [value, key]
             query = query.order_by(*(each.desc() if self.descending else each for each in order))
             ordered: peewee.Query = query.limit(page_limit).offset(None)
@@ -102,7 +117,7 @@ class KeysetQuery(Generic[R]):
         parameters = [*signature.parameters.values(), *added]
         made: Any = build
         made.__signature__ = signature.replace(parameters=parameters)
-        kinds = dict(zip(_ADDED, (*self._types, int), strict=True))
+        kinds = dict(zip(_ADDED, (*self._types, list, int), strict=True))
         made.__annotations__ = {**base.annotations, **kinds}
         made.__module__, made.__qualname__ = base.name.rsplit(".", 1)
         made.__qualname__ += f" by {'-' * self.descending}{self.name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from changemaker_admin.bulk.preview import action_page
 from changemaker_admin.declarations import AdminScreen, entry_of
 from changemaker_admin.lists.checks import problems_of
 from changemaker_admin.lists.declarations import DeclaredList
@@ -38,8 +39,10 @@ class ListScreen(DeclaredList, AdminScreen):
     """
 
     def routes(self) -> list[Route]:
-        """Return the routes of its page and of its files."""
+        """Return the routes of its page, its actions and its files."""
         routes = [Route(self.path, list_page(self))]
+        for action in self.actions:
+            routes.append(Route(f"{self.path}/actions/{action.name}", action_page(self, action)))
         if self.export is not None:
             for kind in ("csv", "xlsx"):
                 routes.append(Route(f"{self.path}/export.{kind}", export_file(self, kind)))

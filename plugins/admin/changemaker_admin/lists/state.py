@@ -48,6 +48,16 @@ class ListState:
         return bool(self.typed)
 
     @property
+    def filters(self) -> dict[str, Any]:
+        """The arguments that filters give, as JSON can hold them."""
+        names = [name for each in self.screen.filters for name in each.parameters]
+        given = {name: self.arguments[name] for name in names if name in self.arguments}
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in given.items()
+        }
+
+    @property
     def query_string(self) -> str:
         """The filters, as a part of an address."""
         return urlencode(self.typed)
@@ -72,12 +82,16 @@ def keyset_of(screen: DeclaredList, sort: str) -> KeysetQuery[Any]:
     return KeysetQuery(screen.query, sort, screen.key)
 
 
-async def read_state(screen: DeclaredList, req: Request, given: Mapping[str, Any]) -> ListState:
+async def read_state(
+    screen: DeclaredList, req: Request, given: Mapping[str, Any], query: str | None = None
+) -> ListState:
     """Return what the address of ``req`` says, with the arguments ``given`` by its path and scope.
+
+    ``query`` is another query string than its own.
 
     What it does not understand it leaves out: an address that someone kept still leads somewhere.
     """
-    sent = dict(parse_qsl(req.query_string))
+    sent = dict(parse_qsl(req.query_string if query is None else query))
     sort = sent.get("sort", "")
     known = (screen.key, *screen.sorts)
     state = ListState(screen, sort if sort.removeprefix("-") in known else screen.sort, dict(given))

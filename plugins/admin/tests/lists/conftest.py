@@ -38,6 +38,7 @@ from changemaker_core import (
     new_id,
     search,
 )
+from changemaker_core.testing import Clock
 
 READ, WRITE = "notes.note.read", "notes.note.write"
 #: When the first note of a test was written; the others follow a minute apart.
@@ -184,9 +185,15 @@ def notes():
 
 
 @pytest.fixture
-async def app(open_app):
+def clock():
+    """The clock of the app."""
+    return Clock()
+
+
+@pytest.fixture
+async def app(open_app, clock):
     """An app with admin and notes."""
-    async with open_app(AdminPlugin, NotesPlugin) as opened:
+    async with open_app(AdminPlugin, NotesPlugin, clock=clock) as opened:
         await opened.site.db.write(lambda tx: tx.database.create_tables([Note]))
         yield opened
 
