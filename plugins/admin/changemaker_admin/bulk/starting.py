@@ -42,6 +42,7 @@ def start(
         created_at=tx.now,
     )
     if insert.on_conflict_ignore().as_rowcount().execute():
+        tx.audit("admin.bulk.started", id, after={"list": screen, "action": action})
         tx.enqueue(JOB, {"id": id}, key=f"{JOB}:{id}")
 
 
@@ -49,7 +50,10 @@ def cancel(tx: Tx, id: str) -> bool:
     """Stop a run; return False where it had ended. What it has done stays."""
     going = BulkRun.state.in_(["selecting", "running"])
     stop = BulkRun.update(state="cancelled", finished_at=tx.now, arguments={})
-    return bool(stop.where((BulkRun.id == id) & going).execute())
+    if not stop.where((BulkRun.id == id) & going).execute():
+        return False
+    tx.audit("admin.bulk.stopped", id)
+    return True
 
 
 def undo(tx: Tx, id: str, undoing: str) -> None:
@@ -73,6 +77,8 @@ def undo(tx: Tx, id: str, undoing: str) -> None:
     )
     if not insert.on_conflict_ignore().as_rowcount().execute():
         raise Conflict(Text("This action is undone already."), code="bulk_undone")
+    after = {"list": run.screen, "action": run.action, "undoes": id}
+    tx.audit("admin.bulk.undone", undoing, after=after)
     tx.enqueue(JOB, {"id": undoing}, key=f"{JOB}:{undoing}")
 
 

@@ -29,6 +29,13 @@ async def states(app, notes):
     return [(row.state, row.closed) for row in rows]
 
 
+async def audited(app):
+    """The entries about runs in the log of changes."""
+    async with as_role(app, "SUPER_ADMIN") as admin:
+        log = (await admin.get("/api/audit-log")).json()["data"]
+    return [each["action"] for each in reversed(log) if each["action"].startswith("admin.bulk")]
+
+
 async def test_what_is_ticked_is_done_and_undone(app, write, notes):
     ids = await write(notes.write_notes, 3)
     await write(notes.close, ids[1])
@@ -51,6 +58,7 @@ async def test_what_is_ticked_is_done_and_undone(app, write, notes):
         assert "Undo: Close" in (await client.get(undone.headers["location"])).text
         assert await states(app, notes) == [("open", 1), ("closed", 1), ("open", 0)]
         assert (await client.get(path)).text.count("/undo") == 0
+        assert await audited(app) == ["admin.bulk.started", "admin.bulk.undone"]
     with pytest.raises(Conflict):
         await write(starting.undo, path.rpartition("/")[2], new_id())
 
@@ -195,6 +203,7 @@ async def test_a_run_is_stopped_where_it_is(app, write, notes, monkeypatch):
     assert now.state == "cancelled"
     assert (await states(app, notes)).count(("closed", 1)) == now.done == 50
     assert not await write(starting.cancel, id)
+    assert await audited(app) == ["admin.bulk.started", "admin.bulk.stopped"]
 
 
 @pytest.mark.database("sqlite")
