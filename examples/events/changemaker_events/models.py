@@ -15,7 +15,7 @@ class Event(Model):
     title = peewee.CharField(max_length=200)
     place = peewee.CharField(max_length=200)
     description = peewee.TextField(default="")
-    starts_at = UtcField(index=True)
+    starts_at = UtcField()
     capacity = peewee.IntegerField()
     taken = peewee.IntegerField(default=0)
     poster = peewee.CharField(max_length=120, default="")
@@ -23,6 +23,7 @@ class Event(Model):
 
     class Meta:
         table_name = "events_event"
+        indexes = ((("starts_at", "id"), False),)
 
 
 class SignUp(Model):
@@ -38,4 +39,4 @@ class SignUp(Model):
 
     class Meta:
         table_name = "events_sign_up"
-        indexes = ((("event", "email"), True),)
+        indexes = ((("event", "email"), True), (("event", "id"), False))

@@ -1,4 +1,4 @@
-"""Pages for everybody and for organisers, and what can be downloaded."""
+"""Pages for everybody, the form for organisers, and the calendar."""
 
 from __future__ import annotations
 
@@ -107,32 +107,13 @@ class CalendarFeed:
         return entry
 
 
-class PeopleFile:
-    """``/organise/events/{slug}/people.csv``"""
-
-    @cm.endpoint(permission=WRITE)
-    async def on_get(self, req: cm.Request, resp: cm.Response, *, slug: str) -> cm.Streamed:
-        """Send the list of people. The audit log has who downloaded it."""
-        event = await req.site.db.get(queries.event(slug=slug))
-        await req.site.db.write(
-            lambda tx: tx.audit("events.people.exported", event.id, label=event.title)
-        )
-        people = queries.people(event_id=event.id)
-        columns = {
-            cm.Text("Name"): "name",
-            cm.Text("Email"): "email",
-            cm.Text("Signed up"): "created_at",
-        }
-        return cm.csv_stream(people, columns, download=f"{slug}.csv")
-
-
-class OrganisersPage:
-    """``/organise/events``"""
+class NewEventPage:
+    """``/admin/events/new``"""
 
     @cm.endpoint(permission=WRITE)
     async def on_get(self, req: cm.Request, resp: cm.Response) -> cm.TemplateResponse:
-        """Show all events, and the form for a new one."""
-        return await self._page(req)
+        """Show the form for a new event."""
+        return cm.TemplateResponse("events/new.html", {"form": None})
 
     @cm.endpoint(
         permission=WRITE,
@@ -147,13 +128,7 @@ class OrganisersPage:
             try:
                 poster = await req.site.images.add("events", new.poster) if new.poster else ""
                 await req.site.db.write(services.create, req, new, poster)
-                return cm.Redirect("/organise/events")
+                return cm.Redirect("/admin/events")
             except cm.ImageRejected as error:
                 form.reject("poster", error.reason)
-        return await self._page(req, form)
-
-    async def _page(
-        self, req: cm.Request, form: cm.Form[NewEvent] | None = None
-    ) -> cm.TemplateResponse:
-        context = {"events": await req.site.db.all(queries.all_events()), "form": form}
-        return cm.TemplateResponse("events/organise.html", context)
+        return cm.TemplateResponse("events/new.html", {"form": form})

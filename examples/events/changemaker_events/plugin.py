@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import changemaker_core as cm
-from changemaker_events import jobs, mails, pages, personal, queries, services, webhooks
+from changemaker_events import jobs, mails, pages, personal, queries, screens, services, webhooks
 from changemaker_events.config import WRITE, EventsConfig
 from changemaker_events.models import Event, SignUp
 
@@ -12,6 +12,7 @@ class EventsPlugin(cm.Plugin):
     """Events with sign-ups."""
 
     name = "events"
+    requires = ("admin",)
     config = EventsConfig
     contributes = (
         Event,
@@ -22,10 +23,8 @@ class EventsPlugin(cm.Plugin):
         cm.Route("/events/calendar.ics", pages.CalendarFeed()),
         cm.Route("/events/{slug}", pages.EventPage()),
         cm.Route("/events/{slug}/live", pages.LivePlaces()),
-        cm.Route("/organise/events", pages.OrganisersPage()),
-        cm.Route("/organise/events/{slug}/people.csv", pages.PeopleFile()),
+        *screens.SCREENS,
         cm.NavigationEntry(cm.Text("Events"), "/events"),
-        cm.NavigationEntry(cm.Text("Events"), "/organise/events", permission=WRITE),
         mails.CONFIRMATION,
         mails.REMINDER,
         webhooks.PUBLISHED,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from changemaker_core import Query, Sample, compiled
+from changemaker_core import Query, Sample, compiled, search
 from changemaker_events.models import Event, SignUp
 from changemaker_events.schemas import EventOut, Person, Recipient
 
@@ -29,9 +29,10 @@ def event(slug: str) -> Query:
 
 
 @compiled(Person)
-def people(event_id: str) -> Query:
-    """Return who comes to an event, in the order of signing up."""
-    return SignUp.select_for(Person).where(SignUp.event == event_id).order_by(SignUp.id)
+def people(slug: str, q: str | None = None) -> Query:
+    """Return who comes to an event; with ``q``, those with that in their name."""
+    query = SignUp.select_for(Person).join(Event).where(Event.slug == slug)
+    return query if q is None else query.where(search(SignUp.name, q))
 
 
 @compiled(Recipient)

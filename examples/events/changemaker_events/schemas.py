@@ -65,6 +65,7 @@ class EventOut(msgspec.Struct, frozen=True, kw_only=True):
 class Person(msgspec.Struct, frozen=True):
     """Someone who signed up, for organisers."""
 
+    id: str
     name: str
     email: str
     created_at: datetime

@@ -11,6 +11,7 @@ import icalendar
 import pytest
 from PIL import Image
 
+from changemaker_admin.plugin import AdminPlugin
 from changemaker_core import Person, Plugin, Text, hookimpl
 from changemaker_core.mail import canonical_email
 from changemaker_core.testing import (
@@ -54,7 +55,9 @@ def clock():
 @pytest.fixture
 async def app(open_app, clock):
     tables = {"events": {"feed_key": "a long secret of the feed"}}
-    async with open_app(EventsPlugin, MapsPlugin, clock=clock, plugin_tables=tables) as opened:
+    async with open_app(
+        AdminPlugin, EventsPlugin, MapsPlugin, clock=clock, plugin_tables=tables
+    ) as opened:
         yield opened
 
 
@@ -75,7 +78,7 @@ async def picnic(organiser, clock):
     """The address of an event in three days, with two places and a poster."""
     response = await publish(organiser, clock, poster=("p.png", picture(), "image/png"))
     assert response.status_code == 303, response.text
-    page = (await organiser.get("/organise/events")).text
+    page = (await organiser.get("/admin/events")).text
     assert "The event is published." in page
     return re.search(r'href="(/events/picnic[^"]+)"', page)[1]
 
@@ -89,7 +92,7 @@ def picture():
 async def publish(organiser, clock, starts_at=None, **files):
     starts_at = starts_at or f"{clock() + timedelta(days=3):%Y-%m-%dT%H:%M}"
     fields = {**PICNIC, "starts_at": starts_at}
-    return await organiser.submit("/organise/events", fields, files=files)
+    return await organiser.submit("/admin/events/new", fields, files=files)
 
 
 async def sign_up(client, address, name="Ada", **options):
@@ -98,16 +101,16 @@ async def sign_up(client, address, name="Ada", **options):
 
 
 def test_templates_and_catalogues_are_sound(make_site):
-    assert source_problems(make_site(EventsPlugin)) == []
+    assert source_problems(make_site(AdminPlugin, EventsPlugin)) == []
 
 
 @pytest.mark.database("sqlite")
 def test_the_mail_templates_are_sound(make_site):
-    check_mail_templates(make_site(EventsPlugin))
+    check_mail_templates(make_site(AdminPlugin, EventsPlugin))
 
 
 def test_the_migrations_make_what_the_models_are(make_site):
-    check_migrations(make_site(EventsPlugin))
+    check_migrations(make_site(AdminPlugin, EventsPlugin))
 
 
 async def test_a_person_is_exported_and_erased_and_their_place_is_free(app, visitor, picnic):
@@ -126,7 +129,7 @@ async def test_a_person_is_exported_and_erased_and_their_place_is_free(app, visi
 
 
 def test_personal_data_is_declared(make_site):
-    check_personal_data(make_site(EventsPlugin))
+    check_personal_data(make_site(AdminPlugin, EventsPlugin))
 
 
 async def test_a_sign_up_is_confirmed_once_and_reminded_once(app, visitor, picnic, clock):
@@ -210,11 +213,14 @@ async def test_places_left_are_live(app, visitor, picnic):
 
 
 async def test_only_organisers_publish_and_see_people(app, visitor, picnic, organiser, clock):
-    people = f"/organise{picnic}/people.csv"
+    people = f"/admin{picnic}/people/export.csv"
     assert (await visitor.get(people)).status_code == 303  # to the sign-in page
     async with as_role(app, "USER") as user:
         assert (await user.get(people)).status_code == 403
     await sign_up(visitor, picnic, "=Ada")
+    shown = (await organiser.get(f"/admin{picnic}/people?q=ada")).text
+    assert "Who comes to =Picnic, été" in shown and "=ada@example.org" in shown
+    assert (await organiser.get("/admin/events/none/people")).status_code == 404
     file = await organiser.get(people)
     assert file.headers["Content-Disposition"].startswith("attachment")
     assert file.text.splitlines()[1].startswith("'=Ada,'=ada@example.org,")
@@ -250,8 +256,8 @@ async def test_every_event_is_listed_the_last_one_first(app, visitor, organiser,
         tx.insert_rows(Event, ["slug", "title", "place", "capacity", *at], rows)
 
     app.site.db.sync.write(publish_more)
-    page = (await organiser.get("/organise/events")).text
-    assert page.index("Picnic") < page.index("Old 299")
+    page = (await organiser.get("/admin/events")).text
+    assert page.index("Picnic") < page.index("Old 299") and "301 entries" in page
     calendar = icalendar.Calendar.from_ical((await visitor.get("/events/calendar.ics")).content)
     assert len(calendar.walk("VEVENT")) == 301
 

@@ -15,7 +15,7 @@ for (const list of document.querySelectorAll("form.list")) {
     const all = Boolean(every?.checked);
     for (const box of [page, ...boxes]) box.disabled = all;
     for (const button of list.querySelectorAll("button[formaction]")) button.disabled = !all && !ticked;
-    count.textContent = count.dataset.selected.replace("{count}", String(ticked));
+    count.textContent = count.dataset.selected.replace("#", String(ticked));
     count.hidden = all || !ticked;
   };
 
