@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from changemaker_admin.audit import declarations as audit
 from changemaker_admin.bulk import declarations as bulk
 from changemaker_admin.dashboard import pages as dashboard
-from changemaker_admin.dashboard.pages import DashboardPage
 from changemaker_admin.keys import declarations as keys
 from changemaker_admin.people import pages as people
 from changemaker_admin.queues import holding
@@ -28,10 +27,6 @@ class AdminPlugin(Plugin):
     name = "admin"
     contributes = (
         *dashboard.CONTRIBUTIONS,
-        Route("/admin", DashboardPage()),
-        NavigationEntry(
-            Text("Dashboard"), "/admin", order=0, permission="accounts.me.read", icon="home"
-        ),
         *bulk.CONTRIBUTIONS,
         *people.CONTRIBUTIONS,
         *holding.ROUTES,
