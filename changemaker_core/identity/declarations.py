@@ -70,4 +70,10 @@ def _problems_of_role(role: Role) -> Iterable[tuple[str, str]]:
 
 PERMISSIONS = Kind("cm_register_permissions", Permission, named("permission", "."))
 ROLES = Kind("cm_register_roles", Role, named("role"), _problems_of_role)
-SCOPES = Kind("cm_register_scopes", Scope, named("scope", "."), _problems_of_scope, ("find(id)",))
+SCOPES = Kind(
+    "cm_register_scopes",
+    Scope,
+    named("scope", "."),
+    _problems_of_scope,
+    ("find(id)", "search(text)"),
+)

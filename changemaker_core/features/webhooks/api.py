@@ -10,6 +10,7 @@ from changemaker_core.features.webhooks.queries import (
     deliveries,
     delivery,
     endpoints,
+    failed_deliveries,
     listed_deliveries,
     listed_endpoints,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "delivery",
     "endpoints",
     "events_of",
+    "failed_deliveries",
     "listed_deliveries",
     "listed_endpoints",
     "listed_events",

@@ -170,6 +170,14 @@ def listed_deliveries(id: str, state: str | None = None) -> Query:
 
 
 @compiled(DeliveryRow)
+def failed_deliveries(endpoint_id: str, limit: int = 50) -> Query:
+    """The deliveries of an endpoint that have failed and can be repeated together: no tests."""
+    failed = (Delivery.state == "failed") & (Delivery.endpoint == endpoint_id)
+    query = Delivery.select_for(DeliveryRow).where(failed, Delivery.position > 0)
+    return query.order_by(Delivery.position, Delivery.id).limit(limit)
+
+
+@compiled(DeliveryRow)
 def delivery(id: str, endpoint_id: str) -> Query:
     """A delivery, if it is this endpoint's."""
     own = (Delivery.id == id) & (Delivery.endpoint == endpoint_id)

@@ -96,6 +96,7 @@ async def test_the_second_of_two_who_edit_a_role_is_told(open_app):
         role = await stored(app.site, "HELPER")
     assert second.status_code == 409
     assert 'value="Mine"' in second.text
+    assert "saved this while you were editing" in second.text
     assert role.permissions == [READ, WRITE]
     # What the other one has ticked is taken over: it was not this one's to take away.
     assert f'value="{WRITE}" checked' in second.text

@@ -107,6 +107,7 @@ async def test_an_invitation_that_is_refused_keeps_what_was_typed(open_site, typ
     assert listed == []
 
 
+@pytest.mark.database("sqlite")
 async def test_only_what_was_changed_is_changed(open_site):
     async with open_site() as (app, client):
         path = await add(app)
@@ -143,6 +144,7 @@ async def test_the_second_of_two_who_edit_an_account_is_told(open_site):
     assert third.status_code in (403, 409)  # a form without the version overwrites nothing
 
 
+@pytest.mark.database("sqlite")
 @pytest.mark.parametrize("by", ["SUPER_ADMIN", MANAGER])
 async def test_nobody_is_managed_by_those_who_may_do_less(open_site, by):
     async with open_site(by) as (app, client):

@@ -29,7 +29,7 @@ class EntryPage:
         entry = (await audit.with_values(req.site, rows))[0]
         context: dict[str, Any] = {
             "entry": entry,
-            "words": words_of(entry.action),
+            "words": words_of(entry.action, accounts.roles_of(req.site).scopes),
             "changes": [(change, lines_of(change)) for change in entry.changes],
             "sees_people": actor_of(req).has_permission(accounts.READ_USERS),
         }

@@ -42,7 +42,8 @@ async def actions_of(req: Request) -> Mapping[str, str]:
     translate = req.site.translations.translate
     named = {}
     for action in found:
-        subject, deed = (translate(word, req.locale) for word in words_of(action))
+        words = words_of(action, accounts.roles_of(req.site).scopes)
+        subject, deed = (translate(word, req.locale) for word in words)
         named[action] = f"{subject}: {deed}" if subject else action
     return named
 
@@ -55,8 +56,9 @@ class ListedEntry(audit.EntryOut, frozen=True, kw_only=True):
 
 async def with_people(site: Site, rows: list[Any]) -> Sequence[ListedEntry]:
     """Return entries with the names that are stored apart, as far as these are not erased."""
+    scopes = accounts.roles_of(site).scopes
     return [
-        ListedEntry(**msgspec.structs.asdict(entry), words=words_of(entry.action))
+        ListedEntry(**msgspec.structs.asdict(entry), words=words_of(entry.action, scopes))
         for entry in await audit.with_values(site, rows)
     ]
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from changemaker_core import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from changemaker_core import Scope
 
 #: What something was done to, by the beginning of the action.
 SUBJECTS: Final = {
@@ -26,6 +31,9 @@ DEEDS: Final = {
     "cancelled": Text("cancelled"),
     "changed": Text("changed"),
     "created": Text("created"),
+    "archived": Text("archived"),
+    "paused": Text("paused"),
+    "published": Text("published"),
     "deleted": Text("deleted"),
     "email_changed": Text("email address changed"),
     "email_verified": Text("email address confirmed"),
@@ -63,13 +71,14 @@ DEEDS: Final = {
 }
 
 
-def words_of(action: str) -> tuple[str, str]:
+def words_of(action: str, scopes: Mapping[str, Scope] = {}) -> tuple[str, str]:
     """Return what something was done to, and what was done: both empty for an action without words.
+
+    ``scopes`` are the kinds of objects of a site, by name, whose labels are words for them.
 
     >>> words_of("accounts.user.suspended")
     ('Account', 'suspended')
     """
     subject, _, deed = action.rpartition(".")
-    if subject in SUBJECTS and deed in DEEDS:
-        return SUBJECTS[subject], DEEDS[deed]
-    return "", ""
+    word = scopes[subject].label if subject in scopes else SUBJECTS.get(subject)
+    return ("", "") if word is None or deed not in DEEDS else (word, DEEDS[deed])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
+from changemaker_admin.audit.editors import last_editor
 from changemaker_admin.refusals import show_refusal
 from changemaker_admin.roles.matrix import Choice, Group, Roster, read_roster
 from changemaker_admin.team.managing import NoFields, actor_of
@@ -131,9 +132,16 @@ class RolePage:
             except EditConflict as conflict:
                 roster = await read_roster(req.site)
                 saved = form_of(roster, roster.role(name))
-                words = {"permissions": roster.descriptions}
+                by = await last_editor(req.site, "accounts.role.changed", name)
                 merged, status = (
-                    merge_edits(form, saved, LABELS, at=conflict.saved_at, choices=words),
+                    merge_edits(
+                        form,
+                        saved,
+                        LABELS,
+                        at=conflict.saved_at,
+                        by=by,
+                        choices={"permissions": roster.descriptions},
+                    ),
                     409,
                 )
             except Problem as refused:

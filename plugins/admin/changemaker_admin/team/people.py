@@ -42,7 +42,7 @@ def people_screen(site: Site) -> ListScreen:
         query=accounts.team_members,
         columns=[
             Column("name", Text("Name"), link=f"{TEAM_PATH}/{{id}}", value=name_of),
-            Column("email", Text("Email address"), sort=True),
+            Column("email", Text("Email address"), shown=False),
             Column("role", Text("Role")),
             Column("status", Text("State"), "status", badges=BADGES),
             Column("has_two_factor", Text("Two-factor sign-in")),

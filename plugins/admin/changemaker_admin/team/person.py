@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
+from changemaker_admin.audit.editors import last_editor
 from changemaker_admin.audit.words import words_of
 from changemaker_admin.refusals import show_refusal
 from changemaker_admin.team.choices import role_choices
@@ -99,7 +100,8 @@ class PersonPage:
         conflict: EditConflict,
     ) -> MergedEdits:
         saved = form_of(req, person)
-        return merge_edits(form, saved, LABELS, at=conflict.saved_at)
+        by = await last_editor(req.site, "accounts.user.changed", person.id)
+        return merge_edits(form, saved, LABELS, at=conflict.saved_at, by=by)
 
     async def _page(
         self,
@@ -133,7 +135,8 @@ class PersonPage:
         if by.has_permission(audit.READ):
             rows = await site.db.all(audit.entries(actor=person.id, limit=_LATEST))
             entries = await audit.with_values(site, rows)
-            context["entries"] = [(entry, words_of(entry.action)) for entry in entries]
+            scopes = context["scopes"]
+            context["entries"] = [(entry, words_of(entry.action, scopes)) for entry in entries]
         status = status if form.errors or merged else 200
         return TemplateResponse("admin/team/person.html", context, status=status)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 from msgspec import Meta
 
+from changemaker_admin.audit.editors import last_editor
 from changemaker_admin.refusals import show_refusal
 from changemaker_admin.webhooks.managing import find_webhook, path_of, problem_of
 from changemaker_core import (
@@ -99,7 +100,10 @@ class EditWebhookPage:
             except EditConflict as conflict:
                 saved = await form_of(req.site, id)
                 words = {"events": {event.name: event.label for event in events_of(req)}}
-                merged = merge_edits(form, saved, LABELS, at=conflict.saved_at, choices=words)
+                by = await last_editor(req.site, "webhooks.endpoint.changed", id)
+                merged = merge_edits(
+                    form, saved, LABELS, at=conflict.saved_at, by=by, choices=words
+                )
                 status = 409
             except Problem as refused:
                 show_refusal(form, refused)

@@ -51,7 +51,7 @@ class WebhookPage:
             "server": webhooks.server_of(webhook.url),
             "labels": labels,
             "deliveries": await site.db.all(webhooks.deliveries(endpoint_id=id, limit=_LATEST)),
-            "failed": await site.db.count(webhooks.deliveries(endpoint_id=id, state="failed")),
+            "failed": await site.db.count(webhooks.failed_deliveries(endpoint_id=id)),
         }
         return TemplateResponse("admin/webhooks/webhook.html", context)
 
