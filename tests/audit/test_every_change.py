@@ -31,6 +31,7 @@ from changemaker_influence.emails.models import CampaignEmail
 PASSWORD = "wide river, slow boat"
 ZOE = "zoe@example.org"
 PAGE = "is the page of an endpoint of the API, and calls the same service"
+OWN = "has no endpoint of the API: tests of its page look for the entry"
 MAIL = "only sends a link by mail, and what is done with that leaves an entry"
 #: What leaves no entry, and why.
 WITHOUT = {
@@ -67,6 +68,32 @@ WITHOUT = {
     "POST /admin/queues/{slug}/hold": PAGE,
     "POST /admin/queues/{slug}/release": PAGE,
     "POST /admin/queues/{slug}/try": PAGE,
+    "POST /admin/api-keys/{id}": PAGE,
+    "POST /admin/audit/verify": OWN,
+    "POST /admin/roles/new": PAGE,
+    "POST /admin/roles/{name}": PAGE,
+    "POST /admin/roles/{name}/delete": PAGE,
+    "POST /admin/team/invite": PAGE,
+    "POST /admin/team/{id}": PAGE,
+    "POST /admin/team/{id}/delete": PAGE,
+    "POST /admin/team/{id}/reactivate": PAGE,
+    "POST /admin/team/{id}/resend": PAGE,
+    "POST /admin/team/{id}/reset-two-factor": PAGE,
+    "POST /admin/team/{id}/roles/new": PAGE,
+    "POST /admin/team/{id}/roles/{grant}/end": PAGE,
+    "POST /admin/team/{id}/sessions/{session}/end": PAGE,
+    "POST /admin/team/{id}/sign-out": PAGE,
+    "POST /admin/team/{id}/suspend": PAGE,
+    "POST /admin/team/{id}/unlock": PAGE,
+    "POST /admin/team/{id}/withdraw": PAGE,
+    "POST /admin/webhooks/new": PAGE,
+    "POST /admin/webhooks/{id}/delete": PAGE,
+    "POST /admin/webhooks/{id}/deliveries/{delivery}/redeliver": PAGE,
+    "POST /admin/webhooks/{id}/edit": PAGE,
+    "POST /admin/webhooks/{id}/redeliver-failed": OWN,
+    "POST /admin/webhooks/{id}/rotate-secret": PAGE,
+    "POST /admin/webhooks/{id}/state": PAGE,
+    "POST /admin/webhooks/{id}/test": PAGE,
     "POST /forgot-password": MAIL,
     "POST /join/{token}": PAGE,
     "POST /register": MAIL,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 ACCEPTED = {
     "changemaker_core.features.accounts.browser.queries.messages_of": "sorts 20 at most",
     "changemaker_core.features.accounts.keys.queries.keys_of_user": "sorts 50 at most",
+    "changemaker_core.features.accounts.roles.queries.users_by_granted_role": "one for each role",
     "changemaker_core.features.accounts.sessions.queries.sessions_of_user": "sorts 100 at most",
     "changemaker_core.features.audit.queries.orphans": "a verification reads the whole log",
     "changemaker_core.jobs.held_queues.hold.waiting_jobs": "groups what waits in a held queue",
@@ -48,6 +49,8 @@ ACCEPTED = {
 #: The same for a query of which only some variants may: the argument with which they are accepted.
 ACCEPTED_WITH = {
     "changemaker_core.features.accounts.keys.queries.keys_with_owners": ("email", "sorts 50"),
+    "changemaker_core.features.accounts.keys.queries.all_keys": ("q", "reads each name"),
+    "changemaker_core.features.accounts.users.queries.team_members": ("q", "reads each name"),
     "changemaker_core.features.accounts.users.queries.team_users": ("text", "reads each name"),
     "changemaker_influence.campaigns.queries.campaigns": ("text", "a search reads each title"),
 }

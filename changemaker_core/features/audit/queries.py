@@ -118,7 +118,7 @@ def listed(
         query = query.where(CoreAuditEntry.at >= at_from)
     if at_until is not None:
         query = query.where(CoreAuditEntry.at < at_until)
-    return query
+    return query.order_by(CoreAuditEntry.at.desc(), CoreAuditEntry.id.desc())
 
 
 @compiled(Action)

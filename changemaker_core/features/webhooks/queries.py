@@ -109,7 +109,7 @@ def listed_endpoints(status: str | None = None) -> Query:
     query = Endpoint.select_for(StoredEndpoint)
     if status is not None:
         query = query.where(Endpoint.status == status)
-    return query
+    return query.order_by(Endpoint.id)
 
 
 @compiled(Secrets)
@@ -166,7 +166,7 @@ def listed_deliveries(id: str, state: str | None = None) -> Query:
     query = Delivery.select_for(DeliveryRow).where(Delivery.endpoint == id)
     if state is not None:
         query = query.where(Delivery.state == state)
-    return query
+    return query.order_by(Delivery.id.desc())
 
 
 @compiled(DeliveryRow)

@@ -33,6 +33,7 @@ async def test_an_entry_shows_what_it_changed_and_the_log_is_verified(open_app):
         started = await client.submit("/admin/audit/verify")
         await run_jobs(site)
         after = await client.get("/admin/audit/verify")
+        begun = await site.db.all(entries(action="audit.log.verification_started"))
     assert "<ins>&lt;b&gt;Oak&lt;/b&gt;</ins>" in page.text
     assert "<del>Elm</del>" in page.text
     assert "trees" not in page.text
@@ -41,6 +42,7 @@ async def test_an_entry_shows_what_it_changed_and_the_log_is_verified(open_app):
     assert absent.status_code == 404
     assert "The log is what was recorded." not in before.text
     assert started.status_code == 303
+    assert [entry.actor_kind for entry in begun] == ["user"]
     assert "The log is what was recorded." in after.text
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from changemaker_admin.plugin import AdminPlugin
+from changemaker_core.features.accounts.users.webhooks import UserCreated
+from changemaker_core.features.audit.api import entries
 from changemaker_core.features.webhooks import api as webhooks
+from changemaker_core.features.webhooks.deliveries.recording import record
+from changemaker_core.features.webhooks.models import Delivery, Endpoint
+from changemaker_core.features.webhooks.queries import next_waiting
 from changemaker_core.testing import as_role
 
 EVENT = "accounts.user.created"
@@ -79,8 +84,6 @@ async def test_a_suspended_webhook_says_why_and_goes_on_in_order(open_app):
         path = f"/admin/webhooks/{stored.id}"
 
         def suspend(tx):
-            from changemaker_core.features.webhooks.models import Endpoint
-
             reason = "the receiver responded with 500"
             Endpoint.update(status="suspended", status_reason=reason).execute()
 
@@ -111,3 +114,25 @@ async def test_the_second_of_two_who_edit_a_webhook_is_told(open_app):
     assert second.status_code == 409
     assert 'value="Second"' in second.text
     assert now.description == "First"
+
+
+async def test_all_that_failed_is_delivered_again_in_order(open_app):
+    async with open_app(AdminPlugin, **LOCAL) as app, as_role(app, "SUPER_ADMIN") as client:
+        site = app.site
+        await add(client)
+        stored = (await all_of(site))[0]
+        path = f"/admin/webhooks/{stored.id}"
+        for number in range(3):
+            await site.db.write(record, EVENT, UserCreated(user_id=str(number)))
+        await site.db.write(webhooks.send_test, stored.id)
+        await site.db.write(lambda tx: Delivery.update(state="failed").execute())
+        page = await client.get(path)
+        again = await client.submit(f"{path}/redeliver-failed", page=path)
+        waiting = [await site.db.one(next_waiting(endpoint_id=stored.id))]
+        rows = await site.db.all(webhooks.deliveries(endpoint_id=stored.id))
+        begun = await site.db.all(entries(action="webhooks.endpoint.redelivered"))
+    assert "(3)" in page.text  # a test is of the moment that it was asked for
+    assert again.status_code == 303
+    assert '"user_id":"0"' in waiting[0].body
+    assert sorted(row.state for row in rows) == ["failed", "waiting", "waiting", "waiting"]
+    assert len(begun) == 1

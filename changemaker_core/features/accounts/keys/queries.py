@@ -81,7 +81,8 @@ def all_keys(q: str | None = None) -> Query:
     if q is not None:
         found = search(ApiKey.name, q) | search(User.name, q) | search(User.email, q)
         query = query.where(found)
-    return query
+    ordered: Query = query.order_by(ApiKey.id.desc())
+    return ordered
 
 
 @compiled(OwnedKey)

@@ -96,7 +96,8 @@ def team_members(role: str | None = None, status: str | None = None, q: str | No
         query = query.where(User.status == status)
     if q is not None:
         query = query.where(search(User.name, q) | search(User.email, q))
-    return query
+    ordered: Query = query.order_by(User.id.desc())
+    return ordered
 
 
 @compiled(str)
