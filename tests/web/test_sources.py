@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from changemaker_admin.plugin import AdminPlugin
 from changemaker_core import Config, Site, create_app
 from changemaker_core.plugin.errors import BootFailed
 from changemaker_core.web.checks import check_languages, check_sources
@@ -334,7 +335,7 @@ def test_a_site_in_development_starts_with_sound_sources_only(tmp_path: Path) ->
 
 
 def test_everything_that_is_shipped_is_sound(tmp_path: Path) -> None:
-    site = Site(Config.for_tests(tmp_path), [InfluencePlugin])
+    site = Site(Config.for_tests(tmp_path), [AdminPlugin, InfluencePlugin])
     try:
         assert source_problems(site) == []
         assert [finding.status for finding in check_sources(site)] == ["ok"]
