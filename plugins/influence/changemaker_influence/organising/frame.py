@@ -28,7 +28,18 @@ BADGES: Final[Mapping[State, tuple[str, Text]]] = {
 #: The pages of a campaign: what follows its address, the name, and the permission to see it.
 TABS: Final[tuple[tuple[str, Text, str], ...]] = (
     ("", Text("Edit"), permissions.READ),
+    ("/recipients", Text("Recipients"), permissions.READ),
+    ("/translations", Text("Languages"), permissions.READ),
     ("/preview", Text("Preview"), permissions.READ),
+    ("/share", Text("Share and thank"), permissions.READ),
+    ("/numbers", Text("Numbers"), permissions.READ),
+)
+
+
+#: The campaign of a small form was changed by another person since it was shown.
+CHANGED: Final = Text(
+    "Another person has changed this campaign meanwhile. Look whether this is still right, and save"
+    " again."
 )
 
 
