@@ -93,7 +93,7 @@ async def read_state(
     """
     sent = dict(parse_qsl(req.query_string if query is None else query))
     sort = sent.get("sort", "")
-    known = (screen.key, *screen.sorts)
+    known = (screen.sort.removeprefix("-"), *screen.sorts)
     state = ListState(screen, sort if sort.removeprefix("-") in known else screen.sort, dict(given))
     for each in screen.filters:
         await _read_filter(each, req, sent, state)
