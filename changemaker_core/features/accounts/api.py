@@ -146,6 +146,7 @@ __all__ = [
     "reset_two_factor",
     "respell_emails",
     "revoke_key",
+    "rights_of",
     "role_services",
     "roles_of",
     "set_password",

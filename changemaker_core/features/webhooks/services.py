@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from changemaker_core import EditConflict, Text, did_you_mean, new_id
+from changemaker_core import EditConflict, RowNotFound, Text, did_you_mean, new_id
 from changemaker_core.features.webhooks.deliveries.recording import (
     DELIVER_ONE,
     enqueue,
@@ -213,6 +213,14 @@ def redeliver(tx: Tx, endpoint_id: str, id: str) -> None:
         raise StillWaiting(Text("This delivery is still waiting to be sent."))
     enqueue(tx, endpoint_id)
     _audit(tx, "redelivered", endpoint, after={"message_id": found.message_id})
+
+
+def redeliver_one(tx: Tx, id: str) -> None:
+    """Deliver a message again, whichever endpoint it is of, as ``redeliver`` does."""
+    found = Delivery.get_or_none(Delivery.id == id)
+    if found is None:
+        raise RowNotFound(Delivery.__name__)
+    redeliver(tx, str(found.endpoint), id)
 
 
 def redeliver_failed(tx: Tx, endpoint_id: str) -> int:

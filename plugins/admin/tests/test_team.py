@@ -170,3 +170,40 @@ async def test_nobody_is_managed_by_those_who_may_do_less(open_site, by):
     else:
         assert done.status_code == 303
         assert status == "deleted"
+
+
+@pytest.mark.database("sqlite")
+async def test_several_are_suspended_but_nobody_above_whoever_does_it(open_site):
+    async with open_site(MANAGER) as (app, client):
+        plain = await add(app)
+        above = await add(app, "PARKS_ADMIN", "sam@example.org", "Sam")
+        ids = "&".join(f"selected={path.rpartition('/')[2]}" for path in (plain, above))
+        action = "/admin/team/actions/suspend"
+        begun = await client.submit(action, page=f"{action}?{ids}")
+        await run_jobs(app.site)
+        outcome = await client.get(begun.headers["location"])
+        states = [(await detail(app, path)).status for path in (plain, above)]
+    assert states == ["SUSPENDED", "ACTIVE"]
+    assert "may do things that you may not" in outcome.text
+
+
+@pytest.mark.database("sqlite")
+async def test_a_key_of_somebody_else_is_revoked(open_site):
+    async with open_site() as (app, client):
+        await add(app)
+        made = await asyncio.to_thread(
+            lambda: accounts.create_key(
+                app.site,
+                email="robin@example.org",
+                name="Import <b>",
+                permissions=["accounts.me.read"],
+            )
+        )
+        listed = await client.get("/admin/api-keys")
+        revoked = await client.submit(f"/admin/api-keys/{made.id}")
+        left = await app.site.db.all(accounts.all_keys())
+        gone = await client.get(f"/admin/api-keys/{made.id}")
+    assert "Import &lt;b&gt;" in listed.text
+    assert revoked.status_code == 303
+    assert left == []
+    assert gone.status_code == 404

@@ -19,7 +19,7 @@ def keys_screen(site: Site) -> ListScreen:
     roles = accounts.roles_of(site)
 
     def revoke(tx: Tx, id: str) -> None:
-        accounts.management.revoke_key(tx, roles, acting(tx), id)
+        accounts.management.revoke_key(tx, roles, acting(tx, roles), id)
 
     return ListScreen(
         path=KEYS_PATH,

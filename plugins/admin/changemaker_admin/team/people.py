@@ -27,10 +27,10 @@ def people_screen(site: Site) -> ListScreen:
     roles = accounts.roles_of(site)
 
     def suspend(tx: Tx, id: str) -> None:
-        accounts.management.suspend(tx, roles, acting(tx), id)
+        accounts.management.suspend(tx, roles, acting(tx, roles), id)
 
     def reactivate(tx: Tx, id: str) -> None:
-        accounts.management.reactivate(tx, roles, acting(tx), id)
+        accounts.management.reactivate(tx, roles, acting(tx, roles), id)
 
     return ListScreen(
         path=TEAM_PATH,
@@ -77,11 +77,18 @@ def people_screen(site: Site) -> ListScreen:
     )
 
 
-def acting(tx: Tx) -> Actor:
-    """Return who acts. Raise ``Forbidden`` for the site itself: it may do what nobody here may."""
-    if tx.actor is None or tx.actor.kind == "system":
-        raise Forbidden(Text("Only a person who has signed in can do this."))
-    return tx.actor
+def acting(tx: Tx, roles: accounts.Roles) -> Actor:
+    """Return the person who began a bulk action, with all that they may do now.
+
+    Its job acts with one permission, and who may manage whom depends on all of them. Raise
+    ``Forbidden`` for the site itself, which may do what nobody here may, and for somebody whose
+    account was closed since.
+    """
+    user_id = None if tx.actor is None else tx.actor.user_id
+    rights = None if user_id is None else accounts.rights_of(roles, user_id)
+    if rights is None or not rights.is_open(tx.now):
+        raise Forbidden(Text("Only a person who can sign in can do this."))
+    return rights.actor()
 
 
 async def role_names(req: Request) -> Mapping[str, str]:

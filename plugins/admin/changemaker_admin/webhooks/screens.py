@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from changemaker_admin.api import Badge, Choice, Column, Empty, Link, ListScreen
-from changemaker_admin.webhooks.managing import WEBHOOKS_PATH, find_webhook
+from changemaker_admin.api import Badge, BulkAction, Choice, Column, Empty, Link, ListScreen
+from changemaker_admin.webhooks.managing import WEBHOOKS_PATH, find_webhook, problem_of
 from changemaker_core import Text
 from changemaker_core.features.webhooks import api as webhooks
 
 if TYPE_CHECKING:
-    from changemaker_core import Request
+    from changemaker_core import Request, Tx
 
 _NEW: Final = Link(Text("Add a webhook"), f"{WEBHOOKS_PATH}/new", webhooks.MANAGE)
 STATUSES: Final = {
@@ -40,6 +40,13 @@ def _server(webhook: webhooks.StoredEndpoint) -> str:
 
 def _events(webhook: webhooks.StoredEndpoint) -> str:
     return ", ".join(webhook.events)
+
+
+def _redeliver(tx: Tx, id: str) -> None:
+    try:
+        webhooks.redeliver_one(tx, id)
+    except webhooks.WebhookRefused as refused:
+        raise problem_of(refused) from None
 
 
 async def _log_of(req: Request, *, id: str) -> dict[str, Any]:
@@ -87,6 +94,18 @@ DELIVERIES: Final = ListScreen(
     ],
     filters=[Choice("state", Text("State"), _words(STATES))],
     empty=Empty(Text("Nothing was sent yet"), Text("Send a test to see that the receiver works.")),
+    actions=[
+        BulkAction(
+            name="redeliver",
+            label=Text("Deliver again"),
+            permission=webhooks.MANAGE,
+            text=Text(
+                "These messages are delivered once more, behind those that wait. They have the "
+                "same ids as before: a receiver that has done its work already does nothing."
+            ),
+            run=_redeliver,
+        ),
+    ],
     macros="admin/webhooks/log_cells.html",
     template="admin/webhooks/log.html",
     context=_log_of,
