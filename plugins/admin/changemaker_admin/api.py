@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from changemaker_admin.dashboard.numbers import Numbers
 from changemaker_admin.declarations import AdminScreen, Attention, Card, Screen, Step
 from changemaker_admin.lists.declarations import (
     Badge,
@@ -27,6 +28,7 @@ __all__ = [
     "Empty",
     "Link",
     "ListScreen",
+    "Numbers",
     "Screen",
     "Search",
     "Step",

@@ -52,7 +52,7 @@ from changemaker_influence.webhooks import EVENTS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
-    from changemaker_admin.api import AdminScreen, Attention
+    from changemaker_admin.api import AdminScreen, Attention, Card, Step
     from changemaker_core import Finding
     from changemaker_influence.directories.directory import Directory
 
@@ -116,6 +116,18 @@ class InfluencePlugin(Plugin):
         from changemaker_influence.letters.screens import attention
 
         return attention()
+
+    @hookimpl
+    def admin_register_cards(self) -> list[Card]:
+        from changemaker_influence.dashboard import items
+
+        return items.cards()
+
+    @hookimpl
+    def admin_register_steps(self) -> list[Step]:
+        from changemaker_influence.dashboard import items
+
+        return items.steps()
 
     @hookimpl
     @contextlib.asynccontextmanager

@@ -47,6 +47,11 @@ class Numbers(msgspec.Struct, frozen=True, kw_only=True):
         return round(100 * (self.total - self.before) / self.before) if self.before else None
 
     @property
+    def width(self) -> int:
+        """The width of the plot, in its units."""
+        return _WIDTH * len(self.bars)
+
+    @property
     def columns(self) -> tuple[list[str], list[int]]:
         """The days and their counts, as a script reads them."""
         return [bar.day.isoformat() for bar in self.bars], [bar.count for bar in self.bars]

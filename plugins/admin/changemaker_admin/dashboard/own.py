@@ -13,6 +13,7 @@ from changemaker_core.features.operations.api import (
     failing_checks,
 )
 from changemaker_core.features.settings.api import MailSettings, Organisation
+from changemaker_core.features.webhooks import api as webhooks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,6 +46,10 @@ async def _failed(site: Site, _objects: Sequence[str] | None) -> int:
 async def _unhealthy(site: Site, _objects: Sequence[str] | None) -> int:
     # Held queues have a line of their own.
     return sum(result.name != "queues" for result in await failing_checks(site))
+
+
+async def _suspended(site: Site, _objects: Sequence[str] | None) -> int:
+    return await site.db.count(webhooks.listed_endpoints("suspended"))
 
 
 async def _without_mail(site: Site, _objects: Sequence[str] | None) -> int:
@@ -107,6 +112,15 @@ ATTENTION = (
         "/admin/jobs",
         Text("See what each was to do, and why it failed."),
         order=40,
+    ),
+    Attention(
+        "admin.webhooks",
+        Text("Webhooks that are suspended"),
+        webhooks.MANAGE,
+        _suspended,
+        "/admin/webhooks?status=suspended",
+        Text("The other program did not accept what was sent to it for days."),
+        order=50,
     ),
     Attention(
         "admin.invited",

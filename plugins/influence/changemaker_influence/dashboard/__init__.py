@@ -1,0 +1,1 @@
+"""What campaigns put on the organisers' dashboard, where admin is installed."""
