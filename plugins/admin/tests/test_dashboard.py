@@ -14,7 +14,7 @@ from changemaker_admin.dashboard.reading import today_of
 from changemaker_admin.plugin import AdminPlugin
 from changemaker_core import Permission, Plugin, Role, Scope, Text, hookimpl
 from changemaker_core.plugin.errors import BootFailed
-from changemaker_core.testing import as_role, client_of
+from changemaker_core.testing import as_role, client_of, source_problems
 
 READ = "garden.bed.read"
 
@@ -71,6 +71,11 @@ def card(page, title):
     cards = re.findall(r"<article.*?</article>", page, re.S)
     found = [each.partition("<figure")[0] for each in cards if f">{title}</" in each]
     return found[0] if found else None
+
+
+@pytest.mark.database("sqlite")
+def test_the_templates_and_texts_of_admin_are_sound(make_site):
+    assert source_problems(make_site(AdminPlugin)) == []
 
 
 async def test_visitors_are_asked_to_sign_in(open_app):
