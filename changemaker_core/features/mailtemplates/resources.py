@@ -2,44 +2,33 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from changemaker_core import (
     Conflict,
     FieldError,
-    Forbidden,
     Invalid,
     ListQuery,
     NotFound,
     Paginated,
-    SlidingWindow,
     Text,
     check_recent_sign_in,
     endpoint,
     paginate,
 )
-from changemaker_core.features.accounts.api import account_by_id
-from changemaker_core.features.mailtemplates import views
+from changemaker_core.features.mailtemplates import drafts, views
 from changemaker_core.features.mailtemplates.catalogue import (
     UnknownLanguage,
     UnknownTemplate,
-    language_of,
-    template_of,
 )
-from changemaker_core.features.mailtemplates.declarations import Content, check
+from changemaker_core.features.mailtemplates.declarations import Content
 from changemaker_core.features.mailtemplates.editing import (
     Editing,
     HasMistakes,
-    changes,
-    content_of,
 )
-from changemaker_core.features.mailtemplates.jobs import SEND_TEST
 from changemaker_core.features.mailtemplates.queries import (
     current_versions,
-    version,
     versions,
 )
 from changemaker_core.features.mailtemplates.schemas import (
@@ -58,7 +47,7 @@ from changemaker_core.features.mailtemplates.schemas import (
 from changemaker_core.features.mailtemplates.services import ChangedMeanwhile
 
 if TYPE_CHECKING:
-    from changemaker_core import Request, Response, Site, Tx
+    from changemaker_core import Request, Response, Site
     from changemaker_core.features.mailtemplates.queries import Stored
 
 READ: Final = "mailtemplates.read"
@@ -67,7 +56,6 @@ _CHANGED: Final = {
     401: "The mail needs a recent sign-in.",
     409: "The version is no longer in force.",
 }
-TESTS: Final = SlidingWindow("mailtemplates.test", 20, timedelta(hours=1))
 #: The content security policy of a mail that is shown by itself: its own inline styles, and
 #: nothing else.
 MAIL_POLICY: Final = (
@@ -105,7 +93,7 @@ class _Resource:
         self._site = site
 
     def _editing(self, slug: str, language: str) -> Editing:
-        return Editing(self._site, template_of(self._site, slug), language_of(language))
+        return drafts.editing_of(self._site, slug, language)
 
     async def _changing(self, req: Request, slug: str, language: str) -> Editing:
         """Return what is to be changed. Raise ``Unauthorized`` or ``Forbidden`` where the mail
@@ -114,25 +102,6 @@ class _Resource:
         if editing.template.recent_sign_in:
             await check_recent_sign_in(req)
         return editing
-
-    async def _stored(self, editing: Editing) -> Stored | None:
-        stored = await self._site.db.all(current_versions(name=editing.template.name))
-        return next((each for each in stored if each.language == editing.language), None)
-
-    async def _content(self, editing: Editing, draft: Draft) -> Content:
-        """Return what a draft says, and for what it leaves out the text in force."""
-        saved = content_of(await self._stored(editing)) or editing.shipped
-        subject = saved.subject if draft.subject is None else draft.subject
-        text = saved.text if draft.text is None else draft.text
-        content = Content(subject, text)
-        editing.check(content)
-        return content
-
-    def _preview(self, editing: Editing, content: Content) -> Preview:
-        template = editing.template
-        samples = template.samples(self._site)
-        mail = template.render(self._site, check(template, content), samples, editing.language)
-        return Preview(subject=mail.subject, text=mail.text, html=mail.html)
 
     def _detail(self, req: Request, editing: Editing, stored: Stored | None) -> TemplateOut:
         return views.detail(self._site, editing.template, editing.language, stored, translator(req))
@@ -161,7 +130,7 @@ class MailTemplateResource(_Resource):
     ) -> TemplateOut:
         """The text in force, the text that the plugin ships, and what the text can say."""
         editing = self._editing(slug, language)
-        return self._detail(req, editing, await self._stored(editing))
+        return self._detail(req, editing, await drafts.stored_of(editing))
 
     @endpoint(
         permission=WRITE,
@@ -218,28 +187,10 @@ class VersionResource(_Resource):
         """One version, and what it changed in the one before."""
         if not (number.isascii() and number.isdecimal() and len(number) < 10):
             raise NotFound
-        editing = self._editing(slug, language)
-        stored = await self._version(editing, int(number))
-        if stored is None:
+        found = await drafts.version_detail(self._editing(slug, language), int(number))
+        if found is None:
             raise NotFound
-        before = await self._version(editing, stored.number - 1)
-        content = content_of(stored) or editing.shipped
-        changed = await asyncio.to_thread(changes, content_of(before) or editing.shipped, content)
-        out = views.version_out(stored)
-        return VersionDetail(
-            number=out.number,
-            source=out.source,
-            restores=out.restores,
-            changed_at=out.changed_at,
-            changed_by=out.changed_by,
-            subject=content.subject,
-            text=content.text,
-            changes=changed,
-        )
-
-    async def _version(self, editing: Editing, number: int) -> Stored | None:
-        wanted = version(name=editing.template.name, language=editing.language, number=number)
-        return await self._site.db.one(wanted)
+        return found
 
 
 class RollbackResource(_Resource):
@@ -267,7 +218,7 @@ class PreviewResource(_Resource):
     async def on_get(self, req: Request, resp: Response, *, slug: str, language: str) -> bytes:
         """The HTML part of the mail in force with samples, for a sandboxed frame."""
         editing = self._editing(slug, language)
-        preview = self._preview(editing, await self._content(editing, Draft()))
+        preview = drafts.preview_of(editing, await drafts.draft_of(editing, None, None))
         resp.set_header("Content-Security-Policy", MAIL_POLICY)
         resp.set_header("X-Frame-Options", "SAMEORIGIN")
         return preview.html.encode()
@@ -278,7 +229,8 @@ class PreviewResource(_Resource):
     ) -> Preview:
         """A text as a mail, with samples. Nothing is saved."""
         editing = self._editing(slug, language)
-        return self._preview(editing, await self._content(editing, body))
+        content = await drafts.draft_of(editing, body.subject, body.text)
+        return drafts.preview_of(editing, content)
 
 
 class SendTestResource(_Resource):
@@ -290,26 +242,8 @@ class SendTestResource(_Resource):
     ) -> SentTest:
         """Send a text with samples to your own address."""
         editing = self._editing(slug, language)
-        content = await self._content(editing, body)
-        actor = req.actor
-        user = None
-        if actor is not None and actor.kind == "user":
-            user = await self._site.db.one(account_by_id(actor.id))
-        if user is None:
-            raise Forbidden(Text("A test goes to your own address: sign in to send one."))
-        payload = {
-            "name": editing.template.name,
-            "language": editing.language,
-            "subject": content.subject,
-            "text": content.text,
-            "user_id": user.id,
-        }
-
-        def enqueue(tx: Tx) -> str:
-            TESTS.take(tx, user.id)
-            return tx.enqueue(SEND_TEST, payload)
-
-        return SentTest(to=user.email, job_id=await self._site.db.write(enqueue))
+        content = await drafts.draft_of(editing, body.subject, body.text)
+        return await drafts.send_test(req, editing, content)
 
 
 def translator(req: Request) -> views.Translate:

@@ -91,9 +91,11 @@ class TextOut(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TemplateOut(ListedLanguage, frozen=True, kw_only=True):
-    """A template in one language, with all that an editor shows."""
+    """A template in one language, with all that an editor shows. ``recent_sign_in`` is whether who
+    changes it must have signed in within 15 minutes."""
 
     name: str
+    recent_sign_in: bool
     category: str
     title: str
     description: str

@@ -64,6 +64,7 @@ def detail(
     content = content_of(stored) or shipped
     return TemplateOut(
         name=template.name,
+        recent_sign_in=template.recent_sign_in,
         category=translate(template.category),
         title=translate(template.title),
         description=translate(template.description),

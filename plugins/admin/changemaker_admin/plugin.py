@@ -8,6 +8,7 @@ from changemaker_admin.audit import declarations as audit
 from changemaker_admin.bulk import declarations as bulk
 from changemaker_admin.dashboard import pages as dashboard
 from changemaker_admin.keys import declarations as keys
+from changemaker_admin.mailtemplates import routes as mail_templates
 from changemaker_admin.people import pages as people
 from changemaker_admin.queues import holding
 from changemaker_admin.roles import declarations as roles
@@ -36,6 +37,7 @@ class AdminPlugin(Plugin):
         *keys.CONTRIBUTIONS,
         *webhooks.CONTRIBUTIONS,
         *audit.CONTRIBUTIONS,
+        *mail_templates.CONTRIBUTIONS,
     )
 
     @hookimpl

@@ -1,0 +1,1 @@
+"""The pages on which the texts of the site's mail are edited."""
