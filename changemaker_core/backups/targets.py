@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from changemaker_core.backups.errors import BackupError
 from changemaker_core.config.site_files import open_private
+from changemaker_core.features.operations.archives import ARCHIVE_NAME
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 #: How an archive's name ends; the names of others are those of folders.
 ARCHIVES = (".tar.gz", ".tgz", ".tar")
 _TIME = "%Y%m%dT%H%M%SZ"
-_NAME = re.compile(r"changemaker-[A-Za-z0-9._-]+-(\d{8}T\d{6}Z)\.tar\.gz")
 
 
 def is_archive(path: Path) -> bool:
@@ -72,7 +72,7 @@ def rotate(folder: Path, config: Config, keep: int, made: Path) -> list[Path]:
 def _backups(folder: Path, prefix: str) -> list[Path]:
     """Return the backups of a folder, the oldest first."""
     try:
-        paths = [path for path in folder.iterdir() if _NAME.fullmatch(path.name)]
+        paths = [path for path in folder.iterdir() if ARCHIVE_NAME.fullmatch(path.name)]
     except OSError as error:
         raise BackupError(f"Cannot read {folder}: {error.strerror}.") from error
     own = [p for p in paths if not prefix or p.name == f"{prefix}{_ending(p).lstrip('-')}"]
@@ -81,7 +81,7 @@ def _backups(folder: Path, prefix: str) -> list[Path]:
 
 def _ending(path: Path) -> str:
     """Return the end of a backup's name: ``-20261129T193000Z.tar.gz``, which sorts as time does."""
-    found = _NAME.fullmatch(path.name)
+    found = ARCHIVE_NAME.fullmatch(path.name)
     return path.name[found.start(1) - 1 :] if found else ""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -17,16 +18,15 @@ import click
 from changemaker_core.cli.common import contains_site, no_site, site_folder, site_option
 from changemaker_core.cli.survey import Surveyed, surveyed
 from changemaker_core.config.errors import UNREAD
-from changemaker_core.diagnostics import Check, Finding
-from changemaker_core.plugin.errors import configuration_problems, described, exception_line
+from changemaker_core.diagnostics import Finding
+from changemaker_core.features.operations.findings import run_checks
+from changemaker_core.plugin.errors import configuration_problems, described
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from changemaker_core.config import ConfigProblem
-    from changemaker_core.plugin.contributions import Contribution
     from changemaker_core.plugin.errors import PluginError
-    from changemaker_core.site import Site
 
 MARKS = {"ok": "ok     ", "warning": "WARNING", "error": "ERROR  "}
 
@@ -53,46 +53,16 @@ def doctor(as_json: bool) -> None:
 
 
 def _all_findings(found: Surveyed) -> Iterator[tuple[str, Finding]]:
-    """Yield each finding with the name of its check.
-
-    A check runs only where those that it requires found no error, and the keys that it is about
-    are valid: otherwise it would report what follows from an error that is reported already.
-    """
+    """Yield each finding with the name of its check: of the configuration and the plugins, then
+    those of ``run_checks``, which is not about keys that are not valid."""
     checks = found.plugins.loaded.offered("operations_register_checks")
     yield from (("configuration", finding) for finding in _configuration(found))
     yield from (("plugins", finding) for finding in _plugins(found))
     yield from (("libraries", finding) for finding in _libraries())
     if not contains_site(found.config.site_dir):
         return  # the rest would be about a site that does not exist
-    in_error: set[str] = set()
     wrong = [*found.config_problems, *configuration_problems(found.plugins.problems)]
-    for contribution in _required_first(checks):
-        check: Check = contribution.item
-        name, sound = check.name, in_error.isdisjoint(check.requires)
-        sound = sound and not _is_uncertain(wrong, check.keys)
-        findings = _run(contribution, found.site) if sound else None
-        if findings is None or any(finding.status == "error" for finding in findings):
-            in_error.add(name)
-        yield from ((name, finding) for finding in findings or ())
-
-
-def _required_first(checks: Sequence[Contribution[Check]]) -> list[Contribution[Check]]:
-    """Return the checks in their order, each after those that it requires."""
-    by_name = {contribution.item.name: contribution for contribution in checks}
-    ordered: dict[str, Contribution[Check]] = {}
-
-    def place(contribution: Contribution[Check], waiting: frozenset[str] = frozenset()) -> None:
-        name = contribution.item.name
-        if name in ordered or name in waiting:
-            return
-        for required in contribution.item.requires:
-            if required in by_name:
-                place(by_name[required], waiting | {name})
-        ordered[name] = contribution
-
-    for contribution in checks:
-        place(contribution)
-    return list(ordered.values())
+    yield from run_checks(checks, found.site, is_uncertain=partial(_is_uncertain, wrong))
 
 
 def _is_uncertain(problems: Sequence[ConfigProblem], keys: Collection[str]) -> bool:
@@ -111,20 +81,6 @@ def _libraries() -> Iterator[Finding]:
             yield Finding(
                 "warning", concern, "`pip install changemaker-core` installs a tested one."
             )
-
-
-def _run(contributed: Contribution[Check], site: Site) -> list[Finding]:
-    """Run one check. If it fails, that is its finding, so that the other checks still run."""
-    try:
-        findings = list(contributed.item.run(site))
-        if wrong := next((each for each in findings if not isinstance(each, Finding)), None):
-            raise TypeError(f"{wrong!r} is not a Finding")
-    except Exception as error:
-        detail = f"This check of {contributed.plugin} failed: {exception_line(error)}."
-        return [
-            Finding("error", detail, "Fix the cause, or report the error to the plugin's authors.")
-        ]
-    return findings
 
 
 def _configuration(found: Surveyed) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ import click
 
 from changemaker_core.cli.common import contains_site, no_site, say, site_folder, site_option
 from changemaker_core.cli.survey import Surveyed, surveyed
+from changemaker_core.plugin.explaining import contributions_of, offers_of, order_of
 from changemaker_core.server.errors import CommandError
 
 if TYPE_CHECKING:
@@ -108,67 +109,16 @@ def explained(found: Surveyed, name: str) -> dict[str, Any]:
     plugin = survey.loaded.plugin(name)
     return rows[name] | {
         "position": survey.loaded.plugins.index(plugin) + 1 if plugin else None,
-        "order": _order(survey, plugin) if plugin else [],
+        "order": order_of(survey.loaded, plugin, survey.order.ignored) if plugin else [],
         "implements": survey.loaded.hooks.implemented_by(plugin) if plugin else [],
-        "offers": _offers(survey, name),
-        "contributes": _contributes(found, plugin) if plugin else {},
+        "offers": offers_of(survey.loaded, name),
+        "contributes": contributions_of(survey.loaded, plugin, found.site) if plugin else {},
         "problems": [
             f"{problem.problem} {problem.fix}"
             for problem in survey.problems
             if name in (problem.plugin, *problem.others)
         ],
     }
-
-
-def _order(survey: Survey, plugin: LoadedPlugin) -> list[str]:
-    """Return the reasons for a plugin's place in the load order."""
-    loaded = {other.name for other in survey.loaded.plugins}
-    after = plugin.instance.after
-    ignored = {other for name, other in survey.order.ignored if name == plugin.name}
-    lines = [] if plugin.core else ["after core's own features, which come first"]
-    lines += [f"after {name}, which it requires" for name in plugin.instance.requires]
-    lines += [f"after {n}, which it names in `after`" for n in after if n in loaded - ignored]
-    lines += [f"not after {n}: the two would form a circle" for n in after if n in ignored]
-    lines += [f"{n}, which it names in `after`, is absent" for n in after if n not in loaded]
-    followers = [p for p in survey.loaded.plugins if plugin.name in p.instance.requires]
-    lines += [f"before {p.name}, which requires it" for p in followers]
-    return [*lines, "otherwise in alphabetical order"]
-
-
-def _offers(survey: Survey, name: str) -> list[str]:
-    hooks = survey.loaded.hooks
-    return sorted(
-        spec.signature for hook, spec in hooks.specs().items() if hooks.owner(hook) == name
-    )
-
-
-def _contributes(found: Surveyed, plugin: LoadedPlugin) -> dict[str, list[str]]:
-    """The names of its contributions, by kind."""
-    mine = found.plugins.loaded.contributed_by(plugin)
-    named = {kind: [_name(item) for item in items] for kind, items in mine.items()}
-    named["tables"] = [model._meta.table_name for model in mine["models"]]
-    del named["models"]
-    named |= _to_other_plugins(found, plugin)
-    if plugin.instance.config is not None:
-        named["configuration"] = list(plugin.instance.config.__struct_fields__)
-    return {kind: names for kind, names in named.items() if names}
-
-
-def _to_other_plugins(found: Surveyed, plugin: LoadedPlugin) -> dict[str, list[str]]:
-    """The names of what it contributes to hooks of features and other plugins, by hook."""
-    hooks = found.plugins.loaded.hooks
-    by_hook: dict[str, list[str]] = {}
-    for name in hooks.implemented_by(plugin):
-        spec = hooks.specs()[name]
-        if hooks.owner(name) != "core" and spec.item and spec.arguments == ("site",):
-            items, _ = hooks.collect([plugin], name, {"site": found.site})
-            by_hook[name] = [_name(contribution.item) for contribution in items]
-    return by_hook
-
-
-def _name(item: Any) -> str:
-    names = (getattr(item, attribute, None) for attribute in ("path", "event", "name"))
-    return str(next(filter(None, names), type(item).__name__))
 
 
 def _lines(explanation: dict[str, Any]) -> list[str]:

@@ -53,6 +53,7 @@ from changemaker_core.jobs.queries import (
     known_queues,
     queue_depths,
 )
+from changemaker_core.jobs.retrying import payload_of, retry_dead_jobs, retry_job
 from changemaker_core.jobs.running.executor import Executor
 from changemaker_core.jobs.running.job_run import JobRun
 from changemaker_core.jobs.running.runner import RunnerThread, run_jobs
@@ -91,7 +92,10 @@ __all__ = [
     "job_detail",
     "jobs",
     "known_queues",
+    "payload_of",
     "queue_depths",
+    "retry_dead_jobs",
+    "retry_job",
     "run_jobs",
     "subscription_job",
     "try_now",

@@ -138,6 +138,19 @@ def known_queues(site: Site, names: Iterable[str]) -> list[str]:
     return sorted(found.union(site.db.sync.read(statements.queues_in_use)))
 
 
+@compiled(JobView)
+def jobs_of(queue: str | None = None, state: str | None = None, name: str | None = None) -> Query:
+    """Return jobs in no order, for lists that have one of their own."""
+    query = CoreJob.select(*_VIEW)
+    if queue is not None:
+        query = query.where(CoreJob.queue == queue)
+    if state is not None:
+        query = query.where(CoreJob.state == state)
+    if name is not None:
+        query = query.where(CoreJob.name == name)
+    return query
+
+
 def limited_jobs(site: Site, names: Iterable[str]) -> dict[str, int]:
     """Return how many of a job may run at once on all machines, for the jobs that have a limit."""
     jobs = [job for job in map(site.job, names) if job is not None]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from changemaker_core.features.operations.api.reading import Kind, kind_of
+from changemaker_core.features.operations.openapi.reading import Kind, kind_of
 from changemaker_core.testing import client_of, signed_in
 
 pytestmark = pytest.mark.database("sqlite")

@@ -19,6 +19,7 @@ from changemaker_core import (
 from changemaker_core.config import checks as config
 from changemaker_core.db import checks as database
 from changemaker_core.features.operations import (
+    backing_up,
     crawlers,
     health,
     images,
@@ -27,8 +28,8 @@ from changemaker_core.features.operations import (
     resources,
     standing,
 )
-from changemaker_core.features.operations.api import resources as api
 from changemaker_core.features.operations.metrics import METRICS
+from changemaker_core.features.operations.openapi import resources as openapi
 from changemaker_core.jobs import checks as jobs
 from changemaker_core.mail import Address, FolderTransport
 from changemaker_core.mail import checks as mail
@@ -48,9 +49,12 @@ class OperationsPlugin(Plugin):
     requires = ("accounts",)
     contributes = (
         Permission("operations.jobs.read", Text("See jobs and queues")),
-        Permission("operations.jobs.manage", Text("Cancel jobs")),
+        Permission("operations.jobs.manage", Text("Cancel jobs and run them again")),
         Permission("operations.queues.manage", Text("Hold and release queues")),
         Permission("operations.health.read", Text("See metrics and the site's health in detail")),
+        Permission("operations.backups.read", Text("See backups")),
+        Permission("operations.backups.make", Text("Make backups")),
+        backing_up.JOB,
         Job(
             "operations.delete_unused_images",
             images.delete_unused_images,
@@ -80,7 +84,7 @@ class OperationsPlugin(Plugin):
             Route("/api/health/live", resources.LiveResource()),
             Route("/api/health/ready", resources.HealthResource(site, checks)),
             Route("/api/metrics", resources.MetricsResource(site, checks)),
-            *api.routes(site),
+            *openapi.routes(site),
             Route("/api/jobs", resources.JobsResource(site)),
             Route("/api/jobs/{id}", resources.JobResource(site)),
             Route("/api/jobs/{id}/cancel", resources.CancelledJobResource(site)),

@@ -15,7 +15,7 @@ from changemaker_core import (
     Unauthorized,
     endpoint,
 )
-from changemaker_core.features.operations.api.reading import groups_of, types_of
+from changemaker_core.features.operations.openapi.reading import groups_of, types_of
 from changemaker_core.http.openapi import describe
 
 if TYPE_CHECKING:
