@@ -50,6 +50,7 @@ from changemaker_core.jobs.queries import (
     failed_jobs,
     job_detail,
     jobs,
+    jobs_of,
     known_queues,
     queue_depths,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "holds",
     "job_detail",
     "jobs",
+    "jobs_of",
     "known_queues",
     "payload_of",
     "queue_depths",

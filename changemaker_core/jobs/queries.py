@@ -139,15 +139,13 @@ def known_queues(site: Site, names: Iterable[str]) -> list[str]:
 
 
 @compiled(JobView)
-def jobs_of(queue: str | None = None, state: str | None = None, name: str | None = None) -> Query:
+def jobs_of(queue: str | None = None, state: str | None = None) -> Query:
     """Return jobs in no order, for lists that have one of their own."""
     query = CoreJob.select(*_VIEW)
     if queue is not None:
         query = query.where(CoreJob.queue == queue)
     if state is not None:
         query = query.where(CoreJob.state == state)
-    if name is not None:
-        query = query.where(CoreJob.name == name)
     return query
 
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from changemaker_core.features.operations.archives import Archive
+from changemaker_core.features.operations.backing_up import QUEUE as BACKUP_QUEUE
 from changemaker_core.features.operations.backing_up import Backups, backups_of, enqueue_backup
 from changemaker_core.features.operations.findings import run_checks
 from changemaker_core.features.operations.health import (
@@ -47,6 +48,7 @@ from changemaker_core.jobs import (
     holds,
     job_detail,
     jobs,
+    jobs_of,
     payload_of,
     queue_depths,
     retry_dead_jobs,
@@ -60,6 +62,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BACKUPS_MAKE",
     "BACKUPS_READ",
+    "BACKUP_QUEUE",
     "JOBS_MANAGE",
     "JOBS_READ",
     "LONGEST_NOTE",
@@ -94,6 +97,7 @@ __all__ = [
     "installed_plugins",
     "job_detail",
     "jobs",
+    "jobs_of",
     "payload_of",
     "plugin_details",
     "queue_depths",

@@ -13,6 +13,7 @@ from changemaker_admin.people import pages as people
 from changemaker_admin.queues import holding
 from changemaker_admin.roles import declarations as roles
 from changemaker_admin.settings import routes as settings
+from changemaker_admin.system import routes as system
 from changemaker_admin.team import declarations as team
 from changemaker_admin.webhooks import declarations as webhooks
 from changemaker_core import Plugin, hookimpl
@@ -32,19 +33,25 @@ class AdminPlugin(Plugin):
         *people.CONTRIBUTIONS,
         *holding.ROUTES,
         *settings.CONTRIBUTIONS,
+        *mail_templates.CONTRIBUTIONS,
+        *system.CONTRIBUTIONS,
         *team.CONTRIBUTIONS,
         *roles.CONTRIBUTIONS,
         *keys.CONTRIBUTIONS,
         *webhooks.CONTRIBUTIONS,
         *audit.CONTRIBUTIONS,
-        *mail_templates.CONTRIBUTIONS,
     )
+
+    @hookimpl
+    def cm_register_routes(self, site: Site) -> list[Route]:
+        return system.routes_of(site)
 
     @hookimpl
     def admin_register_screens(self, site: Site) -> list[AdminScreen]:
         from changemaker_admin.audit.screen import SCREEN as AUDIT_LOG
         from changemaker_admin.keys.screen import keys_screen
+        from changemaker_admin.system.jobs import JOBS
         from changemaker_admin.team.people import people_screen
         from changemaker_admin.webhooks.screens import DELIVERIES, WEBHOOKS
 
-        return [people_screen(site), keys_screen(site), WEBHOOKS, DELIVERIES, AUDIT_LOG]
+        return [people_screen(site), keys_screen(site), WEBHOOKS, DELIVERIES, AUDIT_LOG, JOBS]

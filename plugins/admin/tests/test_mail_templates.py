@@ -90,7 +90,7 @@ async def test_a_text_is_previewed_in_a_frame_of_its_own_and_sent_as_a_test(open
         assert "<script>alert" not in shown.text + plain.text
         sent = await press(client, f"{ONE}/test", typed)
         assert "A test is on its way" in sent.text
-        await run_jobs(app)
+        await run_jobs(app.site)
         assert [mail.subject for mail in sent_mail(app.site)] == ["Trying"]
         page = (await client.get(ONE)).text
         assert "Thank you" in page  # nothing was saved
