@@ -35,6 +35,17 @@ OWN = "has no endpoint of the API: tests of its page look for the entry"
 MAIL = "only sends a link by mail, and what is done with that leaves an entry"
 #: What leaves no entry, and why.
 WITHOUT = {
+    "POST /admin/backups": "calls a service that leaves an entry",
+    "POST /admin/jobs/{id}/cancel": PAGE,
+    "POST /admin/jobs/{id}/retry": "calls a service that leaves an entry",
+    "POST /admin/mail-templates/{slug}/{language}": PAGE,
+    "POST /admin/mail-templates/{slug}/{language}/preview": "shows a text",
+    "POST /admin/mail-templates/{slug}/{language}/preview-text": "shows a text",
+    "POST /admin/mail-templates/{slug}/{language}/restore": PAGE,
+    "POST /admin/mail-templates/{slug}/{language}/test": "sends a mail to whoever asks for it",
+    "POST /admin/queues/{slug}/hold": "calls a service that leaves an entry",
+    "POST /admin/queues/{slug}/release": "calls a service that leaves an entry",
+    "POST /admin/queues/{slug}/retry": "calls a service that leaves an entry",
     "POST /admin/settings/mail/test": "tries a mail server",
     "POST /admin/settings/{slug}": PAGE,
     "POST /admin/settings/{slug}/pictures/{name}": PAGE,
