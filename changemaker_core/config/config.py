@@ -142,7 +142,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     #: The folder for backups that are begun from a page of operators; absent: none can be.
     backup_folder: str | None = None
     #: How many of the site's archives remain there.
-    backups_kept: int = 7
+    backup_keep: int = 7
     #: The least severe lines of the log; with ``warning``, no requests are logged.
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     #: The format of every line of the log; absent: text on a terminal, else JSON.

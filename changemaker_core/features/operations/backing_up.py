@@ -73,7 +73,7 @@ def back_up(run: JobRun) -> None:
             "--site",
             str(config.site_dir),
             "--keep",
-            str(config.backups_kept),
+            str(config.backup_keep),
             "--json",
         ],
         seconds=_SECONDS,
@@ -104,7 +104,7 @@ def _environment() -> dict[str, str]:
 
 def _read(site: Site) -> Backups:
     config = site.config
-    folder, keep = config.backup_folder, config.backups_kept
+    folder, keep = config.backup_folder, config.backup_keep
     last_at = _last_at(site)
     if folder is None:
         return Backups(folder=None, keep=keep, last_at=last_at)

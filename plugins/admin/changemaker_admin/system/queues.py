@@ -10,6 +10,7 @@ import msgspec
 from changemaker_admin.system.schemas import HoldForm, NoFields
 from changemaker_admin.system.states import JOB_STATES
 from changemaker_core import (
+    Conflict,
     EventStream,
     Form,
     NotFound,
@@ -22,7 +23,7 @@ from changemaker_core import (
 from changemaker_core.features.operations import api
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from changemaker_core import Request, Response, Site, Tx
 
@@ -75,45 +76,52 @@ class QueuePage:
 class HoldPage:
     """``/admin/queues/{slug}/hold``"""
 
-    @endpoint(permission=api.JOBS_MANAGE, form=HoldForm)
+    @endpoint(permission=api.MANAGE, form=HoldForm)
     async def on_post(
         self, req: Request, resp: Response, *, slug: str, form: Form[HoldForm]
     ) -> TemplateResponse | Redirect:
         """Start no more jobs of a queue."""
-        await _queue_of(req, slug)
         if form.value is None:
             return await _page(req, slug, form)
         note = form.value.note
 
         def hold(tx: Tx) -> None:
-            if api.hold_queue(tx, slug, "operator", note):
-                flash(tx, req, Text("The queue is held. What is running ends."))
-            else:
-                flash(tx, req, Text("The queue was held already."), kind="warning")
+            api.hold(tx, req.site, slug, note)
+            flash(tx, req, Text("The queue is held. What is running ends."))
 
-        await req.site.db.write(hold)
-        return Redirect(f"{PATH}/{slug}")
+        return await _changed(req, slug, hold)
 
 
 class ReleasePage:
     """``/admin/queues/{slug}/release``"""
 
-    @endpoint(permission=api.JOBS_MANAGE, form=NoFields)
+    @endpoint(permission=api.MANAGE, form=NoFields)
     async def on_post(
         self, req: Request, resp: Response, *, slug: str, form: Form[NoFields]
     ) -> Redirect:
         """Let the jobs of a held queue run."""
-        site = req.site
 
         def release(tx: Tx) -> None:
-            if api.release_queue(tx, site, slug):
-                flash(tx, req, Text("The queue is released. Its jobs run."))
-            else:
-                flash(tx, req, Text("The queue was not held any more."), kind="warning")
+            api.release(tx, req.site, slug)
+            flash(tx, req, Text("The queue is released. Its jobs run."))
 
-        await _queue_of(req, slug)
-        await site.db.write(release)
-        return Redirect(f"{PATH}/{slug}")
+        return await _changed(req, slug, release)
+
+
+class TryPage:
+    """``/admin/queues/{slug}/try``"""
+
+    @endpoint(permission=api.MANAGE, form=NoFields)
+    async def on_post(
+        self, req: Request, resp: Response, *, slug: str, form: Form[NoFields]
+    ) -> Redirect:
+        """Try one job of a queue that is held because of a server."""
+
+        def try_one(tx: Tx) -> None:
+            api.try_one(tx, slug)
+            flash(tx, req, Text("One job is tried now. If it succeeds, the queue is released."))
+
+        return await _changed(req, slug, try_one)
 
 
 class RetryFailedPage:
@@ -163,6 +171,17 @@ async def _tables(req: Request) -> AsyncIterator[str]:
         )
 
 
+async def _changed(req: Request, name: str, change: Callable[[Tx], None]) -> Redirect:
+    """Make a change, or show on the next page why it cannot be made any more."""
+    await _queue_of(req, name)
+    try:
+        await req.site.db.write(change)
+    except Conflict as error:
+        problem = error.detail or error.title
+        await req.site.db.write(lambda tx: flash(tx, req, Text(problem), kind="warning"))
+    return Redirect(f"{PATH}/{name}")
+
+
 async def _queue_of(req: Request, name: str) -> Queue:
     found = next((each for each in await queues_of(req.site) if each.name == name), None)
     if found is None:
@@ -177,6 +196,11 @@ async def _page(req: Request, name: str, form: Form[Any]) -> TemplateResponse:
         "reasons": api.REASONS,
         "states": JOB_STATES,
         "form": form,
-        "is_managed": req.actor is not None and req.actor.has_permission(api.JOBS_MANAGE),
+        "may_hold": _may(req, api.MANAGE),
+        "may_retry": _may(req, api.JOBS_MANAGE),
     }
     return TemplateResponse("admin/system/queue.html", context)
+
+
+def _may(req: Request, permission: str) -> bool:
+    return req.actor is not None and req.actor.has_permission(permission)

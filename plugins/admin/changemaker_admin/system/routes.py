@@ -27,6 +27,7 @@ CONTRIBUTIONS: Final = (
     Route(_QUEUE, queues.QueuePage()),
     Route(f"{_QUEUE}/hold", queues.HoldPage()),
     Route(f"{_QUEUE}/release", queues.ReleasePage()),
+    Route(f"{_QUEUE}/try", queues.TryPage()),
     Route(f"{_QUEUE}/retry", queues.RetryFailedPage()),
     Route(_JOB, jobs.JobPage()),
     Route(f"{_JOB}/cancel", jobs.CancelPage()),

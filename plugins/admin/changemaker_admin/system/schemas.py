@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from changemaker_core import SingleLine
+from changemaker_core.features.operations.api import LONGEST_NOTE
 
 
 class NoFields(msgspec.Struct, frozen=True):
@@ -17,4 +18,4 @@ class NoFields(msgspec.Struct, frozen=True):
 class HoldForm(msgspec.Struct, frozen=True, kw_only=True):
     """Why a queue is held, for those who find it so."""
 
-    note: Annotated[SingleLine, Meta(max_length=200)] = ""
+    note: Annotated[SingleLine, Meta(max_length=LONGEST_NOTE)] = ""
