@@ -43,10 +43,6 @@ class AdminPlugin(Plugin):
     )
 
     @hookimpl
-    def cm_register_routes(self, site: Site) -> list[Route]:
-        return system.routes_of(site)
-
-    @hookimpl
     def admin_register_screens(self, site: Site) -> list[AdminScreen]:
         from changemaker_admin.audit.screen import SCREEN as AUDIT_LOG
         from changemaker_admin.keys.screen import keys_screen

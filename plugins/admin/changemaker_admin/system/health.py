@@ -15,7 +15,7 @@ from changemaker_core.features.operations import api
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from changemaker_core import Request, Response, Site
+    from changemaker_core import Request, Response
 
 PATH = "/admin/health"
 
@@ -31,23 +31,20 @@ class Disk(msgspec.Struct, frozen=True):
 class HealthPage:
     """``/admin/health``"""
 
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._checks = api.HealthChecks(site)
-
     @endpoint(permission=api.READ_HEALTH)
     async def on_get(self, req: Request, resp: Response) -> TemplateResponse:
         """Whether the site is well: its health checks, disks, versions and queues."""
-        health = await self._checks.run()
-        core = next(each for each in self._site.plugins() if each.core)
+        site = req.site
+        health = await api.health_checks(site).run()
+        core = next(each for each in site.plugins() if each.core)
         context = {
             "health": api.shown_to_operators(health, core.version or ""),
-            "disks": await asyncio.to_thread(_disks, self._site.config.disks()),
-            "database": self._site.db.dialect,
+            "disks": await asyncio.to_thread(_disks, site.config.disks()),
+            "database": site.db.dialect,
             "python": platform.python_version(),
-            "held": await self._site.db.all(api.holds()),
+            "held": await site.db.all(api.holds()),
             "reasons": api.REASONS,
-            "plugins": [each for each in api.installed_plugins(self._site) if not each.core],
+            "plugins": [each for each in api.installed_plugins(site) if not each.core],
         }
         return TemplateResponse("admin/system/health.html", context)
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from changemaker_admin.system import backups, health, jobs, plugins, queues
 from changemaker_core import NavigationEntry, Route, Text
 from changemaker_core.features.operations import api
-
-if TYPE_CHECKING:
-    from changemaker_core import Site
 
 _QUEUE: Final = f"{queues.PATH}/{{slug}}"
 _JOB: Final = f"{jobs.PATH}/{{id}}"
@@ -32,6 +29,8 @@ CONTRIBUTIONS: Final = (
     Route(_JOB, jobs.JobPage()),
     Route(f"{_JOB}/cancel", jobs.CancelPage()),
     Route(f"{_JOB}/retry", jobs.RetryPage()),
+    Route(health.PATH, health.HealthPage()),
+    Route(f"{health.PATH}/checks", health.ChecksPage()),
     Route(plugins.PATH, plugins.PluginsPage()),
     Route(f"{plugins.PATH}/{{slug}}", plugins.PluginPage()),
     Route(backups.PATH, backups.BackupsPage()),
@@ -40,11 +39,3 @@ CONTRIBUTIONS: Final = (
     _entry(Text("Plugins"), plugins.PATH, 130, api.READ_HEALTH, "puzzle"),
     _entry(Text("Backups"), backups.PATH, 140, api.BACKUPS_READ, "archive"),
 )
-
-
-def routes_of(site: Site) -> list[Route]:
-    """Return the routes of pages that keep something for their site."""
-    return [
-        Route(health.PATH, health.HealthPage(site)),
-        Route(f"{health.PATH}/checks", health.ChecksPage()),
-    ]
