@@ -31,10 +31,14 @@ SUPPORTER = "sacha@example.org"
 EMAIL, NAME = "zoe@example.org", "Zoé Tremblay-Okonkwo de la Rivière-du-Loup"
 #: Templates of routes under /admin that no link leads to, and why.
 NO_LINK = {
+    "/admin/queues/live": "sends events",
     "/admin/settings/mail/records": "asks the DNS about the sender's domain",
 }
 #: Parts that other screens show in a frame or put into themselves.
-PARTS = {"/admin/settings/{slug}/preview"}
+PARTS = {
+    "/admin/mail-templates/{slug}/{language}/preview",
+    "/admin/settings/{slug}/preview",
+}
 #: Pages of people's own accounts, which have the same frame.
 ACCOUNT = [
     "/account",
