@@ -70,7 +70,7 @@ async def test_a_queue_is_held_released_and_its_failed_jobs_run_again(open_app):
     async with open_app(AdminPlugin, GardenPlugin) as app, as_role(app, "SUPER_ADMIN") as client:
         await enqueue(app, tree="elm")
         await run_jobs(app.site)
-        held = await client.submit(f"{path}/hold", {"note": "Rain <tomorrow>"}, page=path)
+        held = await client.submit(f"{path}/hold", {"note": "Rain <tomorrow>"})
         assert held.status_code == 303
         await enqueue(app, tree="ash")
         await run_jobs(app.site)
@@ -78,7 +78,7 @@ async def test_a_queue_is_held_released_and_its_failed_jobs_run_again(open_app):
         assert "Rain &lt;tomorrow&gt;" in page
         assert "garden.water" in page
         assert 'href="/admin/queues/garden"' in (await client.get("/admin/queues")).text
-        assert (await client.submit(f"{path}/release", page=path)).status_code == 303
+        assert (await client.submit(f"{path}/release")).status_code == 303
         assert (await client.submit(f"{path}/retry", page=path)).status_code == 303
         assert "Jobs that run again: 1." in (await client.get(path)).text
         await run_jobs(app.site)

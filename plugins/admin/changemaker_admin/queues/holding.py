@@ -132,7 +132,14 @@ async def _context(site: Site, queue: str) -> dict[str, Any]:
         "by": await _holder(site, hold),
         "waiting": waiting,
         "total": sum(each.jobs for each in waiting),
+        "failed": await _failed(site, queue),
     }
+
+
+async def _failed(site: Site, queue: str) -> int:
+    """Return how many jobs of a queue have failed, and are not deleted yet."""
+    depths = await site.db.all(operations.queue_depths())
+    return sum(each.jobs for each in depths if (each.queue, each.state) == (queue, "dead"))
 
 
 async def _holder(site: Site, hold: Hold | None) -> str | None:

@@ -1,4 +1,4 @@
-"""``/admin/queues``: what waits, runs and failed, and holding a queue."""
+"""``/admin/queues``: what waits, runs and failed in each queue."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from changemaker_admin.system.schemas import HoldForm, NoFields
-from changemaker_admin.system.states import JOB_STATES
+from changemaker_admin.system.schemas import NoFields
 from changemaker_core import (
-    Conflict,
     EventStream,
     Form,
     NotFound,
@@ -23,7 +21,7 @@ from changemaker_core import (
 from changemaker_core.features.operations import api
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator
 
     from changemaker_core import Request, Response, Site, Tx
 
@@ -62,66 +60,6 @@ class LiveQueues:
     async def on_get(self, req: Request, resp: Response) -> EventStream:
         """Send the table of queues again whenever something happens in one."""
         return EventStream(_tables(req))
-
-
-class QueuePage:
-    """``/admin/queues/{slug}``"""
-
-    @endpoint(permission=api.JOBS_READ)
-    async def on_get(self, req: Request, resp: Response, *, slug: str) -> TemplateResponse:
-        """One queue, with what waits in it."""
-        return await _page(req, slug, Form.blank())
-
-
-class HoldPage:
-    """``/admin/queues/{slug}/hold``"""
-
-    @endpoint(permission=api.MANAGE, form=HoldForm)
-    async def on_post(
-        self, req: Request, resp: Response, *, slug: str, form: Form[HoldForm]
-    ) -> TemplateResponse | Redirect:
-        """Start no more jobs of a queue."""
-        if form.value is None:
-            return await _page(req, slug, form)
-        note = form.value.note
-
-        def hold(tx: Tx) -> None:
-            api.hold(tx, req.site, slug, note)
-            flash(tx, req, Text("The queue is held. What is running ends."))
-
-        return await _changed(req, slug, hold)
-
-
-class ReleasePage:
-    """``/admin/queues/{slug}/release``"""
-
-    @endpoint(permission=api.MANAGE, form=NoFields)
-    async def on_post(
-        self, req: Request, resp: Response, *, slug: str, form: Form[NoFields]
-    ) -> Redirect:
-        """Let the jobs of a held queue run."""
-
-        def release(tx: Tx) -> None:
-            api.release(tx, req.site, slug)
-            flash(tx, req, Text("The queue is released. Its jobs run."))
-
-        return await _changed(req, slug, release)
-
-
-class TryPage:
-    """``/admin/queues/{slug}/try``"""
-
-    @endpoint(permission=api.MANAGE, form=NoFields)
-    async def on_post(
-        self, req: Request, resp: Response, *, slug: str, form: Form[NoFields]
-    ) -> Redirect:
-        """Try one job of a queue that is held because of a server."""
-
-        def try_one(tx: Tx) -> None:
-            api.try_one(tx, slug)
-            flash(tx, req, Text("One job is tried now. If it succeeds, the queue is released."))
-
-        return await _changed(req, slug, try_one)
 
 
 class RetryFailedPage:
@@ -171,36 +109,8 @@ async def _tables(req: Request) -> AsyncIterator[str]:
         )
 
 
-async def _changed(req: Request, name: str, change: Callable[[Tx], None]) -> Redirect:
-    """Make a change, or show on the next page why it cannot be made any more."""
-    await _queue_of(req, name)
-    try:
-        await req.site.db.write(change)
-    except Conflict as error:
-        problem = error.detail or error.title
-        await req.site.db.write(lambda tx: flash(tx, req, Text(problem), kind="warning"))
-    return Redirect(f"{PATH}/{name}")
-
-
 async def _queue_of(req: Request, name: str) -> Queue:
     found = next((each for each in await queues_of(req.site) if each.name == name), None)
     if found is None:
         raise NotFound(Text("There is no queue called {name}.", name=name))
     return found
-
-
-async def _page(req: Request, name: str, form: Form[Any]) -> TemplateResponse:
-    context = {
-        "queue": await _queue_of(req, name),
-        "waiting": await req.site.db.all(api.waiting_jobs(queue=name)),
-        "reasons": api.REASONS,
-        "states": JOB_STATES,
-        "form": form,
-        "may_hold": _may(req, api.MANAGE),
-        "may_retry": _may(req, api.JOBS_MANAGE),
-    }
-    return TemplateResponse("admin/system/queue.html", context)
-
-
-def _may(req: Request, permission: str) -> bool:
-    return req.actor is not None and req.actor.has_permission(permission)

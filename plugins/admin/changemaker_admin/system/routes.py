@@ -8,7 +8,6 @@ from changemaker_admin.system import backups, health, jobs, plugins, queues
 from changemaker_core import NavigationEntry, Route, Text
 from changemaker_core.features.operations import api
 
-_QUEUE: Final = f"{queues.PATH}/{{slug}}"
 _JOB: Final = f"{jobs.PATH}/{{id}}"
 
 
@@ -21,11 +20,7 @@ def _entry(title: Text, path: str, order: int, permission: str, icon: str) -> Na
 CONTRIBUTIONS: Final = (
     Route(queues.PATH, queues.QueuesPage()),
     Route(f"{queues.PATH}/live", queues.LiveQueues()),
-    Route(_QUEUE, queues.QueuePage()),
-    Route(f"{_QUEUE}/hold", queues.HoldPage()),
-    Route(f"{_QUEUE}/release", queues.ReleasePage()),
-    Route(f"{_QUEUE}/try", queues.TryPage()),
-    Route(f"{_QUEUE}/retry", queues.RetryFailedPage()),
+    Route(f"{queues.PATH}/{{slug}}/retry", queues.RetryFailedPage()),
     Route(_JOB, jobs.JobPage()),
     Route(f"{_JOB}/cancel", jobs.CancelPage()),
     Route(f"{_JOB}/retry", jobs.RetryPage()),
