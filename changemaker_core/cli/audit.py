@@ -18,6 +18,7 @@ from changemaker_core.text import did_you_mean, printable
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from changemaker_core.db import Tx
     from changemaker_core.features.audit.schemas import EntryOut
     from changemaker_core.site import Site
 
@@ -138,11 +139,18 @@ def export(site: Site, format: str, out: Path, **filters: Any) -> None:
         raise click.UsageError("jsonl is the whole chain: a filter needs --format csv.")
     else:
         lines = as_jsonl(site)
+    site.db.sync.write(_record_export, format, chosen)
     if str(out) == "-":
         sys.stdout.buffer.writelines(lines)
         sys.stdout.flush()
     else:
         _replace(out, lines)
+
+
+def _record_export(tx: Tx, format: str, chosen: dict[str, Any]) -> None:
+    """Record who takes the log away, before anything of it is written."""
+    filters = {name: str(value) for name, value in chosen.items()}
+    tx.audit("audit.log.exported", after={"format": format, **filters})
 
 
 def _replace(path: Path, lines: Iterable[bytes]) -> None:

@@ -56,6 +56,9 @@ def cancel(site: Site, job_id: str) -> None:
         raise CommandError(f"There is no job {job_id!r}. `changemaker jobs list` shows them.")
     if job.finished_at is not None:
         raise CommandError(f"{job.name} has already finished: it is {job.state}.")
+    declared = site.job(job.name)
+    if declared is not None and not declared.cancellable:
+        raise CommandError(f"{job.name} cannot be cancelled: it protects an account.")
     say(f"{job.name} is being cancelled.")
 
 

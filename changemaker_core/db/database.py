@@ -80,6 +80,9 @@ class Effects(Protocol):
     def cancel(self, tx: Tx, job_id: str) -> bool:
         """Record that a job is to be cancelled; return False if it has finished."""
 
+    def is_cancellable(self, name: str) -> bool:
+        """Return whether operators may cancel the jobs of this name."""
+
     def emit(self, tx: Tx, event: str, payload: Mapping[str, Any]) -> None:
         """Record an event in the transaction, once for each subscriber."""
 
@@ -151,6 +154,10 @@ class Tx:
         stop (``run.stopping``), and may still be done if it does not.
         """
         return self._effects().cancel(self, job_id)
+
+    def is_cancellable(self, name: str) -> bool:
+        """Return whether operators may cancel the jobs of this name."""
+        return self._effects().is_cancellable(name)
 
     def emit(self, event: str, payload: Mapping[str, Any]) -> None:
         """Enqueue a job for each subscriber of ``event``. The jobs exist once this commits."""

@@ -95,6 +95,9 @@ class Job:
     ``at_most`` limits how many of this job run at once on all machines; without it, only the
     concurrency of its queue in each process does.
 
+    ``cancellable=False`` is for what an operator must not suppress, such as mail that warns the
+    owner of an account: only code cancels it, such as an erasure.
+
     ``expected`` is how long a run usually takes. One that takes twice as long is reported in the
     log; without it, one that takes five minutes.
     """
@@ -109,6 +112,7 @@ class Job:
     hold_after: timedelta | None = None
     at_most: int | None = None
     expected: timedelta | None = None
+    cancellable: bool = True
 
     def __post_init__(self) -> None:
         if self.at_most is not None and self.at_most < 1:

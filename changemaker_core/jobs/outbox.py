@@ -77,6 +77,12 @@ class Outbox:
         tx.after_commit(self.wake_up.notify)
         return statements.cancel(tx, job_id)
 
+    def is_cancellable(self, name: str) -> bool:
+        """Return whether operators may cancel the jobs of this name: all but those of which their
+        plugin says otherwise."""
+        job = self._site.job(name)
+        return job is None or job.cancellable
+
     def apply(self, tx: Tx, deferred: Sequence[Any]) -> None:
         """Do what was deferred to the end of the transaction."""
         lanes.apply(tx, deferred)

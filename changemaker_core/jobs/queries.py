@@ -124,9 +124,12 @@ def _ahead(row: dict[str, Any], position: int | None) -> int | None:
 
 
 def cancel_job(tx: Tx, job_id: str) -> JobDetail | None:
-    """Ask for a job to be cancelled, unless it has finished; return it as it then is, or None."""
+    """Ask for a job to be cancelled, unless it has finished; return it as it then is, or None.
+
+    One that operators must not cancel (``Job.cancellable``) stays as it is.
+    """
     detail = job_detail(job_id)
-    if detail is None or not tx.cancel(detail.id):
+    if detail is None or not tx.is_cancellable(detail.name) or not tx.cancel(detail.id):
         return detail
     tx.audit("operations.job.cancelled", detail.id, label=detail.name)
     return job_detail(job_id)

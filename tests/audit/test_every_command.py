@@ -23,7 +23,6 @@ SETS_UP = "makes the site, or another one"
 #: What leaves no entry, and why.
 WITHOUT = {
     "audit actions": READS,
-    "audit export": READS,
     "audit list": READS,
     "audit verify": READS,
     "backup": FILES,
@@ -119,6 +118,7 @@ STEPS = (
     ("privacy erase", f"{ZOE} --dry-run", "privacy.person.looked_up"),
     ("privacy erase", f"{ZOE} --yes", "privacy.person.erased"),
     ("users delete", "o@example.org --yes", "accounts.user.deleted"),
+    ("audit export", "--format csv", "audit.log.exported"),
 )
 #: Those that need what no other command makes; the services are those of the API. That of
 #: ``respell-emails`` is in ``tests/accounts/team/test_users.py``.

@@ -6,17 +6,18 @@ import asyncio
 import fcntl
 import re
 import resource
+from datetime import timedelta
 
 import pytest
 
-from changemaker_core import ConfigError, HealthCheck, Job, Plugin, create_app, hookimpl
+from changemaker_core import ConfigError, HealthCheck, Job, Plugin, create_app, hookimpl, new_id
 from changemaker_core.config import site_files
 from changemaker_core.config.checks import check_proxies
 from changemaker_core.features.accounts import api
 from changemaker_core.features.operations import health
 from changemaker_core.features.operations.mailbox_link import mailbox_link
 from changemaker_core.http.declarations import ROUTES
-from changemaker_core.jobs import hold_queue
+from changemaker_core.jobs import CoreJob, hold_queue
 from changemaker_core.mail import Address, Message
 from changemaker_core.testing.fixtures.site import client_of, run_jobs
 
@@ -364,6 +365,36 @@ def test_doctor_finds_that_no_proxy_is_trusted(make_site):
     assert found(base_url="https://act.example.org") == "warning"
     assert found(base_url="https://act.example.org", trusted_proxies=("127.0.0.1",)) == "ok"
     assert found() == "ok"
+
+
+async def test_mail_that_protects_an_account_is_not_cancelled_by_operators(open_app):
+    """Who may cancel jobs would otherwise keep its owner from learning of a new password."""
+    async with open_app(QueueingPlugin) as app, client_of(app) as client:
+        client.headers["Authorization"] = f"Bearer {await signed_in(app, client, 'SUPER_ADMIN')}"
+        later = app.site.clock() + timedelta(days=1)
+        names = [name for name in app.site.job_names() if not app.site.job(name).cancellable]
+        assert {name.partition(".")[0] for name in names} == {"accounts"}
+        id = await app.site.db.write(_insert_job, names[0], later)
+        refused = await client.post(f"/api/jobs/{id}/cancel")
+        assert (refused.status_code, refused.json()["code"]) == (409, "job_not_cancellable")
+        assert (await client.get(f"/api/jobs/{id}")).json()["cancel_requested_at"] is None
+        # Whoever erases a person still does.
+        assert await app.site.db.write(lambda tx: tx.cancel(id))
+
+
+def _insert_job(tx, name, due_at):
+    job = CoreJob.insert(
+        id=(id := new_id()),
+        name=name,
+        queue="mail",
+        payload="{}",
+        wanted_at=due_at,
+        due_at=due_at,
+        created_at=tx.now,
+        updated_at=tx.now,
+    )
+    job.execute()
+    return id
 
 
 async def test_a_job_can_be_looked_at_and_cancelled(open_app):

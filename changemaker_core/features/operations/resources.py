@@ -194,6 +194,12 @@ class CancelledJobResource:
             raise NotFound
         if detail.finished_at is not None:
             raise Conflict(Text("This job has already finished."), code="job_finished")
+        job = req.site.job(detail.name)
+        if job is not None and not job.cancellable:
+            raise Conflict(
+                Text("This job cannot be cancelled: it protects an account."),
+                code="job_not_cancellable",
+            )
         return detail
 
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 CONTRIBUTES: Final = (
     Link,
     *TEMPLATES,
-    Job(RESPOND, jobs.respond),
-    Job(SEND, jobs.send_link, queue="mail"),
-    Job(NOTICE, jobs.send_notice, queue="mail"),
+    Job(RESPOND, jobs.respond, cancellable=False),
+    Job(SEND, jobs.send_link, queue="mail", cancellable=False),
+    Job(NOTICE, jobs.send_notice, queue="mail", cancellable=False),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from changemaker_admin.lists.declarations import Search
 from changemaker_admin.lists.reading import read_page
 from changemaker_admin.lists.state import read_state
 from changemaker_core import TemplateResponse, csv_stream, endpoint, xlsx_stream
@@ -95,7 +96,11 @@ def _cell_of(column: Column) -> Any:
 
 
 def _record(tx: Tx, screen: DeclaredList, filters: dict[str, str]) -> None:
-    tx.audit(f"{screen.owner}.{screen.export}.exported", after=dict(filters) or None)
+    """Record who downloads which rows. What was searched for may be a person's name or address,
+    which the log has no place for."""
+    searches = {each.name for each in screen.filters if isinstance(each, Search)}
+    shown = {name: "…" if name in searches else value for name, value in filters.items()}
+    tx.audit(f"{screen.owner}.{screen.export}.exported", after=shown or None)
 
 
 def _may(actor: Actor | None, action: BulkAction) -> bool:

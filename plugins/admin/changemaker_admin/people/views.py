@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from changemaker_core import GivenConsent, Person, PersonalData, PersonalEntry
 
+_AUDIT: Final = "audit.values"
 #: Rows of a kind that are shown. The download has all.
 SHOWN: Final = 50
 
@@ -75,7 +76,8 @@ class Outcome:
 
 def person_view(person: Person, held: Iterable[privacy.Held]) -> PersonView:
     """Return what is stored about a person; kinds of which there is nothing are left out."""
-    some = [each for each in held if each.rows]
+    # The audit log last: it is about what organisers did, and mostly that they looked.
+    some = sorted((each for each in held if each.rows), key=lambda each: each.kind.name == _AUDIT)
     return PersonView(
         emails=person.emails,
         account=next(iter(person.user_ids), None),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+import msgspec
+
 from changemaker_admin.api import (
     AdminScreen,
     Attention,
@@ -17,14 +19,14 @@ from changemaker_admin.api import (
     Screen,
     Search,
 )
-from changemaker_core import NotFound, Text, utcnow
+from changemaker_core import NotFound, Text
 from changemaker_core.features.operations import api as operations
 from changemaker_influence.campaigns import permissions
 from changemaker_influence.campaigns.queries import campaigns, title_of
 from changemaker_influence.emails.jobs import QUEUE
 from changemaker_influence.letters import reasons
 from changemaker_influence.letters.pages import CancelPage, LetterPage, RetryPage, SettlePage
-from changemaker_influence.letters.queries import letters, letters_of_campaign
+from changemaker_influence.letters.queries import LetterRow, letters, letters_of_campaign
 from changemaker_influence.letters.words import BADGES
 from changemaker_influence.outcomes import services
 
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from changemaker_core import Request, Site, Tx
-    from changemaker_influence.letters.queries import LetterRow
 
 #: Campaigns that can be chosen in the filter, the newest ones.
 MOST_CAMPAIGNS: Final = 200
@@ -74,6 +75,7 @@ def screens() -> list[AdminScreen]:
             ),
             template="influence/admin/letters.html",
             context=_context,
+            enrich=_explained,
         ),
         ListScreen(
             path="/admin/campaigns/{id}/letters",
@@ -91,6 +93,7 @@ def screens() -> list[AdminScreen]:
             ),
             template="influence/admin/letters.html",
             context=_context_of_campaign,
+            enrich=_explained,
         ),
         Screen("/admin/letters/{id}", LetterPage()),
         Screen("/admin/letters/{id}/retry", RetryPage()),
@@ -156,16 +159,29 @@ async def _campaigns(req: Request) -> Mapping[str, str]:
     return {each.id: each.title for each in found}
 
 
-def _why(row: LetterRow) -> Text | None:
-    """Return why a letter is in its state; that mail is held stands above the list."""
-    return reasons.why(
-        status=row.status,
-        error=row.error,
-        send_after=row.send_after,
-        repeats=row.repeats,
-        hold=None,
-        now=utcnow(),
-    )
+class ExplainedLetter(LetterRow, frozen=True, kw_only=True):
+    """A letter in a list, and why it is in its state."""
+
+    why: str | None
+
+
+async def _explained(site: Site, rows: list[LetterRow]) -> list[ExplainedLetter]:
+    """Return letters with the reasons of their states, of which one is that mail is held."""
+    hold, now = await operations.hold_of(site, QUEUE), site.clock()
+    return [
+        ExplainedLetter(
+            **msgspec.structs.asdict(row),
+            why=reasons.why(
+                status=row.status,
+                error=row.error,
+                send_after=row.send_after,
+                repeats=row.repeats,
+                hold=hold,
+                now=now,
+            ),
+        )
+        for row in rows
+    ]
 
 
 def _settle_as_sent(tx: Tx, id: str) -> object:
@@ -181,7 +197,7 @@ _COLUMNS: Final = (
     Column("recipient_name", Text("Recipient"), link="/admin/letters/{id}"),
     Column("sender_name", Text("Sender")),
     Column("status", Text("Status"), "status", badges=_BADGES),
-    Column("why", Text("Why"), value=_why),
+    Column("why", Text("Why"), value=lambda row: row.why),
     Column("created_at", Text("Written on"), "datetime"),
     Column("sender_email", Text("Email address of the sender"), shown=False),
     Column("postal_code", Text("Postal code"), shown=False),

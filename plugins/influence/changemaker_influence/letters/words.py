@@ -26,6 +26,6 @@ BADGES: Final[Mapping[EmailStatus, StatusBadge]] = {
     "SENDING": StatusBadge(Text("Being sent"), "neutral"),
     "SENT": StatusBadge(Text("Sent"), "ok"),
     "FAILED": StatusBadge(Text("Failed"), "danger"),
-    "UNKNOWN": StatusBadge(Text("Unknown outcome"), "warn"),
+    "UNKNOWN": StatusBadge(Text("Unknown"), "warn"),
     "CANCELLED": StatusBadge(Text("Cancelled"), "neutral"),
 }
