@@ -20,6 +20,7 @@ from changemaker_core import (
 from changemaker_core.features.operations import api as operations
 from changemaker_influence.campaigns import permissions
 from changemaker_influence.campaigns.placeholders import fill
+from changemaker_influence.campaigns.queries import texts_of
 from changemaker_influence.emails.jobs import QUEUE
 from changemaker_influence.emails.queries import states_of_action
 from changemaker_influence.letters import reasons
@@ -33,7 +34,7 @@ from changemaker_influence.outcomes.resources import campaign_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from changemaker_core import Request, Response, Tx
+    from changemaker_core import Request, Response, Site, Tx
     from changemaker_influence.letters.differences import Piece
     from changemaker_influence.letters.queries import LetterDetail
 
@@ -162,7 +163,7 @@ async def _page(req: Request, id: str, form: Form[SettleForm]) -> TemplateRespon
         "hold": hold if found.status == "QUEUED" else None,
         "history": await history_of(site, found),
         "next_try": None if hold else await next_try_of(site, found),
-        "pieces": _pieces(found),
+        "pieces": _pieces(found, await _campaign_body(site, found)),
         "others": [each for each in of_action if each.id != found.id],
         "may_write": may_write,
         "is_erased": is_erased,
@@ -172,8 +173,18 @@ async def _page(req: Request, id: str, form: Form[SettleForm]) -> TemplateRespon
     return TemplateResponse("influence/admin/letter.html", context, status=status)
 
 
-def _pieces(found: LetterDetail) -> list[Piece]:
-    """Return how the letter differs from the campaign's present text; nothing where it is erased.
+async def _campaign_body(site: Site, found: LetterDetail) -> str:
+    """Return the campaign's present text in the language of the letter, or else in its own."""
+    if found.language == found.campaign_language:
+        return found.campaign_body
+    rows = await site.db.all(texts_of(campaign_id=found.campaign_id, language=found.language))
+    translated = (row.text for row in rows if row.field == "email_body")
+    return next(translated, found.campaign_body)
+
+
+def _pieces(found: LetterDetail, own: str) -> list[Piece]:
+    """Return how the letter differs from ``own``, the campaign's present text; nothing where it is
+    erased.
 
     That may have been changed since the letter was written.
     """
@@ -184,5 +195,5 @@ def _pieces(found: LetterDetail) -> list[Piece]:
         "sender_name": found.sender_name,
         "postal_code": found.postal_code,
     }
-    pieces = differences(fill(found.campaign_body, values), found.body)
+    pieces = differences(fill(own, values), found.body)
     return pieces if any(each.kind != "same" for each in pieces) else []

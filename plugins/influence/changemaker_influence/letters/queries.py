@@ -56,6 +56,7 @@ class LetterDetail(LetterRow, frozen=True, kw_only=True):
     updated_at: datetime
     campaign_subject: str
     campaign_body: str
+    campaign_language: str
 
 
 class Try(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,6 +152,7 @@ def letter(id: str) -> Query:
             language=peewee.fn.COALESCE(CampaignEmail.language, Campaign.language),
             campaign_subject=Campaign.email_subject,
             campaign_body=Campaign.email_body,
+            campaign_language=Campaign.language,
         )
         .join(Campaign)
         .where(CampaignEmail.id == id)

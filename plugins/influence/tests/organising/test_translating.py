@@ -76,6 +76,23 @@ async def test_what_is_outdated_shows_what_has_changed(organise):
         assert "outdated" not in (await client.get(page_of(campaign))).text
 
 
+async def test_a_letter_is_compared_with_the_text_in_its_language(organise):
+    async with organise() as (v, client):
+        campaign = await v.campaign()
+        await client.submit(page_of(campaign), FRENCH)
+        await v.send(campaign, language="fr")
+        [email] = await v.emails(campaign)
+        page = await client.get(f"/admin/letters/{email['id']}")
+        assert "Bonjour" in page.text
+        assert "<del" not in page.text
+        await v.change(campaign["id"], allow_email_editing=True)
+        await v.send(campaign, language="fr", body="Bonjour, gardez l’eau propre.")
+        edited = (await v.emails(campaign))[0]
+        assert edited["edited"]
+        page = await client.get(f"/admin/letters/{edited['id']}")
+        assert "<del" in page.text
+
+
 async def test_the_second_of_two_translators_loses_nothing(organise):
     async with organise() as (v, client):
         campaign = await v.campaign()
