@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 PARAMETER = re.compile(r"\{\w+(:path)?\}")
 #: Attributes whose address a browser asks for, by itself or when something is pressed.
 LEADING = ("href", "src", "action", "formaction", "hx-get", "hx-post", "hx-sse:connect")
-#: How many screens of one template are looked at: two users may look different, fifty do not.
-OF_EACH = 2
+#: How many screens of one template are opened, and looked at in the browser: two users may look
+#: different, fifty do not.
+OF_EACH = 8
+LOOKED_AT = 2
 #: What a browser says of a request that a page of the same site makes.
 OF_BROWSER = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"}
 
@@ -101,8 +103,12 @@ class Screens:
 
     @property
     def paths(self) -> list[str]:
-        """The paths of the screens."""
-        return list(self.pages)
+        """The paths of the screens that are looked at."""
+        return [
+            path
+            for paths in self.found.values()
+            for path in [each for each in paths if each in self.pages][:LOOKED_AT]
+        ]
 
     @property
     def missing(self) -> list[str]:

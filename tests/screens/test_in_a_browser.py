@@ -51,6 +51,23 @@ ACCOUNT = [
 ]
 
 
+HELPER = {"name": "HELPER", "description": "Reads the log", "permissions": ["audit.read"]}
+WEBHOOK = {"url": "https://1.1.1.1/hook", "events": ["accounts.user.created"]}
+BOB = {"email": "bob@example.org", "name": "Bob", "password": PASSWORD}
+DRAFT = {"title": "Night trains", "email_subject": "Trains", "email_body": "Dear {recipient_name},"}
+#: What is made over the API, so that there is one of everything.
+MADE = [
+    ("PATCH", "/api/settings/organisation", {"values": {"short_name": "Prairie Transit"}}),
+    ("POST", "/api/api-keys", {"name": "Import", "permissions": ["accounts.me.read"]}),
+    ("POST", "/api/roles", HELPER),
+    ("POST", "/api/users", {"email": "eve@example.org", "name": "Eve"}),
+    ("POST", "/api/users", BOB),
+    ("POST", "/api/campaigns", DRAFT),
+    ("POST", "/api/queues/mail/hold", {"note": "A new mail server comes."}),
+    ("POST", "/api/webhooks", WEBHOOK),
+]
+
+
 @pytest.fixture
 def organised(make_config):
     """A site with all there is, and what its organisers have made; its app, address, and a client
@@ -90,12 +107,17 @@ def fill(site, address):
     }
     url = f"{address}/api/campaigns/{campaign.id}/send-email"
     assert httpx.post(url, json=letter, timeout=60).status_code in (200, 202)
-    credentials = {"email": EMAIL, "password": PASSWORD}
-    login = httpx.post(f"{address}/api/auth/login", json=credentials, timeout=60).json()
-    bearer = {"Authorization": f"Bearer {login['access_token']}"}
-    change = {"values": {"short_name": "Prairie Transit"}}
-    url = f"{address}/api/settings/organisation"
-    assert httpx.patch(url, json=change, headers=bearer, timeout=60).status_code == 200
+    with httpx.Client(base_url=address, timeout=60) as client:
+        credentials = {"email": EMAIL, "password": PASSWORD}
+        token = client.post("/api/auth/login", json=credentials).json()["access_token"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        for method, path, body in MADE:
+            made = client.request(method, path, json=body)
+            assert made.status_code < 300, f"{method} {path}: {made.text}"
+            if path == "/api/webhooks":
+                client.post(f"{path}/{made.json()['id']}/test").raise_for_status()
+            elif path == "/api/users" and body["name"] == "Bob":
+                client.post(f"{path}/{made.json()['id']}/suspend").raise_for_status()
 
 
 def pages_of(open_page, client, look, **options):
