@@ -15,10 +15,9 @@ if TYPE_CHECKING:
 PARAMETER = re.compile(r"\{\w+(:path)?\}")
 #: Attributes whose address a browser asks for, by itself or when something is pressed.
 LEADING = ("href", "src", "action", "formaction", "hx-get", "hx-post", "hx-sse:connect")
-#: How many screens of one template are opened, and looked at in the browser: two users may look
-#: different, fifty do not.
-OF_EACH = 8
-LOOKED_AT = 2
+#: How many screens of one template are opened to follow their links, and looked at in the browser.
+OF_EACH = 6
+LOOKED_AT = 1
 #: What a browser says of a request that a page of the same site makes.
 OF_BROWSER = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"}
 
@@ -126,7 +125,7 @@ class Screens:
             with self._client.stream("GET", path, headers=OF_BROWSER) as response:
                 self.found.setdefault(template, []).append(path)
                 kind = response.headers.get("content-type", "")
-                if response.status_code != 200:
+                if response.status_code >= 400 and response.status_code != 405:
                     self.broken[path] = response.status_code
                 if response.status_code != 200 or not kind.startswith("text/html"):
                     continue

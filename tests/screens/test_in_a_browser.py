@@ -29,10 +29,23 @@ pytestmark = [pytest.mark.browser, pytest.mark.database("sqlite")]
 
 SUPPORTER = "sacha@example.org"
 EMAIL, NAME = "zoe@example.org", "Zoé Tremblay-Okonkwo de la Rivière-du-Loup"
-#: Templates of routes under /admin that no link leads to, and why.
+#: Templates of routes under /admin that a link leads to only in a state that this site is not in.
 NO_LINK = {
     "/admin/queues/live": "sends events",
     "/admin/settings/mail/records": "asks the DNS about the sender's domain",
+    "/admin/bulk/{id}": "while an action on many rows goes on, and after it",
+    "/admin/bulk/{id}/live": "while an action on many rows goes on",
+    "/admin/campaigns/{id}/numbers/districts.csv": "once letters were sent",
+    "/admin/campaigns/{id}/numbers/districts.xlsx": "once letters were sent",
+    "/admin/campaigns/{id}/numbers/recipients.csv": "once letters were sent",
+    "/admin/campaigns/{id}/numbers/recipients.xlsx": "once letters were sent",
+    "/admin/campaigns/{id}/restore": "of a campaign in the archive",
+    "/admin/campaigns/{id}/translations/{language}": "of a campaign in two languages",
+    "/admin/campaigns/{id}/translations/{language}/remove": "of a campaign in two languages",
+    "/admin/queues/{slug}/hold": "of a queue that is not held",
+    "/admin/team/{id}/reset-two-factor": "of another person with two-factor sign-in",
+    "/admin/team/{id}/roles/{grant}/end": "of a person with a role for one campaign",
+    "/admin/team/{id}/sign-out": "of another person who is signed in",
 }
 #: Parts that other screens show in a frame or put into themselves.
 PARTS = {
@@ -54,7 +67,12 @@ ACCOUNT = [
 HELPER = {"name": "HELPER", "description": "Reads the log", "permissions": ["audit.read"]}
 WEBHOOK = {"url": "https://1.1.1.1/hook", "events": ["accounts.user.created"]}
 BOB = {"email": "bob@example.org", "name": "Bob", "password": PASSWORD}
-DRAFT = {"title": "Night trains", "email_subject": "Trains", "email_body": "Dear {recipient_name},"}
+DRAFT = {
+    "title": "Night trains",
+    "email_subject": "Trains",
+    "email_body": "Dear {recipient_name},",
+    "target_government_levels": ["FEDERAL"],
+}
 #: What is made over the API, so that there is one of everything.
 MADE = [
     ("PATCH", "/api/settings/organisation", {"values": {"short_name": "Prairie Transit"}}),
