@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -155,3 +156,31 @@ def test_mistakes_are_named_when_the_site_is_built(make_site, notes):
         "/admin/h has two actions called 'close'",
     ):
         assert problem in said, said
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.database("sqlite")
+async def test_every_row_is_on_one_page_while_others_are_written(app, write, notes, seed):
+    """Notes of the same minute too, and whatever is written between two pages, anywhere."""
+    chance = random.Random(seed)  # noqa: S311  # for a test
+
+    def write_some(tx, count):
+        moments = [chance.choice(range(5)) for _ in range(count)]
+        return [
+            id
+            for moment in moments
+            for id in notes.write_notes(tx, 1, first=notes.FIRST + timedelta(minutes=moment))
+        ]
+
+    ids = await write(write_some, chance.randint(101, 180))
+    sort = chance.choice(["written_at", "-written_at", "title"])
+    seen, address = [], f"/admin/notes?sort={sort}"
+    async with as_role(app, "NOTES_READER") as client:
+        while address:
+            page = await client.get(address)
+            seen += re.findall(r'<a href="/admin/notes/([^".]+)">', page.text)
+            address = link(page, "next")
+            await write(write_some, 20)
+            assert len(seen) < 2000, "the pages have an end"
+    assert sorted(set(seen) & set(ids)) == sorted(ids)
+    assert len(seen) == len(set(seen))
