@@ -27,6 +27,7 @@ ACCEPTED = {"/admin/team": "a team is some hundred people"}
 #: Lists that may sort where this argument is given, and why.
 ACCEPTED_WITH = {
     "/admin/campaigns": ("objects", "the scope of an organiser is some campaigns"),
+    "/admin/jobs": ("queue", "its index finds those of a queue, of which some days are kept"),
     "/admin/letters": ("q", "a search is for the letters of one person"),
 }
 
