@@ -121,6 +121,7 @@ WITHOUT = {
     "POST /admin/campaigns/{id}": PAGE,
     "POST /admin/campaigns/{id}/archive": PAGE,
     "POST /admin/campaigns/{id}/duplicate": PAGE,
+    "POST /admin/campaigns/{id}/formatted": "shows a text",
     "POST /admin/campaigns/{id}/pause": PAGE,
     "POST /admin/campaigns/{id}/publish": PAGE,
     "POST /admin/campaigns/{id}/restore": PAGE,

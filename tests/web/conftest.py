@@ -14,6 +14,7 @@ from changemaker_core import NavigationEntry, Plugin, qr_svg
 from changemaker_core.settings.fields import fields_of
 from changemaker_core.text import Text
 from changemaker_core.web import Form, StaticFiles, Templates, Translations
+from changemaker_core.web.filters import paragraphs
 from changemaker_influence.directories import postal_codes
 from changemaker_influence.emails.consent import consent_to
 from changemaker_influence.emails.links.telephone import tel
@@ -186,7 +187,10 @@ def campaign_context(**changes: Any) -> dict[str, Any]:
     """The campaign page as somebody first sees it."""
     return {
         "campaign": CAMPAIGN,
+        "description": paragraphs(str(CAMPAIGN["description"])),
         "email_count": 1284,
+        "goal": None,
+        "ticked": ["a1"],
         "postal_code": "",
         "lookup": None,
         "lookup_problem": None,
@@ -227,8 +231,9 @@ def status_context(*statuses: str) -> dict[str, Any]:
             }
             for number, status in enumerate(statuses)
         ],
+        "thank_you": "Thank you all.",
         "final": not {"QUEUED", "SENDING"} & set(statuses),
-        "campaign": {"slug": CAMPAIGN["slug"], "title": CAMPAIGN["title"]},
+        "campaign": {name: CAMPAIGN[name] for name in ("slug", "title", "language")},
         "share_url": "https://act.example.org/campaigns/keep-the-42-running",
         "qr_svg": qr_svg("https://act.example.org/campaigns/keep-the-42-running", "QR code"),
     }
@@ -318,7 +323,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "not-open": (
         "influence/campaign_closed.html",
-        {"campaign": CAMPAIGN, "reason": "paused"},
+        {"campaign": CAMPAIGN, "description": "Why", "reason": "paused"},
     ),
     "error": (
         "error.html",

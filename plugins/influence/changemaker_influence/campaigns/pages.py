@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from changemaker_core import PageMetadata, TemplateResponse, Text, endpoint
 from changemaker_influence.campaigns import queries
 from changemaker_influence.campaigns.languages import cards_in_language
+from changemaker_influence.formatting import summary
 from changemaker_influence.settings import InfluenceSettings
 
 if TYPE_CHECKING:
@@ -35,6 +38,7 @@ class CampaignListPage:
         wanted = queries.open_campaigns(now=self._site.clock(), limit=MAX_CAMPAIGNS)
         cards = await self._site.db.all(wanted)
         cards = await cards_in_language(self._site.db, cards, req.locale)
+        cards = [msgspec.structs.replace(c, description=summary(c.description)) for c in cards]
         home = self._site.home_page == "/campaigns"
         texts = self._site.settings(InfluenceSettings).introduction
         introduction = texts.get(req.locale) or texts.get(self._site.default_locale)

@@ -56,6 +56,7 @@ from changemaker_influence.emails.submission import (
     UNWRITTEN,
     mentions_postal_code,
 )
+from changemaker_influence.formatting import formatted_in_time, summary
 from changemaker_influence.networks import allowance
 from changemaker_influence.states import FINAL
 
@@ -129,7 +130,7 @@ class CampaignPage:
             # former address back, and would then be a circle.
             return Redirect(f"/campaigns/{campaign.slug}", 301, (("Cache-Control", "no-cache"),))
         if not campaign.is_open(self._site.clock()):
-            return self.closed(campaign)
+            return await self.closed(campaign)
         return await self._page(req, campaign, "")
 
     @endpoint(public=True, form=SendForm)
@@ -145,7 +146,7 @@ class CampaignPage:
         shown_in = form.data.get("language") or req.locale
         campaign = await self._campaign(slug, shown_in if isinstance(shown_in, str) else None)
         if not campaign.is_open(self._site.clock()):
-            return self.closed(campaign, status=409)
+            return await self.closed(campaign, status=409)
         if form.data.get("find"):
             return await self._looked_up(req, campaign, form)
         if form.value is not None and form.value.website:
@@ -228,9 +229,13 @@ class CampaignPage:
             found = await self._site.db.get(published_by_former_slug(slug=slug))
         return await in_language(self._site.db, found, language)
 
-    def closed(self, campaign: PublishedCampaign, status: int = 200) -> TemplateResponse:
+    async def closed(self, campaign: PublishedCampaign, status: int = 200) -> TemplateResponse:
         """Show that a campaign accepts no messages, and why."""
-        context = {"campaign": campaign, "reason": campaign.closed_reason(self._site.clock())}
+        context = {
+            "campaign": campaign,
+            "description": await formatted_in_time(campaign.description),
+            "reason": campaign.closed_reason(self._site.clock()),
+        }
         return TemplateResponse(
             "influence/campaign_closed.html",
             context,
@@ -331,6 +336,7 @@ class CampaignPage:
                 "is_open": True,
                 "shown": preview.digest,
             },
+            "description": await formatted_in_time(campaign.description),
             "email_count": campaign.email_count,
             "goal": campaign.goal_now,
             "postal_code": code or typed,
@@ -392,7 +398,7 @@ class EmailStatusPage:
 def _metadata(campaign: PublishedCampaign, *, indexed: bool = True) -> PageMetadata:
     return PageMetadata(
         campaign.title,
-        campaign.description,
+        summary(campaign.description),
         image=campaign.cover_photo or None,
         image_alt=campaign.cover_photo_alt,
         canonical=f"/campaigns/{campaign.slug}",

@@ -29,7 +29,6 @@ from changemaker_influence.organising.forms import (
     LABELS,
     LANGUAGE_NAMES,
     LEVEL_NAMES,
-    PRESELECTED,
     CampaignForm,
     NewCampaignForm,
     change_of,
@@ -165,7 +164,6 @@ def _edit(
         "labels": LABELS,
         "languages_of_campaigns": LANGUAGE_NAMES,
         "levels": LEVEL_NAMES,
-        "preselected": PRESELECTED,
         "placeholders": placeholders.named_in(campaign.language),
         "page_of_campaign": req.site.url("/campaigns/"),
     }

@@ -39,30 +39,17 @@ LABELS: Final[Mapping[str, Text]] = {
     "allow_email_editing": Text("Supporters may change the letter"),
     "target_government_levels": Text("Representatives"),
     "allow_custom_recipients": Text("People of your own"),
-    "preselected": Text("Ticked at first"),
-    "preselected_levels": Text("Levels that are ticked"),
     "starts_at": Text("Start"),
     "ends_at": Text("End"),
     "allow_smtp_email": Text("Send letters from this site"),
     "allow_mailto_link": Text("Offer the supporter’s own email app"),
     "show_email_count": Text("Show how many letters were sent"),
-    "goal": Text("Goal"),
-    "thank_you": Text("Thanks"),
     "slug": Text("Address of the page"),
-}
-#: Who is ticked where a supporter sees whom they can write to.
-PRESELECTED: Final[Mapping[schemas.Preselected, Text]] = {
-    "FIRST": Text("The first of them"),
-    "ALL": Text("All of them"),
-    "LEVELS": Text("Those of some levels"),
-    "NONE": Text("No one: supporters choose for themselves"),
 }
 #: Words for values, where two people have chosen different ones.
 _YES: Final = {"on": Text("Yes"), "": Text("No")}
 CHOICES: Final[Mapping[str, Mapping[str, str]]] = {
     "language": LANGUAGE_NAMES,
-    "preselected": {str(kind): name for kind, name in PRESELECTED.items()},
-    "preselected_levels": {str(level): name for level, name in LEVEL_NAMES.items()},
     "target_government_levels": {str(level): name for level, name in LEVEL_NAMES.items()},
     **{name: _YES for name in LABELS if name.startswith(("allow_", "show_"))},
 }
@@ -77,7 +64,7 @@ class NewCampaignForm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CampaignForm(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that organisers set of a campaign, beside its state.
+    """What a campaign is: its texts, letter, recipients, dates and address.
 
     ``photo`` is a new file, which takes the place of ``cover_photo``. A draft may have no letter.
     """
@@ -93,15 +80,11 @@ class CampaignForm(msgspec.Struct, frozen=True, kw_only=True):
     allow_email_editing: bool = False
     target_government_levels: list[Level] = msgspec.field(default_factory=list)
     allow_custom_recipients: bool = False
-    preselected: schemas.Preselected = "FIRST"
-    preselected_levels: list[Level] = msgspec.field(default_factory=list)
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     allow_smtp_email: bool = False
     allow_mailto_link: bool = False
     show_email_count: bool = False
-    goal: Annotated[int, Meta(ge=1, le=10_000_000)] | None = None
-    thank_you: Annotated[MultiLine, Meta(max_length=20_000)] = ""
     slug: Annotated[SingleLine, Meta(max_length=200)] = ""
     photo: Upload | None = None
     remove_photo: bool = False
@@ -118,7 +101,6 @@ class VersionForm(msgspec.Struct, frozen=True, kw_only=True):
 def form_of(campaign: CampaignOut, zone: str) -> Form[CampaignForm]:
     """Return the form of a campaign as it is stored."""
     values = {name: getattr(campaign, name) for name in LABELS}
-    values["preselected_levels"] = campaign.preselected_levels or []
     form: Form[CampaignForm] = Form.of(CampaignForm(**values), zone=zone)
     begin_edit(form, campaign.version)
     return form
@@ -127,7 +109,6 @@ def form_of(campaign: CampaignOut, zone: str) -> Form[CampaignForm]:
 def change_of(value: CampaignForm) -> CampaignChange:
     """Return what a sent form changes."""
     fields: dict[str, Any] = {name: getattr(value, name) for name in LABELS}
-    fields["preselected_levels"] = value.preselected_levels or None
     fields["slug"] = slugify(value.slug, "", longest=80) or UNSET
     if value.remove_photo and value.photo is None:
         fields |= {"cover_photo": "", "cover_photo_alt": ""}

@@ -3,14 +3,16 @@ its letter in the organiser's own mailbox."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from changemaker_core import (
     Conflict,
     Form,
     LimitReached,
+    MultiLine,
     Redirect,
     TemplateResponse,
     Text,
@@ -27,6 +29,7 @@ from changemaker_influence.directories.representatives import (
     representative,
 )
 from changemaker_influence.emails import trials
+from changemaker_influence.formatting import formatted_in_time
 from changemaker_influence.organising import frame
 
 if TYPE_CHECKING:
@@ -104,6 +107,25 @@ class TestLetterPage:
         return Redirect(frame.address(id, "/preview"))
 
 
+class FormattedText(msgspec.Struct, frozen=True, kw_only=True):
+    """A text that is being written."""
+
+    text: Annotated[MultiLine, Meta(max_length=20_000)] = ""
+
+
+class FormattedPage:
+    """``/admin/campaigns/{id}/formatted``"""
+
+    @endpoint(permission=permissions.READ, on="id", form=FormattedText)
+    async def on_post(
+        self, req: Request, resp: Response, *, id: str, form: Form[FormattedText]
+    ) -> TemplateResponse:
+        """Show a text as the public page would, for a script of the form."""
+        text = "" if form.value is None else form.value.text
+        context = {"text": await formatted_in_time(text)}
+        return TemplateResponse("influence/admin/formatted.html", context)
+
+
 class PreviewFrame:
     """``/admin/campaigns/{id}/preview/page``"""
 
@@ -126,7 +148,7 @@ class PreviewFrame:
         if query.view in ("paused", "ended"):
             status = "ARCHIVED" if query.view == "ended" else "PAUSED"
             closed = msgspec.structs.replace(campaign, status=status, ends_at=None)
-            return self._public.closed(closed)
+            return await self._public.closed(closed)
         # As it is once it is open, whenever that is.
         campaign = msgspec.structs.replace(campaign, status="ACTIVE", starts_at=None, ends_at=None)
         if query.view == "unknown":

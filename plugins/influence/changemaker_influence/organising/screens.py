@@ -16,7 +16,12 @@ from changemaker_influence.organising import (
 )
 from changemaker_influence.organising.duplicating import DuplicatePage
 from changemaker_influence.organising.editor import EditCampaignPage, NewCampaignPage
-from changemaker_influence.organising.previews import PreviewFrame, PreviewPage, TestLetterPage
+from changemaker_influence.organising.previews import (
+    FormattedPage,
+    PreviewFrame,
+    PreviewPage,
+    TestLetterPage,
+)
 
 if TYPE_CHECKING:
     from changemaker_admin.api import AdminScreen
@@ -37,6 +42,7 @@ def screens(site: Site, lookups: Lookups) -> list[AdminScreen]:
         Screen(one, EditCampaignPage()),
         Screen(f"{one}/preview", PreviewPage()),
         Screen(f"{one}/preview/page", PreviewFrame(site, public)),
+        Screen(f"{one}/formatted", FormattedPage()),
         Screen(f"{one}/test", TestLetterPage()),
         Screen(f"{one}/duplicate", DuplicatePage()),
         Screen(f"{one}/recipients", recipients.RecipientsPage()),
