@@ -72,7 +72,16 @@ async def _has_colleagues(site: Site) -> bool:
     return await count_users(site, "ACTIVE") + await count_users(site, "INVITED") > 1
 
 
-CARDS = (Card("admin.team", Text("People in the team"), _READ_USERS, number=_team, order=900),)
+CARDS = (
+    Card(
+        "admin.team",
+        Text("People in the team"),
+        _READ_USERS,
+        number=_team,
+        link="/admin/team",
+        order=900,
+    ),
+)
 ATTENTION = (
     Attention(
         "admin.mail",
@@ -157,7 +166,7 @@ STEPS = (
         Text("Invite a colleague"),
         _WRITE_USERS,
         _has_colleagues,
-        "/admin/team",
+        "/admin/team/invite",
         Text("Two people can stand in for each other."),
         order=90,
         optional=True,

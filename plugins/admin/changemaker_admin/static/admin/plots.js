@@ -13,10 +13,10 @@ function draw(figure) {
   const holder = document.createElement("div");
   holder.className = "plot-canvas";
   holder.setAttribute("aria-hidden", "true");
-  const words = range.innerHTML;
+  const words = [...range.childNodes];
   const show = (plot) => {
     const at = plot.cursor.idx;
-    if (at == null) range.innerHTML = words;
+    if (at == null) range.replaceChildren(...words);
     else range.textContent = `${day.format(times[at] * 1000)}: ${number.format(counts[at])}`;
   };
   const options = () => ({
@@ -26,7 +26,8 @@ function draw(figure) {
     axes: [{ show: false }, { show: false }],
     legend: { show: false },
     cursor: { y: false, drag: { setScale: false, x: false, y: false }, points: { show: false } },
-    scales: { y: { range: (_plot, _least, most) => [0, Math.max(most, 1)] } },
+    // Half a day on each side, so that the first and the last bar are whole.
+    scales: { x: { range: (_plot, first, last) => [first - 43200, last + 43200] }, y: { range: (_plot, _least, most) => [0, Math.max(most, 1)] } },
     padding: [0, 0, 0, 0],
     series: [
       {},
