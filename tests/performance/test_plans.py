@@ -37,6 +37,7 @@ ACCEPTED = {
     "changemaker_core.features.audit.queries.orphans": "a verification reads the whole log",
     "changemaker_core.jobs.held_queues.hold.waiting_jobs": "groups what waits in a held queue",
     "changemaker_core.jobs.queries.jobs": "operators ask it; each job would pay for an index",
+    "changemaker_core.jobs.queries.jobs_of": "the same, whose order the list adds",
     "changemaker_influence.campaigns.queries.campaign_rows": "the list adds its order, by an index",
     "changemaker_influence.campaigns.queries.custom_recipients": "sorts a campaign's 100 at most",
     "changemaker_influence.campaigns.queries.cover_photos": "a daily job reads them all",
