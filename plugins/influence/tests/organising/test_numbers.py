@@ -25,7 +25,7 @@ async def test_numbers_are_a_plot_and_tables_and_files(organise):
         await v.send(campaign, sender_email="other@example.org")
         await v.run_jobs()
         page = await client.get(page_of(campaign))
-        assert page.text.count("<rect ") == 1
+        assert page.text.count("</title></rect>") == 1
         for words in ("Avery Tremblay-Sample", "Federal", "Mississauga", "emails.xlsx"):
             assert words in page.text
         assert AVERY not in page.text
