@@ -380,7 +380,7 @@ async def test_the_sessions_of_both_kinds_are_in_one_list(signed_up):
         assert (of_browser["device"], of_browser["address"]) == ("Firefox on Linux", "127.0.0.1")
         assert "last_used_at" in of_browser
         page = await browser.get("/account/sessions", headers=agent)
-        assert (page.text.count("session-device"), page.text.count("This device")) == (3, 1)
+        assert (page.text.count("Signed in on "), page.text.count("This device")) == (3, 1)
 
         # One by one, of another kind; then all others; then every one.
         ended = await client.delete(f"/api/auth/sessions/{of_browser['id']}")
