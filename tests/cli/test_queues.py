@@ -64,7 +64,7 @@ def test_hold_and_release(queues: Any, changemaker: Any, waiting: None) -> None:
 def test_a_slip_of_the_keyboard(queues: Any) -> None:
     done = queues("hold", "coer")
     assert done.exit_code == 1
-    assert "No queue is called 'coer'. Did you mean 'core'? The site has audit, core" in done.stderr
+    assert "No queue is called 'coer'. Did you mean 'core'? The site has audit, " in done.stderr
     done = queues("release", "core")
     assert done.exit_code == 1
     assert "core is not held." in done.stderr
