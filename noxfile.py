@@ -105,6 +105,14 @@ def soak(session: nox.Session) -> None:
 
 
 @nox.session
+def screens(session: nox.Session) -> None:
+    """Look at every screen of organisers in every look with axe and the keyboard: ten minutes."""
+    _install_everything(session)
+    options = [*_options(), "-n", "0", *session.posargs]
+    session.run("pytest", *options, "tests/screens", env={"CHANGEMAKER_EVERY_LOOK": "1"})
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Hold the API to its own OpenAPI document, as each role."""
     _install_everything(session)

@@ -130,7 +130,7 @@ def test_pages_forms_sessions_and_static_files(
     page.fill("input[name=email]", site["EMAIL"])
     page.fill("input[name=password]", site["PASSWORD"])
     page.click("main button[type=submit], form button")
-    page.wait_for_url(re.compile(r"/act/account/sessions"))
+    page.wait_for_url(re.compile(r"/act/admin$"))
     cookies = {cookie["name"]: cookie["path"] for cookie in page.context.cookies()}
     assert "cm_session" in cookies
     assert failed == []
