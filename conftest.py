@@ -138,6 +138,8 @@ LAYERS = {
             "plugins/influence/tests/directories/test_postal_codes.py",
             "plugins/influence/tests/directories/test_representatives.py",
             "plugins/influence/tests/emails/test_words.py",
+            "plugins/influence/tests/organising/test_formatting.py",
+            "plugins/influence/tests/test_links.py",
         ),
     ),
     # A site, a database, a server that is asked: in this process.

@@ -197,12 +197,15 @@ def minimum(session: nox.Session) -> None:
     """Run the two lower layers with the lowest versions of what is declared.
 
     The scenarios, browsers and kills of the upper two take minutes and show nothing about versions,
-    and neither do other rooms than the database's on a second database, nor what is left out.
+    and neither do other rooms than the database's on a second database, nor what is left out. Of
+    plugins it is the lowest layer alone: the rest stands on the core's.
     """
     _install_everything(session, "--resolution", "lowest-direct")
     left_out = [f"--ignore={path}" for path in OUR_OWN_RULES]
     options = [*_options(), "-m", "unit or component", *left_out, *session.posargs]
-    session.run("pytest", *options, "--database=sqlite")
+    session.run("pytest", *options, "--database=sqlite", "tests")
+    # Of plugins, what their own libraries are for: addresses, telephone numbers, formatted text.
+    session.run("pytest", *_options(), "-m", "unit", *session.posargs, "plugins")
     session.run("pytest", *options, "--database=postgresql", "tests/db", "tests/jobs")
 
 
