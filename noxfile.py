@@ -148,10 +148,14 @@ def imports(session: nox.Session) -> None:
 def plugin(session: nox.Session, name: str) -> None:
     """Test one plugin as its users get it: from its wheel, with what it declares and no more."""
     scratch = Path(session.create_tmp()).resolve()
-    wheels = [_wheel(session, source) for source in (ROOT, ROOT / "plugins" / name)]
     own = nox.project.load_toml(ROOT / "plugins" / name / "pyproject.toml")
-    tools = ["pytest-xdist", *own.get("dependency-groups", {}).get("tests", [])]
-    session.install("--force-reinstall", f"{wheels[0]}[testing]", str(wheels[1]), *tools)
+    needed = own.get("dependency-groups", {}).get("tests", [])
+    # Another plugin that its tests need is installed from its wheel, too.
+    others = [each for each in PLUGINS if f"changemaker-{each}" in needed]
+    wheels = [str(_wheel(session, ROOT / "plugins" / each)) for each in (name, *others)]
+    tools = [each for each in needed if each.removeprefix("changemaker-") not in others]
+    core = f"{_wheel(session, ROOT)}[testing]"
+    session.install("--force-reinstall", core, *wheels, "pytest-xdist", *tools)
     # Away from the checkout, and without it on the path: only the tests are taken from there.
     alone = ["-c", str(ROOT / "pyproject.toml"), "--rootdir", str(ROOT), "-o", "pythonpath="]
     with session.chdir(scratch):

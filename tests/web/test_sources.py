@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import SimpleNamespace
 
+    from changemaker_core import Plugin
     from changemaker_core.web.sources.texts import SourceText
 
 PAGE = "templates/garden/page.html"
@@ -334,8 +335,13 @@ def test_a_site_in_development_starts_with_sound_sources_only(tmp_path: Path) ->
     assert "error.html:2: There is no template 'no.html'." in str(failed.value)
 
 
-def test_everything_that_is_shipped_is_sound(tmp_path: Path) -> None:
-    site = Site(Config.for_tests(tmp_path), [AdminPlugin, InfluencePlugin])
+@pytest.mark.parametrize(
+    "plugins",
+    [[AdminPlugin, InfluencePlugin], [InfluencePlugin]],  # its organisers' pages extend admin's
+    ids=["all", "without admin"],
+)
+def test_everything_that_is_shipped_is_sound(tmp_path: Path, plugins: list[type[Plugin]]) -> None:
+    site = Site(Config.for_tests(tmp_path), plugins)
     try:
         assert source_problems(site) == []
         assert [finding.status for finding in check_sources(site)] == ["ok"]

@@ -45,13 +45,21 @@ def source_problems(site: Site) -> list[SourceProblem]:
     for _, file, _, name in named:
         by_template.setdefault(name, set()).add(file)
     fields = fields_of(by_template, forms_by_file(site))
-    sources = TemplateSources(Templates(site).environment("en", "", "UTC"), static.url, fields)
+    environment = Templates(site).environment("en", "", "UTC")
+    sources = TemplateSources(environment, static.url, fields, _absent_plugins(site))
     return [
         *_worker_problems(site, static),
         *_template_problems(site, sources),
         *_absent_templates(named, sources),
         *_catalogue_problems(packages, sources),
     ]
+
+
+def _absent_plugins(site: Site) -> set[str]:
+    """The plugins that others come after, and that the site does not have."""
+    plugins = site.loaded.plugins
+    wanted = {name for plugin in plugins for name in plugin.instance.after}
+    return wanted - {plugin.name for plugin in plugins}
 
 
 def refuse_unsound(site: Site) -> None:

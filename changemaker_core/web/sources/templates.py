@@ -18,7 +18,7 @@ from changemaker_core.web.sources.texts import SourceText, texts_of_template
 from changemaker_core.web.sources.tree import Found, Tree
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from jinja2 import Environment
@@ -62,7 +62,9 @@ class TemplateSources:
 
     ``environment`` finds them as pages do, in any package and with every override; ``static`` is
     called with each static file that a template names, and raises ``LookupError`` for one that is
-    absent. ``fields`` has the fields of the forms that a template may show.
+    absent. ``fields`` has the fields of the forms that a template may show. ``absent`` are plugins
+    that others come after where they are there: a template that extends or includes one of theirs
+    is not shown without them.
     """
 
     def __init__(
@@ -70,10 +72,12 @@ class TemplateSources:
         environment: Environment,
         static: Callable[[str], object],
         fields: Mapping[str, FormFields] = MappingProxyType({}),
+        absent: Collection[str] = (),
     ) -> None:
         self._environment = environment
         self._static = static
         self._fields = fields
+        self._absent = frozenset(absent)
         self._names = frozenset(environment.list_templates())
         self._parsed = cache(self._parse)
         self._parsed_text = cache(self._parse_text)
@@ -144,6 +148,8 @@ class TemplateSources:
             if isinstance(node, nodes.Include) and node.ignore_missing:
                 continue
             names = _constants(node.template)
+            if any(each.partition("/")[0] in self._absent for each in names):
+                continue
             if names and not any(each in self._names for each in names):
                 problem = self.missing(names[0]) or ""
                 yield node.lineno, problem, "Correct the template's name."
