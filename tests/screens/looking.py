@@ -83,6 +83,7 @@ def faults(page: Page, response: Response, width: int) -> list[str]:
     if not policy or "unsafe" in policy:
         found.append(f"policy: {policy}")
     found += [f"in line: {match.group()[:120]}" for match in IN_LINE.finditer(response.text())]
+    found += _accessibility(page)
     too_wide = page.evaluate("document.documentElement.scrollWidth") - width
     if too_wide > 0:
         found.append(f"{too_wide} pixels too wide")
@@ -91,8 +92,7 @@ def faults(page: Page, response: Response, width: int) -> list[str]:
     return found
 
 
-def inaccessible(page: Page) -> list[str]:
-    """What axe finds."""
+def _accessibility(page: Page) -> list[str]:
     page.evaluate(AXE)
     result = page.evaluate(f"() => axe.run(document, {json.dumps(HOW)})")
     return [
