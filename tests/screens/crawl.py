@@ -16,7 +16,7 @@ PARAMETER = re.compile(r"\{\w+(:path)?\}")
 #: Attributes whose address a browser asks for, by itself or when something is pressed.
 LEADING = ("href", "src", "action", "formaction", "hx-get", "hx-post", "hx-sse:connect")
 #: How many screens of one template are opened to follow their links, and looked at in the browser.
-OF_EACH = 2
+OF_EACH = 4
 LOOKED_AT = 1
 #: What a browser says of a request that a page of the same site makes.
 OF_BROWSER = {"Accept": "text/html", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"}
