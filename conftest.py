@@ -216,6 +216,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(layer)
         if path in ALONE:
             item.add_marker("alone")
+    items.sort(key=lambda item: _place(item.path) not in FIRST)
+
+
+#: These take minutes. Side by side with others they begin first, so that none is left at the end.
+FIRST = {"tests/screens/test_in_a_browser.py"}
 
 
 @cache
