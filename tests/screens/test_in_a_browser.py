@@ -53,8 +53,9 @@ NO_LINK = {
     "/admin/team/{id}/roles/{grant}/end": "of a person with a role for one campaign",
     "/admin/team/{id}/sign-out": "of another person who is signed in",
 }
-#: Parts that other screens show in a frame or put into themselves.
+#: Parts that other screens show in a frame or put into themselves. Some run no script, nor axe.
 PARTS = {
+    "/admin/campaigns/{id}/preview/page",
     "/admin/mail-templates/{slug}/{language}/preview",
     "/admin/settings/{slug}/preview",
 }
