@@ -25,7 +25,7 @@ CAUGHT = re.compile(
 )
 #: What a field takes that took neither.
 VALID = {
-    "email": "zoe@example.org",
+    "email": "walk@example.org",
     "url": "https://example.org/zoe",
     "number": "3",
     "date": "2031-05-01",

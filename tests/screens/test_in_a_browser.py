@@ -123,6 +123,7 @@ def screens_of(app, client):
     form = next(each for each in search.forms if "emails" in {one.name for one in each.fields})
     data = {each.name: each.value for each in form.fields} | {"emails": f"{EMAIL} {SUPPORTER}"}
     found = client.post("/admin/people", data=data, headers=OF_BROWSER)
+    assert found.status_code == 303, f"{found.status_code}: {found.text[-3000:]}"
     return Screens(app.site, client, (found.headers["location"],))
 
 
