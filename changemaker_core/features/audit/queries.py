@@ -79,17 +79,7 @@ def entries(
 
     ``actor`` is the id of a user, who may have acted through a key; ``object`` is an id.
     """
-    query = CoreAuditEntry.select_for(EntryRow)
-    if actor is not None:
-        query = query.where(CoreAuditEntry.actor_id == actor)
-    if action is not None:
-        query = query.where(CoreAuditEntry.action == action)
-    if object is not None:
-        query = query.where(CoreAuditEntry.object_id == object)
-    if since is not None:
-        query = query.where(CoreAuditEntry.at >= since)
-    if until is not None:
-        query = query.where(CoreAuditEntry.at < until)
+    query = _chosen(actor, action, object, since, until)
     if before_at is not None and before_id is not None:
         older = (CoreAuditEntry.at < before_at) | (CoreAuditEntry.id < before_id)
         # Twice, so that the index finds the first of them.
@@ -107,6 +97,17 @@ def listed(
     at_until: datetime | None = None,
 ) -> Query:
     """Entries for a list that pages through them; the parameters are those of ``entries``."""
+    query = _chosen(actor, action, object, at_from, at_until)
+    return query.order_by(CoreAuditEntry.at.desc(), CoreAuditEntry.id.desc())
+
+
+def _chosen(
+    actor: str | None,
+    action: str | None,
+    object: str | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> Query:
     query = CoreAuditEntry.select_for(EntryRow)
     if actor is not None:
         query = query.where(CoreAuditEntry.actor_id == actor)
@@ -114,11 +115,11 @@ def listed(
         query = query.where(CoreAuditEntry.action == action)
     if object is not None:
         query = query.where(CoreAuditEntry.object_id == object)
-    if at_from is not None:
-        query = query.where(CoreAuditEntry.at >= at_from)
-    if at_until is not None:
-        query = query.where(CoreAuditEntry.at < at_until)
-    return query.order_by(CoreAuditEntry.at.desc(), CoreAuditEntry.id.desc())
+    if since is not None:
+        query = query.where(CoreAuditEntry.at >= since)
+    if until is not None:
+        query = query.where(CoreAuditEntry.at < until)
+    return query
 
 
 @compiled(Action)
