@@ -19,7 +19,6 @@ from changemaker_core import (
     flash,
     merge_edits,
 )
-from changemaker_core.features.accounts.api import account_by_id
 from changemaker_influence.campaigns import permissions, placeholders, services
 from changemaker_influence.campaigns.resources import MAX_PHOTO_BYTES
 from changemaker_influence.campaigns.schemas import NewCampaign
@@ -132,15 +131,12 @@ async def _conflict(
 ) -> TemplateResponse:
     """Show the form with what was typed, beside what another person has saved."""
     stored = await frame.load(req, id)
-    author = None
-    if conflict.saved_by is not None:
-        author = await req.site.db.one(account_by_id(conflict.saved_by))
     merged = merge_edits(
         form,
         form_of(stored, req.site.time_zone),
         LABELS,
         at=stored.updated_at,
-        by=None if author is None else author.name,
+        by=await frame.author_of(req, conflict),
         choices=CHOICES,
     )
     return _edit(req, stored, form, merged)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from changemaker_core import Text
+from changemaker_core.features.accounts.api import account_by_id
 from changemaker_influence.campaigns import permissions, services
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from changemaker_core import Request
+    from changemaker_core import EditConflict, Request
     from changemaker_influence.campaigns.schemas import CampaignOut, CampaignRow
 
 ROOT: Final = "/admin/campaigns"
@@ -67,6 +68,14 @@ def has_permission(req: Request, permission: str, id: str) -> bool:
     """Return whether the organiser holds a permission for this campaign."""
     objects = [] if req.actor is None else req.actor.objects(permission)
     return objects is None or id in objects
+
+
+async def author_of(req: Request, conflict: EditConflict) -> str | None:
+    """Return the name of the person who has saved in between, where they still have an account."""
+    if conflict.saved_by is None:
+        return None
+    account = await req.site.db.one(account_by_id(conflict.saved_by))
+    return None if account is None else account.name
 
 
 def frame_of(req: Request, campaign: CampaignOut) -> dict[str, Any]:

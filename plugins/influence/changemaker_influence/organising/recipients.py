@@ -24,7 +24,6 @@ from changemaker_core import (
     flash,
     merge_edits,
 )
-from changemaker_core.features.accounts.api import account_by_id
 from changemaker_influence.campaigns import own_recipients, permissions, services
 from changemaker_influence.campaigns.own_recipients import FileRejected
 from changemaker_influence.campaigns.queries import MAX_CUSTOM_RECIPIENTS, custom_recipients
@@ -290,15 +289,12 @@ async def _conflict(
 ) -> TemplateResponse:
     """Show the form with what was typed, beside what another person has saved."""
     stored = await req.site.db.read(own_recipients.find_recipient, id, recipient_id)
-    author = None
-    if conflict.saved_by is not None:
-        author = await req.site.db.one(account_by_id(conflict.saved_by))
     merged = merge_edits(
         form,
         _form_of(stored),
         LABELS,
         at=conflict.saved_at,
-        by=None if author is None else author.name,
+        by=await frame.author_of(req, conflict),
     )
     return await _edit(req, id, stored, form, merged)
 

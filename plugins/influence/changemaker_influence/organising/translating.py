@@ -25,7 +25,6 @@ from changemaker_core import (
     flash,
     merge_edits,
 )
-from changemaker_core.features.accounts.api import account_by_id
 from changemaker_influence.campaigns import permissions, placeholders
 from changemaker_influence.campaigns.languages import REQUIRED, TEXTS
 from changemaker_influence.organising import frame
@@ -216,15 +215,12 @@ async def _conflict(
 ) -> TemplateResponse:
     """Show the form with what was typed, beside what another person has saved."""
     stored = await req.site.db.read(services.translation, id, language)
-    author = None
-    if conflict.saved_by is not None:
-        author = await req.site.db.one(account_by_id(conflict.saved_by))
     merged = merge_edits(
         form,
         _form_of(stored),
         LABELS,
         at=conflict.saved_at,
-        by=None if author is None else author.name,
+        by=await frame.author_of(req, conflict),
     )
     return await _page(req, id, stored, form, merged)
 
